@@ -1,0 +1,2 @@
+//! The exchange package.
+fn main() {}
