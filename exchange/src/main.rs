@@ -1,2 +1,7 @@
-//! The exchange package.
-fn main() {}
+//! The `exchange` program: serves the partner sandboxes and writes member sets.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exchange::cli::main()
+}

@@ -1,0 +1,104 @@
+//! The commands, one file each, and the exit codes.
+
+mod faults;
+mod members;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use members::set_text;
+
+/// All went well.
+const FINE: u8 = 0;
+/// The command line asks for something that cannot be had: a wrong word, a folder that is not writable, a
+/// port that is taken. clap uses the same number.
+const USAGE: u8 = 2;
+/// Our own fault.
+const INTERNAL: u8 = 70;
+
+/// A command that failed: what is wrong, and what would be right.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    what: String,
+    cure: String,
+}
+
+impl Failure {
+    /// Something the user can put right.
+    pub(crate) fn usage(what: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            code: USAGE,
+            what: what.into(),
+            cure: cure.into(),
+        }
+    }
+
+    /// Something only we can put right.
+    pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
+        let cure = "this is a fault of the exchange's own; please report it".to_owned();
+        Self {
+            code: INTERNAL,
+            what: what.to_string(),
+            cure,
+        }
+    }
+}
+
+/// Partner sandboxes for payer-to-payer exchange, and the invented members they hold.
+#[derive(Parser)]
+#[command(name = "exchange", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve partners until SIGTERM or SIGINT; one JSON line on stdout says when and where.
+    Serve(serve::Arguments),
+    /// Write member sets.
+    #[command(subcommand)]
+    Members(members::Command),
+    /// What a partner can be told to do wrong.
+    #[command(subcommand)]
+    Faults(faults::Command),
+}
+
+/// Runs the program; exit codes are 0 fine, 2 usage, 70 internal.
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Members(command) => members::run(&command),
+        Command::Faults(command) => faults::run(&command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::from(FINE),
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where a failed command is reported"
+)]
+fn complain(failure: &Failure) {
+    eprintln!("exchange: {}\n  cure: {}", failure.what, failure.cure);
+}
+
+/// Prints `text` and a line end; a reader that has gone is a normal end.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::internal(
+            format!("could not write to stdout: {error}"),
+        )),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

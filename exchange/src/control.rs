@@ -1,0 +1,209 @@
+//! The control API: plain HTTP on loopback, apart from everything a partner serves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::fault::Fault;
+use crate::partner::{Listener, Partner};
+use crate::store::Job;
+
+/// A partner with its listener.
+pub struct Served {
+    /// The endpoints' state.
+    pub partner: Arc<Partner>,
+    /// Its port.
+    pub listener: Listener,
+    /// One order at a time: a fault and its listener must not part ways.
+    switching: Mutex<()>,
+}
+
+impl Served {
+    /// A partner that is being served.
+    pub fn new(partner: Arc<Partner>, listener: Listener) -> Self {
+        Self {
+            partner,
+            listener,
+            switching: Mutex::new(()),
+        }
+    }
+}
+
+/// Every served partner by id.
+pub type Partners = Arc<BTreeMap<String, Served>>;
+
+/// Something the control API will not or cannot do.
+struct Problem {
+    status: StatusCode,
+    error: String,
+    cure: String,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (
+            self.status,
+            Json(json!({"error": self.error, "cure": self.cure})),
+        )
+            .into_response()
+    }
+}
+
+type Answer = Result<Json<Value>, Problem>;
+
+/// The routes of the control API.
+pub fn router(partners: Partners) -> Router {
+    Router::new()
+        .route("/faults", get(faults))
+        .route("/partners", get(list))
+        .route("/partners/{id}/fault", put(set_fault).delete(clear_fault))
+        .route("/partners/{id}/jobs", get(jobs))
+        .route("/partners/{id}/stats", get(stats))
+        .route("/partners/{id}/reset", post(reset))
+        .fallback(|| async {
+            let cure = "see GET /faults and GET /partners".to_owned();
+            Problem {
+                status: StatusCode::NOT_FOUND,
+                error: "no such address".to_owned(),
+                cure,
+            }
+        })
+        .with_state(partners)
+}
+
+async fn faults() -> Json<Value> {
+    Json(json!({"faults": Fault::ALL.map(Fault::name)}))
+}
+
+async fn list(State(partners): State<Partners>) -> Answer {
+    let mut list = Vec::new();
+    for (id, served) in partners.iter() {
+        let partner = &served.partner;
+        let jobs = partner.jobs().map_err(internal)?;
+        list.push(json!({
+            "id": id,
+            "name": partner.payer.name,
+            "region": partner.payer.region,
+            "base_url": partner.base_url,
+            "fault": partner.fault().map(Fault::name),
+            "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),
+            "stats": partner.stats(),
+        }));
+    }
+    Ok(Json(json!({"partners": list})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    fault: String,
+}
+
+async fn set_fault(
+    State(partners): State<Partners>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let served = find(&partners, &id)?;
+    let wish: Wish = serde_json::from_slice(&body).map_err(|error| Problem {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        error: format!("the body cannot be read: {error}"),
+        cure: r#"send {"fault":"server-error"}"#.to_owned(),
+    })?;
+    let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        error: format!("there is no fault {:?}", wish.fault),
+        cure: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
+    })?;
+    switch(served, Some(fault)).await?;
+    tracing::info!(partner = id, fault = fault.name(), "fault on");
+    Ok(Json(json!({"partner": id, "fault": fault.name()})))
+}
+
+async fn clear_fault(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    let served = find(&partners, &id)?;
+    switch(served, None).await?;
+    tracing::info!(partner = id, "fault off");
+    Ok(Json(json!({"partner": id, "fault": null})))
+}
+
+/// Brings listener and fault in line. When this returns, the next request meets the new state.
+async fn switch(served: &Served, fault: Option<Fault>) -> Result<(), Problem> {
+    let _one_at_a_time = served.switching.lock().await;
+    let outcome = if fault == Some(Fault::ConnectionRefused) {
+        served.listener.close().await
+    } else {
+        served.listener.open().await
+    };
+    outcome.map_err(|error| Problem {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        error: error.to_string(),
+        cure: "another program may have taken the port; try again or restart the exchange"
+            .to_owned(),
+    })?;
+    served.partner.set_fault(fault);
+    Ok(())
+}
+
+async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    let partner = &find(&partners, &id)?.partner;
+    let now_ms = partner.clock().now_millis();
+    let jobs = partner.jobs().map_err(internal)?;
+    let jobs: Vec<Value> = jobs.iter().map(|job| shown(job, now_ms)).collect();
+    Ok(Json(json!({"jobs": jobs})))
+}
+
+fn shown(job: &Job, now_ms: i64) -> Value {
+    let state = match job.released_ms {
+        Some(_) => "released",
+        None if now_ms < job.ready_ms => "running",
+        None => "done",
+    };
+    json!({
+        "id": job.id,
+        "kind": job.kind.name(),
+        "state": state,
+        "client": job.client,
+        "created": crate::partner::rfc3339(job.created_ms),
+    })
+}
+
+async fn stats(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    let stats = find(&partners, &id)?.partner.stats();
+    Ok(Json(serde_json::to_value(stats).map_err(internal)?))
+}
+
+async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    find(&partners, &id)?.partner.reset().map_err(internal)?;
+    Ok(Json(json!({"partner": id, "reset": true})))
+}
+
+fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
+    partners.get(id).ok_or_else(|| Problem {
+        status: StatusCode::NOT_FOUND,
+        error: format!("there is no partner {id:?}"),
+        cure: format!(
+            "one of: {}",
+            partners.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    })
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the control API failed");
+    let cure = "look at the exchange's log".to_owned();
+    Problem {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        error: error.to_string(),
+        cure,
+    }
+}

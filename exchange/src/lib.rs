@@ -1,0 +1,28 @@
+//! Reference exchange core and partner sandboxes.
+//!
+//! This package is an honest double: it imports nothing of Outrider and meets it only over the wire.
+//! In reading order:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`clock`] | the only place that asks for the time |
+//! | [`fault`] | the ten things a partner can be told to do wrong |
+//! | [`member`] | invented members, what a partner holds about them, and what must come back |
+//! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
+//! | [`store`] | what survives between two requests, in SQLite |
+//! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
+//! | [`control`] | the plain HTTP listener that switches faults and shows counters |
+//! | [`cli`] | the commands |
+
+pub mod clock;
+pub mod fault;
+pub mod member;
+pub mod trust;
+
+pub mod store;
+
+pub mod partner;
+
+pub mod control;
+
+pub mod cli;

@@ -1,0 +1,64 @@
+//! A partner for tests: nothing listens, time stands still, and tokens are put into the store directly.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use chrono::DateTime;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use tempfile::TempDir;
+
+use super::{Partner, Settings};
+use crate::clock::Clock;
+use crate::member::{Payer, Roster};
+use crate::store::{Store, Token};
+use crate::trust;
+
+/// A partner whose keys lie in a folder of its own.
+pub(crate) struct Bench {
+    pub(crate) partner: Arc<Partner>,
+    _state: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let roster = Roster::draw(Payer::ALL[0], 7, 12);
+        let clients = trust::clients(state.path(), "keystone").unwrap();
+        let clock = Clock::held(DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+        let settings = Settings {
+            token_ttl_seconds: 300,
+            job_ms: 200,
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8443));
+        let store = Arc::new(Store::in_memory().unwrap());
+        let partner = Partner::new(roster, address, clients, store, clock, settings);
+        Self {
+            partner: Arc::new(partner),
+            _state: state,
+        }
+    }
+
+    /// Headers with a token of `client` for `scope`.
+    pub(crate) fn bearer(&self, client: &str, scope: &str) -> HeaderMap {
+        let secret = format!("{client}-{}", scope.len());
+        let until_ms = self.partner.clock.now_millis() + 86_400_000;
+        let token = Token {
+            client: client.to_owned(),
+            scope: scope.to_owned(),
+            until_ms,
+        };
+        let hash = crate::member::hex_of_sha256(secret.as_bytes());
+        self.partner
+            .store
+            .keep_token("keystone", &hash, &token, 0)
+            .unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            AUTHORIZATION,
+            HeaderValue::try_from(format!("Bearer {secret}")).unwrap(),
+        );
+        headers.insert("prefer", HeaderValue::from_static("respond-async"));
+        headers
+    }
+}

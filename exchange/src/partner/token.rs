@@ -1,0 +1,305 @@
+//! The token endpoint, and the check of the tokens it handed out.
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::assertion::{self, AssertionFault};
+use super::outcome::Refusal;
+use super::scope::{Grant, KNOWN};
+use super::{Partner, body};
+use crate::fault::Fault;
+use crate::store::{StoreError, Token};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Why no token is handed out.
+enum TokenRefusal {
+    /// An OAuth error of the request's own.
+    Request {
+        error: &'static str,
+        text: &'static str,
+    },
+    /// The assertion does not prove the client.
+    Assertion(AssertionFault),
+    /// The fault `token-refused` is on.
+    Told,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for TokenRefusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// `POST /{id}/oauth/token`.
+pub(crate) async fn issue(State(partner): State<Arc<Partner>>, request: Request) -> Response {
+    let form = match form(request).await {
+        Ok(form) => form,
+        Err(response) => return response,
+    };
+    match grant(&partner, &form) {
+        Ok(body) => {
+            partner.count(|stats| stats.tokens_issued += 1);
+            answer(StatusCode::OK, &body)
+        }
+        Err(refusal) => refused(&partner, refusal),
+    }
+}
+
+/// The client of the bearer token, when the token is good for `grant`.
+pub(crate) fn authorise(
+    partner: &Partner,
+    headers: &HeaderMap,
+    grant: Grant,
+) -> Result<String, Refusal> {
+    let token = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| Refusal::unauthorised("a bearer token is needed"))?;
+    let known = partner
+        .store
+        .token(partner.payer.id, &hash(token))?
+        .filter(|known| known.until_ms > partner.clock.now_millis())
+        .ok_or_else(|| Refusal::unauthorised("the token is unknown or has run out"))?;
+    if grant.is_in(&known.scope) {
+        Ok(known.client)
+    } else {
+        Err(Refusal::forbidden("the token's scope does not cover this"))
+    }
+}
+
+fn grant(partner: &Partner, form: &[(String, String)]) -> Result<Value, TokenRefusal> {
+    if partner.fault() == Some(Fault::TokenRefused) {
+        return Err(TokenRefusal::Told);
+    }
+    let bad = |error, text| TokenRefusal::Request { error, text };
+    let field = |name: &str| {
+        form.iter()
+            .find(|(n, _)| n == name)
+            .map_or("", |(_, v)| v.as_str())
+    };
+    if field("grant_type") != "client_credentials" {
+        return Err(bad(
+            "unsupported_grant_type",
+            "grant_type must be client_credentials",
+        ));
+    }
+    if field("client_assertion_type") != ASSERTION_TYPE {
+        return Err(bad(
+            "invalid_request",
+            "client_assertion_type must be the JWT bearer type",
+        ));
+    }
+    let now = partner.clock.now();
+    let asserted = assertion::check(
+        field("client_assertion"),
+        &partner.clients,
+        &partner.token_url(),
+        now.timestamp(),
+    )
+    .map_err(TokenRefusal::Assertion)?;
+    let now_ms = now.timestamp_millis();
+    // Remembered a little longer than the assertion lives, by as much as clocks may differ.
+    let until = (asserted.exp + super::limits::CLOCK_SKEW_SECONDS).saturating_mul(1_000);
+    let store = &partner.store;
+    if !store.first_sight(
+        partner.payer.id,
+        &asserted.client,
+        &asserted.jti,
+        until,
+        now_ms,
+    )? {
+        return Err(TokenRefusal::Assertion(AssertionFault::Replayed));
+    }
+    let scopes: Vec<&str> = field("scope").split_ascii_whitespace().collect();
+    if scopes.is_empty() || scopes.iter().any(|scope| !KNOWN.contains(scope)) {
+        return Err(bad(
+            "invalid_scope",
+            "scope is empty or names one that is not known here",
+        ));
+    }
+    let scope = scopes.join(" ");
+    let ttl = partner.settings.token_ttl_seconds;
+    let secret = secret().ok_or(bad("server_error", "no random bytes"))?;
+    let until_ms = now_ms + i64::from(ttl) * 1_000;
+    let token = Token {
+        client: asserted.client,
+        scope: scope.clone(),
+        until_ms,
+    };
+    store.keep_token(partner.payer.id, &hash(&secret), &token, now_ms)?;
+    Ok(json!({"access_token": secret, "token_type": "bearer", "expires_in": ttl, "scope": scope}))
+}
+
+/// An opaque token of 256 random bits.
+fn secret() -> Option<String> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Tokens are stored by hash only, so that the state folder opens nothing.
+fn hash(token: &str) -> String {
+    crate::member::hex_of_sha256(token.as_bytes())
+}
+
+async fn form(request: Request) -> Result<Vec<(String, String)>, Response> {
+    let is_form = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+    if !is_form {
+        let text = "the body must be application/x-www-form-urlencoded";
+        return Err(error(StatusCode::BAD_REQUEST, "invalid_request", text));
+    }
+    let bytes = body::read(request).await.map_err(|refusal| {
+        error(
+            refusal.status,
+            "invalid_request",
+            "the body is not readable",
+        )
+    })?;
+    Ok(body::form_fields(&bytes))
+}
+
+fn refused(partner: &Partner, refusal: TokenRefusal) -> Response {
+    let (reason, error_code, text) = match refusal {
+        TokenRefusal::Request { error, text } => (error, error, text),
+        TokenRefusal::Assertion(fault) => (fault.name(), "invalid_client", fault.text()),
+        TokenRefusal::Told => ("fault", "invalid_client", "told to refuse"),
+        TokenRefusal::Store(failure) => return Refusal::from(failure).into_response(),
+    };
+    partner.count(|stats| {
+        *stats.tokens_refused.entry(reason).or_default() += 1;
+        if reason == AssertionFault::Replayed.name() {
+            stats.jti_replays_refused += 1;
+        }
+    });
+    tracing::info!(partner = partner.payer.id, reason, "token refused");
+    error(StatusCode::BAD_REQUEST, error_code, text)
+}
+
+fn error(status: StatusCode, code: &str, text: &str) -> Response {
+    answer(status, &json!({"error": code, "error_description": text}))
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+
+    use super::*;
+    use crate::partner::bench::Bench;
+    use crate::partner::scope::BULK_MEMBER_MATCH;
+
+    fn assertion(bench: &Bench, jti: &str) -> String {
+        let key = &bench.partner.clients[0].keys[0];
+        let pem = std::fs::read(&key.file).unwrap();
+        let mut header = Header::new(Algorithm::ES384);
+        header.kid = key.kids.first().cloned();
+        let exp = bench.partner.clock.now().timestamp() + 240;
+        let claims = json!({
+            "iss": "outrider", "sub": "outrider", "aud": bench.partner.token_url(), "exp": exp, "jti": jti,
+        });
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ec_pem(&pem).unwrap()).unwrap()
+    }
+
+    fn form(assertion: &str, scope: &str) -> Vec<(String, String)> {
+        [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", assertion),
+            ("scope", scope),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    fn reason(outcome: Result<Value, TokenRefusal>) -> &'static str {
+        match outcome {
+            Ok(_) => "good",
+            Err(TokenRefusal::Request { error, .. }) => error,
+            Err(TokenRefusal::Assertion(fault)) => fault.name(),
+            Err(TokenRefusal::Told) => "fault",
+            Err(TokenRefusal::Store(_)) => "store",
+        }
+    }
+
+    #[test]
+    fn a_jti_is_good_once_and_the_request_must_be_whole() {
+        let bench = Bench::new();
+        let good = form(&assertion(&bench, "j-1"), BULK_MEMBER_MATCH);
+        assert_eq!(reason(grant(&bench.partner, &good)), "good");
+        assert_eq!(reason(grant(&bench.partner, &good)), "jti-replay");
+        bench.partner.clock.advance(200_000);
+        assert_eq!(reason(grant(&bench.partner, &good)), "jti-replay");
+        for (place, value, expected) in [
+            (0, "authorization_code", "unsupported_grant_type"),
+            (1, "password", "invalid_request"),
+            (2, "", "malformed"),
+            (3, "", "invalid_scope"),
+            (3, "system/*.rs system/Everything", "invalid_scope"),
+        ] {
+            let mut bad = form(
+                &assertion(&bench, &format!("j-{place}-{value}")),
+                BULK_MEMBER_MATCH,
+            );
+            bad[place].1 = value.to_owned();
+            assert_eq!(reason(grant(&bench.partner, &bad)), expected, "{value}");
+        }
+        bench.partner.set_fault(Some(Fault::TokenRefused));
+        let fresh = form(&assertion(&bench, "j-2"), BULK_MEMBER_MATCH);
+        assert_eq!(reason(grant(&bench.partner, &fresh)), "fault");
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_scope_and_its_time() {
+        let bench = Bench::new();
+        let now: DateTime<Utc> = bench.partner.clock.now();
+        let body = grant(
+            &bench.partner,
+            &form(&assertion(&bench, "j"), BULK_MEMBER_MATCH),
+        )
+        .ok();
+        let body = body.unwrap();
+        assert_eq!(body["expires_in"], 300);
+        let mut headers = HeaderMap::new();
+        let status = |headers: &HeaderMap, grant| match authorise(&bench.partner, headers, grant) {
+            Ok(client) => client,
+            Err(refusal) => refusal.status.as_u16().to_string(),
+        };
+        assert_eq!(status(&headers, Grant::Match), "401");
+        let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
+        headers.insert(AUTHORIZATION, HeaderValue::try_from(bearer).unwrap());
+        assert_eq!(status(&headers, Grant::Match), "outrider");
+        assert_eq!(status(&headers, Grant::Data), "403");
+        bench.partner.clock.advance(300_000);
+        assert_eq!((bench.partner.clock.now() - now).num_seconds(), 300);
+        assert_eq!(status(&headers, Grant::Match), "401");
+    }
+}

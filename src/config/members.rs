@@ -1,0 +1,151 @@
+//! `members/<set>.json`: invented members and their oracles (schema `outrider.members/1`,
+//! described in `members/README.md`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::complaint::{Complaints, Source};
+use crate::model::{
+    Bucket, Expected, ExpectedResource, Identity, Member, MemberId, MemberSet, PartnerId,
+};
+
+/// The schema this version reads.
+const SCHEMA: &str = "outrider.members/1";
+/// Members of one set: more are a generator's mistake.
+const MEMBERS_MAX: usize = 100_000;
+
+#[derive(Deserialize)]
+struct SetFile {
+    schema: String,
+    set: String,
+    partner: String,
+    requester: Payer,
+    responder: Payer,
+    members: Vec<MemberEntry>,
+}
+
+#[derive(Deserialize)]
+struct Payer {
+    npi: String,
+}
+
+#[derive(Deserialize)]
+struct MemberEntry {
+    id: String,
+    cohort: String,
+    region: String,
+    edge_case: String,
+    request: RequestEntry,
+    expect: ExpectEntry,
+}
+
+#[derive(Deserialize)]
+struct RequestEntry {
+    patient: serde_json::Value,
+    coverage_to_match: serde_json::Value,
+    consent: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct ExpectEntry {
+    bucket: String,
+    #[serde(default)]
+    identity: Option<IdentityEntry>,
+    #[serde(default)]
+    resources: BTreeMap<String, Vec<ResourceEntry>>,
+    #[serde(default)]
+    canaries: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct IdentityEntry {
+    family: String,
+    given: String,
+    birth_date: String,
+    umb: String,
+}
+
+#[derive(Deserialize)]
+struct ResourceEntry {
+    key: String,
+    sha256: String,
+}
+
+pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<MemberSet> {
+    let file: SetFile = match serde_json::from_str(&source.text) {
+        Ok(file) => file,
+        Err(why) => {
+            let start = offset_of_line(&source.text, why.line());
+            let cure = "write it with `exchange members export`, or after members/README.md";
+            complaints.add(source, Some(start..start), format!("not a member set: {why}"), cure);
+            return None;
+        }
+    };
+    if file.schema != SCHEMA {
+        let what = format!("schema \"{}\" is not one this version reads", file.schema);
+        complaints.add(source, None, what, format!("export it again for {SCHEMA}, or update Outrider"));
+        return None;
+    }
+    if file.members.is_empty() || file.members.len() > MEMBERS_MAX {
+        let what = format!("{} members", file.members.len());
+        complaints.add(source, None, what, format!("a set has 1 to {MEMBERS_MAX} members"));
+        return None;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let mut members = Vec::new();
+    for entry in file.members {
+        if !seen.insert(entry.id.clone()) {
+            complaints.add(source, None, format!("two members are called \"{}\"", entry.id), "give each its own id");
+        }
+        members.extend(member(entry, source, complaints));
+    }
+    Some(MemberSet {
+        set: file.set,
+        partner: PartnerId::new(file.partner),
+        requester_npi: file.requester.npi,
+        responder_npi: file.responder.npi,
+        members,
+    })
+}
+
+fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints) -> Option<Member> {
+    let Some(bucket) = Bucket::named(&entry.expect.bucket) else {
+        let what = format!("member \"{}\" expects bucket \"{}\"", entry.id, entry.expect.bucket);
+        complaints.add(source, None, what, "write match, nomatch or consentconstraint");
+        return None;
+    };
+    if entry.request.patient["id"] != entry.id.as_str() {
+        let what = format!("member \"{}\" submits a Patient with another id", entry.id);
+        complaints.add(source, None, what, "let request.patient.id be the member's id");
+    }
+    let resources = entry.expect.resources.into_iter().map(|(kind, list)| {
+        let due = list.into_iter().map(|one| ExpectedResource { key: one.key, sha256: one.sha256 });
+        (kind, due.collect())
+    });
+    Some(Member {
+        id: MemberId::new(entry.id),
+        cohort: entry.cohort,
+        region: entry.region,
+        edge_case: entry.edge_case,
+        patient: entry.request.patient,
+        coverage: entry.request.coverage_to_match,
+        consent: entry.request.consent,
+        expected: Expected {
+            bucket,
+            identity: entry.expect.identity.map(|one| Identity {
+                family: one.family,
+                given: one.given,
+                birth_date: one.birth_date,
+                umb: one.umb,
+            }),
+            resources: resources.collect(),
+            canaries: entry.expect.canaries,
+        },
+    })
+}
+
+fn offset_of_line(text: &str, line: usize) -> usize {
+    text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
+}

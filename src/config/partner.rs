@@ -1,0 +1,197 @@
+//! `partners/<id>.toml`: who is watched, how we sign in, and what is scheduled there.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::complaint::Source;
+use super::tree::{Placed, Table};
+use crate::model::{Auth, Cadence, JourneyId, Partner, PartnerId, SecretRef};
+
+/// Occurrences of a cron expression looked at to find its shortest gap.
+const OCCURRENCES: usize = 500;
+
+/// A partner with its probes as far as the file alone can say.
+pub(super) struct PartnerFile {
+    pub(super) source: Arc<Source>,
+    pub(super) partner: Partner,
+    pub(super) id_span: Range<usize>,
+    pub(super) probes: Vec<ProbeEntry>,
+}
+
+/// One `[[probe]]`.
+pub(super) struct ProbeEntry {
+    pub(super) span: Range<usize>,
+    pub(super) journey: Placed<JourneyId>,
+    pub(super) cadence: Cadence,
+    /// The shortest time between two starts.
+    pub(super) gap: Duration,
+    pub(super) concurrency: usize,
+    pub(super) members: Option<Placed<String>>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) seed: u64,
+}
+
+/// Whether a text can be an id: a label, a file's stem and a part of a URL.
+pub(super) fn is_id(text: &str) -> bool {
+    let chars = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=40).contains(&text.len()) && text.bytes().all(chars) && !text.starts_with('-')
+}
+
+pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
+    let id = root.need_text("id", "\"keystone\"");
+    if let Some(id) = id.as_ref().filter(|id| !is_id(id.value)) {
+        let what = format!("\"{}\" cannot be an id", id.value);
+        root.complain(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
+    }
+    let name = root.text("name").map(|placed| placed.value.to_owned());
+    let base_url = base_url(root);
+    let text = |key, default: &str| {
+        root.text(key).map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
+    };
+    let environment = environment(root);
+    let (spec, region) = (text("spec", "pdex-2.2"), text("region", "unknown"));
+    let trust = root.text("trust").map(|placed| folder.join(PathBuf::from(placed.value)));
+    let auth = auth(root, folder);
+    let probes = root.tables("probe").iter().filter_map(probe).collect();
+    let id = id?;
+    Some(PartnerFile {
+        source: Arc::clone(root.source),
+        partner: Partner {
+            id: PartnerId::new(id.value),
+            name: name.unwrap_or_else(|| id.value.to_owned()),
+            base_url: base_url?,
+            environment,
+            spec,
+            region,
+            auth: auth?,
+            trust,
+        },
+        id_span: id.span,
+        probes,
+    })
+}
+
+fn environment(root: &Table<'_>) -> String {
+    let Some(placed) = root.need_text("environment", "\"sandbox\"") else { return String::new() };
+    if !["sandbox", "production"].contains(&placed.value) {
+        let what = format!("`environment` is \"{}\"", placed.value);
+        root.complain(placed.span, what, "write \"sandbox\" or \"production\"");
+    }
+    placed.value.to_owned()
+}
+
+/// Reads `base_url` without a slash at its end.
+pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
+    let placed = root.need_text("base_url", "\"https://payer.example/fhir\"")?;
+    let uri = http::Uri::from_str(placed.value).ok();
+    let is_http = uri.as_ref().is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some() && uri.query().is_none()
+    });
+    if !is_http {
+        let what = format!("`base_url` \"{}\" is no base URL", placed.value);
+        root.complain(placed.span, what, "write such as \"https://payer.example/fhir\"");
+        return None;
+    }
+    Some(placed.value.trim_end_matches('/').to_owned())
+}
+
+fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
+    let Some(auth) = root.table("auth") else {
+        root.missing("[auth]", "{ client_id = \"…\", key = { file = \"…\" } }");
+        return None;
+    };
+    let client_id = auth.need_text("client_id", "\"outrider\"");
+    let kid = auth.text("kid").map(|placed| placed.value.to_owned());
+    let key = auth.table("key");
+    if key.is_none() {
+        auth.missing("key", "{ file = \"keys/partner.es384.pem\" }");
+    }
+    let file = key.and_then(|key| {
+        let file = key.need_text("file", "\"keys/partner.es384.pem\"");
+        key.close();
+        file
+    });
+    auth.close();
+    Some(Auth {
+        client_id: client_id?.value.to_owned(),
+        key: SecretRef::File(folder.join(PathBuf::from(file?.value))),
+        kid,
+    })
+}
+
+fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
+    let journey = table.need_text("journey", "\"liveness\"");
+    let cadence = cadence(table);
+    let concurrency = table.number("concurrency", 1..1001).unwrap_or(1);
+    let members = table.text("members");
+    let deadline = table.duration("deadline").map(|placed| placed.value);
+    let timeout = table.duration("timeout").map(|placed| placed.value);
+    let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
+    table.close();
+    let (cadence, gap) = cadence?;
+    let journey = journey?;
+    Some(ProbeEntry {
+        span: table.place(),
+        journey: Placed { value: JourneyId::new(journey.value), span: journey.span },
+        cadence,
+        gap,
+        concurrency: usize::try_from(concurrency).unwrap_or(1),
+        members: members.map(|placed| Placed { value: placed.value.to_owned(), span: placed.span }),
+        deadline,
+        timeout,
+        seed,
+    })
+}
+
+fn cadence(table: &Table<'_>) -> Option<(Cadence, Duration)> {
+    let every = table.duration("every");
+    let cron = table.text("cron");
+    if let Some(zone) = table.text("timezone").filter(|zone| zone.value != "UTC") {
+        let what = format!("`timezone` is \"{}\"", zone.value);
+        table.complain(zone.span, what, "write the times in UTC and timezone = \"UTC\"");
+    }
+    match (every, cron) {
+        (Some(every), None) => Some((Cadence::Every(every.value), every.value)),
+        (None, Some(cron)) => cron_cadence(table, &cron),
+        (None, None) => {
+            if !table.has("every") {
+                table.missing("every", "\"1m\", or cron = \"0 */5 * * * *\"");
+            }
+            None
+        }
+        (Some(_), Some(cron)) => {
+            table.complain(cron.span, "both `every` and `cron`", "keep one of them");
+            None
+        }
+    }
+}
+
+fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>) -> Option<(Cadence, Duration)> {
+    let schedule = match cron::Schedule::from_str(cron.value) {
+        Ok(schedule) => schedule,
+        Err(_) => {
+            let what = format!("`cron` = \"{}\" cannot be read", cron.value);
+            let cure = "write six fields, seconds first, weekdays by name: \"0 */5 * * * *\"";
+            table.complain(cron.span.clone(), what, cure);
+            return None;
+        }
+    };
+    // Any fixed time serves: what never fires after it never fires.
+    let from = DateTime::<Utc>::from_timestamp(1_767_225_600, 0)?;
+    let mut starts = schedule.after(&from).take(OCCURRENCES).peekable();
+    if starts.peek().is_none() {
+        let what = format!("`cron` = \"{}\" can never fire", cron.value);
+        table.complain(cron.span.clone(), what, "name a date that exists");
+        return None;
+    }
+    let starts: Vec<_> = starts.collect();
+    let gap = starts.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(TimeDelta::MAX);
+    let gap = gap.to_std().unwrap_or(Duration::MAX);
+    Some((Cadence::Cron(Box::new(schedule)), gap))
+}

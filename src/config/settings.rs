@@ -1,0 +1,52 @@
+//! `outrider.toml`: the agent's own settings.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::tree::Table;
+use crate::model::Settings;
+
+/// Runs at one time, unless the file says otherwise.
+const RUNS_IN_FLIGHT: u64 = 64;
+const RUNS_IN_FLIGHT_LIMIT: u64 = 10_001;
+
+pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
+    let text = |key, default: &str| {
+        root.text(key).map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
+    };
+    let contact = root.need_text("contact", "\"ops@payer.example\"").map(|placed| {
+        if placed.value.is_empty() || !placed.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            root.complain(placed.span, "`contact` cannot stand in a header", "write an address in ASCII");
+        }
+        placed.value.to_owned()
+    });
+    Settings {
+        agent: text("agent", "outrider"),
+        location: text("location", "local"),
+        contact: contact.unwrap_or_default(),
+        listen: listen(root),
+        ledger: folder.join(PathBuf::from(text("ledger", "var/outrider.db"))),
+        runs_in_flight_max: root
+            .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or(RUNS_IN_FLIGHT as usize),
+        late_after: root.duration("late_after").map_or(Duration::from_secs(1), |p| p.value),
+        stop_grace: root.duration("stop_grace").map_or(Duration::from_secs(10), |p| p.value),
+        nameservers: root.texts("nameservers").into_iter().filter_map(|p| address(root, p)).collect(),
+    }
+}
+
+pub(super) fn listen(root: &Table<'_>) -> SocketAddr {
+    let default = SocketAddr::from(([127, 0, 0, 1], 9464));
+    root.text("listen").and_then(|placed| address(root, placed)).unwrap_or(default)
+}
+
+fn address(root: &Table<'_>, placed: super::tree::Placed<&str>) -> Option<SocketAddr> {
+    let address = placed.value.parse().ok();
+    if address.is_none() {
+        let what = format!("\"{}\" is no address with a port", placed.value);
+        root.complain(placed.span, what, "write such as \"127.0.0.1:9464\"");
+    }
+    address
+}

@@ -1,0 +1,67 @@
+//! `/metrics`, `/healthz`, `/readyz`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus::Registry;
+
+use super::text::{CONTENT_TYPE, encode};
+
+/// Whether the agent is ready to be relied on: its ledger takes notes and its schedule runs.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    ledger: Arc<AtomicBool>,
+    schedule: Arc<AtomicBool>,
+}
+
+impl Health {
+    /// The ledger takes notes, or does not.
+    pub fn ledger(&self, is_well: bool) {
+        self.ledger.store(is_well, Ordering::Relaxed);
+    }
+
+    /// The schedule runs, or does not.
+    pub fn schedule(&self, is_well: bool) {
+        self.schedule.store(is_well, Ordering::Relaxed);
+    }
+
+    fn told(&self) -> Result<&'static str, String> {
+        let wrong: Vec<_> = [(&self.ledger, "ledger"), (&self.schedule, "schedule")]
+            .into_iter()
+            .filter(|(well, _)| !well.load(Ordering::Relaxed))
+            .map(|(_, name)| name)
+            .collect();
+        if wrong.is_empty() { Ok("ready\n") } else { Err(format!("not ready: {}\n", wrong.join(", "))) }
+    }
+}
+
+#[derive(Clone)]
+struct Served {
+    registry: Registry,
+    health: Health,
+}
+
+/// The routes over a registry and the agent's health.
+pub fn routes(registry: Registry, health: Health) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .with_state(Served { registry, health })
+}
+
+async fn metrics(State(served): State<Served>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], encode(&served.registry.gather()))
+}
+
+async fn ready(State(served): State<Served>) -> impl IntoResponse {
+    match served.health.told() {
+        Ok(text) => (StatusCode::OK, text.to_owned()),
+        Err(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
+    }
+}

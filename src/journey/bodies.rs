@@ -1,0 +1,41 @@
+//! The FHIR Parameters that kick-offs send.
+
+use serde_json::{Value, json};
+
+use crate::model::{Body, Member};
+
+/// The body of a kick-off; none when it needs a member and there is none.
+pub(super) fn build(body: Body, member: Option<&Member>) -> Option<Value> {
+    match body {
+        Body::MemberMatchParameters => member.map(member_match),
+        Body::DataExportParameters => Some(data_export()),
+    }
+}
+
+/// PDex 2.2 `$bulk-member-match`: one MemberBundle.
+fn member_match(member: &Member) -> Value {
+    json!({
+        "resourceType": "Parameters",
+        "meta": {"profile": [
+            "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-parameters-multi-member-match-bundle-in"
+        ]},
+        "parameter": [{
+            "name": "MemberBundle",
+            "part": [
+                {"name": "MemberPatient", "resource": member.patient},
+                {"name": "CoverageToMatch", "resource": member.coverage},
+                {"name": "Consent", "resource": member.consent},
+            ],
+        }],
+    })
+}
+
+/// PDex 2.2 `$davinci-data-export` (§171): everything there is for this exchange.
+fn data_export() -> Value {
+    json!({
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "exportType", "valueCanonical": "hl7.fhir.us.davinci-pdex#payertopayer"},
+        ],
+    })
+}

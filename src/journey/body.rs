@@ -1,0 +1,133 @@
+//! Where the bytes of an answer go: a small document into memory, a file through a fold; both
+//! unpacked on the way and both within limits.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+use flate2::write::MultiGzDecoder;
+
+use crate::judge::stream::{FileFold, Lines};
+use crate::model::{Failure, Limit};
+
+/// The largest document taken into memory, unpacked.
+pub(super) const DOCUMENT_BYTES_MAX: usize = 8 << 20;
+/// Unpacked bytes for each byte on the wire, once [`RATIO_GRACE_BYTES`] were unpacked.
+const COMPRESSION_RATIO_MAX: u64 = 300;
+const RATIO_GRACE_BYTES: u64 = 16 << 20;
+
+/// Takes unpacked bytes.
+pub(super) enum Sink<'a, L> {
+    /// A document.
+    Document(Vec<u8>),
+    /// A file of NDJSON; an answer that is no 200 is a document all the same.
+    File { fold: &'a mut FileFold, lines: &'a mut L, other: Vec<u8>, is_file: bool },
+}
+
+/// A sink for lines where none are expected.
+#[derive(Debug)]
+pub(super) struct NoLines;
+
+impl Lines for NoLines {
+    fn line(&mut self, _: &[u8], _: &serde_json::Value) {}
+}
+
+impl<L: Lines> Sink<'_, L> {
+    /// Told once the head is there.
+    pub(super) fn head(&mut self, status: u16) {
+        if let Self::File { is_file, .. } = self {
+            *is_file = status == 200;
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> ControlFlow<Limit> {
+        let document = match self {
+            Self::File { fold, lines, is_file: true, .. } => return fold.feed(bytes, *lines),
+            Self::File { other, .. } => other,
+            Self::Document(document) => document,
+        };
+        if document.len() + bytes.len() > DOCUMENT_BYTES_MAX {
+            return ControlFlow::Break(Limit::Body);
+        }
+        document.extend_from_slice(bytes);
+        ControlFlow::Continue(())
+    }
+
+    /// The document, when the answer was one.
+    pub(super) fn document(self) -> Vec<u8> {
+        match self {
+            Self::Document(document) => document,
+            Self::File { other, .. } => other,
+        }
+    }
+}
+
+/// Unpacks what arrives and hands it to a sink.
+pub(super) enum Unpack<'s, 'a, L: Lines> {
+    Plain(Guard<'s, 'a, L>),
+    Gzip(Box<MultiGzDecoder<Guard<'s, 'a, L>>>),
+}
+
+impl<'s, 'a, L: Lines> Unpack<'s, 'a, L> {
+    /// For the encoding that the head names; none for one that was not asked for.
+    pub(super) fn new(encoding: Option<&str>, sink: &'s mut Sink<'a, L>) -> Option<Self> {
+        let guard = Guard { sink, broken: None, unpacked: 0 };
+        match encoding.map(str::trim) {
+            None | Some("identity" | "") => Some(Self::Plain(guard)),
+            Some("gzip" | "x-gzip") => Some(Self::Gzip(Box::new(MultiGzDecoder::new(guard)))),
+            Some(_) => None,
+        }
+    }
+
+    /// Takes bytes off the wire; `received` is their sum so far.
+    pub(super) fn take(&mut self, bytes: &[u8], received: u64) -> Result<(), Failure> {
+        let (written, guard) = match self {
+            Self::Plain(guard) => (guard.write_all(bytes), guard),
+            Self::Gzip(gzip) => (gzip.write_all(bytes), gzip.get_mut()),
+        };
+        if let Some(limit) = guard.broken {
+            return Err(Failure::Limit(limit));
+        }
+        if guard.unpacked > RATIO_GRACE_BYTES && guard.unpacked / received.max(1) > COMPRESSION_RATIO_MAX {
+            return Err(Failure::Limit(Limit::Compression));
+        }
+        written.map_err(|_| Failure::Malformed)
+    }
+
+    /// Ends: a packed body that was cut is not the encoding it says.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Gzip(mut gzip) => {
+                let ended = gzip.try_finish();
+                match gzip.get_ref().broken {
+                    Some(limit) => Err(Failure::Limit(limit)),
+                    None => ended.map_err(|_| Failure::Malformed),
+                }
+            }
+        }
+    }
+}
+
+/// Remembers the limit that broke a write, which an `io::Error` could not carry.
+pub(super) struct Guard<'s, 'a, L> {
+    sink: &'s mut Sink<'a, L>,
+    broken: Option<Limit>,
+    unpacked: u64,
+}
+
+impl<L: Lines> Write for Guard<'_, '_, L> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unpacked += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match self.sink.take(bytes) {
+            ControlFlow::Continue(()) => Ok(bytes.len()),
+            ControlFlow::Break(limit) => {
+                self.broken = Some(limit);
+                Err(io::Error::other("over a limit"))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! How partners are reached: one resolver for all, one TLS configuration each.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::model::{AgentFault, Failure, Partner, Settings};
+use crate::secret::read_trust;
+
+/// How long one question to a name server may take.
+const DNS_TIMEOUT: Duration = Duration::from_secs(2);
+const DNS_ATTEMPTS: usize = 2;
+
+/// Name lookup with a phase of its own. Nothing is cached: a lookup is part of what is watched.
+#[derive(Clone)]
+pub struct Resolver(Option<TokioResolver>);
+
+impl std::fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resolver")
+    }
+}
+
+impl Resolver {
+    /// The machine's name servers, or those of the settings.
+    pub fn new(settings: &Settings) -> Self {
+        let builder = if settings.nameservers.is_empty() {
+            TokioResolver::builder_tokio().ok()
+        } else {
+            let servers = settings.nameservers.iter().copied().map(server).collect();
+            let config = ResolverConfig::from_name_servers(servers);
+            let provider = TokioRuntimeProvider::default();
+            Some(TokioResolver::builder_with_config(config, provider))
+        };
+        let resolver = builder.and_then(|mut builder| {
+            tune(builder.options_mut());
+            builder.build().ok()
+        });
+        Self(resolver)
+    }
+
+    /// Addresses of a host.
+    ///
+    /// # Errors
+    /// [`Failure::NoSuchName`] when a working resolver knows no address; the agent's fault when no
+    /// resolver works.
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse() {
+            return Ok(vec![address]);
+        }
+        let resolver = self.0.as_ref().ok_or(Failure::Agent(AgentFault::Resolver))?;
+        match resolver.lookup_ip(host).await {
+            Ok(found) => Ok(found.iter().collect()),
+            // SERVFAIL, REFUSED and the like are answers too: the resolver works and the zone
+            // does not.
+            Err(why) if why.is_no_records_found() || why.is_nx_domain() || is_answer(&why) => {
+                Err(Failure::NoSuchName)
+            }
+            Err(_) => Err(Failure::Agent(AgentFault::Resolver)),
+        }
+    }
+}
+
+fn is_answer(why: &hickory_resolver::net::NetError) -> bool {
+    matches!(why, hickory_resolver::net::NetError::Dns(_))
+}
+
+fn server(address: SocketAddr) -> NameServerConfig {
+    let mut udp = ConnectionConfig::udp();
+    udp.port = address.port();
+    let mut tcp = ConnectionConfig::tcp();
+    tcp.port = address.port();
+    NameServerConfig::new(address.ip(), true, vec![udp, tcp])
+}
+
+fn tune(options: &mut ResolverOpts) {
+    options.cache_size = 0;
+    options.timeout = DNS_TIMEOUT;
+    options.attempts = DNS_ATTEMPTS;
+    options.use_hosts_file = ResolveHosts::Always;
+}
+
+/// How one partner is reached.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(super) resolver: Resolver,
+    /// None when the trust file is of no use: our fault, told with each run.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) contact: String,
+}
+
+impl Client {
+    /// Reads the partner's trust and prepares TLS.
+    pub fn new(partner: &Partner, settings: &Settings, resolver: &Resolver) -> Self {
+        Self {
+            resolver: resolver.clone(),
+            tls: tls(partner),
+            contact: settings.contact.clone(),
+        }
+    }
+}
+
+fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    match &partner.trust {
+        Some(path) => {
+            for certificate in read_trust(path).ok()? {
+                roots.add(certificate).ok()?;
+            }
+        }
+        None => {
+            let native = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(native.certs);
+        }
+    }
+    let mut config =
+        ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Each request is a new session by design: what is measured is what a first visitor sees.
+    config.resumption = rustls::client::Resumption::disabled();
+    Some(Arc::new(config))
+}

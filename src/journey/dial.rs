@@ -1,0 +1,122 @@
+//! Name, TCP, TLS: each a phase of its own.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::client::Client;
+use super::fault;
+use super::wire::Progress;
+use crate::clock::Clock;
+use crate::model::{AgentFault, Failure, Phase};
+
+/// Addresses of one host tried, in order.
+const ADDRESSES_MAX: usize = 4;
+
+/// Where to go.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    pub(super) is_tls: bool,
+}
+
+/// A connection, plain or not.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Opens a connection, noting each phase.
+pub(super) async fn dial(
+    client: &Client,
+    clock: &Clock,
+    target: &Target<'_>,
+    progress: &mut Progress,
+) -> Result<Stream, Failure> {
+    progress.enter(Phase::Dns, clock.instant());
+    let addresses = client.resolver.addresses(target.host).await?;
+    progress.enter(Phase::Connect, clock.instant());
+    let tcp = connect(&addresses, target.port).await?;
+    if !target.is_tls {
+        progress.leave(clock.instant());
+        return Ok(Stream::Plain(tcp));
+    }
+    progress.enter(Phase::Tls, clock.instant());
+    let config = client.tls.clone().ok_or(Failure::Agent(AgentFault::Key))?;
+    let bare = target.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(bare).map_err(|_| Failure::NoSuchName)?;
+    let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|why| fault::of_tls(&why))?;
+    progress.certificate_expires_at = expiry(&tls);
+    progress.leave(clock.instant());
+    Ok(Stream::Tls(Box::new(tls)))
+}
+
+async fn connect(addresses: &[std::net::IpAddr], port: u16) -> Result<TcpStream, Failure> {
+    let mut last = Failure::NoSuchName;
+    for address in addresses.iter().take(ADDRESSES_MAX) {
+        match TcpStream::connect(SocketAddr::new(*address, port)).await {
+            Ok(stream) => {
+                // Small requests must not wait for more to send.
+                if stream.set_nodelay(true).is_ok() {
+                    return Ok(stream);
+                }
+            }
+            Err(why) => last = fault::of_connect(&why),
+        }
+    }
+    Err(last)
+}
+
+fn expiry(tls: &TlsStream<TcpStream>) -> Option<chrono::DateTime<chrono::Utc>> {
+    let leaf = tls.get_ref().1.peer_certificates()?.first()?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(leaf).ok()?;
+    chrono::DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+        }
+    }
+}

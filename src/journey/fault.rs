@@ -1,0 +1,76 @@
+//! What an error of the libraries below means. The only place that looks into them.
+
+use std::error::Error;
+use std::io;
+
+use crate::model::{AgentFault, Failure, Limit, Phase, TlsFailure};
+
+/// A connection that did not come about. What lacks here is ours: sockets, ports, a network.
+pub(super) fn of_connect(why: &io::Error) -> Failure {
+    match why.kind() {
+        io::ErrorKind::AddrNotAvailable => Failure::Agent(AgentFault::Saturated),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
+            Failure::Agent(AgentFault::Network)
+        }
+        _ => match why.raw_os_error() {
+            // EMFILE and ENFILE: this process or machine has no file handle left.
+            Some(24 | 23) => Failure::Agent(AgentFault::Saturated),
+            _ => Failure::Connect,
+        },
+    }
+}
+
+/// A TLS handshake that did not come about.
+pub(super) fn of_tls(why: &io::Error) -> Failure {
+    match find::<rustls::Error>(why) {
+        Some(rustls::Error::InvalidCertificate(certificate)) => {
+            Failure::Tls(of_certificate(certificate))
+        }
+        Some(_) => Failure::Tls(TlsFailure::Handshake),
+        None => Failure::Reset(Phase::Tls),
+    }
+}
+
+fn of_certificate(why: &rustls::CertificateError) -> TlsFailure {
+    use rustls::CertificateError as E;
+    match why {
+        E::Expired | E::ExpiredContext { .. } => TlsFailure::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => TlsFailure::NotYetValid,
+        E::NotValidForName | E::NotValidForNameContext { .. } => TlsFailure::WrongName,
+        _ => TlsFailure::Untrusted,
+    }
+}
+
+/// An exchange that broke off, in this phase.
+pub(super) fn of_http(why: &hyper::Error, phase: Phase) -> Failure {
+    if why.is_parse_too_large() {
+        return Failure::Limit(Limit::Headers);
+    }
+    if why.is_parse() || why.is_parse_status() {
+        return Failure::Malformed;
+    }
+    if find::<rustls::Error>(why).is_some() {
+        return Failure::Tls(TlsFailure::Handshake);
+    }
+    match find::<io::Error>(why).map(io::Error::kind) {
+        // hyper tells of a broken chunk size this way.
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Failure::Malformed,
+        _ => Failure::Reset(phase),
+    }
+}
+
+/// The first error of a type in the chain of causes, looking into `io::Error` as well.
+fn find<'a, E: Error + 'static>(why: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(why);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inner {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}

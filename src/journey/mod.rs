@@ -1,0 +1,23 @@
+//! Walks a journey: binds values, speaks HTTP, times each phase, gathers evidence, and asks
+//! [`crate::judge`] about each step. Keeps no state between runs.
+//!
+//! A broken partner is a value here. What we could not look at is a [`crate::judge::Stop`].
+
+mod auth;
+mod bind;
+mod bodies;
+mod body;
+mod client;
+mod dial;
+mod fault;
+mod order;
+mod orphan;
+mod poll;
+mod steps;
+mod walk;
+mod wire;
+
+pub use client::{Client, Resolver};
+pub use order::{JobNote, Order};
+pub use orphan::release_orphan;
+pub use walk::walk;

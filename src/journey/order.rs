@@ -1,0 +1,60 @@
+//! What a walk is given, and what it tells while it goes on.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot};
+
+use super::client::Client;
+use crate::clock::Clock;
+use crate::model::{
+    Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
+};
+
+/// One walk to be made.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The run's id.
+    pub run: RunId,
+    /// Why it is walked.
+    pub origin: Origin,
+    /// When it was intended.
+    pub due_at: DateTime<Utc>,
+    /// Against whom.
+    pub partner: &'a Partner,
+    /// What.
+    pub journey: &'a Journey,
+    /// The journey's deadline.
+    pub deadline: Duration,
+    /// The time of one request unless a step says otherwise.
+    pub timeout: Duration,
+    /// Whom it carries.
+    pub member: Option<(&'a Member, &'a MemberSet)>,
+    /// How the partner is reached.
+    pub client: &'a Client,
+    /// The time.
+    pub clock: &'a Clock,
+    /// Where jobs are journalled.
+    pub jobs: &'a mpsc::Sender<JobNote>,
+}
+
+/// What a walk tells about jobs, and asks.
+#[derive(Debug)]
+pub enum JobNote {
+    /// A job was opened. Answered once that is durable; the location is not used before.
+    Opened(Job, oneshot::Sender<bool>),
+    /// A job was released, or is known to be gone.
+    Released {
+        /// Its status URL.
+        location: String,
+    },
+    /// Whether another job of ours is open at a partner.
+    OthersOpen {
+        /// The partner.
+        partner: PartnerId,
+        /// The run that asks; its own jobs do not count.
+        run: RunId,
+        /// The answer.
+        answer: oneshot::Sender<bool>,
+    },
+}

@@ -1,0 +1,308 @@
+//! The walk: steps in order, evidence gathered, cleanup always.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderValue};
+
+use super::auth::Held;
+use super::bind::Values;
+use super::body::{NoLines, Sink};
+use super::order::Order;
+use super::wire::{self, Call, Head, Sent, Time};
+use crate::clock::StepWatch;
+use crate::judge::manifest::Manifest;
+use crate::judge::matches::MatchSeen;
+use crate::judge::records::RecordsSeen;
+use crate::judge::stream::Lines;
+use crate::judge::{self, Stop, Walked};
+use crate::model::{
+    AgentFault, Answer, BlameCause, Bucket, Failure, Finding, Job, JobTimes, MemberId, Outcome,
+    Owner, RequestEvidence, RunRecord, Step, StepEvidence, StepId, StepState, Verdict, When,
+};
+
+/// How long steps that always run may take after a walk broke or ran out of time.
+const CLEANUP_TIME: Duration = Duration::from_secs(10);
+/// Of a step's requests, the first and the last so many are kept.
+const REQUESTS_KEPT_FIRST: usize = 4;
+const REQUESTS_KEPT_LAST: usize = 12;
+
+/// Why a step ends before its end.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// A finding says why.
+    Broken,
+    /// The deadline came.
+    Deadline,
+    /// We could not look.
+    CouldNotLook(AgentFault, String),
+}
+
+/// What one step notes while it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) requests: Vec<RequestEvidence>,
+    pub(super) omitted: u32,
+    pub(super) findings: Vec<Finding>,
+    pub(super) job: Option<JobTimes>,
+}
+
+impl Notes {
+    fn request(&mut self, evidence: RequestEvidence) {
+        if self.requests.len() == REQUESTS_KEPT_FIRST + REQUESTS_KEPT_LAST {
+            self.requests.remove(REQUESTS_KEPT_FIRST);
+            self.omitted += 1;
+        }
+        self.requests.push(evidence);
+    }
+
+    /// Notes findings; broken when one of them breaks its layer.
+    pub(super) fn judge(&mut self, findings: impl IntoIterator<Item = Finding>) -> Result<(), Halt> {
+        let before = self.findings.len();
+        self.findings.extend(findings);
+        if self.findings[before..].iter().any(Finding::breaks) { Err(Halt::Broken) } else { Ok(()) }
+    }
+}
+
+/// Everything a walk remembers.
+pub(super) struct Walker<'a> {
+    pub(super) order: &'a Order<'a>,
+    pub(super) began: Instant,
+    pub(super) deadline: Instant,
+    pub(super) values: Values,
+    pub(super) tokens: BTreeMap<StepId, Held>,
+    pub(super) jobs: BTreeMap<StepId, Job>,
+    pub(super) manifests: BTreeMap<StepId, Manifest>,
+    pub(super) matches: Option<MatchSeen>,
+    pub(super) records: Option<RecordsSeen>,
+    pub(super) own_job_open: bool,
+    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// Walks one journey and returns its record, judged.
+pub async fn walk(order: &Order<'_>) -> RunRecord {
+    let watch = StepWatch::start(order.clock);
+    let started_at = order.clock.now();
+    let mut walker = Walker::new(order);
+    let mut steps: Vec<StepEvidence> = Vec::with_capacity(order.journey.steps.len());
+    let mut stop = None;
+    let mut is_broken = false;
+    for step in &order.journey.steps {
+        if (is_broken && !step.always) || !walker.is_due(step) {
+            steps.push(skipped(step, walker.began, order.clock.instant()));
+            continue;
+        }
+        if step.always {
+            walker.deadline = walker.deadline.max(order.clock.instant() + CLEANUP_TIME);
+        }
+        let (evidence, halt) = walker.step(step).await;
+        if !step.always && halt.is_some() {
+            is_broken = true;
+            stop = match halt {
+                Some(Halt::Deadline) => Some(Stop::Deadline(step.id.clone())),
+                Some(Halt::CouldNotLook(fault, why)) => {
+                    Some(Stop::CouldNotLook(step.id.clone(), fault, why))
+                }
+                Some(Halt::Broken) | None => None,
+            };
+        }
+        steps.push(evidence);
+    }
+    let verdict = judge::run(&Walked {
+        journey: order.journey,
+        steps: &steps,
+        stop,
+        clock_step_ms: watch.seen(order.clock),
+        own_job_open: walker.own_job_open,
+    });
+    let duration = order.clock.instant() - walker.began;
+    walker.record(steps, verdict, started_at, duration)
+}
+
+fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
+    StepEvidence {
+        step: step.id.clone(),
+        state: StepState::Skipped,
+        offset: now - began,
+        duration: Duration::ZERO,
+        requests: Vec::new(),
+        requests_omitted: 0,
+        findings: Vec::new(),
+        job: None,
+    }
+}
+
+fn outcome(verdict: &Verdict) -> Outcome {
+    match &verdict.blame {
+        None => Outcome::Passed,
+        Some(blame) if blame.owner == Owner::Agent => Outcome::AgentFault,
+        Some(blame) => match blame.cause {
+            BlameCause::Agent(_) => Outcome::AgentFault,
+            BlameCause::Layer(_) => Outcome::Failed,
+        },
+    }
+}
+
+impl<'a> Walker<'a> {
+    fn new(order: &'a Order<'a>) -> Self {
+        let began = order.clock.instant();
+        Self {
+            order,
+            began,
+            deadline: began + order.deadline,
+            values: Values {
+                base_url: order.partner.base_url.clone(),
+                run: order.run.to_string(),
+                member: order.member.map(|(member, _)| member.id.to_string()).unwrap_or_default(),
+                captured: BTreeMap::new(),
+            },
+            tokens: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            matches: None,
+            records: None,
+            own_job_open: false,
+            certificate_expires_at: None,
+        }
+    }
+
+    fn is_due(&self, step: &Step) -> bool {
+        if let crate::model::Action::Release { job_of, .. } = &step.action
+            && !self.jobs.contains_key(job_of)
+        {
+            return false;
+        }
+        match step.when {
+            None => true,
+            Some(When::Matched) => self
+                .matches
+                .as_ref()
+                .is_some_and(|matches| matches.bucket() == Some(Bucket::Match)),
+        }
+    }
+
+    async fn step(&mut self, step: &Step) -> (StepEvidence, Option<Halt>) {
+        let began = self.order.clock.instant();
+        let mut notes = Notes::default();
+        let halt = if began >= self.deadline {
+            Some(Halt::Deadline)
+        } else {
+            self.act(step, &mut notes).await.err()
+        };
+        let evidence = StepEvidence {
+            step: step.id.clone(),
+            state: if halt.is_some() { StepState::Failed } else { StepState::Passed },
+            offset: began - self.began,
+            duration: self.order.clock.instant() - began,
+            requests: notes.requests,
+            requests_omitted: notes.omitted,
+            findings: notes.findings,
+            job: notes.job,
+        };
+        (evidence, halt)
+    }
+
+    fn record(
+        self,
+        steps: Vec<StepEvidence>,
+        verdict: Verdict,
+        started_at: chrono::DateTime<chrono::Utc>,
+        duration: Duration,
+    ) -> RunRecord {
+        let order = self.order;
+        let member = order.member.map(|(member, _)| member);
+        let score = self.records.as_ref().map(RecordsSeen::score).filter(|score| score.due > 0);
+        #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
+        let completeness = score.map(|score| score.found as f64 / score.due as f64);
+        RunRecord {
+            run: order.run.clone(),
+            origin: order.origin,
+            partner: order.partner.id.clone(),
+            journey: order.journey.id.clone(),
+            member: member.map(|member| MemberId::new(member.id.as_str())),
+            cohort: member.map(|member| member.cohort.clone()).unwrap_or_default(),
+            due_at: order.due_at,
+            started_at,
+            duration,
+            outcome: outcome(&verdict),
+            verdict,
+            steps,
+            completeness,
+            overlaps: 0,
+            certificate_expires_at: self.certificate_expires_at,
+        }
+    }
+
+    /// Sends a call within the step's time, notes it, and judges whether a whole answer came.
+    pub(super) async fn send<L: Lines>(
+        &mut self,
+        notes: &mut Notes,
+        timeout: Duration,
+        mut call: Call,
+        sink: &mut Sink<'_, L>,
+    ) -> Result<Head, Halt> {
+        call.headers.extend(self.common_headers());
+        let time = Time { run_began: self.began, timeout, deadline: self.deadline };
+        let Sent { evidence, head, certificate_expires_at } =
+            wire::send(self.order.client, self.order.clock, time, call, sink).await;
+        self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
+        let failure = evidence.failure;
+        let finding = judge::wire::whole_answer(&evidence);
+        notes.request(evidence);
+        match (head, failure) {
+            (Some(head), None) => Ok(head),
+            (_, Some(Failure::Deadline(_))) => Err(Halt::Deadline),
+            (_, Some(Failure::Agent(fault))) => {
+                Err(Halt::CouldNotLook(fault, format!("our own {fault} failed")))
+            }
+            _ => {
+                notes.findings.extend(finding);
+                Err(Halt::Broken)
+            }
+        }
+    }
+
+    /// Sends a call whose answer is a document.
+    pub(super) async fn ask(
+        &mut self,
+        notes: &mut Notes,
+        timeout: Duration,
+        call: Call,
+    ) -> Result<Answer, Halt> {
+        let mut sink: Sink<'_, NoLines> = Sink::Document(Vec::new());
+        let head = self.send(notes, timeout, call, &mut sink).await?;
+        Ok(answer(head, &sink.document()))
+    }
+
+    fn common_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let agent = format!(
+            "Outrider/{} (+{}; run {})",
+            env!("CARGO_PKG_VERSION"),
+            self.order.client.contact,
+            self.order.run
+        );
+        for (name, text) in [("x-correlation-id", self.order.run.as_str()), ("x-request-id", self.order.run.as_str())] {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        }
+        if let Ok(value) = HeaderValue::from_str(&agent) {
+            headers.insert(USER_AGENT, value);
+        }
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        headers
+    }
+}
+
+/// A head and a document as the judge takes them.
+pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
+    Answer {
+        status: head.status,
+        media: head.media,
+        headers: head.headers,
+        json: serde_json::from_slice(document).ok(),
+        has_body: !document.is_empty(),
+    }
+}

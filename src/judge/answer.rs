@@ -1,0 +1,154 @@
+//! A plain request's answer against what the journey expects.
+
+use serde_json::Value;
+
+use super::catalogue;
+use crate::model::{Answer, Capture, Cause, Check, Expect, Finding, Query};
+
+/// The cause that an unexpected status gives.
+pub fn status_cause(status: u16) -> Cause {
+    match status {
+        401 | 403 => Cause::Auth,
+        429 => Cause::Throttled,
+        _ => Cause::Status,
+    }
+}
+
+/// Status, content type and values of an answer.
+pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
+    let mut findings = vec![status(&expect.status, answer)];
+    if !findings[0].held {
+        findings.extend(operation_outcome(answer));
+        return findings;
+    }
+    if !expect.media.is_empty() {
+        let media = answer.media.as_deref().unwrap_or("none");
+        let held = expect.media.iter().any(|wanted| wanted == media);
+        findings.push(catalogue::MEDIA.find(held, expect.media.join(" or "), known_media(media)));
+    }
+    for rule in &expect.json {
+        let held = answer.json.as_ref().is_some_and(|json| {
+            rule.path.query(json).exactly_one().is_ok_and(|value| *value == rule.equals)
+        });
+        let seen = if held { "just that" } else { "another value, or none" };
+        findings.push(catalogue::JSON.find(held, format!("{} at {}", rule.equals, rule.path), seen));
+    }
+    findings
+}
+
+fn status(wanted: &[u16], answer: &Answer) -> Finding {
+    let list: Vec<_> = wanted.iter().map(u16::to_string).collect();
+    catalogue::STATUS.find_as(
+        status_cause(answer.status),
+        wanted.contains(&answer.status),
+        format!("status {}", list.join(" or ")),
+        format!("status {}", answer.status),
+    )
+}
+
+/// an error's body is an OperationOutcome. None when there is no body.
+pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
+    answer.has_body.then(|| {
+        let held = answer.json.as_ref().is_some_and(|json| json["resourceType"] == "OperationOutcome");
+        let seen = if held { "OperationOutcome" } else { "another document" };
+        catalogue::OPERATION_OUTCOME.find(held, "OperationOutcome", seen)
+    })
+}
+
+/// A content type is the partner's text: only well-known ones are repeated.
+fn known_media(media: &str) -> String {
+    const KNOWN: &[&str] = &[
+        "none",
+        "text/html",
+        "text/plain",
+        "application/json",
+        "application/fhir+json",
+        "application/ndjson",
+        "application/fhir+ndjson",
+        "application/xml",
+        "application/octet-stream",
+    ];
+    if KNOWN.contains(&media) { media.to_owned() } else { "another type".to_owned() }
+}
+
+/// One captured text, or the finding that it is not there as a string.
+///
+/// # Errors
+/// The finding that broke: no such value, more than one, or not a string.
+pub fn capture(capture: &Capture, answer: &Answer) -> Result<String, Finding> {
+    let (place, text) = match &capture.query {
+        Query::Header(name) => (format!("header {name}"), answer.header(name)),
+        Query::Json(path) => (
+            path.to_string(),
+            answer.json.as_ref().and_then(|json| path.query(json).exactly_one().ok()?.as_str()),
+        ),
+    };
+    text.map(str::to_owned).ok_or_else(|| {
+        catalogue::CAPTURE.find(false, format!("one string at {place}"), "none, several or no string")
+    })
+}
+
+/// The named checks that look at one answer.
+pub fn named(check: Check, answer: &Answer) -> Option<Finding> {
+    let json = answer.json.as_ref().unwrap_or(&Value::Null);
+    match check {
+        Check::SmartConfiguration => Some(smart_configuration(json)),
+        Check::CapabilityStatement => Some(capability_statement(json)),
+        Check::MatchGroups
+        | Check::AccountingIdentity
+        | Check::PatientUnchanged
+        | Check::MatchParameters
+        | Check::ExpectedBucket
+        | Check::RightMember
+        | Check::NobodyElse
+        | Check::Completeness
+        | Check::NoDuplicates
+        | Check::NoMoney => None,
+    }
+}
+
+/// A-01 (SMART App Launch 2.0, conformance): enough to sign in with.
+fn smart_configuration(json: &Value) -> Finding {
+    let lists = |key: &str, wanted: &str| {
+        json[key].as_array().is_some_and(|list| list.iter().any(|item| item == wanted))
+    };
+    let mut missing = Vec::new();
+    if !json["token_endpoint"].is_string() {
+        missing.push("token_endpoint");
+    }
+    if !lists("token_endpoint_auth_methods_supported", "private_key_jwt") {
+        missing.push("private_key_jwt");
+    }
+    if !lists("token_endpoint_auth_signing_alg_values_supported", "ES384") {
+        missing.push("ES384");
+    }
+    let seen =
+        if missing.is_empty() { "all".to_owned() } else { format!("no {}", missing.join(", no ")) };
+    catalogue::SMART_CONFIGURATION.find(
+        missing.is_empty(),
+        "token_endpoint, private_key_jwt, ES384",
+        seen,
+    )
+}
+
+/// A-02 (PDex 2.2 payer access server): the two Group operations are listed.
+fn capability_statement(json: &Value) -> Finding {
+    let resources = json["rest"].as_array().into_iter().flatten();
+    let operations: Vec<&str> = resources
+        .flat_map(|rest| rest["resource"].as_array().into_iter().flatten())
+        .filter(|resource| resource["type"] == "Group")
+        .flat_map(|group| group["operation"].as_array().into_iter().flatten())
+        .filter_map(|operation| operation["name"].as_str())
+        .collect();
+    let missing: Vec<&str> = ["bulk-member-match", "davinci-data-export"]
+        .into_iter()
+        .filter(|name| !operations.contains(name))
+        .collect();
+    let seen =
+        if missing.is_empty() { "both".to_owned() } else { format!("no {}", missing.join(", no ")) };
+    catalogue::CAPABILITY_STATEMENT.find(
+        missing.is_empty(),
+        "bulk-member-match and davinci-data-export on Group",
+        seen,
+    )
+}

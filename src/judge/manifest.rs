@@ -1,0 +1,130 @@
+//! The manifest of a finished job (Bulk Data 2.0, "Response - Complete Status").
+
+use serde_json::Value;
+
+use super::catalogue;
+use crate::model::{Answer, Finding, Limit};
+
+/// Files that one manifest may name.
+pub const FILES_MAX: usize = 10_000;
+
+/// A readable manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Whether files are fetched with a token; when not, none may be sent.
+    pub requires_access_token: bool,
+    /// The files.
+    pub output: Vec<File>,
+}
+
+/// One file of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Resource type of its lines.
+    pub kind: String,
+    /// Where it is.
+    pub url: String,
+    /// Lines, when the manifest says.
+    pub count: Option<u64>,
+}
+
+/// The manifest, or the findings why it cannot be read.
+pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
+    let Some(json) = &answer.json else {
+        let finding = catalogue::MANIFEST.find(false, "a JSON manifest", "no JSON");
+        return (None, vec![finding]);
+    };
+    let mut wrong = Vec::new();
+    for key in ["transactionTime", "request"] {
+        if !json[key].is_string() {
+            wrong.push(key);
+        }
+    }
+    if !json["requiresAccessToken"].is_boolean() {
+        wrong.push("requiresAccessToken");
+    }
+    if !json["error"].is_array() {
+        wrong.push("error");
+    }
+    let output: Option<Vec<File>> =
+        json["output"].as_array().and_then(|files| files.iter().map(file).collect());
+    if output.is_none() {
+        wrong.push("output");
+    }
+    let seen = if wrong.is_empty() { "all".to_owned() } else { format!("not: {}", wrong.join(", ")) };
+    let expected = "transactionTime, request, requiresAccessToken, output, error in their types";
+    let mut findings = vec![catalogue::MANIFEST.find(wrong.is_empty(), expected, seen)];
+    let output = output.unwrap_or_default();
+    if output.len() > FILES_MAX {
+        let seen = format!("{} files", output.len());
+        let expected = format!("at most {FILES_MAX} {}", Limit::Files);
+        findings.push(catalogue::LIMIT.find(false, expected, seen));
+    }
+    if let Some(errors) = json["error"].as_array().filter(|errors| !errors.is_empty()) {
+        let seen = format!("{} error files", errors.len());
+        findings.push(catalogue::PARTIAL_ERRORS.find(false, "no error files", seen));
+    }
+    let manifest = Manifest {
+        requires_access_token: json["requiresAccessToken"] == true,
+        output,
+    };
+    ((!findings.iter().any(Finding::breaks)).then_some(manifest), findings)
+}
+
+fn file(json: &Value) -> Option<File> {
+    let url = json["url"].as_str()?;
+    let uri = url.parse::<http::Uri>().ok()?;
+    if uri.host().is_none() || !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return None;
+    }
+    Some(File {
+        kind: json["type"].as_str()?.to_owned(),
+        url: url.to_owned(),
+        count: match &json["count"] {
+            Value::Null => None,
+            count => Some(count.as_u64()?),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(json: Value) -> Answer {
+        Answer { status: 200, media: None, headers: Default::default(), json: Some(json), has_body: true }
+    }
+
+    fn good() -> Value {
+        json!({"transactionTime":"2026-11-21T20:30:06Z","request":"https://p.example/x",
+            "requiresAccessToken":true,"error":[],
+            "output":[{"type":"Group","url":"https://p.example/f","count":1}]})
+    }
+
+    #[test]
+    fn each_key_is_needed_and_a_good_one_is_read() {
+        let (manifest, findings) = read(&answer(good()));
+        assert!(findings.iter().all(|finding| finding.held));
+        assert_eq!(manifest.unwrap().output[0].count, Some(1));
+        for key in ["transactionTime", "request", "requiresAccessToken", "error", "output"] {
+            let mut json = good();
+            json.as_object_mut().unwrap().remove(key);
+            let (manifest, findings) = read(&answer(json));
+            assert!(manifest.is_none());
+            assert_eq!(findings[0].seen, format!("not: {key}"));
+        }
+    }
+
+    #[test]
+    fn hostile_files_are_refused() {
+        for file in [json!({"type":"Group","url":"/relative"}), json!({"type":"Group","url":"https://x/","count":-1}), json!({"type":7,"url":"https://x/"}), json!({"type":"Group","url":"ftp://x/"}), json!("x")] {
+            let mut json = good();
+            json["output"] = json!([file]);
+            assert!(read(&answer(json)).0.is_none());
+        }
+        let mut json = good();
+        json["output"] = Value::Array(vec![good()["output"][0].clone(); FILES_MAX + 1]);
+        assert!(read(&answer(json)).0.is_none());
+    }
+}

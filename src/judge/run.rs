@@ -1,0 +1,158 @@
+//! The verdict of a whole run (design §3): the first broken layer takes the blame.
+
+use crate::model::{
+    AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, Journey, Layer, LayerVerdict,
+    Owner, StepEvidence, StepId, Verdict,
+};
+
+/// Everything that was seen on one walk.
+#[derive(Debug)]
+pub struct Walked<'a> {
+    /// The journey walked.
+    pub journey: &'a Journey,
+    /// Its steps' evidence, in order.
+    pub steps: &'a [StepEvidence],
+    /// Why it ended before its last step, where no finding says so.
+    pub stop: Option<Stop>,
+    /// A step of the machine's clock in milliseconds.
+    pub clock_step_ms: Option<i64>,
+    /// Whether another job of ours was open at the partner when a job was submitted.
+    pub own_job_open: bool,
+}
+
+/// Why a walk ended early, where no finding says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The deadline came in this step.
+    Deadline(StepId),
+    /// We could not look, in this step: what and why.
+    CouldNotLook(StepId, AgentFault, String),
+}
+
+/// Judges a walk.
+pub fn run(walked: &Walked<'_>) -> Verdict {
+    if let Some(blame) = agent_fault(walked) {
+        return ours(blame);
+    }
+    match first_broken(walked).or_else(|| past_deadline(walked)) {
+        None => sound(walked.journey),
+        Some((step, finding)) if is_own_load(walked, step, &finding) => ours(Blame {
+            cause: BlameCause::Layer(finding.cause),
+            owner: Owner::Agent,
+            step: Some(step.clone()),
+            summary: format!("{}; another job of ours was open", said(&finding)),
+        }),
+        Some((step, finding)) => broken(walked.journey, step, &finding),
+    }
+}
+
+fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
+    let blame = |fault, step: Option<&StepId>, summary| {
+        Some(Blame {
+            cause: BlameCause::Agent(fault),
+            owner: Owner::Agent,
+            step: step.cloned(),
+            summary,
+        })
+    };
+    if let Some(Stop::CouldNotLook(step, fault, why)) = &walked.stop {
+        return blame(*fault, Some(step), why.clone());
+    }
+    for step in required(walked) {
+        for request in &step.requests {
+            if let Some(Failure::Agent(fault)) = request.failure {
+                return blame(fault, Some(&step.step), format!("our own {fault} failed"));
+            }
+        }
+    }
+    let step_ms = walked.clock_step_ms?;
+    blame(AgentFault::Clock, None, format!("this machine's clock stepped by {step_ms} ms"))
+}
+
+/// Steps that decide: cleanup is shown and warns, but breaks nothing.
+fn required<'a>(walked: &'a Walked<'_>) -> impl Iterator<Item = &'a StepEvidence> {
+    let is_required = |id: &StepId| {
+        walked.journey.steps.iter().any(|step| step.id == *id && !step.always)
+    };
+    walked.steps.iter().filter(move |step| is_required(&step.step))
+}
+
+fn first_broken<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
+    required(walked)
+        .flat_map(|step| step.findings.iter().map(move |finding| (&step.step, finding)))
+        .filter(|(_, finding)| finding.breaks())
+        .min_by_key(|(_, finding)| (finding.cause.layer(), finding.cause != Cause::Disclosure))
+        .map(|(step, finding)| (step, finding.clone()))
+}
+
+fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
+    let Some(Stop::Deadline(step)) = &walked.stop else { return None };
+    // A journey that does not look at the business layer has no other word for being late.
+    let cause =
+        if walked.journey.judges_business() { Cause::Deadline } else { Cause::Timeout };
+    let finding = super::Rule {
+        id: "",
+        check: "deadline",
+        severity: crate::model::Severity::Fail,
+        cause,
+    }
+    .find(false, "the journey ends in time", format!("the deadline came in step {step}"));
+    Some((step, finding))
+}
+
+/// A 429 to a kick-off while another job of ours is open is our own doing.
+fn is_own_load(walked: &Walked<'_>, step: &StepId, finding: &Finding) -> bool {
+    let is_submit = walked.journey.steps.iter().any(|one| {
+        one.id == *step && matches!(one.action, crate::model::Action::Submit { .. })
+    });
+    finding.cause == Cause::Throttled && is_submit && walked.own_job_open
+}
+
+fn said(finding: &Finding) -> String {
+    format!("{}: expected {}, saw {}", finding.check, finding.expected, finding.seen)
+}
+
+fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
+    let at = finding.cause.layer();
+    let mut layers = [LayerVerdict::Good; 3];
+    let mut counts = [Count::Good; 3];
+    for layer in Layer::ALL {
+        let (verdict, count) = match layer.cmp(&at) {
+            std::cmp::Ordering::Less => (LayerVerdict::Good, Count::Good),
+            std::cmp::Ordering::Equal => (LayerVerdict::Bad, Count::Bad),
+            // The member got nothing, so the business count is bad; what was not answered
+            // cannot be judged as an answer.
+            std::cmp::Ordering::Greater => (
+                LayerVerdict::NotReached,
+                if *layer == Layer::Business { Count::Bad } else { Count::Out },
+            ),
+        };
+        layers[*layer as usize] = verdict;
+        counts[*layer as usize] = count;
+    }
+    if !journey.judges_business() {
+        layers[Layer::Business as usize] = LayerVerdict::NotReached;
+        counts[Layer::Business as usize] = Count::Out;
+    }
+    let blame = Blame {
+        cause: BlameCause::Layer(finding.cause),
+        owner: Owner::Partner,
+        step: Some(step.clone()),
+        summary: said(finding),
+    };
+    Verdict { layers, blame: Some(blame), counts }
+}
+
+fn sound(journey: &Journey) -> Verdict {
+    let mut verdict =
+        Verdict { layers: [LayerVerdict::Good; 3], blame: None, counts: [Count::Good; 3] };
+    if !journey.judges_business() {
+        verdict.layers[Layer::Business as usize] = LayerVerdict::NotReached;
+        verdict.counts[Layer::Business as usize] = Count::Out;
+    }
+    verdict
+}
+
+fn ours(blame: Blame) -> Verdict {
+    Verdict { layers: [LayerVerdict::NotReached; 3], blame: Some(blame), counts: [Count::Out; 3] }
+}

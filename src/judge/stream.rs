@@ -1,0 +1,164 @@
+//! NDJSON as a stream: lines out of chunks, within bounded memory.
+
+use std::ops::ControlFlow;
+
+use serde_json::Value;
+
+use super::catalogue;
+use crate::model::{Finding, Limit};
+
+/// The longest line taken in: a DocumentReference may carry a scanned document inline.
+pub const LINE_BYTES_MAX: usize = 8 << 20;
+
+/// What takes the parsed lines of a file.
+pub trait Lines {
+    /// One line: its bytes and the document in them.
+    fn line(&mut self, bytes: &[u8], document: &Value);
+}
+
+/// The fold over one file.
+#[derive(Debug)]
+pub struct FileFold {
+    kind: String,
+    partial: Vec<u8>,
+    lines: u64,
+    first_bad: Option<(u64, &'static str)>,
+    too_long: bool,
+}
+
+impl FileFold {
+    /// Begins a file whose lines should be of type `kind`.
+    pub fn new(kind: impl Into<String>) -> Self {
+        Self { kind: kind.into(), partial: Vec::new(), lines: 0, first_bad: None, too_long: false }
+    }
+
+    /// Takes in the next bytes. Breaks off at a line over the limit.
+    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut impl Lines) -> ControlFlow<Limit> {
+        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+            let (head, rest) = chunk.split_at(end);
+            chunk = &rest[1..];
+            if self.partial.len() + head.len() > LINE_BYTES_MAX {
+                return self.over_limit();
+            }
+            if self.partial.is_empty() {
+                self.take(head, sink);
+            } else {
+                let mut line = std::mem::take(&mut self.partial);
+                line.extend_from_slice(head);
+                self.take(&line, sink);
+                line.clear();
+                self.partial = line;
+            }
+        }
+        if self.partial.len() + chunk.len() > LINE_BYTES_MAX {
+            return self.over_limit();
+        }
+        self.partial.extend_from_slice(chunk);
+        ControlFlow::Continue(())
+    }
+
+    fn over_limit(&mut self) -> ControlFlow<Limit> {
+        self.too_long = true;
+        self.partial = Vec::new();
+        ControlFlow::Break(Limit::Line)
+    }
+
+    fn take(&mut self, line: &[u8], sink: &mut impl Lines) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return;
+        }
+        self.lines += 1;
+        let bad = match std::str::from_utf8(line).map(serde_json::from_str::<Value>) {
+            Err(_) => Some("not UTF-8"),
+            Ok(Err(_)) => Some("not JSON"),
+            Ok(Ok(document)) => {
+                sink.line(line, &document);
+                (document["resourceType"] != self.kind.as_str()).then_some("of another type")
+            }
+        };
+        if let (Some(bad), None) = (bad, self.first_bad) {
+            self.first_bad = Some((self.lines, bad));
+        }
+    }
+
+    /// Ends the file: a last line without a line feed counts. `count` is what the manifest says.
+    pub fn finish(mut self, count: Option<u64>, sink: &mut impl Lines) -> Vec<Finding> {
+        let rest = std::mem::take(&mut self.partial);
+        self.take(&rest, sink);
+        let seen = match self.first_bad {
+            _ if self.too_long => format!("line {} over {LINE_BYTES_MAX} bytes", self.lines + 1),
+            Some((line, why)) => format!("line {line} is {why}"),
+            None => format!("{} lines", self.lines),
+        };
+        let held = self.first_bad.is_none() && !self.too_long;
+        let expected = format!("one {} a line", known_type(&self.kind));
+        let mut findings = vec![catalogue::NDJSON_LINES.find(held, expected, seen)];
+        if let Some(count) = count {
+            findings.push(catalogue::LINE_COUNT.find(
+                count == self.lines,
+                format!("{count} lines, as the manifest says"),
+                format!("{} lines", self.lines),
+            ));
+        }
+        findings
+    }
+}
+
+/// A type name is the partner's text: only what looks like a FHIR type is repeated.
+pub fn known_type(kind: &str) -> &str {
+    let looks = kind.len() <= 40
+        && kind.starts_with(|c: char| c.is_ascii_uppercase())
+        && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if looks { kind } else { "resource" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Default)]
+    struct Seen(Vec<String>);
+    impl Lines for Seen {
+        fn line(&mut self, bytes: &[u8], _: &Value) {
+            self.0.push(String::from_utf8_lossy(bytes).into_owned());
+        }
+    }
+
+    fn judge(bytes: &[u8], count: Option<u64>) -> Vec<String> {
+        let (mut fold, mut seen) = (FileFold::new("Patient"), Seen::default());
+        let _flow = fold.feed(bytes, &mut seen);
+        let broken = fold.finish(count, &mut seen);
+        broken.iter().filter(|f| f.breaks()).map(|f| format!("{}: {}", f.check, f.seen)).collect()
+    }
+
+    #[test]
+    fn each_way_to_be_wrong_is_said() {
+        let good = b"{\"resourceType\":\"Patient\"}\n{\"resourceType\":\"Patient\"}";
+        assert!(judge(good, Some(2)).is_empty());
+        assert_eq!(judge(good, Some(3)), ["line-count: 2 lines"]);
+        assert_eq!(judge(b"{\"resourceType\":\"Coverage\"}\n", None), ["ndjson-lines: line 1 is of another type"]);
+        assert_eq!(judge(b"{\"resourceType\":\n", None), ["ndjson-lines: line 1 is not JSON"]);
+        assert_eq!(judge(b"\xff\xfe\n", None), ["ndjson-lines: line 1 is not UTF-8"]);
+        let endless = vec![b' '; LINE_BYTES_MAX + 1];
+        assert!(judge(&endless, None)[0].contains("over"));
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_may_be_cut_anywhere(cuts in proptest::collection::vec(0usize..120, 0..6)) {
+            let text = "{\"resourceType\":\"Patient\",\"id\":\"ä\"}\r\n\n{\"resourceType\":\"Patient\",\"id\":\"b\"}\n".as_bytes();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let (mut fold, mut seen) = (FileFold::new("Patient"), Seen::default());
+            for pair in cuts.windows(2) {
+                prop_assert!(fold.feed(&text[pair[0]..pair[1]], &mut seen).is_continue());
+            }
+            let findings = fold.finish(Some(2), &mut seen);
+            prop_assert!(findings.iter().all(|finding| finding.held));
+            prop_assert_eq!(seen.0.len(), 2);
+        }
+    }
+}

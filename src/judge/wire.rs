@@ -1,0 +1,46 @@
+//! Whether a whole answer arrived.
+
+use super::catalogue::{self, Rule};
+use crate::model::{Cause, Failure, Finding, RequestEvidence};
+
+/// What a request's fate says about the transport layer, or about the protocol when an answer came
+/// that nobody could take in. None when the failure is ours or the journey's deadline: those are
+/// judged with the run.
+pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
+    let rule = &catalogue::WHOLE_ANSWER;
+    let what = format!("a whole answer to {} {}", request.method, request.path);
+    let broken = |cause, seen: String| Some(rule.find_as(cause, false, what.clone(), seen));
+    match request.failure {
+        None => {
+            let status = request.status.unwrap_or_default();
+            let seen = format!("status {status}, {} bytes", request.bytes);
+            Some(rule.find(true, what, seen))
+        }
+        Some(Failure::NoSuchName) => broken(Cause::Dns, "the name has no address".to_owned()),
+        Some(Failure::Connect) => broken(Cause::Connect, "no connection".to_owned()),
+        Some(Failure::Tls(why)) => broken(Cause::Tls, why.to_string()),
+        Some(Failure::Reset(phase)) => {
+            broken(Cause::Reset, format!("connection broke in {phase}, after {} bytes", request.bytes))
+        }
+        Some(Failure::Timeout(phase)) => broken(
+            Cause::Timeout,
+            format!("not whole after {:.1} s, still in {phase}", request.total.as_secs_f64()),
+        ),
+        Some(Failure::Malformed) => {
+            protocol(&catalogue::LIMIT, "HTTP as RFC 9112 has it", "something else".to_owned())
+        }
+        Some(Failure::Limit(limit)) => {
+            protocol(&catalogue::LIMIT, "an answer within limits", format!("over the limit of {limit}"))
+        }
+        Some(Failure::Redirect) => protocol(
+            &catalogue::REDIRECT,
+            "a redirect that may be followed",
+            "one without a location, or away from TLS".to_owned(),
+        ),
+        Some(Failure::Deadline(_) | Failure::Agent(_)) => None,
+    }
+}
+
+fn protocol(rule: &Rule, expected: &str, seen: String) -> Option<Finding> {
+    Some(rule.find(false, expected, seen))
+}

@@ -1,0 +1,146 @@
+//! The durable record: ticks, runs, sketches, counters, jobs. Decides nothing.
+//!
+//! One writer, many readers (SQLite in WAL mode). What [`Ledger::commit`] returned for is durable.
+
+mod read;
+mod rows;
+mod write;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use read::RunFilter;
+pub use write::Entry;
+
+/// The schema this version reads and writes.
+const SCHEMA_VERSION: i64 = 1;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What can be wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// It cannot be opened, read or written.
+    #[error("the ledger {path} is unavailable: {why}. {cure}")]
+    Unavailable {
+        /// Its file.
+        path: String,
+        /// What the file system or SQLite says.
+        why: String,
+        /// How to mend it.
+        cure: &'static str,
+    },
+    /// It was written by a newer version.
+    #[error(
+        "the ledger {path} has schema version {found}, and this version knows {SCHEMA_VERSION}. \
+         Run the newer Outrider, or name another file with --ledger"
+    )]
+    TooNew {
+        /// Its file.
+        path: String,
+        /// The version found.
+        found: i64,
+    },
+}
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    connection: Connection,
+    /// Held as long as the ledger is open for writing, so that no second agent writes it.
+    _lock: Option<File>,
+}
+
+impl Ledger {
+    /// Opens the ledger for writing, making it when it is not there.
+    ///
+    /// # Errors
+    /// It is unavailable, in use by another agent, or too new.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder).map_err(|why| unavailable(path, &why))?;
+        }
+        let lock = lock(path)?;
+        let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
+        let mut ledger = Self { path: path.to_owned(), connection, _lock: Some(lock) };
+        ledger.prepare()?;
+        Ok(ledger)
+    }
+
+    /// A ledger in memory, for tests and for walks that leave no record.
+    ///
+    /// # Errors
+    /// SQLite has no memory.
+    pub fn in_memory() -> Result<Self, LedgerError> {
+        let path = PathBuf::from(":memory:");
+        let connection = Connection::open_in_memory().map_err(|why| unavailable(&path, &why))?;
+        let mut ledger = Self { path, connection, _lock: None };
+        ledger.prepare()?;
+        Ok(ledger)
+    }
+
+    /// Opens it for reading beside the writer.
+    ///
+    /// # Errors
+    /// It is unavailable.
+    pub fn reader(path: &Path) -> Result<Self, LedgerError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)
+            .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
+            .map_err(|why| unavailable(path, &why))?;
+        Ok(Self { path: path.to_owned(), connection, _lock: None })
+    }
+
+    fn prepare(&mut self) -> Result<(), LedgerError> {
+        let path = self.path.clone();
+        let failed = |why: rusqlite::Error| unavailable(&path, &why);
+        self.connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let found: i64 = self
+            .connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(failed)?;
+        if found > SCHEMA_VERSION {
+            return Err(LedgerError::TooNew { path: path.display().to_string(), found });
+        }
+        self.connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            .map_err(failed)?;
+        if found == 0 {
+            let made = self.connection.transaction().and_then(|transaction| {
+                transaction.execute_batch(include_str!("schema.sql"))?;
+                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+                transaction.commit()
+            });
+            made.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, why: &rusqlite::Error) -> LedgerError {
+        unavailable(&self.path, why)
+    }
+}
+
+fn unavailable(path: &Path, why: &dyn std::error::Error) -> LedgerError {
+    LedgerError::Unavailable {
+        path: path.display().to_string(),
+        why: why.to_string(),
+        cure: "Check the folder's rights and free space, or name another file with --ledger",
+    }
+}
+
+fn lock(path: &Path) -> Result<File, LedgerError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::create(&name).map_err(|why| unavailable(path, &why))?;
+    file.try_lock().map_err(|_| LedgerError::Unavailable {
+        path: path.display().to_string(),
+        why: "another agent has it open".to_owned(),
+        cure: "Stop that agent, or name another file with --ledger",
+    })?;
+    Ok(file)
+}

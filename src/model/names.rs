@@ -1,0 +1,88 @@
+//! The one list of metric names (design §6): what is exported and what rules and boards ask for.
+
+/// Prometheus metric type of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only goes up.
+    Counter,
+    /// Goes both ways.
+    Gauge,
+    /// Cumulative buckets, sum and count.
+    Histogram,
+}
+
+/// One metric family.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name, unit and `_total` included.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// One line of help.
+    pub help: &'static str,
+    /// Its label names beyond `agent` and `location`.
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! metrics {
+    ($($ident:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        $(#[doc = $help] pub const $ident: Metric = Metric {
+            name: $name, kind: Kind::$kind, help: $help, labels: &[$($label),*],
+        };)+
+        /// Every family that the agent exports.
+        pub const ALL: &[&Metric] = &[$(&$ident),+];
+    };
+}
+
+metrics! {
+    SLI_EVENTS = Counter "outrider_sli_events_total"
+        ["partner", "journey", "layer", "api_version", "region", "transaction_type", "cohort"]
+        "Judged runs that count for a layer.";
+    SLI_BAD = Counter "outrider_sli_bad_total"
+        ["partner", "journey", "layer", "api_version", "region", "transaction_type", "cohort"]
+        "Judged runs that were bad in a layer.";
+    REQUESTS = Counter "outrider_requests_total" ["partner", "journey", "step", "result"]
+        "Requests sent, by result. Diagnostic: no budget uses it.";
+    FAILURES = Counter "outrider_failures_total" ["partner", "journey", "layer", "cause", "owner"]
+        "Failed runs by the layer, cause and owner that took the blame.";
+    RUNS = Counter "outrider_runs_total" ["partner", "journey", "outcome"] "Runs by outcome.";
+    TICKS = Counter "outrider_ticks_total" ["partner", "journey", "disposition"]
+        "Intended starts by disposition.";
+    DISCLOSURES = Counter "outrider_disclosures_total" ["partner", "journey"]
+        "Runs in which another member's data were seen.";
+    JOURNEY_DURATION = Histogram "outrider_journey_duration_seconds" ["partner", "journey"]
+        "From a run's begin to its end, failures included.";
+    STEP_DURATION = Histogram "outrider_step_duration_seconds" ["partner", "journey", "step"]
+        "From a step's begin to its end, failures included.";
+    PHASE_DURATION = Histogram "outrider_request_phase_seconds" ["partner", "phase"]
+        "Phases of requests, failures included.";
+    COMPLETENESS = Gauge "outrider_completeness_ratio" ["partner", "journey"]
+        "Records found divided by records due, in the last run that looked.";
+    CERTIFICATE_EXPIRY = Gauge "outrider_certificate_expiry_timestamp_seconds" ["partner"]
+        "When the certificate that the partner served last expires.";
+    CONSECUTIVE_FAILURES = Gauge "outrider_journey_consecutive_failures" ["partner", "journey"]
+        "Failed runs in a row, by the partner's fault.";
+    IN_FLIGHT_AGE = Gauge "outrider_run_in_flight_age_seconds" ["partner", "journey"]
+        "Age of the oldest run that is still going; 0 when none is.";
+    START_DELAY = Histogram "outrider_start_delay_seconds" []
+        "From the intended start to the begin of a run.";
+    AGENT_FAULTS = Counter "outrider_agent_faults_total" ["fault"]
+        "Runs and events that failed by Outrider's own fault.";
+    BUILD_INFO = Gauge "outrider_build_info" ["version"] "1, with the version as a label.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        for metric in ALL {
+            assert!(metric.name.starts_with("outrider_"), "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+        }
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

@@ -1,0 +1,132 @@
+//! What the ledger keeps of ticks, runs and jobs.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::layer::closed;
+use super::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepEvidence, Verdict};
+
+closed!(
+    /// How a tick ended. Every intended start has exactly one.
+    Disposition {
+        /// Its run was judged.
+        Ran = "ran",
+        /// Its run was judged and began late.
+        Late = "late",
+        /// A run of the same probe was still going.
+        Overlap = "overlap",
+        /// No permit in time, or the journey is paused.
+        Capped = "capped",
+        /// Declared: does not run.
+        Blackout = "blackout",
+        /// Declared: partner at work.
+        Maintenance = "maintenance",
+        /// The agent was not there.
+        Missed = "missed",
+        /// The agent was there and went away in its midst.
+        Lost = "lost",
+    }
+);
+
+/// One intended start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Of which probe.
+    pub probe: ProbeId,
+    /// When it was intended.
+    pub due_at: DateTime<Utc>,
+}
+
+closed!(
+    /// Why a run was walked.
+    Origin {
+        /// A tick.
+        Schedule = "schedule",
+        /// A person, by `once`. No tick; enters no SLI, histogram or gauge.
+        Once = "once",
+    }
+);
+
+closed!(
+    /// What a run came to.
+    Outcome {
+        /// Nothing broke.
+        Passed = "passed",
+        /// A layer broke, and it is not our fault.
+        Failed = "failed",
+        /// Our fault.
+        AgentFault = "agent_fault",
+    }
+);
+
+/// One run in brief, as kept.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Its id, also the correlation id on the wire.
+    pub run: RunId,
+    /// Why it was walked.
+    pub origin: Origin,
+    /// The partner watched.
+    pub partner: PartnerId,
+    /// The journey walked.
+    pub journey: JourneyId,
+    /// The member carried, if the journey carries one.
+    pub member: Option<MemberId>,
+    /// The member's cohort; empty without a member.
+    pub cohort: String,
+    /// When it was intended.
+    pub due_at: DateTime<Utc>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// From its begin to its end.
+    pub duration: Duration,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// What it means.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub steps: Vec<StepEvidence>,
+    /// Found records ÷ due records; none when no record was due or looked for.
+    pub completeness: Option<f64>,
+    /// Ticks of the same probe that found this run still going.
+    pub overlaps: u32,
+    /// When the certificate that the partner served expires; none without TLS.
+    pub certificate_expires_at: Option<DateTime<Utc>>,
+}
+
+impl RunRecord {
+    /// From the intended start to the begin.
+    pub fn start_delay(&self) -> Duration {
+        (self.started_at - self.due_at).to_std().unwrap_or_default()
+    }
+
+    /// When it ended.
+    pub fn ended_at(&self) -> DateTime<Utc> {
+        self.started_at + chrono::TimeDelta::from_std(self.duration).unwrap_or_default()
+    }
+
+    /// Whether another member's data were seen.
+    pub fn discloses(&self) -> bool {
+        self.steps.iter().flat_map(|step| &step.findings).any(|finding| {
+            finding.breaks() && finding.cause == super::Cause::Disclosure
+        })
+    }
+}
+
+/// A job of ours that is open at a partner: journalled before its location is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its status URL.
+    pub location: String,
+    /// The partner that runs it.
+    pub partner: PartnerId,
+    /// The run that opened it.
+    pub run: RunId,
+    /// Where a token for its release comes from.
+    pub token_endpoint: String,
+    /// The scopes of that token.
+    pub scope: Vec<String>,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+}

@@ -1,0 +1,88 @@
+//! JSON for machines.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::handle::{Handle, RunsAsked};
+use crate::model::{JourneyId, PartnerId, ProbeId};
+use crate::view;
+
+/// Runs in one answer, at most.
+const RUNS_MAX: u32 = 1_000;
+const RUNS_DEFAULT: u32 = 50;
+
+fn away() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "the agent does not answer", "look at /readyz and its log")
+}
+
+fn problem(status: StatusCode, error: &str, cure: &str) -> Response {
+    (status, Json(json!({"error": error, "cure": cure}))).into_response()
+}
+
+pub(super) async fn partners(State(handle): State<Handle>) -> Response {
+    match handle.overview().await {
+        Some(overview) => Json(view::overview_json(&overview)).into_response(),
+        None => away(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RunsQuery {
+    after: Option<u64>,
+    partner: Option<String>,
+    journey: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn runs(
+    State(handle): State<Handle>,
+    Query(query): Query<RunsQuery>,
+) -> Response {
+    let asked = RunsAsked {
+        after: query.after,
+        partner: query.partner,
+        journey: query.journey,
+        limit: query.limit.unwrap_or(RUNS_DEFAULT).clamp(1, RUNS_MAX),
+    };
+    match handle.runs(asked).await {
+        Some(runs) => {
+            let runs: Vec<Value> =
+                runs.iter().map(|(seq, run)| view::run_brief(Some(*seq), run)).collect();
+            Json(json!({"runs": runs})).into_response()
+        }
+        None => away(),
+    }
+}
+
+pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
+    match handle.run(run).await {
+        Some(Some((seq, run))) => Json(view::run_whole(Some(seq), &run)).into_response(),
+        Some(None) => problem(StatusCode::NOT_FOUND, "no such run", "look at /v1/runs"),
+        None => away(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ResumeAsked {
+    partner: String,
+    journey: String,
+}
+
+pub(super) async fn resume(
+    State(handle): State<Handle>,
+    Json(asked): Json<ResumeAsked>,
+) -> Response {
+    let probe = ProbeId {
+        partner: PartnerId::new(asked.partner),
+        journey: JourneyId::new(asked.journey),
+    };
+    match handle.resume(probe.clone()).await {
+        Some(true) => Json(json!({"resumed": probe.to_string()})).into_response(),
+        Some(false) => problem(StatusCode::NOT_FOUND, "that journey is not paused", "look at /v1/partners"),
+        None => away(),
+    }
+}

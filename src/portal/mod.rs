@@ -1,0 +1,22 @@
+//! Pages and their JSON, fed through a handle of the agent's. Knows neither ledger nor schedule.
+
+mod api;
+mod handle;
+mod pages;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub use handle::{Ask, Handle, RunsAsked};
+
+/// The portal's routes.
+pub fn routes(handle: Handle) -> Router {
+    Router::new()
+        .route("/", get(pages::overview))
+        .route("/runs/{run}", get(pages::run))
+        .route("/v1/partners", get(api::partners))
+        .route("/v1/runs", get(api::runs))
+        .route("/v1/runs/{run}", get(api::run))
+        .route("/v1/resume", post(api::resume))
+        .with_state(handle)
+}

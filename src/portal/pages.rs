@@ -1,0 +1,104 @@
+//! Pages for people. Templates stand beside them.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::handle::{Handle, RunsAsked};
+use crate::model::{Layer, LayerVerdict, RunRecord};
+use crate::view::{self, LayerLine, Overview, Paint, milliseconds};
+
+/// Runs listed on the overview.
+const LAST_RUNS: u32 = 25;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    overview: Overview,
+    runs: Vec<(u64, RunRecord)>,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    run: RunRecord,
+    svg: String,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    problem: &'static str,
+    cure: &'static str,
+}
+
+pub(super) async fn overview(State(handle): State<Handle>) -> Response {
+    let asked = RunsAsked { limit: LAST_RUNS, ..RunsAsked::default() };
+    match handle.overview().await.zip(handle.runs(asked).await) {
+        Some((overview, mut runs)) => {
+            runs.reverse();
+            page(StatusCode::OK, &OverviewPage { overview, runs })
+        }
+        None => away(),
+    }
+}
+
+pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
+    match handle.run(run).await {
+        Some(Some((_, run))) => {
+            let (svg, text) = (view::waterfall_svg(&run), view::waterfall(&run, Paint::Plain));
+            page(StatusCode::OK, &RunPage { run, svg, text })
+        }
+        Some(None) => {
+            let problem = ProblemPage { problem: "no such run", cure: "the overview lists the last ones" };
+            page(StatusCode::NOT_FOUND, &problem)
+        }
+        None => away(),
+    }
+}
+
+fn away() -> Response {
+    let problem =
+        ProblemPage { problem: "the agent does not answer", cure: "look at /readyz and its log" };
+    page(StatusCode::SERVICE_UNAVAILABLE, &problem)
+}
+
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The class of a layer's last verdict.
+fn layer_class(line: &LayerLine) -> &'static str {
+    line.last.map_or("none", |(verdict, _)| verdict.name())
+}
+
+/// A layer's last verdict in words.
+fn layer_words(line: &LayerLine) -> String {
+    match line.last {
+        None => "no run yet".to_owned(),
+        Some((LayerVerdict::Bad, Some((cause, owner)))) => format!("bad: {cause} ({owner})"),
+        Some((LayerVerdict::Good, _)) => "good".to_owned(),
+        Some((LayerVerdict::Bad, None)) => "bad".to_owned(),
+        Some((LayerVerdict::NotReached, _)) => "not reached".to_owned(),
+    }
+}
+
+/// A run's blame in words.
+fn blame_words(run: &RunRecord) -> String {
+    match &run.verdict.blame {
+        None => String::new(),
+        Some(blame) => {
+            let place = blame.cause.layer().map_or("agent", Layer::name);
+            format!("{place} {} ({})", blame.cause.name(), blame.owner)
+        }
+    }
+}
+
+fn optional_ms(time: Option<std::time::Duration>) -> String {
+    time.map_or("–".to_owned(), |time| format!("{:.0} ms", milliseconds(time)))
+}

@@ -1,0 +1,179 @@
+//! What one run and one tick add to the counters (design §3, §6).
+
+use crate::model::names::{self, Metric};
+use crate::model::{
+    Cause, Count, Disposition, Failure, Layer, Outcome, Owner, Plan, Probe, ProbeId,
+    RequestEvidence, RunRecord,
+};
+
+/// One addition to one counter series.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Increment {
+    /// The family's name.
+    pub metric: &'static str,
+    /// Label values in the family's order.
+    pub labels: Vec<String>,
+    /// How much.
+    pub by: u64,
+}
+
+impl Increment {
+    fn new(metric: &Metric, labels: &[&str], by: u64) -> Self {
+        debug_assert_eq!(metric.labels.len(), labels.len(), "{}", metric.name);
+        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        Self { metric: metric.name, labels, by }
+    }
+}
+
+/// What one finished run adds. `overlap` ticks that found a partner-bad run still going are bad
+/// business events of their own.
+pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
+    let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
+    let mut added = vec![Increment::new(&names::RUNS, &[partner, journey, run.outcome.name()], 1)];
+    for layer in Layer::ALL {
+        added.extend(of_layer(plan, run, *layer));
+    }
+    if let Some(blame) = &run.verdict.blame {
+        if let Some(layer) = blame.cause.layer() {
+            let labels = [partner, journey, layer.name(), blame.cause.name(), blame.owner.name()];
+            added.push(Increment::new(&names::FAILURES, &labels, 1));
+        }
+        if run.outcome == Outcome::AgentFault {
+            added.push(Increment::new(&names::AGENT_FAULTS, &[blame.cause.name()], 1));
+        }
+    }
+    if run.discloses() {
+        added.push(Increment::new(&names::DISCLOSURES, &[partner, journey], 1));
+    }
+    for step in &run.steps {
+        for request in &step.requests {
+            let labels = [partner, journey, step.step.as_str(), request_result(request)];
+            added.push(Increment::new(&names::REQUESTS, &labels, 1));
+        }
+        if step.requests_omitted > 0 {
+            let labels = [partner, journey, step.step.as_str(), "2xx"];
+            added.push(Increment::new(&names::REQUESTS, &labels, step.requests_omitted.into()));
+        }
+    }
+    added
+}
+
+fn of_layer(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<Increment> {
+    let overlaps = match (layer, run.verdict.count(layer), &run.verdict.blame) {
+        (Layer::Business, Count::Bad, Some(blame)) if blame.owner == Owner::Partner => {
+            u64::from(run.overlaps)
+        }
+        _ => 0,
+    };
+    let (events, bad) = match run.verdict.count(layer) {
+        Count::Good => (1, 0),
+        Count::Bad => (1 + overlaps, 1 + overlaps),
+        Count::Out => return Vec::new(),
+    };
+    let labels = slice_labels(plan, run, layer);
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    vec![
+        Increment::new(&names::SLI_EVENTS, &labels, events),
+        Increment::new(&names::SLI_BAD, &labels, bad),
+    ]
+}
+
+fn slice_labels(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<String> {
+    let partner = plan.partners.get(&run.partner);
+    let journey = plan.journeys.get(&run.journey);
+    vec![
+        run.partner.to_string(),
+        run.journey.to_string(),
+        layer.to_string(),
+        partner.map(|partner| partner.spec.clone()).unwrap_or_default(),
+        partner.map(|partner| partner.region.clone()).unwrap_or_default(),
+        journey.map(|journey| journey.transaction_type.clone()).unwrap_or_default(),
+        run.cohort.clone(),
+    ]
+}
+
+/// What one closed tick adds.
+pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
+    let labels = [probe.partner.as_str(), probe.journey.as_str(), disposition.name()];
+    Increment::new(&names::TICKS, &labels, 1)
+}
+
+/// The class of a request's fate: a closed label.
+pub fn request_result(request: &RequestEvidence) -> &'static str {
+    match (request.failure, request.status) {
+        (Some(Failure::NoSuchName), _) => "dns",
+        (Some(Failure::Connect), _) => "connect",
+        (Some(Failure::Tls(_)), _) => "tls",
+        (Some(Failure::Reset(_)), _) => "reset",
+        (Some(Failure::Timeout(_) | Failure::Deadline(_)), _) => "timeout",
+        (Some(Failure::Malformed | Failure::Limit(_) | Failure::Redirect), _) => "protocol",
+        (Some(Failure::Agent(_)), _) => "agent",
+        (None, Some(200..=299)) => "2xx",
+        (None, Some(300..=399)) => "3xx",
+        (None, Some(400..=499)) => "4xx",
+        (None, Some(500..=599)) => "5xx",
+        (None, _) => "other",
+    }
+}
+
+/// Every series that must be there at 0 before the first run: SLI, run and tick counters for each
+/// probe and cohort, failures for each cause of the partner's.
+pub fn zeros(plan: &Plan) -> Vec<Increment> {
+    let mut zeros = Vec::new();
+    for probe in plan.probes.values() {
+        zeros.extend(zeros_of(plan, probe));
+    }
+    for fault in crate::model::AgentFault::ALL {
+        zeros.push(Increment::new(&names::AGENT_FAULTS, &[fault.name()], 0));
+    }
+    zeros
+}
+
+fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
+    let (partner, journey) = (probe.id.partner.as_str(), probe.id.journey.as_str());
+    let mut zeros = vec![Increment::new(&names::DISCLOSURES, &[partner, journey], 0)];
+    for outcome in Outcome::ALL {
+        zeros.push(Increment::new(&names::RUNS, &[partner, journey, outcome.name()], 0));
+    }
+    for disposition in Disposition::ALL {
+        zeros.push(Increment::new(&names::TICKS, &[partner, journey, disposition.name()], 0));
+    }
+    for cause in Cause::ALL {
+        let layer = cause.layer().name();
+        let labels = [partner, journey, layer, cause.name(), Owner::Partner.name()];
+        zeros.push(Increment::new(&names::FAILURES, &labels, 0));
+    }
+    let Some((of, walked)) =
+        plan.partners.get(&probe.id.partner).zip(plan.journeys.get(&probe.id.journey))
+    else {
+        return zeros;
+    };
+    for cohort in cohorts(plan, probe) {
+        for layer in Layer::ALL {
+            if *layer == Layer::Business && !walked.judges_business() {
+                continue;
+            }
+            let labels = [
+                partner,
+                journey,
+                layer.name(),
+                &of.spec,
+                &of.region,
+                &walked.transaction_type,
+                &cohort,
+            ];
+            zeros.push(Increment::new(&names::SLI_EVENTS, &labels, 0));
+            zeros.push(Increment::new(&names::SLI_BAD, &labels, 0));
+        }
+    }
+    zeros
+}
+
+fn cohorts(plan: &Plan, probe: &Probe) -> Vec<String> {
+    let set = probe.members.as_ref().and_then(|set| plan.members.get(set));
+    let Some(set) = set else { return vec![String::new()] };
+    let mut cohorts: Vec<String> = set.members.iter().map(|member| member.cohort.clone()).collect();
+    cohorts.sort();
+    cohorts.dedup();
+    cohorts
+}

@@ -1,0 +1,164 @@
+//! The same as JSON, for machines.
+
+use serde_json::{Value, json};
+
+use super::page::{LayerLine, Overview, PartnerView};
+use super::waterfall::milliseconds;
+use crate::model::{
+    Failure, Finding, Layer, Phase, RequestEvidence, RunRecord, StepEvidence,
+};
+
+/// A run without its steps. `seq` is its place in the ledger.
+pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
+    let by_layer = |name: &dyn Fn(Layer) -> &'static str| -> Value {
+        Layer::ALL.iter().map(|layer| (layer.name().to_owned(), name(*layer))).collect()
+    };
+    json!({
+        "seq": seq,
+        "run": run.run.as_str(),
+        "partner": run.partner.as_str(),
+        "journey": run.journey.as_str(),
+        "member": run.member.as_ref().map(|member| member.as_str()),
+        "cohort": run.cohort,
+        "due_at": run.due_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at(),
+        "duration_ms": milliseconds(run.duration),
+        "start_delay_ms": milliseconds(run.start_delay()),
+        "outcome": run.outcome.name(),
+        "layers": by_layer(&|layer| run.verdict.of(layer).name()),
+        "counts": by_layer(&|layer| run.verdict.count(layer).name()),
+        "blame": run.verdict.blame.as_ref().map(|blame| json!({
+            "layer": blame.cause.layer().map(Layer::name),
+            "cause": blame.cause.name(),
+            "owner": blame.owner.name(),
+            "step": blame.step.as_ref().map(|step| step.as_str()),
+            "summary": blame.summary,
+            "runbook": blame.cause.runbook(),
+        })),
+        "completeness": run.completeness,
+        "correlation_id": run.run.as_str(),
+        "overlaps": run.overlaps,
+    })
+}
+
+/// A run with everything that is kept of it.
+pub fn run_whole(seq: Option<u64>, run: &RunRecord) -> Value {
+    let mut whole = run_brief(seq, run);
+    whole["steps"] = run.steps.iter().map(step).collect();
+    whole
+}
+
+fn step(step: &StepEvidence) -> Value {
+    json!({
+        "step": step.step.as_str(),
+        "state": step.state.name(),
+        "offset_ms": milliseconds(step.offset),
+        "duration_ms": milliseconds(step.duration),
+        "job": step.job.map(|job| json!({
+            "polls": job.polls,
+            "elapsed_ms": milliseconds(job.elapsed),
+            "waited_ms": milliseconds(job.waited),
+        })),
+        "requests": step.requests.iter().map(request).collect::<Vec<_>>(),
+        "requests_omitted": step.requests_omitted,
+        "findings": step.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn request(request: &RequestEvidence) -> Value {
+    let phases: Value = Phase::ALL
+        .iter()
+        .filter_map(|phase| {
+            let time = request.phases.get(*phase)?;
+            Some((format!("{phase}_ms"), milliseconds(time)))
+        })
+        .collect();
+    json!({
+        "kind": request.kind.name(),
+        "method": request.method.name(),
+        "path": request.path,
+        "offset_ms": milliseconds(request.offset),
+        "total_ms": milliseconds(request.total),
+        "phases": phases,
+        "status": request.status,
+        "media": request.media,
+        "bytes": request.bytes,
+        "failure": request.failure.map(failure),
+    })
+}
+
+fn failure(failure: Failure) -> String {
+    match failure {
+        Failure::NoSuchName => "dns".to_owned(),
+        Failure::Connect => "connect".to_owned(),
+        Failure::Tls(why) => format!("tls: {why}"),
+        Failure::Reset(phase) => format!("reset in {phase}"),
+        Failure::Timeout(phase) => format!("timeout in {phase}"),
+        Failure::Deadline(phase) => format!("deadline in {phase}"),
+        Failure::Malformed => "malformed".to_owned(),
+        Failure::Limit(limit) => format!("over the limit of {limit}"),
+        Failure::Redirect => "redirect refused".to_owned(),
+        Failure::Agent(fault) => format!("agent: {fault}"),
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "id": finding.id,
+        "check": finding.check,
+        "severity": finding.severity.name(),
+        "held": finding.held,
+        "layer": finding.cause.layer().name(),
+        "cause": finding.cause.name(),
+        "expected": finding.expected,
+        "seen": finding.seen,
+    })
+}
+
+/// The overview.
+pub fn overview_json(overview: &Overview) -> Value {
+    json!({
+        "at": overview.at,
+        "agent": overview.agent,
+        "partners": overview.partners.iter().map(partner).collect::<Vec<_>>(),
+    })
+}
+
+fn partner(view: &PartnerView) -> Value {
+    let probes: Vec<Value> = view
+        .probes
+        .iter()
+        .map(|probe| {
+            json!({
+                "journey": probe.probe.journey.as_str(),
+                "next_due": probe.next_due,
+                "paused": probe.paused,
+                "in_flight": probe.in_flight,
+                "last_run": probe.last_run.as_ref().map(|(seq, run)| run_brief(Some(*seq), run)),
+            })
+        })
+        .collect();
+    json!({
+        "partner": view.partner.as_str(),
+        "name": view.name,
+        "layers": view.layers.iter().map(layer).collect::<Vec<_>>(),
+        "latency": {
+            "p50_ms": view.p50.map(milliseconds),
+            "p99_ms": view.p99.map(milliseconds),
+        },
+        "probes": probes,
+    })
+}
+
+fn layer(line: &LayerLine) -> Value {
+    let blame = line.last.and_then(|(_, blame)| blame);
+    json!({
+        "layer": line.layer.name(),
+        "last": line.last.map(|(verdict, _)| verdict.name()),
+        "cause": blame.map(|(cause, _)| cause),
+        "owner": blame.map(|(_, owner)| owner),
+        "events": line.events,
+        "bad": line.bad,
+    })
+}

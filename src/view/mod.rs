@@ -1,0 +1,11 @@
+//! Pages as data: what a person or a machine is shown of runs and partners. Pure.
+
+mod json;
+mod page;
+mod svg;
+mod waterfall;
+
+pub use json::{overview_json, run_brief, run_whole};
+pub use page::{LayerLine, Overview, PartnerView, ProbeView};
+pub use svg::waterfall_svg;
+pub use waterfall::{Paint, milliseconds, waterfall};

@@ -1,0 +1,76 @@
+//! The overview: partner by layer, and each probe's next and last run.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{Layer, LayerVerdict, PartnerId, ProbeId, RunRecord};
+
+/// What the overview shows.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// The agent's name and place.
+    pub agent: String,
+    /// Partners in order of id.
+    pub partners: Vec<PartnerView>,
+}
+
+/// One partner.
+#[derive(Clone, Debug)]
+pub struct PartnerView {
+    /// Its id.
+    pub partner: PartnerId,
+    /// Its name for people.
+    pub name: String,
+    /// The three layers in order.
+    pub layers: Vec<LayerLine>,
+    /// Median of the longest journey's duration, over this hour and the one before.
+    pub p50: Option<Duration>,
+    /// 99th percentile of the same.
+    pub p99: Option<Duration>,
+    /// Its probes in order of journey.
+    pub probes: Vec<ProbeView>,
+}
+
+/// One layer of one partner.
+#[derive(Clone, Debug)]
+pub struct LayerLine {
+    /// Which.
+    pub layer: Layer,
+    /// The verdict of the last run that had one, and its cause and owner when bad.
+    pub last: Option<(LayerVerdict, Option<(&'static str, &'static str)>)>,
+    /// Judged runs that count.
+    pub events: u64,
+    /// Of them, bad.
+    pub bad: u64,
+}
+
+impl LayerLine {
+    /// Good events ÷ events in percent, with the numerator and denominator it rests on.
+    pub fn share(&self) -> String {
+        if self.events == 0 {
+            return "no runs yet".to_owned();
+        }
+        let good = self.events - self.bad;
+        #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+        let percent = 100.0 * good as f64 / self.events as f64;
+        format!("{percent:.2} % ({good}/{})", self.events)
+    }
+}
+
+/// One probe.
+#[derive(Clone, Debug)]
+pub struct ProbeView {
+    /// Which.
+    pub probe: ProbeId,
+    /// The next intended start.
+    pub next_due: Option<DateTime<Utc>>,
+    /// Whether a disclosure holds it until a person resumes it.
+    pub paused: bool,
+    /// Runs going on.
+    pub in_flight: usize,
+    /// Its last run.
+    pub last_run: Option<(u64, RunRecord)>,
+}

@@ -1,0 +1,191 @@
+//! One run as text to paste into a ticket: steps, phases, checks, verdict.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::model::{
+    Finding, Layer, LayerVerdict, Phase, RequestEvidence, RunRecord, Severity, StepEvidence,
+    StepState,
+};
+
+/// Columns of the bar.
+const BAR_WIDTH: u32 = 32;
+
+/// Milliseconds with three digits after the point.
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// Plain text: a pipe, a file, a ticket, `NO_COLOR`.
+    Plain,
+    /// ANSI colours.
+    Ansi,
+}
+
+impl Paint {
+    fn code(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+
+    /// Green.
+    pub fn good(self, text: &str) -> String {
+        self.code("32", text)
+    }
+
+    /// Red.
+    pub fn bad(self, text: &str) -> String {
+        self.code("31;1", text)
+    }
+
+    /// Yellow.
+    pub fn warn(self, text: &str) -> String {
+        self.code("33", text)
+    }
+
+    /// Grey.
+    pub fn dim(self, text: &str) -> String {
+        self.code("2", text)
+    }
+}
+
+/// The whole run as text.
+pub fn waterfall(run: &RunRecord, paint: Paint) -> String {
+    let mut text = String::new();
+    let member = run.member.as_ref().map(|member| format!(", member {member}")).unwrap_or_default();
+    let started = run.started_at.format("%Y-%m-%dT%H:%M:%S%.3fZ");
+    line(&mut text, &format!("{} at {}{member}", run.journey, run.partner));
+    line(&mut text, &format!("run {}  begun {started}", run.run));
+    line(&mut text, "");
+    for step in &run.steps {
+        step_lines(&mut text, run, step, paint);
+    }
+    line(&mut text, "");
+    verdict_lines(&mut text, run, paint);
+    text
+}
+
+fn line(text: &mut String, one: &str) {
+    text.push_str(one.trim_end());
+    text.push('\n');
+}
+
+fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Paint) {
+    let mark = match step.state {
+        StepState::Passed => paint.good("✓"),
+        StepState::Failed => paint.bad("✗"),
+        StepState::Skipped => paint.dim("·"),
+    };
+    if step.state == StepState::Skipped {
+        line(text, &format!("{mark} {:<16} {}", step.step, paint.dim("skipped")));
+        return;
+    }
+    let bar = bar(step.offset, step.duration, run.duration);
+    let took = format!("{:>10.1} ms", milliseconds(step.duration));
+    line(text, &format!("{mark} {:<16} {bar} {took}", step.step));
+    for request in &step.requests {
+        line(text, &format!("    {}", paint.dim(&request_line(request))));
+    }
+    if step.requests_omitted > 0 {
+        line(text, &format!("    … {} more requests", step.requests_omitted));
+    }
+    if let Some(job) = &step.job {
+        let times = format!(
+            "job: {} polls, {:.1} ms, of which {:.1} ms waiting by rule",
+            job.polls,
+            milliseconds(job.elapsed),
+            milliseconds(job.waited)
+        );
+        line(text, &format!("    {}", paint.dim(&times)));
+    }
+    for finding in step.findings.iter().filter(|finding| is_worth_a_line(finding)) {
+        line(text, &format!("    {}", finding_line(finding, paint)));
+    }
+}
+
+/// That an answer was whole is said by its status already.
+fn is_worth_a_line(finding: &Finding) -> bool {
+    !(finding.held && matches!(finding.id.as_ref(), "T-01" | ""))
+}
+
+fn bar(offset: Duration, length: Duration, whole: Duration) -> String {
+    let whole = whole.as_secs_f64().max(1e-9);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most BAR_WIDTH")]
+    let columns = |time: Duration| {
+        (time.as_secs_f64() / whole * f64::from(BAR_WIDTH)).round().clamp(0.0, f64::from(BAR_WIDTH)) as u32
+    };
+    let from = columns(offset).min(BAR_WIDTH - 1);
+    let to = columns(offset + length).clamp(from + 1, BAR_WIDTH);
+    (0..BAR_WIDTH).map(|column| if (from..to).contains(&column) { '█' } else { '░' }).collect()
+}
+
+fn request_line(request: &RequestEvidence) -> String {
+    let mut text = format!("{} {} ", request.method, request.path);
+    let result = match (request.failure, request.status) {
+        (None, Some(status)) => format!("{status}, {} bytes", request.bytes),
+        (_, Some(status)) => format!("{status}, broken off after {} bytes", request.bytes),
+        (_, None) => "no answer".to_owned(),
+    };
+    let phases: Vec<String> = Phase::ALL
+        .iter()
+        .filter_map(|phase| {
+            Some(format!("{phase} {:.1}", milliseconds(request.phases.get(*phase)?)))
+        })
+        .collect();
+    write!(text, "{result}  [{} ms]", phases.join(" · ")).unwrap_or_default();
+    text
+}
+
+fn finding_line(finding: &Finding, paint: Paint) -> String {
+    let name = if finding.id.is_empty() {
+        finding.check.to_string()
+    } else {
+        format!("{} {}", finding.id, finding.check)
+    };
+    if finding.held {
+        return format!("{} {name}: {}", paint.good("✓"), finding.seen);
+    }
+    let told = format!("{name}: expected {}, saw {}", finding.expected, finding.seen);
+    match finding.severity {
+        Severity::Fail => paint.bad(&format!("✗ {told}")),
+        Severity::Warn => paint.warn(&format!("! {told}")),
+        Severity::Info => paint.dim(&format!("i {told}")),
+    }
+}
+
+fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
+    for layer in Layer::ALL {
+        let verdict = run.verdict.of(*layer);
+        let shown = match verdict {
+            LayerVerdict::Good => paint.good(verdict.name()),
+            LayerVerdict::Bad => paint.bad(verdict.name()),
+            LayerVerdict::NotReached => paint.dim(verdict.name()),
+        };
+        let count = run.verdict.count(*layer);
+        line(text, &format!("{:<12} {shown}  (counts as {count})", layer.name()));
+    }
+    if let Some(score) = run.completeness {
+        line(text, &format!("completeness {score:.4}"));
+    }
+    let outcome = run.outcome.name();
+    match &run.verdict.blame {
+        None => line(text, &format!("verdict      {}", paint.good(outcome))),
+        Some(blame) => {
+            let place = blame.cause.layer().map_or("agent", Layer::name);
+            let told = format!("{outcome}: {place} {}, owner {}", blame.cause.name(), blame.owner);
+            line(text, &format!("verdict      {}", paint.bad(&told)));
+            if let Some(step) = &blame.step {
+                line(text, &format!("step         {step}"));
+            }
+            line(text, &format!("why          {}", blame.summary));
+            line(text, &format!("runbook      {}", blame.cause.runbook()));
+        }
+    }
+    line(text, &format!("duration     {:.1} ms", milliseconds(run.duration)));
+    line(text, &format!("correlation  {}", run.run));
+}
