@@ -1,1 +1,96 @@
-//! agent
+//! The wiring: owns every task, the recorder's thread, signals and the order of stopping. No rule
+//! of judgement.
+//!
+//! Stopping: the schedule ends → runs may finish until the grace ends → the rest is cut off and
+//! their ticks are `lost` → the recorder writes what it holds → the ledger closes → pages and
+//! metrics go last.
+
+mod answers;
+mod live;
+mod orphans;
+mod recorder;
+mod restore;
+mod scheduler;
+mod server;
+mod workers;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::Clock;
+use crate::expose::Health;
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::Plan;
+
+/// Questions of the portal that wait.
+const QUESTIONS_MAX: usize = 256;
+
+/// Why the agent cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Its ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Its port cannot be had.
+    #[error("cannot listen on {address}: {why}. Stop what listens there, or set another `listen`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the machine says.
+        why: std::io::Error,
+    },
+    /// The machine does not give it what it needs.
+    #[error("cannot start: {0}")]
+    Start(String),
+}
+
+/// Where the agent can be met once it is ready.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Pages, JSON and metrics.
+    pub listen: SocketAddr,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+}
+
+/// Runs until the process is told to stop. `ready` is called once.
+///
+/// # Errors
+/// The agent cannot start, or its ledger was of no use at the end.
+pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<(), AgentError> {
+    let plan = Arc::new(plan);
+    // The port first: a second agent must not touch the first one's ledger.
+    let address = plan.settings.listen;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|why| AgentError::Listen { address, why })?;
+    let listen = listener.local_addr().map_err(|why| AgentError::Listen { address, why })?;
+    let mut ledger = Ledger::open(&plan.settings.ledger)?;
+    let live = restore::restore(&plan, &mut ledger, &clock)?;
+    let health = Health::default();
+    let reader = Ledger::reader(&plan.settings.ledger)?;
+    let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+    let (stop, stopped) = watch::channel(false);
+
+    let recorder = recorder::start(ledger, Arc::clone(&plan), live.clone(), clock.clone(), health.clone())
+        .map_err(|why| AgentError::Start(why.to_string()))?;
+    let registry = server::registry(&plan, &live).map_err(|why| AgentError::Start(why.to_string()))?;
+    let server = tokio::spawn(server::serve(listener, registry, health.clone(), questions, stopped));
+    let answers = tokio::spawn(answers::answer(asked, reader, live.clone(), Arc::clone(&plan), recorder.notes.clone(), clock.clone()));
+
+    ready(Ready { listen, ledger: plan.settings.ledger.clone() });
+    scheduler::run(&plan, &clock, &live, &recorder.notes, &health).await;
+
+    health.schedule(false);
+    let closed = recorder.stop().await;
+    // Whoever still listens is told no more; the process ends when this returns.
+    let _told = stop.send(true);
+    if server.await.is_err() {
+        tracing::error!("the server did not end in order");
+    }
+    answers.abort();
+    closed.map_err(AgentError::from)
+}

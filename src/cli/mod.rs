@@ -1,1 +1,78 @@
-//! cli
+//! The roof: one file a command. No logic here that is worth a unit test.
+
+mod check;
+mod exit;
+mod once;
+mod out;
+mod resume;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Synthetic monitoring and SLO agent for payer-to-payer health data exchange.
+#[derive(Debug, Parser)]
+#[command(
+    name = "outrider",
+    version,
+    after_help = "Exit codes: 0 fine, 2 usage, 3 configuration wrong, 4 the partner is at fault, \
+                  5 generated files stale, 6 ledger unavailable, 7 could not look (our fault), \
+                  70 internal."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watches every partner on schedule, until stopped
+    Run(run::Run),
+    /// Walks one journey once and shows the waterfall
+    Once(once::Once),
+    /// Reads every file and names every mistake; touches no network
+    Check(check::Check),
+    /// Resumes a journey that a disclosure has paused
+    Resume(resume::Resume),
+}
+
+/// The files that every command reads.
+#[derive(Debug, clap::Args)]
+struct Files {
+    /// The agent's file; partners/, probes/ and members/ stand beside it
+    #[arg(long, default_value = "outrider.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// Sets base URLs, trust and key paths and listeners, nothing else
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
+}
+
+/// Reads arguments, carries out the command, and says how it ended.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            // Help and version are answers, not mistakes.
+            let is_mistake = told.use_stderr();
+            let printed = told.print();
+            return if is_mistake || printed.is_err() { Exit::Usage } else { Exit::Fine };
+        }
+    };
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Exit::Internal;
+    }
+    match arguments.command {
+        Command::Run(run) => run.carry_out(),
+        Command::Once(once) => once.carry_out(),
+        Command::Check(check) => check.carry_out(),
+        Command::Resume(resume) => resume.carry_out(),
+    }
+}
+
+/// A runtime for commands that wait.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}

@@ -1,0 +1,62 @@
+//! Answers the portal's questions from what is true now and from the ledger.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, Sender};
+
+use super::live::Live;
+use super::recorder::Note;
+use super::scheduler::tell;
+use crate::clock::Clock;
+use crate::ledger::{Ledger, RunFilter};
+use crate::model::Plan;
+use crate::portal::Ask;
+
+/// Answers until nobody asks any more.
+pub(super) async fn answer(
+    mut asked: Receiver<Ask>,
+    reader: Ledger,
+    live: Live,
+    plan: Arc<Plan>,
+    notes: Sender<Note>,
+    clock: Clock,
+) {
+    let mut reader = Some(reader);
+    while let Some(ask) = asked.recv().await {
+        match ask {
+            Ask::Overview(to) => {
+                let _gone = to.send(live.overview(&plan, clock.now()));
+            }
+            Ask::Resume(probe, to) => tell(&notes, Note::Resume(probe, to)).await,
+            Ask::Runs(..) | Ask::Run(..) => {
+                // SQLite blocks, so the question goes to a thread that may.
+                let Some(ledger) = reader.take() else { return };
+                let looked = tokio::task::spawn_blocking(move || look(ledger, ask)).await;
+                reader = looked.ok();
+            }
+        }
+    }
+}
+
+fn look(ledger: Ledger, ask: Ask) -> Ledger {
+    match ask {
+        Ask::Runs(asked, to) => {
+            let filter = RunFilter {
+                after: asked.after,
+                partner: asked.partner,
+                journey: asked.journey,
+                limit: asked.limit,
+            };
+            if let Ok(runs) = ledger.runs(&filter) {
+                let _gone = to.send(runs);
+            }
+        }
+        Ask::Run(run, to) => {
+            if let Ok(found) = ledger.run(&run) {
+                let _gone = to.send(found);
+            }
+        }
+        Ask::Overview(_) | Ask::Resume(..) => {}
+    }
+    ledger
+}

@@ -1,0 +1,280 @@
+//! What is true now: shared by the schedule, the workers, the recorder and the pages, under short
+//! locks. The recorder alone changes counts, and only after they are durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+
+use crate::expose::Numbers;
+use crate::model::names;
+use crate::model::{
+    Count, Disposition, Layer, LayerVerdict, Outcome, PartnerId, Phase, Plan, ProbeId, RunId,
+    RunRecord,
+};
+use crate::sli::{Increment, Series, Sketch, SketchKey, hour_of, latencies};
+use crate::view::{LayerLine, Overview, PartnerView, ProbeView};
+
+/// A handle to what is true now.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    state: Arc<Mutex<State>>,
+    pub(super) numbers: Arc<Mutex<Numbers>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) probes: BTreeMap<ProbeId, ProbeState>,
+    pub(super) layers: BTreeMap<(PartnerId, Layer), LayerState>,
+    pub(super) sketches: BTreeMap<SketchKey, Sketch>,
+    pub(super) dirty: BTreeSet<SketchKey>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ProbeState {
+    pub(super) next_due: Option<DateTime<Utc>>,
+    pub(super) is_paused: bool,
+    pub(super) in_flight: Vec<InFlight>,
+    pub(super) last_run: Option<(u64, RunRecord)>,
+    pub(super) failures_in_row: u32,
+}
+
+impl ProbeState {
+    /// Counts failures in a row; our own faults say nothing.
+    fn fate(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed => self.failures_in_row = 0,
+            Outcome::Failed => self.failures_in_row += 1,
+            Outcome::AgentFault => {}
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) run: RunId,
+    pub(super) due_at: DateTime<Utc>,
+    pub(super) since: Instant,
+    pub(super) overlaps: u32,
+}
+
+/// The last verdict of a layer, and its cause and owner when bad.
+type LastVerdict = (LayerVerdict, Option<(&'static str, &'static str)>);
+
+#[derive(Debug, Default)]
+pub(super) struct LayerState {
+    last: Option<LastVerdict>,
+    events: u64,
+    bad: u64,
+}
+
+impl Live {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut state = State::default();
+        for probe in plan.probes.keys() {
+            state.probes.insert(probe.clone(), ProbeState::default());
+        }
+        for partner in plan.partners.keys() {
+            for layer in Layer::ALL {
+                state.layers.insert((partner.clone(), *layer), LayerState::default());
+            }
+        }
+        Self { state: Arc::new(Mutex::new(state)), numbers: Arc::default() }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in additions that are durable now.
+    pub(super) fn count(&self, increments: &[Increment]) {
+        let mut state = self.state();
+        let mut numbers = self.numbers();
+        for one in increments {
+            numbers.count(one.metric, &one.labels, one.by);
+            state.count(one.metric, &one.labels, one.by);
+        }
+    }
+
+    /// Takes in a run that is durable now.
+    pub(super) fn run(&self, seq: u64, run: &RunRecord, disposition: Option<Disposition>) {
+        self.observe(run);
+        let mut state = self.state();
+        for (series, latency) in latencies(run) {
+            state.sketch(run, series, latency);
+        }
+        state.last_verdicts(run);
+        let probe = ProbeId { partner: run.partner.clone(), journey: run.journey.clone() };
+        if let Some(probe) = state.probes.get_mut(&probe) {
+            probe.fate(run.outcome);
+            probe.last_run = Some((seq, run.clone()));
+            let labels = [run.partner.as_str(), run.journey.as_str()];
+            let failures = f64::from(probe.failures_in_row);
+            self.numbers().set(&names::CONSECUTIVE_FAILURES, &labels, failures);
+        }
+        tracing::info!(
+            run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
+            outcome = %run.outcome, duration_ms = crate::view::milliseconds(run.duration),
+            disposition = disposition.map(Disposition::name),
+            "run finished"
+        );
+    }
+
+    fn observe(&self, run: &RunRecord) {
+        let mut numbers = self.numbers();
+        let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
+        numbers.observe(&names::JOURNEY_DURATION, &[partner, journey], run.duration);
+        numbers.observe(&names::START_DELAY, &[], run.start_delay());
+        for step in run.steps.iter().filter(|step| !step.duration.is_zero()) {
+            let labels = [partner, journey, step.step.as_str()];
+            numbers.observe(&names::STEP_DURATION, &labels, step.duration);
+            for request in &step.requests {
+                for phase in Phase::ALL {
+                    if let Some(time) = request.phases.get(*phase) {
+                        numbers.observe(&names::PHASE_DURATION, &[partner, phase.name()], time);
+                    }
+                }
+            }
+        }
+        if let Some(score) = run.completeness {
+            numbers.set(&names::COMPLETENESS, &[partner, journey], score);
+        }
+        if let Some(expires_at) = run.certificate_expires_at {
+            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in a double")]
+            numbers.set(&names::CERTIFICATE_EXPIRY, &[partner], expires_at.timestamp() as f64);
+        }
+    }
+
+    /// The overview.
+    pub(super) fn overview(&self, plan: &Plan, at: DateTime<Utc>) -> Overview {
+        let state = self.state();
+        let partners = plan.partners.values().map(|partner| {
+            let layers = Layer::ALL.iter().map(|layer| {
+                let of = state.layers.get(&(partner.id.clone(), *layer));
+                LayerLine {
+                    layer: *layer,
+                    last: of.and_then(|of| of.last),
+                    events: of.map_or(0, |of| of.events),
+                    bad: of.map_or(0, |of| of.bad),
+                }
+            });
+            let probes = state.probes.iter().filter(|(id, _)| id.partner == partner.id);
+            let probes = probes.map(|(id, probe)| ProbeView {
+                probe: id.clone(),
+                next_due: probe.next_due,
+                paused: probe.is_paused,
+                in_flight: probe.in_flight.len(),
+                last_run: probe.last_run.clone(),
+            });
+            let durations = state.durations(plan, &partner.id, at);
+            let quantile = |share| durations.as_ref().and_then(|sketch| sketch.quantile(share));
+            PartnerView {
+                partner: partner.id.clone(),
+                name: partner.name.clone(),
+                layers: layers.collect(),
+                p50: quantile(0.5),
+                p99: quantile(0.99),
+                probes: probes.collect(),
+            }
+        });
+        Overview {
+            at,
+            agent: format!("{} at {}", plan.settings.agent, plan.settings.location),
+            partners: partners.collect(),
+        }
+    }
+
+    /// Sets the gauges that change by themselves.
+    pub(super) fn refresh(&self, now: Instant) {
+        let state = self.state();
+        let mut numbers = self.numbers();
+        for (id, probe) in &state.probes {
+            let oldest = probe.in_flight.iter().map(|run| now - run.since).max();
+            let labels = [id.partner.as_str(), id.journey.as_str()];
+            let age = oldest.unwrap_or_default().as_secs_f64();
+            numbers.set(&names::IN_FLIGHT_AGE, &labels, age);
+        }
+    }
+}
+
+impl State {
+    /// Counts what the overview shows.
+    fn count(&mut self, metric: &str, labels: &[String], by: u64) {
+        let is_events = metric == names::SLI_EVENTS.name;
+        if !is_events && metric != names::SLI_BAD.name {
+            return;
+        }
+        let (Some(partner), Some(layer)) =
+            (labels.first(), labels.get(2).and_then(|layer| Layer::named(layer)))
+        else {
+            return;
+        };
+        let key = (PartnerId::new(partner.as_str()), layer);
+        if let Some(layer) = self.layers.get_mut(&key) {
+            *(if is_events { &mut layer.events } else { &mut layer.bad }) += by;
+        }
+    }
+
+    fn last_verdicts(&mut self, run: &RunRecord) {
+        for layer in Layer::ALL {
+            if run.verdict.count(*layer) == Count::Out && run.outcome != Outcome::Failed {
+                continue;
+            }
+            let verdict = run.verdict.of(*layer);
+            let blame = run.verdict.blame.as_ref().filter(|_| verdict == LayerVerdict::Bad);
+            let blame = blame.map(|blame| (blame.cause.name(), blame.owner.name()));
+            if let Some(state) = self.layers.get_mut(&(run.partner.clone(), *layer)) {
+                state.last = Some((verdict, blame));
+            }
+        }
+    }
+
+    /// Takes one latency into the sketch of its hour.
+    pub(super) fn sketch(&mut self, run: &RunRecord, series: Series, latency: std::time::Duration) {
+        let key = SketchKey {
+            hour: hour_of(run.started_at),
+            partner: run.partner.clone(),
+            journey: run.journey.clone(),
+            series,
+        };
+        let sketch =
+            self.sketches.entry(key.clone()).or_insert_with_key(|key| Sketch::new(&key.series));
+        sketch.record(latency);
+        self.dirty.insert(key);
+    }
+
+    /// Takes in the last runs of a probe from the ledger, oldest first.
+    pub(super) fn remember(&mut self, id: &ProbeId, runs: Vec<(u64, RunRecord)>) {
+        for (_, run) in &runs {
+            self.last_verdicts(run);
+        }
+        let Some(probe) = self.probes.get_mut(id) else { return };
+        for (_, run) in &runs {
+            probe.fate(run.outcome);
+        }
+        probe.last_run = runs.into_iter().next_back();
+    }
+
+    /// Durations of the partner's journey with the latest deadline, this hour and the one before.
+    fn durations(&self, plan: &Plan, partner: &PartnerId, at: DateTime<Utc>) -> Option<Sketch> {
+        let probes = plan.probes.values().filter(|probe| probe.id.partner == *partner);
+        let longest = probes.max_by_key(|probe| probe.deadline)?;
+        let since = hour_of(at) - 3600;
+        let mut sum = Sketch::new(&Series::Journey);
+        for (key, sketch) in &self.sketches {
+            let is_wanted = key.hour >= since
+                && key.partner == *partner
+                && key.journey == longest.id.journey
+                && key.series == Series::Journey;
+            if is_wanted {
+                sum.merge(sketch);
+            }
+        }
+        Some(sum)
+    }
+}

@@ -1,0 +1,117 @@
+//! What a former life left: counts go on, ticks in its midst are `lost`, ticks since then are
+//! `missed`.
+
+use chrono::{DateTime, Utc};
+
+use super::live::Live;
+use crate::clock::Clock;
+use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
+use crate::model::names;
+use crate::model::{Disposition, Plan, Probe, Tick};
+use crate::schedule;
+use crate::sli::{self, Increment, hour_of, latencies};
+
+/// Ticks closed in one transaction.
+const CHUNK: usize = 10_000;
+/// Runs read at a time.
+const PAGE: u32 = 1_000;
+
+/// Reads the ledger, closes what was left open, and returns what is true now.
+pub(super) fn restore(plan: &Plan, ledger: &mut Ledger, clock: &Clock) -> Result<Live, LedgerError> {
+    let live = Live::new(plan);
+    let now = clock.now();
+    close_left_over(plan, ledger, now)?;
+    live.count(&sli::zeros(plan));
+    for (metric, labels, value) in ledger.counters()? {
+        if let Some(known) = names::ALL.iter().find(|known| known.name == metric) {
+            live.count(&[Increment { metric: known.name, labels, by: value }]);
+        }
+    }
+    live.numbers().set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    restore_sketches(&live, ledger, now)?;
+    restore_runs(plan, &live, ledger)?;
+    for probe in ledger.pauses()?.keys() {
+        if let Some(state) = live.state().probes.get_mut(probe) {
+            state.is_paused = true;
+        }
+    }
+    Ok(live)
+}
+
+fn close_left_over(plan: &Plan, ledger: &mut Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
+    let lost = ledger.open_ticks()?;
+    close(ledger, &lost, Disposition::Lost)?;
+    let watermarks = ledger.watermarks()?;
+    let mut first_seen = Vec::new();
+    for probe in plan.probes.values() {
+        match watermarks.get(&probe.id) {
+            None => first_seen.push(&probe.id),
+            Some(through) => missed(ledger, probe, *through, now)?,
+        }
+    }
+    // From here on a probe that was never seen owes a record for each of its ticks.
+    let begun: Vec<_> = first_seen.into_iter().map(|id| Entry::Watermark(id, now)).collect();
+    ledger.commit(&begun).map(|_| ())
+}
+
+fn missed(
+    ledger: &mut Ledger,
+    probe: &Probe,
+    through: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    let mut ticks = Vec::new();
+    for due_at in schedule::between(&probe.id, &probe.cadence, through, now) {
+        ticks.push(Tick { probe: probe.id.clone(), due_at });
+        if ticks.len() == CHUNK {
+            close(ledger, &ticks, Disposition::Missed)?;
+            ticks.clear();
+        }
+    }
+    close(ledger, &ticks, Disposition::Missed)
+}
+
+fn close(ledger: &mut Ledger, ticks: &[Tick], as_what: Disposition) -> Result<(), LedgerError> {
+    let counted: Vec<_> = ticks.iter().map(|tick| sli::of_tick(&tick.probe, as_what)).collect();
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    for tick in ticks {
+        entries.push(Entry::TickClosed(tick, as_what));
+        entries.push(Entry::Watermark(&tick.probe, tick.due_at));
+    }
+    entries.push(Entry::Counters(&counted));
+    ledger.commit(&entries).map(|_| ())
+}
+
+/// Stored sketches, and the runs that came after them.
+fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
+    let oldest = hour_of(now) - 3600;
+    let mut through = ledger.sketches_through()?;
+    live.state().sketches.extend(ledger.sketches(oldest)?);
+    loop {
+        let filter = RunFilter { after: Some(through), limit: PAGE, ..RunFilter::default() };
+        let runs = ledger.runs(&filter)?;
+        let Some((last, _)) = runs.last() else { return Ok(()) };
+        through = *last;
+        let mut state = live.state();
+        for (_, run) in &runs {
+            for (series, latency) in latencies(run) {
+                state.sketch(run, series, latency);
+            }
+        }
+    }
+}
+
+/// The last run of each probe, and how many failed in a row.
+fn restore_runs(plan: &Plan, live: &Live, ledger: &Ledger) -> Result<(), LedgerError> {
+    for id in plan.probes.keys() {
+        let filter = RunFilter {
+            after: None,
+            partner: Some(id.partner.to_string()),
+            journey: Some(id.journey.to_string()),
+            limit: PAGE,
+        };
+        let runs = ledger.runs(&filter)?;
+        live.state().remember(id, runs);
+    }
+    Ok(())
+}

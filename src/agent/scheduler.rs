@@ -1,0 +1,227 @@
+//! The loop that starts runs when they are due, and gives every tick its disposition.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+
+use super::live::{InFlight, Live};
+use super::orphans;
+use super::recorder::Note;
+use super::workers::{Work, work};
+use crate::clock::Clock;
+use crate::expose::Health;
+use crate::journey::{Client, Resolver};
+use crate::model::{
+    AgentFault, Disposition, PartnerId, Plan, ProbeId, RunId, Tick,
+};
+use crate::schedule;
+
+/// A tick that is seen later than this was missed: the machine slept or stood still.
+const MISSED_AFTER: Duration = Duration::from_secs(5);
+/// The loop looks at the clock at least this often, so that a step is seen.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often sketches are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(10);
+
+/// Runs the schedule until the process is told to stop, then stops the runs.
+pub(super) async fn run(
+    plan: &Arc<Plan>,
+    clock: &Clock,
+    live: &Live,
+    notes: &Sender<Note>,
+    health: &Health,
+) {
+    let resolver = Resolver::new(&plan.settings);
+    let clients = plan.partners.values().map(|partner| {
+        (partner.id.clone(), Arc::new(Client::new(partner, &plan.settings, &resolver)))
+    });
+    let clients: Arc<BTreeMap<PartnerId, Arc<Client>>> = Arc::new(clients.collect());
+    let mut stop = std::pin::pin!(stop_signal());
+    tokio::select! {
+        () = orphans::release_first(plan, clock, &clients, notes) => {}
+        () = &mut stop => return,
+    }
+    let mut scheduler = Scheduler {
+        plan,
+        clock,
+        live,
+        notes,
+        clients,
+        permits: Arc::new(Semaphore::new(plan.settings.runs_in_flight_max)),
+        due: BTreeSet::new(),
+        runs: JoinSet::new(),
+    };
+    scheduler.begin();
+    health.schedule(true);
+    let mut flush = tokio::time::interval(FLUSH_EVERY);
+    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let wait = scheduler.until_next();
+        tokio::select! {
+            () = &mut stop => break,
+            () = tokio::time::sleep(wait) => scheduler.look().await,
+            Some(ended) = scheduler.runs.join_next() => reap(ended),
+            _ = flush.tick() => tell(notes, Note::Flush).await,
+        }
+    }
+    health.schedule(false);
+    scheduler.end().await;
+}
+
+struct Scheduler<'a> {
+    plan: &'a Arc<Plan>,
+    clock: &'a Clock,
+    live: &'a Live,
+    notes: &'a Sender<Note>,
+    clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
+    permits: Arc<Semaphore>,
+    due: BTreeSet<(DateTime<Utc>, ProbeId)>,
+    runs: JoinSet<()>,
+}
+
+impl Scheduler<'_> {
+    fn begin(&mut self) {
+        let now = self.clock.now();
+        for id in self.plan.probes.keys() {
+            self.plan_next(id, now);
+        }
+    }
+
+    fn plan_next(&mut self, id: &ProbeId, after: DateTime<Utc>) {
+        let Some(probe) = self.plan.probes.get(id) else { return };
+        let next = schedule::next_after(id, &probe.cadence, after);
+        if let Some(state) = self.live.state().probes.get_mut(id) {
+            state.next_due = next;
+        }
+        self.due.extend(next.map(|due| (due, id.clone())));
+    }
+
+    fn until_next(&self) -> Duration {
+        let next = self.due.first().map(|(due, _)| *due - self.clock.now());
+        next.and_then(|wait| wait.to_std().ok()).map_or(
+            if next.is_some() { Duration::ZERO } else { LOOK_EVERY },
+            |wait| wait.min(LOOK_EVERY),
+        )
+    }
+
+    async fn look(&mut self) {
+        let (now, step) = self.clock.follow();
+        if let Some(step_ms) = step {
+            tracing::warn!(step_ms, "this machine's clock stepped");
+            tell(self.notes, Note::Fault(AgentFault::Clock)).await;
+        }
+        self.live.refresh(self.clock.instant());
+        while let Some((due_at, id)) = self.due.first().cloned().filter(|(due, _)| *due <= now) {
+            self.due.pop_first();
+            self.plan_next(&id, due_at);
+            self.tick(Tick { probe: id, due_at }, now).await;
+        }
+    }
+
+    async fn tick(&mut self, tick: Tick, now: DateTime<Utc>) {
+        let Some(probe) = self.plan.probes.get(&tick.probe) else { return };
+        let behind = now - tick.due_at;
+        if behind > TimeDelta::from_std(MISSED_AFTER).unwrap_or_default() {
+            return tell(self.notes, Note::Closed(tick, Disposition::Missed)).await;
+        }
+        let run = RunId::new(uuid::Uuid::new_v4().to_string());
+        let refused = {
+            let mut state = self.live.state();
+            let Some(state) = state.probes.get_mut(&tick.probe) else { return };
+            if state.is_paused {
+                // Looking again would disclose again.
+                Some(Disposition::Capped)
+            } else if state.in_flight.len() >= probe.concurrency {
+                if let Some(oldest) = state.in_flight.first_mut() {
+                    oldest.overlaps += 1;
+                }
+                Some(Disposition::Overlap)
+            } else {
+                let since = self.clock.instant();
+                let due_at = tick.due_at;
+                state.in_flight.push(InFlight { run: run.clone(), due_at, since, overlaps: 0 });
+                None
+            }
+        };
+        if let Some(disposition) = refused {
+            return tell(self.notes, Note::Closed(tick, disposition)).await;
+        }
+        tell(self.notes, Note::Opened(tick.clone())).await;
+        let Some(client) = self.clients.get(&tick.probe.partner).cloned() else { return };
+        self.runs.spawn(work(Work {
+            plan: Arc::clone(self.plan),
+            clock: self.clock.clone(),
+            live: self.live.clone(),
+            notes: self.notes.clone(),
+            permits: Arc::clone(&self.permits),
+            client,
+            tick,
+            run,
+        }));
+    }
+
+    /// Lets runs finish within the grace, cuts the rest off, and writes their ticks as lost.
+    async fn end(&mut self) {
+        let grace = self.plan.settings.stop_grace;
+        let going = self.runs.len();
+        if going > 0 {
+            tracing::info!(runs = going, grace_s = grace.as_secs(), "waiting for runs to finish");
+        }
+        let finished = tokio::time::timeout(grace, async {
+            while let Some(ended) = self.runs.join_next().await {
+                reap(ended);
+            }
+        });
+        if finished.await.is_err() {
+            self.runs.shutdown().await;
+        }
+        let left: Vec<Tick> = {
+            let state = self.live.state();
+            let of = |(id, probe): (&ProbeId, &super::live::ProbeState)| {
+                let id = id.clone();
+                let dues: Vec<_> = probe.in_flight.iter().map(|run| run.due_at).collect();
+                dues.into_iter().map(move |due_at| Tick { probe: id.clone(), due_at })
+            };
+            state.probes.iter().flat_map(of).collect()
+        };
+        for tick in left {
+            tracing::warn!(probe = %tick.probe, "a run did not finish within the grace");
+            tell(self.notes, Note::Closed(tick, Disposition::Lost)).await;
+        }
+    }
+}
+
+fn reap(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(why) = ended
+        && why.is_panic()
+    {
+        tracing::error!("a run broke Outrider itself; its tick is lost");
+    }
+}
+
+/// Tells the recorder, waiting while its queue is full.
+pub(super) async fn tell(notes: &Sender<Note>, note: Note) {
+    if notes.send(note).await.is_err() {
+        tracing::error!("the recorder is gone; a note was not written");
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signals the process can only be killed, which it survives.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

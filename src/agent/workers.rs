@@ -1,0 +1,92 @@
+//! One worker walks one run.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{self, Sender};
+
+use super::live::Live;
+use super::recorder::Note;
+use super::scheduler::tell;
+use crate::clock::Clock;
+use crate::journey::{Client, JobNote, Order, walk};
+use crate::model::{AgentFault, Disposition, Origin, Plan, RunId, Tick};
+use crate::schedule;
+
+/// Notes about jobs that wait within one run.
+const JOB_NOTES_MAX: usize = 4;
+
+/// What a worker is given.
+pub(super) struct Work {
+    pub(super) plan: Arc<Plan>,
+    pub(super) clock: Clock,
+    pub(super) live: Live,
+    pub(super) notes: Sender<Note>,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) client: Arc<Client>,
+    pub(super) tick: Tick,
+    pub(super) run: RunId,
+}
+
+/// Waits for a permit, walks, and tells the recorder.
+pub(super) async fn work(work: Work) {
+    let late_after = work.plan.settings.late_after;
+    let permit = tokio::time::timeout(late_after, work.permits.acquire()).await;
+    let Ok(Ok(permit)) = permit else {
+        work.leave();
+        tell(&work.notes, Note::Fault(AgentFault::Saturated)).await;
+        return tell(&work.notes, Note::Closed(work.tick, Disposition::Capped)).await;
+    };
+    let Some(mut record) = work.walk().await else { return };
+    drop(permit);
+    record.overlaps = work.leave();
+    let disposition =
+        if record.start_delay() > late_after { Disposition::Late } else { Disposition::Ran };
+    tell(&work.notes, Note::Finished(Box::new(record), work.tick, disposition)).await;
+}
+
+impl Work {
+    async fn walk(&self) -> Option<crate::model::RunRecord> {
+        let probe = self.plan.probes.get(&self.tick.probe)?;
+        let partner = self.plan.partners.get(&self.tick.probe.partner)?;
+        let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
+        let set = probe.members.as_ref().and_then(|set| self.plan.members.get(set));
+        let member = set.and_then(|set| {
+            schedule::member_of(probe, set, self.tick.due_at).map(|member| (member, set))
+        });
+        let (jobs, told) = mpsc::channel(JOB_NOTES_MAX);
+        let order = Order {
+            run: self.run.clone(),
+            origin: Origin::Schedule,
+            due_at: self.tick.due_at,
+            partner,
+            journey,
+            deadline: probe.deadline,
+            timeout: probe.timeout,
+            member,
+            client: &self.client,
+            clock: &self.clock,
+            jobs: &jobs,
+        };
+        let mut forward = std::pin::pin!(forward(told, &self.notes));
+        tokio::select! {
+            record = walk(&order) => Some(record),
+            () = &mut forward => None,
+        }
+    }
+
+    /// No longer in flight; returns the ticks that found the run still going.
+    fn leave(&self) -> u32 {
+        let mut state = self.live.state();
+        let Some(probe) = state.probes.get_mut(&self.tick.probe) else { return 0 };
+        let place = probe.in_flight.iter().position(|run| run.run == self.run);
+        place.map_or(0, |place| probe.in_flight.remove(place).overlaps)
+    }
+}
+
+/// Hands a walk's notes about jobs to the recorder; ends only with the walk.
+async fn forward(mut told: mpsc::Receiver<JobNote>, notes: &Sender<Note>) {
+    while let Some(note) = told.recv().await {
+        tell(notes, Note::Job(note)).await;
+    }
+}

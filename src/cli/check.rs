@@ -1,0 +1,57 @@
+//! `outrider check`.
+
+use super::{Exit, Files, out};
+use crate::config::{self, Weight};
+use crate::model::Plan;
+
+/// What `check` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    files: Files,
+    /// Warnings, such as a key that is not there, count as mistakes
+    #[arg(long)]
+    strict: bool,
+    /// One JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn carry_out(self) -> Exit {
+        let (plan, mut complaints) =
+            match config::load(&self.files.config, self.files.overlay.as_deref()) {
+                Ok(plan) => {
+                    let complaints = config::secrets(&plan);
+                    (Some(plan), complaints)
+                }
+                Err(complaints) => (None, complaints.0),
+            };
+        if self.strict {
+            complaints.iter_mut().for_each(|one| one.weight = Weight::Error);
+        }
+        let is_fine = !complaints.iter().any(|one| one.weight == Weight::Error);
+        if self.json {
+            out::complaints_json(&complaints);
+        } else {
+            if !complaints.is_empty() {
+                out::complaints(&complaints);
+            }
+            if let Some(plan) = plan.filter(|_| is_fine) {
+                out::say(&summary(&plan));
+            }
+        }
+        if is_fine { Exit::Fine } else { Exit::Config }
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let members: usize = plan.members.values().map(|set| set.members.len()).sum();
+    format!(
+        "fine: {} partners, {} journeys, {} probes, {} members",
+        plan.partners.len(),
+        plan.journeys.len(),
+        plan.probes.len(),
+        members
+    )
+}

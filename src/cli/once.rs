@@ -1,0 +1,136 @@
+//! `outrider once`: one walk, outside every count.
+
+use tokio::sync::mpsc;
+
+use super::{Exit, Files, out};
+use crate::clock::Clock;
+use crate::config;
+use crate::journey::{Client, JobNote, Order, Resolver, walk};
+use crate::model::{
+    JourneyId, Member, MemberSet, Origin, Outcome, PartnerId, Plan, Probe, ProbeId, RunId,
+    RunRecord,
+};
+use crate::{schedule, view};
+
+/// Notes about jobs that wait.
+const JOB_NOTES_MAX: usize = 4;
+
+/// What `once` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Once {
+    /// The journey: the id of a file in probes/
+    journey: String,
+    /// The partner: the id of a file in partners/
+    #[arg(long)]
+    partner: String,
+    /// The member to carry, instead of the one whose turn it is
+    #[arg(long)]
+    member: Option<String>,
+    #[command(flatten)]
+    files: Files,
+    /// One JSON document instead of the waterfall
+    #[arg(long)]
+    json: bool,
+}
+
+impl Once {
+    pub(super) fn carry_out(self) -> Exit {
+        let plan = match config::load(&self.files.config, self.files.overlay.as_deref()) {
+            Ok(plan) => plan,
+            Err(complaints) => {
+                out::unusable(&complaints);
+                return Exit::Config;
+            }
+        };
+        let id = ProbeId {
+            partner: PartnerId::new(self.partner.as_str()),
+            journey: JourneyId::new(self.journey.as_str()),
+        };
+        let Some(probe) = plan.probes.get(&id) else {
+            let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
+            out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
+            return Exit::Usage;
+        };
+        let Ok(runtime) = super::runtime() else {
+            out::complain("this machine gives no threads");
+            return Exit::Internal;
+        };
+        let clock = Clock::real();
+        let member = match self.member(&plan, probe, &clock) {
+            Ok(member) => member,
+            Err(exit) => return exit,
+        };
+        let record = runtime.block_on(walk_once(&plan, probe, member, &clock));
+        if self.json {
+            out::say(&view::run_whole(None, &record).to_string());
+        } else {
+            out::say(view::waterfall(&record, out::paint()).trim_end());
+        }
+        match record.outcome {
+            Outcome::Passed => Exit::Fine,
+            Outcome::Failed => Exit::Partner,
+            Outcome::AgentFault => Exit::CouldNotLook,
+        }
+    }
+
+    fn member<'a>(
+        &self,
+        plan: &'a Plan,
+        probe: &Probe,
+        clock: &Clock,
+    ) -> Result<Option<(&'a Member, &'a MemberSet)>, Exit> {
+        let Some(set) = probe.members.as_ref().and_then(|set| plan.members.get(set)) else {
+            return Ok(None);
+        };
+        let Some(wanted) = &self.member else {
+            let member = schedule::member_of(probe, set, clock.now());
+            return Ok(member.map(|member| (member, set)));
+        };
+        let found = set.members.iter().find(|member| member.id.as_str() == wanted);
+        found.map(|member| Some((member, set))).ok_or_else(|| {
+            let known: Vec<_> = set.members.iter().map(|member| member.id.as_str()).collect();
+            out::complain(&format!("no member \"{wanted}\". Members: {}", known.join(", ")));
+            Exit::Usage
+        })
+    }
+}
+
+async fn walk_once(
+    plan: &Plan,
+    probe: &Probe,
+    member: Option<(&Member, &MemberSet)>,
+    clock: &Clock,
+) -> RunRecord {
+    let partner = &plan.partners[&probe.id.partner];
+    let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
+    let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
+    let order = Order {
+        run: RunId::new(uuid::Uuid::new_v4().to_string()),
+        origin: Origin::Once,
+        due_at: clock.now(),
+        partner,
+        journey: &plan.journeys[&probe.id.journey],
+        deadline: probe.deadline,
+        timeout: probe.timeout,
+        member,
+        client: &client,
+        clock,
+        jobs: &jobs,
+    };
+    // One walk has no ledger; its jobs are released by its own last steps.
+    let mut agree = std::pin::pin!(async {
+        while let Some(note) = told.recv().await {
+            let (to, answer) = match note {
+                JobNote::Opened(_, durable) => (durable, true),
+                JobNote::OthersOpen { answer, .. } => (answer, false),
+                JobNote::Released { .. } => continue,
+            };
+            let _gone = to.send(answer);
+        }
+        std::future::pending::<RunRecord>().await
+    });
+    tokio::select! {
+        record = walk(&order) => record,
+        record = &mut agree => record,
+    }
+}
