@@ -6,15 +6,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::live::Live;
 use crate::expose::{self, Health, NumbersCollector};
-use crate::model::Plan;
+use crate::model::{Plan, Settings};
 use crate::portal::{self, Ask, Handle};
 
-/// The registry over the live numbers; every series carries the agent and its place.
+/// The registry over the live numbers.
 pub(super) fn registry(plan: &Plan, live: &Live) -> prometheus::Result<Registry> {
-    let common = [("agent", &plan.settings.agent), ("location", &plan.settings.location)]
-        .map(|(name, value)| (name.to_owned(), value.clone()));
-    let registry = Registry::new_custom(None, Some(common.into_iter().collect()))?;
-    registry.register(Box::new(NumbersCollector::new(live.numbers.clone())))?;
+    let Settings { agent, location, .. } = &plan.settings;
+    let registry = Registry::new();
+    registry.register(Box::new(NumbersCollector::new(live.numbers.clone(), agent, location)))?;
     Ok(registry)
 }
 

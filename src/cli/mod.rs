@@ -74,5 +74,9 @@ pub fn main() -> Exit {
 
 /// A runtime for commands that wait.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    crate::secret::warm_up();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_start(crate::secret::warm_up)
+        .build()
 }

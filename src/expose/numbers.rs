@@ -45,12 +45,12 @@ impl Numbers {
         self.counters.get(metric.name)?.get(&labels).copied()
     }
 
-    fn families(&self) -> Vec<proto::MetricFamily> {
+    fn families(&self, common: &[(&'static str, String)]) -> Vec<proto::MetricFamily> {
         let families = names::ALL.iter().map(|metric| {
             let series = match metric.kind {
-                Kind::Counter => self.series(metric, &self.counters, counter),
-                Kind::Gauge => self.series(metric, &self.gauges, gauge),
-                Kind::Histogram => self.series(metric, &self.histograms, histogram),
+                Kind::Counter => series(metric, common, &self.counters, counter),
+                Kind::Gauge => series(metric, common, &self.gauges, gauge),
+                Kind::Histogram => series(metric, common, &self.histograms, histogram),
             };
             let mut family = proto::MetricFamily::default();
             family.set_name(metric.name.to_owned());
@@ -65,29 +65,32 @@ impl Numbers {
         });
         families.filter(|family| !family.get_metric().is_empty()).collect()
     }
+}
 
-    fn series<T>(
-        &self,
-        metric: &Metric,
-        families: &BTreeMap<&'static str, BTreeMap<Vec<String>, T>>,
-        fill: fn(&mut proto::Metric, &T),
-    ) -> Vec<proto::Metric> {
-        let series = families.get(metric.name).into_iter().flatten();
-        series
-            .map(|(labels, value)| {
-                let pairs = metric.labels.iter().zip(labels).map(|(name, value)| {
-                    let mut pair = proto::LabelPair::default();
-                    pair.set_name((*name).to_owned());
-                    pair.set_value(value.clone());
-                    pair
-                });
-                let mut one = proto::Metric::default();
-                one.set_label(pairs.collect());
-                fill(&mut one, value);
-                one
-            })
-            .collect()
-    }
+fn series<T>(
+    metric: &Metric,
+    common: &[(&'static str, String)],
+    families: &BTreeMap<&'static str, BTreeMap<Vec<String>, T>>,
+    fill: fn(&mut proto::Metric, &T),
+) -> Vec<proto::Metric> {
+    let series = families.get(metric.name).into_iter().flatten();
+    series
+        .map(|(labels, value)| {
+            let own = metric.labels.iter().copied().zip(labels);
+            let all = common.iter().map(|(name, value)| (*name, value)).chain(own);
+            let mut one = proto::Metric::default();
+            one.set_label(all.map(|(name, value)| pair(name, value)).collect());
+            fill(&mut one, value);
+            one
+        })
+        .collect()
+}
+
+fn pair(name: &str, value: &str) -> proto::LabelPair {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53, which no count here reaches")]
@@ -122,18 +125,20 @@ fn histogram(to: &mut proto::Metric, value: &Buckets) {
 #[derive(Clone, Debug)]
 pub struct NumbersCollector {
     numbers: Arc<Mutex<Numbers>>,
+    common: [(&'static str, String); 2],
     descriptions: Vec<Desc>,
 }
 
 impl NumbersCollector {
-    /// Over shared numbers.
-    pub fn new(numbers: Arc<Mutex<Numbers>>) -> Self {
+    /// Over shared numbers; every series carries the agent's name and place.
+    pub fn new(numbers: Arc<Mutex<Numbers>>, agent: &str, location: &str) -> Self {
         let descriptions = names::ALL.iter().filter_map(|metric| {
             let labels = metric.labels.iter().map(|&label| label.to_owned()).collect();
             let (name, help) = (metric.name.to_owned(), metric.help.to_owned());
-            Desc::new(name, help, labels, std::collections::HashMap::default()).ok()
+            Desc::new(name, help, labels, Default::default()).ok()
         });
-        Self { numbers, descriptions: descriptions.collect() }
+        let common = [("agent", agent.to_owned()), ("location", location.to_owned())];
+        Self { numbers, common, descriptions: descriptions.collect() }
     }
 }
 
@@ -144,6 +149,6 @@ impl Collector for NumbersCollector {
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        numbers.families()
+        numbers.families(&self.common)
     }
 }

@@ -313,9 +313,12 @@ impl AsyncWrite for Marked {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        // The begin of the last write: the call itself may return only after the partner, on the
+        // same machine, has answered.
+        let began = this.clock.instant();
         let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
         if matches!(polled, Poll::Ready(Ok(1..))) && this.marks.read().is_none() {
-            this.marks.set(&this.marks.wrote, this.clock.instant());
+            this.marks.set(&this.marks.wrote, began);
         }
         polled
     }

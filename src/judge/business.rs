@@ -42,7 +42,7 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         Check::NobodyElse => nobody_else(seen),
         Check::Completeness => completeness(seen),
         Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, |records| {
-            let seen = format!("{} seen before", records.duplicates);
+            let seen = format!("{} twice in {} records", records.duplicates, records.records);
             catalogue::NO_DUPLICATES.find(records.duplicates == 0, "each record and claim once", seen)
         })],
         Check::NoMoney => vec![on_records(&catalogue::NO_MONEY, seen, |records| {
@@ -97,14 +97,14 @@ fn accounting_identity(matches: &MatchSeen) -> Finding {
 
 fn patient_unchanged(matches: &MatchSeen) -> Finding {
     let changed = matches.entries.iter().filter(|entry| entry.is_ours && !entry.is_unchanged).count();
-    let seen = format!("{changed} changed");
+    let seen = if changed == 0 { "unchanged".to_owned() } else { format!("{changed} changed") };
     catalogue::PATIENT_UNCHANGED.find(changed == 0, "contained Patients as submitted", seen)
 }
 
 fn match_parameters(matches: &MatchSeen) -> Finding {
     let mut matched = matches.entries.iter().filter(|entry| entry.bucket == Bucket::Match);
     let loose = matched.by_ref().filter(|entry| !entry.is_ours).count();
-    let seen = format!("{loose} without");
+    let seen = if loose == 0 { "each does".to_owned() } else { format!("{loose} do not") };
     catalogue::MATCH_PARAMETERS.find(loose == 0, "each match refers to a Patient we sent", seen)
 }
 
@@ -137,8 +137,8 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
             || !person.given.contains(&identity.given)
             || !person.identifiers.contains(&identity.umb)
     });
-    let wrong = wrong.count();
-    let seen = format!("{wrong} of {} do not", records.patients.len());
+    let (wrong, all) = (wrong.count(), records.patients.len());
+    let seen = format!("{} of {all} Patients agree", all - wrong);
     catalogue::RIGHT_MEMBER.find(wrong == 0, expected, seen)
 }
 

@@ -89,7 +89,7 @@ impl FileFold {
         let seen = match self.first_bad {
             _ if self.too_long => format!("line {} over {LINE_BYTES_MAX} bytes", self.lines + 1),
             Some((line, why)) => format!("line {line} is {why}"),
-            None => format!("{} lines", self.lines),
+            None => lines(self.lines),
         };
         let held = self.first_bad.is_none() && !self.too_long;
         let expected = format!("one {} a line", known_type(&self.kind));
@@ -97,12 +97,16 @@ impl FileFold {
         if let Some(count) = count {
             findings.push(catalogue::LINE_COUNT.find(
                 count == self.lines,
-                format!("{count} lines, as the manifest says"),
-                format!("{} lines", self.lines),
+                format!("{}, as the manifest says", lines(count)),
+                lines(self.lines),
             ));
         }
         findings
     }
+}
+
+fn lines(count: u64) -> String {
+    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
 }
 
 /// A type name is the partner's text: only what looks like a FHIR type is repeated.

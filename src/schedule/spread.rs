@@ -18,8 +18,9 @@ mod tests {
     #[test]
     fn it_never_changes_and_spreads_evenly() {
         // A change of this value would move every tick of every installation.
-        assert_eq!(stable_hash("keystone/liveness"), stable_hash("keystone/liveness"));
-        assert_eq!(stable_hash(""), 17_665_956_581_633_026_203);
+        // Computed apart from this code, by a few lines of Python.
+        assert_eq!(stable_hash("keystone/liveness"), 1400541530280399154);
+        assert_eq!(stable_hash(""), 17058014651485797458);
         let mut tenths = [0u32; 10];
         for n in 0..10_000 {
             let slot = stable_hash(&format!("partner-{n}/journey")) % 10;

@@ -103,9 +103,25 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
         );
         line(text, &format!("    {}", paint.dim(&times)));
     }
-    for finding in step.findings.iter().filter(|finding| is_worth_a_line(finding)) {
-        line(text, &format!("    {}", finding_line(finding, paint)));
+    for (finding, times) in told_once(&step.findings) {
+        let times = if times > 1 { format!(" (and {} more alike)", times - 1) } else { String::new() };
+        line(text, &format!("    {}{}", finding_line(finding, paint), paint.dim(&times)));
     }
+}
+
+/// Findings worth a line; a check that held many times, once a file, takes one.
+fn told_once(findings: &[Finding]) -> Vec<(&Finding, usize)> {
+    let mut told: Vec<(&Finding, usize)> = Vec::new();
+    for finding in findings.iter().filter(|finding| is_worth_a_line(finding)) {
+        let same = told.iter_mut().find(|(one, _)| {
+            finding.held && one.held && one.check == finding.check
+        });
+        match same {
+            Some((_, times)) => *times += 1,
+            None => told.push((finding, 1)),
+        }
+    }
+    told
 }
 
 /// That an answer was whole is said by its status already.

@@ -1,2 +1,13 @@
-//! The exchange package.
-fn main() {}
+//! The suite: one binary, real sockets, the real programs. It meets the exchange over the wire.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests say what went wrong by panicking"
+)]
+
+mod agent;
+mod faults;
+mod house;
+mod walk;
+mod world;

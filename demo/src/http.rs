@@ -1,0 +1,261 @@
+//! A small HTTP/1.1 client for the two JSON interfaces on loopback: one request a connection, with
+//! limits on time and size.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::clock::Mark;
+
+/// From the connection to the last byte of the answer.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of an answer's status line and headers.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an answer's body: a thousand runs in brief are well below it.
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A JSON interface at one address.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    address: SocketAddr,
+}
+
+impl Client {
+    /// The interface at `http://<loopback address>:<port>`.
+    ///
+    /// # Errors
+    /// When it is anything else: nothing beyond this machine is ever called.
+    pub(crate) fn at(url: &str) -> Result<Self> {
+        let address = url.strip_prefix("http://").and_then(|rest| {
+            rest.trim_end_matches('/').parse::<SocketAddr>().ok()
+        });
+        match address {
+            Some(address) if address.ip().is_loopback() => Ok(Self { address }),
+            Some(_) | None => bail!("{url:?} is no plain HTTP address on loopback"),
+        }
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// When there is no answer in time, or it is a refusal or not the expected document.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let body = self.send("GET", path, None)?;
+        serde_json::from_slice(&body)
+            .with_context(|| format!("could not read the answer of {} to GET {path}", self.address))
+    }
+
+    /// Sends an order and gives back the answer's body.
+    ///
+    /// # Errors
+    /// When there is no answer in time, or it is a refusal.
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Vec<u8>> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let answer = self
+            .call(method, path, &body)
+            .with_context(|| format!("could not ask {} for {method} {path}", self.address))?;
+        if !(200..300).contains(&answer.status) {
+            bail!("{} refused {method} {path}: {}", self.address, refusal(&answer));
+        }
+        Ok(answer.body)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+        let begun = Mark::now();
+        let mut stream = TcpStream::connect_timeout(&self.address, CALL_LIMIT)?;
+        stream.set_write_timeout(Some(CALL_LIMIT))?;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: outrider-demo\r\n\
+             Accept: application/json\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        stream.write_all(request.as_bytes())?;
+        let mut received = Vec::new();
+        let mut piece = [0; 16 * 1024];
+        loop {
+            let left = CALL_LIMIT.saturating_sub(begun.elapsed());
+            ensure!(!left.is_zero(), "no whole answer in {} s", CALL_LIMIT.as_secs());
+            stream.set_read_timeout(Some(left))?;
+            let count = match stream.read(&mut piece) {
+                Ok(count) => count,
+                // A read timeout; the check above ends the loop.
+                Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    continue;
+                }
+                Err(why) => return Err(why.into()),
+            };
+            received.extend_from_slice(piece.get(..count).unwrap_or_default());
+            if let Some(answer) = answer(&received, count == 0)? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+/// The answer in what was received so far; none while more must come.
+fn answer(received: &[u8], is_ended: bool) -> Result<Option<Answer>> {
+    let Some(head_length) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
+        ensure!(received.len() <= HEAD_BYTES_MAX, "the head is longer than {HEAD_BYTES_MAX} bytes");
+        ensure!(!is_ended, "the answer ended within its head");
+        return Ok(None);
+    };
+    ensure!(head_length <= HEAD_BYTES_MAX, "the head is longer than {HEAD_BYTES_MAX} bytes");
+    let (head, rest) = received.split_at(head_length);
+    let body = rest.get(4..).unwrap_or_default();
+    let head = std::str::from_utf8(head).context("the head is not UTF-8")?;
+    let (status, length) = read_head(head)?;
+    ensure!(
+        length.unwrap_or(body.len()) <= BODY_BYTES_MAX,
+        "the body is longer than {BODY_BYTES_MAX} bytes"
+    );
+    match length {
+        Some(length) => match body.get(..length) {
+            Some(body) => Ok(Some(Answer { status, body: body.to_vec() })),
+            None if is_ended => bail!("the body ended after {} of {length} bytes", body.len()),
+            None => Ok(None),
+        },
+        None => Ok(is_ended.then(|| Answer { status, body: body.to_vec() })),
+    }
+}
+
+/// The status, and the body's length if it is told.
+fn read_head(head: &str) -> Result<(u16, Option<usize>)> {
+    let mut lines = head.split("\r\n");
+    let status_line = lines.next().unwrap_or_default();
+    let status = status_line
+        .strip_prefix("HTTP/1.1 ")
+        .or_else(|| status_line.strip_prefix("HTTP/1.0 "))
+        .and_then(|rest| rest.get(..3))
+        .and_then(|code| code.parse().ok())
+        .with_context(|| format!("{status_line:?} is no HTTP status line"))?;
+    let mut length = None;
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
+        if name.eq_ignore_ascii_case("content-length") {
+            let told: usize = value.parse().with_context(|| format!("no length: {value:?}"))?;
+            ensure!(length.is_none_or(|length| length == told), "the answer tells two lengths");
+            length = Some(told);
+        }
+        // Neither program streams its JSON; a body in chunks would be read wrongly.
+        ensure!(!name.eq_ignore_ascii_case("transfer-encoding"), "the body comes in chunks");
+    }
+    Ok((status, length))
+}
+
+/// What both programs say when they refuse.
+fn refusal(answer: &Answer) -> String {
+    #[derive(Deserialize)]
+    struct Problem {
+        error: String,
+        cure: String,
+    }
+    match serde_json::from_slice::<Problem>(&answer.body) {
+        Ok(problem) => format!("{} {}; {}", answer.status, problem.error, problem.cure),
+        Err(_) => format!("status {}", answer.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn whole(text: &str) -> Result<Option<Answer>> {
+        answer(text.as_bytes(), true)
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_is_there() {
+        let text = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n{\"a\"and what follows";
+        let expected = Answer { status: 200, body: b"{\"a\"".to_vec() };
+        for cut in 0..42 {
+            assert_eq!(answer(&text[..cut], false).unwrap(), None, "{cut}");
+        }
+        assert_eq!(answer(&text[..42], false).unwrap(), Some(expected));
+        assert_eq!(answer(text, false).unwrap().unwrap().body, b"{\"a\"");
+    }
+
+    #[test]
+    fn a_body_without_a_length_ends_with_the_connection() {
+        let text = "HTTP/1.0 404 Not Found\r\n\r\n[]";
+        assert_eq!(answer(text.as_bytes(), false).unwrap(), None);
+        let expected = Answer { status: 404, body: b"[]".to_vec() };
+        assert_eq!(whole(text).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn what_is_broken_or_too_long_is_an_error() {
+        let said = |text: &str| whole(text).unwrap_err().to_string();
+        assert_eq!(said(""), "the answer ended within its head");
+        assert_eq!(
+            said("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"),
+            "the body ended after 3 of 9 bytes"
+        );
+        assert!(said("HTTP/2 200\r\n\r\n").contains("no HTTP status line"));
+        assert!(said("HTTP/1.1 20\r\n\r\n").contains("no HTTP status line"));
+        assert!(said("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n").contains("no length"));
+        let two = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(said(two), "the answer tells two lengths");
+        let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+        assert_eq!(said(chunks), "the body comes in chunks");
+        let told = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
+        assert!(answer(told.as_bytes(), false).unwrap_err().to_string().contains("longer than"));
+        let untold = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(BODY_BYTES_MAX + 1));
+        assert!(answer(untold.as_bytes(), false).is_err());
+        let head = vec![b'h'; HEAD_BYTES_MAX + 1];
+        assert!(answer(&head, false).unwrap_err().to_string().contains("head is longer"));
+    }
+
+    #[test]
+    fn only_loopback_is_called() {
+        assert!(Client::at("http://127.0.0.1:9464").is_ok());
+        assert!(Client::at("http://[::1]:9464/").is_ok());
+        for url in ["https://127.0.0.1:1", "http://192.0.2.1:80", "http://localhost:80", ""] {
+            assert!(Client::at(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_cure() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Client::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut piece = [0; 512];
+            while !request.ends_with(b"{\"fault\":\"nope\"}") {
+                let count = stream.read(&mut piece).unwrap();
+                request.extend_from_slice(&piece[..count]);
+            }
+            let body = r#"{"error":"there is no fault","cure":"one of: throttled"}"#;
+            let head = format!("HTTP/1.1 422 No\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(body.as_bytes()).unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        let wish = serde_json::json!({"fault": "nope"});
+        let refused = client.send("PUT", "/partners/keystone/fault", Some(&wish)).unwrap_err();
+        assert!(
+            refused.to_string().ends_with(
+                "refused PUT /partners/keystone/fault: 422 there is no fault; one of: throttled"
+            ),
+            "{refused}"
+        );
+        let request = server.join().unwrap();
+        assert!(request.starts_with("PUT /partners/keystone/fault HTTP/1.1\r\nHost: 127.0.0.1:"));
+        assert!(request.contains("\r\nContent-Length: 16\r\n"));
+    }
+}

@@ -1,0 +1,209 @@
+//! The two tables: the partners by layer, and what came of the faults.
+
+use std::time::Duration;
+
+use crate::agent::{LayerState, Overview, PartnerState};
+use crate::clock::Moment;
+use crate::grid::{Cell, Grid, Tone};
+use crate::words::Verdict;
+
+/// What came of one fault.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// The fault's name.
+    pub(crate) fault: String,
+    /// Layer, cause and owner that are expected.
+    pub(crate) expected: String,
+    /// The same as seen; none without a verdict.
+    pub(crate) seen: Option<String>,
+    /// Whatever did not hold.
+    pub(crate) complaints: Vec<String>,
+    /// From the injection to the verdict.
+    pub(crate) verdict_after: Option<Duration>,
+    /// From the healing to the first passed run.
+    pub(crate) recovered_after: Option<Duration>,
+}
+
+impl Line {
+    /// Whether everything was as expected.
+    pub(crate) fn held(&self) -> bool {
+        self.complaints.is_empty()
+    }
+}
+
+/// The partners by layer. The journey is the one whose next run is shown.
+pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
+    let mut grid = Grid::new(&[
+        "partner", "layer", "last verdict", "cause", "owner", "success", "p50", "p99", "next run",
+    ]);
+    for partner in &overview.partners {
+        for (place, layer) in partner.layers.iter().enumerate() {
+            let mut row = if place == 0 {
+                vec![Cell::plain(&partner.partner)]
+            } else {
+                vec![Cell::plain("")]
+            };
+            row.extend(layer_cells(layer));
+            if place == 0 {
+                row.push(Cell::plain(milliseconds(partner.latency.p50_ms)));
+                row.push(Cell::plain(milliseconds(partner.latency.p99_ms)));
+                row.push(next_run(partner, overview.at, journey));
+            }
+            grid.push(row);
+        }
+    }
+    grid
+}
+
+fn layer_cells(layer: &LayerState) -> [Cell; 5] {
+    let (verdict, tone) = match layer.last {
+        None => ("-".to_owned(), Tone::Dim),
+        Some(Verdict::Good) => (Verdict::Good.to_string(), Tone::Good),
+        Some(Verdict::Bad) => (Verdict::Bad.to_string(), Tone::Bad),
+        Some(Verdict::NotReached) => ("not reached".to_owned(), Tone::Dim),
+    };
+    let owner = layer.owner.map(|owner| owner.to_string()).unwrap_or_default();
+    [
+        Cell::plain(layer.layer.to_string()),
+        Cell::new(verdict, tone),
+        Cell::new(layer.cause.clone().unwrap_or_default(), tone),
+        Cell::new(owner, tone),
+        Cell::plain(success(layer)),
+    ]
+}
+
+/// In percent with what it rests on. Cut off, not rounded: 99.999 % must not look like all.
+fn success(layer: &LayerState) -> String {
+    let good = layer.events.saturating_sub(layer.bad);
+    match good.saturating_mul(10_000).checked_div(layer.events) {
+        None => "-".to_owned(),
+        Some(share) => format!("{}.{:02} % ({good}/{})", share / 100, share % 100, layer.events),
+    }
+}
+
+fn milliseconds(time_ms: Option<f64>) -> String {
+    match time_ms {
+        None => "-".to_owned(),
+        Some(ms) if ms < 10_000.0 => format!("{ms:.0} ms"),
+        Some(ms) => format!("{:.1} s", ms / 1_000.0),
+    }
+}
+
+fn next_run(partner: &PartnerState, at: Moment, journey: &str) -> Cell {
+    let probe = partner.probes.iter().find(|probe| probe.journey == journey);
+    match probe {
+        Some(probe) if probe.paused => Cell::new("paused", Tone::Warn),
+        Some(probe) => match probe.next_due {
+            Some(due) => Cell::plain(format!("in {:.1} s", at.until(due).as_secs_f64())),
+            None => Cell::plain("-"),
+        },
+        None => Cell::plain("-"),
+    }
+}
+
+/// What came of the faults.
+pub(crate) fn summary(lines: &[Line]) -> Grid {
+    let mut grid = Grid::new(&["fault", "expected", "seen", "held", "verdict", "recovery"]);
+    for line in lines {
+        let tone = if line.held() { Tone::Good } else { Tone::Bad };
+        grid.push(vec![
+            Cell::plain(&line.fault),
+            Cell::plain(&line.expected),
+            Cell::new(line.seen.as_deref().unwrap_or("no verdict"), tone),
+            Cell::new(if line.held() { "yes" } else { "NO" }, tone),
+            Cell::plain(seconds(line.verdict_after)),
+            Cell::plain(seconds(line.recovered_after)),
+        ]);
+    }
+    grid
+}
+
+/// Seconds with one digit; a dash when it did not happen.
+pub(crate) fn seconds(time: Option<Duration>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn overview() -> Overview {
+        let good = |layer: &str| {
+            json!({"layer": layer, "last": "good", "cause": null, "owner": null,
+                "events": 30_000, "bad": 1})
+        };
+        let unseen = |layer: &str| {
+            json!({"layer": layer, "last": null, "cause": null, "owner": null,
+                "events": 0, "bad": 0})
+        };
+        serde_json::from_value(json!({
+            "at": "2026-10-01T12:00:00Z", "agent": "demo",
+            "partners": [
+                {"partner": "keystone", "name": "Keystone Health Plan",
+                 "layers": [
+                    good("transport"),
+                    {"layer": "application", "last": "bad", "cause": "status", "owner": "partner",
+                     "events": 3, "bad": 1},
+                    {"layer": "business", "last": "not_reached", "cause": null, "owner": null,
+                     "events": 4, "bad": 4}],
+                 "latency": {"p50_ms": 812.4, "p99_ms": 12_345.6},
+                 "probes": [
+                    {"journey": "bulk-exchange", "next_due": "2026-10-01T12:00:03.25Z",
+                     "paused": false, "in_flight": 1, "last_run": null},
+                    {"journey": "liveness", "next_due": null, "paused": false, "last_run": null}]},
+                {"partner": "lakeside", "name": "Lakeside Mutual",
+                 "layers": [unseen("transport"), unseen("application"), unseen("business")],
+                 "latency": {"p50_ms": null, "p99_ms": null},
+                 "probes": [{"journey": "bulk-exchange", "next_due": null, "paused": true}]},
+            ],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn partners_are_shown_by_layer() {
+        let expected = "\
+partner   layer        last verdict  cause   owner    success                p50     p99     next run
+keystone  transport    good                           99.99 % (29999/30000)  812 ms  12.3 s  in 3.2 s
+          application  bad           status  partner  66.66 % (2/3)
+          business     not reached                    0.00 % (0/4)
+lakeside  transport    -                              -                      -       -       paused
+          application  -                              -
+          business     -                              -";
+        assert_eq!(partners(&overview(), "bulk-exchange").lines(false).join("\n"), expected);
+        let coloured = partners(&overview(), "bulk-exchange").lines(true).join("\n");
+        assert!(coloured.contains("\x1b[31mstatus\x1b[0m"));
+        assert!(coloured.contains("\x1b[33mpaused\x1b[0m"));
+    }
+
+    #[test]
+    fn a_journey_that_is_not_there_has_no_next_run() {
+        let lines = partners(&overview(), "elsewhere").lines(false);
+        assert!(lines[1].ends_with("12.3 s  -"), "{}", lines[1]);
+    }
+
+    #[test]
+    fn the_summary_says_what_held() {
+        let held = Line {
+            fault: "throttled".to_owned(),
+            expected: "application/throttled partner".to_owned(),
+            seen: Some("application/throttled partner".to_owned()),
+            complaints: vec![],
+            verdict_after: Some(Duration::from_millis(3_640)),
+            recovered_after: Some(Duration::from_secs(4)),
+        };
+        let broken = Line {
+            fault: "slow-body".to_owned(),
+            seen: None,
+            complaints: vec!["no verdict in 60 s".to_owned()],
+            verdict_after: None,
+            ..held.clone()
+        };
+        let expected = "\
+fault      expected                       seen                           held  verdict  recovery
+throttled  application/throttled partner  application/throttled partner  yes   3.6 s    4.0 s
+slow-body  application/throttled partner  no verdict                     NO    -        4.0 s";
+        assert_eq!(summary(&[held, broken]).lines(false).join("\n"), expected);
+    }
+}

@@ -1,0 +1,380 @@
+//! What tests share: a folder of configuration, a sandbox, an agent, and waiting.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The `exchange` binary, built once into the same target directory.
+fn exchange() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_outrider")).parent().unwrap();
+        let status = Command::new(env!("CARGO"))
+            .current_dir(repository())
+            .args(["build", "--release", "--quiet", "-p", "exchange", "--target-dir"])
+            .arg(folder.parent().unwrap())
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the exchange does not build");
+        folder.parent().unwrap().join("release/exchange")
+    })
+}
+
+/// Asks again and again until there is an answer; panics with `what` when patience ends.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the suite waits")]
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// One plain HTTP request to a listener of our own programs: status and body.
+pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
+    let rest = url.strip_prefix("http://").expect("a plain URL");
+    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
+    let mut stream = TcpStream::connect(host).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    (status, if is_chunked { unchunk(body) } else { body.to_owned() })
+}
+
+fn unchunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if size == 0 {
+            break;
+        }
+        whole.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    whole
+}
+
+/// The same, as JSON.
+pub(crate) fn json(method: &str, url: &str, body: &str) -> Value {
+    let (status, text) = http(method, url, body);
+    assert!(status < 300, "{method} {url}: {status} {text}");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A child process that ends with its test.
+#[derive(Debug)]
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) ready: Value,
+    log: PathBuf,
+}
+
+impl Program {
+    pub(crate) fn start(mut command: Command, log: &Path) -> Self {
+        let errors = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
+            panic!("no ready line; its log:\n{}", std::fs::read_to_string(log).unwrap_or_default())
+        });
+        Self { child, ready, log: log.to_owned() }
+    }
+
+    /// SIGKILL: no chance to clean up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; its exit code.
+    pub(crate) fn stop(mut self) -> i32 {
+        let told = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(told.success());
+        let status = eventually("the program to stop", || self.child.try_wait().unwrap());
+        status.code().unwrap_or(-1)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.child.try_wait().ok().flatten().is_none() {
+            let _gone = self.child.kill();
+            let _gone = self.child.wait();
+        }
+    }
+}
+
+/// A running sandbox.
+pub(crate) struct Sandbox {
+    program: Program,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// Starts one whose jobs are done at once.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&["--job-ms", "0"])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(exchange());
+        command.args(["serve", "--state"]).arg(folder.path()).args(arguments);
+        let program = Program::start(command, &folder.path().join("exchange.log"));
+        Self { program, folder }
+    }
+
+    pub(crate) fn ready(&self) -> &Value {
+        &self.program.ready
+    }
+
+    pub(crate) fn stop(self) {
+        assert_eq!(self.program.stop(), 0);
+    }
+
+    fn control(&self, path: &str) -> String {
+        format!("{}{path}", self.program.ready["control"].as_str().unwrap())
+    }
+
+    /// The names of all faults it has.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let faults = json("GET", &self.control("/faults"), "");
+        let names = faults["faults"].as_array().unwrap().iter();
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+
+    pub(crate) fn inject(&self, partner: &str, fault: &str) {
+        let body = serde_json::json!({"fault": fault}).to_string();
+        json("PUT", &self.control(&format!("/partners/{partner}/fault")), &body);
+    }
+
+    pub(crate) fn heal(&self, partner: &str) {
+        json("DELETE", &self.control(&format!("/partners/{partner}/fault")), "");
+    }
+
+    /// Jobs of a partner in one state.
+    pub(crate) fn jobs(&self, partner: &str, states: &[&str]) -> usize {
+        let jobs = json("GET", &self.control(&format!("/partners/{partner}/jobs")), "");
+        let jobs = jobs["jobs"].as_array().unwrap().iter();
+        jobs.filter(|job| states.contains(&job["state"].as_str().unwrap())).count()
+    }
+
+    pub(crate) fn stats(&self, partner: &str) -> Value {
+        json("GET", &self.control(&format!("/partners/{partner}/stats")), "")
+    }
+}
+
+/// How a test's probe differs from the defaults.
+pub(crate) struct Pace<'a> {
+    pub(crate) every: &'a str,
+    pub(crate) timeout: &'a str,
+    pub(crate) deadline: &'a str,
+    pub(crate) concurrency: u32,
+}
+
+impl Default for Pace<'_> {
+    fn default() -> Self {
+        Self { every: "1s", timeout: "800ms", deadline: "5s", concurrency: 5 }
+    }
+}
+
+/// A folder with the repository's journeys and members, and one partner: keystone.
+pub(crate) struct Config {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Config {
+    pub(crate) fn new(pace: &Pace<'_>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["probes", "members"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+            for entry in std::fs::read_dir(repository().join(name)).unwrap() {
+                let path = entry.unwrap().path();
+                std::fs::copy(&path, folder.path().join(name).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        std::fs::create_dir(folder.path().join("partners")).unwrap();
+        let config = Self { folder };
+        config.write(
+            "outrider.toml",
+            "contact = \"ops@outrider.example\"\nlisten = \"127.0.0.1:0\"\nledger = \"ledger.db\"\nstop_grace = \"3s\"\n",
+        );
+        let Pace { every, timeout, deadline, concurrency } = pace;
+        config.write(
+            "partners/keystone.toml",
+            &format!(
+                r#"
+id = "keystone"
+base_url = "https://127.0.0.1:1/keystone/fhir"
+environment = "sandbox"
+region = "us-east"
+[auth]
+client_id = "outrider"
+key = {{ file = "missing.pem" }}
+[[probe]]
+journey = "bulk-exchange"
+every = "{every}"
+timeout = "{timeout}"
+deadline = "{deadline}"
+concurrency = {concurrency}
+members = "keystone-basic"
+"#
+            ),
+        );
+        config
+    }
+
+    /// A configuration that points at a sandbox.
+    pub(crate) fn at(sandbox: &Sandbox, pace: &Pace<'_>) -> Self {
+        let config = Self::new(pace);
+        config.point_at(sandbox.ready());
+        config
+    }
+
+    /// Writes the overlay from a sandbox's ready line.
+    pub(crate) fn point_at(&self, ready: &Value) {
+        let trust = ready["trust"].as_str().unwrap();
+        let mut overlay = String::new();
+        for partner in ready["partners"].as_array().unwrap() {
+            let text = |key: &str| partner[key].as_str().unwrap();
+            if text("id") == "keystone" {
+                overlay.push_str(&format!(
+                    "[partner.keystone]\nbase_url = \"{}\"\ntrust = \"{trust}\"\nkey = \"{}\"\n",
+                    text("base_url"),
+                    text("key")
+                ));
+            }
+        }
+        self.write("overlay.toml", &overlay);
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    pub(crate) fn replace(&self, name: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{name} has no {from}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    /// The agent's command line, to be added to.
+    pub(crate) fn outrider(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_outrider"));
+        command.current_dir(self.folder.path()).args(arguments).env_remove("RUST_LOG");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.outrider(arguments).output().unwrap()
+    }
+
+    /// `once --json` with the overlay: exit code and the run.
+    pub(crate) fn once(&self, journey: &str, more: &[&str]) -> (i32, Value) {
+        let mut arguments = vec!["once", journey, "--partner", "keystone", "--json"];
+        arguments.extend(["--overlay", "overlay.toml"]);
+        arguments.extend(more);
+        let output = self.output(&arguments);
+        let run = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+            panic!("no JSON: {}", String::from_utf8_lossy(&output.stderr))
+        });
+        (output.status.code().unwrap(), run)
+    }
+
+    pub(crate) fn agent(&self) -> Agent {
+        let command = self.outrider(&["run", "--overlay", "overlay.toml"]);
+        Agent { program: Program::start(command, &self.folder.path().join("agent.log")) }
+    }
+
+    /// The ledger as SQLite sees it.
+    pub(crate) fn ledger(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("ledger.db")).unwrap()
+    }
+}
+
+/// A running agent.
+pub(crate) struct Agent {
+    program: Program,
+}
+
+impl Agent {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.program.ready["listen"].as_str().unwrap())
+    }
+
+    pub(crate) fn kill(self) {
+        self.program.kill();
+    }
+
+    pub(crate) fn stop(self) -> i32 {
+        self.program.stop()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.program.log()
+    }
+
+    /// Runs after a place in the ledger.
+    pub(crate) fn runs(&self, after: u64) -> Vec<Value> {
+        let runs = json("GET", &self.url(&format!("/v1/runs?after={after}&limit=1000")), "");
+        runs["runs"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        let (status, text) = http("GET", &self.url("/metrics"), "");
+        assert_eq!(status, 200);
+        Metrics(text)
+    }
+}
+
+/// A scraped page.
+pub(crate) struct Metrics(pub(crate) String);
+
+impl Metrics {
+    /// The sum of all samples of a family with these labels.
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let wanted: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();
+        let samples = self.0.lines().filter(|line| !line.starts_with('#'));
+        samples
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter(|(series, _)| {
+                let (family, labels) = series.split_once('{').unwrap_or((series, ""));
+                family == name && wanted.iter().all(|wanted| labels.contains(wanted.as_str()))
+            })
+            .map(|(_, value)| value.parse::<f64>().unwrap())
+            .sum()
+    }
+}
