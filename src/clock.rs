@@ -43,13 +43,19 @@ impl Clock {
     }
 
     /// The monotonic clock.
-    #[expect(clippy::disallowed_methods, reason = "the one place that may ask for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that may ask for the time"
+    )]
     pub fn instant(&self) -> Instant {
         Instant::now()
     }
 
     /// The machine's wall clock as it is, steps included: what a token's `exp` is written with.
-    #[expect(clippy::disallowed_methods, reason = "the one place that may ask for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that may ask for the time"
+    )]
     pub fn system(&self) -> DateTime<Utc> {
         Utc::now() + TimeDelta::milliseconds(self.shift_ms.load(Ordering::SeqCst))
     }
@@ -63,9 +69,16 @@ impl Clock {
     /// seen (positive: forward). A step is reported once.
     pub fn follow(&self) -> (DateTime<Utc>, Option<i64>) {
         let (system, mono) = (self.system(), self.instant());
-        let mut anchor = self.anchor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut anchor = self
+            .anchor
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(old) = *anchor else {
-            *anchor = Some(Anchor { wall: system, mono, ahead: TimeDelta::zero() });
+            *anchor = Some(Anchor {
+                wall: system,
+                mono,
+                ahead: TimeDelta::zero(),
+            });
             return (system, None);
         };
         let steady = old.wall + TimeDelta::from_std(mono - old.mono).unwrap_or_default();
@@ -74,12 +87,20 @@ impl Clock {
         let is_step = drift.abs() > TimeDelta::from_std(CLOCK_STEP_MIN).unwrap_or_default();
         let told = is_step.then(|| drift.num_milliseconds());
         if drift >= TimeDelta::zero() {
-            *anchor = Some(Anchor { wall, mono, ahead: old.ahead });
+            *anchor = Some(Anchor {
+                wall,
+                mono,
+                ahead: old.ahead,
+            });
             return (wall, told);
         }
         if is_step {
             // Set back: keep our own count, and remember the difference so that it is told once.
-            *anchor = Some(Anchor { wall: steady, mono, ahead: old.ahead - drift });
+            *anchor = Some(Anchor {
+                wall: steady,
+                mono,
+                ahead: old.ahead - drift,
+            });
         }
         (steady, told)
     }
@@ -95,7 +116,10 @@ pub struct StepWatch {
 impl StepWatch {
     /// Starts to watch.
     pub fn start(clock: &Clock) -> Self {
-        Self { system: clock.system(), mono: clock.instant() }
+        Self {
+            system: clock.system(),
+            mono: clock.instant(),
+        }
     }
 
     /// The step in milliseconds seen since the start, if there was one.
@@ -119,7 +143,10 @@ mod tests {
         clock.step(-3_600_000);
         let (after, step) = clock.follow();
         assert!(after >= before, "{after} is before {before}");
-        assert!(step.is_some_and(|ms| (-3_601_000..=-3_599_000).contains(&ms)), "{step:?}");
+        assert!(
+            step.is_some_and(|ms| (-3_601_000..=-3_599_000).contains(&ms)),
+            "{step:?}"
+        );
         assert_eq!(clock.follow().1, None);
     }
 
@@ -140,6 +167,10 @@ mod tests {
         let watch = StepWatch::start(&clock);
         assert_eq!(watch.seen(&clock), None);
         clock.step(30_000);
-        assert!(watch.seen(&clock).is_some_and(|ms| (29_000..=31_000).contains(&ms)));
+        assert!(
+            watch
+                .seen(&clock)
+                .is_some_and(|ms| (29_000..=31_000).contains(&ms))
+        );
     }
 }

@@ -128,7 +128,10 @@ pub(crate) struct Agent {
 impl Agent {
     /// The agent that listens there.
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, last_seq: 0 }
+        Self {
+            client,
+            last_seq: 0,
+        }
     }
 
     /// Every partner by layer.

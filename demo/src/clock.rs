@@ -20,7 +20,10 @@ impl Mark {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that may ask for the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may ask for the time"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -53,7 +56,9 @@ impl TryFrom<String> for Moment {
 
 /// Microseconds since 1970; a finer fraction is cut off.
 fn micros_of(text: &str) -> Option<i64> {
-    let utc = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
+    let utc = text
+        .strip_suffix('Z')
+        .or_else(|| text.strip_suffix("+00:00"))?;
     let (date, time) = utc.split_once('T')?;
     let [year, month, day] = numbers(date, '-')?;
     let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -83,7 +88,10 @@ fn fraction_micros(text: &str) -> Option<i64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let digits = text.bytes().map(|byte| i64::from(byte - b'0')).chain(std::iter::repeat(0));
+    let digits = text
+        .bytes()
+        .map(|byte| i64::from(byte - b'0'))
+        .chain(std::iter::repeat(0));
     Some(digits.take(6).fold(0, |micros, digit| micros * 10 + digit))
 }
 
@@ -106,8 +114,14 @@ mod tests {
     #[test]
     fn times_are_read_as_the_agent_writes_them() {
         assert_eq!(at("1970-01-01T00:00:00Z").micros, 0);
-        assert_eq!(at("2026-11-21T22:48:33.783957Z").micros, 1_795_301_313_783_957);
-        assert_eq!(at("2024-02-29T23:59:59.999999999+00:00").micros, 1_709_251_199_999_999);
+        assert_eq!(
+            at("2026-11-21T22:48:33.783957Z").micros,
+            1_795_301_313_783_957
+        );
+        assert_eq!(
+            at("2024-02-29T23:59:59.999999999+00:00").micros,
+            1_709_251_199_999_999
+        );
         assert_eq!(at("2000-03-01T00:00:00.5Z").micros, 951_868_800_500_000);
     }
 
@@ -116,16 +130,27 @@ mod tests {
         assert!(at("2026-11-21T22:48:33Z") < at("2026-11-21T22:48:33.000001Z"));
         assert!(at("2026-11-21T22:48:33.9Z") < at("2026-11-21T22:48:34Z"));
         let from = at("2026-12-31T23:59:59.5Z");
-        assert_eq!(from.until(at("2027-01-01T00:00:01Z")), Duration::from_millis(1_500));
+        assert_eq!(
+            from.until(at("2027-01-01T00:00:01Z")),
+            Duration::from_millis(1_500)
+        );
         assert_eq!(at("2027-01-01T00:00:01Z").until(from), Duration::ZERO);
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [
-            "", "now", "2026-11-21", "2026-11-21T22:48:33", "2026-11-21T22:48:33+01:00",
-            "2026-13-01T00:00:00Z", "2026-11-21T24:00:00Z", "2026-11-21T22:48:33.Z",
-            "2026-11-21T22:48:-3Z", "2026-11-21T22:48:33.5.5Z", "99999-01-01T00:00:00Z",
+            "",
+            "now",
+            "2026-11-21",
+            "2026-11-21T22:48:33",
+            "2026-11-21T22:48:33+01:00",
+            "2026-13-01T00:00:00Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T22:48:33.Z",
+            "2026-11-21T22:48:-3Z",
+            "2026-11-21T22:48:33.5.5Z",
+            "99999-01-01T00:00:00Z",
         ] {
             assert!(Moment::try_from(text.to_owned()).is_err(), "{text}");
         }

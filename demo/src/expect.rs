@@ -28,18 +28,28 @@ pub(crate) fn rule(fault: &Fault, run: &Run, has_data: bool) -> Ruling {
         };
     };
     let differences = differences(fault, run, blame);
-    if differences.is_empty() { Ruling::Held } else { Ruling::Contradicted(differences) }
+    if differences.is_empty() {
+        Ruling::Held
+    } else {
+        Ruling::Contradicted(differences)
+    }
 }
 
 fn differences(fault: &Fault, run: &Run, blame: &Blame) -> Vec<String> {
-    let layer = blame.layer.map_or_else(|| "none".to_owned(), |layer| layer.to_string());
+    let layer = blame
+        .layer
+        .map_or_else(|| "none".to_owned(), |layer| layer.to_string());
     let pairs = [
         ("layer", fault.layer.to_string(), layer),
         ("cause", fault.cause.clone(), blame.cause.clone()),
         ("owner", fault.owner.to_string(), blame.owner.to_string()),
         ("verdict", fault.verdict.to_string(), run.layers.to_string()),
         ("counts", fault.counts.to_string(), run.counts.to_string()),
-        ("outcome", Outcome::Failed.to_string(), run.outcome.to_string()),
+        (
+            "outcome",
+            Outcome::Failed.to_string(),
+            run.outcome.to_string(),
+        ),
     ];
     pairs
         .into_iter()
@@ -130,7 +140,9 @@ pub(crate) fn seen(run: &Run) -> String {
     match &run.blame {
         None => run.outcome.to_string(),
         Some(blame) => {
-            let layer = blame.layer.map_or_else(|| run.outcome.to_string(), |l| l.to_string());
+            let layer = blame
+                .layer
+                .map_or_else(|| run.outcome.to_string(), |l| l.to_string());
             format!("{layer}/{} {}", blame.cause, blame.owner)
         }
     }
@@ -189,7 +201,11 @@ mod tests {
     }
 
     fn watched(second: u32) -> Watched<'static> {
-        Watched { partner: "keystone", journey: "bulk-exchange", since: at(second) }
+        Watched {
+            partner: "keystone",
+            journey: "bulk-exchange",
+            since: at(second),
+        }
     }
 
     #[test]
@@ -205,14 +221,24 @@ mod tests {
             json!({"blame": {"layer": layer, "cause": cause, "owner": owner, "step": null,
                 "summary": "", "runbook": ""}})
         };
-        let layers = |transport: &str, application: &str, business: &str| {
-            json!({"transport": transport, "application": application, "business": business})
-        };
+        let layers = |transport: &str, application: &str, business: &str| json!({"transport": transport, "application": application, "business": business});
         let cases = [
-            (blame(json!("business"), "connect", "partner"), "layer: expected transport, saw business"),
-            (blame(json!(null), "connect", "partner"), "layer: expected transport, saw none"),
-            (blame(json!("transport"), "reset", "partner"), "cause: expected connect, saw reset"),
-            (blame(json!("transport"), "connect", "path"), "owner: expected partner, saw path"),
+            (
+                blame(json!("business"), "connect", "partner"),
+                "layer: expected transport, saw business",
+            ),
+            (
+                blame(json!(null), "connect", "partner"),
+                "layer: expected transport, saw none",
+            ),
+            (
+                blame(json!("transport"), "reset", "partner"),
+                "cause: expected connect, saw reset",
+            ),
+            (
+                blame(json!("transport"), "connect", "path"),
+                "owner: expected partner, saw path",
+            ),
             (
                 json!({"layers": layers("bad", "bad", "not_reached")}),
                 "verdict: expected bad not_reached not_reached, saw bad bad not_reached",
@@ -221,7 +247,10 @@ mod tests {
                 json!({"counts": layers("bad", "out", "out")}),
                 "counts: expected bad out bad, saw bad out out",
             ),
-            (json!({"outcome": "agent_fault"}), "outcome: expected failed, saw agent_fault"),
+            (
+                json!({"outcome": "agent_fault"}),
+                "outcome: expected failed, saw agent_fault",
+            ),
         ];
         for (changes, difference) in cases {
             let ruling = rule(&fault("connection-refused"), &connect(1, changes), true);
@@ -235,11 +264,18 @@ mod tests {
         let nothing = Ruling::Contradicted(vec!["nothing is blamed: the run passed".to_owned()]);
         for fault in crate::faults::table().unwrap() {
             assert_eq!(rule(&fault, &passed, true), nothing, "{}", fault.name);
-            let lacking = if fault.shows == Shows::Data { Ruling::NoSay } else { nothing.clone() };
+            let lacking = if fault.shows == Shows::Data {
+                Ruling::NoSay
+            } else {
+                nothing.clone()
+            };
             assert_eq!(rule(&fault, &passed, false), lacking, "{}", fault.name);
         }
         // The data rule excuses a pass, not another verdict and not our own trouble.
-        assert_ne!(rule(&fault("slow-body"), &connect(1, json!({})), false), Ruling::NoSay);
+        assert_ne!(
+            rule(&fault("slow-body"), &connect(1, json!({})), false),
+            Ruling::NoSay
+        );
         let ours = run(1, json!({"outcome": "agent_fault"}));
         assert_ne!(rule(&fault("slow-body"), &ours, false), Ruling::NoSay);
     }
@@ -254,7 +290,11 @@ mod tests {
             connect(20, json!({"journey": "liveness", "member": null})),
         ];
         assert!(watched(10).first_say(&refused, &deaf, &members).is_none());
-        let runs = [run(9, json!({})), connect(11, json!({})), run(12, json!({}))];
+        let runs = [
+            run(9, json!({})),
+            connect(11, json!({})),
+            run(12, json!({})),
+        ];
         let (first, ruling) = watched(10).first_say(&refused, &runs, &members).unwrap();
         assert_eq!((first.seq, ruling), (11, Ruling::Held));
         let (first, ruling) = watched(12).first_say(&refused, &runs, &members).unwrap();
@@ -281,7 +321,10 @@ mod tests {
     fn bystanders_must_run_and_pass() {
         let mut bystanders = Bystanders::default();
         bystanders.see(&[connect(1, json!({}))], "keystone");
-        assert_eq!(bystanders.complaints(), ["no other partner had a run meanwhile"]);
+        assert_eq!(
+            bystanders.complaints(),
+            ["no other partner had a run meanwhile"]
+        );
         bystanders.see(&[run(1, json!({"partner": "lakeside"}))], "keystone");
         assert_eq!((bystanders.passed(), bystanders.complaints().len()), (1, 0));
         bystanders.see(&[connect(2, json!({"partner": "lakeside"}))], "keystone");

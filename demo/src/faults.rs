@@ -76,10 +76,14 @@ pub(crate) fn chosen(table: Vec<Fault>, names: &[String]) -> Result<Vec<Fault>, 
         return Ok(table);
     }
     let find = |name: &String| {
-        table.iter().find(|fault| fault.name == *name).cloned().ok_or_else(|| {
-            let known: Vec<_> = table.iter().map(|fault| fault.name.as_str()).collect();
-            format!("there is no fault \"{name}\"; faults: {}", known.join(", "))
-        })
+        table
+            .iter()
+            .find(|fault| fault.name == *name)
+            .cloned()
+            .ok_or_else(|| {
+                let known: Vec<_> = table.iter().map(|fault| fault.name.as_str()).collect();
+                format!("there is no fault \"{name}\"; faults: {}", known.join(", "))
+            })
     };
     names.iter().map(find).collect()
 }
@@ -91,13 +95,25 @@ mod tests {
     use std::path::Path;
 
     const CAUSES: [(Layer, &[&str]); 3] = [
-        (Layer::Transport, &["dns", "connect", "tls", "reset", "timeout"]),
-        (Layer::Application, &["auth", "status", "media", "schema", "protocol", "throttled"]),
+        (
+            Layer::Transport,
+            &["dns", "connect", "tls", "reset", "timeout"],
+        ),
+        (
+            Layer::Application,
+            &["auth", "status", "media", "schema", "protocol", "throttled"],
+        ),
         (
             Layer::Business,
             &[
-                "identity", "consent", "completeness", "integrity", "disclosure", "duplicate",
-                "stale", "deadline",
+                "identity",
+                "consent",
+                "completeness",
+                "integrity",
+                "disclosure",
+                "duplicate",
+                "stale",
+                "deadline",
             ],
         ),
     ];
@@ -107,8 +123,15 @@ mod tests {
         let table = table().unwrap();
         let names: BTreeSet<_> = table.iter().map(|fault| fault.name.as_str()).collect();
         let ten = [
-            "connection-refused", "foreign-record", "job-never-completes", "records-missing",
-            "reset-mid-body", "server-error", "slow-body", "slow-headers", "throttled",
+            "connection-refused",
+            "foreign-record",
+            "job-never-completes",
+            "records-missing",
+            "reset-mid-body",
+            "server-error",
+            "slow-body",
+            "slow-headers",
+            "throttled",
             "token-refused",
         ];
         assert_eq!(names, BTreeSet::from(ten));
@@ -124,7 +147,11 @@ mod tests {
                 .any(|(layer, causes)| *layer == fault.layer && causes.contains(&&*fault.cause));
             assert!(known, "{}: {}/{}", fault.name, fault.layer, fault.cause);
             let page = format!("runbooks/{}-{}.md", fault.layer, fault.cause);
-            assert!(repository.join(&page).is_file(), "{}: no {page}", fault.name);
+            assert!(
+                repository.join(&page).is_file(),
+                "{}: no {page}",
+                fault.name
+            );
         }
     }
 
@@ -142,7 +169,11 @@ mod tests {
             assert_eq!(fault.verdict.to_string(), verdict, "{}", fault.name);
             assert_eq!(fault.counts.to_string(), counts, "{}", fault.name);
             assert_eq!(fault.owner, Owner::Partner, "{}", fault.name);
-            assert!(!fault.what.is_empty() && !fault.what.ends_with('.'), "{}", fault.name);
+            assert!(
+                !fault.what.is_empty() && !fault.what.ends_with('.'),
+                "{}",
+                fault.name
+            );
         }
     }
 
@@ -151,11 +182,17 @@ mod tests {
         let named = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             chosen(table().unwrap(), &names).map(|faults| {
-                faults.into_iter().map(|fault| fault.name).collect::<Vec<_>>()
+                faults
+                    .into_iter()
+                    .map(|fault| fault.name)
+                    .collect::<Vec<_>>()
             })
         };
         assert_eq!(named(&[]).unwrap().len(), 10);
-        assert_eq!(named(&["throttled", "slow-body"]).unwrap(), ["throttled", "slow-body"]);
+        assert_eq!(
+            named(&["throttled", "slow-body"]).unwrap(),
+            ["throttled", "slow-body"]
+        );
         let complaint = named(&["throttled", "unplugged"]).unwrap_err();
         assert!(complaint.starts_with("there is no fault \"unplugged\"; faults: connection"));
     }

@@ -39,7 +39,10 @@ pub(crate) struct Cell {
 impl Cell {
     /// A text in a tone. Control characters become dots, because some texts come from a partner.
     pub(crate) fn new(text: impl AsRef<str>, tone: Tone) -> Self {
-        Self { text: printable(text.as_ref()), tone }
+        Self {
+            text: printable(text.as_ref()),
+            tone,
+        }
     }
 
     /// A text.
@@ -50,7 +53,9 @@ impl Cell {
 
 /// The text without anything that a terminal would obey.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '·' } else { c })
+        .collect()
 }
 
 /// A table: rows of cells, the first one its heading.
@@ -62,7 +67,14 @@ pub(crate) struct Grid {
 impl Grid {
     /// A table with a heading and nothing else.
     pub(crate) fn new(heading: &[&str]) -> Self {
-        Self { rows: vec![heading.iter().map(|text| Cell::new(text, Tone::Dim)).collect()] }
+        Self {
+            rows: vec![
+                heading
+                    .iter()
+                    .map(|text| Cell::new(text, Tone::Dim))
+                    .collect(),
+            ],
+        }
     }
 
     /// Adds a row.
@@ -76,10 +88,16 @@ impl Grid {
         let widths: Vec<_> = (0..columns)
             .map(|column| {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells.map(|cell| cell.text.chars().count()).max().unwrap_or(0)
+                cells
+                    .map(|cell| cell.text.chars().count())
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
-        self.rows.iter().map(|row| line(row, &widths, has_colour)).collect()
+        self.rows
+            .iter()
+            .map(|row| line(row, &widths, has_colour))
+            .collect()
     }
 }
 
@@ -90,7 +108,11 @@ fn line(row: &[Cell], widths: &[usize], has_colour: bool) -> String {
         let length = cell.text.chars().count();
         if length > 0 {
             text.extend(std::iter::repeat_n(' ', gap));
-            text += &if has_colour { cell.tone.paint(&cell.text) } else { cell.text.clone() };
+            text += &if has_colour {
+                cell.tone.paint(&cell.text)
+            } else {
+                cell.text.clone()
+            };
             gap = 0;
         }
         gap += width - length + 2;
@@ -105,10 +127,19 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other_whatever_the_letters() {
         let mut grid = Grid::new(&["partner", "state"]);
-        grid.push(vec![Cell::plain("Zürich"), Cell::new("good", Tone::Good), Cell::plain("x")]);
+        grid.push(vec![
+            Cell::plain("Zürich"),
+            Cell::new("good", Tone::Good),
+            Cell::plain("x"),
+        ]);
         grid.push(vec![Cell::plain(""), Cell::plain(""), Cell::plain("y")]);
         grid.push(vec![]);
-        let expected = ["partner  state", "Zürich   good   x", "                y", ""];
+        let expected = [
+            "partner  state",
+            "Zürich   good   x",
+            "                y",
+            "",
+        ];
         assert_eq!(grid.lines(false), expected);
         let coloured = grid.lines(true);
         assert_eq!(coloured[1], "Zürich   \x1b[32mgood\x1b[0m   x");

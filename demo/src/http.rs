@@ -31,9 +31,9 @@ impl Client {
     /// # Errors
     /// When it is anything else: nothing beyond this machine is ever called.
     pub(crate) fn at(url: &str) -> Result<Self> {
-        let address = url.strip_prefix("http://").and_then(|rest| {
-            rest.trim_end_matches('/').parse::<SocketAddr>().ok()
-        });
+        let address = url
+            .strip_prefix("http://")
+            .and_then(|rest| rest.trim_end_matches('/').parse::<SocketAddr>().ok());
         match address {
             Some(address) if address.ip().is_loopback() => Ok(Self { address }),
             Some(_) | None => bail!("{url:?} is no plain HTTP address on loopback"),
@@ -46,8 +46,12 @@ impl Client {
     /// When there is no answer in time, or it is a refusal or not the expected document.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let body = self.send("GET", path, None)?;
-        serde_json::from_slice(&body)
-            .with_context(|| format!("could not read the answer of {} to GET {path}", self.address))
+        serde_json::from_slice(&body).with_context(|| {
+            format!(
+                "could not read the answer of {} to GET {path}",
+                self.address
+            )
+        })
     }
 
     /// Sends an order and gives back the answer's body.
@@ -60,7 +64,11 @@ impl Client {
             .call(method, path, &body)
             .with_context(|| format!("could not ask {} for {method} {path}", self.address))?;
         if !(200..300).contains(&answer.status) {
-            bail!("{} refused {method} {path}: {}", self.address, refusal(&answer));
+            bail!(
+                "{} refused {method} {path}: {}",
+                self.address,
+                refusal(&answer)
+            );
         }
         Ok(answer.body)
     }
@@ -81,14 +89,16 @@ impl Client {
         let mut piece = [0; 16 * 1024];
         loop {
             let left = CALL_LIMIT.saturating_sub(begun.elapsed());
-            ensure!(!left.is_zero(), "no whole answer in {} s", CALL_LIMIT.as_secs());
+            ensure!(
+                !left.is_zero(),
+                "no whole answer in {} s",
+                CALL_LIMIT.as_secs()
+            );
             stream.set_read_timeout(Some(left))?;
             let count = match stream.read(&mut piece) {
                 Ok(count) => count,
-                // A read timeout; the check above ends the loop.
-                Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    continue;
-                }
+                // A signal or a read timeout; the check above ends the loop.
+                Err(why) if is_passing(why.kind()) => continue,
                 Err(why) => return Err(why.into()),
             };
             received.extend_from_slice(piece.get(..count).unwrap_or_default());
@@ -97,6 +107,13 @@ impl Client {
             }
         }
     }
+}
+
+fn is_passing(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut
+    )
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -108,11 +125,17 @@ struct Answer {
 /// The answer in what was received so far; none while more must come.
 fn answer(received: &[u8], is_ended: bool) -> Result<Option<Answer>> {
     let Some(head_length) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
-        ensure!(received.len() <= HEAD_BYTES_MAX, "the head is longer than {HEAD_BYTES_MAX} bytes");
+        ensure!(
+            received.len() <= HEAD_BYTES_MAX,
+            "the head is longer than {HEAD_BYTES_MAX} bytes"
+        );
         ensure!(!is_ended, "the answer ended within its head");
         return Ok(None);
     };
-    ensure!(head_length <= HEAD_BYTES_MAX, "the head is longer than {HEAD_BYTES_MAX} bytes");
+    ensure!(
+        head_length <= HEAD_BYTES_MAX,
+        "the head is longer than {HEAD_BYTES_MAX} bytes"
+    );
     let (head, rest) = received.split_at(head_length);
     let body = rest.get(4..).unwrap_or_default();
     let head = std::str::from_utf8(head).context("the head is not UTF-8")?;
@@ -123,11 +146,17 @@ fn answer(received: &[u8], is_ended: bool) -> Result<Option<Answer>> {
     );
     match length {
         Some(length) => match body.get(..length) {
-            Some(body) => Ok(Some(Answer { status, body: body.to_vec() })),
+            Some(body) => Ok(Some(Answer {
+                status,
+                body: body.to_vec(),
+            })),
             None if is_ended => bail!("the body ended after {} of {length} bytes", body.len()),
             None => Ok(None),
         },
-        None => Ok(is_ended.then(|| Answer { status, body: body.to_vec() })),
+        None => Ok(is_ended.then(|| Answer {
+            status,
+            body: body.to_vec(),
+        })),
     }
 }
 
@@ -145,12 +174,20 @@ fn read_head(head: &str) -> Result<(u16, Option<usize>)> {
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
-            let told: usize = value.parse().with_context(|| format!("no length: {value:?}"))?;
-            ensure!(length.is_none_or(|length| length == told), "the answer tells two lengths");
+            let told: usize = value
+                .parse()
+                .with_context(|| format!("no length: {value:?}"))?;
+            ensure!(
+                length.is_none_or(|length| length == told),
+                "the answer tells two lengths"
+            );
             length = Some(told);
         }
         // Neither program streams its JSON; a body in chunks would be read wrongly.
-        ensure!(!name.eq_ignore_ascii_case("transfer-encoding"), "the body comes in chunks");
+        ensure!(
+            !name.eq_ignore_ascii_case("transfer-encoding"),
+            "the body comes in chunks"
+        );
     }
     Ok((status, length))
 }
@@ -180,7 +217,10 @@ mod tests {
     #[test]
     fn an_answer_is_whole_when_its_length_is_there() {
         let text = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n{\"a\"and what follows";
-        let expected = Answer { status: 200, body: b"{\"a\"".to_vec() };
+        let expected = Answer {
+            status: 200,
+            body: b"{\"a\"".to_vec(),
+        };
         for cut in 0..42 {
             assert_eq!(answer(&text[..cut], false).unwrap(), None, "{cut}");
         }
@@ -192,7 +232,10 @@ mod tests {
     fn a_body_without_a_length_ends_with_the_connection() {
         let text = "HTTP/1.0 404 Not Found\r\n\r\n[]";
         assert_eq!(answer(text.as_bytes(), false).unwrap(), None);
-        let expected = Answer { status: 404, body: b"[]".to_vec() };
+        let expected = Answer {
+            status: 404,
+            body: b"[]".to_vec(),
+        };
         assert_eq!(whole(text).unwrap(), Some(expected));
     }
 
@@ -211,19 +254,37 @@ mod tests {
         assert_eq!(said(two), "the answer tells two lengths");
         let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
         assert_eq!(said(chunks), "the body comes in chunks");
-        let told = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
-        assert!(answer(told.as_bytes(), false).unwrap_err().to_string().contains("longer than"));
+        let told = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
+            BODY_BYTES_MAX + 1
+        );
+        assert!(
+            answer(told.as_bytes(), false)
+                .unwrap_err()
+                .to_string()
+                .contains("longer than")
+        );
         let untold = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(BODY_BYTES_MAX + 1));
         assert!(answer(untold.as_bytes(), false).is_err());
         let head = vec![b'h'; HEAD_BYTES_MAX + 1];
-        assert!(answer(&head, false).unwrap_err().to_string().contains("head is longer"));
+        assert!(
+            answer(&head, false)
+                .unwrap_err()
+                .to_string()
+                .contains("head is longer")
+        );
     }
 
     #[test]
     fn only_loopback_is_called() {
         assert!(Client::at("http://127.0.0.1:9464").is_ok());
         assert!(Client::at("http://[::1]:9464/").is_ok());
-        for url in ["https://127.0.0.1:1", "http://192.0.2.1:80", "http://localhost:80", ""] {
+        for url in [
+            "https://127.0.0.1:1",
+            "http://192.0.2.1:80",
+            "http://localhost:80",
+            "",
+        ] {
             assert!(Client::at(url).is_err(), "{url}");
         }
     }
@@ -247,7 +308,9 @@ mod tests {
             String::from_utf8(request).unwrap()
         });
         let wish = serde_json::json!({"fault": "nope"});
-        let refused = client.send("PUT", "/partners/keystone/fault", Some(&wish)).unwrap_err();
+        let refused = client
+            .send("PUT", "/partners/keystone/fault", Some(&wish))
+            .unwrap_err();
         assert!(
             refused.to_string().ends_with(
                 "refused PUT /partners/keystone/fault: 422 there is no fault; one of: throttled"

@@ -1,2 +1,90 @@
-//! The exchange package.
-fn main() {}
+//! The demo: starts the partner sandbox and Outrider, breaks a partner on purpose, and holds what
+//! Outrider says against the fault table. It knows both programs only by their command lines, their
+//! ready lines and their JSON.
+
+mod agent;
+mod args;
+mod clock;
+mod end;
+mod expect;
+mod faults;
+mod grid;
+mod house;
+mod http;
+mod members;
+mod play;
+mod program;
+mod pulse;
+mod sandbox;
+mod screen;
+mod stage;
+mod state;
+mod view;
+mod words;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use args::{Options, Wish};
+use end::End;
+use screen::Screen;
+
+/// An expectation of the fault table did not hold.
+const NOT_HELD: u8 = 1;
+/// The command line cannot be meant.
+const USAGE: u8 = 2;
+/// The play could not be played.
+const COULD_NOT_PLAY: u8 = 7;
+/// A person stopped it before its end: 128 and the number of SIGINT, as shells say it.
+const STOPPED: u8 = 130;
+
+fn main() -> ExitCode {
+    match args::read(std::env::args_os().skip(1)) {
+        Ok(Wish::Help) => match io::stdout().write_all(args::USAGE.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(COULD_NOT_PLAY),
+        },
+        Ok(Wish::Play(options)) => play(&Options {
+            omit_fault: args::omits_fault(),
+            ..options
+        }),
+        Err(why) => {
+            complain(&format!("{why}\n\n{}", args::USAGE));
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn play(options: &Options) -> ExitCode {
+    let table = match faults::table() {
+        Ok(table) => table,
+        Err(why) => {
+            complain(&format!("{why:#}"));
+            return ExitCode::from(COULD_NOT_PLAY);
+        }
+    };
+    let chosen = match faults::chosen(table.clone(), &options.faults) {
+        Ok(chosen) => chosen,
+        Err(why) => {
+            complain(&why);
+            return ExitCode::from(USAGE);
+        }
+    };
+    let mut screen = Screen::new(io::stdout(), args::look(&io::stdout()));
+    match house::play(options, &table, chosen, &mut screen) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NOT_HELD),
+        Err(End::Stopped) => ExitCode::from(STOPPED),
+        Err(End::Trouble(why)) => {
+            complain(&format!("{why:#}"));
+            ExitCode::from(COULD_NOT_PLAY)
+        }
+    }
+}
+
+/// Says on stderr why it ends. When even that is gone, the exit code still tells.
+fn complain(why: &str) {
+    io::stderr()
+        .write_all(format!("demo: {}\n", why.trim_end()).as_bytes())
+        .unwrap_or_default();
+}

@@ -28,7 +28,10 @@ impl Members {
             .with_context(|| format!("could not read the member sets in {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
                 let text = fs::read_to_string(&path)
                     .with_context(|| format!("could not read {}", path.display()))?;
                 members
@@ -42,15 +45,21 @@ impl Members {
     fn add(&mut self, text: &str) -> Result<()> {
         let set: Set = serde_json::from_str(text)?;
         let with_data = set.members.into_iter().filter(|member| {
-            member.expect.resources.keys().any(|kind| !ALWAYS_HELD.contains(&kind.as_str()))
+            member
+                .expect
+                .resources
+                .keys()
+                .any(|kind| !ALWAYS_HELD.contains(&kind.as_str()))
         });
-        self.with_data.extend(with_data.map(|member| (set.partner.clone(), member.id)));
+        self.with_data
+            .extend(with_data.map(|member| (set.partner.clone(), member.id)));
         Ok(())
     }
 
     /// Whether a run with this member retrieves records.
     pub(crate) fn has_data(&self, partner: &str, member: &str) -> bool {
-        self.with_data.contains(&(partner.to_owned(), member.to_owned()))
+        self.with_data
+            .contains(&(partner.to_owned(), member.to_owned()))
     }
 }
 

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::clock::Mark;
 use crate::end::{End, Played};
+use crate::grid::printable;
 use crate::pulse::Pulse;
 
 /// From the start to the ready line.
@@ -23,8 +24,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// Between two looks at a program that starts or stops.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What is shown of the log of a program that ended by itself.
-const LOG_LINES: usize = 12;
-const LOG_BYTES: u64 = 8 * 1024;
+const LOG_LINES: usize = 24;
+const LOG_BYTES: u64 = 16 * 1024;
+const LOG_LINE_CHARACTERS: usize = 240;
 
 /// A running program. Dropping it stops it.
 #[derive(Debug)]
@@ -60,7 +62,18 @@ impl Program {
             .with_context(|| format!("could not start {}", command.get_program().display()))?;
         let stdout = child.stdout.take().context("a piped stdout is there")?;
         let ready = first_line(name, stdout)?;
-        Ok(Self { name, child, log, ready, ended: None })
+        Ok(Self {
+            name,
+            child,
+            log,
+            ready,
+            ended: None,
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Its process id.
@@ -100,7 +113,9 @@ impl Program {
     /// # Errors
     /// When it has ended: with the last lines of its log.
     pub(crate) fn check(&mut self) -> Result<()> {
-        let Some(status) = self.try_wait()? else { return Ok(()) };
+        let Some(status) = self.try_wait()? else {
+            return Ok(());
+        };
         bail!(
             "{} ended by itself ({status}); mend what its log says and start the demo again. {} ends:\n{}",
             self.name,
@@ -178,28 +193,42 @@ impl Drop for Program {
 /// that the program never blocks on a full pipe.
 fn first_line(name: &str, stdout: ChildStdout) -> io::Result<Receiver<String>> {
     let (sender, receiver) = channel();
-    std::thread::Builder::new().name(format!("{name} stdout")).spawn(move || {
-        let mut reader = BufReader::new(stdout);
-        let mut line = String::new();
-        let read = reader.by_ref().take(READY_BYTES_MAX).read_line(&mut line);
-        if read.is_ok_and(|count| count > 0) {
-            sender.send(line).unwrap_or_default();
-        }
-        io::copy(&mut reader, &mut io::sink()).map(drop).unwrap_or_default();
-    })?;
+    std::thread::Builder::new()
+        .name(format!("{name} stdout"))
+        .spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut line = String::new();
+            let read = reader.by_ref().take(READY_BYTES_MAX).read_line(&mut line);
+            if read.is_ok_and(|count| count > 0) {
+                sender.send(line).unwrap_or_default();
+            }
+            io::copy(&mut reader, &mut io::sink())
+                .map(drop)
+                .unwrap_or_default();
+        })?;
     Ok(receiver)
 }
 
 fn last_lines(log: &Path) -> String {
-    let Ok(text) = read_end(log) else { return format!("({} cannot be read)", log.display()) };
+    let Ok(text) = read_end(log) else {
+        return format!("({} cannot be read)", log.display());
+    };
     let lines: Vec<_> = text.lines().collect();
     let from = lines.len().saturating_sub(LOG_LINES);
     match lines.get(from..) {
         Some(last) if !last.is_empty() => {
-            last.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+            let shown: Vec<_> = last.iter().map(|line| cut(line)).collect();
+            shown.join("\n")
         }
         Some(_) | None => "  (it is empty)".to_owned(),
     }
+}
+
+fn cut(line: &str) -> String {
+    format!(
+        "  | {}",
+        printable(&line.chars().take(LOG_LINE_CHARACTERS).collect::<String>())
+    )
 }
 
 fn read_end(log: &Path) -> io::Result<String> {
@@ -225,13 +254,19 @@ mod tests {
     #[test]
     fn a_program_that_ends_by_itself_is_told_with_its_log() {
         let folder = tempfile::tempdir().unwrap();
-        let script = "seq 1 20 >&2; echo 'no such key' >&2; exit 3";
+        let script = "seq 1 40 >&2; echo 'no such key' >&2; exit 3";
         let mut program = shell(folder.path(), script);
         program.child.wait().unwrap();
         let said = program.check().unwrap_err().to_string();
-        assert!(said.starts_with("shell ended by itself (exit status: 3)"), "{said}");
-        assert!(said.ends_with("  | 20\n  | no such key"), "{said}");
-        assert!(!said.contains("| 9\n"), "{said}");
+        assert!(
+            said.starts_with("shell ended by itself (exit status: 3)"),
+            "{said}"
+        );
+        assert!(said.ends_with("  | 40\n  | no such key"), "{said}");
+        assert!(
+            said.contains("| 18\n") && !said.contains("| 17\n"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -242,8 +277,7 @@ mod tests {
         lock.lock().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "echo ready; exec sleep 600"]);
-        let program =
-            Program::start("shell", command, folder.path().join("log"), &lock).unwrap();
+        let program = Program::start("shell", command, folder.path().join("log"), &lock).unwrap();
         drop(lock);
         let next = File::open(&path).unwrap();
         assert!(next.try_lock().is_err(), "the program holds it");

@@ -29,15 +29,23 @@ impl Pulse {
         let listening = signals.handle();
         let (asking, asked) = channel();
         let sender = asking.clone();
-        let listener = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for _ in signals.forever() {
-                if sender.send(()).is_err() {
-                    break;
+        let listener = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for _ in signals.forever() {
+                    if sender.send(()).is_err() {
+                        break;
+                    }
                 }
-            }
-        })?;
+            })?;
         let listener = Some(listener);
-        Ok(Self { asked, _asking: asking, times_asked: 0, listening, listener })
+        Ok(Self {
+            asked,
+            _asking: asking,
+            times_asked: 0,
+            listening,
+            listener,
+        })
     }
 
     /// Waits so long, or until the next stop signal.

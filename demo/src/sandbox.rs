@@ -88,7 +88,12 @@ impl Sandbox {
         }
         let offered = self.client.get::<Offered>("/faults")?.faults;
         let unknown = table.iter().filter(|fault| !offered.contains(&fault.name));
-        let unlisted = offered.iter().filter(|name| table.iter().all(|fault| fault.name != **name));
-        Ok(unknown.map(|fault| fault.name.clone()).chain(unlisted.cloned()).collect())
+        let unlisted = offered
+            .iter()
+            .filter(|name| table.iter().all(|fault| fault.name != **name));
+        Ok(unknown
+            .map(|fault| fault.name.clone())
+            .chain(unlisted.cloned())
+            .collect())
     }
 }

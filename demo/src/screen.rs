@@ -47,7 +47,13 @@ pub(crate) struct Screen<W: Write> {
 impl<W: Write> Screen<W> {
     /// An empty screen; the story's clock starts now.
     pub(crate) fn new(out: W, look: Look) -> Self {
-        Self { out, look, begun: Mark::now(), live: Vec::new(), drawn: 0 }
+        Self {
+            out,
+            look,
+            begun: Mark::now(),
+            live: Vec::new(),
+            drawn: 0,
+        }
     }
 
     /// Tells what happens, with the seconds since the start.
@@ -57,7 +63,11 @@ impl<W: Write> Screen<W> {
     pub(crate) fn tell(&mut self, tone: Tone, text: &str) -> io::Result<()> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let text = printable(text);
-        let text = if self.look.has_colour() { tone.paint(&text) } else { text };
+        let text = if self.look.has_colour() {
+            tone.paint(&text)
+        } else {
+            text
+        };
         self.above(&[format!("{seconds:7.1} s  {text}")])
     }
 
@@ -84,7 +94,11 @@ impl<W: Write> Screen<W> {
     pub(crate) fn live(&mut self, status: &str, grid: &Grid) -> io::Result<()> {
         let has_colour = self.look.has_colour();
         let status = printable(status);
-        let status = if has_colour { Tone::Warn.paint(&status) } else { status };
+        let status = if has_colour {
+            Tone::Warn.paint(&status)
+        } else {
+            status
+        };
         self.live = vec![String::new()];
         self.live.extend(grid.lines(has_colour));
         self.live.push(status);
@@ -165,7 +179,10 @@ mod tests {
 
     #[test]
     fn a_pipe_sees_lines_and_a_table_now_and_then() {
-        assert_eq!(told(Look::Pipe), "something happened\n\npartner\nkeystone\n\nthe end\n");
+        assert_eq!(
+            told(Look::Pipe),
+            "something happened\n\npartner\nkeystone\n\nthe end\n"
+        );
     }
 
     #[test]
@@ -173,9 +190,8 @@ mod tests {
         let told = told(Look::Terminal { has_colour: false });
         let table = "\x1b[?7l\npartner\nkeystone\nwaiting\n\x1b[?7h";
         let again = "\x1b[4A\r\x1b[J";
-        let expected = format!(
-            "{table}{again}something happened\n{table}{again}{table}{again}the end\n"
-        );
+        let expected =
+            format!("{table}{again}something happened\n{table}{again}{table}{again}the end\n");
         assert_eq!(told, expected);
     }
 
@@ -190,6 +206,9 @@ mod tests {
         let mut screen = Screen::new(Vec::new(), Look::Pipe);
         screen.tell(Tone::Good, "held\x07").unwrap();
         let told = String::from_utf8(screen.out).unwrap();
-        assert!(told.ends_with(" s  held·\n") && told.starts_with("    0."), "{told}");
+        assert!(
+            told.ends_with(" s  held·\n") && told.starts_with("    0."),
+            "{told}"
+        );
     }
 }

@@ -60,7 +60,11 @@ impl State {
                 return Err(why).with_context(|| format!("could not lock {}", lock_path.display()));
             }
         }
-        Ok(Self { shown: shown.to_owned(), folder, lock })
+        Ok(Self {
+            shown: shown.to_owned(),
+            folder,
+            lock,
+        })
     }
 
     /// The open lock file, for programs that use the folder too.
@@ -104,7 +108,10 @@ impl State {
                 match moved {
                     Err(why) if why.kind() != ErrorKind::NotFound => {
                         return Err(why).with_context(|| {
-                            format!("could not move {} aside", self.shown(&format!("outrider.db{part}")))
+                            format!(
+                                "could not move {} aside",
+                                self.shown(&format!("outrider.db{part}"))
+                            )
                         });
                     }
                     Ok(()) | Err(_) => {}
@@ -127,7 +134,8 @@ impl State {
 }
 
 fn overlay(ready: &Ready) -> Result<String> {
-    let mut text = "# Written by the demo, anew at each start.\nlisten = \"127.0.0.1:0\"\n".to_owned();
+    let mut text =
+        "# Written by the demo, anew at each start.\nlisten = \"127.0.0.1:0\"\n".to_owned();
     let trust = absolute(&ready.trust)?;
     for partner in &ready.partners {
         write!(
@@ -143,9 +151,16 @@ fn overlay(ready: &Ready) -> Result<String> {
 }
 
 fn absolute(path: &Path) -> Result<&str> {
-    ensure!(path.is_absolute(), "the exchange names {}, which is not absolute", path.display());
+    ensure!(
+        path.is_absolute(),
+        "the exchange names {}, which is not absolute",
+        path.display()
+    );
     path.to_str().with_context(|| {
-        format!("{} is not UTF-8; give --state a folder whose name is", path.display())
+        format!(
+            "{} is not UTF-8; give --state a folder whose name is",
+            path.display()
+        )
     })
 }
 
@@ -176,8 +191,14 @@ mod tests {
         let partner = &read["partner"]["keystone"];
         assert_eq!(partner["trust"].as_str(), Some(odd));
         assert_eq!(partner["key"].as_str(), Some("/k.pem"));
-        assert_eq!(partner["base_url"].as_str(), Some("https://127.0.0.1:41231/keystone/fhir"));
-        let relative = Ready { trust: PathBuf::from("ca.pem"), ..ready };
+        assert_eq!(
+            partner["base_url"].as_str(),
+            Some("https://127.0.0.1:41231/keystone/fhir")
+        );
+        let relative = Ready {
+            trust: PathBuf::from("ca.pem"),
+            ..ready
+        };
         assert!(overlay(&relative).is_err());
     }
 
@@ -193,7 +214,10 @@ mod tests {
         State::take(&path).unwrap();
         fs::write(folder.path().join("letter"), "dear").unwrap();
         let said = State::take(folder.path()).unwrap_err().to_string();
-        assert!(said.contains("is not empty and holds no demo.lock"), "{said}");
+        assert!(
+            said.contains("is not empty and holds no demo.lock"),
+            "{said}"
+        );
     }
 
     #[test]

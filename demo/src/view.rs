@@ -34,7 +34,15 @@ impl Line {
 /// The partners by layer. The journey is the one whose next run is shown.
 pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
     let mut grid = Grid::new(&[
-        "partner", "layer", "last verdict", "cause", "owner", "success", "p50", "p99", "next run",
+        "partner",
+        "layer",
+        "last verdict",
+        "cause",
+        "owner",
+        "success",
+        "p50",
+        "p99",
+        "next run",
     ]);
     for partner in &overview.partners {
         for (place, layer) in partner.layers.iter().enumerate() {
@@ -62,7 +70,10 @@ fn layer_cells(layer: &LayerState) -> [Cell; 5] {
         Some(Verdict::Bad) => (Verdict::Bad.to_string(), Tone::Bad),
         Some(Verdict::NotReached) => ("not reached".to_owned(), Tone::Dim),
     };
-    let owner = layer.owner.map(|owner| owner.to_string()).unwrap_or_default();
+    let owner = layer
+        .owner
+        .map(|owner| owner.to_string())
+        .unwrap_or_default();
     [
         Cell::plain(layer.layer.to_string()),
         Cell::new(verdict, tone),
@@ -77,7 +88,12 @@ fn success(layer: &LayerState) -> String {
     let good = layer.events.saturating_sub(layer.bad);
     match good.saturating_mul(10_000).checked_div(layer.events) {
         None => "-".to_owned(),
-        Some(share) => format!("{}.{:02} % ({good}/{})", share / 100, share % 100, layer.events),
+        Some(share) => format!(
+            "{}.{:02} % ({good}/{})",
+            share / 100,
+            share % 100,
+            layer.events
+        ),
     }
 }
 
@@ -120,7 +136,10 @@ pub(crate) fn summary(lines: &[Line]) -> Grid {
 
 /// Seconds with one digit; a dash when it did not happen.
 pub(crate) fn seconds(time: Option<Duration>) -> String {
-    time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+    time.map_or_else(
+        || "-".to_owned(),
+        |time| format!("{:.1} s", time.as_secs_f64()),
+    )
 }
 
 #[cfg(test)]
@@ -171,8 +190,15 @@ keystone  transport    good                           99.99 % (29999/30000)  812
 lakeside  transport    -                              -                      -       -       paused
           application  -                              -
           business     -                              -";
-        assert_eq!(partners(&overview(), "bulk-exchange").lines(false).join("\n"), expected);
-        let coloured = partners(&overview(), "bulk-exchange").lines(true).join("\n");
+        assert_eq!(
+            partners(&overview(), "bulk-exchange")
+                .lines(false)
+                .join("\n"),
+            expected
+        );
+        let coloured = partners(&overview(), "bulk-exchange")
+            .lines(true)
+            .join("\n");
         assert!(coloured.contains("\x1b[31mstatus\x1b[0m"));
         assert!(coloured.contains("\x1b[33mpaused\x1b[0m"));
     }

@@ -92,6 +92,10 @@ pub(crate) struct ByLayer<T> {
 
 impl<T: fmt::Display> fmt::Display for ByLayer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.transport, self.application, self.business)
+        write!(
+            f,
+            "{} {} {}",
+            self.transport, self.application, self.business
+        )
     }
 }

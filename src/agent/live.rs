@@ -77,10 +77,15 @@ impl Live {
         }
         for partner in plan.partners.keys() {
             for layer in Layer::ALL {
-                state.layers.insert((partner.clone(), *layer), LayerState::default());
+                state
+                    .layers
+                    .insert((partner.clone(), *layer), LayerState::default());
             }
         }
-        Self { state: Arc::new(Mutex::new(state)), numbers: Arc::default() }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            numbers: Arc::default(),
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -109,13 +114,17 @@ impl Live {
             state.sketch(run, series, latency);
         }
         state.last_verdicts(run);
-        let probe = ProbeId { partner: run.partner.clone(), journey: run.journey.clone() };
+        let probe = ProbeId {
+            partner: run.partner.clone(),
+            journey: run.journey.clone(),
+        };
         if let Some(probe) = state.probes.get_mut(&probe) {
             probe.fate(run.outcome);
             probe.last_run = Some((seq, run.clone()));
             let labels = [run.partner.as_str(), run.journey.as_str()];
             let failures = f64::from(probe.failures_in_row);
-            self.numbers().set(&names::CONSECUTIVE_FAILURES, &labels, failures);
+            self.numbers()
+                .set(&names::CONSECUTIVE_FAILURES, &labels, failures);
         }
         tracing::info!(
             run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
@@ -145,8 +154,15 @@ impl Live {
             numbers.set(&names::COMPLETENESS, &[partner, journey], score);
         }
         if let Some(expires_at) = run.certificate_expires_at {
-            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in a double")]
-            numbers.set(&names::CERTIFICATE_EXPIRY, &[partner], expires_at.timestamp() as f64);
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "seconds since 1970 are exact in a double"
+            )]
+            numbers.set(
+                &names::CERTIFICATE_EXPIRY,
+                &[partner],
+                expires_at.timestamp() as f64,
+            );
         }
     }
 
@@ -163,7 +179,10 @@ impl Live {
                     bad: of.map_or(0, |of| of.bad),
                 }
             });
-            let probes = state.probes.iter().filter(|(id, _)| id.partner == partner.id);
+            let probes = state
+                .probes
+                .iter()
+                .filter(|(id, _)| id.partner == partner.id);
             let probes = probes.map(|(id, probe)| ProbeView {
                 probe: id.clone(),
                 next_due: probe.next_due,
@@ -209,14 +228,19 @@ impl State {
         if !is_events && metric != names::SLI_BAD.name {
             return;
         }
-        let (Some(partner), Some(layer)) =
-            (labels.first(), labels.get(2).and_then(|layer| Layer::named(layer)))
-        else {
+        let (Some(partner), Some(layer)) = (
+            labels.first(),
+            labels.get(2).and_then(|layer| Layer::named(layer)),
+        ) else {
             return;
         };
         let key = (PartnerId::new(partner.as_str()), layer);
         if let Some(layer) = self.layers.get_mut(&key) {
-            *(if is_events { &mut layer.events } else { &mut layer.bad }) += by;
+            *(if is_events {
+                &mut layer.events
+            } else {
+                &mut layer.bad
+            }) += by;
         }
     }
 
@@ -226,7 +250,11 @@ impl State {
                 continue;
             }
             let verdict = run.verdict.of(*layer);
-            let blame = run.verdict.blame.as_ref().filter(|_| verdict == LayerVerdict::Bad);
+            let blame = run
+                .verdict
+                .blame
+                .as_ref()
+                .filter(|_| verdict == LayerVerdict::Bad);
             let blame = blame.map(|blame| (blame.cause.name(), blame.owner.name()));
             if let Some(state) = self.layers.get_mut(&(run.partner.clone(), *layer)) {
                 state.last = Some((verdict, blame));
@@ -242,8 +270,10 @@ impl State {
             journey: run.journey.clone(),
             series,
         };
-        let sketch =
-            self.sketches.entry(key.clone()).or_insert_with_key(|key| Sketch::new(&key.series));
+        let sketch = self
+            .sketches
+            .entry(key.clone())
+            .or_insert_with_key(|key| Sketch::new(&key.series));
         sketch.record(latency);
         self.dirty.insert(key);
     }
@@ -253,7 +283,9 @@ impl State {
         for (_, run) in &runs {
             self.last_verdicts(run);
         }
-        let Some(probe) = self.probes.get_mut(id) else { return };
+        let Some(probe) = self.probes.get_mut(id) else {
+            return;
+        };
         for (_, run) in &runs {
             probe.fate(run.outcome);
         }
@@ -262,7 +294,10 @@ impl State {
 
     /// Durations of the partner's journey with the latest deadline, this hour and the one before.
     fn durations(&self, plan: &Plan, partner: &PartnerId, at: DateTime<Utc>) -> Option<Sketch> {
-        let probes = plan.probes.values().filter(|probe| probe.id.partner == *partner);
+        let probes = plan
+            .probes
+            .values()
+            .filter(|probe| probe.id.partner == *partner);
         let longest = probes.max_by_key(|probe| probe.deadline)?;
         let since = hour_of(at) - 3600;
         let mut sum = Sketch::new(&Series::Journey);

@@ -67,7 +67,9 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|why| AgentError::Listen { address, why })?;
-    let listen = listener.local_addr().map_err(|why| AgentError::Listen { address, why })?;
+    let listen = listener
+        .local_addr()
+        .map_err(|why| AgentError::Listen { address, why })?;
     let mut ledger = Ledger::open(&plan.settings.ledger)?;
     let live = restore::restore(&plan, &mut ledger, &clock)?;
     let health = Health::default();
@@ -75,13 +77,36 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let (stop, stopped) = watch::channel(false);
 
-    let recorder = recorder::start(ledger, Arc::clone(&plan), live.clone(), clock.clone(), health.clone())
-        .map_err(|why| AgentError::Start(why.to_string()))?;
-    let registry = server::registry(&plan, &live).map_err(|why| AgentError::Start(why.to_string()))?;
-    let server = tokio::spawn(server::serve(listener, registry, health.clone(), questions, stopped));
-    let answers = tokio::spawn(answers::answer(asked, reader, live.clone(), Arc::clone(&plan), recorder.notes.clone(), clock.clone()));
+    let recorder = recorder::start(
+        ledger,
+        Arc::clone(&plan),
+        live.clone(),
+        clock.clone(),
+        health.clone(),
+    )
+    .map_err(|why| AgentError::Start(why.to_string()))?;
+    let registry =
+        server::registry(&plan, &live).map_err(|why| AgentError::Start(why.to_string()))?;
+    let server = tokio::spawn(server::serve(
+        listener,
+        registry,
+        health.clone(),
+        questions,
+        stopped,
+    ));
+    let answers = tokio::spawn(answers::answer(
+        asked,
+        reader,
+        live.clone(),
+        Arc::clone(&plan),
+        recorder.notes.clone(),
+        clock.clone(),
+    ));
 
-    ready(Ready { listen, ledger: plan.settings.ledger.clone() });
+    ready(Ready {
+        listen,
+        ledger: plan.settings.ledger.clone(),
+    });
     scheduler::run(&plan, &clock, &live, &recorder.notes, &health).await;
 
     health.schedule(false);

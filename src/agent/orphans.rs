@@ -34,7 +34,10 @@ pub(super) async fn release_first(
     if jobs.is_empty() {
         return;
     }
-    tracing::info!(jobs = jobs.len(), "releasing jobs that a former life left open");
+    tracing::info!(
+        jobs = jobs.len(),
+        "releasing jobs that a former life left open"
+    );
     let mut releases = JoinSet::new();
     for job in jobs {
         releases.spawn(release(
@@ -58,17 +61,34 @@ async fn release(
     notes: Sender<Note>,
     job: Job,
 ) {
-    let Some((partner, client)) = plan.partners.get(&job.partner).zip(clients.get(&job.partner))
+    let Some((partner, client)) = plan
+        .partners
+        .get(&job.partner)
+        .zip(clients.get(&job.partner))
     else {
         return tracing::warn!(partner = %job.partner, "an open job belongs to no partner of the plan");
     };
     if release_orphan(client, &clock, partner, &job).await {
         tracing::info!(partner = %job.partner, run.id = %job.run, "released an orphan job");
-        tell(&notes, Note::Job(JobNote::Released { location: job.location })).await;
+        tell(
+            &notes,
+            Note::Job(JobNote::Released {
+                location: job.location,
+            }),
+        )
+        .await;
         // The schedule must not begin before the release is durable: ask something after it.
         let (answer, written) = oneshot::channel();
         let (partner, run) = (job.partner, job.run);
-        tell(&notes, Note::Job(JobNote::OthersOpen { partner, run, answer })).await;
+        tell(
+            &notes,
+            Note::Job(JobNote::OthersOpen {
+                partner,
+                run,
+                answer,
+            }),
+        )
+        .await;
         let _known = written.await;
     } else {
         tracing::warn!(partner = %job.partner, run.id = %job.run, "an orphan job could not be released");

@@ -66,7 +66,14 @@ pub(super) fn start(
 ) -> std::io::Result<Recorder> {
     let (notes, told) = mpsc::channel(NOTES_MAX);
     health.ledger(true);
-    let mut writer = Writer { ledger, plan, live, clock, health, is_stopping: false };
+    let mut writer = Writer {
+        ledger,
+        plan,
+        live,
+        clock,
+        health,
+        is_stopping: false,
+    };
     let thread = std::thread::Builder::new()
         .name("recorder".to_owned())
         .spawn(move || writer.run(told))?;
@@ -103,7 +110,9 @@ impl Writer {
     fn run(&mut self, mut told: Receiver<Note>) -> Result<(), LedgerError> {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while !self.is_stopping {
-            let Some(first) = told.blocking_recv() else { break };
+            let Some(first) = told.blocking_recv() else {
+                break;
+            };
             batch.push(first);
             while batch.len() < BATCH_MAX
                 && let Ok(note) = told.try_recv()
@@ -120,7 +129,11 @@ impl Writer {
         let prepared: Vec<Prepared> = batch.into_iter().map(|note| self.prepare(note)).collect();
         let mut entries = Vec::new();
         prepared.iter().for_each(|one| one.entries(&mut entries));
-        let places = if entries.is_empty() { Vec::new() } else { self.commit(&entries)? };
+        let places = if entries.is_empty() {
+            Vec::new()
+        } else {
+            self.commit(&entries)?
+        };
         drop(entries);
         let mut places = places.into_iter();
         let mut is_flush_due = false;
@@ -172,7 +185,12 @@ impl Writer {
             }),
             Note::Opened(_) | Note::Job(_) | Note::Resume(..) | Note::Flush | Note::Stop => {}
         }
-        Prepared { note, increments, pause, now: self.clock.now() }
+        Prepared {
+            note,
+            increments,
+            pause,
+            now: self.clock.now(),
+        }
     }
 
     /// What follows once a note is durable.
@@ -191,9 +209,17 @@ impl Writer {
                 }
             }
             Note::Job(JobNote::Opened(_, durable)) => tell(durable, true),
-            Note::Job(JobNote::OthersOpen { partner, run, answer }) => {
+            Note::Job(JobNote::OthersOpen {
+                partner,
+                run,
+                answer,
+            }) => {
                 let jobs = self.ledger.open_jobs().unwrap_or_default();
-                tell(answer, jobs.iter().any(|job| job.partner == partner && job.run != run));
+                tell(
+                    answer,
+                    jobs.iter()
+                        .any(|job| job.partner == partner && job.run != run),
+                );
             }
             Note::Resume(probe, done) => {
                 let was_paused = self.pause(&probe, false);
@@ -223,17 +249,30 @@ impl Writer {
             let dirty = std::mem::take(&mut state.dirty);
             let changed: Vec<_> = dirty
                 .into_iter()
-                .filter_map(|key| state.sketches.get(&key).cloned().map(|sketch| (key, sketch)))
+                .filter_map(|key| {
+                    state
+                        .sketches
+                        .get(&key)
+                        .cloned()
+                        .map(|sketch| (key, sketch))
+                })
                 .collect();
-            let last = state.probes.values().filter_map(|probe| probe.last_run.as_ref());
+            let last = state
+                .probes
+                .values()
+                .filter_map(|probe| probe.last_run.as_ref());
             let through = last.map(|(seq, _)| *seq).max();
             let oldest = hour_of(self.clock.now()) - (SKETCH_HOURS - 1) * 3600;
             state.sketches.retain(|key, _| key.hour >= oldest);
             (changed, through)
         };
-        let Some(through) = through.filter(|_| !changed.is_empty()) else { return Ok(()) };
-        let mut entries: Vec<Entry<'_>> =
-            changed.iter().map(|(key, sketch)| Entry::Sketch(key, sketch)).collect();
+        let Some(through) = through.filter(|_| !changed.is_empty()) else {
+            return Ok(());
+        };
+        let mut entries: Vec<Entry<'_>> = changed
+            .iter()
+            .map(|(key, sketch)| Entry::Sketch(key, sketch))
+            .collect();
         entries.push(Entry::SketchesThrough(through));
         self.commit(&entries).map(|_| ())
     }

@@ -17,17 +17,26 @@ const CHUNK: usize = 10_000;
 const PAGE: u32 = 1_000;
 
 /// Reads the ledger, closes what was left open, and returns what is true now.
-pub(super) fn restore(plan: &Plan, ledger: &mut Ledger, clock: &Clock) -> Result<Live, LedgerError> {
+pub(super) fn restore(
+    plan: &Plan,
+    ledger: &mut Ledger,
+    clock: &Clock,
+) -> Result<Live, LedgerError> {
     let live = Live::new(plan);
     let now = clock.now();
     close_left_over(plan, ledger, now)?;
     live.count(&sli::zeros(plan));
     for (metric, labels, value) in ledger.counters()? {
         if let Some(known) = names::ALL.iter().find(|known| known.name == metric) {
-            live.count(&[Increment { metric: known.name, labels, by: value }]);
+            live.count(&[Increment {
+                metric: known.name,
+                labels,
+                by: value,
+            }]);
         }
     }
-    live.numbers().set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    live.numbers()
+        .set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     restore_sketches(&live, ledger, now)?;
     restore_runs(plan, &live, ledger)?;
     for probe in ledger.pauses()?.keys() {
@@ -38,7 +47,11 @@ pub(super) fn restore(plan: &Plan, ledger: &mut Ledger, clock: &Clock) -> Result
     Ok(live)
 }
 
-fn close_left_over(plan: &Plan, ledger: &mut Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
+fn close_left_over(
+    plan: &Plan,
+    ledger: &mut Ledger,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
     let lost = ledger.open_ticks()?;
     close(ledger, &lost, Disposition::Lost)?;
     let watermarks = ledger.watermarks()?;
@@ -50,7 +63,10 @@ fn close_left_over(plan: &Plan, ledger: &mut Ledger, now: DateTime<Utc>) -> Resu
         }
     }
     // From here on a probe that was never seen owes a record for each of its ticks.
-    let begun: Vec<_> = first_seen.into_iter().map(|id| Entry::Watermark(id, now)).collect();
+    let begun: Vec<_> = first_seen
+        .into_iter()
+        .map(|id| Entry::Watermark(id, now))
+        .collect();
     ledger.commit(&begun).map(|_| ())
 }
 
@@ -62,7 +78,10 @@ fn missed(
 ) -> Result<(), LedgerError> {
     let mut ticks = Vec::new();
     for due_at in schedule::between(&probe.id, &probe.cadence, through, now) {
-        ticks.push(Tick { probe: probe.id.clone(), due_at });
+        ticks.push(Tick {
+            probe: probe.id.clone(),
+            due_at,
+        });
         if ticks.len() == CHUNK {
             close(ledger, &ticks, Disposition::Missed)?;
             ticks.clear();
@@ -72,7 +91,10 @@ fn missed(
 }
 
 fn close(ledger: &mut Ledger, ticks: &[Tick], as_what: Disposition) -> Result<(), LedgerError> {
-    let counted: Vec<_> = ticks.iter().map(|tick| sli::of_tick(&tick.probe, as_what)).collect();
+    let counted: Vec<_> = ticks
+        .iter()
+        .map(|tick| sli::of_tick(&tick.probe, as_what))
+        .collect();
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for tick in ticks {
         entries.push(Entry::TickClosed(tick, as_what));
@@ -88,9 +110,15 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
     let mut through = ledger.sketches_through()?;
     live.state().sketches.extend(ledger.sketches(oldest)?);
     loop {
-        let filter = RunFilter { after: Some(through), limit: PAGE, ..RunFilter::default() };
+        let filter = RunFilter {
+            after: Some(through),
+            limit: PAGE,
+            ..RunFilter::default()
+        };
         let runs = ledger.runs(&filter)?;
-        let Some((last, _)) = runs.last() else { return Ok(()) };
+        let Some((last, _)) = runs.last() else {
+            return Ok(());
+        };
         through = *last;
         let mut state = live.state();
         for (_, run) in &runs {

@@ -16,9 +16,7 @@ use super::workers::{Work, work};
 use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::{Client, Resolver};
-use crate::model::{
-    AgentFault, Disposition, PartnerId, Plan, ProbeId, RunId, Tick,
-};
+use crate::model::{AgentFault, Disposition, PartnerId, Plan, ProbeId, RunId, Tick};
 use crate::schedule;
 
 /// A tick that is seen later than this was missed: the machine slept or stood still.
@@ -38,7 +36,10 @@ pub(super) async fn run(
 ) {
     let resolver = Resolver::new(&plan.settings);
     let clients = plan.partners.values().map(|partner| {
-        (partner.id.clone(), Arc::new(Client::new(partner, &plan.settings, &resolver)))
+        (
+            partner.id.clone(),
+            Arc::new(Client::new(partner, &plan.settings, &resolver)),
+        )
     });
     let clients: Arc<BTreeMap<PartnerId, Arc<Client>>> = Arc::new(clients.collect());
     let mut stop = std::pin::pin!(stop_signal());
@@ -93,7 +94,9 @@ impl Scheduler<'_> {
     }
 
     fn plan_next(&mut self, id: &ProbeId, after: DateTime<Utc>) {
-        let Some(probe) = self.plan.probes.get(id) else { return };
+        let Some(probe) = self.plan.probes.get(id) else {
+            return;
+        };
         let next = schedule::next_after(id, &probe.cadence, after);
         if let Some(state) = self.live.state().probes.get_mut(id) {
             state.next_due = next;
@@ -104,7 +107,11 @@ impl Scheduler<'_> {
     fn until_next(&self) -> Duration {
         let next = self.due.first().map(|(due, _)| *due - self.clock.now());
         next.and_then(|wait| wait.to_std().ok()).map_or(
-            if next.is_some() { Duration::ZERO } else { LOOK_EVERY },
+            if next.is_some() {
+                Duration::ZERO
+            } else {
+                LOOK_EVERY
+            },
             |wait| wait.min(LOOK_EVERY),
         )
     }
@@ -124,7 +131,9 @@ impl Scheduler<'_> {
     }
 
     async fn tick(&mut self, tick: Tick, now: DateTime<Utc>) {
-        let Some(probe) = self.plan.probes.get(&tick.probe) else { return };
+        let Some(probe) = self.plan.probes.get(&tick.probe) else {
+            return;
+        };
         let behind = now - tick.due_at;
         if behind > TimeDelta::from_std(MISSED_AFTER).unwrap_or_default() {
             return tell(self.notes, Note::Closed(tick, Disposition::Missed)).await;
@@ -132,7 +141,9 @@ impl Scheduler<'_> {
         let run = RunId::new(uuid::Uuid::new_v4().to_string());
         let refused = {
             let mut state = self.live.state();
-            let Some(state) = state.probes.get_mut(&tick.probe) else { return };
+            let Some(state) = state.probes.get_mut(&tick.probe) else {
+                return;
+            };
             if state.is_paused {
                 // Looking again would disclose again.
                 Some(Disposition::Capped)
@@ -144,7 +155,12 @@ impl Scheduler<'_> {
             } else {
                 let since = self.clock.instant();
                 let due_at = tick.due_at;
-                state.in_flight.push(InFlight { run: run.clone(), due_at, since, overlaps: 0 });
+                state.in_flight.push(InFlight {
+                    run: run.clone(),
+                    due_at,
+                    since,
+                    overlaps: 0,
+                });
                 None
             }
         };
@@ -152,7 +168,9 @@ impl Scheduler<'_> {
             return tell(self.notes, Note::Closed(tick, disposition)).await;
         }
         tell(self.notes, Note::Opened(tick.clone())).await;
-        let Some(client) = self.clients.get(&tick.probe.partner).cloned() else { return };
+        let Some(client) = self.clients.get(&tick.probe.partner).cloned() else {
+            return;
+        };
         self.runs.spawn(work(Work {
             plan: Arc::clone(self.plan),
             clock: self.clock.clone(),
@@ -170,7 +188,11 @@ impl Scheduler<'_> {
         let grace = self.plan.settings.stop_grace;
         let going = self.runs.len();
         if going > 0 {
-            tracing::info!(runs = going, grace_s = grace.as_secs(), "waiting for runs to finish");
+            tracing::info!(
+                runs = going,
+                grace_s = grace.as_secs(),
+                "waiting for runs to finish"
+            );
         }
         let finished = tokio::time::timeout(grace, async {
             while let Some(ended) = self.runs.join_next().await {
@@ -185,7 +207,10 @@ impl Scheduler<'_> {
             let of = |(id, probe): (&ProbeId, &super::live::ProbeState)| {
                 let id = id.clone();
                 let dues: Vec<_> = probe.in_flight.iter().map(|run| run.due_at).collect();
-                dues.into_iter().map(move |due_at| Tick { probe: id.clone(), due_at })
+                dues.into_iter().map(move |due_at| Tick {
+                    probe: id.clone(),
+                    due_at,
+                })
             };
             state.probes.iter().flat_map(of).collect()
         };
@@ -214,9 +239,10 @@ pub(super) async fn tell(notes: &Sender<Note>, note: Note) {
 /// Waits for SIGTERM or SIGINT.
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         // Without signals the process can only be killed, which it survives.
         return std::future::pending().await;
     };

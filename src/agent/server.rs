@@ -11,9 +11,15 @@ use crate::portal::{self, Ask, Handle};
 
 /// The registry over the live numbers.
 pub(super) fn registry(plan: &Plan, live: &Live) -> prometheus::Result<Registry> {
-    let Settings { agent, location, .. } = &plan.settings;
+    let Settings {
+        agent, location, ..
+    } = &plan.settings;
     let registry = Registry::new();
-    registry.register(Box::new(NumbersCollector::new(live.numbers.clone(), agent, location)))?;
+    registry.register(Box::new(NumbersCollector::new(
+        live.numbers.clone(),
+        agent,
+        location,
+    )))?;
     Ok(registry)
 }
 
@@ -30,7 +36,10 @@ pub(super) async fn serve(
         // The sender lives as long as the agent; its end means the same.
         let _ended = stopped.wait_for(|is_stopped| *is_stopped).await;
     };
-    if let Err(why) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
+    if let Err(why) = axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await
+    {
         tracing::error!(error = %why, "serving pages and metrics ended");
     }
 }

@@ -37,12 +37,21 @@ pub(super) async fn work(work: Work) {
         tell(&work.notes, Note::Fault(AgentFault::Saturated)).await;
         return tell(&work.notes, Note::Closed(work.tick, Disposition::Capped)).await;
     };
-    let Some(mut record) = work.walk().await else { return };
+    let Some(mut record) = work.walk().await else {
+        return;
+    };
     drop(permit);
     record.overlaps = work.leave();
-    let disposition =
-        if record.start_delay() > late_after { Disposition::Late } else { Disposition::Ran };
-    tell(&work.notes, Note::Finished(Box::new(record), work.tick, disposition)).await;
+    let disposition = if record.start_delay() > late_after {
+        Disposition::Late
+    } else {
+        Disposition::Ran
+    };
+    tell(
+        &work.notes,
+        Note::Finished(Box::new(record), work.tick, disposition),
+    )
+    .await;
 }
 
 impl Work {
@@ -50,35 +59,41 @@ impl Work {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
-        let set = probe.members.as_ref().and_then(|set| self.plan.members.get(set));
+        let set = probe
+            .members
+            .as_ref()
+            .and_then(|set| self.plan.members.get(set));
         let member = set.and_then(|set| {
             schedule::member_of(probe, set, self.tick.due_at).map(|member| (member, set))
         });
         let (jobs, told) = mpsc::channel(JOB_NOTES_MAX);
-        let order = Order {
-            run: self.run.clone(),
-            origin: Origin::Schedule,
-            due_at: self.tick.due_at,
-            partner,
-            journey,
-            deadline: probe.deadline,
-            timeout: probe.timeout,
-            member,
-            client: &self.client,
-            clock: &self.clock,
-            jobs: &jobs,
+        // The walk owns its end of the queue: when it ends, every note it left is still forwarded.
+        let walking = async move {
+            let order = Order {
+                run: self.run.clone(),
+                origin: Origin::Schedule,
+                due_at: self.tick.due_at,
+                partner,
+                journey,
+                deadline: probe.deadline,
+                timeout: probe.timeout,
+                member,
+                client: &self.client,
+                clock: &self.clock,
+                jobs: &jobs,
+            };
+            walk(&order).await
         };
-        let mut forward = std::pin::pin!(forward(told, &self.notes));
-        tokio::select! {
-            record = walk(&order) => Some(record),
-            () = &mut forward => None,
-        }
+        let (record, ()) = tokio::join!(walking, forward(told, &self.notes));
+        Some(record)
     }
 
     /// No longer in flight; returns the ticks that found the run still going.
     fn leave(&self) -> u32 {
         let mut state = self.live.state();
-        let Some(probe) = state.probes.get_mut(&self.tick.probe) else { return 0 };
+        let Some(probe) = state.probes.get_mut(&self.tick.probe) else {
+            return 0;
+        };
         let place = probe.in_flight.iter().position(|run| run.run == self.run);
         place.map_or(0, |place| probe.in_flight.remove(place).overlaps)
     }

@@ -28,7 +28,9 @@ impl Check {
                 Err(complaints) => (None, complaints.0),
             };
         if self.strict {
-            complaints.iter_mut().for_each(|one| one.weight = Weight::Error);
+            complaints
+                .iter_mut()
+                .for_each(|one| one.weight = Weight::Error);
         }
         let is_fine = !complaints.iter().any(|one| one.weight == Weight::Error);
         if self.json {

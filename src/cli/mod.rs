@@ -58,10 +58,17 @@ pub fn main() -> Exit {
             // Help and version are answers, not mistakes.
             let is_mistake = told.use_stderr();
             let printed = told.print();
-            return if is_mistake || printed.is_err() { Exit::Usage } else { Exit::Fine };
+            return if is_mistake || printed.is_err() {
+                Exit::Usage
+            } else {
+                Exit::Fine
+            };
         }
     };
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         return Exit::Internal;
     }
     match arguments.command {

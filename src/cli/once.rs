@@ -86,10 +86,20 @@ impl Once {
             let member = schedule::member_of(probe, set, clock.now());
             return Ok(member.map(|member| (member, set)));
         };
-        let found = set.members.iter().find(|member| member.id.as_str() == wanted);
+        let found = set
+            .members
+            .iter()
+            .find(|member| member.id.as_str() == wanted);
         found.map(|member| Some((member, set))).ok_or_else(|| {
-            let known: Vec<_> = set.members.iter().map(|member| member.id.as_str()).collect();
-            out::complain(&format!("no member \"{wanted}\". Members: {}", known.join(", ")));
+            let known: Vec<_> = set
+                .members
+                .iter()
+                .map(|member| member.id.as_str())
+                .collect();
+            out::complain(&format!(
+                "no member \"{wanted}\". Members: {}",
+                known.join(", ")
+            ));
             Exit::Usage
         })
     }

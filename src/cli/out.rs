@@ -20,14 +20,21 @@ pub(super) fn complain(text: &str) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 fn no_color() -> bool {
     std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
 }
 
 /// Colours for standard output: on a terminal, unless `NO_COLOR` is set.
 pub(super) fn paint() -> Paint {
-    if std::io::stdout().is_terminal() && !no_color() { Paint::Ansi } else { Paint::Plain }
+    if std::io::stdout().is_terminal() && !no_color() {
+        Paint::Ansi
+    } else {
+        Paint::Plain
+    }
 }
 
 /// Logs to standard error: lines on a terminal, JSON elsewhere. `RUST_LOG` sets what is told.
@@ -35,7 +42,9 @@ pub(super) fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = if is_terminal {
         builder.with_ansi(!no_color()).try_init()
     } else {

@@ -47,7 +47,10 @@ impl Resume {
             }
             Ok(_) => {
                 let cure = format!("what is paused stands at http://{address}/");
-                out::complain(&format!("{}/{} is not paused; {cure}", self.partner, self.journey));
+                out::complain(&format!(
+                    "{}/{} is not paused; {cure}",
+                    self.partner, self.journey
+                ));
                 Exit::Usage
             }
             Err(why) => {

@@ -43,12 +43,22 @@ impl Complaint {
     /// The line, counted from 1; none for the file as a whole.
     pub fn line(&self) -> Option<usize> {
         let start = self.span.as_ref()?.start.min(self.source.text.len());
-        Some(self.source.text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1)
+        Some(
+            self.source.text.as_bytes()[..start]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count()
+                + 1,
+        )
     }
 
     /// With the line of the file and a mark under the place, for people.
     pub fn picture(&self, colours: bool) -> String {
-        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if colours {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         let level = match self.weight {
             Weight::Error => Level::ERROR,
             Weight::Warning => Level::WARNING,
@@ -83,7 +93,9 @@ pub struct Complaints(pub Vec<Complaint>);
 impl Complaints {
     /// Whether the plan cannot be used.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|complaint| complaint.weight == Weight::Error)
+        self.0
+            .iter()
+            .any(|complaint| complaint.weight == Weight::Error)
     }
 
     /// Notes a mistake.

@@ -16,10 +16,16 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("it is empty".to_owned());
     }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| "a number is missing".to_owned())?;
-        let unit_length = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let number: u64 = number
+            .parse()
+            .map_err(|_| "a number is missing".to_owned())?;
+        let unit_length = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_length);
         let milliseconds = match unit.trim() {
             "ms" => 1,
@@ -37,7 +43,11 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
             .ok_or("it is longer than ten years")?;
         rest = tail.trim_start();
     }
-    if sum.is_zero() { Err("it is zero".to_owned()) } else { Ok(sum) }
+    if sum.is_zero() {
+        Err("it is zero".to_owned())
+    } else {
+        Ok(sum)
+    }
 }
 
 #[cfg(test)]

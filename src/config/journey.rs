@@ -38,18 +38,25 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         root.complain(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
     }
     let title = root.text("title").map(|placed| placed.value.to_owned());
-    let transaction_type = root.text("transaction_type").map(|placed| placed.value.to_owned());
+    let transaction_type = root
+        .text("transaction_type")
+        .map(|placed| placed.value.to_owned());
     if !root.has("deadline") {
         root.missing("deadline", "\"10m\"");
     }
     let deadline = root.duration("deadline");
-    let timeout = root.duration("timeout").map_or(TIMEOUT, |placed| placed.value);
+    let timeout = root
+        .duration("timeout")
+        .map_or(TIMEOUT, |placed| placed.value);
     let mut known = Known::default();
     let tables = root.tables("step");
     if tables.is_empty() {
         root.missing("[[step]]", "{ id = \"…\", use = \"request\", … }");
     }
-    let steps = tables.iter().filter_map(|table| step(table, &mut known)).collect();
+    let steps = tables
+        .iter()
+        .filter_map(|table| step(table, &mut known))
+        .collect();
     let id = id?;
     let journey = Journey {
         id: JourneyId::new(id.value),
@@ -69,7 +76,10 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
     let when = word(table, "when", When::ALL, When::name);
     let timeout = table.duration("timeout").map(|placed| placed.value);
     let action = verb.as_ref().and_then(|verb| action(table, verb, known));
-    if verb.as_ref().is_some_and(|verb| VERBS.contains(&verb.value)) {
+    if verb
+        .as_ref()
+        .is_some_and(|verb| VERBS.contains(&verb.value))
+    {
         table.close();
     }
     let id = id?;
@@ -84,7 +94,13 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
     let action = action?;
     let id = StepId::new(id.value);
     offer(&id, &action, known);
-    Some(Step { id, always, when, timeout, action })
+    Some(Step {
+        id,
+        always,
+        when,
+        timeout,
+        action,
+    })
 }
 
 /// Notes what later steps may use of this one.
@@ -101,12 +117,18 @@ fn offer(id: &StepId, action: &Action, known: &mut Known) {
             capture("location");
             known.submit_tokens.insert(id.to_string(), token.clone());
         }
-        Action::Download { read: Read::MatchResult, .. } => {
+        Action::Download {
+            read: Read::MatchResult,
+            ..
+        } => {
             capture("group");
         }
         Action::Token { .. } => known.last_token = Some(id.clone()),
         Action::Poll { .. }
-        | Action::Download { read: Read::MemberData, .. }
+        | Action::Download {
+            read: Read::MemberData,
+            ..
+        }
         | Action::Check { .. }
         | Action::Release { .. } => {}
     }
@@ -117,28 +139,54 @@ fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Actio
         "request" if table.has("release") => release(table, known),
         "request" => request(table, known),
         "token" => {
-            let endpoint = template(table, "endpoint", "\"{{ discovery.token_endpoint }}\"", known);
+            let endpoint = template(
+                table,
+                "endpoint",
+                "\"{{ discovery.token_endpoint }}\"",
+                known,
+            );
             let scope = table.texts("scope");
             if scope.is_empty() {
                 table.missing("scope", "[\"system/*.rs\"]");
             }
-            let scope = scope.into_iter().map(|placed| placed.value.to_owned()).collect();
-            Some(Action::Token { endpoint: endpoint?, scope })
+            let scope = scope
+                .into_iter()
+                .map(|placed| placed.value.to_owned())
+                .collect();
+            Some(Action::Token {
+                endpoint: endpoint?,
+                scope,
+            })
         }
         "submit" => {
-            let url = template(table, "url", "\"{{ partner.base_url }}/Group/$bulk-member-match\"", known);
+            let url = template(
+                table,
+                "url",
+                "\"{{ partner.base_url }}/Group/$bulk-member-match\"",
+                known,
+            );
             let body = word(table, "body", Body::ALL, Body::name);
             if !table.has("body") {
                 table.missing("body", "\"member-match-parameters\"");
             }
             let token = token(table, known);
-            Some(Action::Submit { url: url?, body: body?, token: token? })
+            Some(Action::Submit {
+                url: url?,
+                body: body?,
+                token: token?,
+            })
         }
         "poll" => {
             let job = template(table, "job", "\"{{ match.location }}\"", known);
-            let cap = table.duration("retry_after_max").map_or(RETRY_AFTER_MAX, |p| p.value);
+            let cap = table
+                .duration("retry_after_max")
+                .map_or(RETRY_AFTER_MAX, |p| p.value);
             let token = token(table, known);
-            Some(Action::Poll { job: job?, token: token?, retry_after_max: cap })
+            Some(Action::Poll {
+                job: job?,
+                token: token?,
+                retry_after_max: cap,
+            })
         }
         "download" => {
             let manifest = earlier(table, "manifest", "poll", known);
@@ -147,7 +195,11 @@ fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Actio
                 table.missing("read", "\"match-result\" or \"member-data\"");
             }
             let token = token(table, known);
-            Some(Action::Download { manifest: manifest?, read: read?, token: token? })
+            Some(Action::Download {
+                manifest: manifest?,
+                read: read?,
+                token: token?,
+            })
         }
         "check" => {
             let checks = checks(table);
@@ -161,7 +213,11 @@ fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Actio
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("verbs: {}", VERBS.join(", ")),
             };
-            table.complain(verb.span.clone(), format!("`use` = \"{other}\" is no verb"), cure);
+            table.complain(
+                verb.span.clone(),
+                format!("`use` = \"{other}\" is no verb"),
+                cure,
+            );
             None
         }
     }
@@ -182,20 +238,41 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let token = token_named(table, known);
     let expect = expect(table);
     let checks = checks(table);
-    let captures = table.table("capture").map(|table| captures(&table)).unwrap_or_default();
-    Some(Action::Request { method, url: url?, token, expect, checks, captures })
+    let captures = table
+        .table("capture")
+        .map(|table| captures(&table))
+        .unwrap_or_default();
+    Some(Action::Request {
+        method,
+        url: url?,
+        token,
+        expect,
+        checks,
+        captures,
+    })
 }
 
 fn expect(table: &Table<'_>) -> Expect {
     let Some(table) = table.table("expect") else {
         // No rule written must not mean that a 500 is fine.
-        return Expect { status: vec![200], ..Expect::default() };
+        return Expect {
+            status: vec![200],
+            ..Expect::default()
+        };
     };
     let status = table.numbers("status");
-    let media = table.texts("media").into_iter().map(|p| p.value.to_ascii_lowercase()).collect();
+    let media = table
+        .texts("media")
+        .into_iter()
+        .map(|p| p.value.to_ascii_lowercase())
+        .collect();
     let json = table.tables("json").iter().filter_map(json_rule).collect();
     table.close();
-    Expect { status: if status.is_empty() { vec![200] } else { status }, media, json }
+    Expect {
+        status: if status.is_empty() { vec![200] } else { status },
+        media,
+        json,
+    }
 }
 
 fn json_rule(table: &Table<'_>) -> Option<JsonRule> {
@@ -205,21 +282,31 @@ fn json_rule(table: &Table<'_>) -> Option<JsonRule> {
         table.missing("equals", "\"4.0.1\"");
     }
     table.close();
-    Some(JsonRule { path: json_path(table, &path?)?, equals: equals? })
+    Some(JsonRule {
+        path: json_path(table, &path?)?,
+        equals: equals?,
+    })
 }
 
 fn json_path(table: &Table<'_>, placed: &Placed<&str>) -> Option<JsonPath> {
     let parsed = JsonPath::parse(placed.value);
     if let Err(why) = &parsed {
         let what = format!("\"{}\" is no JSONPath: {why}", placed.value);
-        table.complain(placed.span.clone(), what, "write such as $.token_endpoint (RFC 9535)");
+        table.complain(
+            placed.span.clone(),
+            what,
+            "write such as $.token_endpoint (RFC 9535)",
+        );
     }
     parsed.ok()
 }
 
 fn captures(table: &Table<'_>) -> Vec<Capture> {
     let entries = table.entries();
-    entries.into_iter().filter_map(|(name, span, inner)| capture(table, &name, span, inner)).collect()
+    entries
+        .into_iter()
+        .filter_map(|(name, span, inner)| capture(table, &name, span, inner))
+        .collect()
 }
 
 fn capture<'a>(
@@ -245,7 +332,10 @@ fn capture<'a>(
             return None;
         }
     };
-    Some(Capture { name: name.to_owned(), query })
+    Some(Capture {
+        name: name.to_owned(),
+        query,
+    })
 }
 
 fn checks(table: &Table<'_>) -> Vec<Check> {
@@ -255,7 +345,12 @@ fn checks(table: &Table<'_>) -> Vec<Check> {
         .filter_map(|placed| {
             let check = Check::named(placed.value);
             if check.is_none() {
-                unknown(table, &placed, "check", Check::ALL.iter().map(|check| check.name()));
+                unknown(
+                    table,
+                    &placed,
+                    "check",
+                    Check::ALL.iter().map(|check| check.name()),
+                );
             }
             check
         })
@@ -286,7 +381,11 @@ fn unknown<'k>(
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("known: {}", known.collect::<Vec<_>>().join(", ")),
     };
-    table.complain(placed.span.clone(), format!("`{key}` = \"{}\" is not known", placed.value), cure);
+    table.complain(
+        placed.span.clone(),
+        format!("`{key}` = \"{}\" is not known", placed.value),
+        cure,
+    );
 }
 
 fn template(
@@ -305,7 +404,9 @@ fn template(
     };
     let mut whole = true;
     for part in &template.0 {
-        let Part::Value(Root::Captured(step, name)) = part else { continue };
+        let Part::Value(Root::Captured(step, name)) = part else {
+            continue;
+        };
         let wanted = format!("{step}.{name}");
         if !known.captures.contains(&wanted) {
             let so_far: Vec<_> = known.captures.iter().map(String::as_str).collect();
@@ -328,7 +429,11 @@ fn earlier(table: &Table<'_>, key: &'static str, verb: &str, known: &Known) -> O
     if known.verbs.get(placed.value) == Some(&verb) {
         return Some(StepId::new(placed.value));
     }
-    let fitting = known.verbs.iter().filter(|(_, of)| **of == verb).map(|(id, _)| id.as_str());
+    let fitting = known
+        .verbs
+        .iter()
+        .filter(|(_, of)| **of == verb)
+        .map(|(id, _)| id.as_str());
     let fitting: Vec<_> = fitting.collect();
     let what = format!("`{key}` = \"{}\" is no earlier {verb} step", placed.value);
     let cure = if fitting.is_empty() {
@@ -341,7 +446,10 @@ fn earlier(table: &Table<'_>, key: &'static str, verb: &str, known: &Known) -> O
 }
 
 fn token_named(table: &Table<'_>, known: &Known) -> Option<StepId> {
-    table.has("token").then(|| earlier(table, "token", "token", known)).flatten()
+    table
+        .has("token")
+        .then(|| earlier(table, "token", "token", known))
+        .flatten()
 }
 
 /// The token named, else that of the nearest token step above.
@@ -351,7 +459,11 @@ fn token(table: &Table<'_>, known: &Known) -> Option<StepId> {
     }
     if known.last_token.is_none() {
         let cure = "put a step with use = \"token\" before it";
-        table.complain(table.place(), "this step needs a token and none is asked for before it", cure);
+        table.complain(
+            table.place(),
+            "this step needs a token and none is asked for before it",
+            cure,
+        );
     }
     known.last_token.clone()
 }

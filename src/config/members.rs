@@ -79,25 +79,45 @@ pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<
         Err(why) => {
             let start = offset_of_line(&source.text, why.line());
             let cure = "write it with `exchange members export`, or after members/README.md";
-            complaints.add(source, Some(start..start), format!("not a member set: {why}"), cure);
+            complaints.add(
+                source,
+                Some(start..start),
+                format!("not a member set: {why}"),
+                cure,
+            );
             return None;
         }
     };
     if file.schema != SCHEMA {
         let what = format!("schema \"{}\" is not one this version reads", file.schema);
-        complaints.add(source, None, what, format!("export it again for {SCHEMA}, or update Outrider"));
+        complaints.add(
+            source,
+            None,
+            what,
+            format!("export it again for {SCHEMA}, or update Outrider"),
+        );
         return None;
     }
     if file.members.is_empty() || file.members.len() > MEMBERS_MAX {
         let what = format!("{} members", file.members.len());
-        complaints.add(source, None, what, format!("a set has 1 to {MEMBERS_MAX} members"));
+        complaints.add(
+            source,
+            None,
+            what,
+            format!("a set has 1 to {MEMBERS_MAX} members"),
+        );
         return None;
     }
     let mut seen = std::collections::BTreeSet::new();
     let mut members = Vec::new();
     for entry in file.members {
         if !seen.insert(entry.id.clone()) {
-            complaints.add(source, None, format!("two members are called \"{}\"", entry.id), "give each its own id");
+            complaints.add(
+                source,
+                None,
+                format!("two members are called \"{}\"", entry.id),
+                "give each its own id",
+            );
         }
         members.extend(member(entry, source, complaints));
     }
@@ -112,16 +132,32 @@ pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<
 
 fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints) -> Option<Member> {
     let Some(bucket) = Bucket::named(&entry.expect.bucket) else {
-        let what = format!("member \"{}\" expects bucket \"{}\"", entry.id, entry.expect.bucket);
-        complaints.add(source, None, what, "write match, nomatch or consentconstraint");
+        let what = format!(
+            "member \"{}\" expects bucket \"{}\"",
+            entry.id, entry.expect.bucket
+        );
+        complaints.add(
+            source,
+            None,
+            what,
+            "write match, nomatch or consentconstraint",
+        );
         return None;
     };
     if entry.request.patient["id"] != entry.id.as_str() {
         let what = format!("member \"{}\" submits a Patient with another id", entry.id);
-        complaints.add(source, None, what, "let request.patient.id be the member's id");
+        complaints.add(
+            source,
+            None,
+            what,
+            "let request.patient.id be the member's id",
+        );
     }
     let resources = entry.expect.resources.into_iter().map(|(kind, list)| {
-        let due = list.into_iter().map(|one| ExpectedResource { key: one.key, sha256: one.sha256 });
+        let due = list.into_iter().map(|one| ExpectedResource {
+            key: one.key,
+            sha256: one.sha256,
+        });
         (kind, due.collect())
     });
     Some(Member {
@@ -147,5 +183,8 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
 }
 
 fn offset_of_line(text: &str, line: usize) -> usize {
-    text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
+    text.split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum()
 }

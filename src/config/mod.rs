@@ -29,7 +29,10 @@ use crate::model::{Journey, JourneyId, MemberSet, Plan, Probe, ProbeId};
 /// Every mistake in every file, when there is at least one that makes the plan unusable.
 pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
     let mut complaints = Complaints::default();
-    let folder = config.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = config
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let settings = source(config, &mut complaints)
         .map(|file| tree::with_root(&file, &mut complaints, |root| settings::read(root, folder)));
     let journeys = journeys(&folder.join("probes"), &mut complaints);
@@ -50,7 +53,11 @@ pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
         overlay.apply(&mut plan, &file, &mut complaints);
     }
     complaints.sort();
-    if complaints.has_errors() { Err(complaints) } else { Ok(plan) }
+    if complaints.has_errors() {
+        Err(complaints)
+    } else {
+        Ok(plan)
+    }
 }
 
 /// Stands in for settings that could not be read, so that the other files are still looked at.
@@ -73,14 +80,25 @@ fn source(path: &Path, complaints: &mut Complaints) -> Option<Arc<Source>> {
     match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => Some(Arc::new(Source { path: name, text })),
         Ok(Err(_)) => {
-            let source = Arc::new(Source { path: name, text: String::new() });
+            let source = Arc::new(Source {
+                path: name,
+                text: String::new(),
+            });
             complaints.add(&source, None, "the file is not UTF-8", "save it as UTF-8");
             None
         }
         Err(why) => {
-            let source = Arc::new(Source { path: name, text: String::new() });
+            let source = Arc::new(Source {
+                path: name,
+                text: String::new(),
+            });
             let cure = "name another file, or give this user the right to read it";
-            complaints.add(&source, None, format!("cannot be read: {}", reason(&why)), cure);
+            complaints.add(
+                &source,
+                None,
+                format!("cannot be read: {}", reason(&why)),
+                cure,
+            );
             None
         }
     }
@@ -99,26 +117,41 @@ fn sources(folder: &Path, ending: &str, complaints: &mut Complaints) -> Vec<Arc<
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(why) => {
-            let source =
-                Arc::new(Source { path: folder.display().to_string(), text: String::new() });
+            let source = Arc::new(Source {
+                path: folder.display().to_string(),
+                text: String::new(),
+            });
             let cure = "make the folder beside the agent's file";
-            complaints.add(&source, None, format!("cannot be read: {}", reason(&why)), cure);
+            complaints.add(
+                &source,
+                None,
+                format!("cannot be read: {}", reason(&why)),
+                cure,
+            );
             return Vec::new();
         }
     };
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == ending))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == ending)
+        })
         .collect();
     paths.sort();
-    paths.iter().filter_map(|path| source(path, complaints)).collect()
+    paths
+        .iter()
+        .filter_map(|path| source(path, complaints))
+        .collect()
 }
 
 fn journeys(folder: &Path, complaints: &mut Complaints) -> BTreeMap<JourneyId, Journey> {
     let mut journeys: BTreeMap<JourneyId, Journey> = BTreeMap::new();
     for file in sources(folder, "toml", complaints) {
         let read = tree::with_root(&file, complaints, journey::read);
-        let Some((journey, span)) = read else { continue };
+        let Some((journey, span)) = read else {
+            continue;
+        };
         if journeys.contains_key(&journey.id) {
             let what = format!("two journeys have the id \"{}\"", journey.id);
             complaints.add(&file, Some(span), what, "give each its own id");
@@ -150,10 +183,17 @@ fn add_partner(plan: &mut Plan, file: partner::PartnerFile, complaints: &mut Com
     let id = file.partner.id.clone();
     if plan.partners.contains_key(&id) {
         let what = format!("two partners have the id \"{id}\"");
-        complaints.add(&file.source, Some(file.id_span.clone()), what, "give each its own id");
+        complaints.add(
+            &file.source,
+            Some(file.id_span.clone()),
+            what,
+            "give each its own id",
+        );
     }
     for entry in &file.probes {
-        let Some(probe) = probe(plan, &file, entry, complaints) else { continue };
+        let Some(probe) = probe(plan, &file, entry, complaints) else {
+            continue;
+        };
         if plan.probes.contains_key(&probe.id) {
             let what = format!("\"{}\" is scheduled twice here", probe.id.journey);
             let cure = "keep one [[probe]] for each journey";
@@ -179,7 +219,11 @@ fn probe(
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("journeys in probes/: {}", known.join(", ")),
         };
-        complain(&entry.journey.span, format!("no journey \"{}\"", entry.journey.value), cure);
+        complain(
+            &entry.journey.span,
+            format!("no journey \"{}\"", entry.journey.value),
+            cure,
+        );
         return None;
     };
     let deadline = entry.deadline.unwrap_or(journey.deadline);
@@ -190,12 +234,18 @@ fn probe(
             "a run may take {deadline:?}, the next is due after {:?}, and {slots} may go at once",
             entry.gap
         );
-        let cure = format!("set concurrency = {:.0}, a longer cadence or a shorter deadline", needed.ceil());
+        let cure = format!(
+            "set concurrency = {:.0}, a longer cadence or a shorter deadline",
+            needed.ceil()
+        );
         complain(&entry.span, what, cure);
     }
     members_fit(plan, file, entry, journey, &mut complain);
     Some(Probe {
-        id: ProbeId { partner: file.partner.id.clone(), journey: journey.id.clone() },
+        id: ProbeId {
+            partner: file.partner.id.clone(),
+            journey: journey.id.clone(),
+        },
         cadence: entry.cadence.clone(),
         concurrency: entry.concurrency,
         members: entry.members.as_ref().map(|placed| placed.value.clone()),
@@ -214,8 +264,15 @@ fn members_fit(
 ) {
     let Some(members) = &entry.members else {
         if journey.needs_member() {
-            let what = format!("\"{}\" carries a member and this probe names none", journey.id);
-            complain(&entry.span, what, "add members = \"<a set of members/>\"".to_owned());
+            let what = format!(
+                "\"{}\" carries a member and this probe names none",
+                journey.id
+            );
+            complain(
+                &entry.span,
+                what,
+                "add members = \"<a set of members/>\"".to_owned(),
+            );
         }
         return;
     };
@@ -226,11 +283,19 @@ fn members_fit(
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("sets in members/: {}", known.join(", ")),
             };
-            complain(&members.span, format!("no member set \"{}\"", members.value), cure);
+            complain(
+                &members.span,
+                format!("no member set \"{}\"", members.value),
+                cure,
+            );
         }
         Some(set) if set.partner != file.partner.id => {
             let what = format!("\"{}\" holds members of {}", members.value, set.partner);
-            complain(&members.span, what, "name a set that was made for this partner".to_owned());
+            complain(
+                &members.span,
+                what,
+                "name a set that was made for this partner".to_owned(),
+            );
         }
         Some(_) => {}
     }

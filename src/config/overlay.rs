@@ -29,14 +29,22 @@ pub(super) fn read(root: &Table<'_>) -> Overlay {
         let overlay = PartnerOverlay {
             id,
             place: table.place(),
-            base_url: table.has("base_url").then(|| super::partner::base_url(&table)).flatten(),
-            trust: table.text("trust").map(|placed| PathBuf::from(placed.value)),
+            base_url: table
+                .has("base_url")
+                .then(|| super::partner::base_url(&table))
+                .flatten(),
+            trust: table
+                .text("trust")
+                .map(|placed| PathBuf::from(placed.value)),
             key: table.text("key").map(|placed| PathBuf::from(placed.value)),
         };
         table.close();
         overlay
     });
-    Overlay { listen, partners: partners.collect() }
+    Overlay {
+        listen,
+        partners: partners.collect(),
+    }
 }
 
 impl Overlay {
@@ -52,7 +60,12 @@ impl Overlay {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("partners: {}", known.join(", ")),
                 };
-                complaints.add(source, Some(overlay.place), format!("no partner \"{}\"", overlay.id), cure);
+                complaints.add(
+                    source,
+                    Some(overlay.place),
+                    format!("no partner \"{}\"", overlay.id),
+                    cure,
+                );
                 continue;
             };
             if let Some(base_url) = overlay.base_url {

@@ -52,11 +52,14 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     let name = root.text("name").map(|placed| placed.value.to_owned());
     let base_url = base_url(root);
     let text = |key, default: &str| {
-        root.text(key).map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
+        root.text(key)
+            .map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
     };
     let environment = environment(root);
     let (spec, region) = (text("spec", "pdex-2.2"), text("region", "unknown"));
-    let trust = root.text("trust").map(|placed| folder.join(PathBuf::from(placed.value)));
+    let trust = root
+        .text("trust")
+        .map(|placed| folder.join(PathBuf::from(placed.value)));
     let auth = auth(root, folder);
     let probes = root.tables("probe").iter().filter_map(probe).collect();
     let id = id?;
@@ -78,7 +81,9 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
 }
 
 fn environment(root: &Table<'_>) -> String {
-    let Some(placed) = root.need_text("environment", "\"sandbox\"") else { return String::new() };
+    let Some(placed) = root.need_text("environment", "\"sandbox\"") else {
+        return String::new();
+    };
     if !["sandbox", "production"].contains(&placed.value) {
         let what = format!("`environment` is \"{}\"", placed.value);
         root.complain(placed.span, what, "write \"sandbox\" or \"production\"");
@@ -91,11 +96,17 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
     let placed = root.need_text("base_url", "\"https://payer.example/fhir\"")?;
     let uri = http::Uri::from_str(placed.value).ok();
     let is_http = uri.as_ref().is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some() && uri.query().is_none()
+        matches!(uri.scheme_str(), Some("https" | "http"))
+            && uri.host().is_some()
+            && uri.query().is_none()
     });
     if !is_http {
         let what = format!("`base_url` \"{}\" is no base URL", placed.value);
-        root.complain(placed.span, what, "write such as \"https://payer.example/fhir\"");
+        root.complain(
+            placed.span,
+            what,
+            "write such as \"https://payer.example/fhir\"",
+        );
         return None;
     }
     Some(placed.value.trim_end_matches('/').to_owned())
@@ -138,11 +149,17 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let journey = journey?;
     Some(ProbeEntry {
         span: table.place(),
-        journey: Placed { value: JourneyId::new(journey.value), span: journey.span },
+        journey: Placed {
+            value: JourneyId::new(journey.value),
+            span: journey.span,
+        },
         cadence,
         gap,
         concurrency: usize::try_from(concurrency).unwrap_or(1),
-        members: members.map(|placed| Placed { value: placed.value.to_owned(), span: placed.span }),
+        members: members.map(|placed| Placed {
+            value: placed.value.to_owned(),
+            span: placed.span,
+        }),
         deadline,
         timeout,
         seed,
@@ -154,7 +171,11 @@ fn cadence(table: &Table<'_>) -> Option<(Cadence, Duration)> {
     let cron = table.text("cron");
     if let Some(zone) = table.text("timezone").filter(|zone| zone.value != "UTC") {
         let what = format!("`timezone` is \"{}\"", zone.value);
-        table.complain(zone.span, what, "write the times in UTC and timezone = \"UTC\"");
+        table.complain(
+            zone.span,
+            what,
+            "write the times in UTC and timezone = \"UTC\"",
+        );
     }
     match (every, cron) {
         (Some(every), None) => Some((Cadence::Every(every.value), every.value)),
@@ -191,7 +212,11 @@ fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>) -> Option<(Cadence, Dura
         return None;
     }
     let starts: Vec<_> = starts.collect();
-    let gap = starts.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(TimeDelta::MAX);
+    let gap = starts
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .min()
+        .unwrap_or(TimeDelta::MAX);
     let gap = gap.to_std().unwrap_or(Duration::MAX);
     Some((Cadence::Cron(Box::new(schedule)), gap))
 }

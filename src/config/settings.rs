@@ -13,14 +13,21 @@ const RUNS_IN_FLIGHT_LIMIT: u64 = 10_001;
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
     let text = |key, default: &str| {
-        root.text(key).map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
+        root.text(key)
+            .map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
     };
-    let contact = root.need_text("contact", "\"ops@payer.example\"").map(|placed| {
-        if placed.value.is_empty() || !placed.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-            root.complain(placed.span, "`contact` cannot stand in a header", "write an address in ASCII");
-        }
-        placed.value.to_owned()
-    });
+    let contact = root
+        .need_text("contact", "\"ops@payer.example\"")
+        .map(|placed| {
+            if placed.value.is_empty() || !placed.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+                root.complain(
+                    placed.span,
+                    "`contact` cannot stand in a header",
+                    "write an address in ASCII",
+                );
+            }
+            placed.value.to_owned()
+        });
     Settings {
         agent: text("agent", "outrider"),
         location: text("location", "local"),
@@ -31,15 +38,25 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
             .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(RUNS_IN_FLIGHT as usize),
-        late_after: root.duration("late_after").map_or(Duration::from_secs(1), |p| p.value),
-        stop_grace: root.duration("stop_grace").map_or(Duration::from_secs(10), |p| p.value),
-        nameservers: root.texts("nameservers").into_iter().filter_map(|p| address(root, p)).collect(),
+        late_after: root
+            .duration("late_after")
+            .map_or(Duration::from_secs(1), |p| p.value),
+        stop_grace: root
+            .duration("stop_grace")
+            .map_or(Duration::from_secs(10), |p| p.value),
+        nameservers: root
+            .texts("nameservers")
+            .into_iter()
+            .filter_map(|p| address(root, p))
+            .collect(),
     }
 }
 
 pub(super) fn listen(root: &Table<'_>) -> SocketAddr {
     let default = SocketAddr::from(([127, 0, 0, 1], 9464));
-    root.text("listen").and_then(|placed| address(root, placed)).unwrap_or(default)
+    root.text("listen")
+        .and_then(|placed| address(root, placed))
+        .unwrap_or(default)
 }
 
 fn address(root: &Table<'_>, placed: super::tree::Placed<&str>) -> Option<SocketAddr> {

@@ -12,7 +12,10 @@ pub(super) fn parse_template(text: &str) -> Result<Template, (String, String)> {
     while let Some(open) = rest.find("{{") {
         let (before, tail) = rest.split_at(open);
         let Some(close) = tail.find("}}") else {
-            return Err(("`{{` is not closed".to_owned(), "write {{ step.name }}".to_owned()));
+            return Err((
+                "`{{` is not closed".to_owned(),
+                "write {{ step.name }}".to_owned(),
+            ));
         };
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
@@ -34,7 +37,10 @@ fn root(text: &str) -> Result<Root, (String, String)> {
         _ => {}
     }
     let is_name = |name: &str| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     match text.split_once('.') {
         Some((step, name)) if is_name(step) && is_name(name) => {
@@ -53,9 +59,16 @@ mod tests {
 
     #[test]
     fn values_are_found_between_text() {
-        let template = parse_template("{{ partner.base_url }}/Group/{{match-files.group}}/$x").unwrap();
+        let template =
+            parse_template("{{ partner.base_url }}/Group/{{match-files.group}}/$x").unwrap();
         assert_eq!(template.0.len(), 4);
-        assert_eq!(template.0[2], Part::Value(Root::Captured(StepId::new("match-files"), "group".to_owned())));
+        assert_eq!(
+            template.0[2],
+            Part::Value(Root::Captured(
+                StepId::new("match-files"),
+                "group".to_owned()
+            ))
+        );
         assert!(parse_template("{{ x").is_err());
         assert!(parse_template("{{ }}").is_err());
         assert!(parse_template("{{ a.b.c }}").is_err());

@@ -40,7 +40,12 @@ pub(super) fn with_root<T>(
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     for error in errors {
         let what = format!("not TOML: {}", error.message());
-        complaints.add(source, error.span(), what, "mend the syntax (https://toml.io)");
+        complaints.add(
+            source,
+            error.span(),
+            what,
+            "mend the syntax (https://toml.io)",
+        );
     }
     let cell = RefCell::new(std::mem::take(complaints));
     let table = Table {
@@ -71,7 +76,9 @@ impl<'a> Table<'a> {
         what: impl Into<String>,
         cure: impl Into<String>,
     ) {
-        self.complaints.borrow_mut().add(self.source, Some(span), what, cure);
+        self.complaints
+            .borrow_mut()
+            .add(self.source, Some(span), what, cure);
     }
 
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -91,7 +98,10 @@ impl<'a> Table<'a> {
             let what = format!("`{key}` is a {}, not {wanted}", value.get_ref().type_str());
             self.complain(value.span(), what, format!("write {wanted}"));
         }
-        Some(Placed { value: taken?, span: value.span() })
+        Some(Placed {
+            value: taken?,
+            span: value.span(),
+        })
     }
 
     /// Whether the key stands in the table.
@@ -120,15 +130,23 @@ impl<'a> Table<'a> {
 
     /// A truth value.
     pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
-        self.typed(key, "true or false", DeValue::as_bool).map(|placed| placed.value)
+        self.typed(key, "true or false", DeValue::as_bool)
+            .map(|placed| placed.value)
     }
 
     /// A whole number within bounds.
     pub(super) fn number(&self, key: &'static str, bounds: Range<u64>) -> Option<u64> {
         let placed = self.typed(key, "a whole number", |value| {
-            value.as_integer()?.as_str().replace('_', "").parse::<i128>().ok()
+            value
+                .as_integer()?
+                .as_str()
+                .replace('_', "")
+                .parse::<i128>()
+                .ok()
         })?;
-        let number = u64::try_from(placed.value).ok().filter(|number| bounds.contains(number));
+        let number = u64::try_from(placed.value)
+            .ok()
+            .filter(|number| bounds.contains(number));
         if number.is_none() {
             let what = format!("`{key}` is {}", placed.value);
             let cure = format!("write a number from {} to {}", bounds.start, bounds.end - 1);
@@ -141,10 +159,17 @@ impl<'a> Table<'a> {
     pub(super) fn duration(&self, key: &'static str) -> Option<Placed<Duration>> {
         let text = self.typed(key, "a duration such as \"90s\"", DeValue::as_str)?;
         match parse_duration(text.value) {
-            Ok(value) => Some(Placed { value, span: text.span }),
+            Ok(value) => Some(Placed {
+                value,
+                span: text.span,
+            }),
             Err(why) => {
                 let what = format!("`{key}` = \"{}\": {why}", text.value);
-                self.complain(text.span, what, "write such as \"500ms\", \"90s\", \"1h30m\", \"7d\"");
+                self.complain(
+                    text.span,
+                    what,
+                    "write such as \"500ms\", \"90s\", \"1h30m\", \"7d\"",
+                );
                 None
             }
         }
@@ -154,19 +179,28 @@ impl<'a> Table<'a> {
     pub(super) fn texts(&self, key: &'static str) -> Vec<Placed<&'a str>> {
         let items = self.typed(key, "a list of strings", |value| {
             let items = value.as_array()?.iter();
-            items.map(|one| Some((one.get_ref().as_str()?, one.span()))).collect::<Option<Vec<_>>>()
+            items
+                .map(|one| Some((one.get_ref().as_str()?, one.span())))
+                .collect::<Option<Vec<_>>>()
         });
         let items = items.map(|placed| placed.value).unwrap_or_default();
-        items.into_iter().map(|(value, span)| Placed { value, span }).collect()
+        items
+            .into_iter()
+            .map(|(value, span)| Placed { value, span })
+            .collect()
     }
 
     /// A list of whole numbers, empty when the key is not there.
     pub(super) fn numbers(&self, key: &'static str) -> Vec<u16> {
         let items = self.typed(key, "a list of whole numbers", |value| {
             let items = value.as_array()?.iter();
-            items.map(|one| one.get_ref().as_integer()?.as_str().parse().ok()).collect()
+            items
+                .map(|one| one.get_ref().as_integer()?.as_str().parse().ok())
+                .collect()
         });
-        items.map(|placed: Placed<Vec<u16>>| placed.value).unwrap_or_default()
+        items
+            .map(|placed: Placed<Vec<u16>>| placed.value)
+            .unwrap_or_default()
     }
 
     /// Any scalar as JSON, for comparison.
@@ -205,23 +239,37 @@ impl<'a> Table<'a> {
         let wanted = format!("a list of tables, [[{key}]]");
         let items = self.typed(key, &wanted, |value| {
             let items = value.as_array()?.iter();
-            items.map(|one| Some((one.get_ref().as_table()?, one.span()))).collect::<Option<Vec<_>>>()
+            items
+                .map(|one| Some((one.get_ref().as_table()?, one.span())))
+                .collect::<Option<Vec<_>>>()
         });
         let items = items.map(|placed| placed.value).unwrap_or_default();
-        items.into_iter().map(|(table, span)| self.child(key, table, span)).collect()
+        items
+            .into_iter()
+            .map(|(table, span)| self.child(key, table, span))
+            .collect()
     }
 
     /// Every sub-table with a name of its own, such as `[partner.keystone]`.
     pub(super) fn named_tables(&self, key: &'static str) -> BTreeMap<String, Table<'a>> {
-        let Some(parent) = self.table(key) else { return BTreeMap::new() };
+        let Some(parent) = self.table(key) else {
+            return BTreeMap::new();
+        };
         let mut children = BTreeMap::new();
         for (name, value) in parent.table {
             match value.get_ref().as_table() {
                 Some(table) => {
                     let label = format!("{key}.{}", name.get_ref());
-                    children.insert(name.get_ref().to_string(), self.child(&label, table, name.span()));
+                    children.insert(
+                        name.get_ref().to_string(),
+                        self.child(&label, table, name.span()),
+                    );
                 }
-                None => self.complain(value.span(), format!("`{}` is not a table", name.get_ref()), "write a table"),
+                None => self.complain(
+                    value.span(),
+                    format!("`{}` is not a table", name.get_ref()),
+                    "write a table",
+                ),
             }
         }
         children
@@ -231,19 +279,34 @@ impl<'a> Table<'a> {
     pub(super) fn entries(&self) -> Vec<(String, Range<usize>, Option<&'a DeTable<'a>>)> {
         self.table
             .iter()
-            .map(|(key, value)| (key.get_ref().to_string(), value.span(), value.get_ref().as_table()))
+            .map(|(key, value)| {
+                (
+                    key.get_ref().to_string(),
+                    value.span(),
+                    value.get_ref().as_table(),
+                )
+            })
             .collect()
     }
 
     /// A child made from an entry of [`Table::entries`].
-    pub(super) fn entry(&self, name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Table<'a> {
+    pub(super) fn entry(
+        &self,
+        name: &str,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+    ) -> Table<'a> {
         self.child(name, table, span)
     }
 
     /// Names every key that nobody asked for.
     pub(super) fn close(&self) {
         let asked = self.asked.borrow();
-        for key in self.table.keys().filter(|key| !asked.contains(key.get_ref().as_ref())) {
+        for key in self
+            .table
+            .keys()
+            .filter(|key| !asked.contains(key.get_ref().as_ref()))
+        {
             let name = key.get_ref().as_ref();
             let cure = match nearest(name, asked.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
@@ -252,7 +315,11 @@ impl<'a> Table<'a> {
                     format!("known here: {}", known.join(", "))
                 }
             };
-            self.complain(key.span(), format!("unknown key `{name}` in {}", self.name), cure);
+            self.complain(
+                key.span(),
+                format!("unknown key `{name}` in {}", self.name),
+                cure,
+            );
         }
     }
 }

@@ -22,14 +22,22 @@ impl Numbers {
     pub fn count(&mut self, metric: &str, labels: &[String], by: u64) {
         // A name that is not in the list came from an older ledger and is not exported.
         if let Some(metric) = names::ALL.iter().find(|known| known.name == metric) {
-            *self.counters.entry(metric.name).or_default().entry(labels.to_vec()).or_default() += by;
+            *self
+                .counters
+                .entry(metric.name)
+                .or_default()
+                .entry(labels.to_vec())
+                .or_default() += by;
         }
     }
 
     /// Sets a gauge.
     pub fn set(&mut self, metric: &Metric, labels: &[&str], value: f64) {
         let labels = labels.iter().map(|&label| label.to_owned()).collect();
-        self.gauges.entry(metric.name).or_default().insert(labels, value);
+        self.gauges
+            .entry(metric.name)
+            .or_default()
+            .insert(labels, value);
     }
 
     /// Takes one latency into a histogram.
@@ -63,7 +71,9 @@ impl Numbers {
             family.set_metric(series);
             family
         });
-        families.filter(|family| !family.get_metric().is_empty()).collect()
+        families
+            .filter(|family| !family.get_metric().is_empty())
+            .collect()
     }
 }
 
@@ -93,7 +103,10 @@ fn pair(name: &str, value: &str) -> proto::LabelPair {
     pair
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53, which no count here reaches")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53, which no count here reaches"
+)]
 fn counter(to: &mut proto::Metric, value: &u64) {
     let mut counter = proto::Counter::default();
     counter.set_value(*value as f64);
@@ -133,12 +146,23 @@ impl NumbersCollector {
     /// Over shared numbers; every series carries the agent's name and place.
     pub fn new(numbers: Arc<Mutex<Numbers>>, agent: &str, location: &str) -> Self {
         let descriptions = names::ALL.iter().filter_map(|metric| {
-            let labels = metric.labels.iter().map(|&label| label.to_owned()).collect();
+            let labels = metric
+                .labels
+                .iter()
+                .map(|&label| label.to_owned())
+                .collect();
             let (name, help) = (metric.name.to_owned(), metric.help.to_owned());
             Desc::new(name, help, labels, Default::default()).ok()
         });
-        let common = [("agent", agent.to_owned()), ("location", location.to_owned())];
-        Self { numbers, common, descriptions: descriptions.collect() }
+        let common = [
+            ("agent", agent.to_owned()),
+            ("location", location.to_owned()),
+        ];
+        Self {
+            numbers,
+            common,
+            descriptions: descriptions.collect(),
+        }
     }
 }
 
@@ -148,7 +172,11 @@ impl Collector for NumbersCollector {
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
-        let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let numbers = self
+            .numbers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         numbers.families(&self.common)
     }
 }

@@ -36,7 +36,11 @@ impl Health {
             .filter(|(well, _)| !well.load(Ordering::Relaxed))
             .map(|(_, name)| name)
             .collect();
-        if wrong.is_empty() { Ok("ready\n") } else { Err(format!("not ready: {}\n", wrong.join(", "))) }
+        if wrong.is_empty() {
+            Ok("ready\n")
+        } else {
+            Err(format!("not ready: {}\n", wrong.join(", ")))
+        }
     }
 }
 
@@ -56,7 +60,10 @@ pub fn routes(registry: Registry, health: Health) -> Router {
 }
 
 async fn metrics(State(served): State<Served>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], encode(&served.registry.gather()))
+    (
+        [(header::CONTENT_TYPE, CONTENT_TYPE)],
+        encode(&served.registry.gather()),
+    )
 }
 
 async fn ready(State(served): State<Served>) -> impl IntoResponse {

@@ -23,8 +23,12 @@ pub fn encode(families: &[MetricFamily]) -> String {
         write_line(&mut text, format_args!("# TYPE {name} {word}"));
         for metric in family.get_metric() {
             match kind {
-                MetricType::COUNTER => sample(&mut text, name, metric, None, metric.get_counter().value()),
-                MetricType::GAUGE => sample(&mut text, name, metric, None, metric.get_gauge().value()),
+                MetricType::COUNTER => {
+                    sample(&mut text, name, metric, None, metric.get_counter().value())
+                }
+                MetricType::GAUGE => {
+                    sample(&mut text, name, metric, None, metric.get_gauge().value())
+                }
                 MetricType::HISTOGRAM => histogram(&mut text, name, metric),
                 MetricType::SUMMARY | MetricType::UNTYPED => {}
             }
@@ -39,23 +43,41 @@ fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {
     text.push('\n');
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53, which no count here reaches")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53, which no count here reaches"
+)]
 fn histogram(text: &mut String, name: &str, metric: &Metric) {
     let histogram = metric.get_histogram();
     let bucket_name = format!("{name}_bucket");
     for bucket in histogram.get_bucket() {
         let bound = number(bucket.upper_bound());
-        sample(text, &bucket_name, metric, Some(&bound), bucket.cumulative_count() as f64);
+        sample(
+            text,
+            &bucket_name,
+            metric,
+            Some(&bound),
+            bucket.cumulative_count() as f64,
+        );
     }
     let count = histogram.get_sample_count() as f64;
     sample(text, &bucket_name, metric, Some("+Inf"), count);
-    sample(text, &format!("{name}_sum"), metric, None, histogram.get_sample_sum());
+    sample(
+        text,
+        &format!("{name}_sum"),
+        metric,
+        None,
+        histogram.get_sample_sum(),
+    );
     sample(text, &format!("{name}_count"), metric, None, count);
 }
 
 fn sample(text: &mut String, name: &str, metric: &Metric, le: Option<&str>, value: f64) {
     text.push_str(name);
-    let pairs = metric.get_label().iter().map(|pair: &LabelPair| (pair.name(), pair.value()));
+    let pairs = metric
+        .get_label()
+        .iter()
+        .map(|pair: &LabelPair| (pair.name(), pair.value()));
     let all: Vec<(&str, &str)> = pairs.chain(le.map(|le| ("le", le))).collect();
     if !all.is_empty() {
         text.push('{');
@@ -69,7 +91,10 @@ fn sample(text: &mut String, name: &str, metric: &Metric, le: Option<&str>, valu
 }
 
 fn escape(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 /// A number as Go's `strconv.FormatFloat(v, 'g', -1, 64)` prints it, so that `le` is spelled alike

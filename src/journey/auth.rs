@@ -45,8 +45,12 @@ pub(super) fn token_call(
     scope: &[String],
 ) -> Result<Call, (AgentFault, String)> {
     let SecretRef::File(path) = &auth.key;
-    let key = SigningKey::read(path)
-        .map_err(|why| (AgentFault::Key, format!("the signing key cannot be used: {why}")))?;
+    let key = SigningKey::read(path).map_err(|why| {
+        (
+            AgentFault::Key,
+            format!("the signing key cannot be used: {why}"),
+        )
+    })?;
     let now = clock.system().timestamp();
     let lifetime = i64::try_from(ASSERTION_LIFETIME.as_secs()).unwrap_or(0);
     let claims = json!({

@@ -10,8 +10,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::model::{Part, Root, StepId, Template};
 
 /// What RFC 3986 calls unreserved stays as it is.
-const SEGMENT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// What a template may name, during one run.
 #[derive(Debug, Default)]
@@ -28,9 +31,10 @@ impl Values {
             Root::BaseUrl => Some(&self.base_url),
             Root::RunId => Some(&self.run),
             Root::MemberId => Some(&self.member),
-            Root::Captured(step, name) => {
-                self.captured.get(&(step.clone(), name.clone())).map(String::as_str)
-            }
+            Root::Captured(step, name) => self
+                .captured
+                .get(&(step.clone(), name.clone()))
+                .map(String::as_str),
         }
     }
 
@@ -60,7 +64,12 @@ pub(super) fn absolute(text: &str) -> Option<Uri> {
 /// Whether two URLs have the same scheme, host and port (RFC 6454).
 pub(super) fn same_origin(a: &Uri, b: &Uri) -> bool {
     let port = |uri: &Uri| {
-        uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 })
+        uri.port_u16()
+            .unwrap_or(if uri.scheme_str() == Some("https") {
+                443
+            } else {
+                80
+            })
     };
     a.scheme() == b.scheme()
         && a.host().map(str::to_ascii_lowercase) == b.host().map(str::to_ascii_lowercase)
@@ -97,8 +106,15 @@ mod tests {
     #[test]
     fn origins_differ_by_scheme_host_and_port() {
         let uri = |text: &str| absolute(text).unwrap();
-        assert!(same_origin(&uri("https://A.example/x"), &uri("https://a.example:443/y")));
-        for other in ["http://a.example/", "https://b.example/", "https://a.example:8443/"] {
+        assert!(same_origin(
+            &uri("https://A.example/x"),
+            &uri("https://a.example:443/y")
+        ));
+        for other in [
+            "http://a.example/",
+            "https://b.example/",
+            "https://a.example:8443/",
+        ] {
             assert!(!same_origin(&uri("https://a.example/"), &uri(other)));
         }
         assert!(absolute("ftp://a.example/").is_none());

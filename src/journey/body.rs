@@ -20,7 +20,12 @@ pub(super) enum Sink<'a, L> {
     /// A document.
     Document(Vec<u8>),
     /// A file of NDJSON; an answer that is no 200 is a document all the same.
-    File { fold: &'a mut FileFold, lines: &'a mut L, other: Vec<u8>, is_file: bool },
+    File {
+        fold: &'a mut FileFold,
+        lines: &'a mut L,
+        other: Vec<u8>,
+        is_file: bool,
+    },
 }
 
 /// A sink for lines where none are expected.
@@ -41,7 +46,12 @@ impl<L: Lines> Sink<'_, L> {
 
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<Limit> {
         let document = match self {
-            Self::File { fold, lines, is_file: true, .. } => return fold.feed(bytes, *lines),
+            Self::File {
+                fold,
+                lines,
+                is_file: true,
+                ..
+            } => return fold.feed(bytes, *lines),
             Self::File { other, .. } => other,
             Self::Document(document) => document,
         };
@@ -70,7 +80,11 @@ pub(super) enum Unpack<'s, 'a, L: Lines> {
 impl<'s, 'a, L: Lines> Unpack<'s, 'a, L> {
     /// For the encoding that the head names; none for one that was not asked for.
     pub(super) fn new(encoding: Option<&str>, sink: &'s mut Sink<'a, L>) -> Option<Self> {
-        let guard = Guard { sink, broken: None, unpacked: 0 };
+        let guard = Guard {
+            sink,
+            broken: None,
+            unpacked: 0,
+        };
         match encoding.map(str::trim) {
             None | Some("identity" | "") => Some(Self::Plain(guard)),
             Some("gzip" | "x-gzip") => Some(Self::Gzip(Box::new(MultiGzDecoder::new(guard)))),
@@ -87,7 +101,9 @@ impl<'s, 'a, L: Lines> Unpack<'s, 'a, L> {
         if let Some(limit) = guard.broken {
             return Err(Failure::Limit(limit));
         }
-        if guard.unpacked > RATIO_GRACE_BYTES && guard.unpacked / received.max(1) > COMPRESSION_RATIO_MAX {
+        if guard.unpacked > RATIO_GRACE_BYTES
+            && guard.unpacked / received.max(1) > COMPRESSION_RATIO_MAX
+        {
             return Err(Failure::Limit(Limit::Compression));
         }
         written.map_err(|_| Failure::Malformed)

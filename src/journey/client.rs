@@ -56,7 +56,10 @@ impl Resolver {
         if let Ok(address) = bare.parse() {
             return Ok(vec![address]);
         }
-        let resolver = self.0.as_ref().ok_or(Failure::Agent(AgentFault::Resolver))?;
+        let resolver = self
+            .0
+            .as_ref()
+            .ok_or(Failure::Agent(AgentFault::Resolver))?;
         match resolver.lookup_ip(host).await {
             Ok(found) => Ok(found.iter().collect()),
             // SERVFAIL, REFUSED and the like are answers too: the resolver works and the zone
@@ -121,8 +124,9 @@ fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
             roots.add_parsable_certificates(native.certs);
         }
     }
-    let mut config =
-        ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Each request is a new session by design: what is measured is what a first visitor sees.
     config.resumption = rustls::client::Resumption::disabled();

@@ -51,9 +51,16 @@ pub(super) async fn dial(
     }
     progress.enter(Phase::Tls, clock.instant());
     let config = client.tls.clone().ok_or(Failure::Agent(AgentFault::Key))?;
-    let bare = target.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let bare = target
+        .host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     let name = ServerName::try_from(bare).map_err(|_| Failure::NoSuchName)?;
-    let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|why| fault::of_tls(&why))?;
+    let tls = TlsConnector::from(config)
+        .connect(name, tcp)
+        .await
+        .map_err(|why| fault::of_tls(&why))?;
     progress.certificate_expires_at = expiry(&tls);
     progress.leave(clock.instant());
     Ok(Stream::Tls(Box::new(tls)))

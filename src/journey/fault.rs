@@ -66,7 +66,9 @@ fn find<'a, E: Error + 'static>(why: &'a (dyn Error + 'static)) -> Option<&'a E>
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
         next = match inner {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => error.source(),

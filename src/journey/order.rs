@@ -7,9 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use crate::clock::Clock;
-use crate::model::{
-    Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
-};
+use crate::model::{Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId};
 
 /// One walk to be made.
 #[derive(Debug)]

@@ -26,7 +26,9 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
     let Ok(call) = auth::token_call(&partner.auth, clock, &endpoint, &job.scope) else {
         return false;
     };
-    let Some(granted) = ask(client, clock, call).await.and_then(|answer| token::granted(&answer).0)
+    let Some(granted) = ask(client, clock, call)
+        .await
+        .and_then(|answer| token::granted(&answer).0)
     else {
         return false;
     };
@@ -48,8 +50,14 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
 
 async fn ask(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
     let now = clock.instant();
-    let time = Time { run_began: now, timeout: TIMEOUT, deadline: now + TIMEOUT * 2 };
+    let time = Time {
+        run_began: now,
+        timeout: TIMEOUT,
+        deadline: now + TIMEOUT * 2,
+    };
     let mut sink: Sink<'_, NoLines> = Sink::Document(Vec::new());
-    let head = wire::send(client, clock, time, call, &mut sink).await.head?;
+    let head = wire::send(client, clock, time, call, &mut sink)
+        .await
+        .head?;
     Some(answer(head, &sink.document()))
 }

@@ -30,7 +30,10 @@ impl Walker<'_> {
             notes.job = Some(times);
             let (state, findings) = job::poll(&answer, self.order.clock.system());
             // A quirk is said once, not at every poll.
-            let new = findings.into_iter().filter(|one| !is_said(notes, one)).collect::<Vec<_>>();
+            let new = findings
+                .into_iter()
+                .filter(|one| !is_said(notes, one))
+                .collect::<Vec<_>>();
             notes.judge(new)?;
             let asked = match state {
                 PollState::Pending(asked) => asked,
@@ -38,7 +41,8 @@ impl Walker<'_> {
                 PollState::Done => {
                     let (manifest, findings) = manifest::read(&answer);
                     notes.judge(findings)?;
-                    self.manifests.extend(manifest.map(|manifest| (step.id.clone(), manifest)));
+                    self.manifests
+                        .extend(manifest.map(|manifest| (step.id.clone(), manifest)));
                     return Ok(());
                 }
             };
@@ -56,5 +60,8 @@ impl Walker<'_> {
 }
 
 fn is_said(notes: &Notes, finding: &Finding) -> bool {
-    notes.findings.iter().any(|one| one.check == finding.check && one.held == finding.held)
+    notes
+        .findings
+        .iter()
+        .any(|one| one.check == finding.check && one.held == finding.held)
 }

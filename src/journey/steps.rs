@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 
 use super::auth::{self, Held};
 use super::bind::{absolute, same_origin};
+use super::bodies;
 use super::body::Sink;
 use super::order::JobNote;
 use super::walk::{Halt, Notes, Walker, answer};
 use super::wire::Call;
-use super::bodies;
 use crate::judge::manifest::File;
 use crate::judge::matches::MatchSeen;
 use crate::judge::records::RecordsSeen;
@@ -33,34 +33,59 @@ impl Walker<'_> {
     pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), Halt> {
         let timeout = step.timeout.unwrap_or(self.order.timeout);
         match &step.action {
-            Action::Request { method, url, token, expect, checks, captures } => {
+            Action::Request {
+                method,
+                url,
+                token,
+                expect,
+                checks,
+                captures,
+            } => {
                 let mut call = self.call(RequestKind::Request, *method, self.url(url, notes)?);
                 if let Some(token) = token {
                     self.authorise(&mut call, token, timeout, notes).await?;
                 }
                 let answer = self.ask_following(notes, timeout, call).await?;
                 notes.judge(judge_answer::expected(expect, &answer))?;
-                notes.judge(checks.iter().filter_map(|one| judge_answer::named(*one, &answer)))?;
+                notes.judge(
+                    checks
+                        .iter()
+                        .filter_map(|one| judge_answer::named(*one, &answer)),
+                )?;
                 for capture in captures {
                     let text = judge_answer::capture(capture, &answer);
-                    let text = text.or_else(|broken| notes.judge([broken]).map(|()| String::new()))?;
-                    self.values.captured.insert((step.id.clone(), capture.name.clone()), text);
+                    let text =
+                        text.or_else(|broken| notes.judge([broken]).map(|()| String::new()))?;
+                    self.values
+                        .captured
+                        .insert((step.id.clone(), capture.name.clone()), text);
                 }
                 Ok(())
             }
             Action::Token { endpoint, scope } => {
                 let endpoint = self.url(endpoint, notes)?;
-                self.sign_in(&step.id, &endpoint, scope, timeout, notes).await
+                self.sign_in(&step.id, &endpoint, scope, timeout, notes)
+                    .await
             }
             Action::Submit { url, body, token } => {
                 self.submit(step, url, *body, token, timeout, notes).await
             }
-            Action::Poll { job, token, retry_after_max } => {
+            Action::Poll {
+                job,
+                token,
+                retry_after_max,
+            } => {
                 let url = self.url(job, notes)?;
-                self.poll(step, &url, token, *retry_after_max, timeout, notes).await
+                self.poll(step, &url, token, *retry_after_max, timeout, notes)
+                    .await
             }
-            Action::Download { manifest, read, token } => {
-                self.download(step, manifest, *read, token, timeout, notes).await
+            Action::Download {
+                manifest,
+                read,
+                token,
+            } => {
+                self.download(step, manifest, *read, token, timeout, notes)
+                    .await
             }
             Action::Check { checks } => self.check(checks, notes),
             Action::Release { job_of, token } => self.release(job_of, token, timeout, notes).await,
@@ -80,7 +105,13 @@ impl Walker<'_> {
         let mut headers = HeaderMap::new();
         let accept = HeaderValue::from_static("application/fhir+json, application/json");
         headers.insert(ACCEPT, accept);
-        Call { kind, method, url, headers, body: Bytes::new() }
+        Call {
+            kind,
+            method,
+            url,
+            headers,
+            body: Bytes::new(),
+        }
     }
 
     /// Puts a token on a call, a fresh one when it is due. It never travels to another origin.
@@ -96,11 +127,17 @@ impl Walker<'_> {
         if !is_home {
             return Ok(());
         }
-        let Some(held) = self.tokens.get(token).cloned() else { return Ok(()) };
+        let Some(held) = self.tokens.get(token).cloned() else {
+            return Ok(());
+        };
         if held.is_due(self.order.clock.instant()) {
-            self.sign_in(token, &held.endpoint, &held.scope, timeout, notes).await?;
+            self.sign_in(token, &held.endpoint, &held.scope, timeout, notes)
+                .await?;
         }
-        let value = self.tokens.get(token).and_then(|held| auth::bearer(&held.token));
+        let value = self
+            .tokens
+            .get(token)
+            .and_then(|held| auth::bearer(&held.token));
         if let Some(value) = value {
             call.headers.insert(AUTHORIZATION, value);
         }
@@ -122,7 +159,9 @@ impl Walker<'_> {
         let answer = self.ask(notes, timeout, call).await?;
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;
-        let Some(granted) = granted else { return Err(Halt::Broken) };
+        let Some(granted) = granted else {
+            return Err(Halt::Broken);
+        };
         let held = Held {
             token: granted.token,
             since,
@@ -144,18 +183,24 @@ impl Walker<'_> {
         notes: &mut Notes,
     ) -> Result<(), Halt> {
         let mut call = self.call(RequestKind::Submit, Method::Post, self.url(url, notes)?);
-        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
-        call.headers.insert("prefer", HeaderValue::from_static("respond-async"));
+        call.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+        call.headers
+            .insert("prefer", HeaderValue::from_static("respond-async"));
         let key = format!("{}-{}", self.order.run, step.id);
         if let Ok(key) = HeaderValue::from_str(&key) {
-            call.headers.insert(HeaderName::from_static("idempotency-key"), key);
+            call.headers
+                .insert(HeaderName::from_static("idempotency-key"), key);
         }
         let body = bodies::build(body, self.order.member.map(|(member, _)| member));
         call.body = Bytes::from(body.unwrap_or_default().to_string());
         self.authorise(&mut call, token, timeout, notes).await?;
         let answer = self.ask(notes, timeout, call).await?;
         let (location, findings) = job::accepted(&answer);
-        if findings.iter().any(|finding| finding.cause == Cause::Throttled && finding.breaks()) {
+        if findings
+            .iter()
+            .any(|finding| finding.cause == Cause::Throttled && finding.breaks())
+        {
             self.own_job_open = self.others_open().await;
         }
         let location = match location {
@@ -164,14 +209,24 @@ impl Walker<'_> {
         };
         // Journalled before anything else is done with it, even before it is judged.
         self.journal(step, &location, token).await?;
-        self.values.captured.insert((step.id.clone(), "location".to_owned()), location);
+        self.values
+            .captured
+            .insert((step.id.clone(), "location".to_owned()), location);
         notes.judge(findings)
     }
 
     async fn others_open(&self) -> bool {
         let (answer, open) = oneshot::channel();
         let (partner, run) = (self.order.partner.id.clone(), self.order.run.clone());
-        let asked = self.order.jobs.send(JobNote::OthersOpen { partner, run, answer }).await;
+        let asked = self
+            .order
+            .jobs
+            .send(JobNote::OthersOpen {
+                partner,
+                run,
+                answer,
+            })
+            .await;
         asked.is_ok() && open.await.unwrap_or(false)
     }
 
@@ -181,13 +236,20 @@ impl Walker<'_> {
             location: location.to_owned(),
             partner: self.order.partner.id.clone(),
             run: self.order.run.clone(),
-            token_endpoint: held.map(|held| held.endpoint.to_string()).unwrap_or_default(),
+            token_endpoint: held
+                .map(|held| held.endpoint.to_string())
+                .unwrap_or_default(),
             scope: held.map(|held| held.scope.clone()).unwrap_or_default(),
             opened_at: self.order.clock.now(),
         };
         self.jobs.insert(step.id.clone(), job.clone());
         let (done, durable) = oneshot::channel();
-        let told = self.order.jobs.send(JobNote::Opened(job, done)).await.is_ok();
+        let told = self
+            .order
+            .jobs
+            .send(JobNote::Opened(job, done))
+            .await
+            .is_ok();
         if told && durable.await.unwrap_or(false) {
             return Ok(());
         }
@@ -202,15 +264,21 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
-        let Some(job) = self.jobs.get(job_of).cloned() else { return Ok(()) };
-        let Some(url) = absolute(&job.location) else { return Ok(()) };
+        let Some(job) = self.jobs.get(job_of).cloned() else {
+            return Ok(());
+        };
+        let Some(url) = absolute(&job.location) else {
+            return Ok(());
+        };
         let mut call = self.call(RequestKind::Release, Method::Delete, url);
         self.authorise(&mut call, token, timeout, notes).await?;
         let answer = self.ask(notes, timeout, call).await?;
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
-            let note = JobNote::Released { location: job.location };
+            let note = JobNote::Released {
+                location: job.location,
+            };
             if self.order.jobs.send(note).await.is_err() {
                 let why = "the ledger did not take the release".to_owned();
                 return Err(Halt::CouldNotLook(AgentFault::Ledger, why));
@@ -220,14 +288,20 @@ impl Walker<'_> {
     }
 
     fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), Halt> {
-        let Some((member, _)) = self.order.member else { return Ok(()) };
+        let Some((member, _)) = self.order.member else {
+            return Ok(());
+        };
         let seen = business::Seen {
             member,
             matches: self.matches.as_ref(),
             records: self.records.as_ref(),
         };
         // Every check is asked, so that a disclosure is not hidden behind a missing record.
-        notes.judge(checks.iter().flat_map(|check| business::check(*check, &seen)))
+        notes.judge(
+            checks
+                .iter()
+                .flat_map(|check| business::check(*check, &seen)),
+        )
     }
 
     async fn download(
@@ -248,16 +322,22 @@ impl Walker<'_> {
         match read {
             Read::MatchResult => {
                 let mut seen = MatchSeen::new(&member.patient);
-                let done = self.files(&manifest.output, token, timeout, notes, &mut seen).await;
+                let done = self
+                    .files(&manifest.output, token, timeout, notes, &mut seen)
+                    .await;
                 if let Some(group) = seen.matched_group.clone() {
-                    self.values.captured.insert((step.id.clone(), "group".to_owned()), group);
+                    self.values
+                        .captured
+                        .insert((step.id.clone(), "group".to_owned()), group);
                 }
                 self.matches = Some(seen);
                 done
             }
             Read::MemberData => {
                 let mut seen = RecordsSeen::new(member, set);
-                let done = self.files(&manifest.output, token, timeout, notes, &mut seen).await;
+                let done = self
+                    .files(&manifest.output, token, timeout, notes, &mut seen)
+                    .await;
                 self.records = Some(seen);
                 done
             }
@@ -273,10 +353,13 @@ impl Walker<'_> {
         lines: &mut L,
     ) -> Result<(), Halt> {
         for file in files {
-            let Some(url) = absolute(&file.url) else { continue };
+            let Some(url) = absolute(&file.url) else {
+                continue;
+            };
             let mut call = self.call(RequestKind::File, Method::Get, url);
             let accept = "application/fhir+ndjson, application/ndjson";
-            call.headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            call.headers
+                .insert(ACCEPT, HeaderValue::from_static(accept));
             if let Some(token) = token {
                 self.authorise(&mut call, token, timeout, notes).await?;
             }
@@ -308,7 +391,10 @@ impl Walker<'_> {
                 continue;
             }
             let found = judge_answer::expected(
-                &crate::model::Expect { status: vec![200], ..Default::default() },
+                &crate::model::Expect {
+                    status: vec![200],
+                    ..Default::default()
+                },
                 &answer,
             );
             notes.judge(found)?;
@@ -350,14 +436,18 @@ fn too_many_redirects() -> crate::model::Finding {
 }
 
 fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
-    let next = answer.header(LOCATION.as_str()).and_then(|location| resolve(&call.url, location));
-    let downgrade = |next: &Uri| {
-        call.url.scheme_str() == Some("https") && next.scheme_str() != Some("https")
-    };
+    let next = answer
+        .header(LOCATION.as_str())
+        .and_then(|location| resolve(&call.url, location));
+    let downgrade =
+        |next: &Uri| call.url.scheme_str() == Some("https") && next.scheme_str() != Some("https");
     let Some(next) = next.filter(|next| !downgrade(next)) else {
         let seen = "one without a location, or away from TLS";
-        return notes
-            .judge([catalogue::REDIRECT.find(false, "a redirect that may be followed", seen)]);
+        return notes.judge([catalogue::REDIRECT.find(
+            false,
+            "a redirect that may be followed",
+            seen,
+        )]);
     };
     if !same_origin(&call.url, &next) {
         call.headers.remove(AUTHORIZATION);

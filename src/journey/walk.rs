@@ -58,10 +58,17 @@ impl Notes {
     }
 
     /// Notes findings; broken when one of them breaks its layer.
-    pub(super) fn judge(&mut self, findings: impl IntoIterator<Item = Finding>) -> Result<(), Halt> {
+    pub(super) fn judge(
+        &mut self,
+        findings: impl IntoIterator<Item = Finding>,
+    ) -> Result<(), Halt> {
         let before = self.findings.len();
         self.findings.extend(findings);
-        if self.findings[before..].iter().any(Finding::breaks) { Err(Halt::Broken) } else { Ok(()) }
+        if self.findings[before..].iter().any(Finding::breaks) {
+            Err(Halt::Broken)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -154,7 +161,10 @@ impl<'a> Walker<'a> {
             values: Values {
                 base_url: order.partner.base_url.clone(),
                 run: order.run.to_string(),
-                member: order.member.map(|(member, _)| member.id.to_string()).unwrap_or_default(),
+                member: order
+                    .member
+                    .map(|(member, _)| member.id.to_string())
+                    .unwrap_or_default(),
                 captured: BTreeMap::new(),
             },
             tokens: BTreeMap::new(),
@@ -192,7 +202,11 @@ impl<'a> Walker<'a> {
         };
         let evidence = StepEvidence {
             step: step.id.clone(),
-            state: if halt.is_some() { StepState::Failed } else { StepState::Passed },
+            state: if halt.is_some() {
+                StepState::Failed
+            } else {
+                StepState::Passed
+            },
             offset: began - self.began,
             duration: self.order.clock.instant() - began,
             requests: notes.requests,
@@ -212,7 +226,11 @@ impl<'a> Walker<'a> {
     ) -> RunRecord {
         let order = self.order;
         let member = order.member.map(|(member, _)| member);
-        let score = self.records.as_ref().map(RecordsSeen::score).filter(|score| score.due > 0);
+        let score = self
+            .records
+            .as_ref()
+            .map(RecordsSeen::score)
+            .filter(|score| score.due > 0);
         #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
         let completeness = score.map(|score| score.found as f64 / score.due as f64);
         RunRecord {
@@ -221,7 +239,9 @@ impl<'a> Walker<'a> {
             partner: order.partner.id.clone(),
             journey: order.journey.id.clone(),
             member: member.map(|member| MemberId::new(member.id.as_str())),
-            cohort: member.map(|member| member.cohort.clone()).unwrap_or_default(),
+            cohort: member
+                .map(|member| member.cohort.clone())
+                .unwrap_or_default(),
             due_at: order.due_at,
             started_at,
             duration,
@@ -243,9 +263,16 @@ impl<'a> Walker<'a> {
         sink: &mut Sink<'_, L>,
     ) -> Result<Head, Halt> {
         call.headers.extend(self.common_headers());
-        let time = Time { run_began: self.began, timeout, deadline: self.deadline };
-        let Sent { evidence, head, certificate_expires_at } =
-            wire::send(self.order.client, self.order.clock, time, call, sink).await;
+        let time = Time {
+            run_began: self.began,
+            timeout,
+            deadline: self.deadline,
+        };
+        let Sent {
+            evidence,
+            head,
+            certificate_expires_at,
+        } = wire::send(self.order.client, self.order.clock, time, call, sink).await;
         self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
         let failure = evidence.failure;
         let finding = judge::wire::whole_answer(&evidence);
@@ -283,7 +310,10 @@ impl<'a> Walker<'a> {
             self.order.client.contact,
             self.order.run
         );
-        for (name, text) in [("x-correlation-id", self.order.run.as_str()), ("x-request-id", self.order.run.as_str())] {
+        for (name, text) in [
+            ("x-correlation-id", self.order.run.as_str()),
+            ("x-request-id", self.order.run.as_str()),
+        ] {
             if let Ok(value) = HeaderValue::from_str(text) {
                 headers.insert(name, value);
             }

@@ -73,7 +73,11 @@ impl Progress {
         Self {
             phases: Phases::default(),
             now_in: None,
-            marks: Arc::new(Marks { base: began, wrote: AtomicU64::new(0), read: AtomicU64::new(0) }),
+            marks: Arc::new(Marks {
+                base: began,
+                wrote: AtomicU64::new(0),
+                read: AtomicU64::new(0),
+            }),
             head: None,
             bytes: 0,
             certificate_expires_at: None,
@@ -95,7 +99,9 @@ impl Progress {
 
     /// Splits the time on the open connection into send, wait and transfer by what the socket saw.
     fn close(&mut self, now: Instant) -> Phase {
-        let Some((phase, since)) = self.now_in.take() else { return Phase::Dns };
+        let Some((phase, since)) = self.now_in.take() else {
+            return Phase::Dns;
+        };
         if phase != Phase::Send {
             self.phases.add(phase, now - since);
             return phase;
@@ -137,7 +143,8 @@ pub(super) async fn send<L: Lines>(
     let mut progress = Progress::new(began);
     let own_end = began + time.timeout;
     let end = tokio::time::Instant::from_std(own_end.min(time.deadline));
-    let result = tokio::time::timeout_at(end, exchange(client, clock, call, sink, &mut progress)).await;
+    let result =
+        tokio::time::timeout_at(end, exchange(client, clock, call, sink, &mut progress)).await;
     let now = clock.instant();
     let phase = progress.close(now);
     let failure = match result {
@@ -163,8 +170,16 @@ pub(super) async fn send<L: Lines>(
         bytes: progress.bytes,
         failure,
     };
-    let head = if failure.is_none() { progress.head } else { None };
-    Sent { evidence, head, certificate_expires_at: progress.certificate_expires_at }
+    let head = if failure.is_none() {
+        progress.head
+    } else {
+        None
+    };
+    Sent {
+        evidence,
+        head,
+        certificate_expires_at: progress.certificate_expires_at,
+    }
 }
 
 async fn exchange<L: Lines>(
@@ -177,11 +192,18 @@ async fn exchange<L: Lines>(
     let is_tls = call.url.scheme_str() == Some("https");
     let host = call.url.host().ok_or(Failure::Redirect)?.to_owned();
     let port = call.url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let target = Target { host: &host, port, is_tls };
+    let target = Target {
+        host: &host,
+        port,
+        is_tls,
+    };
     let stream = dial(client, clock, &target, progress).await?;
     progress.enter(Phase::Send, clock.instant());
-    let marked =
-        Marked { stream, marks: Arc::clone(&progress.marks), clock: clock.clone() };
+    let marked = Marked {
+        stream,
+        marks: Arc::clone(&progress.marks),
+        clock: clock.clone(),
+    };
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX)
@@ -191,17 +213,25 @@ async fn exchange<L: Lines>(
     let request = request(call)?;
     let talk = async {
         let broken = |why: &hyper::Error| fault::of_http(why, Phase::Wait);
-        let answer = sender.send_request(request).await.map_err(|why| broken(&why))?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(|why| broken(&why))?;
         let (parts, mut body) = answer.into_parts();
         let head = head(parts.status.as_u16(), &parts.headers);
         sink.head(head.status);
-        let encoding = head.headers.get("content-encoding").and_then(|values| values.first());
+        let encoding = head
+            .headers
+            .get("content-encoding")
+            .and_then(|values| values.first());
         let mut unpack =
             Unpack::new(encoding.map(String::as_str), sink).ok_or(Failure::Malformed)?;
         progress.head = Some(head);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|why| broken(&why))?;
-            let Some(data) = frame.data_ref() else { continue };
+            let Some(data) = frame.data_ref() else {
+                continue;
+            };
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
             unpack.take(data, progress.bytes)?;
         }
@@ -225,8 +255,16 @@ async fn drive<T>(connection: impl Future, talk: impl Future<Output = T>) -> T {
 }
 
 fn request(call: Call) -> Result<Request<Full<Bytes>>, Failure> {
-    let path = call.url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let authority = call.url.authority().map(ToString::to_string).ok_or(Failure::Redirect)?;
+    let path = call
+        .url
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned();
+    let authority = call
+        .url
+        .authority()
+        .map(ToString::to_string)
+        .ok_or(Failure::Redirect)?;
     let mut request = Request::builder()
         .method(call.method.name())
         .uri(path)
@@ -245,11 +283,23 @@ fn head(status: u16, headers: &HeaderMap) -> Head {
         let text = value.to_str().unwrap_or_default().to_owned();
         all.entry(name.as_str().to_owned()).or_default().push(text);
     }
-    let media = all.get("content-type").and_then(|values| values.first()).map(|text| {
-        let bare = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        bare.chars().take(KEPT_CHARS_MAX).collect()
-    });
-    Head { status, media, headers: all }
+    let media = all
+        .get("content-type")
+        .and_then(|values| values.first())
+        .map(|text| {
+            let bare = text
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
+            bare.chars().take(KEPT_CHARS_MAX).collect()
+        });
+    Head {
+        status,
+        media,
+        headers: all,
+    }
 }
 
 /// When the last byte was written before the first was read, and when that was. Nanoseconds since
@@ -278,7 +328,9 @@ impl Marks {
     }
 
     fn set(&self, mark: &AtomicU64, now: Instant) {
-        let nanos = u64::try_from((now - self.base).as_nanos()).unwrap_or(u64::MAX).max(1);
+        let nanos = u64::try_from((now - self.base).as_nanos())
+            .unwrap_or(u64::MAX)
+            .max(1);
         mark.store(nanos, Ordering::Relaxed);
     }
 }

@@ -28,10 +28,21 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
     }
     for rule in &expect.json {
         let held = answer.json.as_ref().is_some_and(|json| {
-            rule.path.query(json).exactly_one().is_ok_and(|value| *value == rule.equals)
+            rule.path
+                .query(json)
+                .exactly_one()
+                .is_ok_and(|value| *value == rule.equals)
         });
-        let seen = if held { "just that" } else { "another value, or none" };
-        findings.push(catalogue::JSON.find(held, format!("{} at {}", rule.equals, rule.path), seen));
+        let seen = if held {
+            "just that"
+        } else {
+            "another value, or none"
+        };
+        findings.push(catalogue::JSON.find(
+            held,
+            format!("{} at {}", rule.equals, rule.path),
+            seen,
+        ));
     }
     findings
 }
@@ -49,8 +60,15 @@ fn status(wanted: &[u16], answer: &Answer) -> Finding {
 /// an error's body is an OperationOutcome. None when there is no body.
 pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
     answer.has_body.then(|| {
-        let held = answer.json.as_ref().is_some_and(|json| json["resourceType"] == "OperationOutcome");
-        let seen = if held { "OperationOutcome" } else { "another document" };
+        let held = answer
+            .json
+            .as_ref()
+            .is_some_and(|json| json["resourceType"] == "OperationOutcome");
+        let seen = if held {
+            "OperationOutcome"
+        } else {
+            "another document"
+        };
         catalogue::OPERATION_OUTCOME.find(held, "OperationOutcome", seen)
     })
 }
@@ -68,7 +86,11 @@ fn known_media(media: &str) -> String {
         "application/xml",
         "application/octet-stream",
     ];
-    if KNOWN.contains(&media) { media.to_owned() } else { "another type".to_owned() }
+    if KNOWN.contains(&media) {
+        media.to_owned()
+    } else {
+        "another type".to_owned()
+    }
 }
 
 /// One captured text, or the finding that it is not there as a string.
@@ -80,11 +102,18 @@ pub fn capture(capture: &Capture, answer: &Answer) -> Result<String, Finding> {
         Query::Header(name) => (format!("header {name}"), answer.header(name)),
         Query::Json(path) => (
             path.to_string(),
-            answer.json.as_ref().and_then(|json| path.query(json).exactly_one().ok()?.as_str()),
+            answer
+                .json
+                .as_ref()
+                .and_then(|json| path.query(json).exactly_one().ok()?.as_str()),
         ),
     };
     text.map(str::to_owned).ok_or_else(|| {
-        catalogue::CAPTURE.find(false, format!("one string at {place}"), "none, several or no string")
+        catalogue::CAPTURE.find(
+            false,
+            format!("one string at {place}"),
+            "none, several or no string",
+        )
     })
 }
 
@@ -110,7 +139,9 @@ pub fn named(check: Check, answer: &Answer) -> Option<Finding> {
 /// A-01 (SMART App Launch 2.0, conformance): enough to sign in with.
 fn smart_configuration(json: &Value) -> Finding {
     let lists = |key: &str, wanted: &str| {
-        json[key].as_array().is_some_and(|list| list.iter().any(|item| item == wanted))
+        json[key]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|item| item == wanted))
     };
     let mut missing = Vec::new();
     if !json["token_endpoint"].is_string() {
@@ -122,8 +153,11 @@ fn smart_configuration(json: &Value) -> Finding {
     if !lists("token_endpoint_auth_signing_alg_values_supported", "ES384") {
         missing.push("ES384");
     }
-    let seen =
-        if missing.is_empty() { "all".to_owned() } else { format!("no {}", missing.join(", no ")) };
+    let seen = if missing.is_empty() {
+        "all".to_owned()
+    } else {
+        format!("no {}", missing.join(", no "))
+    };
     catalogue::SMART_CONFIGURATION.find(
         missing.is_empty(),
         "token_endpoint, private_key_jwt, ES384",
@@ -144,8 +178,11 @@ fn capability_statement(json: &Value) -> Finding {
         .into_iter()
         .filter(|name| !operations.contains(name))
         .collect();
-    let seen =
-        if missing.is_empty() { "both".to_owned() } else { format!("no {}", missing.join(", no ")) };
+    let seen = if missing.is_empty() {
+        "both".to_owned()
+    } else {
+        format!("no {}", missing.join(", no "))
+    };
     catalogue::CAPABILITY_STATEMENT.find(
         missing.is_empty(),
         "bulk-member-match and davinci-data-export on Group",

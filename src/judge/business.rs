@@ -23,27 +23,50 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         Check::SmartConfiguration | Check::CapabilityStatement => Vec::new(),
         Check::MatchGroups => vec![on_matches(&catalogue::MATCH_GROUPS, seen, match_groups)],
         Check::AccountingIdentity => {
-            vec![on_matches(&catalogue::ACCOUNTING_IDENTITY, seen, accounting_identity)]
+            vec![on_matches(
+                &catalogue::ACCOUNTING_IDENTITY,
+                seen,
+                accounting_identity,
+            )]
         }
         Check::PatientUnchanged => {
-            vec![on_matches(&catalogue::PATIENT_UNCHANGED, seen, patient_unchanged)]
+            vec![on_matches(
+                &catalogue::PATIENT_UNCHANGED,
+                seen,
+                patient_unchanged,
+            )]
         }
         Check::MatchParameters => {
-            vec![on_matches(&catalogue::MATCH_PARAMETERS, seen, match_parameters)]
+            vec![on_matches(
+                &catalogue::MATCH_PARAMETERS,
+                seen,
+                match_parameters,
+            )]
         }
         Check::ExpectedBucket => {
             let member = seen.member;
-            vec![on_matches(&catalogue::EXPECTED_BUCKET, seen, |m| expected_bucket(m, member))]
+            vec![on_matches(&catalogue::EXPECTED_BUCKET, seen, |m| {
+                expected_bucket(m, member)
+            })]
         }
         Check::RightMember => {
             let identity = seen.member.expected.identity.as_ref();
-            vec![on_records(&catalogue::RIGHT_MEMBER, seen, |r| right_member(r, identity))]
+            vec![on_records(&catalogue::RIGHT_MEMBER, seen, |r| {
+                right_member(r, identity)
+            })]
         }
         Check::NobodyElse => nobody_else(seen),
         Check::Completeness => completeness(seen),
         Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, |records| {
-            let seen = format!("{} twice in {} records", records.duplicates, records.records);
-            catalogue::NO_DUPLICATES.find(records.duplicates == 0, "each record and claim once", seen)
+            let seen = format!(
+                "{} twice in {} records",
+                records.duplicates, records.records
+            );
+            catalogue::NO_DUPLICATES.find(
+                records.duplicates == 0,
+                "each record and claim once",
+                seen,
+            )
         })],
         Check::NoMoney => vec![on_records(&catalogue::NO_MONEY, seen, |records| {
             let seen = format!("{} claims with amounts", records.money);
@@ -57,7 +80,8 @@ fn on_matches(
     seen: &Seen<'_>,
     judge: impl FnOnce(&MatchSeen) -> Finding,
 ) -> Finding {
-    seen.matches.map_or_else(|| rule.find(false, "a match result", "none"), judge)
+    seen.matches
+        .map_or_else(|| rule.find(false, "a match result", "none"), judge)
 }
 
 fn on_records(
@@ -65,12 +89,16 @@ fn on_records(
     seen: &Seen<'_>,
     judge: impl FnOnce(&RecordsSeen) -> Finding,
 ) -> Finding {
-    seen.records.map_or_else(|| rule.find(false, "exported records", "none"), judge)
+    seen.records
+        .map_or_else(|| rule.find(false, "exported records", "none"), judge)
 }
 
 fn match_groups(matches: &MatchSeen) -> Finding {
     let count = |bucket| matches.groups.get(&bucket).copied().unwrap_or(0);
-    let counts = Bucket::ALL.iter().map(|b| format!("{} {b}", count(*b))).collect::<Vec<_>>();
+    let counts = Bucket::ALL
+        .iter()
+        .map(|b| format!("{} {b}", count(*b)))
+        .collect::<Vec<_>>();
     let held = count(Bucket::Match) == 1
         && count(Bucket::NoMatch) <= 1
         && count(Bucket::ConsentConstraint) <= 1
@@ -91,20 +119,38 @@ fn accounting_identity(matches: &MatchSeen) -> Finding {
     catalogue::ACCOUNTING_IDENTITY.find(
         held,
         "1 submitted = 1 in all groups together",
-        format!("{} in all groups, {ours} of them submitted", matches.entries.len()),
+        format!(
+            "{} in all groups, {ours} of them submitted",
+            matches.entries.len()
+        ),
     )
 }
 
 fn patient_unchanged(matches: &MatchSeen) -> Finding {
-    let changed = matches.entries.iter().filter(|entry| entry.is_ours && !entry.is_unchanged).count();
-    let seen = if changed == 0 { "unchanged".to_owned() } else { format!("{changed} changed") };
+    let changed = matches
+        .entries
+        .iter()
+        .filter(|entry| entry.is_ours && !entry.is_unchanged)
+        .count();
+    let seen = if changed == 0 {
+        "unchanged".to_owned()
+    } else {
+        format!("{changed} changed")
+    };
     catalogue::PATIENT_UNCHANGED.find(changed == 0, "contained Patients as submitted", seen)
 }
 
 fn match_parameters(matches: &MatchSeen) -> Finding {
-    let mut matched = matches.entries.iter().filter(|entry| entry.bucket == Bucket::Match);
+    let mut matched = matches
+        .entries
+        .iter()
+        .filter(|entry| entry.bucket == Bucket::Match);
     let loose = matched.by_ref().filter(|entry| !entry.is_ours).count();
-    let seen = if loose == 0 { "each does".to_owned() } else { format!("{loose} do not") };
+    let seen = if loose == 0 {
+        "each does".to_owned()
+    } else {
+        format!("{loose} do not")
+    };
     catalogue::MATCH_PARAMETERS.find(loose == 0, "each match refers to a Patient we sent", seen)
 }
 
@@ -121,7 +167,9 @@ fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
         cause,
         seen == Some(expected),
         format!("{expected} for {} ({})", member.id, member.edge_case),
-        seen.map_or("in no group, or in several".to_owned(), |bucket| bucket.to_string()),
+        seen.map_or("in no group, or in several".to_owned(), |bucket| {
+            bucket.to_string()
+        }),
     )
 }
 
@@ -129,7 +177,11 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
     let expected = "every Patient agrees in name, birth date and UMB";
     let Some(identity) = identity else {
         let finding = &catalogue::RIGHT_MEMBER;
-        return finding.find(records.patients.is_empty(), "no Patient: none is due", "some");
+        return finding.find(
+            records.patients.is_empty(),
+            "no Patient: none is due",
+            "some",
+        );
     };
     let wrong = records.patients.iter().filter(|person| {
         person.birth_date != identity.birth_date
@@ -147,12 +199,20 @@ fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
         return vec![catalogue::NOBODY_ELSE.find(false, "a match result and records", "not both")];
     };
     let is_matched = |reference: &str| {
-        matches.matched().any(|matched| {
-            reference == matched || reference.ends_with(&format!("/{matched}"))
-        })
+        matches
+            .matched()
+            .any(|matched| reference == matched || reference.ends_with(&format!("/{matched}")))
     };
-    let patients = records.patients.iter().filter(|person| !is_matched(&person.reference)).count();
-    let subjects = records.subjects.iter().filter(|reference| !is_matched(reference)).count();
+    let patients = records
+        .patients
+        .iter()
+        .filter(|person| !is_matched(&person.reference))
+        .count();
+    let subjects = records
+        .subjects
+        .iter()
+        .filter(|reference| !is_matched(reference))
+        .count();
     vec![
         catalogue::NOBODY_ELSE.find(
             patients == 0 && subjects == 0,
@@ -172,12 +232,20 @@ fn completeness(seen: &Seen<'_>) -> Vec<Finding> {
         return vec![catalogue::COMPLETENESS.find(false, "exported records", "none")];
     };
     let score = records.score();
-    let missing: Vec<_> =
-        score.missing.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let missing: Vec<_> = score
+        .missing
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
     let seen = if missing.is_empty() {
         format!("{} of {}", score.found, score.due)
     } else {
-        format!("{} of {}; missing {}", score.found, score.due, missing.join(", "))
+        format!(
+            "{} of {}; missing {}",
+            score.found,
+            score.due,
+            missing.join(", ")
+        )
     };
     vec![
         catalogue::COMPLETENESS.find(

@@ -28,7 +28,9 @@ pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
         findings.extend(operation_outcome(answer));
         return (None, findings);
     }
-    let location = answer.header("content-location").filter(|url| is_absolute(url));
+    let location = answer
+        .header("content-location")
+        .filter(|url| is_absolute(url));
     let seen = match (answer.header("content-location"), location) {
         (None, _) => "none",
         (Some(_), None) => "one that is not absolute",
@@ -40,7 +42,8 @@ pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
 }
 
 fn is_absolute(url: &str) -> bool {
-    url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some() && uri.scheme().is_some())
+    url.parse::<http::Uri>()
+        .is_ok_and(|uri| uri.host().is_some() && uri.scheme().is_some())
 }
 
 /// What a poll says.
@@ -69,15 +72,23 @@ pub enum RetryAfter {
 
 /// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or an HTTP date seen from `now`.
 pub fn retry_after(value: Option<&str>, now: DateTime<Utc>) -> RetryAfter {
-    let Some(value) = value.map(str::trim) else { return RetryAfter::Absent };
+    let Some(value) = value.map(str::trim) else {
+        return RetryAfter::Absent;
+    };
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return match value.parse::<u64>() {
-            Ok(seconds) if seconds < EPOCH_LIKE_MIN => RetryAfter::Wait(Duration::from_secs(seconds)),
+            Ok(seconds) if seconds < EPOCH_LIKE_MIN => {
+                RetryAfter::Wait(Duration::from_secs(seconds))
+            }
             Ok(_) | Err(_) => RetryAfter::Absurd,
         };
     }
     match httpdate::parse_http_date(value) {
-        Ok(date) => RetryAfter::Wait((DateTime::<Utc>::from(date) - now).to_std().unwrap_or_default()),
+        Ok(date) => RetryAfter::Wait(
+            (DateTime::<Utc>::from(date) - now)
+                .to_std()
+                .unwrap_or_default(),
+        ),
         Err(_) => RetryAfter::Unreadable,
     }
 }
@@ -90,7 +101,10 @@ pub fn retry_after_sane(retry_after: RetryAfter) -> Option<Finding> {
             (true, format!("{} s", wait.as_secs()))
         }
         RetryAfter::Wait(wait) => (false, format!("{} s", wait.as_secs())),
-        RetryAfter::Absurd => (false, "retry_after_absurd: a point in time as a number".to_owned()),
+        RetryAfter::Absurd => (
+            false,
+            "retry_after_absurd: a point in time as a number".to_owned(),
+        ),
         RetryAfter::Unreadable => (false, "neither seconds nor an HTTP date".to_owned()),
     };
     Some(catalogue::RETRY_AFTER.find(held, "seconds or an HTTP date, below an hour", seen))
@@ -113,7 +127,10 @@ pub fn poll_wait(asked: RetryAfter, poll: u32, cap: Duration, left: Duration) ->
 pub fn poll(answer: &Answer, now: DateTime<Utc>) -> (PollState, Vec<Finding>) {
     let asked = retry_after(answer.header("retry-after"), now);
     if answer.status == 202 || is_transient(answer) {
-        return (PollState::Pending(asked), retry_after_sane(asked).into_iter().collect());
+        return (
+            PollState::Pending(asked),
+            retry_after_sane(asked).into_iter().collect(),
+        );
     }
     let done = answer.status == 200;
     let mut findings = vec![catalogue::JOB_STATUS.find_as(
@@ -125,7 +142,14 @@ pub fn poll(answer: &Answer, now: DateTime<Utc>) -> (PollState, Vec<Finding>) {
     if !done {
         findings.extend(operation_outcome(answer));
     }
-    (if done { PollState::Done } else { PollState::Failed }, findings)
+    (
+        if done {
+            PollState::Done
+        } else {
+            PollState::Failed
+        },
+        findings,
+    )
 }
 
 /// An error whose OperationOutcome says `transient` asks to poll again (Bulk Data, status request).
@@ -154,13 +178,21 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_as_seconds_or_date_and_absurd_values_are_named() {
-        let now = DateTime::parse_from_rfc3339("2026-11-21T20:00:00Z").unwrap().to_utc();
+        let now = DateTime::parse_from_rfc3339("2026-11-21T20:00:00Z")
+            .unwrap()
+            .to_utc();
         let cases = [
             (None, RetryAfter::Absent),
             (Some("120"), RetryAfter::Wait(Duration::from_secs(120))),
             (Some(" 5 "), RetryAfter::Wait(Duration::from_secs(5))),
-            (Some("Sat, 21 Nov 2026 20:00:30 GMT"), RetryAfter::Wait(Duration::from_secs(30))),
-            (Some("Sat, 21 Nov 2026 19:00:00 GMT"), RetryAfter::Wait(Duration::ZERO)),
+            (
+                Some("Sat, 21 Nov 2026 20:00:30 GMT"),
+                RetryAfter::Wait(Duration::from_secs(30)),
+            ),
+            (
+                Some("Sat, 21 Nov 2026 19:00:00 GMT"),
+                RetryAfter::Wait(Duration::ZERO),
+            ),
             (Some("1795293717133"), RetryAfter::Absurd),
             (Some("1795293718"), RetryAfter::Absurd),
             (Some("99999999999999999999999"), RetryAfter::Absurd),
@@ -171,20 +203,46 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(retry_after(text, now), expected, "{text:?}");
         }
-        assert!(retry_after_sane(RetryAfter::Wait(Duration::from_secs(7200))).is_some_and(|f| !f.held));
-        assert!(retry_after_sane(RetryAfter::Absurd).is_some_and(|f| f.seen.contains("retry_after_absurd")));
+        assert!(
+            retry_after_sane(RetryAfter::Wait(Duration::from_secs(7200))).is_some_and(|f| !f.held)
+        );
+        assert!(
+            retry_after_sane(RetryAfter::Absurd)
+                .is_some_and(|f| f.seen.contains("retry_after_absurd"))
+        );
     }
 
     #[test]
     fn waits_stay_between_a_second_and_a_quarter_of_the_time_left() {
         let seconds = Duration::from_secs;
         let cap = seconds(120);
-        assert_eq!(poll_wait(RetryAfter::Wait(seconds(5)), 0, cap, seconds(600)), seconds(5));
-        assert_eq!(poll_wait(RetryAfter::Wait(seconds(0)), 0, cap, seconds(600)), seconds(1));
-        assert_eq!(poll_wait(RetryAfter::Wait(seconds(7200)), 0, cap, seconds(600)), seconds(120));
-        assert_eq!(poll_wait(RetryAfter::Wait(seconds(60)), 0, cap, seconds(40)), seconds(10));
-        assert_eq!(poll_wait(RetryAfter::Absurd, 3, cap, seconds(600)), seconds(8));
-        assert_eq!(poll_wait(RetryAfter::Absent, 60, cap, seconds(600)), seconds(120));
-        assert_eq!(poll_wait(RetryAfter::Absent, 0, cap, seconds(1)), seconds(1));
+        assert_eq!(
+            poll_wait(RetryAfter::Wait(seconds(5)), 0, cap, seconds(600)),
+            seconds(5)
+        );
+        assert_eq!(
+            poll_wait(RetryAfter::Wait(seconds(0)), 0, cap, seconds(600)),
+            seconds(1)
+        );
+        assert_eq!(
+            poll_wait(RetryAfter::Wait(seconds(7200)), 0, cap, seconds(600)),
+            seconds(120)
+        );
+        assert_eq!(
+            poll_wait(RetryAfter::Wait(seconds(60)), 0, cap, seconds(40)),
+            seconds(10)
+        );
+        assert_eq!(
+            poll_wait(RetryAfter::Absurd, 3, cap, seconds(600)),
+            seconds(8)
+        );
+        assert_eq!(
+            poll_wait(RetryAfter::Absent, 60, cap, seconds(600)),
+            seconds(120)
+        );
+        assert_eq!(
+            poll_wait(RetryAfter::Absent, 0, cap, seconds(1)),
+            seconds(1)
+        );
     }
 }

@@ -46,12 +46,17 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
     if !json["error"].is_array() {
         wrong.push("error");
     }
-    let output: Option<Vec<File>> =
-        json["output"].as_array().and_then(|files| files.iter().map(file).collect());
+    let output: Option<Vec<File>> = json["output"]
+        .as_array()
+        .and_then(|files| files.iter().map(file).collect());
     if output.is_none() {
         wrong.push("output");
     }
-    let seen = if wrong.is_empty() { "all".to_owned() } else { format!("not: {}", wrong.join(", ")) };
+    let seen = if wrong.is_empty() {
+        "all".to_owned()
+    } else {
+        format!("not: {}", wrong.join(", "))
+    };
     let expected = "transactionTime, request, requiresAccessToken, output, error in their types";
     let mut findings = vec![catalogue::MANIFEST.find(wrong.is_empty(), expected, seen)];
     let output = output.unwrap_or_default();
@@ -68,7 +73,10 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
         requires_access_token: json["requiresAccessToken"] == true,
         output,
     };
-    ((!findings.iter().any(Finding::breaks)).then_some(manifest), findings)
+    (
+        (!findings.iter().any(Finding::breaks)).then_some(manifest),
+        findings,
+    )
 }
 
 fn file(json: &Value) -> Option<File> {
@@ -93,7 +101,13 @@ mod tests {
     use serde_json::json;
 
     fn answer(json: Value) -> Answer {
-        Answer { status: 200, media: None, headers: Default::default(), json: Some(json), has_body: true }
+        Answer {
+            status: 200,
+            media: None,
+            headers: Default::default(),
+            json: Some(json),
+            has_body: true,
+        }
     }
 
     fn good() -> Value {
@@ -107,7 +121,13 @@ mod tests {
         let (manifest, findings) = read(&answer(good()));
         assert!(findings.iter().all(|finding| finding.held));
         assert_eq!(manifest.unwrap().output[0].count, Some(1));
-        for key in ["transactionTime", "request", "requiresAccessToken", "error", "output"] {
+        for key in [
+            "transactionTime",
+            "request",
+            "requiresAccessToken",
+            "error",
+            "output",
+        ] {
             let mut json = good();
             json.as_object_mut().unwrap().remove(key);
             let (manifest, findings) = read(&answer(json));
@@ -118,7 +138,13 @@ mod tests {
 
     #[test]
     fn hostile_files_are_refused() {
-        for file in [json!({"type":"Group","url":"/relative"}), json!({"type":"Group","url":"https://x/","count":-1}), json!({"type":7,"url":"https://x/"}), json!({"type":"Group","url":"ftp://x/"}), json!("x")] {
+        for file in [
+            json!({"type":"Group","url":"/relative"}),
+            json!({"type":"Group","url":"https://x/","count":-1}),
+            json!({"type":7,"url":"https://x/"}),
+            json!({"type":"Group","url":"ftp://x/"}),
+            json!("x"),
+        ] {
             let mut json = good();
             json["output"] = json!([file]);
             assert!(read(&answer(json)).0.is_none());

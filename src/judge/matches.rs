@@ -44,7 +44,10 @@ pub struct Entry {
 impl MatchSeen {
     /// Begins a result for the Patient as submitted.
     pub fn new(submitted: &Value) -> Self {
-        Self { submitted: submitted.clone(), ..Self::default() }
+        Self {
+            submitted: submitted.clone(),
+            ..Self::default()
+        }
     }
 
     /// The bucket our member is in, when it is in just one.
@@ -80,12 +83,18 @@ impl MatchSeen {
         };
         let contained = sent.strip_prefix('#').and_then(|id| {
             let contained = group["contained"].as_array()?;
-            contained.iter().find(|one| one["resourceType"] == "Patient" && one["id"] == id)
+            contained
+                .iter()
+                .find(|one| one["resourceType"] == "Patient" && one["id"] == id)
         });
         let is_ours = contained.is_some_and(|one| one["id"] == self.submitted["id"]);
-        let is_unchanged =
-            contained.is_some_and(|one| stripped(one) == stripped(&self.submitted));
-        Entry { bucket, reference: reference.to_owned(), is_ours, is_unchanged }
+        let is_unchanged = contained.is_some_and(|one| stripped(one) == stripped(&self.submitted));
+        Entry {
+            bucket,
+            reference: reference.to_owned(),
+            is_ours,
+            is_unchanged,
+        }
     }
 }
 
@@ -96,7 +105,9 @@ impl Lines for MatchSeen {
             return;
         }
         let codings = group["code"]["coding"].as_array().into_iter().flatten();
-        let bucket = codings.filter_map(|c| Bucket::named(c["code"].as_str()?)).next();
+        let bucket = codings
+            .filter_map(|c| Bucket::named(c["code"].as_str()?))
+            .next();
         let Some(bucket) = bucket else {
             self.unknown_groups += 1;
             return;

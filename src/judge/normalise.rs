@@ -34,7 +34,9 @@ fn loosen_references(value: &mut Value) {
 fn loosen_fields(fields: &mut Map<String, Value>) {
     for (name, value) in fields.iter_mut() {
         let kind = match value.as_str() {
-            Some(text) if name == "reference" => literal_reference(text).map(|(kind, _)| kind.to_owned()),
+            Some(text) if name == "reference" => {
+                literal_reference(text).map(|(kind, _)| kind.to_owned())
+            }
             _ => None,
         };
         match kind {
@@ -51,24 +53,34 @@ pub fn literal_reference(text: &str) -> Option<(&str, &str)> {
         && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
     let is_id = !id.is_empty()
         && id.len() <= 64
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
     (is_kind && is_id).then_some((kind, id))
 }
 
 /// SHA-256 of the normal form, lower-case hex.
 pub fn sha256(canonical: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes());
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap_or_default();
-        hex
-    })
+    digest
+        .as_ref()
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap_or_default();
+            hex
+        })
 }
 
 /// `<system>|<value>` of the first identifier that has both, else `sha256:<hex>`.
 pub fn key(resource: &Value, sha256: &str) -> String {
     let identifiers = resource["identifier"].as_array().into_iter().flatten();
     identifiers
-        .filter_map(|identifier| Some((identifier["system"].as_str()?, identifier["value"].as_str()?)))
+        .filter_map(|identifier| {
+            Some((
+                identifier["system"].as_str()?,
+                identifier["value"].as_str()?,
+            ))
+        })
         .map(|(system, value)| format!("{system}|{value}"))
         .next()
         .unwrap_or_else(|| format!("sha256:{sha256}"))

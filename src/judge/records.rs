@@ -76,8 +76,10 @@ impl RecordsSeen {
     /// Begins for one member; canaries of all others in its set must not appear.
     pub fn new(member: &Member, set: &MemberSet) -> Self {
         let others = set.members.iter().filter(|other| other.id != member.id);
-        let canaries: Vec<&str> =
-            others.flat_map(|other| &other.expected.canaries).map(String::as_str).collect();
+        let canaries: Vec<&str> = others
+            .flat_map(|other| &other.expected.canaries)
+            .map(String::as_str)
+            .collect();
         Self {
             expected: due(&member.expected),
             foreign_canaries: AhoCorasick::new(canaries).ok(),
@@ -98,7 +100,10 @@ impl RecordsSeen {
             let missing = records.values().filter(|due| !due.found).count();
             score.due += records.len();
             score.found += records.len() - missing;
-            score.changed += records.values().filter(|due| due.found && !due.unchanged).count();
+            score.changed += records
+                .values()
+                .filter(|due| due.found && !due.unchanged)
+                .count();
             if missing > 0 {
                 score.missing.insert(kind.clone(), missing);
             }
@@ -118,7 +123,9 @@ impl RecordsSeen {
     }
 
     fn tick_off(&mut self, kind: &str, record: &Value) {
-        let Some(of_kind) = self.expected.get_mut(kind) else { return };
+        let Some(of_kind) = self.expected.get_mut(kind) else {
+            return;
+        };
         let sha256 = normalise::sha256(&normalise::canonical(record));
         if let Some(due) = of_kind.get_mut(&normalise::key(record, &sha256)) {
             due.unchanged = (due.unchanged || !due.found) && due.sha256 == sha256;
@@ -132,7 +139,11 @@ fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
     for (kind, resources) in &expected.resources {
         let records: &mut BTreeMap<String, Due> = kinds.entry(kind.clone()).or_default();
         for resource in resources {
-            let due = Due { sha256: resource.sha256.clone(), found: false, unchanged: false };
+            let due = Due {
+                sha256: resource.sha256.clone(),
+                found: false,
+                unchanged: false,
+            };
             records.insert(resource.key.clone(), due);
         }
     }
@@ -142,7 +153,11 @@ fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
 impl Lines for RecordsSeen {
     fn line(&mut self, bytes: &[u8], record: &Value) {
         self.records += 1;
-        if self.foreign_canaries.as_ref().is_some_and(|canaries| canaries.is_match(bytes)) {
+        if self
+            .foreign_canaries
+            .as_ref()
+            .is_some_and(|canaries| canaries.is_match(bytes))
+        {
             self.foreign_lines += 1;
         }
         let kind = known_type(record["resourceType"].as_str().unwrap_or_default()).to_owned();
@@ -187,10 +202,16 @@ fn person(patient: &Value) -> Person {
 
 /// The unique claim identifier (`C4BBIdentifierType#uc`).
 fn claim_identifier(claim: &Value) -> Option<&str> {
-    claim["identifier"].as_array()?.iter().find_map(|identifier| {
-        let is_uc = identifier["type"]["coding"].as_array()?.iter().any(|c| c["code"] == "uc");
-        is_uc.then(|| identifier["value"].as_str()).flatten()
-    })
+    claim["identifier"]
+        .as_array()?
+        .iter()
+        .find_map(|identifier| {
+            let is_uc = identifier["type"]["coding"]
+                .as_array()?
+                .iter()
+                .any(|c| c["code"] == "uc");
+            is_uc.then(|| identifier["value"].as_str()).flatten()
+        })
 }
 
 fn holds_money(claim: &Value) -> bool {

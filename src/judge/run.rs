@@ -66,50 +66,78 @@ fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
         }
     }
     let step_ms = walked.clock_step_ms?;
-    blame(AgentFault::Clock, None, format!("this machine's clock stepped by {step_ms} ms"))
+    blame(
+        AgentFault::Clock,
+        None,
+        format!("this machine's clock stepped by {step_ms} ms"),
+    )
 }
 
 /// Steps that decide: cleanup is shown and warns, but breaks nothing.
 fn required<'a>(walked: &'a Walked<'_>) -> impl Iterator<Item = &'a StepEvidence> {
     let is_required = |id: &StepId| {
-        walked.journey.steps.iter().any(|step| step.id == *id && !step.always)
+        walked
+            .journey
+            .steps
+            .iter()
+            .any(|step| step.id == *id && !step.always)
     };
-    walked.steps.iter().filter(move |step| is_required(&step.step))
+    walked
+        .steps
+        .iter()
+        .filter(move |step| is_required(&step.step))
 }
 
 fn first_broken<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
     required(walked)
-        .flat_map(|step| step.findings.iter().map(move |finding| (&step.step, finding)))
+        .flat_map(|step| {
+            step.findings
+                .iter()
+                .map(move |finding| (&step.step, finding))
+        })
         .filter(|(_, finding)| finding.breaks())
         .min_by_key(|(_, finding)| (finding.cause.layer(), finding.cause != Cause::Disclosure))
         .map(|(step, finding)| (step, finding.clone()))
 }
 
 fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
-    let Some(Stop::Deadline(step)) = &walked.stop else { return None };
+    let Some(Stop::Deadline(step)) = &walked.stop else {
+        return None;
+    };
     // A journey that does not look at the business layer has no other word for being late.
-    let cause =
-        if walked.journey.judges_business() { Cause::Deadline } else { Cause::Timeout };
+    let cause = if walked.journey.judges_business() {
+        Cause::Deadline
+    } else {
+        Cause::Timeout
+    };
     let finding = super::Rule {
         id: "",
         check: "deadline",
         severity: crate::model::Severity::Fail,
         cause,
     }
-    .find(false, "the journey ends in time", format!("the deadline came in step {step}"));
+    .find(
+        false,
+        "the journey ends in time",
+        format!("the deadline came in step {step}"),
+    );
     Some((step, finding))
 }
 
 /// A 429 to a kick-off while another job of ours is open is our own doing.
 fn is_own_load(walked: &Walked<'_>, step: &StepId, finding: &Finding) -> bool {
-    let is_submit = walked.journey.steps.iter().any(|one| {
-        one.id == *step && matches!(one.action, crate::model::Action::Submit { .. })
-    });
+    let is_submit =
+        walked.journey.steps.iter().any(|one| {
+            one.id == *step && matches!(one.action, crate::model::Action::Submit { .. })
+        });
     finding.cause == Cause::Throttled && is_submit && walked.own_job_open
 }
 
 fn said(finding: &Finding) -> String {
-    format!("{}: expected {}, saw {}", finding.check, finding.expected, finding.seen)
+    format!(
+        "{}: expected {}, saw {}",
+        finding.check, finding.expected, finding.seen
+    )
 }
 
 fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
@@ -124,7 +152,11 @@ fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
             // cannot be judged as an answer.
             std::cmp::Ordering::Greater => (
                 LayerVerdict::NotReached,
-                if *layer == Layer::Business { Count::Bad } else { Count::Out },
+                if *layer == Layer::Business {
+                    Count::Bad
+                } else {
+                    Count::Out
+                },
             ),
         };
         layers[*layer as usize] = verdict;
@@ -140,12 +172,19 @@ fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
         step: Some(step.clone()),
         summary: said(finding),
     };
-    Verdict { layers, blame: Some(blame), counts }
+    Verdict {
+        layers,
+        blame: Some(blame),
+        counts,
+    }
 }
 
 fn sound(journey: &Journey) -> Verdict {
-    let mut verdict =
-        Verdict { layers: [LayerVerdict::Good; 3], blame: None, counts: [Count::Good; 3] };
+    let mut verdict = Verdict {
+        layers: [LayerVerdict::Good; 3],
+        blame: None,
+        counts: [Count::Good; 3],
+    };
     if !journey.judges_business() {
         verdict.layers[Layer::Business as usize] = LayerVerdict::NotReached;
         verdict.counts[Layer::Business as usize] = Count::Out;
@@ -154,5 +193,9 @@ fn sound(journey: &Journey) -> Verdict {
 }
 
 fn ours(blame: Blame) -> Verdict {
-    Verdict { layers: [LayerVerdict::NotReached; 3], blame: Some(blame), counts: [Count::Out; 3] }
+    Verdict {
+        layers: [LayerVerdict::NotReached; 3],
+        blame: Some(blame),
+        counts: [Count::Out; 3],
+    }
 }

@@ -29,7 +29,13 @@ pub struct FileFold {
 impl FileFold {
     /// Begins a file whose lines should be of type `kind`.
     pub fn new(kind: impl Into<String>) -> Self {
-        Self { kind: kind.into(), partial: Vec::new(), lines: 0, first_bad: None, too_long: false }
+        Self {
+            kind: kind.into(),
+            partial: Vec::new(),
+            lines: 0,
+            first_bad: None,
+            too_long: false,
+        }
     }
 
     /// Takes in the next bytes. Breaks off at a line over the limit.
@@ -106,7 +112,11 @@ impl FileFold {
 }
 
 fn lines(count: u64) -> String {
-    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
+    if count == 1 {
+        "1 line".to_owned()
+    } else {
+        format!("{count} lines")
+    }
 }
 
 /// A type name is the partner's text: only what looks like a FHIR type is repeated.
@@ -134,7 +144,11 @@ mod tests {
         let (mut fold, mut seen) = (FileFold::new("Patient"), Seen::default());
         let _flow = fold.feed(bytes, &mut seen);
         let broken = fold.finish(count, &mut seen);
-        broken.iter().filter(|f| f.breaks()).map(|f| format!("{}: {}", f.check, f.seen)).collect()
+        broken
+            .iter()
+            .filter(|f| f.breaks())
+            .map(|f| format!("{}: {}", f.check, f.seen))
+            .collect()
     }
 
     #[test]
@@ -142,9 +156,18 @@ mod tests {
         let good = b"{\"resourceType\":\"Patient\"}\n{\"resourceType\":\"Patient\"}";
         assert!(judge(good, Some(2)).is_empty());
         assert_eq!(judge(good, Some(3)), ["line-count: 2 lines"]);
-        assert_eq!(judge(b"{\"resourceType\":\"Coverage\"}\n", None), ["ndjson-lines: line 1 is of another type"]);
-        assert_eq!(judge(b"{\"resourceType\":\n", None), ["ndjson-lines: line 1 is not JSON"]);
-        assert_eq!(judge(b"\xff\xfe\n", None), ["ndjson-lines: line 1 is not UTF-8"]);
+        assert_eq!(
+            judge(b"{\"resourceType\":\"Coverage\"}\n", None),
+            ["ndjson-lines: line 1 is of another type"]
+        );
+        assert_eq!(
+            judge(b"{\"resourceType\":\n", None),
+            ["ndjson-lines: line 1 is not JSON"]
+        );
+        assert_eq!(
+            judge(b"\xff\xfe\n", None),
+            ["ndjson-lines: line 1 is not UTF-8"]
+        );
         let endless = vec![b' '; LINE_BYTES_MAX + 1];
         assert!(judge(&endless, None)[0].contains("over"));
     }

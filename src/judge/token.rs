@@ -27,9 +27,12 @@ pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
         return (None, vec![refused(answer)]);
     }
     let json = answer.json.clone().unwrap_or_default();
-    let token = json["access_token"].as_str().filter(|token| !token.is_empty());
-    let bearer =
-        json["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let token = json["access_token"]
+        .as_str()
+        .filter(|token| !token.is_empty());
+    let bearer = json["token_type"]
+        .as_str()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
     let mut findings = vec![catalogue::TOKEN_GRANTED.find(true, "status 200", "status 200")];
     let shape = catalogue::TOKEN_SHAPE.find(
         token.is_some() && bearer,
@@ -71,7 +74,11 @@ fn refused(answer: &Answer) -> Finding {
         "unsupported_grant_type",
         "invalid_scope",
     ];
-    let code = answer.json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or("");
+    let code = answer
+        .json
+        .as_ref()
+        .and_then(|json| json["error"].as_str())
+        .unwrap_or("");
     let code = CODES.iter().find(|known| **known == code);
     let cause = match answer.status {
         429 => Cause::Throttled,
@@ -110,9 +117,21 @@ mod tests {
             (400, json!({"error":"invalid_client"}), "token-granted auth"),
             (429, json!({}), "token-granted throttled"),
             (500, json!({}), "token-granted status"),
-            (200, json!({"token_type":"bearer","expires_in":300}), "token-shape schema"),
-            (200, json!({"access_token":"t","token_type":"mac","expires_in":1}), "token-shape schema"),
-            (200, json!({"access_token":"t","token_type":"bearer","expires_in":7200}), "token-lifetime schema"),
+            (
+                200,
+                json!({"token_type":"bearer","expires_in":300}),
+                "token-shape schema",
+            ),
+            (
+                200,
+                json!({"access_token":"t","token_type":"mac","expires_in":1}),
+                "token-shape schema",
+            ),
+            (
+                200,
+                json!({"access_token":"t","token_type":"bearer","expires_in":7200}),
+                "token-lifetime schema",
+            ),
         ];
         let (granted_token, findings) = granted(&answer(200, good));
         assert!(granted_token.is_some() && findings.iter().all(|finding| finding.held));

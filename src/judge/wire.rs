@@ -19,19 +19,27 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
         Some(Failure::NoSuchName) => broken(Cause::Dns, "the name has no address".to_owned()),
         Some(Failure::Connect) => broken(Cause::Connect, "no connection".to_owned()),
         Some(Failure::Tls(why)) => broken(Cause::Tls, why.to_string()),
-        Some(Failure::Reset(phase)) => {
-            broken(Cause::Reset, format!("connection broke in {phase}, after {} bytes", request.bytes))
-        }
+        Some(Failure::Reset(phase)) => broken(
+            Cause::Reset,
+            format!("connection broke in {phase}, after {} bytes", request.bytes),
+        ),
         Some(Failure::Timeout(phase)) => broken(
             Cause::Timeout,
-            format!("not whole after {:.1} s, still in {phase}", request.total.as_secs_f64()),
+            format!(
+                "not whole after {:.1} s, still in {phase}",
+                request.total.as_secs_f64()
+            ),
         ),
-        Some(Failure::Malformed) => {
-            protocol(&catalogue::LIMIT, "HTTP as RFC 9112 has it", "something else".to_owned())
-        }
-        Some(Failure::Limit(limit)) => {
-            protocol(&catalogue::LIMIT, "an answer within limits", format!("over the limit of {limit}"))
-        }
+        Some(Failure::Malformed) => protocol(
+            &catalogue::LIMIT,
+            "HTTP as RFC 9112 has it",
+            "something else".to_owned(),
+        ),
+        Some(Failure::Limit(limit)) => protocol(
+            &catalogue::LIMIT,
+            "an answer within limits",
+            format!("over the limit of {limit}"),
+        ),
         Some(Failure::Redirect) => protocol(
             &catalogue::REDIRECT,
             "a redirect that may be followed",

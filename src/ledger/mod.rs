@@ -60,13 +60,19 @@ impl Ledger {
     /// # Errors
     /// It is unavailable, in use by another agent, or too new.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|why| unavailable(path, &why))?;
         }
         let lock = lock(path)?;
         let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
-        let mut ledger = Self { path: path.to_owned(), connection, _lock: Some(lock) };
+        let mut ledger = Self {
+            path: path.to_owned(),
+            connection,
+            _lock: Some(lock),
+        };
         ledger.prepare()?;
         Ok(ledger)
     }
@@ -78,7 +84,11 @@ impl Ledger {
     pub fn in_memory() -> Result<Self, LedgerError> {
         let path = PathBuf::from(":memory:");
         let connection = Connection::open_in_memory().map_err(|why| unavailable(&path, &why))?;
-        let mut ledger = Self { path, connection, _lock: None };
+        let mut ledger = Self {
+            path,
+            connection,
+            _lock: None,
+        };
         ledger.prepare()?;
         Ok(ledger)
     }
@@ -92,7 +102,11 @@ impl Ledger {
         let connection = Connection::open_with_flags(path, flags)
             .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
             .map_err(|why| unavailable(path, &why))?;
-        Ok(Self { path: path.to_owned(), connection, _lock: None })
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            _lock: None,
+        })
     }
 
     fn prepare(&mut self) -> Result<(), LedgerError> {
@@ -104,7 +118,10 @@ impl Ledger {
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(failed)?;
         if found > SCHEMA_VERSION {
-            return Err(LedgerError::TooNew { path: path.display().to_string(), found });
+            return Err(LedgerError::TooNew {
+                path: path.display().to_string(),
+                found,
+            });
         }
         self.connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")

@@ -36,7 +36,11 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<(u64, RunRecord)>, LedgerError> {
-        let order = if filter.after.is_some() { "ASC" } else { "DESC" };
+        let order = if filter.after.is_some() {
+            "ASC"
+        } else {
+            "DESC"
+        };
         let sql = format!(
             "SELECT {RUN_COLUMNS} FROM runs
              WHERE seq > ?1 AND (?2 IS NULL OR partner = ?2) AND (?3 IS NULL OR journey = ?3)
@@ -45,12 +49,17 @@ impl Ledger {
         let after = filter.after.unwrap_or(0);
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
-            let rows = statement
-                .query_map(params![after, filter.partner, filter.journey, filter.limit], run_of)?;
+            let rows = statement.query_map(
+                params![after, filter.partner, filter.journey, filter.limit],
+                run_of,
+            )?;
             rows.collect()
         };
-        let mut runs: Vec<_> =
-            read().map_err(|why| self.failed(&why))?.into_iter().flatten().collect();
+        let mut runs: Vec<_> = read()
+            .map_err(|why| self.failed(&why))?
+            .into_iter()
+            .flatten()
+            .collect();
         runs.sort_by_key(|(seq, _)| *seq);
         Ok(runs)
     }
@@ -72,7 +81,11 @@ impl Ledger {
     pub fn counters(&self) -> Result<Vec<(String, Vec<String>, u64)>, LedgerError> {
         self.rows("SELECT metric, labels, value FROM counters", |row| {
             let labels: String = row.get(1)?;
-            Ok((row.get(0)?, serde_json::from_str(&labels).unwrap_or_default(), row.get(2)?))
+            Ok((
+                row.get(0)?,
+                serde_json::from_str(&labels).unwrap_or_default(),
+                row.get(2)?,
+            ))
         })
     }
 
@@ -82,14 +95,22 @@ impl Ledger {
     /// The ledger is unavailable.
     pub fn open_ticks(&self) -> Result<Vec<Tick>, LedgerError> {
         let sql = "SELECT partner, journey, due_us FROM ticks WHERE disposition IS NULL";
-        self.rows(sql, |row| Ok(Tick { probe: probe_of(row, 0)?, due_at: time(row, 2)? }))
+        self.rows(sql, |row| {
+            Ok(Tick {
+                probe: probe_of(row, 0)?,
+                due_at: time(row, 2)?,
+            })
+        })
     }
 
     /// Ticks of one probe by disposition; an open one counts as none.
     ///
     /// # Errors
     /// The ledger is unavailable.
-    pub fn ticks(&self, probe: &ProbeId) -> Result<BTreeMap<Option<Disposition>, u64>, LedgerError> {
+    pub fn ticks(
+        &self,
+        probe: &ProbeId,
+    ) -> Result<BTreeMap<Option<Disposition>, u64>, LedgerError> {
         let sql = "SELECT disposition, count(*) FROM ticks
                    WHERE partner = ?1 AND journey = ?2 GROUP BY disposition";
         let read = || -> rusqlite::Result<BTreeMap<_, _>> {
@@ -110,7 +131,10 @@ impl Ledger {
     /// The ledger is unavailable.
     pub fn watermarks(&self) -> Result<BTreeMap<ProbeId, DateTime<Utc>>, LedgerError> {
         let sql = "SELECT partner, journey, through_us FROM watermarks";
-        Ok(self.rows(sql, |row| Ok((probe_of(row, 0)?, time(row, 2)?)))?.into_iter().collect())
+        Ok(self
+            .rows(sql, |row| Ok((probe_of(row, 0)?, time(row, 2)?)))?
+            .into_iter()
+            .collect())
     }
 
     /// Jobs of ours that are open.
@@ -127,7 +151,11 @@ impl Ledger {
                 partner: PartnerId::new(row.get::<_, String>(1)?),
                 run: RunId::new(row.get::<_, String>(2)?),
                 token_endpoint: row.get(3)?,
-                scope: scope.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+                scope: scope
+                    .split(' ')
+                    .filter(|one| !one.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
                 opened_at: time(row, 5)?,
             })
         })
@@ -139,8 +167,9 @@ impl Ledger {
     /// The ledger is unavailable.
     pub fn pauses(&self) -> Result<BTreeMap<ProbeId, RunId>, LedgerError> {
         let sql = "SELECT partner, journey, run FROM pauses";
-        let rows =
-            self.rows(sql, |row| Ok((probe_of(row, 0)?, RunId::new(row.get::<_, String>(2)?))))?;
+        let rows = self.rows(sql, |row| {
+            Ok((probe_of(row, 0)?, RunId::new(row.get::<_, String>(2)?)))
+        })?;
         Ok(rows.into_iter().collect())
     }
 
@@ -161,7 +190,15 @@ impl Ledger {
             Ok(Series::from_parts(&kind, &name).and_then(|series| {
                 let sketch = Sketch::decode(&series, &samples, sum_us, overflow)?;
                 let ProbeId { partner, journey } = probe;
-                Some((SketchKey { hour, partner, journey, series }, sketch))
+                Some((
+                    SketchKey {
+                        hour,
+                        partner,
+                        journey,
+                        series,
+                    },
+                    sketch,
+                ))
             }))
         })?;
         Ok(rows.into_iter().flatten().collect())
@@ -232,5 +269,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
     };
     let seq = row.get(0)?;
     let detail: Option<Detail> = serde_json::from_str(&detail).ok();
-    Ok(detail.and_then(|detail| detail.into_run(empty)).map(|run| (seq, run)))
+    Ok(detail
+        .and_then(|detail| detail.into_run(empty))
+        .map(|run| (seq, run)))
 }

@@ -114,7 +114,10 @@ impl Detail {
 }
 
 fn three<T: Copy>(words: &[String], named: fn(&str) -> Option<T>) -> Option<[T; 3]> {
-    let words: Vec<T> = words.iter().map(|word| named(word)).collect::<Option<_>>()?;
+    let words: Vec<T> = words
+        .iter()
+        .map(|word| named(word))
+        .collect::<Option<_>>()?;
     words.try_into().ok()
 }
 
@@ -140,7 +143,9 @@ fn step_row(step: &StepEvidence) -> StepRow {
         requests: step.requests.iter().map(request_row).collect(),
         requests_omitted: step.requests_omitted,
         findings: step.findings.iter().map(finding_row).collect(),
-        job: step.job.map(|job| (job.polls, us(job.elapsed), us(job.waited))),
+        job: step
+            .job
+            .map(|job| (job.polls, us(job.elapsed), us(job.waited))),
     }
 }
 
@@ -150,9 +155,17 @@ fn step_of(row: StepRow) -> Option<StepEvidence> {
         state: StepState::named(&row.state)?,
         offset: Duration::from_micros(row.offset_us),
         duration: Duration::from_micros(row.duration_us),
-        requests: row.requests.into_iter().map(request_of).collect::<Option<_>>()?,
+        requests: row
+            .requests
+            .into_iter()
+            .map(request_of)
+            .collect::<Option<_>>()?,
         requests_omitted: row.requests_omitted,
-        findings: row.findings.into_iter().map(finding_of).collect::<Option<_>>()?,
+        findings: row
+            .findings
+            .into_iter()
+            .map(finding_of)
+            .collect::<Option<_>>()?,
         job: row.job.map(|(polls, elapsed, waited)| JobTimes {
             polls,
             elapsed: Duration::from_micros(elapsed),
@@ -168,7 +181,10 @@ fn request_row(request: &RequestEvidence) -> RequestRow {
         path: request.path.clone(),
         offset_us: us(request.offset),
         total_us: us(request.total),
-        phases_us: Phase::ALL.iter().map(|phase| request.phases.get(*phase).map(us)).collect(),
+        phases_us: Phase::ALL
+            .iter()
+            .map(|phase| request.phases.get(*phase).map(us))
+            .collect(),
         status: request.status,
         media: request.media.clone(),
         bytes: request.bytes,

@@ -83,14 +83,13 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
                 .execute(params![location, at.timestamp_micros()])?;
         }
         Entry::Paused(probe, run, since) => {
-            to.prepare_cached("INSERT OR IGNORE INTO pauses VALUES (?1, ?2, ?3, ?4)")?.execute(
-                params![
+            to.prepare_cached("INSERT OR IGNORE INTO pauses VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![
                     probe.partner.as_str(),
                     probe.journey.as_str(),
                     run.as_str(),
                     since.timestamp_micros()
-                ],
-            )?;
+                ])?;
         }
         Entry::Resumed(probe) => {
             to.prepare_cached("DELETE FROM pauses WHERE partner = ?1 AND journey = ?2")?

@@ -176,7 +176,10 @@ pub struct Answer {
 impl Answer {
     /// The first value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|values| values.first()).map(String::as_str)
+        self.headers
+            .get(name)
+            .and_then(|values| values.first())
+            .map(String::as_str)
     }
 }
 

@@ -171,7 +171,10 @@ mod tests {
     fn every_cause_has_its_layer_and_name_once() {
         let names: std::collections::BTreeSet<_> = Cause::ALL.iter().map(|c| c.name()).collect();
         assert_eq!(names.len(), 19);
-        assert!(Cause::ALL.is_sorted_by_key(|cause| cause.layer()), "causes stand in layer order");
+        assert!(
+            Cause::ALL.is_sorted_by_key(|cause| cause.layer()),
+            "causes stand in layer order"
+        );
         assert_eq!(Cause::named("reset"), Some(Cause::Reset));
         assert_eq!(Cause::Reset.runbook(), "runbooks/transport-reset.md");
     }

@@ -79,7 +79,12 @@ mod tests {
     fn names_follow_the_conventions() {
         for metric in ALL {
             assert!(metric.name.starts_with("outrider_"), "{}", metric.name);
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert_eq!(
+                metric.name.ends_with("_total"),
+                metric.kind == Kind::Counter,
+                "{}",
+                metric.name
+            );
             assert!(metric.help.ends_with('.'), "{}", metric.name);
         }
         let names: std::collections::BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();

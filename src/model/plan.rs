@@ -134,13 +134,18 @@ pub struct Journey {
 impl Journey {
     /// Whether it looks at the business layer at all.
     pub fn judges_business(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.action, Action::Check { .. }))
+        self.steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Check { .. }))
     }
 
     /// Whether it carries a member.
     pub fn needs_member(&self) -> bool {
         self.judges_business()
-            || self.steps.iter().any(|step| matches!(step.action, Action::Submit { .. }))
+            || self
+                .steps
+                .iter()
+                .any(|step| matches!(step.action, Action::Submit { .. }))
     }
 }
 

@@ -108,9 +108,10 @@ impl RunRecord {
 
     /// Whether another member's data were seen.
     pub fn discloses(&self) -> bool {
-        self.steps.iter().flat_map(|step| &step.findings).any(|finding| {
-            finding.breaks() && finding.cause == super::Cause::Disclosure
-        })
+        self.steps
+            .iter()
+            .flat_map(|step| &step.findings)
+            .any(|finding| finding.breaks() && finding.cause == super::Cause::Disclosure)
     }
 }
 

@@ -16,7 +16,11 @@ const RUNS_MAX: u32 = 1_000;
 const RUNS_DEFAULT: u32 = 50;
 
 fn away() -> Response {
-    problem(StatusCode::SERVICE_UNAVAILABLE, "the agent does not answer", "look at /readyz and its log")
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the agent does not answer",
+        "look at /readyz and its log",
+    )
 }
 
 fn problem(status: StatusCode, error: &str, cure: &str) -> Response {
@@ -38,10 +42,7 @@ pub(super) struct RunsQuery {
     limit: Option<u32>,
 }
 
-pub(super) async fn runs(
-    State(handle): State<Handle>,
-    Query(query): Query<RunsQuery>,
-) -> Response {
+pub(super) async fn runs(State(handle): State<Handle>, Query(query): Query<RunsQuery>) -> Response {
     let asked = RunsAsked {
         after: query.after,
         partner: query.partner,
@@ -50,8 +51,10 @@ pub(super) async fn runs(
     };
     match handle.runs(asked).await {
         Some(runs) => {
-            let runs: Vec<Value> =
-                runs.iter().map(|(seq, run)| view::run_brief(Some(*seq), run)).collect();
+            let runs: Vec<Value> = runs
+                .iter()
+                .map(|(seq, run)| view::run_brief(Some(*seq), run))
+                .collect();
             Json(json!({"runs": runs})).into_response()
         }
         None => away(),
@@ -82,7 +85,11 @@ pub(super) async fn resume(
     };
     match handle.resume(probe.clone()).await {
         Some(true) => Json(json!({"resumed": probe.to_string()})).into_response(),
-        Some(false) => problem(StatusCode::NOT_FOUND, "that journey is not paused", "look at /v1/partners"),
+        Some(false) => problem(
+            StatusCode::NOT_FOUND,
+            "that journey is not paused",
+            "look at /v1/partners",
+        ),
         None => away(),
     }
 }

@@ -35,7 +35,10 @@ struct ProblemPage {
 }
 
 pub(super) async fn overview(State(handle): State<Handle>) -> Response {
-    let asked = RunsAsked { limit: LAST_RUNS, ..RunsAsked::default() };
+    let asked = RunsAsked {
+        limit: LAST_RUNS,
+        ..RunsAsked::default()
+    };
     match handle.overview().await.zip(handle.runs(asked).await) {
         Some((overview, mut runs)) => {
             runs.reverse();
@@ -48,11 +51,17 @@ pub(super) async fn overview(State(handle): State<Handle>) -> Response {
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
         Some(Some((_, run))) => {
-            let (svg, text) = (view::waterfall_svg(&run), view::waterfall(&run, Paint::Plain));
+            let (svg, text) = (
+                view::waterfall_svg(&run),
+                view::waterfall(&run, Paint::Plain),
+            );
             page(StatusCode::OK, &RunPage { run, svg, text })
         }
         Some(None) => {
-            let problem = ProblemPage { problem: "no such run", cure: "the overview lists the last ones" };
+            let problem = ProblemPage {
+                problem: "no such run",
+                cure: "the overview lists the last ones",
+            };
             page(StatusCode::NOT_FOUND, &problem)
         }
         None => away(),
@@ -60,8 +69,10 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
 }
 
 fn away() -> Response {
-    let problem =
-        ProblemPage { problem: "the agent does not answer", cure: "look at /readyz and its log" };
+    let problem = ProblemPage {
+        problem: "the agent does not answer",
+        cure: "look at /readyz and its log",
+    };
     page(StatusCode::SERVICE_UNAVAILABLE, &problem)
 }
 
@@ -100,5 +111,7 @@ fn blame_words(run: &RunRecord) -> String {
 }
 
 fn optional_ms(time: Option<std::time::Duration>) -> String {
-    time.map_or("–".to_owned(), |time| format!("{:.0} ms", milliseconds(time)))
+    time.map_or("–".to_owned(), |time| {
+        format!("{:.0} ms", milliseconds(time))
+    })
 }

@@ -9,7 +9,11 @@ use super::spread::stable_hash;
 use crate::model::{Cadence, ProbeId};
 
 /// The first intended start after a time; none when a cron expression has no more.
-pub fn next_after(probe: &ProbeId, cadence: &Cadence, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn next_after(
+    probe: &ProbeId,
+    cadence: &Cadence,
+    after: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     match cadence {
         Cadence::Every(period) => next_of_period(probe, *period, after),
         // `after` guards against an expression whose iterator would stand still.
@@ -17,7 +21,11 @@ pub fn next_after(probe: &ProbeId, cadence: &Cadence, after: DateTime<Utc>) -> O
     }
 }
 
-fn next_of_period(probe: &ProbeId, period: Duration, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+fn next_of_period(
+    probe: &ProbeId,
+    period: Duration,
+    after: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     let period_ms = i64::try_from(period.as_millis()).ok()?.max(1);
     let hash = stable_hash(&probe.to_string());
     let offset = i64::try_from(hash % u64::try_from(period_ms).ok()?).ok()?;
@@ -25,7 +33,11 @@ fn next_of_period(probe: &ProbeId, period: Duration, after: DateTime<Utc>) -> Op
     let periods = (after_ms - offset).div_euclid(period_ms) + 1;
     let due = DateTime::from_timestamp_millis(periods.checked_mul(period_ms)? + offset)?;
     // `after` may hold microseconds that its milliseconds do not show.
-    if due > after { Some(due) } else { due.checked_add_signed(TimeDelta::milliseconds(period_ms)) }
+    if due > after {
+        Some(due)
+    } else {
+        due.checked_add_signed(TimeDelta::milliseconds(period_ms))
+    }
 }
 
 /// Every intended start in `(after, until]`, in order.
@@ -35,8 +47,10 @@ pub fn between<'a>(
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> impl Iterator<Item = DateTime<Utc>> + 'a {
-    std::iter::successors(next_after(probe, cadence, after), |due| next_after(probe, cadence, *due))
-        .take_while(move |due| *due <= until)
+    std::iter::successors(next_after(probe, cadence, after), |due| {
+        next_after(probe, cadence, *due)
+    })
+    .take_while(move |due| *due <= until)
 }
 
 #[cfg(test)]
@@ -47,7 +61,10 @@ mod tests {
     use std::str::FromStr;
 
     fn probe(name: &str) -> ProbeId {
-        ProbeId { partner: PartnerId::new(name), journey: JourneyId::new("j") }
+        ProbeId {
+            partner: PartnerId::new(name),
+            journey: JourneyId::new("j"),
+        }
     }
 
     #[test]
@@ -57,7 +74,10 @@ mod tests {
         let five = cron("0 */5 * * * *");
         let due = next_after(&probe("a"), &five, at("2026-11-01T05:59:59.5Z")).unwrap();
         assert_eq!(due, at("2026-11-01T06:00:00Z"));
-        assert_eq!(next_after(&probe("a"), &five, due).unwrap(), at("2026-11-01T06:05:00Z"));
+        assert_eq!(
+            next_after(&probe("a"), &five, due).unwrap(),
+            at("2026-11-01T06:05:00Z")
+        );
         assert_eq!(next_after(&probe("a"), &cron("0 0 0 30 2 *"), due), None);
     }
 

@@ -7,7 +7,11 @@ use super::spread::stable_hash;
 use crate::model::{Cadence, Member, MemberSet, Probe};
 
 /// The member of one tick; none when the set is empty.
-pub fn member_of<'a>(probe: &Probe, set: &'a MemberSet, due_at: DateTime<Utc>) -> Option<&'a Member> {
+pub fn member_of<'a>(
+    probe: &Probe,
+    set: &'a MemberSet,
+    due_at: DateTime<Utc>,
+) -> Option<&'a Member> {
     let mut order: Vec<&Member> = set.members.iter().collect();
     order.sort_by_cached_key(|member| stable_hash(&format!("{}:{}", probe.seed, member.id)));
     let ordinal = match &probe.cadence {
@@ -18,6 +22,8 @@ pub fn member_of<'a>(probe: &Probe, set: &'a MemberSet, due_at: DateTime<Utc>) -
         // Occurrences of cron have no number of their own; a hash visits all over time.
         Cadence::Cron(_) => stable_hash(&due_at.timestamp().to_string()),
     };
-    let length = u64::try_from(order.len()).ok().filter(|length| *length > 0)?;
+    let length = u64::try_from(order.len())
+        .ok()
+        .filter(|length| *length > 0)?;
     order.get(usize::try_from(ordinal % length).ok()?).copied()
 }

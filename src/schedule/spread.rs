@@ -26,6 +26,9 @@ mod tests {
             let slot = stable_hash(&format!("partner-{n}/journey")) % 10;
             tenths[usize::try_from(slot).unwrap()] += 1;
         }
-        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
+        assert!(
+            tenths.iter().all(|count| (850..1150).contains(count)),
+            "{tenths:?}"
+        );
     }
 }

@@ -50,13 +50,14 @@ impl SigningKey {
     pub fn read(path: &Path) -> Result<Self, Unusable> {
         let pem = read(path)?;
         let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| Unusable::NotPem)?;
-        let pair = EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P384_SHA384_FIXED_SIGNING,
-            der.secret_pkcs8_der(),
-        )
-        .map_err(|_| Unusable::WrongKind)?;
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der.secret_pkcs8_der())
+                .map_err(|_| Unusable::WrongKind)?;
         let key = EncodingKey::from_ec_pem(&pem).map_err(|_| Unusable::NotPem)?;
-        Ok(Self { key, thumbprint: thumbprint(pair.public_key().as_ref()) })
+        Ok(Self {
+            key,
+            thumbprint: thumbprint(pair.public_key().as_ref()),
+        })
     }
 
     /// RFC 7638 thumbprint of the public key: SHA-256, base64url without padding.
@@ -68,13 +69,18 @@ impl SigningKey {
     pub fn sign(&self, kid: &str, claims: &serde_json::Value) -> Option<super::Secret> {
         let mut header = Header::new(Algorithm::ES384);
         header.kid = Some(kid.to_owned());
-        jsonwebtoken::encode(&header, claims, &self.key).ok().map(super::Secret::new)
+        jsonwebtoken::encode(&header, claims, &self.key)
+            .ok()
+            .map(super::Secret::new)
     }
 }
 
 /// The public key is an uncompressed point: 0x04, x, y.
 fn thumbprint(point: &[u8]) -> String {
-    let (x, y) = point.get(1..).unwrap_or_default().split_at(COORDINATE_BYTES.min(point.len() - 1));
+    let (x, y) = point
+        .get(1..)
+        .unwrap_or_default()
+        .split_at(COORDINATE_BYTES.min(point.len() - 1));
     let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
     let jwk = format!(r#"{{"crv":"P-384","kty":"EC","x":"{x}","y":"{y}"}}"#);
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwk.as_bytes()))
@@ -87,7 +93,10 @@ fn thumbprint(point: &[u8]) -> String {
 pub fn read_trust(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     let pem = read(path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    certificates.ok().filter(|list| !list.is_empty()).ok_or(Unusable::NotPem)
+    certificates
+        .ok()
+        .filter(|list| !list.is_empty())
+        .ok_or(Unusable::NotPem)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Upper bounds in seconds: a fixed ladder over what exchanges take, from a local probe to a long
 /// export.
 pub const BOUNDS_S: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
-    300.0, 600.0, 1800.0, 3600.0,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    120.0, 300.0, 600.0, 1800.0, 3600.0,
 ];
 
 /// Counts by bucket, not cumulative, with the exact sum.
@@ -18,7 +18,10 @@ pub struct Buckets {
 
 impl Default for Buckets {
     fn default() -> Self {
-        Self { counts: vec![0; BOUNDS_S.len() + 1], sum: Duration::ZERO }
+        Self {
+            counts: vec![0; BOUNDS_S.len() + 1],
+            sum: Duration::ZERO,
+        }
     }
 }
 
@@ -34,10 +37,13 @@ impl Buckets {
     /// Cumulative counts, one a bound; the total is [`Buckets::count`].
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         let mut sum = 0;
-        BOUNDS_S.iter().zip(&self.counts).map(move |(bound, count)| {
-            sum += count;
-            (*bound, sum)
-        })
+        BOUNDS_S
+            .iter()
+            .zip(&self.counts)
+            .map(move |(bound, count)| {
+                sum += count;
+                (*bound, sum)
+            })
     }
 
     /// Latencies taken in.
@@ -61,7 +67,13 @@ mod tests {
         for ms in [1, 1000, 1001, 4_000_000] {
             buckets.observe(Duration::from_millis(ms));
         }
-        let at = |bound: f64| buckets.cumulative().find(|(b, _)| (*b - bound).abs() < 1e-9).unwrap().1;
+        let at = |bound: f64| {
+            buckets
+                .cumulative()
+                .find(|(b, _)| (*b - bound).abs() < 1e-9)
+                .unwrap()
+                .1
+        };
         assert_eq!((at(0.001), at(1.0), at(2.5), at(3600.0)), (1, 2, 3, 3));
         assert_eq!(buckets.count(), 4);
     }

@@ -115,13 +115,20 @@ pub type Overflow = u64;
 impl Sketch {
     /// An empty one.
     pub fn new(series: &Series) -> Self {
-        Self { digits: series.digits(), samples: Samples::List(Vec::new()), sum_us: 0, overflow: 0 }
+        Self {
+            digits: series.digits(),
+            samples: Samples::List(Vec::new()),
+            sum_us: 0,
+            overflow: 0,
+        }
     }
 
     /// Takes in one latency.
     pub fn record(&mut self, latency: Duration) {
         self.overflow += u64::from(latency > LATENCY_MAX);
-        let us = u64::try_from(latency.min(LATENCY_MAX).as_micros()).unwrap_or(u64::MAX).max(1);
+        let us = u64::try_from(latency.min(LATENCY_MAX).as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1);
         self.sum_us = self.sum_us.saturating_add(us);
         match &mut self.samples {
             Samples::List(list) if list.len() < LIST_MAX => list.push(us),
@@ -195,11 +202,19 @@ impl Sketch {
         let hdr: Histogram<u32> = Deserializer::new().deserialize(&mut bytes).ok()?;
         let mut own = empty(series.digits());
         own.add(hdr).ok()?;
-        Some(Self { digits: series.digits(), samples: Samples::Hdr(own), sum_us, overflow })
+        Some(Self {
+            digits: series.digits(),
+            samples: Samples::Hdr(own),
+            sum_us,
+            overflow,
+        })
     }
 }
 
-#[expect(clippy::expect_used, reason = "constant bounds and two known digit counts cannot fail")]
+#[expect(
+    clippy::expect_used,
+    reason = "constant bounds and two known digit counts cannot fail"
+)]
 fn empty(digits: u8) -> Histogram<u32> {
     let max = u64::try_from(LATENCY_MAX.as_micros()).unwrap_or(u64::MAX);
     Histogram::new_with_bounds(1, max, digits).expect("constant bounds are valid")
@@ -212,7 +227,9 @@ mod tests {
 
     fn sketch(samples: &[u64]) -> Sketch {
         let mut sketch = Sketch::new(&Series::Journey);
-        samples.iter().for_each(|us| sketch.record(Duration::from_micros(*us)));
+        samples
+            .iter()
+            .for_each(|us| sketch.record(Duration::from_micros(*us)));
         sketch
     }
 

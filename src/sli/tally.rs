@@ -21,7 +21,11 @@ impl Increment {
     fn new(metric: &Metric, labels: &[&str], by: u64) -> Self {
         debug_assert_eq!(metric.labels.len(), labels.len(), "{}", metric.name);
         let labels = labels.iter().map(|&label| label.to_owned()).collect();
-        Self { metric: metric.name, labels, by }
+        Self {
+            metric: metric.name,
+            labels,
+            by,
+        }
     }
 }
 
@@ -29,17 +33,31 @@ impl Increment {
 /// business events of their own.
 pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
     let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
-    let mut added = vec![Increment::new(&names::RUNS, &[partner, journey, run.outcome.name()], 1)];
+    let mut added = vec![Increment::new(
+        &names::RUNS,
+        &[partner, journey, run.outcome.name()],
+        1,
+    )];
     for layer in Layer::ALL {
         added.extend(of_layer(plan, run, *layer));
     }
     if let Some(blame) = &run.verdict.blame {
         if let Some(layer) = blame.cause.layer() {
-            let labels = [partner, journey, layer.name(), blame.cause.name(), blame.owner.name()];
+            let labels = [
+                partner,
+                journey,
+                layer.name(),
+                blame.cause.name(),
+                blame.owner.name(),
+            ];
             added.push(Increment::new(&names::FAILURES, &labels, 1));
         }
         if run.outcome == Outcome::AgentFault {
-            added.push(Increment::new(&names::AGENT_FAULTS, &[blame.cause.name()], 1));
+            added.push(Increment::new(
+                &names::AGENT_FAULTS,
+                &[blame.cause.name()],
+                1,
+            ));
         }
     }
     if run.discloses() {
@@ -47,12 +65,21 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
     }
     for step in &run.steps {
         for request in &step.requests {
-            let labels = [partner, journey, step.step.as_str(), request_result(request)];
+            let labels = [
+                partner,
+                journey,
+                step.step.as_str(),
+                request_result(request),
+            ];
             added.push(Increment::new(&names::REQUESTS, &labels, 1));
         }
         if step.requests_omitted > 0 {
             let labels = [partner, journey, step.step.as_str(), "2xx"];
-            added.push(Increment::new(&names::REQUESTS, &labels, step.requests_omitted.into()));
+            added.push(Increment::new(
+                &names::REQUESTS,
+                &labels,
+                step.requests_omitted.into(),
+            ));
         }
     }
     added
@@ -85,16 +112,26 @@ fn slice_labels(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<String> {
         run.partner.to_string(),
         run.journey.to_string(),
         layer.to_string(),
-        partner.map(|partner| partner.spec.clone()).unwrap_or_default(),
-        partner.map(|partner| partner.region.clone()).unwrap_or_default(),
-        journey.map(|journey| journey.transaction_type.clone()).unwrap_or_default(),
+        partner
+            .map(|partner| partner.spec.clone())
+            .unwrap_or_default(),
+        partner
+            .map(|partner| partner.region.clone())
+            .unwrap_or_default(),
+        journey
+            .map(|journey| journey.transaction_type.clone())
+            .unwrap_or_default(),
         run.cohort.clone(),
     ]
 }
 
 /// What one closed tick adds.
 pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
-    let labels = [probe.partner.as_str(), probe.journey.as_str(), disposition.name()];
+    let labels = [
+        probe.partner.as_str(),
+        probe.journey.as_str(),
+        disposition.name(),
+    ];
     Increment::new(&names::TICKS, &labels, 1)
 }
 
@@ -133,18 +170,28 @@ fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
     let (partner, journey) = (probe.id.partner.as_str(), probe.id.journey.as_str());
     let mut zeros = vec![Increment::new(&names::DISCLOSURES, &[partner, journey], 0)];
     for outcome in Outcome::ALL {
-        zeros.push(Increment::new(&names::RUNS, &[partner, journey, outcome.name()], 0));
+        zeros.push(Increment::new(
+            &names::RUNS,
+            &[partner, journey, outcome.name()],
+            0,
+        ));
     }
     for disposition in Disposition::ALL {
-        zeros.push(Increment::new(&names::TICKS, &[partner, journey, disposition.name()], 0));
+        zeros.push(Increment::new(
+            &names::TICKS,
+            &[partner, journey, disposition.name()],
+            0,
+        ));
     }
     for cause in Cause::ALL {
         let layer = cause.layer().name();
         let labels = [partner, journey, layer, cause.name(), Owner::Partner.name()];
         zeros.push(Increment::new(&names::FAILURES, &labels, 0));
     }
-    let Some((of, walked)) =
-        plan.partners.get(&probe.id.partner).zip(plan.journeys.get(&probe.id.journey))
+    let Some((of, walked)) = plan
+        .partners
+        .get(&probe.id.partner)
+        .zip(plan.journeys.get(&probe.id.journey))
     else {
         return zeros;
     };
@@ -171,8 +218,14 @@ fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
 
 fn cohorts(plan: &Plan, probe: &Probe) -> Vec<String> {
     let set = probe.members.as_ref().and_then(|set| plan.members.get(set));
-    let Some(set) = set else { return vec![String::new()] };
-    let mut cohorts: Vec<String> = set.members.iter().map(|member| member.cohort.clone()).collect();
+    let Some(set) = set else {
+        return vec![String::new()];
+    };
+    let mut cohorts: Vec<String> = set
+        .members
+        .iter()
+        .map(|member| member.cohort.clone())
+        .collect();
     cohorts.sort();
     cohorts.dedup();
     cohorts

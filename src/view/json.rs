@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
-use crate::model::{
-    Failure, Finding, Layer, Phase, RequestEvidence, RunRecord, StepEvidence,
-};
+use crate::model::{Failure, Finding, Layer, Phase, RequestEvidence, RunRecord, StepEvidence};
 
 /// A run without its steps. `seq` is its place in the ledger.
 pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
     let by_layer = |name: &dyn Fn(Layer) -> &'static str| -> Value {
-        Layer::ALL.iter().map(|layer| (layer.name().to_owned(), name(*layer))).collect()
+        Layer::ALL
+            .iter()
+            .map(|layer| (layer.name().to_owned(), name(*layer)))
+            .collect()
     };
     json!({
         "seq": seq,

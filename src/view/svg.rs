@@ -24,8 +24,12 @@ pub fn waterfall_svg(run: &RunRecord) -> String {
     for step in &run.steps {
         let class = step.state.name();
         let text_y = y + 14.0;
-        write!(svg, r#"<text class="label" x="0" y="{text_y}">{}</text>"#, step.step)
-            .unwrap_or_default();
+        write!(
+            svg,
+            r#"<text class="label" x="0" y="{text_y}">{}</text>"#,
+            step.step
+        )
+        .unwrap_or_default();
         if step.state != StepState::Skipped {
             let (from, to) = (x(step.offset), x(step.offset + step.duration));
             let width = (to - from).max(2.0);
@@ -37,7 +41,9 @@ pub fn waterfall_svg(run: &RunRecord) -> String {
             for request in &step.requests {
                 let mut at = request.offset;
                 for phase in Phase::ALL {
-                    let Some(time) = request.phases.get(*phase) else { continue };
+                    let Some(time) = request.phases.get(*phase) else {
+                        continue;
+                    };
                     let (from, width) = (x(at), (x(at + time) - x(at)).max(0.3));
                     write!(
                         svg,
@@ -58,8 +64,11 @@ pub fn waterfall_svg(run: &RunRecord) -> String {
             )
             .unwrap_or_default();
         } else {
-            write!(svg, r#"<text class="time" x="{LABEL}" y="{text_y}">skipped</text>"#)
-                .unwrap_or_default();
+            write!(
+                svg,
+                r#"<text class="time" x="{LABEL}" y="{text_y}">skipped</text>"#
+            )
+            .unwrap_or_default();
         }
         y += ROW;
     }

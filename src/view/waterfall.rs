@@ -57,9 +57,16 @@ impl Paint {
 /// The whole run as text.
 pub fn waterfall(run: &RunRecord, paint: Paint) -> String {
     let mut text = String::new();
-    let member = run.member.as_ref().map(|member| format!(", member {member}")).unwrap_or_default();
+    let member = run
+        .member
+        .as_ref()
+        .map(|member| format!(", member {member}"))
+        .unwrap_or_default();
     let started = run.started_at.format("%Y-%m-%dT%H:%M:%S%.3fZ");
-    line(&mut text, &format!("{} at {}{member}", run.journey, run.partner));
+    line(
+        &mut text,
+        &format!("{} at {}{member}", run.journey, run.partner),
+    );
     line(&mut text, &format!("run {}  begun {started}", run.run));
     line(&mut text, "");
     for step in &run.steps {
@@ -82,7 +89,10 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
         StepState::Skipped => paint.dim("·"),
     };
     if step.state == StepState::Skipped {
-        line(text, &format!("{mark} {:<16} {}", step.step, paint.dim("skipped")));
+        line(
+            text,
+            &format!("{mark} {:<16} {}", step.step, paint.dim("skipped")),
+        );
         return;
     }
     let bar = bar(step.offset, step.duration, run.duration);
@@ -92,7 +102,10 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
         line(text, &format!("    {}", paint.dim(&request_line(request))));
     }
     if step.requests_omitted > 0 {
-        line(text, &format!("    … {} more requests", step.requests_omitted));
+        line(
+            text,
+            &format!("    … {} more requests", step.requests_omitted),
+        );
     }
     if let Some(job) = &step.job {
         let times = format!(
@@ -104,8 +117,15 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
         line(text, &format!("    {}", paint.dim(&times)));
     }
     for (finding, times) in told_once(&step.findings) {
-        let times = if times > 1 { format!(" (and {} more alike)", times - 1) } else { String::new() };
-        line(text, &format!("    {}{}", finding_line(finding, paint), paint.dim(&times)));
+        let times = if times > 1 {
+            format!(" (and {} more alike)", times - 1)
+        } else {
+            String::new()
+        };
+        line(
+            text,
+            &format!("    {}{}", finding_line(finding, paint), paint.dim(&times)),
+        );
     }
 }
 
@@ -113,9 +133,9 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
 fn told_once(findings: &[Finding]) -> Vec<(&Finding, usize)> {
     let mut told: Vec<(&Finding, usize)> = Vec::new();
     for finding in findings.iter().filter(|finding| is_worth_a_line(finding)) {
-        let same = told.iter_mut().find(|(one, _)| {
-            finding.held && one.held && one.check == finding.check
-        });
+        let same = told
+            .iter_mut()
+            .find(|(one, _)| finding.held && one.held && one.check == finding.check);
         match same {
             Some((_, times)) => *times += 1,
             None => told.push((finding, 1)),
@@ -131,13 +151,27 @@ fn is_worth_a_line(finding: &Finding) -> bool {
 
 fn bar(offset: Duration, length: Duration, whole: Duration) -> String {
     let whole = whole.as_secs_f64().max(1e-9);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most BAR_WIDTH")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most BAR_WIDTH"
+    )]
     let columns = |time: Duration| {
-        (time.as_secs_f64() / whole * f64::from(BAR_WIDTH)).round().clamp(0.0, f64::from(BAR_WIDTH)) as u32
+        (time.as_secs_f64() / whole * f64::from(BAR_WIDTH))
+            .round()
+            .clamp(0.0, f64::from(BAR_WIDTH)) as u32
     };
     let from = columns(offset).min(BAR_WIDTH - 1);
     let to = columns(offset + length).clamp(from + 1, BAR_WIDTH);
-    (0..BAR_WIDTH).map(|column| if (from..to).contains(&column) { '█' } else { '░' }).collect()
+    (0..BAR_WIDTH)
+        .map(|column| {
+            if (from..to).contains(&column) {
+                '█'
+            } else {
+                '░'
+            }
+        })
+        .collect()
 }
 
 fn request_line(request: &RequestEvidence) -> String {
@@ -150,7 +184,10 @@ fn request_line(request: &RequestEvidence) -> String {
     let phases: Vec<String> = Phase::ALL
         .iter()
         .filter_map(|phase| {
-            Some(format!("{phase} {:.1}", milliseconds(request.phases.get(*phase)?)))
+            Some(format!(
+                "{phase} {:.1}",
+                milliseconds(request.phases.get(*phase)?)
+            ))
         })
         .collect();
     write!(text, "{result}  [{} ms]", phases.join(" · ")).unwrap_or_default();
@@ -166,7 +203,10 @@ fn finding_line(finding: &Finding, paint: Paint) -> String {
     if finding.held {
         return format!("{} {name}: {}", paint.good("✓"), finding.seen);
     }
-    let told = format!("{name}: expected {}, saw {}", finding.expected, finding.seen);
+    let told = format!(
+        "{name}: expected {}, saw {}",
+        finding.expected, finding.seen
+    );
     match finding.severity {
         Severity::Fail => paint.bad(&format!("✗ {told}")),
         Severity::Warn => paint.warn(&format!("! {told}")),
@@ -183,7 +223,10 @@ fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
             LayerVerdict::NotReached => paint.dim(verdict.name()),
         };
         let count = run.verdict.count(*layer);
-        line(text, &format!("{:<12} {shown}  (counts as {count})", layer.name()));
+        line(
+            text,
+            &format!("{:<12} {shown}  (counts as {count})", layer.name()),
+        );
     }
     if let Some(score) = run.completeness {
         line(text, &format!("completeness {score:.4}"));
@@ -193,7 +236,11 @@ fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
         None => line(text, &format!("verdict      {}", paint.good(outcome))),
         Some(blame) => {
             let place = blame.cause.layer().map_or("agent", Layer::name);
-            let told = format!("{outcome}: {place} {}, owner {}", blame.cause.name(), blame.owner);
+            let told = format!(
+                "{outcome}: {place} {}, owner {}",
+                blame.cause.name(),
+                blame.owner
+            );
             line(text, &format!("verdict      {}", paint.bad(&told)));
             if let Some(step) = &blame.step {
                 line(text, &format!("step         {step}"));
@@ -202,6 +249,9 @@ fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
             line(text, &format!("runbook      {}", blame.cause.runbook()));
         }
     }
-    line(text, &format!("duration     {:.1} ms", milliseconds(run.duration)));
+    line(
+        text,
+        &format!("duration     {:.1} ms", milliseconds(run.duration)),
+    );
     line(text, &format!("correlation  {}", run.run));
 }

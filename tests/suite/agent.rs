@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::world::{Agent, Config, Pace, Sandbox, eventually, http, json};
 
 fn finished(agent: &Agent, at_least: usize) -> Vec<Value> {
-    eventually("runs", || Some(agent.runs(0)).filter(|runs| runs.len() >= at_least))
+    eventually("runs", || {
+        Some(agent.runs(0)).filter(|runs| runs.len() >= at_least)
+    })
 }
 
 /// What the ledger says of the ticks of one journey: count by disposition, open ones as `open`.
@@ -16,86 +18,166 @@ fn ticks(config: &Config, journey: &str) -> BTreeMap<String, u64> {
     let mut statement = ledger
         .prepare("SELECT coalesce(disposition, 'open'), count(*) FROM ticks WHERE journey = ?1 GROUP BY 1")
         .unwrap();
-    let rows = statement.query_map([journey], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows = statement
+        .query_map([journey], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
     rows.map(Result::unwrap).collect()
 }
 
 #[test]
 fn counts_are_there_at_zero_and_agree_with_the_ledger() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &Pace { every: "200ms", concurrency: 25, ..Pace::default() });
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            every: "200ms",
+            concurrency: 25,
+            ..Pace::default()
+        },
+    );
     let agent = config.agent();
     let zero = agent.metrics();
-    for family in ["outrider_sli_events_total", "outrider_runs_total", "outrider_ticks_total", "outrider_failures_total"] {
-        assert!(zero.0.contains(&format!("{family}{{")), "no {family} at the start");
+    for family in [
+        "outrider_sli_events_total",
+        "outrider_runs_total",
+        "outrider_ticks_total",
+        "outrider_failures_total",
+    ] {
+        assert!(
+            zero.0.contains(&format!("{family}{{")),
+            "no {family} at the start"
+        );
     }
     finished(&agent, 5);
     sandbox.inject("keystone", "server-error");
     eventually("three failures", || {
-        let failed = agent.metrics().sum("outrider_failures_total", &[("cause", "status"), ("owner", "partner")]);
+        let failed = agent.metrics().sum(
+            "outrider_failures_total",
+            &[("cause", "status"), ("owner", "partner")],
+        );
         (failed >= 3.0).then_some(())
     });
     sandbox.heal("keystone");
     assert_eq!(agent.stop(), 0);
     // Everything is written; what a new life exports is what the ledger holds.
     let ledger = config.ledger();
-    let count = |sql: &str| ledger.query_row(sql, [], |row| row.get::<_, f64>(0)).unwrap();
-    let (runs, failed) = (count("SELECT count(*) FROM runs"), count("SELECT count(*) FROM runs WHERE outcome = 'failed'"));
-    let again = Config::at(&sandbox, &Pace { every: "1h", ..Pace::default() });
-    std::fs::copy(config.folder.path().join("ledger.db"), again.folder.path().join("ledger.db")).unwrap();
-    let agent = again.agent();
+    let count = |sql: &str| {
+        ledger
+            .query_row(sql, [], |row| row.get::<_, f64>(0))
+            .unwrap()
+    };
+    let (runs, failed) = (
+        count("SELECT count(*) FROM runs"),
+        count("SELECT count(*) FROM runs WHERE outcome = 'failed'"),
+    );
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"200ms\"",
+        "every = \"1h\"",
+    );
+    let agent = config.agent();
     let metrics = agent.metrics();
     assert_eq!(metrics.sum("outrider_runs_total", &[]), runs);
-    assert_eq!(metrics.sum("outrider_runs_total", &[("outcome", "failed")]), failed);
+    assert_eq!(
+        metrics.sum("outrider_runs_total", &[("outcome", "failed")]),
+        failed
+    );
     let layer = |name, layer| metrics.sum(name, &[("layer", layer)]);
     assert_eq!(layer("outrider_sli_events_total", "transport"), runs);
     assert_eq!(layer("outrider_sli_bad_total", "transport"), 0.0);
     assert_eq!(layer("outrider_sli_bad_total", "application"), failed);
     assert_eq!(layer("outrider_sli_events_total", "business"), runs);
     assert_eq!(layer("outrider_sli_bad_total", "business"), failed);
-    assert_eq!(metrics.sum("outrider_failures_total", &[("cause", "status")]), failed);
+    assert_eq!(
+        metrics.sum("outrider_failures_total", &[("cause", "status")]),
+        failed
+    );
 }
 
 #[test]
 fn a_kill_in_mid_run_loses_nothing_recorded_and_counts_nothing_twice() {
     // Jobs that take a second, so that the kill finds runs with open jobs.
     let sandbox = Sandbox::start_with(&["--job-ms", "1000"]);
-    let config = Config::at(&sandbox, &Pace { every: "500ms", timeout: "2s", deadline: "10s", concurrency: 20 });
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            every: "500ms",
+            timeout: "2s",
+            deadline: "10s",
+            concurrency: 20,
+        },
+    );
+    config.replace(
+        "outrider.toml",
+        "stop_grace = \"3s\"",
+        "stop_grace = \"20s\"",
+    );
     let agent = config.agent();
     finished(&agent, 2);
-    eventually("an open job", || (sandbox.jobs("keystone", &["running"]) > 0).then_some(()));
+    eventually("an open job", || {
+        (sandbox.jobs("keystone", &["running"]) > 0).then_some(())
+    });
     let recorded = agent.runs(0);
     agent.kill();
-    assert!(ticks(&config, "bulk-exchange").contains_key("open"), "the kill came in mid-run");
+    assert!(
+        ticks(&config, "bulk-exchange").contains_key("open"),
+        "the kill came in mid-run"
+    );
     let orphans = sandbox.jobs("keystone", &["running", "done"]);
     assert!(orphans > 0, "the kill left orphans");
 
     let agent = config.agent();
     let runs = finished(&agent, recorded.len() + 2);
     for before in &recorded {
-        let same = runs.iter().filter(|run| run["run"] == before["run"]).count();
+        let same = runs
+            .iter()
+            .filter(|run| run["run"] == before["run"])
+            .count();
         assert_eq!(same, 1, "{before}");
     }
-    assert!(agent.log().contains("released an orphan job"), "{}", agent.log());
+    assert!(
+        agent.log().contains("released an orphan job"),
+        "{}",
+        agent.log()
+    );
     assert_eq!(agent.stop(), 0);
     let ticks = ticks(&config, "bulk-exchange");
     assert!(!ticks.contains_key("open"), "{ticks:?}");
     assert!(ticks["lost"] >= 1, "{ticks:?}");
     let ledger = config.ledger();
-    let runs: u64 = ledger.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).unwrap();
+    let runs: u64 = ledger
+        .query_row("SELECT count(*) FROM runs", [], |row| row.get(0))
+        .unwrap();
     let judged = ticks.get("ran").unwrap_or(&0) + ticks.get("late").unwrap_or(&0);
     assert_eq!(judged, runs, "one judged tick a run");
     let counted: u64 = ledger
-        .query_row("SELECT sum(value) FROM counters WHERE metric = 'outrider_ticks_total'", [], |row| row.get(0))
+        .query_row(
+            "SELECT sum(value) FROM counters WHERE metric = 'outrider_ticks_total'",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
-    assert_eq!(counted, ticks.values().sum::<u64>(), "ticks counted once each");
+    assert_eq!(
+        counted,
+        ticks.values().sum::<u64>(),
+        "ticks counted once each"
+    );
     // One record for every period between the first and the last tick: none lost, none doubled.
     let (first, last): (i64, i64) = ledger
-        .query_row("SELECT min(due_us), max(due_us) FROM ticks", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT min(due_us), max(due_us) FROM ticks", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .unwrap();
-    assert_eq!(u64::try_from((last - first) / 500_000 + 1).unwrap(), ticks.values().sum::<u64>());
+    assert_eq!(
+        u64::try_from((last - first) / 500_000 + 1).unwrap(),
+        ticks.values().sum::<u64>()
+    );
     let open: u64 = ledger
-        .query_row("SELECT count(*) FROM jobs WHERE released_us IS NULL", [], |row| row.get(0))
+        .query_row(
+            "SELECT count(*) FROM jobs WHERE released_us IS NULL",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(open, 0, "orphans were released");
 }
@@ -103,28 +185,87 @@ fn a_kill_in_mid_run_loses_nothing_recorded_and_counts_nothing_twice() {
 #[test]
 fn ticks_that_find_a_run_going_are_overlaps_and_bad_behind_a_bad_partner() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &Pace { every: "300ms", timeout: "300ms", deadline: "300ms", concurrency: 1 });
-    // The deadline fits the cadence, and cleanup may take longer: it has its own time.
+    // Cleanup has time of its own after the deadline: that is how a run outlasts its slots.
+    let pace = Pace {
+        every: "1s",
+        timeout: "900ms",
+        deadline: "1s",
+        concurrency: 1,
+    };
+    let config = Config::at(&sandbox, &pace);
+    // The first job is never done, and its release is slow, because the journey polls it again.
+    config.write("probes/bulk-exchange.toml", SLOW_CLEANUP);
     sandbox.inject("keystone", "slow-headers");
-    config.replace("partners/keystone.toml", "deadline = \"300ms\"", "deadline = \"1500ms\"\n#");
-    config.replace("partners/keystone.toml", "timeout = \"300ms\"", "timeout = \"1s\"");
-    config.replace("partners/keystone.toml", "concurrency = 1", "concurrency = 5");
     let agent = config.agent();
-    finished(&agent, 1);
-    let overlaps = eventually("overlaps", || {
-        let metrics = agent.metrics();
-        let overlaps = metrics.sum("outrider_ticks_total", &[("disposition", "overlap")]);
-        let runs = metrics.sum("outrider_runs_total", &[]);
-        (overlaps >= 0.0 && runs >= 3.0).then_some(overlaps)
+    eventually("an overlap", || {
+        let overlaps = agent
+            .metrics()
+            .sum("outrider_ticks_total", &[("disposition", "overlap")]);
+        let runs = agent.metrics().sum("outrider_runs_total", &[]);
+        (overlaps >= 1.0 && runs >= 2.0).then_some(())
     });
-    let _ = overlaps;
     assert_eq!(agent.stop(), 0);
+    let counter = |sql: &str| {
+        config
+            .ledger()
+            .query_row(sql, [], |row| row.get::<_, u64>(0))
+            .unwrap()
+    };
+    let runs = counter("SELECT count(*) FROM runs");
+    let behind = counter("SELECT sum(json_extract(detail, '$.overlaps')) FROM runs");
+    assert!(behind >= 1);
+    let sum = |metric: &str, layer: &str| {
+        counter(&format!(
+            "SELECT sum(value) FROM counters WHERE metric = '{metric}' AND json_extract(labels, '$[2]') = '{layer}'"
+        ))
+    };
+    assert_eq!(sum("outrider_sli_events_total", "transport"), runs);
+    assert_eq!(sum("outrider_sli_events_total", "business"), runs + behind);
+    assert_eq!(sum("outrider_sli_bad_total", "business"), runs + behind);
 }
+
+/// A journey whose cleanup outlasts its deadline: the kick-off hangs, and so does what always runs.
+const SLOW_CLEANUP: &str = r#"
+id = "bulk-exchange"
+deadline = "1s"
+[[step]]
+id = "discovery"
+use = "request"
+url = "{{ partner.base_url }}/.well-known/smart-configuration"
+capture = { token_endpoint = { json = "$.token_endpoint" } }
+[[step]]
+id = "match-token"
+use = "token"
+endpoint = "{{ discovery.token_endpoint }}"
+scope = ["http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/BulkMemberMatch"]
+[[step]]
+id = "match"
+use = "submit"
+url = "{{ partner.base_url }}/Group/$bulk-member-match"
+body = "member-match-parameters"
+[[step]]
+id = "once-more"
+use = "submit"
+url = "{{ partner.base_url }}/Group/$bulk-member-match"
+body = "member-match-parameters"
+always = true
+[[step]]
+id = "matched"
+use = "check"
+check = ["expected-bucket"]
+"#;
 
 #[test]
 fn a_disclosure_pauses_the_journey_until_a_person_resumes_it() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &Pace { every: "200ms", concurrency: 25, ..Pace::default() });
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            every: "200ms",
+            concurrency: 25,
+            ..Pace::default()
+        },
+    );
     sandbox.inject("keystone", "foreign-record");
     let agent = config.agent();
     let paused = |agent: &Agent| {
@@ -133,7 +274,11 @@ fn a_disclosure_pauses_the_journey_until_a_person_resumes_it() {
     eventually("the pause", || paused(&agent).then_some(()));
     assert!(agent.metrics().sum("outrider_disclosures_total", &[]) >= 1.0);
     eventually("capped ticks", || {
-        (agent.metrics().sum("outrider_ticks_total", &[("disposition", "capped")]) >= 2.0).then_some(())
+        (agent
+            .metrics()
+            .sum("outrider_ticks_total", &[("disposition", "capped")])
+            >= 2.0)
+            .then_some(())
     });
     assert_eq!(agent.stop(), 0);
     // A restart does not lift it.
@@ -142,20 +287,42 @@ fn a_disclosure_pauses_the_journey_until_a_person_resumes_it() {
     assert!(paused(&agent));
     let before = agent.runs(0).len();
     let address = agent.url("").trim_start_matches("http://").to_owned();
-    let resumed = config.output(&["resume", "bulk-exchange", "--partner", "keystone", "--agent", &address]);
+    let resumed = config.output(&[
+        "resume",
+        "bulk-exchange",
+        "--partner",
+        "keystone",
+        "--agent",
+        &address,
+    ]);
     assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
-    eventually("a run after the resume", || (agent.runs(0).len() > before).then_some(()));
-    let (status, _) = http("POST", &agent.url("/v1/resume"), r#"{"partner":"keystone","journey":"bulk-exchange"}"#);
+    eventually("a run after the resume", || {
+        (agent.runs(0).len() > before).then_some(())
+    });
+    let (status, _) = http(
+        "POST",
+        &agent.url("/v1/resume"),
+        r#"{"partner":"keystone","journey":"bulk-exchange"}"#,
+    );
     assert_eq!(status, 404, "it is not paused any more");
 }
 
 #[test]
 fn pages_show_partners_runs_and_a_waterfall() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &Pace { every: "300ms", concurrency: 20, ..Pace::default() });
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            every: "300ms",
+            concurrency: 20,
+            ..Pace::default()
+        },
+    );
     let agent = config.agent();
     assert_eq!(http("GET", &agent.url("/healthz"), "").0, 200);
-    eventually("readiness", || (http("GET", &agent.url("/readyz"), "").0 == 200).then_some(()));
+    eventually("readiness", || {
+        (http("GET", &agent.url("/readyz"), "").0 == 200).then_some(())
+    });
     let runs = finished(&agent, 2);
     let run = runs[0]["run"].as_str().unwrap();
     let (status, page) = http("GET", &agent.url("/"), "");
@@ -165,7 +332,10 @@ fn pages_show_partners_runs_and_a_waterfall() {
     }
     let (status, page) = http("GET", &agent.url(&format!("/runs/{run}")), "");
     assert_eq!(status, 200);
-    assert!(page.contains("<svg") && page.contains("match-result"), "no waterfall");
+    assert!(
+        page.contains("<svg") && page.contains("match-result"),
+        "no waterfall"
+    );
     let whole = json("GET", &agent.url(&format!("/v1/runs/{run}")), "");
     assert!(whole["steps"].as_array().unwrap().len() > 5);
     assert_eq!(http("GET", &agent.url("/v1/runs/nobody"), "").0, 404);

@@ -18,7 +18,10 @@ fn table() -> Vec<Line> {
     lines
         .map(|line| {
             let expected = line.as_table().unwrap().clone();
-            Line { name: expected["name"].as_str().unwrap().to_owned(), expected }
+            Line {
+                name: expected["name"].as_str().unwrap().to_owned(),
+                expected,
+            }
         })
         .collect()
 }
@@ -26,7 +29,12 @@ fn table() -> Vec<Line> {
 fn assert_is(line: &Line, run: &Value) {
     let said = |what: &str| format!("{}: {what} of {run}", line.name);
     for key in ["layer", "cause", "owner"] {
-        assert_eq!(run["blame"][key], line.expected[key].as_str().unwrap(), "{}", said(key));
+        assert_eq!(
+            run["blame"][key],
+            line.expected[key].as_str().unwrap(),
+            "{}",
+            said(key)
+        );
     }
     for layer in ["transport", "application", "business"] {
         let verdict = line.expected["verdict"][layer].as_str().unwrap();
@@ -44,7 +52,11 @@ fn every_fault_has_one_line_and_gives_its_verdict() {
     let lines = table();
     let named: BTreeSet<_> = lines.iter().map(|line| line.name.clone()).collect();
     assert_eq!(named.len(), lines.len(), "two lines for one fault");
-    assert_eq!(named, sandbox.faults().into_iter().collect(), "table and sandbox differ");
+    assert_eq!(
+        named,
+        sandbox.faults().into_iter().collect(),
+        "table and sandbox differ"
+    );
     let config = Config::at(&sandbox, &Pace::default());
     for line in &lines {
         sandbox.inject("keystone", &line.name);
@@ -53,9 +65,18 @@ fn every_fault_has_one_line_and_gives_its_verdict() {
         assert_eq!(code, 4, "{}: {run}", line.name);
         assert_is(line, &run);
         let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
-        assert_eq!((code, &run["outcome"]), (0, &"passed".into()), "{} does not heal: {run}", line.name);
+        assert_eq!(
+            (code, &run["outcome"]),
+            (0, &"passed".into()),
+            "{} does not heal: {run}",
+            line.name
+        );
     }
-    assert_eq!(sandbox.jobs("keystone", &["running", "done"]), 0, "jobs are left open");
+    assert_eq!(
+        sandbox.jobs("keystone", &["running", "done"]),
+        0,
+        "jobs are left open"
+    );
     sandbox.stop();
 }
 

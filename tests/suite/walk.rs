@@ -8,7 +8,9 @@ fn member_ids() -> Vec<String> {
     let path = crate::world::repository().join("members/keystone-basic.json");
     let set: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let members = set["members"].as_array().unwrap().iter();
-    members.map(|member| member["id"].as_str().unwrap().to_owned()).collect()
+    members
+        .map(|member| member["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -20,18 +22,33 @@ fn every_member_meets_its_oracle() {
     let mut exported = 0;
     for id in ids {
         let (code, run) = config.once("bulk-exchange", &["--member", &id]);
-        assert_eq!((code, &run["outcome"]), (0, &"passed".into()), "{id}: {run}");
+        assert_eq!(
+            (code, &run["outcome"]),
+            (0, &"passed".into()),
+            "{id}: {run}"
+        );
         exported += usize::from(run["completeness"] == 1.0);
     }
     assert_eq!(exported, 9, "nine of the twelve are due their records");
-    assert_eq!(sandbox.jobs("keystone", &["running", "done"]), 0, "jobs are left open");
+    assert_eq!(
+        sandbox.jobs("keystone", &["running", "done"]),
+        0,
+        "jobs are left open"
+    );
 }
 
 #[test]
 fn tokens_are_renewed_in_mid_job() {
     // Jobs take 1.5 s and tokens live for 1 s, so no journey ends on its first tokens.
     let sandbox = Sandbox::start_with(&["--job-ms", "1500", "--token-ttl", "1"]);
-    let config = Config::at(&sandbox, &Pace { deadline: "20s", concurrency: 20, ..Pace::default() });
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            deadline: "20s",
+            concurrency: 20,
+            ..Pace::default()
+        },
+    );
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
     assert_eq!(code, 0, "{run}");
     let renewed = run["steps"]
@@ -49,7 +66,10 @@ fn tokens_are_renewed_in_mid_job() {
 fn an_unreadable_key_is_our_fault_and_leaves_every_count() {
     let sandbox = Sandbox::start();
     let config = Config::at(&sandbox, &Pace::default());
-    let key = sandbox.ready()["partners"][0]["key"].as_str().unwrap().to_owned();
+    let key = sandbox.ready()["partners"][0]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for bad in ["not PEM", ""] {
         config.write("bad.pem", bad);
         config.replace("overlay.toml", &key, "bad.pem");
@@ -84,20 +104,37 @@ fn no_resolver_is_ours_and_no_such_name_is_the_partners() {
     });
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = nobody.local_addr().unwrap();
-    for (nameserver, owner, cause, code) in
-        [(address, "partner", "dns", 4), (silent, "agent", "resolver", 7)]
-    {
-        let config = Config::new(&Pace { timeout: "3s", deadline: "10s", concurrency: 10, ..Pace::default() });
-        config.replace("partners/keystone.toml", "https://127.0.0.1:1", "https://payer.invalid");
+    for (nameserver, owner, cause, code) in [
+        (address, "partner", "dns", 4),
+        (silent, "agent", "resolver", 7),
+    ] {
+        let config = Config::new(&Pace {
+            timeout: "3s",
+            deadline: "10s",
+            concurrency: 10,
+            ..Pace::default()
+        });
+        config.replace(
+            "partners/keystone.toml",
+            "https://127.0.0.1:1",
+            "https://fhir.payer.example.org",
+        );
         config.write(
             "outrider.toml",
             &format!("contact = \"ops@outrider.example\"\nnameservers = [\"{nameserver}\"]\n"),
         );
         config.write("overlay.toml", "");
         let (seen, run) = config.once("bulk-exchange", &[]);
-        assert_eq!((seen, &run["blame"]["owner"], &run["blame"]["cause"]), (code, &owner.into(), &cause.into()), "{run}");
+        assert_eq!(
+            (seen, &run["blame"]["owner"], &run["blame"]["cause"]),
+            (code, &owner.into(), &cause.into()),
+            "{run}"
+        );
     }
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"stop", address).unwrap();
+    std::net::UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .send_to(b"stop", address)
+        .unwrap();
     answering.join().unwrap();
 }
 
@@ -106,7 +143,16 @@ fn the_waterfall_can_be_pasted_into_a_ticket() {
     let sandbox = Sandbox::start();
     let config = Config::at(&sandbox, &Pace::default());
     sandbox.inject("keystone", "records-missing");
-    let arguments = ["once", "bulk-exchange", "--partner", "keystone", "--member", "or-m0001", "--overlay", "overlay.toml"];
+    let arguments = [
+        "once",
+        "bulk-exchange",
+        "--partner",
+        "keystone",
+        "--member",
+        "or-m0001",
+        "--overlay",
+        "overlay.toml",
+    ];
     let output = config.output(&arguments);
     let text = String::from_utf8(output.stdout).unwrap();
     for wanted in [

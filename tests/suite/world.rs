@@ -24,7 +24,14 @@ fn exchange() -> &'static Path {
         let folder = Path::new(env!("CARGO_BIN_EXE_outrider")).parent().unwrap();
         let status = Command::new(env!("CARGO"))
             .current_dir(repository())
-            .args(["build", "--release", "--quiet", "-p", "exchange", "--target-dir"])
+            .args([
+                "build",
+                "--release",
+                "--quiet",
+                "-p",
+                "exchange",
+                "--target-dir",
+            ])
             .arg(folder.parent().unwrap())
             .status()
             .expect("cargo runs");
@@ -35,7 +42,10 @@ fn exchange() -> &'static Path {
 
 /// Asks again and again until there is an answer; panics with `what` when patience ends.
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the suite waits")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the suite waits"
+    )]
     let began = Instant::now();
     loop {
         if let Some(answer) = ask() {
@@ -49,7 +59,9 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
 /// One plain HTTP request to a listener of our own programs: status and body.
 pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").expect("a plain URL");
-    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
+    let (host, path) = rest
+        .split_once('/')
+        .map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
     let mut stream = TcpStream::connect(host).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
@@ -63,8 +75,17 @@ pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    (status, if is_chunked { unchunk(body) } else { body.to_owned() })
+    let is_chunked = head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked");
+    (
+        status,
+        if is_chunked {
+            unchunk(body)
+        } else {
+            body.to_owned()
+        },
+    )
 }
 
 fn unchunk(mut body: &str) -> String {
@@ -97,14 +118,31 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(mut command: Command, log: &Path) -> Self {
-        let errors = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("it starts");
+        let errors = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .expect("it starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
-            panic!("no ready line; its log:\n{}", std::fs::read_to_string(log).unwrap_or_default())
+            panic!(
+                "no ready line; its log:\n{}",
+                std::fs::read_to_string(log).unwrap_or_default()
+            )
         });
-        Self { child, ready, log: log.to_owned() }
+        Self {
+            child,
+            ready,
+            log: log.to_owned(),
+        }
     }
 
     /// SIGKILL: no chance to clean up.
@@ -115,7 +153,10 @@ impl Program {
 
     /// SIGTERM; its exit code.
     pub(crate) fn stop(mut self) -> i32 {
-        let told = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let told = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         assert!(told.success());
         let status = eventually("the program to stop", || self.child.try_wait().unwrap());
         status.code().unwrap_or(-1)
@@ -150,7 +191,10 @@ impl Sandbox {
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(exchange());
-        command.args(["serve", "--state"]).arg(folder.path()).args(arguments);
+        command
+            .args(["serve", "--state"])
+            .arg(folder.path())
+            .args(arguments);
         let program = Program::start(command, &folder.path().join("exchange.log"));
         Self { program, folder }
     }
@@ -171,28 +215,40 @@ impl Sandbox {
     pub(crate) fn faults(&self) -> Vec<String> {
         let faults = json("GET", &self.control("/faults"), "");
         let names = faults["faults"].as_array().unwrap().iter();
-        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
     }
 
     pub(crate) fn inject(&self, partner: &str, fault: &str) {
         let body = serde_json::json!({"fault": fault}).to_string();
-        json("PUT", &self.control(&format!("/partners/{partner}/fault")), &body);
+        json(
+            "PUT",
+            &self.control(&format!("/partners/{partner}/fault")),
+            &body,
+        );
     }
 
     pub(crate) fn heal(&self, partner: &str) {
-        json("DELETE", &self.control(&format!("/partners/{partner}/fault")), "");
+        json(
+            "DELETE",
+            &self.control(&format!("/partners/{partner}/fault")),
+            "",
+        );
     }
 
     /// Jobs of a partner in one state.
     pub(crate) fn jobs(&self, partner: &str, states: &[&str]) -> usize {
-        let jobs = json("GET", &self.control(&format!("/partners/{partner}/jobs")), "");
+        let jobs = json(
+            "GET",
+            &self.control(&format!("/partners/{partner}/jobs")),
+            "",
+        );
         let jobs = jobs["jobs"].as_array().unwrap().iter();
-        jobs.filter(|job| states.contains(&job["state"].as_str().unwrap())).count()
+        jobs.filter(|job| states.contains(&job["state"].as_str().unwrap()))
+            .count()
     }
 
-    pub(crate) fn stats(&self, partner: &str) -> Value {
-        json("GET", &self.control(&format!("/partners/{partner}/stats")), "")
-    }
 }
 
 /// How a test's probe differs from the defaults.
@@ -205,7 +261,12 @@ pub(crate) struct Pace<'a> {
 
 impl Default for Pace<'_> {
     fn default() -> Self {
-        Self { every: "1s", timeout: "800ms", deadline: "5s", concurrency: 5 }
+        Self {
+            every: "1s",
+            timeout: "800ms",
+            deadline: "5s",
+            concurrency: 5,
+        }
     }
 }
 
@@ -221,7 +282,11 @@ impl Config {
             std::fs::create_dir(folder.path().join(name)).unwrap();
             for entry in std::fs::read_dir(repository().join(name)).unwrap() {
                 let path = entry.unwrap().path();
-                std::fs::copy(&path, folder.path().join(name).join(path.file_name().unwrap())).unwrap();
+                std::fs::copy(
+                    &path,
+                    folder.path().join(name).join(path.file_name().unwrap()),
+                )
+                .unwrap();
             }
         }
         std::fs::create_dir(folder.path().join("partners")).unwrap();
@@ -230,7 +295,12 @@ impl Config {
             "outrider.toml",
             "contact = \"ops@outrider.example\"\nlisten = \"127.0.0.1:0\"\nledger = \"ledger.db\"\nstop_grace = \"3s\"\n",
         );
-        let Pace { every, timeout, deadline, concurrency } = pace;
+        let Pace {
+            every,
+            timeout,
+            deadline,
+            concurrency,
+        } = pace;
         config.write(
             "partners/keystone.toml",
             &format!(
@@ -293,7 +363,10 @@ members = "keystone-basic"
     /// The agent's command line, to be added to.
     pub(crate) fn outrider(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_outrider"));
-        command.current_dir(self.folder.path()).args(arguments).env_remove("RUST_LOG");
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env_remove("RUST_LOG");
         command
     }
 
@@ -308,15 +381,16 @@ members = "keystone-basic"
         arguments.extend(["--overlay", "overlay.toml"]);
         arguments.extend(more);
         let output = self.output(&arguments);
-        let run = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-            panic!("no JSON: {}", String::from_utf8_lossy(&output.stderr))
-        });
+        let run = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&output.stderr)));
         (output.status.code().unwrap(), run)
     }
 
     pub(crate) fn agent(&self) -> Agent {
         let command = self.outrider(&["run", "--overlay", "overlay.toml"]);
-        Agent { program: Program::start(command, &self.folder.path().join("agent.log")) }
+        Agent {
+            program: Program::start(command, &self.folder.path().join("agent.log")),
+        }
     }
 
     /// The ledger as SQLite sees it.
@@ -349,7 +423,11 @@ impl Agent {
 
     /// Runs after a place in the ledger.
     pub(crate) fn runs(&self, after: u64) -> Vec<Value> {
-        let runs = json("GET", &self.url(&format!("/v1/runs?after={after}&limit=1000")), "");
+        let runs = json(
+            "GET",
+            &self.url(&format!("/v1/runs?after={after}&limit=1000")),
+            "",
+        );
         runs["runs"].as_array().unwrap().clone()
     }
 

@@ -1,0 +1,405 @@
+//! The play: break a partner, see what Outrider says, heal it, see it recover.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{anyhow, ensure};
+
+use crate::agent::Run;
+use crate::clock::{Mark, Moment};
+use crate::end::{End, Played};
+use crate::expect::{Bystanders, Ruling, Watched, expected, seen};
+use crate::faults::Fault;
+use crate::grid::Tone;
+use crate::stage::{JOURNEY, Stage, VICTIM};
+use crate::view::{Line, seconds, summary};
+use crate::words::Outcome;
+
+/// Until every partner has passed once.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+/// From the injection to a verdict.
+const VERDICT_LIMIT: Duration = Duration::from_secs(60);
+/// From the healing to a passed run.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
+/// From the verdict to the pause that a disclosure demands.
+const PAUSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a paused journey is watched: longer than its cadence, so that a tick would show.
+const PAUSE_WATCHED: Duration = Duration::from_secs(6);
+/// Between two cycles.
+const REST: Duration = Duration::from_secs(20);
+
+/// A play on a stage.
+#[derive(Debug)]
+pub(crate) struct Play<'a, W: Write> {
+    stage: Stage<'a, W>,
+    faults: Vec<Fault>,
+    omit_fault: bool,
+}
+
+/// A fault that is on.
+struct Injected<'f> {
+    fault: &'f Fault,
+    /// Such as "3/10 server-error at keystone".
+    title: String,
+    at: Mark,
+    since: Moment,
+    bystanders: Bystanders,
+    line: Line,
+}
+
+impl Injected<'_> {
+    fn watched(&self) -> Watched<'static> {
+        Watched {
+            partner: VICTIM,
+            journey: JOURNEY,
+            since: self.since,
+        }
+    }
+}
+
+impl<'a, W: Write> Play<'a, W> {
+    /// A play of these faults; with `omit_fault` they are announced and kept back.
+    pub(crate) fn new(stage: Stage<'a, W>, faults: Vec<Fault>, omit_fault: bool) -> Self {
+        Self {
+            stage,
+            faults,
+            omit_fault,
+        }
+    }
+
+    /// Waits until every partner has passed once.
+    ///
+    /// # Errors
+    /// When that takes too long, a person asks to stop, or a program does not work.
+    pub(crate) fn settle(&mut self) -> Played<()> {
+        self.tell(Tone::Plain, "waiting for one passed run of each partner")?;
+        let begun = Mark::now();
+        let mut passed = BTreeSet::new();
+        loop {
+            let (overview, runs) = self.stage.look("waiting for the first runs")?;
+            for run in runs.iter().filter(|run| run.journey == JOURNEY) {
+                if run.outcome == Outcome::Passed {
+                    passed.insert(run.partner.clone());
+                } else {
+                    let said = format!("  {}: {}", run.partner, told(run));
+                    self.tell(Tone::Bad, &said)?;
+                }
+            }
+            let known = overview.partners.iter().map(|one| &one.partner);
+            let late: Vec<_> = known
+                .filter(|one| !passed.contains(*one))
+                .cloned()
+                .collect();
+            if late.is_empty() {
+                break;
+            }
+            if begun.elapsed() > SETTLE_LIMIT {
+                return Err(End::Trouble(anyhow!(
+                    "{} had no passed run of {JOURNEY} in {} s, with no fault injected; \
+                     look at the agent's page and log",
+                    late.join(" and "),
+                    SETTLE_LIMIT.as_secs()
+                )));
+            }
+        }
+        self.tell(Tone::Good, "every partner is well")?;
+        Ok(self.stage.screen.now_and_then()?)
+    }
+
+    /// Plays every fault once; true when every expectation held. With faults kept back it ends at
+    /// the first expectation that does not hold.
+    ///
+    /// # Errors
+    /// When a person asks to stop, or a program does not work.
+    pub(crate) fn cycle(&mut self) -> Played<bool> {
+        let mut lines = Vec::new();
+        let count = self.faults.len();
+        for (place, fault) in self.faults.clone().iter().enumerate() {
+            let title = format!("{}/{count} {} at {VICTIM}", place + 1, fault.name);
+            let line = self.one(fault, title)?;
+            let is_enough = self.omit_fault && !line.held();
+            lines.push(line);
+            if is_enough {
+                break;
+            }
+        }
+        self.stage.screen.now_and_then()?;
+        self.stage.screen.line("")?;
+        self.stage.screen.table(&summary(&lines))?;
+        let broken: Vec<_> = lines.iter().filter(|line| !line.held()).collect();
+        for line in &broken {
+            for complaint in &line.complaints {
+                self.stage
+                    .screen
+                    .line(&format!("{}: {complaint}", line.fault))?;
+            }
+        }
+        self.stage.screen.line("")?;
+        let (tone, said) = match broken.len() {
+            0 => (
+                Tone::Good,
+                format!("every expectation held: {} faults", lines.len()),
+            ),
+            broken => (
+                Tone::Bad,
+                format!("{broken} of {} faults NOT as expected", lines.len()),
+            ),
+        };
+        self.tell(tone, &said)?;
+        Ok(broken.is_empty())
+    }
+
+    /// Shows the table for a while.
+    ///
+    /// # Errors
+    /// When a person asks to stop, or a program does not work.
+    pub(crate) fn rest(&mut self) -> Played<()> {
+        self.tell(
+            Tone::Plain,
+            &format!("the next cycle begins in {} s", REST.as_secs()),
+        )?;
+        let begun = Mark::now();
+        while begun.elapsed() < REST {
+            self.stage.look("no fault; Ctrl-C stops")?;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, fault: &Fault, title: String) -> Played<Line> {
+        let mut injected = self.inject(fault, title)?;
+        self.await_verdict(&mut injected)?;
+        if self.omit_fault && !injected.line.held() {
+            return Ok(injected.line);
+        }
+        self.stage.screen.now_and_then()?;
+        if fault.pauses() && injected.line.held() {
+            self.watch_pause(&mut injected)?;
+        }
+        self.heal(&mut injected)?;
+        let complaints = injected.bystanders.complaints();
+        if complaints.is_empty() {
+            let passed = injected.bystanders.passed();
+            self.tell(
+                Tone::Plain,
+                &format!("  the others    {passed} runs, all passed"),
+            )?;
+        }
+        for complaint in complaints {
+            self.complain(&mut injected.line, complaint)?;
+        }
+        Ok(injected.line)
+    }
+
+    fn inject<'f>(&mut self, fault: &'f Fault, title: String) -> Played<Injected<'f>> {
+        // What was recorded until now says nothing about this fault.
+        self.stage.look(&title)?;
+        self.tell(Tone::Warn, &format!("{title}: {}", fault.what))?;
+        if self.omit_fault {
+            self.tell(Tone::Warn, "  OMIT_FAULT is set: the fault is kept back")?;
+        } else {
+            self.stage.sandbox.inject(VICTIM, &fault.name)?;
+        }
+        let at = Mark::now();
+        let since = self.stage.agent_time()?;
+        let said = format!(
+            "  expected      {}; verdict {}; counts {}",
+            expected(fault),
+            fault.verdict,
+            fault.counts
+        );
+        self.tell(Tone::Plain, &said)?;
+        let line = Line {
+            fault: fault.name.clone(),
+            expected: expected(fault),
+            seen: None,
+            complaints: Vec::new(),
+            verdict_after: None,
+            recovered_after: None,
+        };
+        Ok(Injected {
+            fault,
+            title,
+            at,
+            since,
+            bystanders: Bystanders::default(),
+            line,
+        })
+    }
+
+    fn await_verdict(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+        while injected.at.elapsed() < VERDICT_LIMIT {
+            let waited = injected.at.elapsed().as_secs();
+            let status = format!("{}: waiting for a verdict, {waited} s", injected.title);
+            let (_, runs) = self.stage.look(&status)?;
+            injected.bystanders.see(&runs, VICTIM);
+            let say = injected
+                .watched()
+                .first_say(injected.fault, &runs, &self.stage.members);
+            if let Some((run, ruling)) = say {
+                return self.show_verdict(injected, run, ruling);
+            }
+        }
+        let limit = VERDICT_LIMIT.as_secs();
+        self.complain(&mut injected.line, format!("no verdict in {limit} s"))
+    }
+
+    fn show_verdict(
+        &mut self,
+        injected: &mut Injected<'_>,
+        run: &Run,
+        ruling: Ruling,
+    ) -> Played<()> {
+        let after = injected.at.elapsed();
+        injected.line.seen = Some(seen(run));
+        injected.line.verdict_after = Some(after);
+        let tone = if ruling == Ruling::Held {
+            Tone::Good
+        } else {
+            Tone::Bad
+        };
+        let said = format!("  seen          {}", told(run));
+        self.tell(tone, &said)?;
+        if let Some(blame) = &run.blame {
+            self.tell(Tone::Plain, &format!("  why           {}", blame.summary))?;
+            self.tell(Tone::Plain, &format!("  runbook       {}", blame.runbook))?;
+        }
+        let run_and_time = format!("  run           {} after {}", run.run, seconds(Some(after)));
+        self.tell(Tone::Plain, &run_and_time)?;
+        match ruling {
+            Ruling::Held | Ruling::NoSay => Ok(()),
+            Ruling::Contradicted(differences) => {
+                for difference in differences {
+                    self.complain(&mut injected.line, difference)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A disclosure holds the journey: nothing may be asked of the partner until a person has looked.
+    fn watch_pause(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+        let status = format!("{}: is the journey paused?", injected.title);
+        let begun = Mark::now();
+        let paused_at = loop {
+            let (overview, runs) = self.stage.look(&status)?;
+            injected.bystanders.see(&runs, VICTIM);
+            if overview
+                .probe(VICTIM, JOURNEY)
+                .is_some_and(|probe| probe.paused)
+            {
+                break overview.at;
+            }
+            if begun.elapsed() > PAUSE_LIMIT {
+                let limit = PAUSE_LIMIT.as_secs();
+                let complaint = format!("{JOURNEY} is not paused {limit} s after the disclosure");
+                return self.complain(&mut injected.line, complaint);
+            }
+        };
+        self.tell(
+            Tone::Warn,
+            &format!("  paused        {JOURNEY} of {VICTIM}, by the disclosure"),
+        )?;
+        let held = Watched {
+            since: paused_at,
+            ..injected.watched()
+        };
+        let begun = Mark::now();
+        while begun.elapsed() < PAUSE_WATCHED {
+            let (_, runs) = self.stage.look(&format!("{}: paused", injected.title))?;
+            injected.bystanders.see(&runs, VICTIM);
+            if runs.iter().any(|run| held.covers(run)) {
+                let complaint = format!("{JOURNEY} ran although it is paused");
+                return self.complain(&mut injected.line, complaint);
+            }
+        }
+        let watched = PAUSE_WATCHED.as_secs();
+        self.tell(
+            Tone::Plain,
+            &format!("  held          no run of it in {watched} s"),
+        )
+    }
+
+    fn heal(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+        self.stage.sandbox.heal(VICTIM)?;
+        self.tell(Tone::Plain, "  healed")?;
+        let overview = self.stage.agent.overview()?;
+        if overview
+            .probe(VICTIM, JOURNEY)
+            .is_some_and(|probe| probe.paused)
+        {
+            if !injected.fault.pauses() {
+                let complaint = format!("{JOURNEY} is paused although nothing was disclosed");
+                self.complain(&mut injected.line, complaint)?;
+            }
+            self.stage.agent.resume(VICTIM, JOURNEY)?;
+            let said = "  resumed       by a person who has looked: the demo plays that person";
+            self.tell(Tone::Plain, said)?;
+        }
+        let healed = Mark::now();
+        let since = self.stage.agent_time()?;
+        let watched = Watched {
+            since,
+            ..injected.watched()
+        };
+        while healed.elapsed() < RECOVERY_LIMIT {
+            let waited = healed.elapsed().as_secs();
+            let status = format!(
+                "{}: healed, waiting for recovery, {waited} s",
+                injected.title
+            );
+            let (_, runs) = self.stage.look(&status)?;
+            injected.bystanders.see(&runs, VICTIM);
+            for run in runs.iter().filter(|run| watched.covers(run)) {
+                if run.outcome == Outcome::Passed {
+                    let after = healed.elapsed();
+                    injected.line.recovered_after = Some(after);
+                    let said = format!("  recovered     after {}", seconds(Some(after)));
+                    return self.tell(Tone::Good, &said);
+                }
+                let complaint = format!("still blamed although healed: {}", told(run));
+                self.complain(&mut injected.line, complaint)?;
+            }
+        }
+        let limit = RECOVERY_LIMIT.as_secs();
+        self.complain(&mut injected.line, format!("no recovery in {limit} s"))
+    }
+
+    fn tell(&mut self, tone: Tone, text: &str) -> Played<()> {
+        Ok(self.stage.screen.tell(tone, text)?)
+    }
+
+    fn complain(&mut self, line: &mut Line, complaint: String) -> Played<()> {
+        self.tell(Tone::Bad, &format!("  NOT HELD      {complaint}"))?;
+        line.complaints.push(complaint);
+        Ok(())
+    }
+}
+
+/// Makes sure that the table has a line for every fault that the sandbox offers.
+///
+/// # Errors
+/// When it has not, or the sandbox does not answer.
+pub(crate) fn check_table<W: Write>(stage: &Stage<'_, W>, table: &[Fault]) -> Played<()> {
+    let disagreements = stage.sandbox.disagreements(table)?;
+    let check = || {
+        ensure!(
+            disagreements.is_empty(),
+            "tests/cases/faults.toml and the exchange do not know the same faults: {}; \
+             build both from one commit",
+            disagreements.join(", ")
+        );
+        Ok(())
+    };
+    Ok(check()?)
+}
+
+fn told(run: &Run) -> String {
+    let member = run.member.as_deref().unwrap_or("no member");
+    format!(
+        "{}; verdict {}; counts {}; {member}",
+        seen(run),
+        run.layers,
+        run.counts
+    )
+}

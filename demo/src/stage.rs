@@ -1,0 +1,83 @@
+//! What a play is played with: the agent, the sandbox, the screen, and the time between two looks.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::agent::{Agent, Overview, Run};
+use crate::clock::Moment;
+use crate::end::{End, Played};
+use crate::members::Members;
+use crate::program::Program;
+use crate::pulse::Pulse;
+use crate::sandbox::Sandbox;
+use crate::screen::Screen;
+use crate::view;
+
+/// The partner that is broken on purpose.
+pub(crate) const VICTIM: &str = "keystone";
+/// The journey that is watched: the one that reaches every layer.
+pub(crate) const JOURNEY: &str = "bulk-exchange";
+
+/// Between two looks at the agent.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The stage.
+#[derive(Debug)]
+pub(crate) struct Stage<'a, W: Write> {
+    /// The agent.
+    pub(crate) agent: Agent,
+    /// The sandbox.
+    pub(crate) sandbox: Sandbox,
+    /// Both programs: the play ends when one of them does.
+    pub(crate) programs: &'a mut [Program],
+    /// Waits.
+    pub(crate) pulse: &'a mut Pulse,
+    /// Tells.
+    pub(crate) screen: &'a mut Screen<W>,
+    /// Whose runs can show a fault in the data.
+    pub(crate) members: Members,
+}
+
+impl<W: Write> Stage<'_, W> {
+    /// Waits a moment, renews the table, and gives what was recorded since the last look.
+    ///
+    /// # Errors
+    /// When a person asks to stop, or a program does not work.
+    pub(crate) fn look(&mut self, status: &str) -> Played<(Overview, Vec<Run>)> {
+        self.pulse.pause(LOOK_EVERY);
+        if self.pulse.times_asked() > 0 {
+            return Err(End::Stopped);
+        }
+        for program in self.programs.iter_mut() {
+            program.check()?;
+        }
+        let overview = self.agent.overview();
+        let overview = self.working(overview)?;
+        let runs = self.agent.new_runs();
+        let runs = self.working(runs)?;
+        self.screen
+            .live(status, &view::partners(&overview, JOURNEY))?;
+        Ok((overview, runs))
+    }
+
+    /// The time on the agent's clock. Runs that began before cannot know what was done just now.
+    ///
+    /// # Errors
+    /// When the agent does not answer.
+    pub(crate) fn agent_time(&mut self) -> Played<Moment> {
+        let overview = self.agent.overview();
+        Ok(self.working(overview)?.at)
+    }
+
+    /// A program that has ended explains more than a connection that was refused.
+    fn working<T>(&mut self, answer: Result<T>) -> Result<T> {
+        if answer.is_err() {
+            for program in self.programs.iter_mut() {
+                program.check()?;
+            }
+        }
+        answer
+    }
+}
