@@ -76,6 +76,9 @@ pub(crate) struct ProbeState {
     pub(crate) next_due: Option<Moment>,
     /// Whether a disclosure holds it until a person resumes it.
     pub(crate) paused: bool,
+    /// Its runs that are going on.
+    #[serde(default)]
+    pub(crate) in_flight: u32,
 }
 
 /// One run, judged.

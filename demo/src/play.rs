@@ -18,6 +18,8 @@ use crate::words::Outcome;
 
 /// Until every partner has passed once.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a run that is going on may keep the next fault waiting.
+const QUIET_LIMIT: Duration = Duration::from_secs(15);
 /// From the injection to a verdict.
 const VERDICT_LIMIT: Duration = Duration::from_secs(60);
 /// From the healing to a passed run.
@@ -192,8 +194,7 @@ impl<'a, W: Write> Play<'a, W> {
     }
 
     fn inject<'f>(&mut self, fault: &'f Fault, title: String) -> Played<Injected<'f>> {
-        // What was recorded until now says nothing about this fault.
-        self.stage.look(&title)?;
+        self.await_quiet(&title)?;
         self.tell(Tone::Warn, &format!("{title}: {}", fault.what))?;
         if self.omit_fault {
             self.tell(Tone::Warn, "  OMIT_FAULT is set: the fault is kept back")?;
@@ -225,6 +226,23 @@ impl<'a, W: Write> Play<'a, W> {
             bystanders: Bystanders::default(),
             line,
         })
+    }
+
+    /// Waits until no run is going on at the partner, so that no job of one is open when the fault
+    /// begins: a refusal for load would then be Outrider's own doing.
+    fn await_quiet(&mut self, title: &str) -> Played<()> {
+        let begun = Mark::now();
+        loop {
+            let (overview, _) = self
+                .stage
+                .look(&format!("{title}: waiting for a quiet moment"))?;
+            let is_quiet = overview
+                .probe(VICTIM, JOURNEY)
+                .is_none_or(|probe| probe.in_flight == 0);
+            if is_quiet || begun.elapsed() > QUIET_LIMIT {
+                return Ok(());
+            }
+        }
     }
 
     fn await_verdict(&mut self, injected: &mut Injected<'_>) -> Played<()> {

@@ -31,69 +31,54 @@ impl Line {
     }
 }
 
-/// The partners by layer. The journey is the one whose next run is shown.
+/// The partners by layer, and how the journey does beside them: narrow enough for 80 columns.
 pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
     let mut grid = Grid::new(&[
         "partner",
         "layer",
-        "last verdict",
-        "cause",
-        "owner",
+        "verdict cause owner",
         "success",
-        "p50",
-        "p99",
-        "next run",
+        journey,
     ]);
     for partner in &overview.partners {
-        for (place, layer) in partner.layers.iter().enumerate() {
-            let mut row = if place == 0 {
-                vec![Cell::plain(&partner.partner)]
-            } else {
-                vec![Cell::plain("")]
-            };
-            row.extend(layer_cells(layer));
-            if place == 0 {
-                row.push(Cell::plain(milliseconds(partner.latency.p50_ms)));
-                row.push(Cell::plain(milliseconds(partner.latency.p99_ms)));
-                row.push(next_run(partner, overview.at, journey));
-            }
-            grid.push(row);
+        let names = std::iter::once(partner.partner.as_str()).chain(std::iter::repeat(""));
+        let beside = [
+            next_run(partner, overview.at, journey),
+            Cell::plain(format!("p50 {}", milliseconds(partner.latency.p50_ms))),
+            Cell::plain(format!("p99 {}", milliseconds(partner.latency.p99_ms))),
+        ];
+        for ((layer, name), beside) in partner.layers.iter().zip(names).zip(beside) {
+            grid.push(vec![
+                Cell::plain(name),
+                Cell::plain(layer.layer.to_string()),
+                verdict(layer),
+                Cell::plain(success(layer)),
+                beside,
+            ]);
         }
     }
     grid
 }
 
-fn layer_cells(layer: &LayerState) -> [Cell; 5] {
+fn verdict(layer: &LayerState) -> Cell {
     let (verdict, tone) = match layer.last {
-        None => ("-".to_owned(), Tone::Dim),
-        Some(Verdict::Good) => (Verdict::Good.to_string(), Tone::Good),
-        Some(Verdict::Bad) => (Verdict::Bad.to_string(), Tone::Bad),
-        Some(Verdict::NotReached) => ("not reached".to_owned(), Tone::Dim),
+        None => return Cell::new("-", Tone::Dim),
+        Some(Verdict::Good) => ("good", Tone::Good),
+        Some(Verdict::Bad) => ("bad", Tone::Bad),
+        Some(Verdict::NotReached) => ("not reached", Tone::Dim),
     };
-    let owner = layer
-        .owner
-        .map(|owner| owner.to_string())
-        .unwrap_or_default();
-    [
-        Cell::plain(layer.layer.to_string()),
-        Cell::new(verdict, tone),
-        Cell::new(layer.cause.clone().unwrap_or_default(), tone),
-        Cell::new(owner, tone),
-        Cell::plain(success(layer)),
-    ]
+    let mut words = vec![verdict.to_owned()];
+    words.extend(layer.cause.clone());
+    words.extend(layer.owner.map(|owner| owner.to_string()));
+    Cell::new(words.join(" "), tone)
 }
 
-/// In percent with what it rests on. Cut off, not rounded: 99.999 % must not look like all.
+/// In percent of the runs that count. Cut off, not rounded: 99.999 % must not look like all.
 fn success(layer: &LayerState) -> String {
     let good = layer.events.saturating_sub(layer.bad);
     match good.saturating_mul(10_000).checked_div(layer.events) {
         None => "-".to_owned(),
-        Some(share) => format!(
-            "{}.{:02} % ({good}/{})",
-            share / 100,
-            share % 100,
-            layer.events
-        ),
+        Some(share) => format!("{}.{:02} % of {}", share / 100, share % 100, layer.events),
     }
 }
 
@@ -110,8 +95,8 @@ fn next_run(partner: &PartnerState, at: Moment, journey: &str) -> Cell {
     match probe {
         Some(probe) if probe.paused => Cell::new("paused", Tone::Warn),
         Some(probe) => match probe.next_due {
-            Some(due) => Cell::plain(format!("in {:.1} s", at.until(due).as_secs_f64())),
-            None => Cell::plain("-"),
+            Some(due) => Cell::plain(format!("next in {:.1} s", at.until(due).as_secs_f64())),
+            None => Cell::plain("none due"),
         },
         None => Cell::plain("-"),
     }
@@ -183,30 +168,35 @@ mod tests {
     #[test]
     fn partners_are_shown_by_layer() {
         let expected = "\
-partner   layer        last verdict  cause   owner    success                p50     p99     next run
-keystone  transport    good                           99.99 % (29999/30000)  812 ms  12.3 s  in 3.2 s
-          application  bad           status  partner  66.66 % (2/3)
-          business     not reached                    0.00 % (0/4)
-lakeside  transport    -                              -                      -       -       paused
-          application  -                              -
-          business     -                              -";
-        assert_eq!(
-            partners(&overview(), "bulk-exchange")
-                .lines(false)
-                .join("\n"),
-            expected
-        );
-        let coloured = partners(&overview(), "bulk-exchange")
-            .lines(true)
-            .join("\n");
-        assert!(coloured.contains("\x1b[31mstatus\x1b[0m"));
+partner   layer        verdict cause owner  success           bulk-exchange
+keystone  transport    good                 99.99 % of 30000  next in 3.2 s
+          application  bad status partner   66.66 % of 3      p50 812 ms
+          business     not reached          0.00 % of 4       p99 12.3 s
+lakeside  transport    -                    -                 paused
+          application  -                    -                 p50 -
+          business     -                    -                 p99 -";
+        let grid = partners(&overview(), "bulk-exchange");
+        assert_eq!(grid.lines(false).join("\n"), expected);
+        let coloured = grid.lines(true).join("\n");
+        assert!(coloured.contains("\x1b[31mbad status partner\x1b[0m"));
         assert!(coloured.contains("\x1b[33mpaused\x1b[0m"));
+    }
+
+    #[test]
+    fn the_widest_cause_fits_a_small_terminal() {
+        let mut overview = overview();
+        overview.partners[0].layers[1].cause = Some("completeness".to_owned());
+        let lines = partners(&overview, "bulk-exchange").lines(false);
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{lines:#?}"
+        );
     }
 
     #[test]
     fn a_journey_that_is_not_there_has_no_next_run() {
         let lines = partners(&overview(), "elsewhere").lines(false);
-        assert!(lines[1].ends_with("12.3 s  -"), "{}", lines[1]);
+        assert!(lines[1].ends_with("30000  -"), "{}", lines[1]);
     }
 
     #[test]

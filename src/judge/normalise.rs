@@ -85,3 +85,28 @@ pub fn key(resource: &Value, sha256: &str) -> String {
         .next()
         .unwrap_or_else(|| format!("sha256:{sha256}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_vectors_hold() {
+        let text = include_str!("../../tests/cases/normalise/basic.json");
+        let file: Value = serde_json::from_str(text).unwrap();
+        let vectors = file["vectors"].as_array().unwrap();
+        assert!(vectors.len() >= 10);
+        for vector in vectors {
+            let normal = canonical(&vector["resource"]);
+            let hash = sha256(&normal);
+            assert_eq!(normal, vector["canonical"], "{}", vector["name"]);
+            assert_eq!(hash, vector["sha256"], "{}", vector["name"]);
+            assert_eq!(
+                key(&vector["resource"], &hash),
+                vector["key"],
+                "{}",
+                vector["name"]
+            );
+        }
+    }
+}

@@ -8,6 +8,8 @@
 
 mod agent;
 mod faults;
+mod foreign;
 mod house;
+mod ours;
 mod walk;
 mod world;

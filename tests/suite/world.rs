@@ -179,7 +179,7 @@ impl Drop for Program {
 /// A running sandbox.
 pub(crate) struct Sandbox {
     program: Program,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Sandbox {
@@ -196,7 +196,7 @@ impl Sandbox {
             .arg(folder.path())
             .args(arguments);
         let program = Program::start(command, &folder.path().join("exchange.log"));
-        Self { program, folder }
+        Self { program, _folder: folder }
     }
 
     pub(crate) fn ready(&self) -> &Value {
@@ -248,7 +248,6 @@ impl Sandbox {
         jobs.filter(|job| states.contains(&job["state"].as_str().unwrap()))
             .count()
     }
-
 }
 
 /// How a test's probe differs from the defaults.

@@ -1,0 +1,75 @@
+# make demo: exchange, agent, a scripted incident.   make test: every check.   Both say what they do.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+CARGO ?= cargo
+VENV := target/tools/venv
+
+.PHONY: help demo demo-once test build fmt clippy doc unit suite demo-check tools members clean
+
+help:
+	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
+	@echo "make demo-once  one cycle of it; exit 0 when every expectation held"
+	@echo "make test       installs what it needs, then every check, with the time of each stage"
+	@echo "make members    writes members/ anew from the generator"
+
+# One stage: says what it is, does it, says how long it took.
+define stage
+	@echo "== $(1)"; began=$$(date +%s); $(2); echo "== $(1): $$(( $$(date +%s) - began )) s"
+endef
+
+build:
+	$(call stage,build (release),$(CARGO) build --release --workspace)
+
+demo: build
+	@exec target/release/demo
+
+demo-once: build
+	@exec target/release/demo --once
+
+test: tools fmt clippy doc build unit suite demo-check
+	@echo "== all checks passed"
+
+# Python with venv for the clients that are not ours.
+tools:
+	$(call stage,tools,\
+	  if ! python3 -c 'import venv$(comma) ensurepip' 2>/dev/null; then \
+	    echo "installing python3-venv (needs root)"; \
+	    apt-get update -qq && apt-get install -y -qq python3-venv; \
+	  fi; \
+	  if ! $(VENV)/bin/python -c 'import jwt$(comma) requests$(comma) cryptography' 2>/dev/null; then \
+	    echo "installing the foreign clients into $(VENV)"; \
+	    rm -rf $(VENV); python3 -m venv $(VENV); \
+	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \
+	  fi)
+
+fmt:
+	$(call stage,fmt,$(CARGO) fmt --all --check)
+
+clippy:
+	$(call stage,clippy (warnings are errors),$(CARGO) clippy --workspace --all-targets -- -D warnings)
+
+doc:
+	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet)
+
+unit:
+	$(call stage,unit tests,$(CARGO) test --release --workspace --lib --bins)
+
+suite:
+	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite)
+
+# The scripted incident holds its expectations, and fails when the fault is left out.
+demo-check:
+	$(call stage,demo-once,target/release/demo --once)
+	$(call stage,demo-once without its faults must fail,\
+	  if OMIT_FAULT=1 target/release/demo --once --state var/demo-omitted > target/demo-omitted.log 2>&1; \
+	  then echo "the demo passed without its faults"; exit 1; \
+	  else echo "it failed$(comma) as it must"; fi)
+
+members:
+	$(CARGO) run --release --package exchange -- members export --partner keystone --set keystone-basic --seed 7 --count 12 --out members
+	$(CARGO) run --release --package exchange -- members export --partner lakeside --set lakeside-basic --seed 7 --count 12 --out members
+
+clean:
+	rm -rf target var
+
+comma := ,
