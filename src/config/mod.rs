@@ -105,10 +105,13 @@ fn source(path: &Path, complaints: &mut Complaints) -> Option<Arc<Source>> {
 }
 
 fn reason(why: &std::io::Error) -> String {
-    match why.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
-        _ => why.to_string(),
+    use std::io::ErrorKind as Kind;
+    if why.kind() == Kind::NotFound {
+        "there is no such file or folder".to_owned()
+    } else if why.kind() == Kind::PermissionDenied {
+        "this user may not".to_owned()
+    } else {
+        why.to_string()
     }
 }
 

@@ -194,14 +194,11 @@ fn cadence(table: &Table<'_>) -> Option<(Cadence, Duration)> {
 }
 
 fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>) -> Option<(Cadence, Duration)> {
-    let schedule = match cron::Schedule::from_str(cron.value) {
-        Ok(schedule) => schedule,
-        Err(_) => {
-            let what = format!("`cron` = \"{}\" cannot be read", cron.value);
-            let cure = "write six fields, seconds first, weekdays by name: \"0 */5 * * * *\"";
-            table.complain(cron.span.clone(), what, cure);
-            return None;
-        }
+    let Ok(schedule) = cron::Schedule::from_str(cron.value) else {
+        let what = format!("`cron` = \"{}\" cannot be read", cron.value);
+        let cure = "write six fields, seconds first, weekdays by name: \"0 */5 * * * *\"";
+        table.complain(cron.span.clone(), what, cure);
+        return None;
     };
     // Any fixed time serves: what never fires after it never fires.
     let from = DateTime::<Utc>::from_timestamp(1_767_225_600, 0)?;

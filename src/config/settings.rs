@@ -8,7 +8,7 @@ use super::tree::Table;
 use crate::model::Settings;
 
 /// Runs at one time, unless the file says otherwise.
-const RUNS_IN_FLIGHT: u64 = 64;
+const RUNS_IN_FLIGHT: usize = 64;
 const RUNS_IN_FLIGHT_LIMIT: u64 = 10_001;
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
@@ -37,7 +37,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
         runs_in_flight_max: root
             .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
             .and_then(|number| usize::try_from(number).ok())
-            .unwrap_or(RUNS_IN_FLIGHT as usize),
+            .unwrap_or(RUNS_IN_FLIGHT),
         late_after: root
             .duration("late_after")
             .map_or(Duration::from_secs(1), |p| p.value),

@@ -7,16 +7,18 @@ use crate::model::{AgentFault, Failure, Limit, Phase, TlsFailure};
 
 /// A connection that did not come about. What lacks here is ours: sockets, ports, a network.
 pub(super) fn of_connect(why: &io::Error) -> Failure {
-    match why.kind() {
-        io::ErrorKind::AddrNotAvailable => Failure::Agent(AgentFault::Saturated),
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-            Failure::Agent(AgentFault::Network)
-        }
-        _ => match why.raw_os_error() {
-            // EMFILE and ENFILE: this process or machine has no file handle left.
-            Some(24 | 23) => Failure::Agent(AgentFault::Saturated),
-            _ => Failure::Connect,
-        },
+    let kind = why.kind();
+    // EMFILE and ENFILE: this process or machine has no file handle left.
+    let has_no_handle = matches!(why.raw_os_error(), Some(24 | 23));
+    if kind == io::ErrorKind::AddrNotAvailable || has_no_handle {
+        Failure::Agent(AgentFault::Saturated)
+    } else if matches!(
+        kind,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown
+    ) {
+        Failure::Agent(AgentFault::Network)
+    } else {
+        Failure::Connect
     }
 }
 
@@ -33,11 +35,14 @@ pub(super) fn of_tls(why: &io::Error) -> Failure {
 
 fn of_certificate(why: &rustls::CertificateError) -> TlsFailure {
     use rustls::CertificateError as E;
-    match why {
-        E::Expired | E::ExpiredContext { .. } => TlsFailure::Expired,
-        E::NotValidYet | E::NotValidYetContext { .. } => TlsFailure::NotYetValid,
-        E::NotValidForName | E::NotValidForNameContext { .. } => TlsFailure::WrongName,
-        _ => TlsFailure::Untrusted,
+    if matches!(why, E::Expired | E::ExpiredContext { .. }) {
+        TlsFailure::Expired
+    } else if matches!(why, E::NotValidYet | E::NotValidYetContext { .. }) {
+        TlsFailure::NotYetValid
+    } else if matches!(why, E::NotValidForName | E::NotValidForNameContext { .. }) {
+        TlsFailure::WrongName
+    } else {
+        TlsFailure::Untrusted
     }
 }
 

@@ -203,9 +203,8 @@ impl Walker<'_> {
         {
             self.own_job_open = self.others_open().await;
         }
-        let location = match location {
-            Some(location) => location,
-            None => return notes.judge(findings),
+        let Some(location) = location else {
+            return notes.judge(findings);
         };
         // Journalled before anything else is done with it, even before it is judged.
         self.journal(step, &location, token).await?;

@@ -88,9 +88,10 @@ fn file(json: &Value) -> Option<File> {
     Some(File {
         kind: json["type"].as_str()?.to_owned(),
         url: url.to_owned(),
-        count: match &json["count"] {
-            Value::Null => None,
-            count => Some(count.as_u64()?),
+        count: if json["count"].is_null() {
+            None
+        } else {
+            Some(json["count"].as_u64()?)
         },
     })
 }

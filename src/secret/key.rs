@@ -100,8 +100,11 @@ pub fn read_trust(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable>
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
-    std::fs::read(path).map_err(|why| match why.kind() {
-        std::io::ErrorKind::NotFound => Unusable::Missing,
-        _ => Unusable::Forbidden,
+    std::fs::read(path).map_err(|why| {
+        if why.kind() == std::io::ErrorKind::NotFound {
+            Unusable::Missing
+        } else {
+            Unusable::Forbidden
+        }
     })
 }

@@ -63,7 +63,7 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
     let ledger = config.ledger();
     let count = |sql: &str| {
         ledger
-            .query_row(sql, [], |row| row.get::<_, f64>(0))
+            .query_row(sql, [], |row| row.get::<_, u64>(0))
             .unwrap()
     };
     let (runs, failed) = (
@@ -77,19 +77,19 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
     );
     let agent = config.agent();
     let metrics = agent.metrics();
-    assert_eq!(metrics.sum("outrider_runs_total", &[]), runs);
+    assert_eq!(metrics.count("outrider_runs_total", &[]), runs);
     assert_eq!(
-        metrics.sum("outrider_runs_total", &[("outcome", "failed")]),
+        metrics.count("outrider_runs_total", &[("outcome", "failed")]),
         failed
     );
-    let layer = |name, layer| metrics.sum(name, &[("layer", layer)]);
+    let layer = |name, layer| metrics.count(name, &[("layer", layer)]);
     assert_eq!(layer("outrider_sli_events_total", "transport"), runs);
-    assert_eq!(layer("outrider_sli_bad_total", "transport"), 0.0);
+    assert_eq!(layer("outrider_sli_bad_total", "transport"), 0);
     assert_eq!(layer("outrider_sli_bad_total", "application"), failed);
     assert_eq!(layer("outrider_sli_events_total", "business"), runs);
     assert_eq!(layer("outrider_sli_bad_total", "business"), failed);
     assert_eq!(
-        metrics.sum("outrider_failures_total", &[("cause", "status")]),
+        metrics.count("outrider_failures_total", &[("cause", "status")]),
         failed
     );
 }
@@ -141,7 +141,11 @@ fn a_kill_in_mid_run_loses_nothing_recorded_and_counts_nothing_twice() {
         agent.log()
     );
     assert_eq!(agent.stop(), 0);
-    let ticks = ticks(&config, "bulk-exchange");
+    assert_every_tick_is_recorded_once(&config);
+}
+
+fn assert_every_tick_is_recorded_once(config: &Config) {
+    let ticks = ticks(config, "bulk-exchange");
     assert!(!ticks.contains_key("open"), "{ticks:?}");
     assert!(ticks["lost"] >= 1, "{ticks:?}");
     let ledger = config.ledger();

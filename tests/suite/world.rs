@@ -196,7 +196,10 @@ impl Sandbox {
             .arg(folder.path())
             .args(arguments);
         let program = Program::start(command, &folder.path().join("exchange.log"));
-        Self { program, _folder: folder }
+        Self {
+            program,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn ready(&self) -> &Value {
@@ -441,6 +444,17 @@ impl Agent {
 pub(crate) struct Metrics(pub(crate) String);
 
 impl Metrics {
+    /// The same for counters, exactly.
+    pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let sum = self.sum(name, labels);
+        let count = format!("{sum:.0}").parse().unwrap();
+        assert!(
+            (sum - f64::from(u32::try_from(count).unwrap())).abs() < 1e-9,
+            "{name} is {sum}"
+        );
+        u64::from(u32::try_from(count).unwrap())
+    }
+
     /// The sum of all samples of a family with these labels.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let wanted: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();

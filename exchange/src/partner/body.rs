@@ -1,7 +1,12 @@
 //! Request bodies, within limits.
 
+use axum::body::Body;
 use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode;
 use serde_json::Value;
@@ -23,6 +28,25 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, Refusal> {
             "incomplete",
             "the body did not arrive",
         )),
+    }
+}
+
+/// Takes in the whole request before anything answers it. A refusal that left the body unread would
+/// close a connection that its client believes it may use again.
+pub(crate) async fn whole(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match read(Request::new(body)).await {
+        Ok(bytes) => {
+            next.run(Request::from_parts(parts, Body::from(bytes)))
+                .await
+        }
+        Err(refusal) => {
+            let mut response = refusal.into_response();
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
     }
 }
 

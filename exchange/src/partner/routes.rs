@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::outcome::Refusal;
-use super::{Partner, discovery, export, files, group, job, kickoff, token};
+use super::{Partner, body, discovery, export, files, group, job, kickoff, token};
 
 /// Every endpoint of one partner. `$` is served as written and as `%24`, since clients differ.
 pub(crate) fn router(partner: &Arc<Partner>) -> Router {
@@ -39,5 +39,6 @@ pub(crate) fn router(partner: &Arc<Partner>) -> Router {
         .nest(&format!("/{}", partner.payer.id), own)
         .fallback(|| async { Refusal::not_found("address") })
         .method_not_allowed_fallback(|| async { Refusal::method() })
+        .layer(axum::middleware::from_fn(body::whole))
         .with_state(Arc::clone(partner))
 }
