@@ -43,6 +43,7 @@ pub(crate) fn play<W: Write>(
             greet(&addresses, &state, chosen.len(), screen)?;
             let stage = Stage {
                 agent: Agent::new(Client::at(&addresses.agent)?),
+                page: addresses.agent.clone(),
                 sandbox: Sandbox::new(Client::at(&addresses.sandbox.control)?),
                 programs: &mut programs,
                 pulse: &mut pulse,
@@ -166,7 +167,7 @@ fn start(
     let agent: AgentReady = serde_json::from_str(&line)
         .with_context(|| format!("outrider says something else than agreed: {line}"))?;
     Ok(Addresses {
-        agent: agent.listen,
+        agent: agent.listen.trim_end_matches('/').to_owned(),
         sandbox,
     })
 }
@@ -199,7 +200,7 @@ fn greet<W: Write>(
     faults: usize,
     screen: &mut Screen<W>,
 ) -> Played<()> {
-    let agent = addresses.agent.trim_end_matches('/');
+    let agent = &addresses.agent;
     let partners: Vec<_> = addresses
         .sandbox
         .partners

@@ -282,8 +282,10 @@ impl<'a, W: Write> Play<'a, W> {
             self.tell(Tone::Plain, &format!("  why           {}", blame.summary))?;
             self.tell(Tone::Plain, &format!("  runbook       {}", blame.runbook))?;
         }
-        let run_and_time = format!("  run           {} after {}", run.run, seconds(Some(after)));
-        self.tell(Tone::Plain, &run_and_time)?;
+        let page = format!("  page          {}/runs/{}", self.stage.page, run.run);
+        self.tell(Tone::Plain, &page)?;
+        let time = format!("  told          after {}", seconds(Some(after)));
+        self.tell(Tone::Plain, &time)?;
         match ruling {
             Ruling::Held | Ruling::NoSay => Ok(()),
             Ruling::Contradicted(differences) => {

@@ -28,6 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Stage<'a, W: Write> {
     /// The agent.
     pub(crate) agent: Agent,
+    /// The agent's page for people, without a slash at its end.
+    pub(crate) page: String,
     /// The sandbox.
     pub(crate) sandbox: Sandbox,
     /// Both programs: the play ends when one of them does.

@@ -3,17 +3,20 @@
 mod api;
 mod handle;
 mod pages;
+mod runbooks;
 
 use axum::Router;
 use axum::routing::{get, post};
 
 pub use handle::{Ask, Handle, RunsAsked};
+pub use runbooks::RUNBOOKS;
 
 /// The portal's routes.
 pub fn routes(handle: Handle) -> Router {
     Router::new()
         .route("/", get(pages::overview))
         .route("/runs/{run}", get(pages::run))
+        .route("/runbooks/{page}", get(pages::runbook))
         .route("/v1/partners", get(api::partners))
         .route("/v1/runs", get(api::runs))
         .route("/v1/runs/{run}", get(api::run))

@@ -28,6 +28,13 @@ struct RunPage {
 }
 
 #[derive(Template)]
+#[template(path = "runbook.html")]
+struct RunbookPage {
+    name: String,
+    text: &'static str,
+}
+
+#[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage {
     problem: &'static str,
@@ -65,6 +72,19 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
             page(StatusCode::NOT_FOUND, &problem)
         }
         None => away(),
+    }
+}
+
+pub(super) async fn runbook(Path(name): Path<String>) -> Response {
+    match super::runbooks::text(&name) {
+        Some(text) => page(StatusCode::OK, &RunbookPage { name, text }),
+        None => {
+            let problem = ProblemPage {
+                problem: "no such runbook",
+                cure: "/runbooks/README.md lists all",
+            };
+            page(StatusCode::NOT_FOUND, &problem)
+        }
     }
 }
 

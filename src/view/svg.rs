@@ -14,7 +14,7 @@ const ROW: f64 = 24.0;
 /// coloured by phase. Everything in it is ours (ids, times), so nothing needs escaping.
 pub fn waterfall_svg(run: &RunRecord) -> String {
     let rows: f64 = run.steps.iter().map(|_| 1.0).sum();
-    let height = (rows + 1.5) * ROW;
+    let height = (rows + 0.5) * ROW;
     let whole = run.duration.as_secs_f64().max(1e-9);
     let x = |time: Duration| LABEL + time.as_secs_f64() / whole * (WIDTH - LABEL - 90.0);
     let mut svg = format!(

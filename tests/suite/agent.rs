@@ -344,4 +344,10 @@ fn pages_show_partners_runs_and_a_waterfall() {
     assert!(whole["steps"].as_array().unwrap().len() > 5);
     assert_eq!(http("GET", &agent.url("/v1/runs/nobody"), "").0, 404);
     assert_eq!(http("GET", &agent.url("/runs/nobody"), "").0, 404);
+    let (status, page) = http("GET", &agent.url("/runbooks/transport-connect.md"), "");
+    assert!(
+        status == 200 && page.contains("# transport: connect"),
+        "{page}"
+    );
+    assert_eq!(http("GET", &agent.url("/runbooks/nothing.md"), "").0, 404);
 }

@@ -165,6 +165,11 @@ fn every_layer_and_cause_has_its_runbook_and_no_page_is_left_over() {
         .collect();
     found.sort();
     assert_eq!(found, wanted);
+    let carried: Vec<String> = outrider::portal::RUNBOOKS
+        .iter()
+        .map(|(page, _)| format!("runbooks/{page}"))
+        .collect();
+    assert_eq!(carried, wanted, "the binary carries every page");
     for cause in Cause::ALL {
         let page = std::fs::read_to_string(repository().join(cause.runbook())).unwrap();
         assert!(

@@ -447,12 +447,12 @@ impl Metrics {
     /// The same for counters, exactly.
     pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let sum = self.sum(name, labels);
-        let count = format!("{sum:.0}").parse().unwrap();
+        let count: u64 = format!("{sum:.0}").parse().unwrap();
         assert!(
             (sum - f64::from(u32::try_from(count).unwrap())).abs() < 1e-9,
             "{name} is {sum}"
         );
-        u64::from(u32::try_from(count).unwrap())
+        count
     }
 
     /// The sum of all samples of a family with these labels.

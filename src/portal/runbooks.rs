@@ -1,0 +1,40 @@
+//! The runbooks, carried in the binary so that the link beside a failure opens at 2 a.m. wherever the
+//! agent runs. A test compares the list with the folder.
+
+macro_rules! page {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../runbooks/", $name)))
+    };
+}
+/// Every page by name, with its text.
+pub const RUNBOOKS: &[(&str, &str)] = &[
+    page!("README.md"),
+    page!("agent-fault.md"),
+    page!("application-auth.md"),
+    page!("application-media.md"),
+    page!("application-protocol.md"),
+    page!("application-schema.md"),
+    page!("application-status.md"),
+    page!("application-throttled.md"),
+    page!("business-completeness.md"),
+    page!("business-consent.md"),
+    page!("business-deadline.md"),
+    page!("business-disclosure.md"),
+    page!("business-duplicate.md"),
+    page!("business-identity.md"),
+    page!("business-integrity.md"),
+    page!("business-stale.md"),
+    page!("transport-connect.md"),
+    page!("transport-dns.md"),
+    page!("transport-reset.md"),
+    page!("transport-timeout.md"),
+    page!("transport-tls.md"),
+];
+
+/// The text of a page.
+pub(super) fn text(name: &str) -> Option<&'static str> {
+    RUNBOOKS
+        .iter()
+        .find(|(page, _)| *page == name)
+        .map(|(_, text)| *text)
+}
