@@ -27,6 +27,8 @@ impl Walker<'_> {
             let answer = self.ask(notes, timeout, call).await?;
             times.polls += 1;
             times.elapsed = self.order.clock.instant() - began;
+            let progress = job::progress_percent(answer.header("x-progress"));
+            times.progress_percent = progress.or(times.progress_percent);
             notes.job = Some(times);
             let (state, findings) = job::poll(&answer, self.order.clock.system());
             // A quirk is said once, not at every poll.

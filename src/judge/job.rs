@@ -123,6 +123,18 @@ pub fn poll_wait(asked: RetryAfter, poll: u32, cap: Duration, left: Duration) ->
     wish.min(cap.min(left / 4)).max(POLL_WAIT_MIN)
 }
 
+/// The percentage in an `X-Progress` header. The rest of it is the partner's free text and is not
+/// kept.
+pub fn progress_percent(value: Option<&str>) -> Option<u8> {
+    let (before, _) = value?.split_once('%')?;
+    let before = before.trim_end();
+    let start = before
+        .rfind(|c: char| !c.is_ascii_digit() && c != '.')
+        .map_or(0, |at| at + 1);
+    let whole = before.get(start..)?.split('.').next()?;
+    whole.parse().ok().filter(|percent| *percent <= 100)
+}
+
 /// What a poll's answer says, and the findings about it.
 pub fn poll(answer: &Answer, now: DateTime<Utc>) -> (PollState, Vec<Finding>) {
     let asked = retry_after(answer.header("retry-after"), now);
@@ -210,6 +222,23 @@ mod tests {
             retry_after_sane(RetryAfter::Absurd)
                 .is_some_and(|f| f.seen.contains("retry_after_absurd"))
         );
+    }
+
+    #[test]
+    fn progress_is_a_percentage_or_nothing() {
+        for (text, percent) in [
+            ("0%", Some(0)),
+            ("46% complete, Please wait...", Some(46)),
+            ("in progress: 99.5 %", Some(99)),
+            ("100%", Some(100)),
+            ("101%", None),
+            ("half done", None),
+            ("Ngozi Okafor, 3 of 7", None),
+            ("%", None),
+        ] {
+            assert_eq!(progress_percent(Some(text)), percent, "{text}");
+        }
+        assert_eq!(progress_percent(None), None);
     }
 
     #[test]

@@ -204,6 +204,8 @@ pub struct JobTimes {
     pub elapsed: Duration,
     /// Of that, time in which we waited by rule.
     pub waited: Duration,
+    /// The last percentage that `X-Progress` told while the job went on.
+    pub progress_percent: Option<u8>,
 }
 
 /// What one step saw.

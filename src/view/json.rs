@@ -60,6 +60,7 @@ fn step(step: &StepEvidence) -> Value {
             "polls": job.polls,
             "elapsed_ms": milliseconds(job.elapsed),
             "waited_ms": milliseconds(job.waited),
+            "progress_percent": job.progress_percent,
         })),
         "requests": step.requests.iter().map(request).collect::<Vec<_>>(),
         "requests_omitted": step.requests_omitted,

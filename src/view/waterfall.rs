@@ -108,11 +108,15 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
         );
     }
     if let Some(job) = &step.job {
+        let progress = job
+            .progress_percent
+            .map(|percent| format!(", last progress {percent} %"));
         let times = format!(
-            "job: {} polls, {:.1} ms, of which {:.1} ms waiting by rule",
+            "job: {} polls, {:.1} ms, of which {:.1} ms waiting by rule{}",
             job.polls,
             milliseconds(job.elapsed),
-            milliseconds(job.waited)
+            milliseconds(job.waited),
+            progress.unwrap_or_default()
         );
         line(text, &format!("    {}", paint.dim(&times)));
     }
