@@ -41,7 +41,7 @@ struct StepRow {
     requests: Vec<RequestRow>,
     requests_omitted: u32,
     findings: Vec<FindingRow>,
-    job: Option<(u32, u64, u64)>,
+    job: Option<(u32, u64, u64, Option<u8>)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,9 +143,14 @@ fn step_row(step: &StepEvidence) -> StepRow {
         requests: step.requests.iter().map(request_row).collect(),
         requests_omitted: step.requests_omitted,
         findings: step.findings.iter().map(finding_row).collect(),
-        job: step
-            .job
-            .map(|job| (job.polls, us(job.elapsed), us(job.waited))),
+        job: step.job.map(|job| {
+            (
+                job.polls,
+                us(job.elapsed),
+                us(job.waited),
+                job.progress_percent,
+            )
+        }),
     }
 }
 
@@ -166,11 +171,14 @@ fn step_of(row: StepRow) -> Option<StepEvidence> {
             .into_iter()
             .map(finding_of)
             .collect::<Option<_>>()?,
-        job: row.job.map(|(polls, elapsed, waited)| JobTimes {
-            polls,
-            elapsed: Duration::from_micros(elapsed),
-            waited: Duration::from_micros(waited),
-        }),
+        job: row
+            .job
+            .map(|(polls, elapsed, waited, progress_percent)| JobTimes {
+                progress_percent,
+                polls,
+                elapsed: Duration::from_micros(elapsed),
+                waited: Duration::from_micros(waited),
+            }),
     })
 }
 
