@@ -12,6 +12,7 @@ mod recorder;
 mod restore;
 mod scheduler;
 mod server;
+mod signals;
 mod workers;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use self::signals::Signals;
 use crate::clock::Clock;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
@@ -103,11 +105,13 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
         clock.clone(),
     ));
 
+    // Before anybody is told that the agent runs, it can be told to stop.
+    let signals = Signals::listen().map_err(|why| AgentError::Start(why.to_string()))?;
     ready(Ready {
         listen,
         ledger: plan.settings.ledger.clone(),
     });
-    scheduler::run(&plan, &clock, &live, &recorder.notes, &health).await;
+    scheduler::run(&plan, &clock, &live, &recorder.notes, &health, signals).await;
 
     health.schedule(false);
     let closed = recorder.stop().await;

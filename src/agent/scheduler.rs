@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::live::{InFlight, Live};
 use super::orphans;
 use super::recorder::Note;
+use super::signals::Signals;
 use super::workers::{Work, work};
 use crate::clock::Clock;
 use crate::expose::Health;
@@ -33,6 +34,7 @@ pub(super) async fn run(
     live: &Live,
     notes: &Sender<Note>,
     health: &Health,
+    signals: Signals,
 ) {
     let resolver = Resolver::new(&plan.settings);
     let clients = plan.partners.values().map(|partner| {
@@ -42,7 +44,7 @@ pub(super) async fn run(
         )
     });
     let clients: Arc<BTreeMap<PartnerId, Arc<Client>>> = Arc::new(clients.collect());
-    let mut stop = std::pin::pin!(stop_signal());
+    let mut stop = std::pin::pin!(signals.stop());
     tokio::select! {
         () = orphans::release_first(plan, clock, &clients, notes) => {}
         () = &mut stop => return,
@@ -233,21 +235,5 @@ fn reap(ended: Result<(), tokio::task::JoinError>) {
 pub(super) async fn tell(notes: &Sender<Note>, note: Note) {
     if notes.send(note).await.is_err() {
         tracing::error!("the recorder is gone; a note was not written");
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        // Without signals the process can only be killed, which it survives.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

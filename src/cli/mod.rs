@@ -55,14 +55,10 @@ pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(told) => {
-            // Help and version are answers, not mistakes.
+            // Help and version are answers, not mistakes; nobody reading them is a normal end.
             let is_mistake = told.use_stderr();
-            let printed = told.print();
-            return if is_mistake || printed.is_err() {
-                Exit::Usage
-            } else {
-                Exit::Fine
-            };
+            let _nobody_reads = told.print();
+            return if is_mistake { Exit::Usage } else { Exit::Fine };
         }
     };
     if rustls::crypto::aws_lc_rs::default_provider()

@@ -20,9 +20,11 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
             .find(|c: char| !c.is_ascii_digit())
             .unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let number: u64 = number
-            .parse()
-            .map_err(|_| "a number is missing".to_owned())?;
+        if number.is_empty() {
+            return Err("a number is missing".to_owned());
+        }
+        // What does not even fit into 64 bits is longer than anything allowed.
+        let number: u64 = number.parse().unwrap_or(u64::MAX);
         let unit_length = tail
             .find(|c: char| c.is_ascii_digit())
             .unwrap_or(tail.len());
@@ -66,7 +68,7 @@ mod tests {
             ("5", "a unit is missing"),
             ("s", "a number is missing"),
             ("5 weeks", "`weeks` is no unit"),
-            ("99999999999999999999s", "a number is missing"),
+            ("99999999999999999999s", "it is longer than ten years"),
             ("9999999999999999d", "it is longer than ten years"),
             ("-1s", "a number is missing"),
         ] {

@@ -15,6 +15,8 @@ use crate::model::{
     Root, Step, StepId, Template, When,
 };
 
+/// What every template may name.
+const BUILT_IN: [&str; 3] = ["partner.base_url", "member.id", "run.id"];
 const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
 /// The time of one request, unless the file says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,6 +31,9 @@ struct Known {
     verbs: BTreeMap<String, &'static str>,
     submit_tokens: BTreeMap<String, StepId>,
     last_token: Option<StepId>,
+    /// Steps with a mistake: what refers to them is not judged, since its cure is theirs.
+    broken: BTreeSet<String>,
+    has_broken_token: bool,
 }
 
 pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
@@ -50,8 +55,8 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         .map_or(TIMEOUT, |placed| placed.value);
     let mut known = Known::default();
     let tables = root.tables("step");
-    if tables.is_empty() {
-        root.missing("[[step]]", "{ id = \"…\", use = \"request\", … }");
+    if !root.has("step") || root.is_empty_list("step") {
+        root.missing_table("[[step]]", "id = \"…\" and use = \"request\"");
     }
     let steps = tables
         .iter()
@@ -91,7 +96,13 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
         let what = format!("two steps are called \"{}\"", id.value);
         table.complain(id.span.clone(), what, "give each its own id");
     }
-    let action = action?;
+    let Some(action) = action else {
+        known.broken.insert(id.value.to_owned());
+        let may_be_token =
+            verb.is_none_or(|verb| verb.value == "token" || !VERBS.contains(&verb.value));
+        known.has_broken_token |= may_be_token;
+        return None;
+    };
     let id = StepId::new(id.value);
     offer(&id, &action, known);
     Some(Step {
@@ -146,7 +157,7 @@ fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Actio
                 known,
             );
             let scope = table.texts("scope");
-            if scope.is_empty() {
+            if !table.has("scope") || table.is_empty_list("scope") {
                 table.missing("scope", "[\"system/*.rs\"]");
             }
             let scope = scope
@@ -203,7 +214,7 @@ fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Actio
         }
         "check" => {
             let checks = checks(table);
-            if !table.has("check") {
+            if !table.has("check") || table.is_empty_list("check") {
                 table.missing("check", "[\"expected-bucket\"]");
             }
             Some(Action::Check { checks })
@@ -238,17 +249,17 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let token = token_named(table, known);
     let expect = expect(table);
     let checks = checks(table);
-    let captures = table
-        .table("capture")
-        .map(|table| captures(&table))
-        .unwrap_or_default();
+    let captures = match table.table("capture") {
+        Some(table) => captures(&table),
+        None => Some(Vec::new()),
+    };
     Some(Action::Request {
         method,
         url: url?,
         token,
         expect,
         checks,
-        captures,
+        captures: captures?,
     })
 }
 
@@ -260,7 +271,7 @@ fn expect(table: &Table<'_>) -> Expect {
             ..Expect::default()
         };
     };
-    let status = table.numbers("status");
+    let status = table.statuses("status");
     let media = table
         .texts("media")
         .into_iter()
@@ -301,12 +312,13 @@ fn json_path(table: &Table<'_>, placed: &Placed<&str>) -> Option<JsonPath> {
     parsed.ok()
 }
 
-fn captures(table: &Table<'_>) -> Vec<Capture> {
-    let entries = table.entries();
-    entries
-        .into_iter()
-        .filter_map(|(name, span, inner)| capture(table, &name, span, inner))
-        .collect()
+/// None when one of them has a mistake.
+fn captures(table: &Table<'_>) -> Option<Vec<Capture>> {
+    let entries = table.entries().into_iter();
+    let all: Vec<_> = entries
+        .map(|(name, span, inner)| capture(table, &name, span, inner))
+        .collect();
+    all.into_iter().collect()
 }
 
 fn capture<'a>(
@@ -322,13 +334,20 @@ fn capture<'a>(
     };
     let entry = table.entry(name, inner, span.clone());
     let (json, header) = (entry.text("json"), entry.text("header"));
-    entry.close();
+    let is_known = entry.close();
     let query = match (json, header) {
         (Some(json), None) => Query::Json(json_path(table, &json)?),
         (None, Some(header)) => Query::Header(header.value.to_ascii_lowercase()),
-        _ => {
-            let what = format!("capture `{name}` needs `json` or `header`");
-            table.complain(span, what, "write just one of them");
+        (Some(_), Some(_)) => {
+            let what = format!("capture `{name}` has both `json` and `header`");
+            table.complain(span, what, "keep one of them");
+            return None;
+        }
+        (None, None) => {
+            if is_known && !entry.has("json") && !entry.has("header") {
+                let what = format!("capture `{name}` needs `json` or `header`");
+                table.complain(span, what, "write one of them");
+            }
             return None;
         }
     };
@@ -408,9 +427,11 @@ fn template(
             continue;
         };
         let wanted = format!("{step}.{name}");
-        if !known.captures.contains(&wanted) {
+        if known.broken.contains(step.as_str()) {
+            whole = false;
+        } else if !known.captures.contains(&wanted) {
             let so_far: Vec<_> = known.captures.iter().map(String::as_str).collect();
-            let cure = match nearest(&wanted, so_far.iter().copied()) {
+            let cure = match nearest(&wanted, so_far.iter().copied().chain(BUILT_IN)) {
                 Some(near) => format!("did you mean {{{{ {near} }}}}?"),
                 None if so_far.is_empty() => "nothing is captured before this step".to_owned(),
                 None => format!("captured so far: {}", so_far.join(", ")),
@@ -428,6 +449,9 @@ fn earlier(table: &Table<'_>, key: &'static str, verb: &str, known: &Known) -> O
     let placed = table.need_text(key, &format!("\"<id of an earlier {verb} step>\""))?;
     if known.verbs.get(placed.value) == Some(&verb) {
         return Some(StepId::new(placed.value));
+    }
+    if known.broken.contains(placed.value) {
+        return None;
     }
     let fitting = known
         .verbs
@@ -457,7 +481,7 @@ fn token(table: &Table<'_>, known: &Known) -> Option<StepId> {
     if table.has("token") {
         return token_named(table, known);
     }
-    if known.last_token.is_none() {
+    if known.last_token.is_none() && !known.has_broken_token {
         let cure = "put a step with use = \"token\" before it";
         table.complain(
             table.place(),

@@ -16,9 +16,14 @@ const SCHEMA: &str = "outrider.members/1";
 /// Members of one set: more are a generator's mistake.
 const MEMBERS_MAX: usize = 100_000;
 
+/// What is read before anything else, so that a file of another version is called just that.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
+
 #[derive(Deserialize)]
 struct SetFile {
-    schema: String,
     set: String,
     partner: String,
     requester: Payer,
@@ -74,6 +79,18 @@ struct ResourceEntry {
 }
 
 pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<MemberSet> {
+    if let Ok(head) = serde_json::from_str::<Head>(&source.text)
+        && head.schema != SCHEMA
+    {
+        let what = format!("schema \"{}\" is not one this version reads", head.schema);
+        complaints.add(
+            source,
+            None,
+            what,
+            format!("export it again for {SCHEMA}, or update Outrider"),
+        );
+        return None;
+    }
     let file: SetFile = match serde_json::from_str(&source.text) {
         Ok(file) => file,
         Err(why) => {
@@ -88,16 +105,6 @@ pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<
             return None;
         }
     };
-    if file.schema != SCHEMA {
-        let what = format!("schema \"{}\" is not one this version reads", file.schema);
-        complaints.add(
-            source,
-            None,
-            what,
-            format!("export it again for {SCHEMA}, or update Outrider"),
-        );
-        return None;
-    }
     if file.members.is_empty() || file.members.len() > MEMBERS_MAX {
         let what = format!("{} members", file.members.len());
         complaints.add(

@@ -14,14 +14,38 @@ mod settings;
 mod template;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
 use crate::model::{Journey, JourneyId, MemberSet, Plan, Probe, ProbeId};
+
+/// Names of what is there but could not be read: what refers to it is not judged, since its cure is
+/// theirs.
+#[derive(Debug, Default)]
+struct Unread {
+    names: BTreeSet<String>,
+    /// A whole folder.
+    is_everything: bool,
+}
+
+impl Unread {
+    fn holds(&self, name: &str) -> bool {
+        self.is_everything || self.names.contains(name)
+    }
+
+    /// A file by its stem, which is what its id should be.
+    fn file(&mut self, source: &Source) {
+        let stem = Path::new(&source.path).file_stem();
+        self.names
+            .extend(stem.map(|stem| stem.to_string_lossy().into_owned()));
+    }
+}
 
 /// Reads the agent's file and, beside it, `partners/`, `probes/` and `members/`.
 ///
@@ -29,28 +53,37 @@ use crate::model::{Journey, JourneyId, MemberSet, Plan, Probe, ProbeId};
 /// Every mistake in every file, when there is at least one that makes the plan unusable.
 pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
     let mut complaints = Complaints::default();
-    let folder = config
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let settings = source(config, &mut complaints)
-        .map(|file| tree::with_root(&file, &mut complaints, |root| settings::read(root, folder)));
-    let journeys = journeys(&folder.join("probes"), &mut complaints);
-    let sets = member_sets(&folder.join("members"), &mut complaints);
-    let partners = partner_files(folder, &mut complaints);
-    let mut plan = Plan {
-        settings: settings.unwrap_or_else(settings_in_want),
-        partners: BTreeMap::new(),
-        journeys,
-        members: sets,
-        probes: BTreeMap::new(),
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let settings = source(config, &mut complaints).and_then(|file| {
+        tree::with_root(&file, &mut complaints, |root| settings::read(root, folder))
+    });
+    let (journeys, unread_journeys) = journeys(&folder.join("probes"), &mut complaints);
+    let (members, unread_members) = member_sets(&folder.join("members"), &mut complaints);
+    let (partners, unread_partners) = partner_files(folder, &mut complaints);
+    let mut reading = Reading {
+        plan: Plan {
+            settings: settings.unwrap_or_else(settings_in_want),
+            partners: BTreeMap::new(),
+            journeys,
+            members,
+            probes: BTreeMap::new(),
+        },
+        complaints,
+        unread_journeys,
+        unread_members,
     };
     for file in partners {
-        add_partner(&mut plan, file, &mut complaints);
+        reading.partner(file);
     }
-    if let Some(file) = overlay.and_then(|path| source(path, &mut complaints)) {
-        let overlay = tree::with_root(&file, &mut complaints, overlay::read);
-        overlay.apply(&mut plan, &file, &mut complaints);
+    let Reading {
+        mut plan,
+        mut complaints,
+        ..
+    } = reading;
+    if let Some(file) = overlay.and_then(|path| source(path, &mut complaints))
+        && let Some(overlay) = tree::with_root(&file, &mut complaints, overlay::read)
+    {
+        overlay.apply(&mut plan, &file, &unread_partners, &mut complaints);
     }
     complaints.sort();
     if complaints.has_errors() {
@@ -115,13 +148,15 @@ fn reason(why: &std::io::Error) -> String {
     }
 }
 
-/// Every file of a folder with this ending, in order of name.
-fn sources(folder: &Path, ending: &str, complaints: &mut Complaints) -> Vec<Arc<Source>> {
+/// Every file of a folder with this ending, in order of name, and what could not be read.
+fn sources(folder: &Path, ending: &str, complaints: &mut Complaints) -> (Vec<Arc<Source>>, Unread) {
+    let mut unread = Unread::default();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(why) => {
+            let path = folder.display().to_string();
             let source = Arc::new(Source {
-                path: folder.display().to_string(),
+                path,
                 text: String::new(),
             });
             let cure = "make the folder beside the agent's file";
@@ -131,7 +166,8 @@ fn sources(folder: &Path, ending: &str, complaints: &mut Complaints) -> Vec<Arc<
                 format!("cannot be read: {}", reason(&why)),
                 cure,
             );
-            return Vec::new();
+            unread.is_everything = true;
+            return (Vec::new(), unread);
         }
     };
     let mut paths: Vec<PathBuf> = entries
@@ -142,17 +178,30 @@ fn sources(folder: &Path, ending: &str, complaints: &mut Complaints) -> Vec<Arc<
         })
         .collect();
     paths.sort();
-    paths
-        .iter()
-        .filter_map(|path| source(path, complaints))
-        .collect()
+    let mut found = Vec::new();
+    for path in paths {
+        match source(&path, complaints) {
+            Some(source) => found.push(source),
+            None => {
+                let path = path.display().to_string();
+                unread.file(&Source {
+                    path,
+                    text: String::new(),
+                });
+            }
+        }
+    }
+    (found, unread)
 }
 
-fn journeys(folder: &Path, complaints: &mut Complaints) -> BTreeMap<JourneyId, Journey> {
+fn journeys(folder: &Path, complaints: &mut Complaints) -> (BTreeMap<JourneyId, Journey>, Unread) {
     let mut journeys: BTreeMap<JourneyId, Journey> = BTreeMap::new();
-    for file in sources(folder, "toml", complaints) {
-        let read = tree::with_root(&file, complaints, journey::read);
-        let Some((journey, span)) = read else {
+    let (files, mut unread) = sources(folder, "toml", complaints);
+    for file in files {
+        let Some((journey, span)) = tree::with_root(&file, complaints, journey::read).flatten()
+        else {
+            unread.file(&file);
+            unread.names.extend(id_of(&file.text));
             continue;
         };
         if journeys.contains_key(&journey.id) {
@@ -161,145 +210,209 @@ fn journeys(folder: &Path, complaints: &mut Complaints) -> BTreeMap<JourneyId, J
         }
         journeys.insert(journey.id.clone(), journey);
     }
-    journeys
+    (journeys, unread)
 }
 
-fn member_sets(folder: &Path, complaints: &mut Complaints) -> BTreeMap<String, MemberSet> {
-    let mut sets = BTreeMap::new();
-    for file in sources(folder, "json", complaints) {
-        if let Some(set) = members::read(&file, complaints) {
-            sets.insert(set.set.clone(), set);
-        }
-    }
-    sets
+/// The id in a file that is otherwise of no use.
+fn id_of(text: &str) -> Option<String> {
+    let (root, _) = toml::de::DeTable::parse_recoverable(text);
+    root.get_ref()
+        .get("id")
+        .and_then(|id| id.get_ref().as_str())
+        .map(str::to_owned)
 }
 
-fn partner_files(folder: &Path, complaints: &mut Complaints) -> Vec<partner::PartnerFile> {
-    let files = sources(&folder.join("partners"), "toml", complaints);
-    files
-        .iter()
-        .filter_map(|file| tree::with_root(file, complaints, |root| partner::read(root, folder)))
-        .collect()
-}
-
-fn add_partner(plan: &mut Plan, file: partner::PartnerFile, complaints: &mut Complaints) {
-    let id = file.partner.id.clone();
-    if plan.partners.contains_key(&id) {
-        let what = format!("two partners have the id \"{id}\"");
-        complaints.add(
-            &file.source,
-            Some(file.id_span.clone()),
-            what,
-            "give each its own id",
-        );
-    }
-    for entry in &file.probes {
-        let Some(probe) = probe(plan, &file, entry, complaints) else {
+fn member_sets(
+    folder: &Path,
+    complaints: &mut Complaints,
+) -> (BTreeMap<String, MemberSet>, Unread) {
+    let mut sets: BTreeMap<String, MemberSet> = BTreeMap::new();
+    let (files, mut unread) = sources(folder, "json", complaints);
+    for file in files {
+        let Some(set) = members::read(&file, complaints) else {
+            unread.file(&file);
             continue;
         };
-        if plan.probes.contains_key(&probe.id) {
-            let what = format!("\"{}\" is scheduled twice here", probe.id.journey);
-            let cure = "keep one [[probe]] for each journey";
-            complaints.add(&file.source, Some(entry.journey.span.clone()), what, cure);
+        if sets.contains_key(&set.set) {
+            let what = format!("two member sets are called \"{}\"", set.set);
+            complaints.add(&file, None, what, "give each its own name");
         }
-        plan.probes.insert(probe.id.clone(), probe);
+        sets.insert(set.set.clone(), set);
     }
-    plan.partners.insert(id, file.partner);
+    (sets, unread)
 }
 
-fn probe(
-    plan: &Plan,
-    file: &partner::PartnerFile,
-    entry: &partner::ProbeEntry,
+fn partner_files(
+    folder: &Path,
     complaints: &mut Complaints,
-) -> Option<Probe> {
-    let mut complain = |span: &std::ops::Range<usize>, what: String, cure: String| {
-        complaints.add(&file.source, Some(span.clone()), what, cure);
-    };
-    let Some(journey) = plan.journeys.get(&entry.journey.value) else {
-        let known: Vec<_> = plan.journeys.keys().map(JourneyId::as_str).collect();
-        let cure = match complaint::nearest(entry.journey.value.as_str(), known.iter().copied()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("journeys in probes/: {}", known.join(", ")),
+) -> (Vec<partner::PartnerFile>, Unread) {
+    let (files, mut unread) = sources(&folder.join("partners"), "toml", complaints);
+    let mut partners = Vec::new();
+    for file in files {
+        let read = tree::with_root(&file, complaints, |root| partner::read(root, folder)).flatten();
+        match read {
+            Some(partner) => partners.push(partner),
+            None => {
+                unread.file(&file);
+                unread.names.extend(id_of(&file.text));
+            }
+        }
+    }
+    (partners, unread)
+}
+
+/// The plan while partners are added to it.
+struct Reading {
+    plan: Plan,
+    complaints: Complaints,
+    unread_journeys: Unread,
+    unread_members: Unread,
+}
+
+impl Reading {
+    fn partner(&mut self, file: partner::PartnerFile) {
+        let id = file.partner.id.clone();
+        if self.plan.partners.contains_key(&id) {
+            let what = format!("two partners have the id \"{id}\"");
+            self.complain(&file, &file.id_span, what, "give each its own id");
+            return;
+        }
+        for entry in &file.probes {
+            let Some(probe) = self.probe(&file, entry) else {
+                continue;
+            };
+            if self.plan.probes.contains_key(&probe.id) {
+                let what = format!("\"{}\" is scheduled twice here", probe.id.journey);
+                self.complain(
+                    &file,
+                    &entry.journey.span,
+                    what,
+                    "keep one [[probe]] for each journey",
+                );
+            }
+            self.plan.probes.insert(probe.id.clone(), probe);
+        }
+        self.plan.partners.insert(id, file.partner);
+    }
+
+    fn complain(
+        &mut self,
+        file: &partner::PartnerFile,
+        span: &Range<usize>,
+        what: String,
+        cure: impl Into<String>,
+    ) {
+        self.complaints
+            .add(&file.source, Some(span.clone()), what, cure);
+    }
+
+    fn probe(&mut self, file: &partner::PartnerFile, entry: &partner::ProbeEntry) -> Option<Probe> {
+        let wanted = entry.journey.value.as_str();
+        let Some(journey) = self.plan.journeys.get(&entry.journey.value).cloned() else {
+            if !self.unread_journeys.holds(wanted) {
+                let known: Vec<_> = self.plan.journeys.keys().map(JourneyId::as_str).collect();
+                let cure = near_or_all(wanted, &known, "journeys in probes/");
+                self.complain(
+                    file,
+                    &entry.journey.span,
+                    format!("no journey \"{wanted}\""),
+                    cure,
+                );
+            }
+            return None;
         };
-        complain(
-            &entry.journey.span,
-            format!("no journey \"{}\"", entry.journey.value),
-            cure,
-        );
-        return None;
-    };
-    let deadline = entry.deadline.unwrap_or(journey.deadline);
-    let slots = u32::try_from(entry.concurrency).unwrap_or(u32::MAX);
-    if deadline > entry.gap.saturating_mul(slots) {
-        let needed = deadline.as_secs_f64() / entry.gap.as_secs_f64().max(0.001);
+        let deadline = entry.deadline.unwrap_or(journey.deadline);
+        self.deadline_fits(file, entry, deadline);
+        self.members_fit(file, entry, &journey);
+        Some(Probe {
+            id: ProbeId {
+                partner: file.partner.id.clone(),
+                journey: journey.id,
+            },
+            cadence: entry.cadence.clone(),
+            concurrency: entry.concurrency?,
+            members: entry.members.as_ref().map(|placed| placed.value.clone()),
+            deadline,
+            timeout: entry.timeout.unwrap_or(journey.timeout),
+            seed: entry.seed,
+        })
+    }
+
+    fn deadline_fits(
+        &mut self,
+        file: &partner::PartnerFile,
+        entry: &partner::ProbeEntry,
+        deadline: Duration,
+    ) {
+        let Some(slots) = entry
+            .concurrency
+            .and_then(|slots| u32::try_from(slots).ok())
+        else {
+            return;
+        };
+        if deadline <= entry.gap.saturating_mul(slots) {
+            return;
+        }
+        let needed = deadline.as_nanos().div_ceil(entry.gap.as_nanos().max(1));
         let what = format!(
             "a run may take {deadline:?}, the next is due after {:?}, and {slots} may go at once",
             entry.gap
         );
-        let cure = format!(
-            "set concurrency = {:.0}, a longer cadence or a shorter deadline",
-            needed.ceil()
-        );
-        complain(&entry.span, what, cure);
+        let cure = if needed < u128::from(partner::CONCURRENCY_LIMIT) {
+            format!("set concurrency = {needed}, a longer cadence or a shorter deadline")
+        } else {
+            "set a longer cadence or a shorter deadline".to_owned()
+        };
+        self.complain(file, &entry.span, what, cure);
     }
-    members_fit(plan, file, entry, journey, &mut complain);
-    Some(Probe {
-        id: ProbeId {
-            partner: file.partner.id.clone(),
-            journey: journey.id.clone(),
-        },
-        cadence: entry.cadence.clone(),
-        concurrency: entry.concurrency,
-        members: entry.members.as_ref().map(|placed| placed.value.clone()),
-        deadline,
-        timeout: entry.timeout.unwrap_or(journey.timeout),
-        seed: entry.seed,
-    })
+
+    fn members_fit(
+        &mut self,
+        file: &partner::PartnerFile,
+        entry: &partner::ProbeEntry,
+        journey: &Journey,
+    ) {
+        let Some(members) = &entry.members else {
+            if journey.needs_member() {
+                let what = format!(
+                    "\"{}\" carries a member and this probe names none",
+                    journey.id
+                );
+                self.complain(
+                    file,
+                    &entry.span,
+                    what,
+                    "add members = \"<a set of members/>\"",
+                );
+            }
+            return;
+        };
+        match self.plan.members.get(&members.value) {
+            None if self.unread_members.holds(&members.value) => {}
+            None => {
+                let known: Vec<_> = self.plan.members.keys().map(String::as_str).collect();
+                let cure = near_or_all(&members.value, &known, "sets in members/");
+                let what = format!("no member set \"{}\"", members.value);
+                self.complain(file, &members.span, what, cure);
+            }
+            Some(set) if set.partner != file.partner.id => {
+                let what = format!("\"{}\" holds members of {}", members.value, set.partner);
+                self.complain(
+                    file,
+                    &members.span,
+                    what,
+                    "name a set that was made for this partner",
+                );
+            }
+            Some(_) => {}
+        }
+    }
 }
 
-fn members_fit(
-    plan: &Plan,
-    file: &partner::PartnerFile,
-    entry: &partner::ProbeEntry,
-    journey: &Journey,
-    complain: &mut impl FnMut(&std::ops::Range<usize>, String, String),
-) {
-    let Some(members) = &entry.members else {
-        if journey.needs_member() {
-            let what = format!(
-                "\"{}\" carries a member and this probe names none",
-                journey.id
-            );
-            complain(
-                &entry.span,
-                what,
-                "add members = \"<a set of members/>\"".to_owned(),
-            );
-        }
-        return;
-    };
-    match plan.members.get(&members.value) {
-        None => {
-            let known: Vec<_> = plan.members.keys().map(String::as_str).collect();
-            let cure = match complaint::nearest(&members.value, known.iter().copied()) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("sets in members/: {}", known.join(", ")),
-            };
-            complain(
-                &members.span,
-                format!("no member set \"{}\"", members.value),
-                cure,
-            );
-        }
-        Some(set) if set.partner != file.partner.id => {
-            let what = format!("\"{}\" holds members of {}", members.value, set.partner);
-            complain(
-                &members.span,
-                what,
-                "name a set that was made for this partner".to_owned(),
-            );
-        }
-        Some(_) => {}
+/// The nearest known name as a question, else all of them.
+fn near_or_all(name: &str, known: &[&str], what: &str) -> String {
+    match complaint::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("{what}: {}", known.join(", ")),
     }
 }

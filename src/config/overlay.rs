@@ -49,12 +49,21 @@ pub(super) fn read(root: &Table<'_>) -> Overlay {
 
 impl Overlay {
     /// Lays it over the plan.
-    pub(super) fn apply(self, plan: &mut Plan, source: &Arc<Source>, complaints: &mut Complaints) {
+    pub(super) fn apply(
+        self,
+        plan: &mut Plan,
+        source: &Arc<Source>,
+        unread: &super::Unread,
+        complaints: &mut Complaints,
+    ) {
         if let Some(listen) = self.listen {
             plan.settings.listen = listen;
         }
         for overlay in self.partners {
             let Some(partner) = plan.partners.get_mut(&PartnerId::new(overlay.id.as_str())) else {
+                if unread.holds(&overlay.id) {
+                    continue;
+                }
                 let known: Vec<_> = plan.partners.keys().map(PartnerId::as_str).collect();
                 let cure = match nearest(&overlay.id, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),

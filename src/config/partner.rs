@@ -12,6 +12,8 @@ use super::complaint::Source;
 use super::tree::{Placed, Table};
 use crate::model::{Auth, Cadence, JourneyId, Partner, PartnerId, SecretRef};
 
+/// Runs of one probe at one time stay below this.
+pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
 /// Occurrences of a cron expression looked at to find its shortest gap.
 const OCCURRENCES: usize = 500;
 
@@ -30,7 +32,8 @@ pub(super) struct ProbeEntry {
     pub(super) cadence: Cadence,
     /// The shortest time between two starts.
     pub(super) gap: Duration,
-    pub(super) concurrency: usize,
+    /// None when what is written is no number.
+    pub(super) concurrency: Option<usize>,
     pub(super) members: Option<Placed<String>>,
     pub(super) deadline: Option<Duration>,
     pub(super) timeout: Option<Duration>,
@@ -95,11 +98,20 @@ fn environment(root: &Table<'_>) -> String {
 pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
     let placed = root.need_text("base_url", "\"https://payer.example/fhir\"")?;
     let uri = http::Uri::from_str(placed.value).ok();
+    if uri
+        .as_ref()
+        .and_then(http::Uri::authority)
+        .is_some_and(|host| host.as_str().contains('@'))
+    {
+        let cure = "leave them out; [auth] says how we sign in";
+        root.complain(placed.span, "`base_url` holds a user or a password", cure);
+        return None;
+    }
     let is_http = uri.as_ref().is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("https" | "http"))
             && uri.host().is_some()
             && uri.query().is_none()
-    });
+    }) && !placed.value.contains('#');
     if !is_http {
         let what = format!("`base_url` \"{}\" is no base URL", placed.value);
         root.complain(
@@ -114,13 +126,15 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
 
 fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
     let Some(auth) = root.table("auth") else {
-        root.missing("[auth]", "{ client_id = \"…\", key = { file = \"…\" } }");
+        if !root.has("auth") {
+            root.missing_table("[auth]", "client_id = \"…\" and key = { file = \"…\" }");
+        }
         return None;
     };
     let client_id = auth.need_text("client_id", "\"outrider\"");
     let kid = auth.text("kid").map(|placed| placed.value.to_owned());
     let key = auth.table("key");
-    if key.is_none() {
+    if !auth.has("key") {
         auth.missing("key", "{ file = \"keys/partner.es384.pem\" }");
     }
     let file = key.and_then(|key| {
@@ -139,7 +153,10 @@ fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
 fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let journey = table.need_text("journey", "\"liveness\"");
     let cadence = cadence(table);
-    let concurrency = table.number("concurrency", 1..1001).unwrap_or(1);
+    let concurrency = match table.number("concurrency", 1..CONCURRENCY_LIMIT) {
+        None if table.has("concurrency") => None,
+        number => usize::try_from(number.unwrap_or(1)).ok(),
+    };
     let members = table.text("members");
     let deadline = table.duration("deadline").map(|placed| placed.value);
     let timeout = table.duration("timeout").map(|placed| placed.value);
@@ -155,7 +172,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
         },
         cadence,
         gap,
-        concurrency: usize::try_from(concurrency).unwrap_or(1),
+        concurrency,
         members: members.map(|placed| Placed {
             value: placed.value.to_owned(),
             span: placed.span,

@@ -31,21 +31,36 @@ pub(super) struct Table<'a> {
     complaints: &'a RefCell<Complaints>,
 }
 
-/// Parses a file and hands its root table to `read`; syntax errors become complaints.
+/// Parses a file and hands its root table to `read`. A file with syntax errors is not read: what
+/// its half-understood rest would seem to say is not what the person wrote. Then the errors become
+/// complaints, one a line, and there is no value.
 pub(super) fn with_root<T>(
     source: &Arc<Source>,
     complaints: &mut Complaints,
     read: impl FnOnce(&Table<'_>) -> T,
-) -> T {
+) -> Option<T> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
-    for error in errors {
-        let what = format!("not TOML: {}", error.message());
-        complaints.add(
-            source,
-            error.span(),
-            what,
-            "mend the syntax (https://toml.io)",
-        );
+    if !errors.is_empty() {
+        let mut lines = BTreeSet::new();
+        for error in errors {
+            let start = error
+                .span()
+                .map_or(0, |span| span.start.min(source.text.len()));
+            let line = source.text.as_bytes()[..start]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count();
+            if lines.insert(line) {
+                let what = format!("not TOML: {}", error.message());
+                complaints.add(
+                    source,
+                    error.span(),
+                    what,
+                    "mend the syntax (https://toml.io)",
+                );
+            }
+        }
+        return None;
     }
     let cell = RefCell::new(std::mem::take(complaints));
     let table = Table {
@@ -60,7 +75,7 @@ pub(super) fn with_root<T>(
     table.close();
     drop(table);
     *complaints = cell.into_inner();
-    value
+    Some(value)
 }
 
 impl<'a> Table<'a> {
@@ -95,7 +110,7 @@ impl<'a> Table<'a> {
         let value = self.get(key)?;
         let taken = take(value.get_ref());
         if taken.is_none() {
-            let what = format!("`{key}` is a {}, not {wanted}", value.get_ref().type_str());
+            let what = format!("`{key}` is {}, not {wanted}", a_kind(value.get_ref()));
             self.complain(value.span(), what, format!("write {wanted}"));
         }
         Some(Placed {
@@ -128,6 +143,18 @@ impl<'a> Table<'a> {
         self.complain(self.place(), what, format!("add {key} = {example}"));
     }
 
+    /// Notes that a table is missing.
+    pub(super) fn missing_table(&self, head: &str, content: &str) {
+        let what = format!("{} has no `{head}`", self.name);
+        self.complain(self.place(), what, format!("add {head} with {content}"));
+    }
+
+    /// Whether a list stands there and has nothing in it.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        let list = self.get(key).and_then(|value| value.get_ref().as_array());
+        list.is_some_and(|list| list.iter().next().is_none())
+    }
+
     /// A truth value.
     pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
         self.typed(key, "true or false", DeValue::as_bool)
@@ -136,14 +163,7 @@ impl<'a> Table<'a> {
 
     /// A whole number within bounds.
     pub(super) fn number(&self, key: &'static str, bounds: Range<u64>) -> Option<u64> {
-        let placed = self.typed(key, "a whole number", |value| {
-            value
-                .as_integer()?
-                .as_str()
-                .replace('_', "")
-                .parse::<i128>()
-                .ok()
-        })?;
+        let placed = self.typed(key, "a whole number", integer)?;
         let number = u64::try_from(placed.value)
             .ok()
             .filter(|number| bounds.contains(number));
@@ -175,32 +195,52 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A list of strings, empty when the key is not there.
-    pub(super) fn texts(&self, key: &'static str) -> Vec<Placed<&'a str>> {
-        let items = self.typed(key, "a list of strings", |value| {
-            let items = value.as_array()?.iter();
-            items
-                .map(|one| Some((one.get_ref().as_str()?, one.span())))
-                .collect::<Option<Vec<_>>>()
-        });
-        let items = items.map(|placed| placed.value).unwrap_or_default();
+    /// Each item of a list that `take` takes; names the items it does not.
+    fn items<T>(
+        &self,
+        key: &'static str,
+        wanted: &str,
+        item: &str,
+        take: impl Fn(&'a DeValue<'a>) -> Option<T>,
+    ) -> Vec<Placed<T>> {
+        let list = self
+            .typed(key, wanted, DeValue::as_array)
+            .map(|placed| placed.value);
+        let mut items = Vec::new();
+        for one in list.into_iter().flatten() {
+            match take(one.get_ref()) {
+                Some(value) => items.push(Placed {
+                    value,
+                    span: one.span(),
+                }),
+                None => {
+                    let what = format!("`{key}` holds {}, not {item}", a_kind(one.get_ref()));
+                    self.complain(one.span(), what, format!("write {wanted}"));
+                }
+            }
+        }
         items
-            .into_iter()
-            .map(|(value, span)| Placed { value, span })
-            .collect()
     }
 
-    /// A list of whole numbers, empty when the key is not there.
-    pub(super) fn numbers(&self, key: &'static str) -> Vec<u16> {
-        let items = self.typed(key, "a list of whole numbers", |value| {
-            let items = value.as_array()?.iter();
-            items
-                .map(|one| one.get_ref().as_integer()?.as_str().parse().ok())
-                .collect()
-        });
-        items
-            .map(|placed: Placed<Vec<u16>>| placed.value)
-            .unwrap_or_default()
+    /// A list of strings, empty when the key is not there.
+    pub(super) fn texts(&self, key: &'static str) -> Vec<Placed<&'a str>> {
+        self.items(key, "a list of strings", "a string", DeValue::as_str)
+    }
+
+    /// A list of HTTP statuses, empty when the key is not there.
+    pub(super) fn statuses(&self, key: &'static str) -> Vec<u16> {
+        let numbers = self.items(key, "a list of whole numbers", "a whole number", integer);
+        let status = |placed: Placed<i128>| {
+            let status = u16::try_from(placed.value)
+                .ok()
+                .filter(|one| (100..600).contains(one));
+            if status.is_none() {
+                let what = format!("`{key}` holds {}", placed.value);
+                self.complain(placed.span, what, "write numbers from 100 to 599");
+            }
+            status
+        };
+        numbers.into_iter().filter_map(status).collect()
     }
 
     /// Any scalar as JSON, for comparison.
@@ -212,7 +252,7 @@ impl<'a> Table<'a> {
             if let Some(flag) = value.as_bool() {
                 return Some(flag.into());
             }
-            Some(value.as_integer()?.as_str().parse::<i64>().ok()?.into())
+            Some(i64::try_from(integer(value)?).ok()?.into())
         });
         placed.map(|placed| placed.value)
     }
@@ -237,16 +277,10 @@ impl<'a> Table<'a> {
     /// A list of tables.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
         let wanted = format!("a list of tables, [[{key}]]");
-        let items = self.typed(key, &wanted, |value| {
-            let items = value.as_array()?.iter();
-            items
-                .map(|one| Some((one.get_ref().as_table()?, one.span())))
-                .collect::<Option<Vec<_>>>()
-        });
-        let items = items.map(|placed| placed.value).unwrap_or_default();
-        items
+        let tables = self.items(key, &wanted, "a table", DeValue::as_table);
+        tables
             .into_iter()
-            .map(|(table, span)| self.child(key, table, span))
+            .map(|placed| self.child(key, placed.value, placed.span))
             .collect()
     }
 
@@ -299,9 +333,10 @@ impl<'a> Table<'a> {
         self.child(name, table, span)
     }
 
-    /// Names every key that nobody asked for.
-    pub(super) fn close(&self) {
+    /// Names every key that nobody asked for; true when there is none.
+    pub(super) fn close(&self) -> bool {
         let asked = self.asked.borrow();
+        let mut is_known = true;
         for key in self
             .table
             .keys()
@@ -320,6 +355,25 @@ impl<'a> Table<'a> {
                 format!("unknown key `{name}` in {}", self.name),
                 cure,
             );
+            is_known = false;
         }
+        is_known
     }
+}
+
+/// A TOML value's kind with its article.
+fn a_kind(value: &DeValue<'_>) -> String {
+    let kind = value.type_str();
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {kind}")
+}
+
+/// A whole number in any of TOML's notations.
+fn integer(value: &DeValue<'_>) -> Option<i128> {
+    let integer = value.as_integer()?;
+    i128::from_str_radix(integer.as_str(), integer.radix()).ok()
 }

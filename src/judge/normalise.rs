@@ -73,16 +73,19 @@ pub fn sha256(canonical: &str) -> String {
 
 /// `<system>|<value>` of the first identifier that has both, else `sha256:<hex>`.
 pub fn key(resource: &Value, sha256: &str) -> String {
-    let identifiers = resource["identifier"].as_array().into_iter().flatten();
+    let identifiers = match &resource["identifier"] {
+        Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let text = |identifier: &Value, half: &str| {
+        identifier[half]
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     identifiers
-        .filter_map(|identifier| {
-            Some((
-                identifier["system"].as_str()?,
-                identifier["value"].as_str()?,
-            ))
-        })
-        .map(|(system, value)| format!("{system}|{value}"))
-        .next()
+        .iter()
+        .find_map(|one| Some(format!("{}|{}", text(one, "system")?, text(one, "value")?)))
         .unwrap_or_else(|| format!("sha256:{sha256}"))
 }
 

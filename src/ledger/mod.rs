@@ -17,6 +17,7 @@ pub use write::Entry;
 
 /// The schema this version reads and writes.
 const SCHEMA_VERSION: i64 = 1;
+const MOVE_AWAY: &str = "Move it away, or name another file with --ledger";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What can be wrong with a ledger.
@@ -123,6 +124,17 @@ impl Ledger {
                 found,
             });
         }
+        let tables: i64 = self
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+            .map_err(failed)?;
+        if found == 0 && tables > 0 {
+            return Err(LedgerError::Unavailable {
+                path: path.display().to_string(),
+                why: "it is a database of something else".to_owned(),
+                cure: MOVE_AWAY,
+            });
+        }
         self.connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(failed)?;
@@ -142,11 +154,19 @@ impl Ledger {
     }
 }
 
-fn unavailable(path: &Path, why: &dyn std::error::Error) -> LedgerError {
+fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) -> LedgerError {
+    let sqlite = why
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code);
+    let cure = if sqlite == Some(rusqlite::ErrorCode::NotADatabase) {
+        MOVE_AWAY
+    } else {
+        "Check the folder's rights and free space, or name another file with --ledger"
+    };
     LedgerError::Unavailable {
         path: path.display().to_string(),
         why: why.to_string(),
-        cure: "Check the folder's rights and free space, or name another file with --ledger",
+        cure,
     }
 }
 

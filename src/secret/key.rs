@@ -22,6 +22,12 @@ pub enum Unusable {
     /// The file cannot be read by this user.
     #[error("this user may not read it")]
     Forbidden,
+    /// A folder stands there.
+    #[error("it is a folder")]
+    Folder,
+    /// The machine cannot read it.
+    #[error("it cannot be read")]
+    Unreadable,
     /// Not PEM, or without the needed block.
     #[error("it is not PEM with what is needed")]
     NotPem,
@@ -100,11 +106,14 @@ pub fn read_trust(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable>
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
+    use std::io::ErrorKind as Kind;
     std::fs::read(path).map_err(|why| {
-        if why.kind() == std::io::ErrorKind::NotFound {
-            Unusable::Missing
-        } else {
-            Unusable::Forbidden
-        }
+        let known = [
+            (Kind::NotFound, Unusable::Missing),
+            (Kind::PermissionDenied, Unusable::Forbidden),
+            (Kind::IsADirectory, Unusable::Folder),
+        ];
+        let found = known.into_iter().find(|(kind, _)| *kind == why.kind());
+        found.map_or(Unusable::Unreadable, |(_, reason)| reason)
     })
 }

@@ -7,6 +7,8 @@
 )]
 
 mod agent;
+mod config;
+mod exits;
 mod faults;
 mod foreign;
 mod house;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -389,7 +390,12 @@ members = "keystone-basic"
     }
 
     pub(crate) fn agent(&self) -> Agent {
-        let command = self.outrider(&["run", "--overlay", "overlay.toml"]);
+        self.agent_with(&["--overlay", "overlay.toml"])
+    }
+
+    /// An agent with arguments of the test's own.
+    pub(crate) fn agent_with(&self, arguments: &[&str]) -> Agent {
+        let command = self.outrider(&[&["run"], arguments].concat());
         Agent {
             program: Program::start(command, &self.folder.path().join("agent.log")),
         }
@@ -399,6 +405,33 @@ members = "keystone-basic"
     pub(crate) fn ledger(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.folder.path().join("ledger.db")).unwrap()
     }
+}
+
+/// The agent's command line as a user with no rights of its own. Root becomes `nobody`, with a copy
+/// of the binary that `nobody` may reach; everybody else has no such rights already.
+pub(crate) fn as_nobody(config: &Config, arguments: &[&str]) -> Command {
+    let folder = config.folder.path();
+    if std::fs::metadata(folder).unwrap().uid() != 0 {
+        return config.outrider(arguments);
+    }
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.join("outrider");
+    if !program.exists() {
+        std::fs::copy(env!("CARGO_BIN_EXE_outrider"), &program).unwrap();
+    }
+    let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
+    let mut command = Command::new(if has_setpriv { "setpriv" } else { "su" });
+    if has_setpriv {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    } else {
+        command.args(["-s", "/bin/sh", "-c", "exec \"$0\" \"$@\"", "--", "nobody"]);
+    }
+    command
+        .arg(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("RUST_LOG");
+    command
 }
 
 /// A running agent.
