@@ -1,9 +1,11 @@
-//! Jobs that a former life left open at partners: released before the schedule begins.
+//! Jobs that nobody releases any more: those of a former life before the schedule begins, and those
+//! whose own release failed now and then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -13,54 +15,58 @@ use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::journey::{Client, JobNote, release_orphan};
 use crate::ledger::Ledger;
-use crate::model::{Job, PartnerId, Plan};
+use crate::model::{Job, PartnerId, Plan, RunId};
 
-/// The schedule does not wait longer than this for partners that do not answer; what is left open
-/// is tried again at the next start.
+/// The schedule does not wait longer than this for partners that do not answer at the start; what is
+/// left open then is tried again like any other.
 const RELEASE_TIME: Duration = Duration::from_secs(20);
 
-/// Releases every open job in the ledger, all partners at once.
-pub(super) async fn release_first(
-    plan: &Arc<Plan>,
-    clock: &Clock,
-    clients: &Arc<BTreeMap<PartnerId, Arc<Client>>>,
-    notes: &Sender<Note>,
-) {
-    let jobs = Ledger::reader(&plan.settings.ledger).and_then(|ledger| ledger.open_jobs());
-    let jobs = match jobs {
-        Ok(jobs) => jobs,
-        Err(why) => return tracing::error!(error = %why, "open jobs could not be read"),
-    };
-    if jobs.is_empty() {
-        return;
-    }
-    tracing::info!(
-        jobs = jobs.len(),
-        "releasing jobs that a former life left open"
-    );
-    let mut releases = JoinSet::new();
-    for job in jobs {
-        releases.spawn(release(
-            Arc::clone(plan),
-            clock.clone(),
-            Arc::clone(clients),
-            notes.clone(),
-            job,
-        ));
-    }
-    let all = async { while releases.join_next().await.is_some() {} };
-    if tokio::time::timeout(RELEASE_TIME, all).await.is_err() {
-        tracing::warn!("some jobs are still open; they are tried again at the next start");
+/// What it takes to release a job.
+#[derive(Clone)]
+pub(super) struct Releasing {
+    pub(super) plan: Arc<Plan>,
+    pub(super) clock: Clock,
+    pub(super) clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
+    pub(super) notes: Sender<Note>,
+}
+
+/// Releases every job in the ledger that a former life left open, all partners at once.
+pub(super) async fn release_first(releasing: &Releasing) {
+    let before = releasing.clock.now();
+    let releases = release_but(releasing.clone(), Vec::new(), before);
+    if tokio::time::timeout(RELEASE_TIME, releases).await.is_err() {
+        tracing::warn!("some jobs of a former life are still open; they are tried again");
     }
 }
 
-async fn release(
-    plan: Arc<Plan>,
-    clock: Clock,
-    clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
-    notes: Sender<Note>,
-    job: Job,
-) {
+/// Releases every job that was opened `before` a time, but those of runs that are still `going`. A
+/// job whose own release failed
+/// would else make a partner's throttling look like our doing.
+pub(super) async fn release_but(releasing: Releasing, going: Vec<RunId>, before: DateTime<Utc>) {
+    let path = releasing.plan.settings.ledger.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        Ledger::reader(&path).and_then(|ledger| ledger.open_jobs())
+    });
+    let jobs = match read.await {
+        Ok(Ok(jobs)) => jobs,
+        Ok(Err(why)) => return tracing::error!(error = %why, "open jobs could not be read"),
+        Err(_) => return,
+    };
+    let mut releases = JoinSet::new();
+    let is_orphan = |job: &Job| job.opened_at < before && !going.contains(&job.run);
+    for job in jobs.into_iter().filter(is_orphan) {
+        releases.spawn(release(releasing.clone(), job));
+    }
+    while releases.join_next().await.is_some() {}
+}
+
+async fn release(releasing: Releasing, job: Job) {
+    let Releasing {
+        plan,
+        clock,
+        clients,
+        notes,
+    } = releasing;
     let Some((partner, client)) = plan
         .partners
         .get(&job.partner)

@@ -76,7 +76,10 @@ pub(super) fn start(
     };
     let thread = std::thread::Builder::new()
         .name("recorder".to_owned())
-        .spawn(move || writer.run(told))?;
+        .spawn(move || {
+            writer.run(told)?;
+            writer.ledger.close()
+        })?;
     Ok(Recorder { notes, thread })
 }
 

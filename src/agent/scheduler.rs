@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::live::{InFlight, Live};
-use super::orphans;
+use super::orphans::{self, Releasing};
 use super::recorder::Note;
 use super::signals::Signals;
 use super::workers::{Work, work};
@@ -24,6 +24,8 @@ use crate::schedule;
 const MISSED_AFTER: Duration = Duration::from_secs(5);
 /// The loop looks at the clock at least this often, so that a step is seen.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often jobs are looked for that nobody releases any more.
+const ORPHANS_EVERY: Duration = Duration::from_secs(15);
 /// How often sketches are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 
@@ -44,9 +46,15 @@ pub(super) async fn run(
         )
     });
     let clients: Arc<BTreeMap<PartnerId, Arc<Client>>> = Arc::new(clients.collect());
+    let releasing = Releasing {
+        plan: Arc::clone(plan),
+        clock: clock.clone(),
+        clients: Arc::clone(&clients),
+        notes: notes.clone(),
+    };
     let mut stop = std::pin::pin!(signals.stop());
     tokio::select! {
-        () = orphans::release_first(plan, clock, &clients, notes) => {}
+        () = orphans::release_first(&releasing) => {}
         () = &mut stop => return,
     }
     let mut scheduler = Scheduler {
@@ -63,6 +71,9 @@ pub(super) async fn run(
     health.schedule(true);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut orphans_due = tokio::time::interval(ORPHANS_EVERY);
+    orphans_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut releases = JoinSet::new();
     loop {
         let wait = scheduler.until_next();
         tokio::select! {
@@ -70,9 +81,15 @@ pub(super) async fn run(
             () = tokio::time::sleep(wait) => scheduler.look().await,
             Some(ended) = scheduler.runs.join_next() => reap(ended),
             _ = flush.tick() => tell(notes, Note::Flush).await,
+            _ = orphans_due.tick(), if releases.is_empty() => {
+                let (going, before) = scheduler.going();
+                releases.spawn(orphans::release_but(releasing.clone(), going, before));
+            }
+            Some(ended) = releases.join_next() => reap(ended),
         }
     }
     health.schedule(false);
+    releases.shutdown().await;
     scheduler.end().await;
 }
 
@@ -183,6 +200,18 @@ impl Scheduler<'_> {
             tick,
             run,
         }));
+    }
+
+    /// Runs that are still going, and the time before which any other run's jobs are orphans: a
+    /// little ago, since notes of a run that just ended may still be on their way.
+    fn going(&self) -> (Vec<RunId>, DateTime<Utc>) {
+        let state = self.live.state();
+        let all = state.probes.values().flat_map(|probe| &probe.in_flight);
+        let going = all.map(|run| run.run.clone()).collect();
+        (
+            going,
+            self.clock.now() - TimeDelta::from_std(MISSED_AFTER).unwrap_or_default(),
+        )
     }
 
     /// Lets runs finish within the grace, cuts the rest off, and writes their ticks as lost.

@@ -49,11 +49,15 @@ impl Check {
 
 fn summary(plan: &Plan) -> String {
     let members: usize = plan.members.values().map(|set| set.members.len()).sum();
-    format!(
-        "fine: {} partners, {} journeys, {} probes, {} members",
-        plan.partners.len(),
-        plan.journeys.len(),
-        plan.probes.len(),
-        members
-    )
+    let counts = [
+        (plan.partners.len(), "partner"),
+        (plan.journeys.len(), "journey"),
+        (plan.probes.len(), "probe"),
+        (members, "member"),
+    ];
+    let counts: Vec<_> = counts
+        .into_iter()
+        .map(|(n, noun)| out::counted(n, noun))
+        .collect();
+    format!("fine: {}", counts.join(", "))
 }

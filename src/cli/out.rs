@@ -63,7 +63,16 @@ pub(super) fn complaints(complaints: &[Complaint]) {
     }
     let count = |weight| complaints.iter().filter(|one| one.weight == weight).count();
     let (errors, warnings) = (count(Weight::Error), count(Weight::Warning));
-    complain(&format!("{errors} mistakes, {warnings} warnings"));
+    complain(&format!(
+        "{}, {}",
+        counted(errors, "mistake"),
+        counted(warnings, "warning")
+    ));
+}
+
+/// A number with its noun.
+pub(super) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The same as one JSON document on standard output.

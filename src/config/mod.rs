@@ -80,8 +80,11 @@ pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
         mut complaints,
         ..
     } = reading;
-    if let Some(file) = overlay.and_then(|path| source(path, &mut complaints))
-        && let Some(overlay) = tree::with_root(&file, &mut complaints, overlay::read)
+    if let Some(path) = overlay
+        && let Some(file) = source(path, &mut complaints)
+        && let Some(overlay) = tree::with_root(&file, &mut complaints, |root| {
+            overlay::read(root, path.parent().unwrap_or(Path::new("")))
+        })
     {
         overlay.apply(&mut plan, &file, &unread_partners, &mut complaints);
     }

@@ -2,7 +2,7 @@
 //! write it from the ready line of the exchange.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::complaint::{Complaints, Source, nearest};
@@ -23,7 +23,7 @@ struct PartnerOverlay {
     key: Option<PathBuf>,
 }
 
-pub(super) fn read(root: &Table<'_>) -> Overlay {
+pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     let listen = root.has("listen").then(|| super::settings::listen(root));
     let partners = root.named_tables("partner").into_iter().map(|(id, table)| {
         let overlay = PartnerOverlay {
@@ -33,10 +33,8 @@ pub(super) fn read(root: &Table<'_>) -> Overlay {
                 .has("base_url")
                 .then(|| super::partner::base_url(&table))
                 .flatten(),
-            trust: table
-                .text("trust")
-                .map(|placed| PathBuf::from(placed.value)),
-            key: table.text("key").map(|placed| PathBuf::from(placed.value)),
+            trust: table.text("trust").map(|placed| folder.join(placed.value)),
+            key: table.text("key").map(|placed| folder.join(placed.value)),
         };
         table.close();
         overlay

@@ -19,7 +19,13 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
     let contact = root
         .need_text("contact", "\"ops@payer.example\"")
         .map(|placed| {
-            if placed.value.is_empty() || !placed.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            if placed.value.is_empty() {
+                root.complain(
+                    placed.span,
+                    "`contact` is empty",
+                    "write whom a partner may call",
+                );
+            } else if !placed.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
                 root.complain(
                     placed.span,
                     "`contact` cannot stand in a header",

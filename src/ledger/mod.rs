@@ -149,6 +149,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Closes it so that its one file holds everything, whoever still reads.
+    ///
+    /// # Errors
+    /// The log could not be written back; nothing is lost, it stands in the file beside.
+    pub fn close(self) -> Result<(), LedgerError> {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.connection
+            .query_row(sql, [], |_| Ok(()))
+            .map_err(|why| self.failed(&why))
+    }
+
     fn failed(&self, why: &rusqlite::Error) -> LedgerError {
         unavailable(&self.path, why)
     }

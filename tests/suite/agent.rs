@@ -351,3 +351,41 @@ fn pages_show_partners_runs_and_a_waterfall() {
     );
     assert_eq!(http("GET", &agent.url("/runbooks/nothing.md"), "").0, 404);
 }
+
+#[test]
+fn a_job_whose_release_failed_is_released_later_without_a_restart() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "1000"]);
+    let pace = Pace {
+        every: "500ms",
+        timeout: "2s",
+        deadline: "10s",
+        concurrency: 20,
+    };
+    let config = Config::at(&sandbox, &pace);
+    let agent = config.agent();
+    let open = |until: i64| {
+        let sql = "SELECT count(*) FROM jobs WHERE released_us IS NULL AND opened_us <= ?1";
+        config
+            .ledger()
+            .query_row(sql, [until], |row| row.get::<_, u64>(0))
+            .unwrap()
+    };
+    eventually("an open job", || (open(i64::MAX) > 0).then_some(()));
+    // The port closes in mid-run, so that neither the poll nor the release gets through.
+    sandbox.inject("keystone", "connection-refused");
+    eventually("a failed run", || {
+        agent
+            .runs(0)
+            .iter()
+            .any(|run| run["blame"]["cause"] == "connect")
+            .then_some(())
+    });
+    let last: i64 = config
+        .ledger()
+        .query_row("SELECT max(opened_us) FROM jobs", [], |row| row.get(0))
+        .unwrap();
+    assert!(open(last) > 0, "the outage left no job open");
+    sandbox.heal("keystone");
+    eventually("their release", || (open(last) == 0).then_some(()));
+    assert_eq!(agent.stop(), 0);
+}
