@@ -207,7 +207,9 @@ impl Walker<'_> {
             return notes.judge(findings);
         };
         // Journalled before anything else is done with it, even before it is judged.
+        let journalled = self.order.clock.instant();
         self.journal(step, &location, token).await?;
+        notes.own += self.order.clock.instant() - journalled;
         self.values
             .captured
             .insert((step.id.clone(), "location".to_owned()), location);

@@ -46,6 +46,8 @@ pub(super) struct Notes {
     pub(super) omitted: u32,
     pub(super) findings: Vec<Finding>,
     pub(super) job: Option<JobTimes>,
+    /// Time that our own ledger took; no part of the step's duration.
+    pub(super) own: Duration,
 }
 
 impl Notes {
@@ -208,7 +210,7 @@ impl<'a> Walker<'a> {
                 StepState::Passed
             },
             offset: began - self.began,
-            duration: self.order.clock.instant() - began,
+            duration: (self.order.clock.instant() - began).saturating_sub(notes.own),
             requests: notes.requests,
             requests_omitted: notes.omitted,
             findings: notes.findings,
