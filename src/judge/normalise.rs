@@ -73,10 +73,9 @@ pub fn sha256(canonical: &str) -> String {
 
 /// `<system>|<value>` of the first identifier that has both, else `sha256:<hex>`.
 pub fn key(resource: &Value, sha256: &str) -> String {
-    let identifiers = match &resource["identifier"] {
-        Value::Array(list) => list.as_slice(),
-        one => std::slice::from_ref(one),
-    };
+    let identifiers = &resource["identifier"];
+    let one = std::slice::from_ref(identifiers);
+    let identifiers = identifiers.as_array().map_or(one, Vec::as_slice);
     let text = |identifier: &Value, half: &str| {
         identifier[half]
             .as_str()
