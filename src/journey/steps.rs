@@ -17,7 +17,7 @@ use super::wire::Call;
 use crate::judge::manifest::File;
 use crate::judge::matches::MatchSeen;
 use crate::judge::records::RecordsSeen;
-use crate::judge::stream::{FileFold, Lines};
+use crate::judge::stream::{FileFold, JsonValues, Lines};
 use crate::judge::{answer as judge_answer, business, catalogue, job, token};
 use crate::model::{
     Action, AgentFault, Answer, Body, Cause, Check, Job, Limit, Method, Read, RequestKind, Step,
@@ -122,9 +122,7 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
-        let is_home = absolute(&self.order.partner.base_url)
-            .is_some_and(|home| same_origin(&home, &call.url));
-        if !is_home {
+        if !self.is_home(&call.url) {
             return Ok(());
         }
         let Some(held) = self.tokens.get(token).cloned() else {
@@ -153,6 +151,14 @@ impl Walker<'_> {
         notes: &mut Notes,
     ) -> Result<(), Halt> {
         let order = self.order;
+        let is_tls = |url: &Uri| url.scheme_str() == Some("https");
+        if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home)) && !is_tls(endpoint)
+        {
+            let seen = "one away from TLS";
+            let finding =
+                catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
+            return notes.judge([finding]);
+        }
         let call = auth::token_call(&order.partner.auth, order.clock, endpoint, scope)
             .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
         let since = order.clock.instant();
@@ -271,21 +277,33 @@ impl Walker<'_> {
         let Some(url) = absolute(&job.location) else {
             return Ok(());
         };
+        if !self.is_home(&url) {
+            // Whoever is there, a partner must not aim our DELETE at it.
+            self.tell_released(job.location).await?;
+            let expected = "a status URL at the partner's own origin";
+            return notes.judge([catalogue::RELEASED.find(false, expected, "one elsewhere")]);
+        }
         let mut call = self.call(RequestKind::Release, Method::Delete, url);
         self.authorise(&mut call, token, timeout, notes).await?;
         let answer = self.ask(notes, timeout, call).await?;
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
-            let note = JobNote::Released {
-                location: job.location,
-            };
-            if self.order.jobs.send(note).await.is_err() {
-                let why = "the ledger did not take the release".to_owned();
-                return Err(Halt::CouldNotLook(AgentFault::Ledger, why));
-            }
+            self.tell_released(job.location).await?;
         }
         notes.judge([finding])
+    }
+
+    async fn tell_released(&self, location: String) -> Result<(), Halt> {
+        let told = self.order.jobs.send(JobNote::Released { location }).await;
+        told.map_err(|_| {
+            let why = "the ledger did not take the release".to_owned();
+            Halt::CouldNotLook(AgentFault::Ledger, why)
+        })
+    }
+
+    fn is_home(&self, url: &Uri) -> bool {
+        absolute(&self.order.partner.base_url).is_some_and(|home| same_origin(&home, url))
     }
 
     fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), Halt> {
@@ -383,6 +401,7 @@ impl Walker<'_> {
                 fold: &mut fold,
                 lines: &mut *lines,
                 other: Vec::new(),
+                values: JsonValues::default(),
                 is_file: false,
             };
             let head = self.send(notes, timeout, call.clone(), &mut sink).await?;

@@ -28,6 +28,9 @@ const CLEANUP_TIME: Duration = Duration::from_secs(10);
 const REQUESTS_KEPT_FIRST: usize = 4;
 const REQUESTS_KEPT_LAST: usize = 12;
 
+/// Of a step's findings, so many are kept, and every one that breaks it.
+const FINDINGS_KEPT: usize = 64;
+
 /// Why a step ends before its end.
 #[derive(Debug)]
 pub(super) enum Halt {
@@ -64,13 +67,14 @@ impl Notes {
         &mut self,
         findings: impl IntoIterator<Item = Finding>,
     ) -> Result<(), Halt> {
-        let before = self.findings.len();
-        self.findings.extend(findings);
-        if self.findings[before..].iter().any(Finding::breaks) {
-            Err(Halt::Broken)
-        } else {
-            Ok(())
+        let mut is_broken = false;
+        for finding in findings {
+            is_broken |= finding.breaks();
+            if finding.breaks() || self.findings.len() < FINDINGS_KEPT {
+                self.findings.push(finding);
+            }
         }
+        if is_broken { Err(Halt::Broken) } else { Ok(()) }
     }
 }
 
@@ -299,7 +303,7 @@ impl<'a> Walker<'a> {
         timeout: Duration,
         call: Call,
     ) -> Result<Answer, Halt> {
-        let mut sink: Sink<'_, NoLines> = Sink::Document(Vec::new());
+        let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
         let head = self.send(notes, timeout, call, &mut sink).await?;
         Ok(answer(head, &sink.document()))
     }

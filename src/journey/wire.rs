@@ -21,6 +21,7 @@ use super::client::Client;
 use super::dial::{Stream, Target, dial};
 use super::fault;
 use crate::clock::Clock;
+use crate::judge::answer::known_media;
 use crate::judge::stream::Lines;
 use crate::model::{AgentFault, Failure, Method, Phase, Phases, RequestEvidence, RequestKind};
 
@@ -166,7 +167,11 @@ pub(super) async fn send<L: Lines>(
         total: now - began,
         phases: progress.phases,
         status: progress.head.as_ref().map(|head| head.status),
-        media: progress.head.as_ref().and_then(|head| head.media.clone()),
+        media: progress
+            .head
+            .as_ref()
+            .and_then(|head| head.media.as_deref())
+            .map(|media| known_media(media).to_owned()),
         bytes: progress.bytes,
         failure,
     };

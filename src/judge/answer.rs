@@ -74,7 +74,7 @@ pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
 }
 
 /// A content type is the partner's text: only well-known ones are repeated.
-fn known_media(media: &str) -> String {
+pub fn known_media(media: &str) -> &'static str {
     const KNOWN: &[&str] = &[
         "none",
         "text/html",
@@ -86,11 +86,11 @@ fn known_media(media: &str) -> String {
         "application/xml",
         "application/octet-stream",
     ];
-    if KNOWN.contains(&media) {
-        media.to_owned()
-    } else {
-        "another type".to_owned()
-    }
+    KNOWN
+        .iter()
+        .find(|known| **known == media)
+        .copied()
+        .unwrap_or("another type")
 }
 
 /// One captured text, or the finding that it is not there as a string.

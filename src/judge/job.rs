@@ -43,7 +43,16 @@ pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
 
 fn is_absolute(url: &str) -> bool {
     url.parse::<http::Uri>()
-        .is_ok_and(|uri| uri.host().is_some() && uri.scheme().is_some())
+        .is_ok_and(|uri| is_followable(&uri))
+}
+
+/// An absolute `http` or `https` URL without user and password (RFC 9110 §4.2.4).
+pub fn is_followable(uri: &http::Uri) -> bool {
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some()
+        && uri
+            .authority()
+            .is_some_and(|authority| !authority.as_str().contains('@'))
 }
 
 /// What a poll says.

@@ -82,7 +82,7 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
 fn file(json: &Value) -> Option<File> {
     let url = json["url"].as_str()?;
     let uri = url.parse::<http::Uri>().ok()?;
-    if uri.host().is_none() || !matches!(uri.scheme_str(), Some("http" | "https")) {
+    if !super::job::is_followable(&uri) {
         return None;
     }
     Some(File {

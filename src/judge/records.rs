@@ -7,13 +7,15 @@ use aho_corasick::AhoCorasick;
 use serde_json::Value;
 
 use super::normalise;
-use super::stream::{Lines, known_type};
+use super::stream::{Lines, known_type, short};
 use crate::model::{Expected, Member, MemberSet};
 
 /// Records whose identity is remembered to find duplicates; the rest is not looked at for that.
 pub const REMEMBERED_MAX: usize = 1_000_000;
 /// Persons remembered; one is right.
 pub const PERSONS_MAX: usize = 1_000;
+/// Names and identifiers of one person remembered.
+const NAMES_MAX: usize = 32;
 /// Elements that hold money in a claim (CARIN Basis has none of them).
 const MONEY_IN_ITEM: &[&str] = &["net", "unitPrice"];
 
@@ -170,7 +172,7 @@ impl Lines for RecordsSeen {
         for role in ["patient", "subject", "beneficiary"] {
             let reference = record[role]["reference"].as_str();
             if let Some(reference) = reference.filter(|_| self.subjects.len() < PERSONS_MAX) {
-                self.subjects.insert(reference.to_owned());
+                self.subjects.insert(short(reference));
             }
         }
         if kind == "ExplanationOfBenefit" && record["use"] == "claim" {
@@ -184,10 +186,19 @@ impl Lines for RecordsSeen {
 }
 
 fn person(patient: &Value) -> Person {
-    let names = || patient["name"].as_array().into_iter().flatten();
-    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let names = || {
+        patient["name"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .take(NAMES_MAX)
+    };
+    let text = |value: &Value| value.as_str().map(short);
     Person {
-        reference: format!("Patient/{}", patient["id"].as_str().unwrap_or_default()),
+        reference: format!(
+            "Patient/{}",
+            short(patient["id"].as_str().unwrap_or_default())
+        ),
         family: names().filter_map(|name| text(&name["family"])).collect(),
         given: names().filter_map(|name| text(&name["given"][0])).collect(),
         birth_date: text(&patient["birthDate"]).unwrap_or_default(),
@@ -195,6 +206,7 @@ fn person(patient: &Value) -> Person {
             .as_array()
             .into_iter()
             .flatten()
+            .take(NAMES_MAX)
             .filter_map(|identifier| text(&identifier["value"]))
             .collect(),
     }

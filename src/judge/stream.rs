@@ -10,6 +10,29 @@ use crate::model::{Finding, Limit};
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 
+/// Values of one document or line: each costs hundreds of bytes as a tree and two as text.
+pub const JSON_VALUES_MAX: usize = 100_000;
+
+/// Counts the values of a JSON text from above, before it is made a tree: each but the first has
+/// one of these bytes before it. Those within texts count as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JsonValues(usize);
+
+impl JsonValues {
+    /// Takes in more of the text.
+    pub fn take(&mut self, bytes: &[u8]) -> ControlFlow<Limit> {
+        self.0 += bytes
+            .iter()
+            .filter(|byte| matches!(byte, b'[' | b'{' | b','))
+            .count();
+        if self.0 > JSON_VALUES_MAX {
+            ControlFlow::Break(Limit::Values)
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
 /// What takes the parsed lines of a file.
 pub trait Lines {
     /// One line: its bytes and the document in them.
@@ -21,6 +44,7 @@ pub trait Lines {
 pub struct FileFold {
     kind: String,
     partial: Vec<u8>,
+    values: JsonValues,
     lines: u64,
     first_bad: Option<(u64, &'static str)>,
     too_long: bool,
@@ -32,6 +56,7 @@ impl FileFold {
         Self {
             kind: kind.into(),
             partial: Vec::new(),
+            values: JsonValues::default(),
             lines: 0,
             first_bad: None,
             too_long: false,
@@ -46,6 +71,7 @@ impl FileFold {
             if self.partial.len() + head.len() > LINE_BYTES_MAX {
                 return self.over_limit();
             }
+            std::mem::take(&mut self.values).take(head)?;
             if self.partial.is_empty() {
                 self.take(head, sink);
             } else {
@@ -59,6 +85,7 @@ impl FileFold {
         if self.partial.len() + chunk.len() > LINE_BYTES_MAX {
             return self.over_limit();
         }
+        self.values.take(chunk)?;
         self.partial.extend_from_slice(chunk);
         ControlFlow::Continue(())
     }
@@ -117,6 +144,14 @@ fn lines(count: u64) -> String {
     } else {
         format!("{count} lines")
     }
+}
+
+/// Of a text that is remembered, no more than this is kept.
+const SHORT_CHARS_MAX: usize = 256;
+
+/// The begin of a text, to be remembered.
+pub fn short(text: &str) -> String {
+    text.chars().take(SHORT_CHARS_MAX).collect()
 }
 
 /// A type name is the partner's text: only what looks like a FHIR type is repeated.

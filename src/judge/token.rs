@@ -12,6 +12,9 @@ pub const LIFETIME_SHORT_MAX: Duration = Duration::from_secs(300);
 /// `expires_in` above this fails.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(3600);
 
+/// The longest token taken: it travels with every request, in a head that servers bound.
+pub const TOKEN_BYTES_MAX: usize = 16 << 10;
+
 /// A granted token.
 #[derive(Clone, Debug)]
 pub struct Granted {
@@ -26,10 +29,10 @@ pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
     if answer.status != 200 {
         return (None, vec![refused(answer)]);
     }
-    let json = answer.json.clone().unwrap_or_default();
+    let json = answer.json.as_ref().unwrap_or(&serde_json::Value::Null);
     let token = json["access_token"]
         .as_str()
-        .filter(|token| !token.is_empty());
+        .filter(|token| is_b64token(token));
     let bearer = json["token_type"]
         .as_str()
         .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
@@ -44,24 +47,29 @@ pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
         },
     );
     findings.push(shape);
-    let lifetime = json["expires_in"].as_u64().map(Duration::from_secs);
-    let seen = lifetime.map_or("none".to_owned(), |time| format!("{} s", time.as_secs()));
+    let number = json["expires_in"].as_f64();
+    let lifetime = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let is_long = number.is_some_and(|seconds| seconds > LIFETIME_MAX.as_secs_f64());
+    let seen = number.map_or("none".to_owned(), |_| format!("{} s", json["expires_in"]));
     findings.push(catalogue::TOKEN_LIFETIME_SHORT.find(
         lifetime.is_some_and(|time| time <= LIFETIME_SHORT_MAX),
         "expires_in of at most 300 s",
         seen.clone(),
     ));
-    findings.push(catalogue::TOKEN_LIFETIME.find(
-        lifetime.is_none_or(|time| time <= LIFETIME_MAX),
-        "expires_in of at most 3600 s",
-        seen,
-    ));
+    findings.push(catalogue::TOKEN_LIFETIME.find(!is_long, "expires_in of at most 3600 s", seen));
     let whole = !findings.iter().any(Finding::breaks);
     let granted = token.filter(|_| whole).map(|token| Granted {
         token: Secret::new(token),
         lifetime: lifetime.unwrap_or(LIFETIME_SHORT_MAX),
     });
     (granted, findings)
+}
+
+/// RFC 6750 §2.1: what can stand behind `Bearer`.
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && text.len() <= TOKEN_BYTES_MAX && body.bytes().all(is_part)
 }
 
 fn refused(answer: &Answer) -> Finding {

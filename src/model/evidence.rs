@@ -103,6 +103,8 @@ closed!(
         Redirects = "redirects",
         /// Files of one manifest.
         Files = "files",
+        /// Values of one JSON document or line.
+        Values = "JSON values",
         /// Things remembered while a stream is judged.
         Memory = "remembered keys",
     }
