@@ -20,8 +20,8 @@ use crate::judge::records::RecordsSeen;
 use crate::judge::stream::{FileFold, JsonValues, Lines};
 use crate::judge::{answer as judge_answer, business, catalogue, job, token};
 use crate::model::{
-    Action, AgentFault, Answer, Body, Cause, Check, Job, Limit, Method, Read, RequestKind, Step,
-    StepId, Template,
+    Action, AgentFault, Answer, Body, Cause, Check, Finding, Job, Limit, Member, Method, Read,
+    RequestKind, Step, StepId, Template,
 };
 
 /// Redirects in a row that are followed.
@@ -358,9 +358,26 @@ impl Walker<'_> {
                     .files(&manifest.output, token, timeout, notes, &mut seen)
                     .await;
                 self.records = Some(seen);
+                if done.is_err() {
+                    notes.findings.extend(self.disclosed(member));
+                }
                 done
             }
         }
+    }
+
+    /// What was seen of other members, where the step that checks for them will not be reached: a
+    /// disclosure is one whatever else broke.
+    fn disclosed(&self, member: &Member) -> Vec<Finding> {
+        let (matches, records) = (self.matches.as_ref(), self.records.as_ref());
+        let seen = business::Seen {
+            member,
+            matches,
+            records,
+        };
+        let mut findings = business::check(Check::NobodyElse, &seen);
+        findings.retain(Finding::breaks);
+        findings
     }
 
     async fn files<L: Lines>(

@@ -304,3 +304,35 @@ fn certificates_and_handshakes_that_fail_say_why() {
     assert_eq!((code, line_of(&run).as_str()), (4, reset));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
+
+#[test]
+fn another_members_data_are_seen_even_in_a_file_that_breaks_off() {
+    let rogue = Rogue::start();
+    let config = config_at(&rogue, &AMPLE);
+    let path = config.folder.path().join("members/keystone-basic.json");
+    let set: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let foreign = set["members"][1]["expect"]["canaries"][0].as_str().unwrap();
+    let line = json!({"resourceType": "Patient", "note": foreign}).to_string() + "\n";
+    let head = [
+        ("content-type", "application/fhir+ndjson"),
+        ("content-length", "100000"),
+    ];
+    let cut = [fields("200 OK", &head), line.into_bytes()].concat();
+    rogue.script(Door::Open, [(Place::DataFile, Act::Say(cut))]);
+    let (code, run) = walk(&config, &AMPLE);
+    assert_eq!(
+        (code, &run["blame"]["cause"]),
+        (4, &"reset".into()),
+        "{run}"
+    );
+    let steps = run["steps"].as_array().unwrap();
+    let files = steps
+        .iter()
+        .find(|step| step["step"] == "data-files")
+        .unwrap();
+    let findings = files["findings"].as_array().unwrap().iter();
+    let told = findings
+        .filter(|one| one["id"] == "B-11" && one["held"] == false)
+        .count();
+    assert_eq!(told, 1, "{run}");
+}
