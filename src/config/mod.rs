@@ -11,6 +11,7 @@ mod overlay;
 mod partner;
 mod secrets;
 mod settings;
+mod slo;
 mod template;
 mod tree;
 
@@ -23,7 +24,7 @@ use std::time::Duration;
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
-use crate::model::{Journey, JourneyId, MemberSet, Plan, Probe, ProbeId};
+use crate::model::{Journey, JourneyId, Layer, MemberSet, Partner, Plan, Probe, ProbeId, Slo};
 
 /// Names of what is there but could not be read: what refers to it is not judged, since its cure is
 /// theirs.
@@ -295,7 +296,66 @@ impl Reading {
             }
             self.plan.probes.insert(probe.id.clone(), probe);
         }
-        self.plan.partners.insert(id, file.partner);
+        let slos = file
+            .slos
+            .values()
+            .filter_map(|entry| self.slo(&file, entry));
+        let slos = slos.map(|slo| (slo.layer, slo)).collect();
+        self.plan.partners.insert(
+            id,
+            Partner {
+                slos,
+                ..file.partner
+            },
+        );
+    }
+
+    fn slo(&mut self, file: &partner::PartnerFile, entry: &slo::SloEntry) -> Option<Slo> {
+        let mut gaps = BTreeSet::new();
+        for placed in &entry.journeys {
+            let wanted = placed.value.as_str();
+            let probe = file
+                .probes
+                .iter()
+                .find(|probe| probe.journey.value == placed.value);
+            let Some(probe) = probe else {
+                if file.has_broken_probe {
+                    return None;
+                }
+                let known: Vec<_> = file
+                    .probes
+                    .iter()
+                    .map(|probe| probe.journey.value.as_str())
+                    .collect();
+                let cure = near_or_all(wanted, &known, "journeys scheduled here");
+                let what = format!("\"{wanted}\" is not scheduled here, so nothing would count");
+                self.complain(file, &placed.span, what, cure);
+                return None;
+            };
+            gaps.insert(probe.gap);
+            let journey = self.plan.journeys.get(&placed.value);
+            if entry.layer == Layer::Business && journey.is_some_and(|one| !one.judges_business()) {
+                let what = format!("\"{wanted}\" does not look at the business layer");
+                self.complain(file, &placed.span, what, "name a journey with a check step");
+                return None;
+            }
+        }
+        if gaps.len() > 1 {
+            let what = format!("[slo.{}] mixes journeys of different cadences", entry.layer);
+            let cure = "keep journeys of one cadence: else the fastest decides alone";
+            self.complain(file, &entry.place, what, cure);
+            return None;
+        }
+        (!entry.journeys.is_empty()).then(|| Slo {
+            layer: entry.layer,
+            journeys: entry
+                .journeys
+                .iter()
+                .map(|placed| placed.value.clone())
+                .collect(),
+            objective_ppm: entry.objective_ppm,
+            window: entry.window,
+        })
     }
 
     fn complain(

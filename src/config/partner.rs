@@ -1,5 +1,6 @@
 //! `partners/<id>.toml`: who is watched, how we sign in, and what is scheduled there.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::complaint::Source;
+use super::slo::SloEntry;
 use super::tree::{Placed, Table};
-use crate::model::{Auth, Cadence, JourneyId, Partner, PartnerId, SecretRef};
+use crate::model::{Auth, Cadence, JourneyId, Layer, Partner, PartnerId, SecretRef};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -23,6 +25,9 @@ pub(super) struct PartnerFile {
     pub(super) partner: Partner,
     pub(super) id_span: Range<usize>,
     pub(super) probes: Vec<ProbeEntry>,
+    /// Then it is not known what is not scheduled.
+    pub(super) has_broken_probe: bool,
+    pub(super) slos: BTreeMap<Layer, SloEntry>,
 }
 
 /// One `[[probe]]`.
@@ -64,7 +69,10 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         .text("trust")
         .map(|placed| folder.join(PathBuf::from(placed.value)));
     let auth = auth(root, folder);
-    let probes = root.tables("probe").iter().filter_map(probe).collect();
+    let tables = root.tables("probe");
+    let probes: Vec<ProbeEntry> = tables.iter().filter_map(probe).collect();
+    let has_broken_probe = probes.len() < tables.len();
+    let slos = super::slo::read(root);
     let id = id?;
     Some(PartnerFile {
         source: Arc::clone(root.source),
@@ -77,9 +85,12 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             region,
             auth: auth?,
             trust,
+            slos: BTreeMap::new(),
         },
         id_span: id.span,
         probes,
+        has_broken_probe,
+        slos,
     })
 }
 

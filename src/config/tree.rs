@@ -175,6 +175,21 @@ impl<'a> Table<'a> {
         number
     }
 
+    /// A decimal number, as millionths of a hundredth: 99.95 is 999,500.
+    pub(super) fn percent_ppm(&self, key: &'static str) -> Option<Placed<Option<u32>>> {
+        self.typed(key, "a percentage such as 99.5", |value| {
+            let text = match (value.as_float(), value.as_integer()) {
+                (Some(float), _) => float.as_str(),
+                (None, Some(integer)) => integer.as_str(),
+                (None, None) => return None,
+            };
+            let number: f64 = text.replace('_', "").parse().ok()?;
+            let ppm = (number * 10_000.0).round();
+            // Kept as text on the way, since a cast would bend what does not fit.
+            Some(format!("{ppm:.0}").parse().ok())
+        })
+    }
+
     /// A duration such as `90s` or `1h30m`, above zero.
     pub(super) fn duration(&self, key: &'static str) -> Option<Placed<Duration>> {
         let text = self.typed(key, "a duration such as \"90s\"", DeValue::as_str)?;

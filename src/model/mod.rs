@@ -18,7 +18,7 @@ pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
     Action, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part, Partner, Plan,
-    Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
+    Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
 };
 pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
 pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};

@@ -35,6 +35,10 @@ macro_rules! metrics {
 }
 
 metrics! {
+    SLO_EVENTS = Counter "outrider_slo_events_total" ["partner", "slo"]
+        "Judged runs that count for an objective.";
+    SLO_BAD = Counter "outrider_slo_bad_total" ["partner", "slo"]
+        "Judged runs that were bad for an objective: the only input of its budget.";
     SLI_EVENTS = Counter "outrider_sli_events_total"
         ["partner", "journey", "layer", "api_version", "region", "transaction_type", "cohort"]
         "Judged runs that count for a layer.";

@@ -99,10 +99,20 @@ fn of_layer(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<Increment> {
     };
     let labels = slice_labels(plan, run, layer);
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-    vec![
+    let mut added = vec![
         Increment::new(&names::SLI_EVENTS, &labels, events),
         Increment::new(&names::SLI_BAD, &labels, bad),
-    ]
+    ];
+    let slo = plan
+        .partners
+        .get(&run.partner)
+        .and_then(|partner| partner.slos.get(&layer));
+    if slo.is_some_and(|slo| slo.journeys.contains(&run.journey)) {
+        let labels = [run.partner.as_str(), layer.name()];
+        added.push(Increment::new(&names::SLO_EVENTS, &labels, events));
+        added.push(Increment::new(&names::SLO_BAD, &labels, bad));
+    }
+    added
 }
 
 fn slice_labels(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<String> {
@@ -159,6 +169,13 @@ pub fn zeros(plan: &Plan) -> Vec<Increment> {
     let mut zeros = Vec::new();
     for probe in plan.probes.values() {
         zeros.extend(zeros_of(plan, probe));
+    }
+    for partner in plan.partners.values() {
+        for layer in partner.slos.keys() {
+            let labels = [partner.id.as_str(), layer.name()];
+            zeros.push(Increment::new(&names::SLO_EVENTS, &labels, 0));
+            zeros.push(Increment::new(&names::SLO_BAD, &labels, 0));
+        }
     }
     for fault in crate::model::AgentFault::ALL {
         zeros.push(Increment::new(&names::AGENT_FAULTS, &[fault.name()], 0));

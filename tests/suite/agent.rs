@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::world::{Agent, Config, Pace, Sandbox, eventually, http, json};
+use crate::world::{Agent, Config, Metrics, Pace, Sandbox, eventually, http, json};
 
 fn finished(agent: &Agent, at_least: usize) -> Vec<Value> {
     eventually("runs", || {
@@ -38,6 +38,8 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
     let agent = config.agent();
     let zero = agent.metrics();
     for family in [
+        "outrider_slo_events_total",
+        "outrider_slo_bad_total",
         "outrider_sli_events_total",
         "outrider_runs_total",
         "outrider_ticks_total",
@@ -76,12 +78,25 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
         "every = \"1h\"",
     );
     let agent = config.agent();
-    let metrics = agent.metrics();
+    assert_counts(&agent.metrics(), runs, failed);
+}
+
+/// Every run passed or failed in the application layer.
+fn assert_counts(metrics: &Metrics, runs: u64, failed: u64) {
     assert_eq!(metrics.count("outrider_runs_total", &[]), runs);
     assert_eq!(
         metrics.count("outrider_runs_total", &[("outcome", "failed")]),
         failed
     );
+    for (slo, bad) in [
+        ("transport", 0),
+        ("application", failed),
+        ("business", failed),
+    ] {
+        let labels = [("partner", "keystone"), ("slo", slo)];
+        assert_eq!(metrics.count("outrider_slo_events_total", &labels), runs);
+        assert_eq!(metrics.count("outrider_slo_bad_total", &labels), bad);
+    }
     let layer = |name, layer| metrics.count(name, &[("layer", layer)]);
     assert_eq!(layer("outrider_sli_events_total", "transport"), runs);
     assert_eq!(layer("outrider_sli_bad_total", "transport"), 0);

@@ -322,6 +322,12 @@ timeout = "{timeout}"
 deadline = "{deadline}"
 concurrency = {concurrency}
 members = "keystone-basic"
+[slo.transport]
+journeys = ["bulk-exchange"]
+[slo.application]
+journeys = ["bulk-exchange"]
+[slo.business]
+journeys = ["bulk-exchange"]
 "#
             ),
         );
