@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) layers: BTreeMap<(PartnerId, Layer), LayerState>,
     pub(super) sketches: BTreeMap<SketchKey, Sketch>,
     pub(super) dirty: BTreeSet<SketchKey>,
+    /// The last run that the sketches hold.
+    pub(super) sketched_through: u64,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +115,7 @@ impl Live {
         for (series, latency) in latencies(run) {
             state.sketch(run, series, latency);
         }
+        state.sketched_through = seq;
         state.last_verdicts(run);
         let probe = ProbeId {
             partner: run.partner.clone(),

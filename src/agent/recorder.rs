@@ -260,18 +260,14 @@ impl Writer {
                         .map(|sketch| (key, sketch))
                 })
                 .collect();
-            let last = state
-                .probes
-                .values()
-                .filter_map(|probe| probe.last_run.as_ref());
-            let through = last.map(|(seq, _)| *seq).max();
+            let through = state.sketched_through;
             let oldest = hour_of(self.clock.now()) - (SKETCH_HOURS - 1) * 3600;
             state.sketches.retain(|key, _| key.hour >= oldest);
             (changed, through)
         };
-        let Some(through) = through.filter(|_| !changed.is_empty()) else {
+        if changed.is_empty() {
             return Ok(());
-        };
+        }
         let mut entries: Vec<Entry<'_>> = changed
             .iter()
             .map(|(key, sketch)| Entry::Sketch(key, sketch))

@@ -117,6 +117,7 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
         };
         let runs = ledger.runs(&filter)?;
         let Some((last, _)) = runs.last() else {
+            live.state().sketched_through = through;
             return Ok(());
         };
         through = *last;

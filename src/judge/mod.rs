@@ -2,8 +2,8 @@
 //! facts can be judged again.
 //!
 //! One file a subject: [`wire`] for whether an answer arrived, [`answer`], [`token`], [`job`],
-//! [`manifest`] for what it says, [`stream`], [`matches`], [`records`] for files judged line by
-//! line, [`business`] for the oracle, [`run`] for the verdict. Ids are those of the catalogue
+//! [`manifest`] for what it says, [`stream`], [`mod@matches`], [`records`] for files judged line by
+//! line, [`business`] for the oracle, [`run()`] for the verdict. Ids are those of the catalogue
 //! (T-, A-, B-); every rule stands in [`catalogue`].
 
 pub mod answer;
