@@ -29,6 +29,8 @@ struct Anchor {
     mono: Instant,
     /// How far steady time stands ahead of the machine's clock after it was set back.
     ahead: TimeDelta,
+    /// A step in milliseconds that nobody was told of yet.
+    untold: Option<i64>,
 }
 
 impl Clock {
@@ -62,47 +64,64 @@ impl Clock {
 
     /// Steady wall time: never goes back. Schedules and records use it.
     pub fn now(&self) -> DateTime<Utc> {
-        self.follow().0
+        self.anchored().wall
     }
 
-    /// Steady wall time, and the step of the machine's clock in milliseconds when one was just
-    /// seen (positive: forward). A step is reported once.
+    /// Steady wall time, and the step of the machine's clock in milliseconds when one was seen since
+    /// this was asked last (positive: forward). A step is told once.
     pub fn follow(&self) -> (DateTime<Utc>, Option<i64>) {
+        let now = self.anchored();
+        let mut anchor = self
+            .anchor
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        (
+            now.wall,
+            anchor.as_mut().and_then(|anchor| anchor.untold.take()),
+        )
+    }
+
+    /// Moves the anchor to now.
+    fn anchored(&self) -> Anchor {
         let (system, mono) = (self.system(), self.instant());
         let mut anchor = self
             .anchor
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(old) = *anchor else {
-            *anchor = Some(Anchor {
-                wall: system,
-                mono,
-                ahead: TimeDelta::zero(),
-            });
-            return (system, None);
+        let first = Anchor {
+            wall: system,
+            mono,
+            ahead: TimeDelta::zero(),
+            untold: None,
         };
+        let old = anchor.unwrap_or(first);
         let steady = old.wall + TimeDelta::from_std(mono - old.mono).unwrap_or_default();
-        let wall = system + old.ahead;
-        let drift = wall - steady;
+        let drift = system + old.ahead - steady;
         let is_step = drift.abs() > TimeDelta::from_std(CLOCK_STEP_MIN).unwrap_or_default();
-        let told = is_step.then(|| drift.num_milliseconds());
-        if drift >= TimeDelta::zero() {
-            *anchor = Some(Anchor {
-                wall,
-                mono,
-                ahead: old.ahead,
-            });
-            return (wall, told);
-        }
-        if is_step {
+        let untold = if is_step {
+            Some(drift.num_milliseconds())
+        } else {
+            old.untold
+        };
+        let moved = if is_step && drift < TimeDelta::zero() {
             // Set back: keep our own count, and remember the difference so that it is told once.
-            *anchor = Some(Anchor {
+            Anchor {
                 wall: steady,
                 mono,
                 ahead: old.ahead - drift,
-            });
-        }
-        (steady, told)
+                untold,
+            }
+        } else {
+            // Forward, or a small correction back, for which time stands still a moment.
+            Anchor {
+                wall: (steady + drift).max(old.wall),
+                mono,
+                ahead: old.ahead,
+                untold,
+            }
+        };
+        *anchor = Some(moved);
+        moved
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 
 use crate::expose::Numbers;
+use crate::ledger::{Ledger, LedgerError};
 use crate::model::names;
 use crate::model::{
     Count, Disposition, Layer, LayerVerdict, Outcome, PartnerId, Phase, Plan, ProbeId, RunId,
@@ -35,6 +36,8 @@ pub(super) struct State {
 
 #[derive(Debug, Default)]
 pub(super) struct ProbeState {
+    /// Up to here its ticks are written; the schedule goes on from there.
+    pub(super) through: Option<DateTime<Utc>>,
     pub(super) next_due: Option<DateTime<Utc>>,
     pub(super) is_paused: bool,
     pub(super) in_flight: Vec<InFlight>,
@@ -56,7 +59,6 @@ impl ProbeState {
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) run: RunId,
-    pub(super) due_at: DateTime<Utc>,
     pub(super) since: Instant,
     pub(super) overlaps: u32,
 }
@@ -247,7 +249,7 @@ impl State {
         }
     }
 
-    fn last_verdicts(&mut self, run: &RunRecord) {
+    pub(super) fn last_verdicts(&mut self, run: &RunRecord) {
         for layer in Layer::ALL {
             if run.verdict.count(*layer) == Count::Out && run.outcome != Outcome::Failed {
                 continue;
@@ -281,18 +283,29 @@ impl State {
         self.dirty.insert(key);
     }
 
-    /// Takes in the last runs of a probe from the ledger, oldest first.
-    pub(super) fn remember(&mut self, id: &ProbeId, runs: Vec<(u64, RunRecord)>) {
-        for (_, run) in &runs {
-            self.last_verdicts(run);
-        }
+    /// Takes in the last runs of a probe from the ledger, oldest first; returns its failures in a row.
+    pub(super) fn remember(&mut self, id: &ProbeId, runs: Vec<(u64, RunRecord)>) -> u32 {
         let Some(probe) = self.probes.get_mut(id) else {
-            return;
+            return 0;
         };
         for (_, run) in &runs {
             probe.fate(run.outcome);
         }
         probe.last_run = runs.into_iter().next_back();
+        probe.failures_in_row
+    }
+
+    /// Reads back what was stored of an hour that is no longer kept, before it is added to.
+    pub(super) fn recall(&mut self, ledger: &Ledger, run: &RunRecord) -> Result<(), LedgerError> {
+        let hour = hour_of(run.started_at);
+        let is_of = |key: &SketchKey| {
+            key.hour == hour && key.partner == run.partner && key.journey == run.journey
+        };
+        if !self.sketches.keys().any(is_of) {
+            let stored = ledger.sketches(hour)?.into_iter();
+            self.sketches.extend(stored.filter(|(key, _)| is_of(key)));
+        }
+        Ok(())
     }
 
     /// Durations of the partner's journey with the latest deadline, this hour and the one before.

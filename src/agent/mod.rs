@@ -18,6 +18,7 @@ mod workers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -29,6 +30,8 @@ use crate::model::Plan;
 
 /// Questions of the portal that wait.
 const QUESTIONS_MAX: usize = 256;
+/// How long whoever is connected may take to hear the end.
+const SERVER_GRACE: Duration = Duration::from_secs(2);
 
 /// Why the agent cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -111,14 +114,28 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
         listen,
         ledger: plan.settings.ledger.clone(),
     });
-    scheduler::run(&plan, &clock, &live, &recorder.notes, &health, signals).await;
+    scheduler::run(
+        &plan,
+        &clock,
+        &live,
+        &recorder.notes,
+        &health,
+        signals,
+        &recorder.stopping,
+    )
+    .await;
 
     health.schedule(false);
     let closed = recorder.stop().await;
     // Whoever still listens is told no more; the process ends when this returns.
     let _told = stop.send(true);
-    if server.await.is_err() {
-        tracing::error!("the server did not end in order");
+    let mut server = server;
+    if tokio::time::timeout(SERVER_GRACE, &mut server)
+        .await
+        .is_err()
+    {
+        // Somebody holds a connection open; the process does not wait for it.
+        server.abort();
     }
     answers.abort();
     closed.map_err(AgentError::from)

@@ -2,6 +2,7 @@
 //! durable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ const BATCH_MAX: usize = 256;
 /// How long to wait before a write that failed is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// How often a write is tried again once the agent stops.
-const RETRIES_AT_STOP: u32 = 6;
+const RETRIES_AT_STOP: u32 = 2;
 /// Hours of sketches kept in memory.
 const SKETCH_HOURS: i64 = 2;
 
@@ -53,6 +54,8 @@ pub(super) enum Note {
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub(super) notes: Sender<Note>,
+    /// Set once the agent stops: a ledger that takes nothing is then given up.
+    pub(super) stopping: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), LedgerError>>,
 }
 
@@ -66,7 +69,9 @@ pub(super) fn start(
 ) -> std::io::Result<Recorder> {
     let (notes, told) = mpsc::channel(NOTES_MAX);
     health.ledger(true);
+    let stopping = Arc::new(AtomicBool::new(false));
     let mut writer = Writer {
+        stopping: Arc::clone(&stopping),
         ledger,
         plan,
         live,
@@ -80,12 +85,17 @@ pub(super) fn start(
             writer.run(told)?;
             writer.ledger.close()
         })?;
-    Ok(Recorder { notes, thread })
+    Ok(Recorder {
+        notes,
+        stopping,
+        thread,
+    })
 }
 
 impl Recorder {
     /// Writes what is left and closes the ledger.
     pub(super) async fn stop(self) -> Result<(), LedgerError> {
+        self.stopping.store(true, Ordering::Relaxed);
         if self.notes.send(Note::Stop).await.is_err() {
             tracing::error!("the recorder was gone before its end");
         }
@@ -101,6 +111,7 @@ impl Recorder {
 }
 
 struct Writer {
+    stopping: Arc<AtomicBool>,
     ledger: Ledger,
     plan: Arc<Plan>,
     live: Live,
@@ -159,8 +170,8 @@ impl Writer {
                 Err(why) => {
                     self.health.ledger(false);
                     tracing::error!(error = %why, "the ledger does not take notes; trying again");
-                    tries += 1;
-                    if self.is_stopping && tries > RETRIES_AT_STOP {
+                    tries += u32::from(self.stopping.load(Ordering::Relaxed));
+                    if tries > RETRIES_AT_STOP {
                         return Err(why);
                     }
                     std::thread::park_timeout(RETRY_WAIT);
@@ -202,6 +213,10 @@ impl Writer {
         match one.note {
             Note::Finished(run, _, disposition) => {
                 let seq = places.next().unwrap_or_default();
+                let recalled = self.live.state().recall(&self.ledger, &run);
+                if let Err(why) = recalled {
+                    tracing::error!(error = %why, "stored sketches of the hour could not be read");
+                }
                 self.live.run(seq, &run, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(

@@ -7,7 +7,7 @@ use super::live::Live;
 use crate::clock::Clock;
 use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
 use crate::model::names;
-use crate::model::{Disposition, Plan, Probe, Tick};
+use crate::model::{Disposition, Plan, Probe, RunRecord, Tick};
 use crate::schedule;
 use crate::sli::{self, Increment, hour_of, latencies};
 
@@ -15,6 +15,8 @@ use crate::sli::{self, Increment, hour_of, latencies};
 const CHUNK: usize = 10_000;
 /// Runs read at a time.
 const PAGE: u32 = 1_000;
+/// Runs of each probe looked at for its last verdict and its failures in a row.
+const LAST_RUNS: u32 = 100;
 
 /// Reads the ledger, closes what was left open, and returns what is true now.
 pub(super) fn restore(
@@ -25,6 +27,10 @@ pub(super) fn restore(
     let live = Live::new(plan);
     let now = clock.now();
     close_left_over(plan, ledger, now)?;
+    let watermarks = ledger.watermarks()?;
+    for (id, state) in &mut live.state().probes {
+        state.through = watermarks.get(id).copied();
+    }
     live.count(&sli::zeros(plan));
     for (metric, labels, value) in ledger.counters()? {
         if let Some(known) = names::ALL.iter().find(|known| known.name == metric) {
@@ -55,6 +61,12 @@ fn close_left_over(
     let lost = ledger.open_ticks()?;
     close(ledger, &lost, Disposition::Lost)?;
     let watermarks = ledger.watermarks()?;
+    // A probe that was taken out of the plan and comes back later owes nothing for the time between.
+    let gone = watermarks
+        .keys()
+        .filter(|id| !plan.probes.contains_key(*id));
+    let forgotten: Vec<_> = gone.map(Entry::Forgotten).collect();
+    ledger.commit(&forgotten)?;
     let mut first_seen = Vec::new();
     for probe in plan.probes.values() {
         match watermarks.get(&probe.id) {
@@ -123,6 +135,7 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
         through = *last;
         let mut state = live.state();
         for (_, run) in &runs {
+            state.recall(ledger, run)?;
             for (series, latency) in latencies(run) {
                 state.sketch(run, series, latency);
             }
@@ -132,15 +145,24 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
 
 /// The last run of each probe, and how many failed in a row.
 fn restore_runs(plan: &Plan, live: &Live, ledger: &Ledger) -> Result<(), LedgerError> {
+    let mut last: Vec<(u64, RunRecord)> = Vec::new();
     for id in plan.probes.keys() {
         let filter = RunFilter {
             after: None,
             partner: Some(id.partner.to_string()),
             journey: Some(id.journey.to_string()),
-            limit: PAGE,
+            limit: LAST_RUNS,
         };
         let runs = ledger.runs(&filter)?;
-        live.state().remember(id, runs);
+        last.extend(runs.iter().cloned());
+        let failures = live.state().remember(id, runs);
+        let labels = [id.partner.as_str(), id.journey.as_str()];
+        live.numbers()
+            .set(&names::CONSECUTIVE_FAILURES, &labels, f64::from(failures));
     }
+    // Over all journeys of a partner the last verdict is the one that came last.
+    last.sort_by_key(|(seq, _)| *seq);
+    let mut state = live.state();
+    last.iter().for_each(|(_, run)| state.last_verdicts(run));
     Ok(())
 }

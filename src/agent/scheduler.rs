@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -37,6 +38,7 @@ pub(super) async fn run(
     notes: &Sender<Note>,
     health: &Health,
     signals: Signals,
+    stopping: &AtomicBool,
 ) {
     let resolver = Resolver::new(&plan.settings);
     let clients = plan.partners.values().map(|partner| {
@@ -78,9 +80,16 @@ pub(super) async fn run(
         let wait = scheduler.until_next();
         tokio::select! {
             () = &mut stop => break,
-            () = tokio::time::sleep(wait) => scheduler.look().await,
+            () = tokio::time::sleep(wait) => tokio::select! {
+                () = scheduler.look() => {}
+                // A tick that is not told any more stays unwritten: it is missed next time.
+                () = &mut stop => break,
+            },
             Some(ended) = scheduler.runs.join_next() => reap(ended),
-            _ = flush.tick() => tell(notes, Note::Flush).await,
+            _ = flush.tick() => tokio::select! {
+                () = tell(notes, Note::Flush) => {}
+                () = &mut stop => break,
+            },
             _ = orphans_due.tick(), if releases.is_empty() => {
                 let (going, before) = scheduler.going();
                 releases.spawn(orphans::release_but(releasing.clone(), going, before));
@@ -89,6 +98,7 @@ pub(super) async fn run(
         }
     }
     health.schedule(false);
+    stopping.store(true, Ordering::Relaxed);
     releases.shutdown().await;
     scheduler.end().await;
 }
@@ -108,7 +118,18 @@ impl Scheduler<'_> {
     fn begin(&mut self) {
         let now = self.clock.now();
         for id in self.plan.probes.keys() {
-            self.plan_next(id, now);
+            let through = self
+                .live
+                .state()
+                .probes
+                .get(id)
+                .and_then(|probe| probe.through);
+            // From where the ledger ends, so that no tick is without a record and none has two.
+            let through = through.unwrap_or(now);
+            if through > now {
+                tracing::warn!(probe = %id, until = %through, "its ticks are recorded ahead of this machine's clock; it is silent until then");
+            }
+            self.plan_next(id, through);
         }
     }
 
@@ -173,10 +194,8 @@ impl Scheduler<'_> {
                 Some(Disposition::Overlap)
             } else {
                 let since = self.clock.instant();
-                let due_at = tick.due_at;
                 state.in_flight.push(InFlight {
                     run: run.clone(),
-                    due_at,
                     since,
                     overlaps: 0,
                 });
@@ -214,7 +233,7 @@ impl Scheduler<'_> {
         )
     }
 
-    /// Lets runs finish within the grace, cuts the rest off, and writes their ticks as lost.
+    /// Lets runs finish within the grace and cuts the rest off; their ticks are lost.
     async fn end(&mut self) {
         let grace = self.plan.settings.stop_grace;
         let going = self.runs.len();
@@ -233,22 +252,6 @@ impl Scheduler<'_> {
         if finished.await.is_err() {
             self.runs.shutdown().await;
         }
-        let left: Vec<Tick> = {
-            let state = self.live.state();
-            let of = |(id, probe): (&ProbeId, &super::live::ProbeState)| {
-                let id = id.clone();
-                let dues: Vec<_> = probe.in_flight.iter().map(|run| run.due_at).collect();
-                dues.into_iter().map(move |due_at| Tick {
-                    probe: id.clone(),
-                    due_at,
-                })
-            };
-            state.probes.iter().flat_map(of).collect()
-        };
-        for tick in left {
-            tracing::warn!(probe = %tick.probe, "a run did not finish within the grace");
-            tell(self.notes, Note::Closed(tick, Disposition::Lost)).await;
-        }
     }
 }
 
@@ -256,7 +259,7 @@ fn reap(ended: Result<(), tokio::task::JoinError>) {
     if let Err(why) = ended
         && why.is_panic()
     {
-        tracing::error!("a run broke Outrider itself; its tick is lost");
+        tracing::error!("a run broke Outrider itself");
     }
 }
 

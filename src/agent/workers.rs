@@ -31,17 +31,27 @@ pub(super) struct Work {
 /// Waits for a permit, walks, and tells the recorder.
 pub(super) async fn work(work: Work) {
     let late_after = work.plan.settings.late_after;
+    let mut watch = Watch {
+        work: &work,
+        is_told: false,
+    };
     let permit = tokio::time::timeout(late_after, work.permits.acquire()).await;
     let Ok(Ok(permit)) = permit else {
         work.leave();
+        watch.is_told = true;
         tell(&work.notes, Note::Fault(AgentFault::Saturated)).await;
-        return tell(&work.notes, Note::Closed(work.tick, Disposition::Capped)).await;
+        return tell(
+            &work.notes,
+            Note::Closed(work.tick.clone(), Disposition::Capped),
+        )
+        .await;
     };
     let Some(mut record) = work.walk().await else {
         return;
     };
     drop(permit);
     record.overlaps = work.leave();
+    watch.is_told = true;
     let disposition = if record.start_delay() > late_after {
         Disposition::Late
     } else {
@@ -49,9 +59,35 @@ pub(super) async fn work(work: Work) {
     };
     tell(
         &work.notes,
-        Note::Finished(Box::new(record), work.tick, disposition),
+        Note::Finished(Box::new(record), work.tick.clone(), disposition),
     )
     .await;
+}
+
+/// Closes the tick of a run that ends without a word: cut off at the stop, or by a fault of our own.
+struct Watch<'a> {
+    work: &'a Work,
+    is_told: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if self.is_told {
+            return;
+        }
+        self.work.leave();
+        let tick = self.work.tick.clone();
+        tracing::warn!(probe = %tick.probe, run.id = %self.work.run, "a run was cut off; its tick is lost");
+        // A full queue leaves the tick open; then it becomes lost at the next start.
+        if self
+            .work
+            .notes
+            .try_send(Note::Closed(tick, Disposition::Lost))
+            .is_err()
+        {
+            tracing::warn!("the recorder's queue is full");
+        }
+    }
 }
 
 impl Work {

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::{Exit, Files, out};
 use crate::clock::Clock;
 use crate::config;
-use crate::journey::{Client, JobNote, Order, Resolver, walk};
+use crate::journey::{Client, JobNote, Order, Resolver, release_orphan, walk};
 use crate::model::{
     JourneyId, Member, MemberSet, Origin, Outcome, PartnerId, Plan, Probe, ProbeId, RunId,
     RunRecord,
@@ -60,7 +60,9 @@ impl Once {
             Ok(member) => member,
             Err(exit) => return exit,
         };
-        let record = runtime.block_on(walk_once(&plan, probe, member, &clock));
+        let Some(record) = runtime.block_on(walk_once(&plan, probe, member, &clock)) else {
+            return Exit::CouldNotLook;
+        };
         if self.json {
             out::say(&view::run_whole(None, &record).to_string());
         } else {
@@ -80,6 +82,10 @@ impl Once {
         clock: &Clock,
     ) -> Result<Option<(&'a Member, &'a MemberSet)>, Exit> {
         let Some(set) = probe.members.as_ref().and_then(|set| plan.members.get(set)) else {
+            if self.member.is_some() {
+                out::complain(&format!("{} carries no member", probe.id));
+                return Err(Exit::Usage);
+            }
             return Ok(None);
         };
         let Some(wanted) = &self.member else {
@@ -105,12 +111,13 @@ impl Once {
     }
 }
 
+/// Walks; none when a person stops it. Jobs that are open then are released first.
 async fn walk_once(
     plan: &Plan,
     probe: &Probe,
     member: Option<(&Member, &MemberSet)>,
     clock: &Clock,
-) -> RunRecord {
+) -> Option<RunRecord> {
     let partner = &plan.partners[&probe.id.partner];
     let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
     let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
@@ -127,20 +134,33 @@ async fn walk_once(
         clock,
         jobs: &jobs,
     };
-    // One walk has no ledger; its jobs are released by its own last steps.
-    let mut agree = std::pin::pin!(async {
-        while let Some(note) = told.recv().await {
-            let (to, answer) = match note {
-                JobNote::Opened(_, durable) => (durable, true),
-                JobNote::OthersOpen { answer, .. } => (answer, false),
-                JobNote::Released { .. } => continue,
-            };
-            let _gone = to.send(answer);
+    let mut open = Vec::new();
+    let mut walking = std::pin::pin!(walk(&order));
+    loop {
+        tokio::select! {
+            record = &mut walking => return Some(record),
+            note = told.recv() => match note {
+                Some(JobNote::Opened(job, durable)) => {
+                    open.push(job);
+                    let _gone = durable.send(true);
+                }
+                Some(JobNote::OthersOpen { answer, .. }) => {
+                    let _gone = answer.send(false);
+                }
+                Some(JobNote::Released { location }) => open.retain(|job| job.location != location),
+                None => {}
+            },
+            _ = tokio::signal::ctrl_c() => break,
         }
-        std::future::pending::<RunRecord>().await
-    });
-    tokio::select! {
-        record = walk(&order) => record,
-        record = &mut agree => record,
     }
+    for job in &open {
+        let is_released = release_orphan(&client, clock, partner, job).await;
+        let told = if is_released {
+            "released"
+        } else {
+            "could not release"
+        };
+        out::complain(&format!("stopped: {told} a job that was open"));
+    }
+    None
 }

@@ -34,6 +34,7 @@ struct Known {
     /// Steps with a mistake: what refers to them is not judged, since its cure is theirs.
     broken: BTreeSet<String>,
     has_broken_token: bool,
+    has_match_result: bool,
 }
 
 pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
@@ -79,6 +80,14 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
     let verb = table.need_text("use", "\"request\"");
     let always = table.flag("always").unwrap_or(false);
     let when = word(table, "when", When::ALL, When::name);
+    if when == Some(When::Matched) && !known.has_match_result && known.broken.is_empty() {
+        let cure = "put a download step with read = \"match-result\" before it";
+        table.complain(
+            table.place(),
+            "this step waits for a match and none is read before it",
+            cure,
+        );
+    }
     let timeout = table.duration("timeout").map(|placed| placed.value);
     let action = verb.as_ref().and_then(|verb| action(table, verb, known));
     if verb
@@ -133,6 +142,7 @@ fn offer(id: &StepId, action: &Action, known: &mut Known) {
             ..
         } => {
             capture("group");
+            known.has_match_result = true;
         }
         Action::Token { .. } => known.last_token = Some(id.clone()),
         Action::Poll { .. }
@@ -213,7 +223,7 @@ fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Actio
             })
         }
         "check" => {
-            let checks = checks(table);
+            let checks = checks(table, is_of_what_was_gathered);
             if !table.has("check") || table.is_empty_list("check") {
                 table.missing("check", "[\"expected-bucket\"]");
             }
@@ -248,7 +258,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let url = template(table, "url", "\"{{ partner.base_url }}/metadata\"", known);
     let token = token_named(table, known);
     let expect = expect(table);
-    let checks = checks(table);
+    let checks = checks(table, |check| !is_of_what_was_gathered(check));
     let captures = match table.table("capture") {
         Some(table) => captures(&table),
         None => Some(Vec::new()),
@@ -357,23 +367,42 @@ fn capture<'a>(
     })
 }
 
-fn checks(table: &Table<'_>) -> Vec<Check> {
-    let names = table.texts("check");
-    names
-        .into_iter()
-        .filter_map(|placed| {
-            let check = Check::named(placed.value);
-            if check.is_none() {
-                unknown(
-                    table,
-                    &placed,
-                    "check",
-                    Check::ALL.iter().map(|check| check.name()),
+/// Checks of a `check` step; the others look at one answer.
+fn is_of_what_was_gathered(check: Check) -> bool {
+    !matches!(
+        check,
+        Check::SmartConfiguration | Check::CapabilityStatement
+    )
+}
+
+fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {
+    let known = || {
+        Check::ALL
+            .iter()
+            .filter(|check| is_allowed(**check))
+            .map(|check| check.name())
+    };
+    let mut checks = Vec::new();
+    for placed in table.texts("check") {
+        match Check::named(placed.value) {
+            Some(check) if is_allowed(check) => checks.push(check),
+            Some(check) => {
+                let what = format!("\"{check}\" has nothing to look at in this step");
+                let verb = if is_of_what_was_gathered(check) {
+                    "check"
+                } else {
+                    "request"
+                };
+                table.complain(
+                    placed.span,
+                    what,
+                    format!("put it into a step with use = \"{verb}\""),
                 );
             }
-            check
-        })
-        .collect()
+            None => unknown(table, &placed, "check", known()),
+        }
+    }
+    checks
 }
 
 fn word<T: Copy>(
@@ -422,6 +451,15 @@ fn template(
         }
     };
     let mut whole = true;
+    if !matches!(
+        template.0.first(),
+        Some(Part::Value(Root::BaseUrl | Root::Captured(..)))
+    ) {
+        let what = format!("\"{}\" does not begin at the partner", placed.value);
+        let cure = "begin with {{ partner.base_url }} or with a captured URL";
+        table.complain(placed.span.clone(), what, cure);
+        whole = false;
+    }
     for part in &template.0 {
         let Part::Value(Root::Captured(step, name)) = part else {
             continue;

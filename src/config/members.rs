@@ -13,6 +13,8 @@ use crate::model::{
 
 /// The schema this version reads.
 const SCHEMA: &str = "outrider.members/1";
+/// A shorter canary could stand in anybody's data by chance.
+const CANARY_CHARS_MIN: usize = 8;
 /// Members of one set: more are a generator's mistake.
 const MEMBERS_MAX: usize = 100_000;
 
@@ -160,6 +162,14 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
             "let request.patient.id be the member's id",
         );
     }
+    if !entry.expect.canaries.iter().all(|canary| is_canary(canary)) {
+        let what = format!(
+            "member \"{}\" has a canary that cannot be looked for",
+            entry.id
+        );
+        let cure = format!("write {CANARY_CHARS_MIN} or more of A-Z, a-z, 0-9 and -");
+        complaints.add(source, None, what, cure);
+    }
     let resources = entry.expect.resources.into_iter().map(|(kind, list)| {
         let due = list.into_iter().map(|one| ExpectedResource {
             key: one.key,
@@ -187,6 +197,14 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
             canaries: entry.expect.canaries,
         },
     })
+}
+
+/// A canary is looked for in raw bytes: it must be rare, and the same however JSON is written.
+fn is_canary(text: &str) -> bool {
+    text.len() >= CANARY_CHARS_MIN
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn offset_of_line(text: &str, line: usize) -> usize {

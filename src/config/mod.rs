@@ -114,6 +114,19 @@ fn settings_in_want() -> crate::model::Settings {
 
 fn source(path: &Path, complaints: &mut Complaints) -> Option<Arc<Source>> {
     let name = path.display().to_string();
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let source = Arc::new(Source {
+            path: name,
+            text: String::new(),
+        });
+        complaints.add(
+            &source,
+            None,
+            "is no regular file",
+            "put a file there, or take it away",
+        );
+        return None;
+    }
     match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => Some(Arc::new(Source { path: name, text })),
         Ok(Err(_)) => {
@@ -386,6 +399,7 @@ impl Reading {
         };
         let deadline = entry.deadline.unwrap_or(journey.deadline);
         self.deadline_fits(file, entry, deadline);
+        self.timeout_fits(file, entry, &journey, deadline);
         self.members_fit(file, entry, &journey);
         Some(Probe {
             id: ProbeId {
@@ -427,6 +441,23 @@ impl Reading {
             "set a longer cadence or a shorter deadline".to_owned()
         };
         self.complain(file, &entry.span, what, cure);
+    }
+
+    /// A request that may take longer than the run could never be told apart from a late one.
+    fn timeout_fits(
+        &mut self,
+        file: &partner::PartnerFile,
+        entry: &partner::ProbeEntry,
+        journey: &Journey,
+        deadline: Duration,
+    ) {
+        let own = journey.steps.iter().filter_map(|step| step.timeout);
+        let longest = own.chain([entry.timeout.unwrap_or(journey.timeout)]).max();
+        if let Some(timeout) = longest.filter(|timeout| *timeout > deadline) {
+            let what = format!("a request may take {timeout:?} and the whole run {deadline:?}");
+            let cure = "set a timeout below the deadline";
+            self.complain(file, &entry.span, what, cure);
+        }
     }
 
     fn members_fit(

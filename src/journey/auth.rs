@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use super::bind::Address;
 use super::wire::Call;
 use crate::clock::Clock;
 use crate::model::{AgentFault, Auth, Method, RequestKind, SecretRef};
@@ -23,7 +24,7 @@ pub(super) struct Held {
     pub(super) token: Secret,
     pub(super) since: Instant,
     pub(super) lifetime: Duration,
-    pub(super) endpoint: Uri,
+    pub(super) endpoint: Address,
     pub(super) scope: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl Held {
 pub(super) fn token_call(
     auth: &Auth,
     clock: &Clock,
-    endpoint: &Uri,
+    endpoint: &Address,
     scope: &[String],
 ) -> Result<Call, (AgentFault, String)> {
     let SecretRef::File(path) = &auth.key;
@@ -56,7 +57,7 @@ pub(super) fn token_call(
     let claims = json!({
         "iss": auth.client_id,
         "sub": auth.client_id,
-        "aud": endpoint.to_string(),
+        "aud": endpoint.url.to_string(),
         "iat": now,
         "exp": now + lifetime,
         "jti": uuid::Uuid::new_v4().to_string(),
@@ -80,7 +81,7 @@ pub(super) fn token_call(
     Ok(Call {
         kind: RequestKind::Token,
         method: Method::Post,
-        url: endpoint.clone(),
+        to: endpoint.clone(),
         headers,
         body: Bytes::from(form),
     })

@@ -39,23 +39,52 @@ impl Values {
         }
     }
 
-    /// The URL that a template makes; none when a value is missing or the result is no absolute
+    /// The address that a template makes; none when a value is missing or the result is no absolute
     /// `http` or `https` URL.
-    pub(super) fn url(&self, template: &Template) -> Option<Uri> {
-        let mut text = String::new();
+    pub(super) fn address(&self, template: &Template) -> Option<Address> {
+        let (mut text, mut shown) = (String::new(), String::new());
         for (place, part) in template.0.iter().enumerate() {
             match part {
-                Part::Text(part) => text.push_str(part),
-                Part::Value(root) if place == 0 => text.push_str(self.get(root)?),
-                // Not even escaped: servers take these for a path above, or for nothing.
-                Part::Value(root) if matches!(self.get(root)?, "" | "." | "..") => return None,
+                Part::Text(part) => {
+                    text.push_str(part);
+                    shown.push_str(part);
+                }
                 Part::Value(root) => {
-                    text.extend(utf8_percent_encode(self.get(root)?, SEGMENT));
+                    let value = self.get(root)?;
+                    match value {
+                        _ if place == 0 => text.push_str(value),
+                        // Not even escaped: servers take these for a path above, or for nothing.
+                        "" | "." | ".." => return None,
+                        _ => text.extend(utf8_percent_encode(value, SEGMENT)),
+                    }
+                    shown.push_str(&self.shown(root));
                 }
             }
         }
-        absolute(&text)
+        Some(Address {
+            url: absolute(&text)?,
+            shown,
+        })
     }
+
+    /// What stands for a value where people read: ours as it is, a partner's by its name.
+    fn shown(&self, root: &Root) -> String {
+        match root {
+            Root::BaseUrl => absolute(&self.base_url)
+                .map(|url| url.path().to_owned())
+                .unwrap_or_default(),
+            Root::RunId => "{run.id}".to_owned(),
+            Root::MemberId => self.member.clone(),
+            Root::Captured(step, name) => format!("{{{step}.{name}}}"),
+        }
+    }
+}
+
+/// Where a request goes, and how that is told: a partner's own text in a URL is not repeated.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    pub(super) url: Uri,
+    pub(super) shown: String,
 }
 
 /// An absolute `http` or `https` URL.
@@ -94,12 +123,12 @@ mod tests {
             let mut values = Values { base_url: "https://p.example/fhir".to_owned(), ..Values::default() };
             let place = (StepId::new("files"), "group".to_owned());
             values.captured.insert(place, value);
-            let url = values.url(&template(vec![
+            let url = values.address(&template(vec![
                 Part::Value(Root::BaseUrl),
                 Part::Text("/Group/".to_owned()),
                 Part::Value(Root::Captured(StepId::new("files"), "group".to_owned())),
                 Part::Text("/$export".to_owned()),
-            ])).unwrap();
+            ])).unwrap().url;
             prop_assert_eq!(url.host(), Some("p.example"));
             prop_assert_eq!(url.path().split('/').count(), 5);
             prop_assert!(url.query().is_none());

@@ -1,6 +1,6 @@
 //! Name, TCP, TLS: each a phase of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -66,20 +66,41 @@ pub(super) async fn dial(
     Ok(Stream::Tls(Box::new(tls)))
 }
 
-async fn connect(addresses: &[std::net::IpAddr], port: u16) -> Result<TcpStream, Failure> {
-    let mut last = Failure::NoSuchName;
-    for address in addresses.iter().take(ADDRESSES_MAX) {
-        match TcpStream::connect(SocketAddr::new(*address, port)).await {
-            Ok(stream) => {
-                // Small requests must not wait for more to send.
-                if stream.set_nodelay(true).is_ok() {
-                    return Ok(stream);
-                }
-            }
-            Err(why) => last = fault::of_connect(&why),
+async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> {
+    let mut last = None;
+    for address in interleaved(addresses).take(ADDRESSES_MAX) {
+        let failure = match TcpStream::connect(SocketAddr::new(address, port)).await {
+            // Small requests must not wait for more to send.
+            Ok(stream) if stream.set_nodelay(true).is_ok() => return Ok(stream),
+            Ok(_) => Failure::Connect,
+            Err(why) => fault::of_connect(&why),
+        };
+        // What the partner refused outweighs a family of addresses that this machine lacks.
+        if last.is_none() || failure == Failure::Connect {
+            last = Some(failure);
         }
     }
-    Err(last)
+    Err(last.unwrap_or(Failure::NoSuchName))
+}
+
+/// Both families in turn, so that many addresses of one do not hide the other.
+fn interleaved(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
+    let of = |is_v6: bool| {
+        addresses
+            .iter()
+            .copied()
+            .filter(move |one| one.is_ipv6() == is_v6)
+    };
+    let (mut v6, mut v4) = (of(true), of(false));
+    let mut is_v6_next = true;
+    std::iter::from_fn(move || {
+        is_v6_next = !is_v6_next;
+        if is_v6_next {
+            v4.next().or_else(|| v6.next())
+        } else {
+            v6.next().or_else(|| v4.next())
+        }
+    })
 }
 
 fn expiry(tls: &TlsStream<TcpStream>) -> Option<chrono::DateTime<chrono::Utc>> {

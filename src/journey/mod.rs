@@ -4,6 +4,7 @@
 //! A broken partner is a value here. What we could not look at is a [`crate::judge::Stop`].
 
 mod auth;
+mod beat;
 mod bind;
 mod bodies;
 mod body;

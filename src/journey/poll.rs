@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use http::Uri;
-
+use super::bind::Address;
 use super::walk::{Halt, Notes, Walker};
 use crate::judge::job::{self, PollState};
 use crate::judge::manifest;
@@ -13,7 +12,7 @@ impl Walker<'_> {
     pub(super) async fn poll(
         &mut self,
         step: &Step,
-        url: &Uri,
+        to: &Address,
         token: &StepId,
         retry_after_max: Duration,
         timeout: Duration,
@@ -22,7 +21,7 @@ impl Walker<'_> {
         let began = self.order.clock.instant();
         let mut times = JobTimes::default();
         loop {
-            let mut call = self.call(RequestKind::Poll, Method::Get, url.clone());
+            let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
             self.authorise(&mut call, token, timeout, notes).await?;
             let answer = self.ask(notes, timeout, call).await?;
             times.polls += 1;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::sync::oneshot;
 
 use super::auth::{self, Held};
-use super::bind::{absolute, same_origin};
+use super::bind::{Address, absolute, same_origin};
 use super::bodies;
 use super::body::Sink;
 use super::order::JobNote;
@@ -17,13 +17,15 @@ use super::wire::Call;
 use crate::judge::manifest::File;
 use crate::judge::matches::MatchSeen;
 use crate::judge::records::RecordsSeen;
-use crate::judge::stream::{FileFold, JsonValues, Lines};
+use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
 use crate::judge::{answer as judge_answer, business, catalogue, job, token};
 use crate::model::{
-    Action, AgentFault, Answer, Body, Cause, Check, Finding, Job, Limit, Member, Method, Read,
-    RequestKind, Step, StepId, Template,
+    Action, AgentFault, Answer, Body, Cause, Check, Job, Limit, Method, Read, RequestKind, Step,
+    StepId, Template,
 };
 
+/// How long our own ledger may take to note a job.
+const LEDGER_TIME: Duration = Duration::from_secs(5);
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
 const FHIR_JSON: &str = "application/fhir+json";
@@ -41,7 +43,7 @@ impl Walker<'_> {
                 checks,
                 captures,
             } => {
-                let mut call = self.call(RequestKind::Request, *method, self.url(url, notes)?);
+                let mut call = self.call(RequestKind::Request, *method, self.address(url, notes)?);
                 if let Some(token) = token {
                     self.authorise(&mut call, token, timeout, notes).await?;
                 }
@@ -63,7 +65,7 @@ impl Walker<'_> {
                 Ok(())
             }
             Action::Token { endpoint, scope } => {
-                let endpoint = self.url(endpoint, notes)?;
+                let endpoint = self.address(endpoint, notes)?;
                 self.sign_in(&step.id, &endpoint, scope, timeout, notes)
                     .await
             }
@@ -75,7 +77,7 @@ impl Walker<'_> {
                 token,
                 retry_after_max,
             } => {
-                let url = self.url(job, notes)?;
+                let url = self.address(job, notes)?;
                 self.poll(step, &url, token, *retry_after_max, timeout, notes)
                     .await
             }
@@ -92,8 +94,8 @@ impl Walker<'_> {
         }
     }
 
-    fn url(&self, template: &Template, notes: &mut Notes) -> Result<Uri, Halt> {
-        self.values.url(template).ok_or_else(|| {
+    fn address(&self, template: &Template, notes: &mut Notes) -> Result<Address, Halt> {
+        self.values.address(template).ok_or_else(|| {
             let seen = "a captured value that makes none";
             let finding = catalogue::CAPTURE.find(false, "an absolute http or https URL", seen);
             notes.findings.push(finding);
@@ -101,14 +103,14 @@ impl Walker<'_> {
         })
     }
 
-    pub(super) fn call(&self, kind: RequestKind, method: Method, url: Uri) -> Call {
+    pub(super) fn call(&self, kind: RequestKind, method: Method, to: Address) -> Call {
         let mut headers = HeaderMap::new();
         let accept = HeaderValue::from_static("application/fhir+json, application/json");
         headers.insert(ACCEPT, accept);
         Call {
             kind,
             method,
-            url,
+            to,
             headers,
             body: Bytes::new(),
         }
@@ -122,7 +124,7 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
-        if !self.is_home(&call.url) {
+        if !self.is_home(&call.to.url) {
             return Ok(());
         }
         let Some(held) = self.tokens.get(token).cloned() else {
@@ -145,14 +147,15 @@ impl Walker<'_> {
     async fn sign_in(
         &mut self,
         step: &StepId,
-        endpoint: &Uri,
+        endpoint: &Address,
         scope: &[String],
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
         let order = self.order;
         let is_tls = |url: &Uri| url.scheme_str() == Some("https");
-        if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home)) && !is_tls(endpoint)
+        if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home))
+            && !is_tls(&endpoint.url)
         {
             let seen = "one away from TLS";
             let finding =
@@ -188,7 +191,7 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
-        let mut call = self.call(RequestKind::Submit, Method::Post, self.url(url, notes)?);
+        let mut call = self.call(RequestKind::Submit, Method::Post, self.address(url, notes)?);
         call.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
         call.headers
@@ -212,10 +215,20 @@ impl Walker<'_> {
         let Some(location) = location else {
             return notes.judge(findings);
         };
+        if !absolute(&location).is_some_and(|url| self.is_home(&url)) {
+            // No token may travel there, so the job could neither be polled nor released.
+            let (expected, seen) = ("a status URL at the partner's own origin", "one elsewhere");
+            return notes.judge([catalogue::CONTENT_LOCATION.find(false, expected, seen)]);
+        }
         // Journalled before anything else is done with it, even before it is judged.
-        let journalled = self.order.clock.instant();
-        self.journal(step, &location, token).await?;
-        notes.own += self.order.clock.instant() - journalled;
+        let since = self.order.clock.instant();
+        let done = self.journal(step, &location, token).await;
+        let own = self.order.clock.instant() - since;
+        notes.own += own;
+        self.own += own;
+        self.limit += own;
+        self.deadline += own;
+        done?;
         self.values
             .captured
             .insert((step.id.clone(), "location".to_owned()), location);
@@ -234,7 +247,7 @@ impl Walker<'_> {
                 answer,
             })
             .await;
-        asked.is_ok() && open.await.unwrap_or(false)
+        asked.is_ok() && is_yes(open).await
     }
 
     async fn journal(&mut self, step: &Step, location: &str, token: &StepId) -> Result<(), Halt> {
@@ -244,7 +257,7 @@ impl Walker<'_> {
             partner: self.order.partner.id.clone(),
             run: self.order.run.clone(),
             token_endpoint: held
-                .map(|held| held.endpoint.to_string())
+                .map(|held| held.endpoint.url.to_string())
                 .unwrap_or_default(),
             scope: held.map(|held| held.scope.clone()).unwrap_or_default(),
             opened_at: self.order.clock.now(),
@@ -257,7 +270,7 @@ impl Walker<'_> {
             .send(JobNote::Opened(job, done))
             .await
             .is_ok();
-        if told && durable.await.unwrap_or(false) {
+        if told && is_yes(durable).await {
             return Ok(());
         }
         let why = "the ledger did not take the job before its use".to_owned();
@@ -283,7 +296,8 @@ impl Walker<'_> {
             let expected = "a status URL at the partner's own origin";
             return notes.judge([catalogue::RELEASED.find(false, expected, "one elsewhere")]);
         }
-        let mut call = self.call(RequestKind::Release, Method::Delete, url);
+        let shown = format!("{{{job_of}.location}}");
+        let mut call = self.call(RequestKind::Release, Method::Delete, Address { url, shown });
         self.authorise(&mut call, token, timeout, notes).await?;
         let answer = self.ask(notes, timeout, call).await?;
         let finding = job::released(&answer);
@@ -353,31 +367,17 @@ impl Walker<'_> {
                 done
             }
             Read::MemberData => {
-                let mut seen = RecordsSeen::new(member, set);
+                // A second download adds to what the first one saw.
+                let seen = self.records.take();
+                let mut seen = seen.unwrap_or_else(|| RecordsSeen::new(member, set));
                 let done = self
                     .files(&manifest.output, token, timeout, notes, &mut seen)
                     .await;
                 self.records = Some(seen);
-                if done.is_err() {
-                    notes.findings.extend(self.disclosed(member));
-                }
+                self.read_by = Some(step.id.clone());
                 done
             }
         }
-    }
-
-    /// What was seen of other members, where the step that checks for them will not be reached: a
-    /// disclosure is one whatever else broke.
-    fn disclosed(&self, member: &Member) -> Vec<Finding> {
-        let (matches, records) = (self.matches.as_ref(), self.records.as_ref());
-        let seen = business::Seen {
-            member,
-            matches,
-            records,
-        };
-        let mut findings = business::check(Check::NobodyElse, &seen);
-        findings.retain(Finding::breaks);
-        findings
     }
 
     async fn files<L: Lines>(
@@ -388,11 +388,12 @@ impl Walker<'_> {
         notes: &mut Notes,
         lines: &mut L,
     ) -> Result<(), Halt> {
-        for file in files {
+        for (place, file) in files.iter().enumerate() {
             let Some(url) = absolute(&file.url) else {
                 continue;
             };
-            let mut call = self.call(RequestKind::File, Method::Get, url);
+            let shown = format!("{{file {}: {}}}", place + 1, known_type(&file.kind));
+            let mut call = self.call(RequestKind::File, Method::Get, Address { url, shown });
             let accept = "application/fhir+ndjson, application/ndjson";
             call.headers
                 .insert(ACCEPT, HeaderValue::from_static(accept));
@@ -421,8 +422,16 @@ impl Walker<'_> {
                 values: JsonValues::default(),
                 is_file: false,
             };
-            let head = self.send(notes, timeout, call.clone(), &mut sink).await?;
-            let answer = answer(head, &sink.document());
+            let sent = self.send(notes, timeout, call.clone(), &mut sink).await;
+            let document = sink.document();
+            let head = match sent {
+                Ok(head) => head,
+                Err(halt) => {
+                    fold.break_off(lines);
+                    return Err(halt);
+                }
+            };
+            let answer = answer(head, &document);
             if is_redirect(answer.status) {
                 redirect(&mut call, &answer, notes)?;
                 continue;
@@ -463,6 +472,14 @@ impl Walker<'_> {
     }
 }
 
+/// The ledger's answer; none in time is a no.
+async fn is_yes(answer: oneshot::Receiver<bool>) -> bool {
+    matches!(
+        tokio::time::timeout(LEDGER_TIME, answer).await,
+        Ok(Ok(true))
+    )
+}
+
 fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
@@ -475,9 +492,10 @@ fn too_many_redirects() -> crate::model::Finding {
 fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
     let next = answer
         .header(LOCATION.as_str())
-        .and_then(|location| resolve(&call.url, location));
-    let downgrade =
-        |next: &Uri| call.url.scheme_str() == Some("https") && next.scheme_str() != Some("https");
+        .and_then(|location| resolve(&call.to.url, location));
+    let downgrade = |next: &Uri| {
+        call.to.url.scheme_str() == Some("https") && next.scheme_str() != Some("https")
+    };
     let Some(next) = next.filter(|next| !downgrade(next)) else {
         let seen = "one without a location, or away from TLS";
         return notes.judge([catalogue::REDIRECT.find(
@@ -486,10 +504,13 @@ fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), H
             seen,
         )]);
     };
-    if !same_origin(&call.url, &next) {
+    if !same_origin(&call.to.url, &next) {
         call.headers.remove(AUTHORIZATION);
     }
-    call.url = next;
+    call.to = Address {
+        url: next,
+        shown: "{redirect}".to_owned(),
+    };
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use super::auth::Held;
+use super::beat::Beat;
 use super::bind::Values;
 use super::body::{NoLines, Sink};
 use super::order::Order;
@@ -16,10 +17,11 @@ use crate::judge::manifest::Manifest;
 use crate::judge::matches::MatchSeen;
 use crate::judge::records::RecordsSeen;
 use crate::judge::stream::Lines;
-use crate::judge::{self, Stop, Walked};
+use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
-    AgentFault, Answer, BlameCause, Bucket, Failure, Finding, Job, JobTimes, MemberId, Outcome,
-    Owner, RequestEvidence, RunRecord, Step, StepEvidence, StepId, StepState, Verdict, When,
+    AgentFault, Answer, BlameCause, Bucket, Cause, Check, Failure, Finding, Job, JobTimes,
+    MemberId, Outcome, Owner, RequestEvidence, RunRecord, Step, StepEvidence, StepId, StepState,
+    Verdict, When,
 };
 
 /// How long steps that always run may take after a walk broke or ran out of time.
@@ -82,19 +84,35 @@ impl Notes {
 pub(super) struct Walker<'a> {
     pub(super) order: &'a Order<'a>,
     pub(super) began: Instant,
+    /// When the step that goes on must end.
     pub(super) deadline: Instant,
+    /// When the last step that decides must end.
+    pub(super) limit: Instant,
+    /// Time that our own ledger took: no part of the run's, and not the partner's.
+    pub(super) own: Duration,
     pub(super) values: Values,
     pub(super) tokens: BTreeMap<StepId, Held>,
     pub(super) jobs: BTreeMap<StepId, Job>,
     pub(super) manifests: BTreeMap<StepId, Manifest>,
     pub(super) matches: Option<MatchSeen>,
     pub(super) records: Option<RecordsSeen>,
+    /// The step that read the records.
+    pub(super) read_by: Option<StepId>,
     pub(super) own_job_open: bool,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// Walks one journey and returns its record, judged.
 pub async fn walk(order: &Order<'_>) -> RunRecord {
+    let beat = Beat::new(order.clock);
+    tokio::select! {
+        biased;
+        record = walk_steps(order, &beat) => record,
+        record = beat.run() => record,
+    }
+}
+
+async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
     let watch = StepWatch::start(order.clock);
     let started_at = order.clock.now();
     let mut walker = Walker::new(order);
@@ -106,9 +124,11 @@ pub async fn walk(order: &Order<'_>) -> RunRecord {
             steps.push(skipped(step, walker.began, order.clock.instant()));
             continue;
         }
-        if step.always {
-            walker.deadline = walker.deadline.max(order.clock.instant() + CLEANUP_TIME);
-        }
+        walker.deadline = if step.always {
+            walker.limit.max(order.clock.instant() + CLEANUP_TIME)
+        } else {
+            walker.limit
+        };
         let (evidence, halt) = walker.step(step).await;
         if !step.always && halt.is_some() {
             is_broken = true;
@@ -122,14 +142,16 @@ pub async fn walk(order: &Order<'_>) -> RunRecord {
         }
         steps.push(evidence);
     }
+    walker.disclosed_unsaid(&mut steps);
     let verdict = judge::run(&Walked {
         journey: order.journey,
         steps: &steps,
         stop,
         clock_step_ms: watch.seen(order.clock),
+        standstill: beat.standstill(),
         own_job_open: walker.own_job_open,
     });
-    let duration = order.clock.instant() - walker.began;
+    let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
     walker.record(steps, verdict, started_at, duration)
 }
 
@@ -164,6 +186,8 @@ impl<'a> Walker<'a> {
             order,
             began,
             deadline: began + order.deadline,
+            limit: began + order.deadline,
+            own: Duration::ZERO,
             values: Values {
                 base_url: order.partner.base_url.clone(),
                 run: order.run.to_string(),
@@ -178,6 +202,7 @@ impl<'a> Walker<'a> {
             manifests: BTreeMap::new(),
             matches: None,
             records: None,
+            read_by: None,
             own_job_open: false,
             certificate_expires_at: None,
         }
@@ -221,6 +246,36 @@ impl<'a> Walker<'a> {
             job: notes.job,
         };
         (evidence, halt)
+    }
+
+    /// What was seen of other members, where the step that checks for them was not reached or is not
+    /// there: a disclosure is one whatever else broke. It is told with the step that read the data.
+    fn disclosed_unsaid(&self, steps: &mut [StepEvidence]) {
+        let is_disclosure =
+            |finding: &Finding| finding.breaks() && finding.cause == Cause::Disclosure;
+        let is_said = steps
+            .iter()
+            .flat_map(|step| &step.findings)
+            .any(is_disclosure);
+        let (Some((member, _)), Some(step)) = (self.order.member, &self.read_by) else {
+            return;
+        };
+        if is_said {
+            return;
+        }
+        let (matches, records) = (self.matches.as_ref(), self.records.as_ref());
+        let seen = business::Seen {
+            member,
+            matches,
+            records,
+        };
+        let checks = [Check::NobodyElse, Check::RightMember];
+        let found = checks
+            .into_iter()
+            .flat_map(|check| business::check(check, &seen));
+        if let Some(evidence) = steps.iter_mut().find(|evidence| evidence.step == *step) {
+            evidence.findings.extend(found.filter(is_disclosure));
+        }
     }
 
     fn record(
@@ -287,7 +342,7 @@ impl<'a> Walker<'a> {
             (Some(head), None) => Ok(head),
             (_, Some(Failure::Deadline(_))) => Err(Halt::Deadline),
             (_, Some(Failure::Agent(fault))) => {
-                Err(Halt::CouldNotLook(fault, format!("our own {fault} failed")))
+                Err(Halt::CouldNotLook(fault, fault.words().to_owned()))
             }
             _ => {
                 notes.findings.extend(finding);

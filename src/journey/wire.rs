@@ -10,12 +10,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::bind::Address;
 use super::body::{Sink, Unpack};
 use super::client::Client;
 use super::dial::{Stream, Target, dial};
@@ -29,6 +30,8 @@ use crate::model::{AgentFault, Failure, Method, Phase, Phases, RequestEvidence, 
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// The most header fields of an answer.
 const HEADER_FIELDS_MAX: usize = 128;
+/// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
+const RESOLVER_SILENT: Duration = Duration::from_secs(1);
 /// Characters kept of a content type or a path.
 const KEPT_CHARS_MAX: usize = 100;
 
@@ -37,7 +40,7 @@ const KEPT_CHARS_MAX: usize = 100;
 pub(super) struct Call {
     pub(super) kind: RequestKind,
     pub(super) method: Method,
-    pub(super) url: Uri,
+    pub(super) to: Address,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -140,7 +143,7 @@ pub(super) async fn send<L: Lines>(
 ) -> Sent {
     let began = clock.instant();
     let (kind, method) = (call.kind, call.method);
-    let path: String = call.url.path().chars().take(KEPT_CHARS_MAX).collect();
+    let path: String = call.to.shown.chars().take(KEPT_CHARS_MAX).collect();
     let mut progress = Progress::new(began);
     let own_end = began + time.timeout;
     let end = tokio::time::Instant::from_std(own_end.min(time.deadline));
@@ -152,8 +155,11 @@ pub(super) async fn send<L: Lines>(
         Ok(Ok(())) => None,
         Ok(Err(Failure::Reset(_))) => Some(Failure::Reset(phase)),
         Ok(Err(failure)) => Some(failure),
+        // Whoever answers for the name, it is our resolver that has been silent for so long.
+        Err(_) if phase == Phase::Dns && now - began >= RESOLVER_SILENT => {
+            Some(Failure::Agent(AgentFault::Resolver))
+        }
         Err(_) if time.deadline < own_end => Some(Failure::Deadline(phase)),
-        // Whoever answers for the name, it is our resolver that did not.
         Err(_) if phase == Phase::Dns => Some(Failure::Agent(AgentFault::Resolver)),
         // A connection that never comes about in time is the same as one that is refused.
         Err(_) if phase == Phase::Connect => Some(Failure::Connect),
@@ -194,9 +200,13 @@ async fn exchange<L: Lines>(
     sink: &mut Sink<'_, L>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let is_tls = call.url.scheme_str() == Some("https");
-    let host = call.url.host().ok_or(Failure::Redirect)?.to_owned();
-    let port = call.url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+    let is_tls = call.to.url.scheme_str() == Some("https");
+    let host = call.to.url.host().ok_or(Failure::Redirect)?.to_owned();
+    let port = call
+        .to
+        .url
+        .port_u16()
+        .unwrap_or(if is_tls { 443 } else { 80 });
     let target = Target {
         host: &host,
         port,
@@ -261,11 +271,13 @@ async fn drive<T>(connection: impl Future, talk: impl Future<Output = T>) -> T {
 
 fn request(call: Call) -> Result<Request<Full<Bytes>>, Failure> {
     let path = call
+        .to
         .url
         .path_and_query()
         .map_or("/", |path| path.as_str())
         .to_owned();
     let authority = call
+        .to
         .url
         .authority()
         .map(ToString::to_string)

@@ -2,7 +2,7 @@
 
 use super::catalogue;
 use super::matches::MatchSeen;
-use super::records::RecordsSeen;
+use super::records::{Person, RecordsSeen};
 use crate::model::{Bucket, Cause, Check, Finding, Identity, Member};
 
 /// What the journey has gathered when a check step comes.
@@ -173,36 +173,57 @@ fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
     )
 }
 
+/// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
 fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
-    let expected = "every Patient agrees in name, birth date and UMB";
+    let rule = &catalogue::RIGHT_MEMBER;
     let Some(identity) = identity else {
-        let finding = &catalogue::RIGHT_MEMBER;
-        return finding.find(
-            records.patients.is_empty(),
-            "no Patient: none is due",
-            "some",
-        );
+        let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
+        let seen = if none { "none" } else { "some" };
+        return rule.find_as(cause, none, "no Patient: none is due", seen);
     };
-    let wrong = records.patients.iter().filter(|person| {
-        person.birth_date != identity.birth_date
-            || !person.family.contains(&identity.family)
-            || !person.given.contains(&identity.given)
-            || !person.identifiers.contains(&identity.umb)
-    });
-    let (wrong, all) = (wrong.count(), records.patients.len());
-    let seen = format!("{} of {all} Patients agree", all - wrong);
-    catalogue::RIGHT_MEMBER.find(wrong == 0, expected, seen)
+    let is_same = |person: &&Person| {
+        person.birth_date == identity.birth_date && person.identifiers.contains(&identity.umb)
+    };
+    let is_named = |person: &&Person| {
+        person.family.contains(&identity.family) && person.given.contains(&identity.given)
+    };
+    let all = records.patients.len();
+    let same = records.patients.iter().filter(is_same).count();
+    let agree = records
+        .patients
+        .iter()
+        .filter(is_same)
+        .filter(is_named)
+        .count();
+    let cause = if same < all {
+        Cause::Disclosure
+    } else {
+        Cause::Identity
+    };
+    rule.find_as(
+        cause,
+        agree == all,
+        "every Patient agrees in name, birth date and UMB",
+        format!("{agree} of {all} Patients agree, {same} in birth date and UMB"),
+    )
 }
 
 fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
-    let Some((records, matches)) = seen.records.zip(seen.matches) else {
-        return vec![catalogue::NOBODY_ELSE.find(false, "a match result and records", "not both")];
+    let nothing =
+        |what: &str| catalogue::NOBODY_ELSE.find_as(Cause::Integrity, false, what, "none");
+    let Some(records) = seen.records else {
+        return vec![nothing("exported records")];
     };
-    let is_matched = |reference: &str| {
-        matches
-            .matched()
-            .any(|matched| reference == matched || reference.ends_with(&format!("/{matched}")))
+    let canaries = catalogue::CANARIES.find(
+        records.foreign_lines == 0,
+        "no canary of another member",
+        format!("{} lines with one", records.foreign_lines),
+    );
+    let Some(matches) = seen.matches else {
+        return vec![nothing("a match result"), canaries];
     };
+    let matched: Vec<(&str, &str)> = matches.matched().filter_map(literal).collect();
+    let is_matched = |reference: &str| literal(reference).is_some_and(|one| matched.contains(&one));
     let patients = records
         .patients
         .iter()
@@ -213,18 +234,19 @@ fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
         .iter()
         .filter(|reference| !is_matched(reference))
         .count();
-    vec![
-        catalogue::NOBODY_ELSE.find(
-            patients == 0 && subjects == 0,
-            "only persons of MatchedMembers",
-            format!("{patients} other Patients, {subjects} references to others"),
-        ),
-        catalogue::CANARIES.find(
-            records.foreign_lines == 0,
-            "no canary of another member",
-            format!("{} lines with one", records.foreign_lines),
-        ),
-    ]
+    let persons = catalogue::NOBODY_ELSE.find(
+        patients == 0 && subjects == 0,
+        "only persons of MatchedMembers",
+        format!("{patients} other Patients, {subjects} references to others"),
+    );
+    vec![persons, canaries]
+}
+
+/// The type and id that a reference ends with, be it relative, absolute or of one version.
+fn literal(reference: &str) -> Option<(&str, &str)> {
+    let unversioned = reference.split("/_history/").next()?;
+    let (rest, id) = unversioned.rsplit_once('/')?;
+    Some((rest.rsplit('/').next()?, id))
 }
 
 fn completeness(seen: &Seen<'_>) -> Vec<Finding> {

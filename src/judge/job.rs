@@ -147,7 +147,8 @@ pub fn progress_percent(value: Option<&str>) -> Option<u8> {
 /// What a poll's answer says, and the findings about it.
 pub fn poll(answer: &Answer, now: DateTime<Utc>) -> (PollState, Vec<Finding>) {
     let asked = retry_after(answer.header("retry-after"), now);
-    if answer.status == 202 || is_transient(answer) {
+    // 429 asks to slow down, perhaps because we came earlier than asked: the deadline judges.
+    if matches!(answer.status, 202 | 429) || is_transient(answer) {
         return (
             PollState::Pending(asked),
             retry_after_sane(asked).into_iter().collect(),

@@ -153,15 +153,13 @@ fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
 }
 
 impl Lines for RecordsSeen {
-    fn line(&mut self, bytes: &[u8], record: &Value) {
+    fn bytes(&mut self, bytes: &[u8]) {
+        let canaries = self.foreign_canaries.as_ref();
+        self.foreign_lines += u64::from(canaries.is_some_and(|one| one.is_match(bytes)));
+    }
+
+    fn line(&mut self, _: &[u8], record: &Value) {
         self.records += 1;
-        if self
-            .foreign_canaries
-            .as_ref()
-            .is_some_and(|canaries| canaries.is_match(bytes))
-        {
-            self.foreign_lines += 1;
-        }
         let kind = known_type(record["resourceType"].as_str().unwrap_or_default()).to_owned();
         if let Some(id) = record["id"].as_str() {
             self.remember((&kind, id));

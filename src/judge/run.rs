@@ -16,6 +16,8 @@ pub struct Walked<'a> {
     pub stop: Option<Stop>,
     /// A step of the machine's clock in milliseconds.
     pub clock_step_ms: Option<i64>,
+    /// How long this machine stood still in its midst, when it did.
+    pub standstill: Option<std::time::Duration>,
     /// Whether another job of ours was open at the partner when a job was submitted.
     pub own_job_open: bool,
 }
@@ -61,9 +63,13 @@ fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
     for step in required(walked) {
         for request in &step.requests {
             if let Some(Failure::Agent(fault)) = request.failure {
-                return blame(fault, Some(&step.step), format!("our own {fault} failed"));
+                return blame(fault, Some(&step.step), fault.words().to_owned());
             }
         }
+    }
+    if let Some(time) = walked.standstill {
+        let summary = format!("this machine stood still for {:.1} s", time.as_secs_f64());
+        return blame(AgentFault::Saturated, None, summary);
     }
     let step_ms = walked.clock_step_ms?;
     blame(

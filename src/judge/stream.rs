@@ -37,6 +37,9 @@ impl JsonValues {
 pub trait Lines {
     /// One line: its bytes and the document in them.
     fn line(&mut self, bytes: &[u8], document: &Value);
+
+    /// The bytes of any line, also of one that is no document or was cut.
+    fn bytes(&mut self, _bytes: &[u8]) {}
 }
 
 /// The fold over one file.
@@ -102,6 +105,7 @@ impl FileFold {
             return;
         }
         self.lines += 1;
+        sink.bytes(line);
         let bad = match std::str::from_utf8(line).map(serde_json::from_str::<Value>) {
             Err(_) => Some("not UTF-8"),
             Ok(Err(_)) => Some("not JSON"),
@@ -113,6 +117,11 @@ impl FileFold {
         if let (Some(bad), None) = (bad, self.first_bad) {
             self.first_bad = Some((self.lines, bad));
         }
+    }
+
+    /// Ends a file that broke off: the bytes of the line in its midst were seen all the same.
+    pub fn break_off(self, sink: &mut impl Lines) {
+        sink.bytes(&self.partial);
     }
 
     /// Ends the file: a last line without a line feed counts. `count` is what the manifest says.
@@ -154,12 +163,62 @@ pub fn short(text: &str) -> String {
     text.chars().take(SHORT_CHARS_MAX).collect()
 }
 
-/// A type name is the partner's text: only what looks like a FHIR type is repeated.
-pub fn known_type(kind: &str) -> &str {
-    let looks = kind.len() <= 40
-        && kind.starts_with(|c: char| c.is_ascii_uppercase())
-        && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if looks { kind } else { "resource" }
+/// Resource types that exchanges carry. A type name is the partner's text: another one is not
+/// repeated.
+const TYPES: &[&str] = &[
+    "AllergyIntolerance",
+    "Basic",
+    "Binary",
+    "Bundle",
+    "CarePlan",
+    "CareTeam",
+    "Claim",
+    "ClaimResponse",
+    "Condition",
+    "Consent",
+    "Coverage",
+    "Device",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Encounter",
+    "ExplanationOfBenefit",
+    "FamilyMemberHistory",
+    "Goal",
+    "Group",
+    "ImagingStudy",
+    "Immunization",
+    "Location",
+    "Media",
+    "Medication",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "MedicationRequest",
+    "MedicationStatement",
+    "NutritionOrder",
+    "Observation",
+    "OperationOutcome",
+    "Organization",
+    "Parameters",
+    "Patient",
+    "Person",
+    "Practitioner",
+    "PractitionerRole",
+    "Procedure",
+    "Provenance",
+    "QuestionnaireResponse",
+    "RelatedPerson",
+    "ServiceRequest",
+    "Specimen",
+    "Task",
+];
+
+/// The type when it is a known one, else `resource`.
+pub fn known_type(kind: &str) -> &'static str {
+    TYPES
+        .iter()
+        .find(|known| **known == kind)
+        .copied()
+        .unwrap_or("resource")
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub enum Entry<'a> {
     TickClosed(&'a Tick, Disposition),
     /// Up to here every tick of a probe is written.
     Watermark(&'a ProbeId, DateTime<Utc>),
+    /// A probe that is no more in the plan has no watermark.
+    Forgotten(&'a ProbeId),
     /// A finished run.
     Run(&'a RunRecord),
     /// Additions to counters.
@@ -69,6 +71,10 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
                 probe.journey.as_str(),
                 through.timestamp_micros()
             ])?;
+        }
+        Entry::Forgotten(probe) => {
+            to.prepare_cached("DELETE FROM watermarks WHERE partner = ?1 AND journey = ?2")?
+                .execute([probe.partner.as_str(), probe.journey.as_str()])?;
         }
         Entry::Run(run) => return run_row(to, run).map(Some),
         Entry::Counters(increments) => counters(to, increments)?,

@@ -145,6 +145,18 @@ closed!(
 );
 
 impl AgentFault {
+    /// What is wrong, for a person.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Key => "the key or trust file cannot be read or used",
+            Self::Resolver => "no resolver answers",
+            Self::Clock => "this machine's clock stepped",
+            Self::Saturated => "this machine has no worker, socket or time left",
+            Self::Network => "this machine has no network",
+            Self::Ledger => "the ledger did not take a note that had to come first",
+        }
+    }
+
     /// The page to open, relative to the repository.
     pub fn runbook(self) -> String {
         "runbooks/agent-fault.md".to_owned()

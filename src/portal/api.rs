@@ -14,6 +14,8 @@ use crate::view;
 /// Runs in one answer, at most.
 const RUNS_MAX: u32 = 1_000;
 const RUNS_DEFAULT: u32 = 50;
+/// The ledger's places end here.
+const SEQ_MAX: u64 = i64::MAX as u64;
 
 fn away() -> Response {
     problem(
@@ -44,7 +46,7 @@ pub(super) struct RunsQuery {
 
 pub(super) async fn runs(State(handle): State<Handle>, Query(query): Query<RunsQuery>) -> Response {
     let asked = RunsAsked {
-        after: query.after,
+        after: query.after.map(|after| after.min(SEQ_MAX)),
         partner: query.partner,
         journey: query.journey,
         limit: query.limit.unwrap_or(RUNS_DEFAULT).clamp(1, RUNS_MAX),

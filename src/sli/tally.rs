@@ -2,8 +2,8 @@
 
 use crate::model::names::{self, Metric};
 use crate::model::{
-    Cause, Count, Disposition, Failure, Layer, Outcome, Owner, Plan, Probe, ProbeId,
-    RequestEvidence, RunRecord,
+    AgentFault, BlameCause, Cause, Count, Disposition, Failure, Layer, Outcome, Owner, Plan, Probe,
+    ProbeId, RequestEvidence, RunRecord,
 };
 
 /// One addition to one counter series.
@@ -53,11 +53,12 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
             added.push(Increment::new(&names::FAILURES, &labels, 1));
         }
         if run.outcome == Outcome::AgentFault {
-            added.push(Increment::new(
-                &names::AGENT_FAULTS,
-                &[blame.cause.name()],
-                1,
-            ));
+            // Our own load shows as the partner's refusal; the fault behind it is ours.
+            let fault = match blame.cause {
+                BlameCause::Agent(fault) => fault,
+                BlameCause::Layer(_) => AgentFault::Saturated,
+            };
+            added.push(Increment::new(&names::AGENT_FAULTS, &[fault.name()], 1));
         }
     }
     if run.discloses() {
@@ -177,7 +178,7 @@ pub fn zeros(plan: &Plan) -> Vec<Increment> {
             zeros.push(Increment::new(&names::SLO_BAD, &labels, 0));
         }
     }
-    for fault in crate::model::AgentFault::ALL {
+    for fault in AgentFault::ALL {
         zeros.push(Increment::new(&names::AGENT_FAULTS, &[fault.name()], 0));
     }
     zeros

@@ -7,7 +7,7 @@ use outrider::journey::{Client, JobNote, Order, Resolver, walk};
 use outrider::model::{Count, JourneyId, Origin, Outcome, PartnerId, RunId};
 use tokio::sync::mpsc;
 
-use crate::world::{Config, Pace, Sandbox, eventually};
+use crate::world::{Config, Pace, Sandbox, after, eventually, http, json};
 
 fn in_ledger<T: rusqlite::types::FromSql>(config: &Config, sql: &str) -> T {
     config
@@ -132,15 +132,7 @@ fn ticks_while_the_agent_is_away_are_missed() {
     let agent = config.agent();
     eventually("a run", || (!agent.runs(0).is_empty()).then_some(()));
     agent.kill();
-    let last: i64 = in_ledger(&config, "SELECT max(due_us) FROM ticks");
-    eventually("three ticks to pass", || {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the test needs real time to pass"
-        )]
-        let now = chrono::Utc::now().timestamp_micros();
-        (now > last + 1_000_000).then_some(())
-    });
+    after(std::time::Duration::from_secs(1));
     let agent = config.agent();
     let missed = agent
         .metrics()
@@ -211,4 +203,160 @@ fn a_second_life_keeps_the_sketches_of_the_first() {
         .filter(|(key, _)| key.series == outrider::sli::Series::Journey);
     let samples: u64 = journeys.map(|(_, sketch)| sketch.count()).sum();
     assert_eq!(samples, runs, "every run is in the sketches once");
+}
+
+#[test]
+fn a_ledger_that_takes_no_notes_is_ours_and_does_not_keep_the_agent_from_stopping() {
+    let sandbox = Sandbox::start();
+    let pace = Pace {
+        every: "500ms",
+        timeout: "1s",
+        deadline: "3s",
+        concurrency: 10,
+    };
+    let config = Config::at(&sandbox, &pace);
+    let agent = config.agent();
+    eventually("a run", || (!agent.runs(0).is_empty()).then_some(()));
+    // Somebody holds the ledger's write lock for longer than the deadline and the patience of runs.
+    let holder = config.ledger();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    eventually("trouble", || {
+        let (status, told) = http("GET", &agent.url("/readyz"), "");
+        (status == 503 && told.contains("ledger")).then_some(())
+    });
+    eventually("runs that wait for the ledger", || {
+        let going = json("GET", &agent.url("/v1/partners"), "");
+        let probe = &going["partners"][0]["probes"][0];
+        (probe["in_flight"].as_u64().unwrap() == 10).then_some(())
+    });
+    holder.execute_batch("ROLLBACK").unwrap();
+    eventually("our fault to be counted", || {
+        let faults = agent.metrics();
+        let faults = faults.sum("outrider_agent_faults_total", &[("fault", "ledger")]);
+        (faults >= 1.0).then_some(())
+    });
+    let metrics = agent.metrics();
+    assert!(
+        metrics.sum("outrider_sli_bad_total", &[]) < 0.5,
+        "{}",
+        metrics.0
+    );
+    assert!(metrics.sum("outrider_slo_bad_total", &[]) < 0.5);
+    // And once more, to stop in its midst.
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    eventually("trouble again", || {
+        (http("GET", &agent.url("/readyz"), "").0 == 503).then_some(())
+    });
+    assert_eq!(agent.stop(), 6, "the ledger was of no use at the end");
+}
+
+#[test]
+fn a_process_that_stood_still_blames_itself() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "1000"]);
+    let pace = Pace {
+        every: "1s",
+        timeout: "1s",
+        deadline: "4s",
+        concurrency: 10,
+    };
+    let config = Config::at(&sandbox, &pace);
+    let agent = config.agent();
+    eventually("a passed run", || (!agent.runs(0).is_empty()).then_some(()));
+    eventually("a run under way", || {
+        (sandbox.jobs("keystone", &["running"]) > 0).then_some(())
+    });
+    agent.signal("STOP");
+    after(std::time::Duration::from_secs(6));
+    agent.signal("CONT");
+    eventually("our fault to be counted", || {
+        let metrics = agent.metrics();
+        let faults = metrics.sum("outrider_agent_faults_total", &[("fault", "saturated")]);
+        (faults >= 1.0).then_some(())
+    });
+    let metrics = agent.metrics();
+    assert!(
+        metrics.sum("outrider_sli_bad_total", &[]) < 0.5,
+        "{}",
+        metrics.0
+    );
+    assert!(metrics.sum("outrider_ticks_total", &[("disposition", "missed")]) >= 1.0);
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
+fn a_slow_release_at_the_start_leaves_no_tick_without_a_record() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "1000"]);
+    let pace = Pace {
+        every: "300ms",
+        timeout: "2s",
+        deadline: "10s",
+        concurrency: 40,
+    };
+    let config = Config::at(&sandbox, &pace);
+    let agent = config.agent();
+    eventually("an open job", || {
+        (sandbox.jobs("keystone", &["running"]) > 0).then_some(())
+    });
+    agent.kill();
+    // The partner stands still, so that the orphans' release takes its whole time.
+    sandbox.signal("STOP");
+    let agent = config.agent();
+    eventually("the schedule to begin", || {
+        (http("GET", &agent.url("/readyz"), "").0 == 200).then_some(())
+    });
+    sandbox.signal("CONT");
+    eventually("a run", || (!agent.runs(0).is_empty()).then_some(()));
+    assert_eq!(agent.stop(), 0);
+    let ticks = ticks(&config);
+    let span: i64 = in_ledger(
+        &config,
+        "SELECT (max(due_us) - min(due_us)) / 300000 + 1 FROM ticks",
+    );
+    assert_eq!(
+        ticks.values().sum::<u64>(),
+        u64::try_from(span).unwrap(),
+        "{ticks:?}"
+    );
+    assert!(ticks["missed"] >= 10, "{ticks:?}");
+}
+
+#[test]
+fn sketches_of_an_hour_long_past_are_added_to_not_replaced() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            every: "200ms",
+            concurrency: 25,
+            ..Pace::default()
+        },
+    );
+    let agent = config.agent();
+    eventually("runs", || (agent.runs(0).len() >= 4).then_some(()));
+    assert_eq!(agent.stop(), 0);
+    let agent = config.agent();
+    eventually("more runs", || (agent.runs(0).len() >= 8).then_some(()));
+    agent.kill();
+    // As if all that had been three hours ago.
+    let back = 3 * 3600;
+    config
+        .ledger()
+        .execute_batch(&format!(
+            "UPDATE runs SET started_us = started_us - {back}000000, due_us = due_us - {back}000000;
+             UPDATE sketches SET hour = hour - {back};"
+        ))
+        .unwrap();
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"200ms\"",
+        "every = \"1h\"",
+    );
+    assert_eq!(config.agent().stop(), 0);
+    let runs: u64 = in_ledger(&config, "SELECT count(*) FROM runs");
+    let ledger = outrider::ledger::Ledger::reader(&config.folder.path().join("ledger.db")).unwrap();
+    let sketches = ledger.sketches(0).unwrap();
+    let of_runs = sketches
+        .iter()
+        .filter(|(key, _)| key.series == outrider::sli::Series::Journey);
+    assert_eq!(of_runs.map(|(_, sketch)| sketch.count()).sum::<u64>(), runs);
 }

@@ -57,6 +57,16 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     }
 }
 
+/// Lets real time pass: for what is about time itself.
+pub(crate) fn after(time: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "beside `eventually`, the one place that waits"
+    )]
+    let began = Instant::now();
+    eventually("time to pass", || (began.elapsed() >= time).then_some(()));
+}
+
 /// One plain HTTP request to a listener of our own programs: status and body.
 pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").expect("a plain URL");
@@ -152,6 +162,18 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
     /// SIGTERM; its exit code.
     pub(crate) fn stop(mut self) -> i32 {
         let told = Command::new("kill")
@@ -209,6 +231,10 @@ impl Sandbox {
 
     pub(crate) fn stop(self) {
         assert_eq!(self.program.stop(), 0);
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        self.program.signal(name);
     }
 
     fn control(&self, path: &str) -> String {
@@ -452,6 +478,10 @@ impl Agent {
 
     pub(crate) fn kill(self) {
         self.program.kill();
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        self.program.signal(name);
     }
 
     pub(crate) fn stop(self) -> i32 {

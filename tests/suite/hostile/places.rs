@@ -51,17 +51,9 @@ fn a_token_never_travels_to_another_origin() {
             Place::DataFile,
         ),
         (Place::ExportResult, say(document(abroad)), Place::DataFile),
-        (
-            Place::Match,
-            say(job(&there("/jobs/match"))),
-            Place::MatchResult,
-        ),
     ];
     for (place, act, arrives) in cases {
         rogue.only(place, act);
-        // The stranger plays along, and sends whoever polls back home.
-        let back = manifest("Group", &format!("{}/files/match", rogue.home())).to_string();
-        other.only(Place::MatchResult, say(document(back)));
         let (code, run) = walk(&config, &AMPLE);
         assert_eq!(
             (code, line_of(&run).as_str()),
@@ -94,6 +86,18 @@ fn a_token_never_travels_to_another_origin() {
         let home = rogue.asked_at(Place::Export);
         assert_eq!(home[0].header("authorization"), Some(bearer.as_str()));
     }
+}
+
+#[test]
+fn a_job_elsewhere_is_neither_polled_nor_released() {
+    let (rogue, other) = (Rogue::start(), Rogue::start());
+    let config = config_at(&rogue, &AMPLE);
+    let location = format!("{}/jobs/match", other.home());
+    rogue.only(Place::Match, say(job(&location)));
+    let (code, run) = walk(&config, &AMPLE);
+    let line = "application protocol partner at match: A-07 content-location: one elsewhere";
+    assert_eq!((code, line_of(&run).as_str()), (4, line), "{run}");
+    assert!(other.asked().is_empty(), "{:?}", other.asked());
 }
 
 #[test]

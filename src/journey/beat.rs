@@ -1,0 +1,50 @@
+//! Whether this machine stood still while a run went on: suspended, stopped, or far too busy.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+
+/// How often a run looks whether time went on.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// A gap above this is a standstill: no busy moment lasts so long.
+const STANDSTILL_MIN: Duration = Duration::from_secs(3);
+
+/// The heartbeat of one run.
+#[derive(Debug)]
+pub(super) struct Beat<'a> {
+    clock: &'a Clock,
+    state: Mutex<(Instant, Duration)>,
+}
+
+impl<'a> Beat<'a> {
+    pub(super) fn new(clock: &'a Clock) -> Self {
+        Self {
+            clock,
+            state: Mutex::new((clock.instant(), Duration::ZERO)),
+        }
+    }
+
+    /// Beats until it is dropped.
+    pub(super) async fn run<T>(&self) -> T {
+        loop {
+            tokio::time::sleep(BEAT_EVERY).await;
+            self.longest();
+        }
+    }
+
+    /// The longest standstill so far, when there was one.
+    pub(super) fn standstill(&self) -> Option<Duration> {
+        let longest = self.longest();
+        (longest > STANDSTILL_MIN).then_some(longest)
+    }
+
+    fn longest(&self) -> Duration {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.instant();
+        let gap = (now - state.0).max(state.1);
+        *state = (now, gap);
+        gap
+    }
+}
