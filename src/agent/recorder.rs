@@ -82,8 +82,9 @@ pub(super) fn start(
     let thread = std::thread::Builder::new()
         .name("recorder".to_owned())
         .spawn(move || {
-            writer.run(told)?;
-            writer.ledger.close()
+            let written = writer.run(told);
+            writer.health.ledger(false);
+            written.and_then(|()| writer.ledger.close())
         })?;
     Ok(Recorder {
         notes,

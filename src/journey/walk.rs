@@ -20,8 +20,8 @@ use crate::judge::stream::Lines;
 use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
     AgentFault, Answer, BlameCause, Bucket, Cause, Check, Failure, Finding, Job, JobTimes,
-    MemberId, Outcome, Owner, RequestEvidence, RunRecord, Step, StepEvidence, StepId, StepState,
-    Verdict, When,
+    MemberId, Outcome, Owner, RequestEvidence, RequestResult, RunRecord, Step, StepEvidence,
+    StepId, StepState, Verdict, When,
 };
 
 /// How long steps that always run may take after a walk broke or ran out of time.
@@ -48,7 +48,7 @@ pub(super) enum Halt {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) requests: Vec<RequestEvidence>,
-    pub(super) omitted: u32,
+    pub(super) omitted: BTreeMap<RequestResult, u32>,
     pub(super) findings: Vec<Finding>,
     pub(super) job: Option<JobTimes>,
     /// Time that our own ledger took; no part of the step's duration.
@@ -58,8 +58,8 @@ pub(super) struct Notes {
 impl Notes {
     fn request(&mut self, evidence: RequestEvidence) {
         if self.requests.len() == REQUESTS_KEPT_FIRST + REQUESTS_KEPT_LAST {
-            self.requests.remove(REQUESTS_KEPT_FIRST);
-            self.omitted += 1;
+            let left_out = self.requests.remove(REQUESTS_KEPT_FIRST);
+            *self.omitted.entry(left_out.result()).or_default() += 1;
         }
         self.requests.push(evidence);
     }
@@ -162,7 +162,7 @@ fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
         offset: now - began,
         duration: Duration::ZERO,
         requests: Vec::new(),
-        requests_omitted: 0,
+        requests_omitted: BTreeMap::new(),
         findings: Vec::new(),
         job: None,
     }

@@ -1,5 +1,6 @@
 //! How a run is stored. The only place where a run meets a file format.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, JobTimes, LayerVerdict, Limit,
-    Method, Owner, Phase, Phases, RequestEvidence, RequestKind, RunRecord, Severity, StepEvidence,
-    StepId, StepState, TlsFailure, Verdict,
+    Method, Owner, Phase, Phases, RequestEvidence, RequestKind, RequestResult, RunRecord, Severity,
+    StepEvidence, StepId, StepState, TlsFailure, Verdict,
 };
 
 /// What a run's columns do not hold.
@@ -39,7 +40,7 @@ struct StepRow {
     offset_us: u64,
     duration_us: u64,
     requests: Vec<RequestRow>,
-    requests_omitted: u32,
+    requests_omitted: BTreeMap<String, u32>,
     findings: Vec<FindingRow>,
     job: Option<(u32, u64, u64, Option<u8>)>,
 }
@@ -141,7 +142,11 @@ fn step_row(step: &StepEvidence) -> StepRow {
         offset_us: us(step.offset),
         duration_us: us(step.duration),
         requests: step.requests.iter().map(request_row).collect(),
-        requests_omitted: step.requests_omitted,
+        requests_omitted: step
+            .requests_omitted
+            .iter()
+            .map(|(result, count)| (result.to_string(), *count))
+            .collect(),
         findings: step.findings.iter().map(finding_row).collect(),
         job: step.job.map(|job| {
             (
@@ -165,7 +170,11 @@ fn step_of(row: StepRow) -> Option<StepEvidence> {
             .into_iter()
             .map(request_of)
             .collect::<Option<_>>()?,
-        requests_omitted: row.requests_omitted,
+        requests_omitted: row
+            .requests_omitted
+            .iter()
+            .map(|(result, count)| Some((RequestResult::named(result)?, *count)))
+            .collect::<Option<_>>()?,
         findings: row
             .findings
             .into_iter()

@@ -160,6 +160,58 @@ pub struct RequestEvidence {
     pub failure: Option<Failure>,
 }
 
+closed!(
+    /// The class of a request's fate: a label.
+    RequestResult {
+        /// No such name.
+        Dns = "dns",
+        /// No connection.
+        Connect = "connect",
+        /// No TLS session.
+        Tls = "tls",
+        /// Broken off.
+        Reset = "reset",
+        /// Not whole in time.
+        Timeout = "timeout",
+        /// Not HTTP, over a limit, or a redirect that may not be followed.
+        Protocol = "protocol",
+        /// Ours.
+        Agent = "agent",
+        /// A whole answer with such a status.
+        Success = "2xx",
+        /// A whole answer with such a status.
+        Redirect = "3xx",
+        /// A whole answer with such a status.
+        ClientError = "4xx",
+        /// A whole answer with such a status.
+        ServerError = "5xx",
+        /// A whole answer with a status of no class.
+        Other = "other",
+    }
+);
+
+impl RequestEvidence {
+    /// The class of its fate.
+    pub fn result(&self) -> RequestResult {
+        match (self.failure, self.status) {
+            (Some(Failure::NoSuchName), _) => RequestResult::Dns,
+            (Some(Failure::Connect), _) => RequestResult::Connect,
+            (Some(Failure::Tls(_)), _) => RequestResult::Tls,
+            (Some(Failure::Reset(_)), _) => RequestResult::Reset,
+            (Some(Failure::Timeout(_) | Failure::Deadline(_)), _) => RequestResult::Timeout,
+            (Some(Failure::Malformed | Failure::Limit(_) | Failure::Redirect), _) => {
+                RequestResult::Protocol
+            }
+            (Some(Failure::Agent(_)), _) => RequestResult::Agent,
+            (None, Some(200..=299)) => RequestResult::Success,
+            (None, Some(300..=399)) => RequestResult::Redirect,
+            (None, Some(400..=499)) => RequestResult::ClientError,
+            (None, Some(500..=599)) => RequestResult::ServerError,
+            (None, _) => RequestResult::Other,
+        }
+    }
+}
+
 /// One whole answer with its content, while a run goes on; never kept.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -223,8 +275,8 @@ pub struct StepEvidence {
     pub duration: Duration,
     /// Its requests in order; of a long poll the first and last ones.
     pub requests: Vec<RequestEvidence>,
-    /// Requests left out of `requests`.
-    pub requests_omitted: u32,
+    /// Requests left out of `requests`, by result.
+    pub requests_omitted: BTreeMap<RequestResult, u32>,
     /// What was found, in order.
     pub findings: Vec<Finding>,
     /// The times of the job it waited for.

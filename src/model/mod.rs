@@ -11,7 +11,7 @@ mod verdict;
 
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
-    StepEvidence, StepState, TlsFailure,
+    RequestResult, StepEvidence, StepState, TlsFailure,
 };
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};

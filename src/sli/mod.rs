@@ -6,4 +6,4 @@ mod tally;
 
 pub use buckets::{BOUNDS_S, Buckets};
 pub use sketch::{Overflow, Series, Sketch, SketchKey, hour_of, latencies};
-pub use tally::{Increment, of_run, of_tick, request_result, zeros};
+pub use tally::{Increment, of_run, of_tick, zeros};

@@ -2,8 +2,8 @@
 
 use crate::model::names::{self, Metric};
 use crate::model::{
-    AgentFault, BlameCause, Cause, Count, Disposition, Failure, Layer, Outcome, Owner, Plan, Probe,
-    ProbeId, RequestEvidence, RunRecord,
+    AgentFault, BlameCause, Cause, Count, Disposition, Layer, Outcome, Owner, Plan, Probe, ProbeId,
+    RunRecord,
 };
 
 /// One addition to one counter series.
@@ -70,17 +70,13 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
                 partner,
                 journey,
                 step.step.as_str(),
-                request_result(request),
+                request.result().name(),
             ];
             added.push(Increment::new(&names::REQUESTS, &labels, 1));
         }
-        if step.requests_omitted > 0 {
-            let labels = [partner, journey, step.step.as_str(), "2xx"];
-            added.push(Increment::new(
-                &names::REQUESTS,
-                &labels,
-                step.requests_omitted.into(),
-            ));
+        for (result, count) in &step.requests_omitted {
+            let labels = [partner, journey, step.step.as_str(), result.name()];
+            added.push(Increment::new(&names::REQUESTS, &labels, u64::from(*count)));
         }
     }
     added
@@ -144,24 +140,6 @@ pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
         disposition.name(),
     ];
     Increment::new(&names::TICKS, &labels, 1)
-}
-
-/// The class of a request's fate: a closed label.
-pub fn request_result(request: &RequestEvidence) -> &'static str {
-    match (request.failure, request.status) {
-        (Some(Failure::NoSuchName), _) => "dns",
-        (Some(Failure::Connect), _) => "connect",
-        (Some(Failure::Tls(_)), _) => "tls",
-        (Some(Failure::Reset(_)), _) => "reset",
-        (Some(Failure::Timeout(_) | Failure::Deadline(_)), _) => "timeout",
-        (Some(Failure::Malformed | Failure::Limit(_) | Failure::Redirect), _) => "protocol",
-        (Some(Failure::Agent(_)), _) => "agent",
-        (None, Some(200..=299)) => "2xx",
-        (None, Some(300..=399)) => "3xx",
-        (None, Some(400..=499)) => "4xx",
-        (None, Some(500..=599)) => "5xx",
-        (None, _) => "other",
-    }
 }
 
 /// Every series that must be there at 0 before the first run: SLI, run and tick counters for each

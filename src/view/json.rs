@@ -63,7 +63,7 @@ fn step(step: &StepEvidence) -> Value {
             "progress_percent": job.progress_percent,
         })),
         "requests": step.requests.iter().map(request).collect::<Vec<_>>(),
-        "requests_omitted": step.requests_omitted,
+        "requests_omitted": step.requests_omitted.values().sum::<u32>(),
         "findings": step.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }

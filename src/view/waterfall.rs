@@ -101,11 +101,9 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
     for request in &step.requests {
         line(text, &format!("    {}", paint.dim(&request_line(request))));
     }
-    if step.requests_omitted > 0 {
-        line(
-            text,
-            &format!("    … {} more requests", step.requests_omitted),
-        );
+    let omitted: u32 = step.requests_omitted.values().sum();
+    if omitted > 0 {
+        line(text, &format!("    … {omitted} more requests"));
     }
     if let Some(job) = &step.job {
         let progress = job
