@@ -360,3 +360,46 @@ fn sketches_of_an_hour_long_past_are_added_to_not_replaced() {
         .filter(|(key, _)| key.series == outrider::sli::Series::Journey);
     assert_eq!(of_runs.map(|(_, sketch)| sketch.count()).sum::<u64>(), runs);
 }
+
+#[test]
+fn one_walk_that_a_person_stops_leaves_no_job_behind() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "5000"]);
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            deadline: "30s",
+            concurrency: 30,
+            ..Pace::default()
+        },
+    );
+    let arguments = [
+        "once",
+        "bulk-exchange",
+        "--partner",
+        "keystone",
+        "--overlay",
+        "overlay.toml",
+    ];
+    let mut walk = config
+        .outrider(&arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("an open job", || {
+        (sandbox.jobs("keystone", &["running"]) == 1).then_some(())
+    });
+    // The job is known to the walk once its first poll was answered.
+    eventually("a poll", || (sandbox.polls("keystone") >= 1).then_some(()));
+    let id = walk.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-s", "INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let status = eventually("its end", || walk.try_wait().unwrap());
+    assert_eq!(status.code(), Some(7));
+    assert_eq!(sandbox.jobs("keystone", &["running", "done"]), 0);
+}

@@ -267,6 +267,16 @@ impl Sandbox {
         );
     }
 
+    /// Looks at jobs that a partner got.
+    pub(crate) fn polls(&self, partner: &str) -> u64 {
+        let stats = json(
+            "GET",
+            &self.control(&format!("/partners/{partner}/stats")),
+            "",
+        );
+        stats["polls"].as_u64().expect("a count of polls")
+    }
+
     /// Jobs of a partner in one state.
     pub(crate) fn jobs(&self, partner: &str, states: &[&str]) -> usize {
         let jobs = json(
