@@ -114,9 +114,7 @@ impl Live {
     pub(super) fn run(&self, seq: u64, run: &RunRecord, disposition: Option<Disposition>) {
         self.observe(run);
         let mut state = self.state();
-        for (series, latency) in latencies(run) {
-            state.sketch(run, series, latency);
-        }
+        state.sketch(run);
         state.sketched_through = seq;
         state.last_verdicts(run);
         let probe = ProbeId {
@@ -267,20 +265,22 @@ impl State {
         }
     }
 
-    /// Takes one latency into the sketch of its hour.
-    pub(super) fn sketch(&mut self, run: &RunRecord, series: Series, latency: std::time::Duration) {
-        let key = SketchKey {
-            hour: hour_of(run.started_at),
-            partner: run.partner.clone(),
-            journey: run.journey.clone(),
-            series,
-        };
-        let sketch = self
-            .sketches
-            .entry(key.clone())
-            .or_insert_with_key(|key| Sketch::new(&key.series));
-        sketch.record(latency);
-        self.dirty.insert(key);
+    /// Takes every latency of a run into the sketches of its hour.
+    pub(super) fn sketch(&mut self, run: &RunRecord) {
+        for (series, latency) in latencies(run) {
+            let key = SketchKey {
+                hour: hour_of(run.started_at),
+                partner: run.partner.clone(),
+                journey: run.journey.clone(),
+                series,
+            };
+            let sketch = self
+                .sketches
+                .entry(key.clone())
+                .or_insert_with_key(|key| Sketch::new(&key.series));
+            sketch.record(latency);
+            self.dirty.insert(key);
+        }
     }
 
     /// Takes in the last runs of a probe from the ledger, oldest first; returns its failures in a row.
@@ -297,13 +297,16 @@ impl State {
 
     /// Reads back what was stored of an hour that is no longer kept, before it is added to.
     pub(super) fn recall(&mut self, ledger: &Ledger, run: &RunRecord) -> Result<(), LedgerError> {
-        let hour = hour_of(run.started_at);
-        let is_of = |key: &SketchKey| {
-            key.hour == hour && key.partner == run.partner && key.journey == run.journey
+        // The first series of its hour and probe, so that one look into the order tells.
+        let first = SketchKey {
+            hour: hour_of(run.started_at),
+            partner: run.partner.clone(),
+            journey: run.journey.clone(),
+            series: Series::Journey,
         };
-        if !self.sketches.keys().any(is_of) {
-            let stored = ledger.sketches(hour)?.into_iter();
-            self.sketches.extend(stored.filter(|(key, _)| is_of(key)));
+        if !self.sketches.contains_key(&first) {
+            let stored = ledger.sketches_of(first.hour, &first.partner, &first.journey)?;
+            self.sketches.extend(stored);
         }
         Ok(())
     }

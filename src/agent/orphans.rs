@@ -40,8 +40,7 @@ pub(super) async fn release_first(releasing: &Releasing) {
 }
 
 /// Releases every job that was opened `before` a time, but those of runs that are still `going`. A
-/// job whose own release failed
-/// would else make a partner's throttling look like our doing.
+/// job whose own release failed would else make a partner's throttling look like our doing.
 pub(super) async fn release_but(releasing: Releasing, going: Vec<RunId>, before: DateTime<Utc>) {
     let path = releasing.plan.settings.ledger.clone();
     let read = tokio::task::spawn_blocking(move || {

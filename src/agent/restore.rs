@@ -9,7 +9,7 @@ use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
 use crate::model::names;
 use crate::model::{Disposition, Plan, Probe, RunRecord, Tick};
 use crate::schedule;
-use crate::sli::{self, Increment, hour_of, latencies};
+use crate::sli::{self, Increment, hour_of};
 
 /// Ticks closed in one transaction.
 const CHUNK: usize = 10_000;
@@ -136,9 +136,7 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
         let mut state = live.state();
         for (_, run) in &runs {
             state.recall(ledger, run)?;
-            for (series, latency) in latencies(run) {
-                state.sketch(run, series, latency);
-            }
+            state.sketch(run);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::rows::Detail;
 use super::{Ledger, LedgerError};
@@ -178,29 +178,37 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn sketches(&self, since: i64) -> Result<Vec<(SketchKey, Sketch)>, LedgerError> {
+        self.sketches_where("hour >= ?1", params![since])
+    }
+
+    /// Sketches of one hour of one probe.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn sketches_of(
+        &self,
+        hour: i64,
+        partner: &PartnerId,
+        journey: &JourneyId,
+    ) -> Result<Vec<(SketchKey, Sketch)>, LedgerError> {
+        let of = params![hour, partner.as_str(), journey.as_str()];
+        self.sketches_where("hour = ?1 AND partner = ?2 AND journey = ?3", of)
+    }
+
+    fn sketches_where(
+        &self,
+        condition: &str,
+        values: &[&dyn ToSql],
+    ) -> Result<Vec<(SketchKey, Sketch)>, LedgerError> {
         let sql = format!(
             "SELECT hour, partner, journey, kind, name, samples, sum_us, overflow FROM sketches
-             WHERE hour >= {since}"
+             WHERE {condition}"
         );
-        let rows = self.rows(&sql, |row| {
-            let (kind, name): (String, String) = (row.get(3)?, row.get(4)?);
-            let samples: Vec<u8> = row.get(5)?;
-            let probe = probe_of(row, 1)?;
-            let (hour, sum_us, overflow) = (row.get(0)?, row.get(6)?, row.get(7)?);
-            Ok(Series::from_parts(&kind, &name).and_then(|series| {
-                let sketch = Sketch::decode(&series, &samples, sum_us, overflow)?;
-                let ProbeId { partner, journey } = probe;
-                Some((
-                    SketchKey {
-                        hour,
-                        partner,
-                        journey,
-                        series,
-                    },
-                    sketch,
-                ))
-            }))
-        })?;
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            statement.query_map(values, sketch_of)?.collect()
+        };
+        let rows = read().map_err(|why| self.failed(&why))?;
         Ok(rows.into_iter().flatten().collect())
     }
 
@@ -240,6 +248,26 @@ fn probe_of(row: &Row<'_>, at: usize) -> rusqlite::Result<ProbeId> {
 fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<DateTime<Utc>> {
     let us: i64 = row.get(at)?;
     DateTime::from_timestamp_micros(us).ok_or(rusqlite::Error::IntegralValueOutOfRange(at, us))
+}
+
+/// None for a sketch whose series this version does not know, or whose bytes are damaged.
+fn sketch_of(row: &Row<'_>) -> rusqlite::Result<Option<(SketchKey, Sketch)>> {
+    let (kind, name): (String, String) = (row.get(3)?, row.get(4)?);
+    let samples: Vec<u8> = row.get(5)?;
+    let ProbeId { partner, journey } = probe_of(row, 1)?;
+    let (hour, sum_us, overflow) = (row.get(0)?, row.get(6)?, row.get(7)?);
+    Ok(Series::from_parts(&kind, &name).and_then(|series| {
+        let sketch = Sketch::decode(&series, &samples, sum_us, overflow)?;
+        Some((
+            SketchKey {
+                hour,
+                partner,
+                journey,
+                series,
+            },
+            sketch,
+        ))
+    }))
 }
 
 /// None for a run whose words this version does not know.

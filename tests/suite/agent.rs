@@ -1,7 +1,5 @@
 //! The whole program: start, scrape, kill, restart, stop.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use crate::world::{Agent, Config, Metrics, Pace, Sandbox, eventually, http, json};
@@ -10,18 +8,6 @@ fn finished(agent: &Agent, at_least: usize) -> Vec<Value> {
     eventually("runs", || {
         Some(agent.runs(0)).filter(|runs| runs.len() >= at_least)
     })
-}
-
-/// What the ledger says of the ticks of one journey: count by disposition, open ones as `open`.
-fn ticks(config: &Config, journey: &str) -> BTreeMap<String, u64> {
-    let ledger = config.ledger();
-    let mut statement = ledger
-        .prepare("SELECT coalesce(disposition, 'open'), count(*) FROM ticks WHERE journey = ?1 GROUP BY 1")
-        .unwrap();
-    let rows = statement
-        .query_map([journey], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    rows.map(Result::unwrap).collect()
 }
 
 #[test]
@@ -62,12 +48,7 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
     sandbox.heal("keystone");
     assert_eq!(agent.stop(), 0);
     // Everything is written; what a new life exports is what the ledger holds.
-    let ledger = config.ledger();
-    let count = |sql: &str| {
-        ledger
-            .query_row(sql, [], |row| row.get::<_, u64>(0))
-            .unwrap()
-    };
+    let count = |sql: &str| config.in_ledger::<u64>(sql);
     let (runs, failed) = (
         count("SELECT count(*) FROM runs"),
         count("SELECT count(*) FROM runs WHERE outcome = 'failed'"),
@@ -135,7 +116,7 @@ fn a_kill_in_mid_run_loses_nothing_recorded_and_counts_nothing_twice() {
     let recorded = agent.runs(0);
     agent.kill();
     assert!(
-        ticks(&config, "bulk-exchange").contains_key("open"),
+        config.ticks().contains_key("open"),
         "the kill came in mid-run"
     );
     let orphans = sandbox.jobs("keystone", &["running", "done"]);
@@ -160,7 +141,7 @@ fn a_kill_in_mid_run_loses_nothing_recorded_and_counts_nothing_twice() {
 }
 
 fn assert_every_tick_is_recorded_once(config: &Config) {
-    let ticks = ticks(config, "bulk-exchange");
+    let ticks = config.ticks();
     assert!(!ticks.contains_key("open"), "{ticks:?}");
     assert!(ticks["lost"] >= 1, "{ticks:?}");
     let ledger = config.ledger();
@@ -224,12 +205,7 @@ fn ticks_that_find_a_run_going_are_overlaps_and_bad_behind_a_bad_partner() {
         (overlaps >= 1.0 && runs >= 2.0).then_some(())
     });
     assert_eq!(agent.stop(), 0);
-    let counter = |sql: &str| {
-        config
-            .ledger()
-            .query_row(sql, [], |row| row.get::<_, u64>(0))
-            .unwrap()
-    };
+    let counter = |sql: &str| config.in_ledger::<u64>(sql);
     let runs = counter("SELECT count(*) FROM runs");
     let behind = counter("SELECT sum(json_extract(detail, '$.overlaps')) FROM runs");
     assert!(behind >= 1);
@@ -395,10 +371,7 @@ fn a_job_whose_release_failed_is_released_later_without_a_restart() {
             .any(|run| run["blame"]["cause"] == "connect")
             .then_some(())
     });
-    let last: i64 = config
-        .ledger()
-        .query_row("SELECT max(opened_us) FROM jobs", [], |row| row.get(0))
-        .unwrap();
+    let last: i64 = config.in_ledger("SELECT max(opened_us) FROM jobs");
     assert!(open(last) > 0, "the outage left no job open");
     sandbox.heal("keystone");
     eventually("their release", || (open(last) == 0).then_some(()));

@@ -1,30 +1,11 @@
 //! What is Outrider's own trouble stays out of a partner's counts.
 
-use std::collections::BTreeMap;
-
 use outrider::clock::Clock;
 use outrider::journey::{Client, JobNote, Order, Resolver, walk};
 use outrider::model::{Count, JourneyId, Origin, Outcome, PartnerId, RunId};
 use tokio::sync::mpsc;
 
 use crate::world::{Config, Pace, Sandbox, after, eventually, http, json};
-
-fn in_ledger<T: rusqlite::types::FromSql>(config: &Config, sql: &str) -> T {
-    config
-        .ledger()
-        .query_row(sql, [], |row| row.get(0))
-        .unwrap()
-}
-
-fn ticks(config: &Config) -> BTreeMap<String, u64> {
-    let ledger = config.ledger();
-    let sql = "SELECT coalesce(disposition, 'open'), count(*) FROM ticks GROUP BY 1";
-    let mut statement = ledger.prepare(sql).unwrap();
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    rows.map(Result::unwrap).collect()
-}
 
 #[test]
 fn a_clock_step_in_mid_run_leaves_every_count() {
@@ -108,10 +89,9 @@ fn saturated_workers_cap_ticks_and_burn_no_budget() {
     let metrics = agent.metrics();
     assert!(metrics.sum("outrider_agent_faults_total", &[("fault", "saturated")]) >= 3.0);
     assert_eq!(agent.stop(), 0);
-    let ticks = ticks(&config);
+    let ticks = config.ticks();
     let judged = ticks.get("ran").unwrap_or(&0) + ticks.get("late").unwrap_or(&0);
-    let events: u64 = in_ledger(
-        &config,
+    let events: u64 = config.in_ledger(
         "SELECT sum(value) FROM counters
          WHERE metric = 'outrider_sli_events_total' AND json_extract(labels, '$[2]') = 'transport'",
     );
@@ -139,11 +119,8 @@ fn ticks_while_the_agent_is_away_are_missed() {
         .sum("outrider_ticks_total", &[("disposition", "missed")]);
     assert!(missed >= 3.0, "{missed} missed");
     assert_eq!(agent.stop(), 0);
-    let ticks = ticks(&config);
-    let span: i64 = in_ledger(
-        &config,
-        "SELECT (max(due_us) - min(due_us)) / 300000 + 1 FROM ticks",
-    );
+    let ticks = config.ticks();
+    let span: i64 = config.in_ledger("SELECT (max(due_us) - min(due_us)) / 300000 + 1 FROM ticks");
     assert_eq!(
         ticks.values().sum::<u64>(),
         u64::try_from(span).unwrap(),
@@ -169,11 +146,8 @@ fn cron_fires_on_the_second_in_utc() {
     let agent = config.agent();
     eventually("two runs", || (agent.runs(0).len() >= 2).then_some(()));
     assert_eq!(agent.stop(), 0);
-    let off: u64 = in_ledger(
-        &config,
-        "SELECT count(*) FROM ticks WHERE due_us % 1000000 != 0",
-    );
-    let all: u64 = in_ledger(&config, "SELECT count(*) FROM ticks");
+    let off: u64 = config.in_ledger("SELECT count(*) FROM ticks WHERE due_us % 1000000 != 0");
+    let all: u64 = config.in_ledger("SELECT count(*) FROM ticks");
     assert_eq!((off, all >= 2), (0, true));
 }
 
@@ -195,7 +169,7 @@ fn a_second_life_keeps_the_sketches_of_the_first() {
     let agent = config.agent();
     eventually("one more run", || (agent.runs(0).len() >= 5).then_some(()));
     assert_eq!(agent.stop(), 0);
-    let runs: u64 = in_ledger(&config, "SELECT count(*) FROM runs");
+    let runs: u64 = config.in_ledger("SELECT count(*) FROM runs");
     let ledger = outrider::ledger::Ledger::reader(&config.folder.path().join("ledger.db")).unwrap();
     let sketches = ledger.sketches(0).unwrap();
     let journeys = sketches
@@ -307,11 +281,8 @@ fn a_slow_release_at_the_start_leaves_no_tick_without_a_record() {
     sandbox.signal("CONT");
     eventually("a run", || (!agent.runs(0).is_empty()).then_some(()));
     assert_eq!(agent.stop(), 0);
-    let ticks = ticks(&config);
-    let span: i64 = in_ledger(
-        &config,
-        "SELECT (max(due_us) - min(due_us)) / 300000 + 1 FROM ticks",
-    );
+    let ticks = config.ticks();
+    let span: i64 = config.in_ledger("SELECT (max(due_us) - min(due_us)) / 300000 + 1 FROM ticks");
     assert_eq!(
         ticks.values().sum::<u64>(),
         u64::try_from(span).unwrap(),
@@ -352,7 +323,7 @@ fn sketches_of_an_hour_long_past_are_added_to_not_replaced() {
         "every = \"1h\"",
     );
     assert_eq!(config.agent().stop(), 0);
-    let runs: u64 = in_ledger(&config, "SELECT count(*) FROM runs");
+    let runs: u64 = config.in_ledger("SELECT count(*) FROM runs");
     let ledger = outrider::ledger::Ledger::reader(&config.folder.path().join("ledger.db")).unwrap();
     let sketches = ledger.sketches(0).unwrap();
     let of_runs = sketches

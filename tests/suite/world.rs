@@ -1,5 +1,6 @@
 //! What tests share: a folder of configuration, a sandbox, an agent, and waiting.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -441,6 +442,22 @@ journeys = ["bulk-exchange"]
         Agent {
             program: Program::start(command, &self.folder.path().join("agent.log")),
         }
+    }
+
+    /// One value out of the ledger.
+    pub(crate) fn in_ledger<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        self.ledger().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// What the ledger says of ticks: count by disposition, open ones as `open`.
+    pub(crate) fn ticks(&self) -> BTreeMap<String, u64> {
+        let ledger = self.ledger();
+        let sql = "SELECT coalesce(disposition, 'open'), count(*) FROM ticks GROUP BY 1";
+        let mut statement = ledger.prepare(sql).unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
     }
 
     /// The ledger as SQLite sees it.
