@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 VENV := target/tools/venv
 
-.PHONY: help demo demo-once test build fmt clippy doc unit suite demo-check tools members clean
+.PHONY: help demo demo-once test build fmt clippy doc generated generate unit suite demo-check tools members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
@@ -26,10 +26,10 @@ demo: build
 demo-once: build
 	@exec target/release/demo --once
 
-test: tools fmt clippy doc build unit suite demo-check
+test: tools fmt clippy doc build generated unit suite demo-check
 	@echo "== all checks passed"
 
-# Python with venv for the clients that are not ours.
+# Python with venv for the clients that are not ours; Prometheus and Alertmanager from Debian's packages.
 tools:
 	$(call stage,tools,\
 	  if ! python3 -c 'import venv$(comma) ensurepip' 2>/dev/null; then \
@@ -40,7 +40,9 @@ tools:
 	    echo "installing the foreign clients into $(VENV)"; \
 	    rm -rf $(VENV); python3 -m venv $(VENV); \
 	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \
-	  fi)
+	  fi; \
+	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
+	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool)
 
 fmt:
 	$(call stage,fmt,$(CARGO) fmt --all --check)
@@ -50,6 +52,13 @@ clippy:
 
 doc:
 	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet)
+
+# alerts/ and dashboards/ are committed, and what the files beside them say.
+generated: build
+	$(call stage,generated files are fresh,target/release/outrider generate --check)
+
+generate: build
+	target/release/outrider generate
 
 unit:
 	$(call stage,unit tests,$(CARGO) test --release --workspace --lib --bins)

@@ -6,8 +6,8 @@
 //! | floor | modules |
 //! |---|---|
 //! | ground | [`model`], [`clock`], [`secret`] |
-//! | thinking | [`schedule`], [`judge`], [`sli`], [`view`] |
-//! | hands | [`config`], [`journey`], [`ledger`], [`expose`], [`portal`] |
+//! | thinking | [`schedule`], [`judge`], [`sli`], [`slo`], [`view`] |
+//! | hands | [`config`], [`journey`], [`ledger`], [`expose`], [`portal`], [`render`] |
 //! | wiring | [`agent`] |
 //! | roof | [`cli`] |
 
@@ -18,6 +18,7 @@ pub mod secret;
 pub mod judge;
 pub mod schedule;
 pub mod sli;
+pub mod slo;
 pub mod view;
 
 pub mod config;
@@ -25,6 +26,7 @@ pub mod expose;
 pub mod journey;
 pub mod ledger;
 pub mod portal;
+pub mod render;
 
 pub mod agent;
 

@@ -45,6 +45,7 @@ fn look(ledger: Ledger, ask: Ask) -> Ledger {
                 after: asked.after,
                 partner: asked.partner,
                 journey: asked.journey,
+                failed: asked.failed,
                 limit: asked.limit,
             };
             if let Ok(runs) = ledger.runs(&filter) {

@@ -7,7 +7,7 @@ use super::live::Live;
 use crate::clock::Clock;
 use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
 use crate::model::names;
-use crate::model::{Disposition, Plan, Probe, RunRecord, Tick};
+use crate::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
 use crate::schedule;
 use crate::sli::{self, Increment, hour_of};
 
@@ -26,6 +26,7 @@ pub(super) fn restore(
 ) -> Result<Live, LedgerError> {
     let live = Live::new(plan);
     let now = clock.now();
+    note_setback(ledger)?;
     close_left_over(plan, ledger, now)?;
     let watermarks = ledger.watermarks()?;
     for (id, state) in &mut live.state().probes {
@@ -51,6 +52,21 @@ pub(super) fn restore(
         }
     }
     Ok(live)
+}
+
+/// Counters of a ledger that lost its past begin at 0: it is said in the log, counted as our fault, and
+/// an alert sees the counters go back.
+fn note_setback(ledger: &mut Ledger) -> Result<(), LedgerError> {
+    let Some(setback) = ledger.setback() else {
+        return Ok(());
+    };
+    tracing::error!(%setback, "the ledger lost its past; counters begin at 0");
+    let fault = Increment {
+        metric: names::AGENT_FAULTS.name,
+        labels: vec![AgentFault::Ledger.name().to_owned()],
+        by: 1,
+    };
+    ledger.commit(&[Entry::Counters(&[fault])]).map(|_| ())
 }
 
 fn close_left_over(
@@ -146,10 +162,10 @@ fn restore_runs(plan: &Plan, live: &Live, ledger: &Ledger) -> Result<(), LedgerE
     let mut last: Vec<(u64, RunRecord)> = Vec::new();
     for id in plan.probes.keys() {
         let filter = RunFilter {
-            after: None,
             partner: Some(id.partner.to_string()),
             journey: Some(id.journey.to_string()),
             limit: LAST_RUNS,
+            ..RunFilter::default()
         };
         let runs = ledger.runs(&filter)?;
         last.extend(runs.iter().cloned());

@@ -13,6 +13,8 @@ pub enum Exit {
     Config,
     /// 4: the partner is at fault.
     Partner,
+    /// 5: generated files are stale.
+    Stale,
     /// 6: the ledger is unavailable.
     Ledger,
     /// 7: could not look, by our own fault.
@@ -28,6 +30,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Config => 3,
             Exit::Partner => 4,
+            Exit::Stale => 5,
             Exit::Ledger => 6,
             Exit::CouldNotLook => 7,
             Exit::Internal => 70,

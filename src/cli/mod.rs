@@ -2,6 +2,7 @@
 
 mod check;
 mod exit;
+mod generate;
 mod once;
 mod out;
 mod resume;
@@ -12,6 +13,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
+
+use crate::config;
+use crate::model::{Plan, Scale};
 
 /// Synthetic monitoring and SLO agent for payer-to-payer health data exchange.
 #[derive(Debug, Parser)]
@@ -35,6 +39,8 @@ enum Command {
     Once(once::Once),
     /// Reads every file and names every mistake; touches no network
     Check(check::Check),
+    /// Writes alert rules, Alertmanager's configuration and boards from the same files
+    Generate(generate::Generate),
     /// Resumes a journey that a disclosure has paused
     Resume(resume::Resume),
 }
@@ -71,8 +77,24 @@ pub fn main() -> Exit {
         Command::Run(run) => run.carry_out(),
         Command::Once(once) => once.carry_out(),
         Command::Check(check) => check.carry_out(),
+        Command::Generate(generate) => generate.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     }
+}
+
+/// The plan in scaled time, or how the command ends without one.
+fn scaled_plan(files: &Files, scale: Scale) -> Result<Plan, Exit> {
+    let plan = config::load(&files.config, files.overlay.as_deref()).map_err(|complaints| {
+        out::unusable(&complaints);
+        Exit::Config
+    })?;
+    plan.scaled(scale).map_err(|probe| {
+        out::complain(&format!(
+            "outrider: {probe} starts at civil times (cron), which cannot be scaled. Leave --scale out, or \
+             give it `every`"
+        ));
+        Exit::Config
+    })
 }
 
 /// A runtime for commands that wait.

@@ -1,11 +1,13 @@
 //! `outrider run`.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::{Exit, Files, out};
 use crate::agent::{self, AgentError};
 use crate::clock::Clock;
 use crate::config;
+use crate::model::Scale;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -15,16 +17,16 @@ pub(super) struct Run {
     /// The ledger's file, instead of the one the agent's file names
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Divides every cadence, deadline, timeout and window by this: for drills and demos
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    scale: NonZeroU32,
 }
 
 impl Run {
     pub(super) fn carry_out(self) -> Exit {
-        let mut plan = match config::load(&self.files.config, self.files.overlay.as_deref()) {
+        let mut plan = match super::scaled_plan(&self.files, Scale::new(self.scale)) {
             Ok(plan) => plan,
-            Err(complaints) => {
-                out::unusable(&complaints);
-                return Exit::Config;
-            }
+            Err(exit) => return exit,
         };
         out::start_logging();
         for warning in config::secrets(&plan) {

@@ -24,7 +24,10 @@ use std::time::Duration;
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
-use crate::model::{Journey, JourneyId, Layer, MemberSet, Partner, Plan, Probe, ProbeId, Slo};
+use crate::model::{
+    Journey, JourneyId, Layer, MemberSet, Partner, Plan, Probe, ProbeId, Scale, Slo,
+};
+use crate::slo::Objective;
 
 /// Names of what is there but could not be read: what refers to it is not judged, since its cure is
 /// theirs.
@@ -68,6 +71,7 @@ pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
             journeys,
             members,
             probes: BTreeMap::new(),
+            scale: Scale::REAL,
         },
         complaints,
         unread_journeys,
@@ -109,6 +113,8 @@ fn settings_in_want() -> crate::model::Settings {
         late_after: std::time::Duration::ZERO,
         stop_grace: std::time::Duration::ZERO,
         nameservers: Vec::new(),
+        portal: None,
+        alerting: crate::model::Alerting::default(),
     }
 }
 
@@ -359,7 +365,10 @@ impl Reading {
             self.complain(file, &entry.place, what, cure);
             return None;
         }
-        (!entry.journeys.is_empty()).then(|| Slo {
+        if entry.journeys.is_empty() {
+            return None;
+        }
+        let slo = Slo {
             layer: entry.layer,
             journeys: entry
                 .journeys
@@ -368,7 +377,30 @@ impl Reading {
                 .collect(),
             objective_ppm: entry.objective_ppm,
             window: entry.window,
-        })
+            floor: entry.floor,
+        };
+        self.watchable(file, entry, &slo).then_some(slo)
+    }
+
+    /// Whether alerts on it could fire in time; complains when not.
+    fn watchable(&mut self, file: &partner::PartnerFile, entry: &slo::SloEntry, slo: &Slo) -> bool {
+        let probe = |journey: &JourneyId| ProbeId {
+            partner: file.partner.id.clone(),
+            journey: journey.clone(),
+        };
+        let are_all_read = slo
+            .journeys
+            .iter()
+            .all(|journey| self.plan.probes.contains_key(&probe(journey)));
+        if !are_all_read {
+            return false;
+        }
+        let Err(why) = Objective::new(&self.plan, &file.partner, slo) else {
+            return true;
+        };
+        let (what, cure) = slo::unwatchable(slo, &why);
+        self.complain(file, &entry.place, what, cure);
+        false
     }
 
     fn complain(

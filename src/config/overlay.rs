@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use super::complaint::{Complaints, Source, nearest};
 use super::tree::Table;
-use crate::model::{PartnerId, Plan, SecretRef};
+use crate::model::{Alerting, PartnerId, Plan, SecretRef};
 
 /// What an overlay sets.
 pub(super) struct Overlay {
     listen: Option<std::net::SocketAddr>,
+    portal: Option<String>,
+    alerting: Option<Alerting>,
     partners: Vec<PartnerOverlay>,
 }
 
@@ -25,6 +27,10 @@ struct PartnerOverlay {
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     let listen = root.has("listen").then(|| super::settings::listen(root));
+    let portal = super::settings::portal(root);
+    let alerting = root
+        .table("alerting")
+        .map(|table| super::settings::alerting(&table));
     let partners = root.named_tables("partner").into_iter().map(|(id, table)| {
         let overlay = PartnerOverlay {
             id,
@@ -41,6 +47,8 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     });
     Overlay {
         listen,
+        portal,
+        alerting,
         partners: partners.collect(),
     }
 }
@@ -56,6 +64,19 @@ impl Overlay {
     ) {
         if let Some(listen) = self.listen {
             plan.settings.listen = listen;
+        }
+        if self.portal.is_some() {
+            plan.settings.portal = self.portal;
+        }
+        if let Some(over) = self.alerting {
+            let under = std::mem::take(&mut plan.settings.alerting);
+            plan.settings.alerting = Alerting {
+                alertmanager: over.alertmanager.or(under.alertmanager),
+                page: over.page.or(under.page),
+                ticket: over.ticket.or(under.ticket),
+                heartbeat: over.heartbeat.or(under.heartbeat),
+                grafana: over.grafana.or(under.grafana),
+            };
         }
         for overlay in self.partners {
             let Some(partner) = plan.partners.get_mut(&PartnerId::new(overlay.id.as_str())) else {

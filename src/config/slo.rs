@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::tree::{Placed, Table};
-use crate::model::{JourneyId, Layer};
+use crate::model::{JourneyId, Layer, Slo, span};
+use crate::slo::{self, Unwatchable};
 
 /// The window of an objective, unless the file says otherwise.
 const WINDOW: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -17,6 +18,7 @@ pub(super) struct SloEntry {
     pub(super) journeys: Vec<Placed<JourneyId>>,
     pub(super) objective_ppm: u32,
     pub(super) window: Duration,
+    pub(super) floor: u32,
 }
 
 /// What is promised where the file does not say, per million.
@@ -53,6 +55,7 @@ fn entry(table: &Table<'_>, layer: Layer) -> Option<SloEntry> {
     let window = table
         .duration("window")
         .map_or(WINDOW, |placed| placed.value);
+    let floor = floor(table);
     table.close();
     let journeys = journeys.into_iter().map(|placed| Placed {
         value: JourneyId::new(placed.value),
@@ -64,7 +67,53 @@ fn entry(table: &Table<'_>, layer: Layer) -> Option<SloEntry> {
         journeys: journeys.collect(),
         objective_ppm: objective?,
         window,
+        floor: floor?,
     })
+}
+
+/// Bad runs below which no alert fires; none when what is written cannot be one.
+fn floor(table: &Table<'_>) -> Option<u32> {
+    if !table.has("floor") {
+        return Some(slo::FLOOR);
+    }
+    let bounds = u64::from(slo::FLOOR_MIN)..u64::from(slo::FLOOR_MAX) + 1;
+    let number = table.number("floor", bounds)?;
+    u32::try_from(number).ok()
+}
+
+/// What is wrong with an objective that nothing could watch, and the cure.
+pub(super) fn unwatchable(slo: &Slo, why: &Unwatchable) -> (String, String) {
+    let (layer, window) = (slo.layer, span(slo.window));
+    match why {
+        Unwatchable::BudgetBelowFloor {
+            every,
+            objective_ppm,
+            ..
+        } => {
+            let what = format!(
+                "[slo.{layer}] can never alert in time: of {why} at {} bad runs",
+                slo.floor
+            );
+            let promise = objective_ppm.map_or_else(String::new, |ppm| {
+                format!("promise {} or less, ", f64::from(ppm) / 10_000.0)
+            });
+            let every = span(*every);
+            let cure = format!(
+                "run every {every} or more often, {promise}or count over more than {window}"
+            );
+            (what, cure)
+        }
+        Unwatchable::WindowShorterThanTier { tier, long } => {
+            let long = span(*long);
+            let what = format!(
+                "a window of {window} is shorter than the {long} that the alert tier {tier} looks at"
+            );
+            (
+                what,
+                format!("set window = \"{long}\" or longer; \"30d\" is usual"),
+            )
+        }
+    }
 }
 
 fn objective(table: &Table<'_>, layer: Layer) -> Option<u32> {

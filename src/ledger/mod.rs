@@ -4,16 +4,20 @@
 
 mod read;
 mod rows;
+mod witness;
 mod write;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 pub use read::RunFilter;
+pub use witness::Setback;
 pub use write::Entry;
+
+use witness::State;
 
 /// The schema this version reads and writes.
 const SCHEMA_VERSION: i64 = 1;
@@ -51,8 +55,11 @@ pub enum LedgerError {
 pub struct Ledger {
     path: PathBuf,
     connection: Connection,
-    /// Held as long as the ledger is open for writing, so that no second agent writes it.
-    _lock: Option<File>,
+    /// Held as long as the ledger is open for writing, so that no second agent writes it; also the
+    /// witness of what the ledger was last.
+    lock: Option<File>,
+    state: State,
+    setback: Option<Setback>,
 }
 
 impl Ledger {
@@ -67,14 +74,21 @@ impl Ledger {
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|why| unavailable(path, &why))?;
         }
-        let lock = lock(path)?;
+        let mut lock = lock(path)?;
         let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
+        let witness = witness::read(&mut lock);
         let mut ledger = Self {
             path: path.to_owned(),
             connection,
-            _lock: Some(lock),
+            lock: Some(lock),
+            state: State::default(),
+            setback: None,
         };
         ledger.prepare()?;
+        ledger.setback = ledger.state.setback(witness.as_ref());
+        if ledger.setback.is_some() {
+            ledger.restart_counters()?;
+        }
         Ok(ledger)
     }
 
@@ -88,7 +102,9 @@ impl Ledger {
         let mut ledger = Self {
             path,
             connection,
-            _lock: None,
+            lock: None,
+            state: State::default(),
+            setback: None,
         };
         ledger.prepare()?;
         Ok(ledger)
@@ -106,7 +122,9 @@ impl Ledger {
         Ok(Self {
             path: path.to_owned(),
             connection,
-            _lock: None,
+            lock: None,
+            state: State::default(),
+            setback: None,
         })
     }
 
@@ -146,7 +164,20 @@ impl Ledger {
             });
             made.map_err(failed)?;
         }
+        self.state = State::of(&self.connection).map_err(failed)?;
         Ok(())
+    }
+
+    /// How the past was lost, when it was: counters were put to 0 then, so that whoever read higher
+    /// ones sees a reset and not the same events twice.
+    pub fn setback(&self) -> Option<Setback> {
+        self.setback
+    }
+
+    fn restart_counters(&mut self) -> Result<(), LedgerError> {
+        let sql = "DELETE FROM counters";
+        let emptied = self.connection.execute(sql, []);
+        emptied.map(|_| ()).map_err(|why| self.failed(&why))
     }
 
     /// Closes it so that its one file holds everything, whoever still reads.
@@ -184,7 +215,13 @@ fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) -> LedgerEr
 fn lock(path: &Path) -> Result<File, LedgerError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = File::create(&name).map_err(|why| unavailable(path, &why))?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&name)
+        .map_err(|why| unavailable(path, &why))?;
     file.try_lock().map_err(|_| LedgerError::Unavailable {
         path: path.display().to_string(),
         why: "another agent has it open".to_owned(),

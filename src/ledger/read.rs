@@ -26,6 +26,8 @@ pub struct RunFilter {
     pub partner: Option<String>,
     /// Of this journey only.
     pub journey: Option<String>,
+    /// Failed ones only.
+    pub failed: bool,
     /// At most so many.
     pub limit: u32,
 }
@@ -44,13 +46,20 @@ impl Ledger {
         let sql = format!(
             "SELECT {RUN_COLUMNS} FROM runs
              WHERE seq > ?1 AND (?2 IS NULL OR partner = ?2) AND (?3 IS NULL OR journey = ?3)
+               AND (NOT ?5 OR outcome = 'failed')
              ORDER BY seq {order} LIMIT ?4"
         );
         let after = filter.after.unwrap_or(0);
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
             let rows = statement.query_map(
-                params![after, filter.partner, filter.journey, filter.limit],
+                params![
+                    after,
+                    filter.partner,
+                    filter.journey,
+                    filter.limit,
+                    filter.failed
+                ],
                 run_of,
             )?;
             rows.collect()

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::rows::{Detail, us};
+use super::witness;
 use super::{Ledger, LedgerError};
 use crate::model::{Disposition, Job, ProbeId, RunId, RunRecord, Tick};
 use crate::sli::{Increment, Sketch, SketchKey};
@@ -50,10 +51,19 @@ impl Ledger {
             for entry in entries {
                 places.extend(write(&transaction, entry)?);
             }
+            let state = self.state.next(&transaction)?;
             transaction.commit()?;
-            Ok(places)
+            Ok((places, state))
         });
-        written.map_err(|why| super::unavailable(&path, &why))
+        let (places, state) = written.map_err(|why| super::unavailable(&path, &why))?;
+        self.state = state;
+        if let Some(file) = &mut self.lock
+            && let Err(why) = witness::write(file, &self.state)
+        {
+            // A witness that lags tells less, and never anything wrong.
+            tracing::warn!(error = %why, "the file beside the ledger cannot be written");
+        }
+        Ok(places)
     }
 }
 

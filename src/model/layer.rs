@@ -139,7 +139,7 @@ closed!(
         Saturated = "saturated",
         /// This machine has no network.
         Network = "network",
-        /// The ledger did not take a note that had to come first.
+        /// The ledger did not take a note that had to come first, or lost its past.
         Ledger = "ledger",
     }
 );

@@ -7,6 +7,8 @@ mod member;
 pub mod names;
 mod plan;
 mod record;
+mod scale;
+mod span;
 mod verdict;
 
 pub use evidence::{
@@ -14,11 +16,14 @@ pub use evidence::{
     RequestResult, StepEvidence, StepState, TlsFailure,
 };
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
+pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part, Partner, Plan,
-    Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
+    Action, Alerting, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part,
+    Partner, Plan, Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
 };
 pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
+pub use scale::Scale;
+pub use span::span;
 pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};

@@ -68,6 +68,8 @@ metrics! {
         "Failed runs in a row, by the partner's fault.";
     IN_FLIGHT_AGE = Gauge "outrider_run_in_flight_age_seconds" ["partner", "journey"]
         "Age of the oldest run that is still going; 0 when none is.";
+    MAINTENANCE = Gauge "outrider_maintenance" ["partner", "effect"]
+        "1 while declared maintenance has this effect.";
     START_DELAY = Histogram "outrider_start_delay_seconds" []
         "From the intended start to the begin of a run.";
     AGENT_FAULTS = Counter "outrider_agent_faults_total" ["fault"]

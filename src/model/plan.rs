@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layer::closed;
-use super::{JourneyId, Layer, MemberSet, Method, PartnerId, ProbeId, StepId};
+use super::{JourneyId, Layer, MemberSet, Method, PartnerId, ProbeId, Scale, StepId};
 
 /// Everything that the files say, whole and consistent.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Plan {
     pub members: BTreeMap<String, MemberSet>,
     /// What is scheduled, by id.
     pub probes: BTreeMap<ProbeId, Probe>,
+    /// By how much every duration was divided.
+    pub scale: Scale,
 }
 
 /// The agent's own settings (`outrider.toml`).
@@ -45,6 +47,25 @@ pub struct Settings {
     pub stop_grace: Duration,
     /// Name servers instead of the machine's; empty for the machine's.
     pub nameservers: Vec<SocketAddr>,
+    /// Where people reach the pages, without a slash at the end; none for where it listens.
+    pub portal: Option<String>,
+    /// Who hears of alerts.
+    pub alerting: Alerting,
+}
+
+/// Who hears of alerts (`[alerting]` of `outrider.toml`): what generated files name.
+#[derive(Clone, Debug, Default)]
+pub struct Alerting {
+    /// Host and port of the Alertmanager.
+    pub alertmanager: Option<String>,
+    /// The webhook that gets pages.
+    pub page: Option<String>,
+    /// The webhook that gets tickets.
+    pub ticket: Option<String>,
+    /// The webhook that must hear the watchdog for ever.
+    pub heartbeat: Option<String>,
+    /// Where Grafana shows the generated boards.
+    pub grafana: Option<String>,
 }
 
 /// A partner (`partners/<id>.toml`).
@@ -81,6 +102,8 @@ pub struct Slo {
     pub objective_ppm: u32,
     /// The rolling window it is promised over.
     pub window: Duration,
+    /// Bad runs below which no alert fires, however small the budget.
+    pub floor: u32,
 }
 
 /// SMART Backend Services: `private_key_jwt`, ES384.

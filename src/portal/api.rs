@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::handle::{Handle, RunsAsked};
-use crate::model::{JourneyId, PartnerId, ProbeId};
+use crate::model::{JourneyId, Outcome, PartnerId, ProbeId};
 use crate::view;
 
 /// Runs in one answer, at most.
@@ -41,14 +41,24 @@ pub(super) struct RunsQuery {
     after: Option<u64>,
     partner: Option<String>,
     journey: Option<String>,
+    outcome: Option<String>,
     limit: Option<u32>,
 }
 
 pub(super) async fn runs(State(handle): State<Handle>, Query(query): Query<RunsQuery>) -> Response {
+    let outcome = query.outcome.as_deref();
+    if outcome.is_some_and(|outcome| outcome != Outcome::Failed.name()) {
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "runs can be asked for by `outcome=failed` only",
+            "leave `outcome` out for all of them",
+        );
+    }
     let asked = RunsAsked {
         after: query.after.map(|after| after.min(SEQ_MAX)),
         partner: query.partner,
         journey: query.journey,
+        failed: query.outcome.as_deref() == Some(Outcome::Failed.name()),
         limit: query.limit.unwrap_or(RUNS_DEFAULT).clamp(1, RUNS_MAX),
     };
     match handle.runs(asked).await {

@@ -14,6 +14,8 @@ pub struct RunsAsked {
     pub partner: Option<String>,
     /// Of this journey only.
     pub journey: Option<String>,
+    /// Failed ones only.
+    pub failed: bool,
     /// At most so many.
     pub limit: u32,
 }

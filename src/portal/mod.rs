@@ -16,6 +16,7 @@ pub fn routes(handle: Handle) -> Router {
     Router::new()
         .route("/", get(pages::overview))
         .route("/runs/{run}", get(pages::run))
+        .route("/evidence/{partner}/{layer}", get(pages::evidence))
         .route("/runbooks/{page}", get(pages::runbook))
         .route("/v1/partners", get(api::partners))
         .route("/v1/runs", get(api::runs))

@@ -6,11 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::handle::{Handle, RunsAsked};
-use crate::model::{Layer, LayerVerdict, RunRecord};
+use crate::model::{Count, Layer, LayerVerdict, RunRecord};
 use crate::view::{self, LayerLine, Overview, Paint, milliseconds};
 
 /// Runs listed on the overview.
 const LAST_RUNS: u32 = 25;
+/// Failed runs looked at for evidence.
+const EVIDENCE_RUNS: u32 = 200;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -25,6 +27,15 @@ struct RunPage {
     run: RunRecord,
     svg: String,
     text: String,
+}
+
+#[derive(Template)]
+#[template(path = "evidence.html")]
+struct EvidencePage {
+    partner: String,
+    layer: Layer,
+    runs: Vec<(u64, RunRecord)>,
+    svg: String,
 }
 
 #[derive(Template)]
@@ -73,6 +84,40 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
         }
         None => away(),
     }
+}
+
+/// The last runs that were bad in a layer, newest first, with the waterfall of the newest: where the
+/// link of an alert leads.
+pub(super) async fn evidence(
+    State(handle): State<Handle>,
+    Path((partner, layer)): Path<(String, String)>,
+) -> Response {
+    let Some(layer) = Layer::named(&layer) else {
+        let problem = ProblemPage {
+            problem: "no such layer",
+            cure: "there are transport, application and business",
+        };
+        return page(StatusCode::NOT_FOUND, &problem);
+    };
+    let asked = RunsAsked {
+        partner: Some(partner.clone()),
+        failed: true,
+        limit: EVIDENCE_RUNS,
+        ..RunsAsked::default()
+    };
+    let Some(mut runs) = handle.runs(asked).await else {
+        return away();
+    };
+    runs.retain(|(_, run)| run.verdict.count(layer) == Count::Bad);
+    runs.reverse();
+    let svg = runs.first().map(|(_, run)| view::waterfall_svg(run));
+    let evidence = EvidencePage {
+        partner,
+        layer,
+        runs,
+        svg: svg.unwrap_or_default(),
+    };
+    page(StatusCode::OK, &evidence)
 }
 
 pub(super) async fn runbook(Path(name): Path<String>) -> Response {

@@ -9,6 +9,7 @@ macro_rules! page {
 /// Every page by name, with its text.
 pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("README.md"),
+    page!("agent-down.md"),
     page!("agent-fault.md"),
     page!("application-auth.md"),
     page!("application-media.md"),
@@ -24,6 +25,8 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("business-identity.md"),
     page!("business-integrity.md"),
     page!("business-stale.md"),
+    page!("counters-reset.md"),
+    page!("coverage-low.md"),
     page!("transport-connect.md"),
     page!("transport-dns.md"),
     page!("transport-reset.md"),

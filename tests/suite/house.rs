@@ -7,8 +7,8 @@ use crate::world::repository;
 
 const FLOORS: &[&[&str]] = &[
     &["model", "clock", "secret"],
-    &["schedule", "judge", "sli", "view"],
-    &["config", "journey", "ledger", "expose", "portal"],
+    &["schedule", "judge", "sli", "slo", "view"],
+    &["config", "journey", "ledger", "expose", "portal", "render"],
     &["agent"],
     &["cli"],
 ];
@@ -153,10 +153,15 @@ fn the_agent_does_not_know_the_exchange_nor_the_exchange_the_agent() {
 #[test]
 fn every_layer_and_cause_has_its_runbook_and_no_page_is_left_over() {
     use outrider::model::{AgentFault, Cause};
+    use outrider::render::AlertKind;
     let folder = repository().join("runbooks");
     let mut wanted: Vec<String> = Cause::ALL.iter().map(|cause| cause.runbook()).collect();
     wanted.extend(AgentFault::ALL.iter().map(|fault| fault.runbook()));
-    wanted.push("runbooks/README.md".to_owned());
+    wanted.extend(
+        AlertKind::ALL
+            .iter()
+            .map(|alert| format!("runbooks/{}", alert.runbook())),
+    );
     wanted.sort();
     wanted.dedup();
     let mut found: Vec<String> = std::fs::read_dir(&folder)

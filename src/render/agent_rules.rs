@@ -1,0 +1,129 @@
+//! Rules about the agent itself: gone, standing still, its counters back at 0; and the watchdog.
+
+use std::collections::BTreeMap;
+
+use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, STALLED};
+use super::annotations;
+use super::promql::{increase, name, select};
+use super::yaml::{Alert, Group, Rule, RuleFile};
+use crate::model::names;
+use crate::model::{Plan, span};
+use crate::slo::{Pace, Urgency};
+
+/// Cadences of the busiest probe after which a schedule that still stands is stuck.
+const STALLED_CADENCES: u64 = 5;
+
+/// The rules about the agent that the plan belongs to.
+pub(super) fn rules(plan: &Plan) -> RuleFile {
+    let own = [
+        ("agent", "=", plan.settings.agent.as_str()),
+        ("location", "=", plan.settings.location.as_str()),
+    ];
+    let mut rules = vec![watchdog(plan), down(plan, &own)];
+    rules.extend(stalled(plan, &own));
+    rules.push(reset(plan, &own));
+    RuleFile {
+        groups: vec![Group {
+            name: "outrider-agent".to_owned(),
+            interval: span(plan.scale.of(EVALUATION)),
+            rules: rules.into_iter().map(Rule::Alert).collect(),
+        }],
+    }
+}
+
+type Own<'a> = [(&'static str, &'static str, &'a str); 2];
+
+fn watchdog(plan: &Plan) -> Alert {
+    let kind = AlertKind::Watchdog;
+    let summary = "Outrider's alerts arrive".to_owned();
+    let description =
+        "Always fires. Whoever stops hearing it knows that alerts are lost.".to_owned();
+    Alert {
+        alert: kind.name(),
+        expr: "vector(1)".to_owned(),
+        hold: None,
+        keep_firing_for: None,
+        labels: BTreeMap::from([("severity", "none".to_owned())]),
+        annotations: annotations::base(plan, kind, summary, description),
+    }
+}
+
+fn down(plan: &Plan, own: &Own<'_>) -> Alert {
+    let kind = AlertKind::AgentDown;
+    let summary = format!("Outrider's agent {} is gone", plan.settings.agent);
+    let description = format!(
+        "Prometheus got no metrics of it for {}. No partner is watched; their alerts are held as they were.",
+        span(plan.scale.of(DOWN_FOR))
+    );
+    Alert {
+        alert: kind.name(),
+        expr: format!("absent({})", select(name(&names::BUILD_INFO), own)),
+        hold: Some(span(plan.scale.of(DOWN_FOR))),
+        keep_firing_for: None,
+        labels: labels(plan, Urgency::Page),
+        annotations: annotations::base(plan, kind, summary, description),
+    }
+}
+
+/// None when nothing is scheduled.
+fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
+    let busiest = plan
+        .probes
+        .values()
+        .map(|probe| Pace::of_probe(probe).time_of(STALLED_CADENCES))
+        .min()?;
+    let window = span(plan.scale.of(STALLED).max(busiest));
+    let kind = AlertKind::AgentStalled;
+    let by = "agent, location";
+    let ticks = select(name(&names::TICKS), own);
+    let summary = format!("Outrider's agent {} stands still", plan.settings.agent);
+    let description =
+        format!("It answers, and no run was due for {window}: its schedule does not go on.");
+    Some(Alert {
+        alert: kind.name(),
+        expr: format!(
+            "{} < 0.5\nand on ({by})\ngroup by ({by}) (present_over_time({ticks}[{window}] offset {window}))",
+            increase(by, &ticks, &window)
+        ),
+        hold: None,
+        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        labels: labels(plan, Urgency::Page),
+        annotations: annotations::base(plan, kind, summary, description),
+    })
+}
+
+fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
+    let kind = AlertKind::CountersReset;
+    let window = span(plan.scale.of(LOOK_BACK));
+    let summary = format!(
+        "The counters of Outrider's agent {} went back",
+        plan.settings.agent
+    );
+    let description = "A restart does not do that: its ledger was lost, or an older one was put in its \
+                       place. Runs since then are not in it; counts over windows are right again from here."
+        .to_owned();
+    let families = [&names::TICKS, &names::RUNS, &names::SLO_EVENTS];
+    let of_one = |metric: &&names::Metric| {
+        format!(
+            "sum by (agent, location) (resets({}[{window}])) > 0",
+            select(name(metric), own)
+        )
+    };
+    let all: Vec<String> = families.iter().map(of_one).collect();
+    Alert {
+        alert: kind.name(),
+        expr: all.join("\nor on (agent, location)\n"),
+        hold: None,
+        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        labels: labels(plan, Urgency::Ticket),
+        annotations: annotations::base(plan, kind, summary, description),
+    }
+}
+
+fn labels(plan: &Plan, urgency: Urgency) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("agent", plan.settings.agent.clone()),
+        ("location", plan.settings.location.clone()),
+        ("severity", urgency.name().to_owned()),
+    ])
+}

@@ -1,0 +1,62 @@
+//! The alerts by name, and the times that belong to no tier.
+
+use std::time::Duration;
+
+use crate::model::closed;
+
+closed!(
+    /// Every alert we raise.
+    AlertKind {
+        /// A partner spends its budget too fast.
+        SloBurn = "OutriderSloBurn",
+        /// Too few runs of a probe were judged: nothing is known about the partner.
+        CoverageLow = "OutriderCoverageLow",
+        /// Another member's data were seen.
+        Disclosure = "OutriderDisclosure",
+        /// Nobody hears of the agent.
+        AgentDown = "OutriderAgentDown",
+        /// The agent answers, and its schedule stands still.
+        AgentStalled = "OutriderAgentStalled",
+        /// Counters went back: the ledger was lost or an older one was put in its place.
+        CountersReset = "OutriderCountersReset",
+        /// Always fires, so that its silence tells.
+        Watchdog = "OutriderWatchdog",
+    }
+);
+
+impl AlertKind {
+    /// The page to open, without the causes that burn alerts add by themselves.
+    pub fn runbook(self) -> &'static str {
+        match self {
+            Self::SloBurn | Self::Watchdog => "README.md",
+            Self::CoverageLow => "coverage-low.md",
+            Self::Disclosure => "business-disclosure.md",
+            Self::AgentDown | Self::AgentStalled => "agent-down.md",
+            Self::CountersReset => "counters-reset.md",
+        }
+    }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// How often Prometheus reads `/metrics`.
+pub const SCRAPE: Duration = seconds(15);
+/// How often rules are evaluated.
+pub const EVALUATION: Duration = seconds(15);
+/// How often what looks back over a whole period is evaluated.
+pub(super) const PERIOD_EVALUATION: Duration = seconds(300);
+/// The longest that one scrape may take.
+pub(super) const SCRAPE_TIMEOUT: Duration = seconds(10);
+/// How long nobody may hear of the agent.
+pub(super) const DOWN_FOR: Duration = seconds(120);
+/// How long the schedule may stand still, unless its probes are rarer.
+pub(super) const STALLED: Duration = seconds(600);
+/// The window of coverage, of disclosures and of resets, unless probes are rarer.
+pub(super) const LOOK_BACK: Duration = seconds(3_600);
+/// How long alerts that are no tier's go on after their condition ended.
+pub(super) const KEEP: Duration = seconds(300);
+
+/// Maintenance with this effect keeps alerts quiet.
+pub(super) const QUIET: &str = "no_alert";

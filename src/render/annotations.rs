@@ -1,0 +1,156 @@
+//! What an alert tells: templates that Prometheus fills in when it fires.
+
+use std::collections::BTreeMap;
+
+use super::alerts::AlertKind;
+use super::promql::select;
+use crate::model::names;
+use crate::model::{Layer, Partner, Plan, span};
+use crate::slo::{Alarm, Objective};
+
+/// Annotations by name.
+pub(super) type Annotations = BTreeMap<&'static str, String>;
+
+/// Where people reach the pages.
+pub(super) fn portal(plan: &Plan) -> String {
+    let settings = &plan.settings;
+    settings
+        .portal
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", settings.listen))
+}
+
+/// Links and words that every alert has.
+pub(super) fn base(
+    plan: &Plan,
+    kind: AlertKind,
+    summary: String,
+    description: String,
+) -> Annotations {
+    let runbook = format!("{}/runbooks/{}", portal(plan), kind.runbook());
+    BTreeMap::from([
+        ("summary", summary),
+        ("description", description),
+        ("runbook_url", runbook),
+    ])
+}
+
+/// The board of a partner, when it is known where Grafana is.
+pub(super) fn board_url(plan: &Plan, partner: &Partner) -> Option<(&'static str, String)> {
+    let grafana = plan.settings.alerting.grafana.as_ref()?;
+    let url = format!(
+        "{grafana}/d/{}?var-partner={}",
+        super::board::UID,
+        partner.id
+    );
+    Some(("dashboard_url", url))
+}
+
+/// A number of one series, without decimals.
+fn number(query: &str) -> String {
+    let query = query.replace('"', "'");
+    format!(
+        "{{{{ with query \"{query}\" }}}}{{{{ . | first | value | printf \"%.0f\" }}}}{{{{ else }}}}?{{{{ end }}}}"
+    )
+}
+
+/// What a burn alert tells: how bad, which cause, since when, and where to look.
+pub(super) fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Annotations {
+    let (partner, layer) = (objective.partner, objective.slo.layer);
+    let labels = [
+        ("partner", "=", partner.id.as_str()),
+        ("slo", "=", layer.name()),
+        ("tier", "=", alarm.tier.name),
+    ];
+    let bad = number(&select(super::partner_rules::BAD_LONG, &labels));
+    let events = number(&select(super::partner_rules::EVENTS_LONG, &labels));
+    let description = format!(
+        "{bad} of {events} runs in the last {} were bad. It fires at {}, which is {} of the {} bad runs that \
+         {} may hold (objective {}, {} runs).",
+        span(alarm.long),
+        alarm.bad_runs,
+        objective.spent(alarm.bad_runs),
+        objective.budget(),
+        span(objective.slo.window),
+        objective.promise(),
+        objective.runs,
+    );
+    let summary = format!("{}: {layer} runs are bad", partner.name);
+    let mut told = base(plan, AlertKind::SloBurn, summary, description);
+    let worst = worst(objective, alarm);
+    told.insert("layer", layer.to_string());
+    told.insert(
+        "cause",
+        of_worst(
+            &worst,
+            "{{ .Labels.layer }} {{ .Labels.cause }}, owner {{ .Labels.owner }}",
+            "not seen just now",
+        ),
+    );
+    told.insert(
+        "runbook_url",
+        format!(
+            "{}/runbooks/{}.md",
+            portal(plan),
+            of_worst(&worst, "{{ .Labels.layer }}-{{ .Labels.cause }}", "README")
+        ),
+    );
+    told.insert("since", since(plan, objective));
+    told.insert(
+        "evidence_url",
+        format!("{}/evidence/{}/{layer}", portal(plan), partner.id),
+    );
+    told.extend(board_url(plan, partner));
+    told
+}
+
+/// The cause that took most of the blame in the short window.
+fn worst(objective: &Objective<'_>, alarm: &Alarm) -> String {
+    let layer = objective.slo.layer;
+    let journeys = journeys(objective);
+    let mut matchers = vec![
+        ("partner", "=", objective.partner.id.as_str()),
+        ("journey", "=~", journeys.as_str()),
+        ("owner", "!=", "agent"),
+    ];
+    // A run that broke lower down is bad for the member too, so any layer can be behind it.
+    if layer != Layer::Business {
+        matchers.push(("layer", "=", layer.name()));
+    }
+    let failures = select(names::FAILURES.name, &matchers);
+    let short = span(alarm.short);
+    format!("topk(1, sum by (layer, cause, owner) (increase({failures}[{short}])) > 0)")
+        .replace('"', "'")
+}
+
+fn of_worst(query: &str, shown: &str, otherwise: &str) -> String {
+    format!(
+        "{{{{ with query \"{query}\" }}}}{{{{ with first . }}}}{shown}{{{{ end }}}}{{{{ else }}}}{otherwise}{{{{ end }}}}"
+    )
+}
+
+fn journeys(objective: &Objective<'_>) -> String {
+    let names: Vec<&str> = objective
+        .slo
+        .journeys
+        .iter()
+        .map(|journey| journey.as_str())
+        .collect();
+    names.join("|")
+}
+
+/// When the failures in a row began, from their number and the cadence.
+fn since(plan: &Plan, objective: &Objective<'_>) -> String {
+    let journeys = journeys(objective);
+    let matchers = [
+        ("partner", "=", objective.partner.id.as_str()),
+        ("journey", "=~", journeys.as_str()),
+    ];
+    let in_a_row = select(names::CONSECUTIVE_FAILURES.name, &matchers).replace('"', "'");
+    let one = crate::slo::Pace::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
+    let began = format!("time() - {} * max({in_a_row} > 0)", one.as_secs_f64());
+    format!(
+        "{{{{ with query \"{began}\" }}}}{{{{ . | first | value | humanizeTimestamp }}}}, {}{{{{ else }}}}on and off{{{{ end }}}}",
+        number(&format!("max({in_a_row})")) + " failed runs in a row"
+    )
+}

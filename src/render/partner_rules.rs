@@ -1,0 +1,336 @@
+//! The rules of one partner: counts over windows, burn alerts by tier, coverage, disclosure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION, QUIET};
+use super::annotations;
+use super::promql::{increase, indent, name, select};
+use super::yaml::{Alert, Group, Record, Rule, RuleFile};
+use crate::model::names;
+use crate::model::{Partner, Plan, Probe, Scale, span};
+use crate::slo::{Alarm, Objective, Pace, Urgency};
+
+/// Bad runs within a tier's long window.
+pub(super) const BAD_LONG: &str = "outrider:slo_bad:long_window";
+/// Bad runs within a tier's short window.
+pub(super) const BAD_SHORT: &str = "outrider:slo_bad:short_window";
+/// Judged runs within a tier's long window.
+pub(super) const EVENTS_LONG: &str = "outrider:slo_events:long_window";
+/// The count above which a tier fires.
+pub(super) const THRESHOLD: &str = "outrider:slo_bad:threshold";
+/// Bad runs within an objective's whole window.
+pub(super) const BAD_PERIOD: &str = "outrider:slo_bad:period";
+/// Bad runs that an objective's window may hold.
+pub(super) const BUDGET: &str = "outrider:slo_bad:budget";
+/// Judged runs of a probe within its window of coverage.
+pub(super) const JUDGED: &str = "outrider:runs_judged:window";
+/// Runs that declared blackout or maintenance left out, in the same window.
+pub(super) const EXCUSED: &str = "outrider:ticks_excused:window";
+/// Runs due in the same window.
+pub(super) const DUE: &str = "outrider:runs_due:window";
+
+/// Runs that a window of coverage holds at least, so that two unlucky ones are not half of it.
+const COVERAGE_RUNS: u64 = 6;
+/// Cadences after which a resumed journey has certainly run.
+const RESUMED_CADENCES: u64 = 5;
+
+/// The rules of one partner; no group when nothing is scheduled there.
+pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>]) -> RuleFile {
+    let mut rules = Vec::new();
+    for objective in objectives {
+        for alarm in &objective.alarms {
+            rules.extend(counts(objective, alarm));
+        }
+    }
+    let probes: Vec<&Probe> = plan
+        .probes
+        .values()
+        .filter(|probe| probe.id.partner == partner.id)
+        .collect();
+    for probe in &probes {
+        rules.extend(coverage_counts(plan.scale, probe));
+    }
+    for objective in objectives {
+        for alarm in &objective.alarms {
+            rules.push(Rule::Alert(burn(plan, objective, alarm)));
+        }
+    }
+    for probe in &probes {
+        rules.push(Rule::Alert(coverage(plan, partner, probe)));
+        rules.push(Rule::Alert(disclosure(plan, partner, probe)));
+    }
+    let mut groups = Vec::new();
+    if !rules.is_empty() {
+        groups.push(Group {
+            name: format!("outrider-{}", partner.id),
+            interval: span(plan.scale.of(EVALUATION)),
+            rules,
+        });
+    }
+    if !objectives.is_empty() {
+        groups.push(Group {
+            name: format!("outrider-{}-period", partner.id),
+            interval: span(plan.scale.of(PERIOD_EVALUATION)),
+            rules: objectives.iter().flat_map(|one| period(one)).collect(),
+        });
+    }
+    RuleFile { groups }
+}
+
+fn record(record: &'static str, expr: String, labels: &[(&'static str, &str)]) -> Rule {
+    let labels = labels
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    Rule::Record(Record {
+        record,
+        expr,
+        labels: labels.collect(),
+    })
+}
+
+fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
+    let own = [
+        ("partner", "=", objective.partner.id.as_str()),
+        ("slo", "=", objective.slo.layer.name()),
+    ];
+    let bad = select(name(&names::SLO_BAD), &own);
+    let events = select(name(&names::SLO_EVENTS), &own);
+    let (long, short) = (span(alarm.long), span(alarm.short));
+    let labels = [
+        ("partner", objective.partner.id.as_str()),
+        ("slo", objective.slo.layer.name()),
+        ("tier", alarm.tier.name),
+    ];
+    vec![
+        record(BAD_LONG, increase("partner, slo", &bad, &long), &labels),
+        record(BAD_SHORT, increase("partner, slo", &bad, &short), &labels),
+        record(
+            EVENTS_LONG,
+            increase("partner, slo", &events, &long),
+            &labels,
+        ),
+        record(THRESHOLD, format!("vector({})", alarm.threshold()), &labels),
+    ]
+}
+
+fn period(objective: &Objective<'_>) -> Vec<Rule> {
+    let (partner, slo) = (objective.partner.id.as_str(), objective.slo.layer.name());
+    let bad = select(
+        name(&names::SLO_BAD),
+        &[("partner", "=", partner), ("slo", "=", slo)],
+    );
+    let window = span(objective.slo.window);
+    let labels = [("partner", partner), ("slo", slo)];
+    vec![
+        record(BAD_PERIOD, increase("partner, slo", &bad, &window), &labels),
+        record(BUDGET, format!("vector({})", objective.budget()), &labels),
+    ]
+}
+
+/// `bad(L) > threshold and bad(S) > 0.5`, or it fires already and less than half of L's runs are
+/// judged: losing the agent in mid-outage must not end the page. Not in declared maintenance.
+fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
+    let (partner, layer) = (objective.partner.id.as_str(), objective.slo.layer.name());
+    let own = [
+        ("partner", "=", partner),
+        ("slo", "=", layer),
+        ("tier", "=", alarm.tier.name),
+    ];
+    let firing = [
+        ("alertname", "=", AlertKind::SloBurn.name()),
+        ("alertstate", "=", "firing"),
+    ];
+    let firing = select("ALERTS", &[&firing[..], &own[..]].concat());
+    let by = "partner, slo, tier";
+    let half = alarm.expected.div_ceil(2);
+    let burning = format!(
+        "{} > {}\nand on ({by})\n{} > 0.5",
+        select(BAD_LONG, &own),
+        alarm.threshold(),
+        select(BAD_SHORT, &own),
+    );
+    let held = format!(
+        "max by ({by}) ({firing})\nunless on ({by})\n{} >= {half}",
+        select(EVENTS_LONG, &own)
+    );
+    let expr = format!(
+        "(\n  (\n{}\n  )\n  or on ({by})\n  (\n{}\n  )\n)\n{}",
+        indent(&indent(&burning)),
+        indent(&indent(&held)),
+        unless_maintenance(partner, alarm.short)
+    );
+    Alert {
+        alert: AlertKind::SloBurn.name(),
+        expr,
+        hold: None,
+        keep_firing_for: Some(span(alarm.keep)),
+        labels: BTreeMap::from([
+            ("partner", partner.to_owned()),
+            ("slo", layer.to_owned()),
+            ("tier", alarm.tier.name.to_owned()),
+            ("severity", alarm.tier.urgency.name().to_owned()),
+        ]),
+        annotations: annotations::burn(plan, objective, alarm),
+    }
+}
+
+/// Until what was bad in maintenance has left the short window.
+fn unless_maintenance(partner: &str, after: Duration) -> String {
+    let maintenance = select(
+        name(&names::MAINTENANCE),
+        &[("partner", "=", partner), ("effect", "=", QUIET)],
+    );
+    let after = span(after);
+    format!("unless on (partner)\nmax by (partner) (max_over_time({maintenance}[{after}])) > 0")
+}
+
+/// The window over which a probe's coverage is looked at.
+fn coverage_window(scale: Scale, probe: &Probe) -> Duration {
+    let pace = Pace::of_probe(probe);
+    let needed = pace.time_of(COVERAGE_RUNS).saturating_add(pace.deadline);
+    scale.of(LOOK_BACK).max(needed)
+}
+
+fn of_probe(probe: &Probe) -> [(&'static str, &'static str, &str); 2] {
+    [
+        ("partner", "=", probe.id.partner.as_str()),
+        ("journey", "=", probe.id.journey.as_str()),
+    ]
+}
+
+fn coverage_counts(scale: Scale, probe: &Probe) -> Vec<Rule> {
+    let own = of_probe(probe);
+    let long = coverage_window(scale, probe);
+    let window = span(long);
+    let judged = [&own[..], &[("outcome", "=~", "passed|failed")]].concat();
+    let excused = [&own[..], &[("disposition", "=~", "blackout|maintenance")]].concat();
+    let due = Pace::of_probe(probe).runs_in(long);
+    let labels = own.map(|(name, _, value)| (name, value));
+    vec![
+        record(
+            JUDGED,
+            increase(
+                "partner, journey",
+                &select(name(&names::RUNS), &judged),
+                &window,
+            ),
+            &labels,
+        ),
+        record(
+            EXCUSED,
+            increase(
+                "partner, journey",
+                &select(name(&names::TICKS), &excused),
+                &window,
+            ),
+            &labels,
+        ),
+        record(DUE, format!("vector({due})"), &labels),
+    ]
+}
+
+/// Less than half of the runs due were judged, at a probe that was there a window ago.
+fn coverage(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
+    let own = of_probe(probe);
+    let long = coverage_window(plan.scale, probe);
+    let window = span(long);
+    let half = Pace::of_probe(probe).runs_in(long).div_ceil(2);
+    let ticks = select(name(&names::TICKS), &own);
+    let expr = format!(
+        "{} + {} < {half}\nand on (partner, journey)\n\
+         group by (partner, journey) (present_over_time({ticks}[{window}] offset {window}))",
+        select(JUDGED, &own),
+        select(EXCUSED, &own),
+    );
+    let summary = format!("{}: too few runs are judged", partner.name);
+    let description = format!(
+        "In the last {window} less than half of the runs of {} at this partner were judged. Nothing is \
+         known about the rest, and its alerts are held as they were.",
+        probe.id.journey
+    );
+    alert(
+        plan,
+        AlertKind::CoverageLow,
+        partner,
+        probe,
+        expr,
+        summary,
+        description,
+    )
+}
+
+/// One run is enough. It lasts until a person resumes the journey and it ran again.
+fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
+    let own = of_probe(probe);
+    let kind = AlertKind::Disclosure;
+    let firing = [
+        ("alertname", "=", kind.name()),
+        ("alertstate", "=", "firing"),
+    ];
+    let firing = select("ALERTS", &[&firing[..], &own[..]].concat());
+    let judged = [&own[..], &[("outcome", "=~", "passed|failed")]].concat();
+    let pace = Pace::of_probe(probe);
+    let resumed = pace
+        .time_of(RESUMED_CADENCES)
+        .saturating_add(pace.deadline)
+        .max(plan.scale.of(KEEP));
+    let expr = format!(
+        "{} > 0\nor on (partner, journey)\n(\n  max by (partner, journey) ({firing})\n  \
+         unless on (partner, journey)\n  {} > 0.5\n)",
+        increase(
+            "partner, journey",
+            &select(name(&names::DISCLOSURES), &own),
+            &span(plan.scale.of(LOOK_BACK))
+        ),
+        increase(
+            "partner, journey",
+            &select(name(&names::RUNS), &judged),
+            &span(resumed)
+        ),
+    );
+    let summary = format!("{}: another member's data were seen", partner.name);
+    let description = format!(
+        "A run of {journey} got another member's data. The journey is paused. Look at the evidence, call \
+         the partner, then: outrider resume {journey} --partner {}",
+        partner.id,
+        journey = probe.id.journey,
+    );
+    let mut alert = alert(plan, kind, partner, probe, expr, summary, description);
+    let evidence = format!(
+        "{}/evidence/{}/business",
+        annotations::portal(plan),
+        partner.id
+    );
+    alert.annotations.insert("evidence_url", evidence);
+    alert.annotations.insert("layer", "business".to_owned());
+    alert
+        .annotations
+        .insert("cause", "business disclosure".to_owned());
+    alert
+}
+
+fn alert(
+    plan: &Plan,
+    kind: AlertKind,
+    partner: &Partner,
+    probe: &Probe,
+    expr: String,
+    summary: String,
+    description: String,
+) -> Alert {
+    let mut annotations = annotations::base(plan, kind, summary, description);
+    annotations.extend(annotations::board_url(plan, partner));
+    Alert {
+        alert: kind.name(),
+        expr,
+        hold: None,
+        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        labels: BTreeMap::from([
+            ("partner", probe.id.partner.to_string()),
+            ("journey", probe.id.journey.to_string()),
+            ("severity", Urgency::Page.name().to_owned()),
+        ]),
+        annotations,
+    }
+}

@@ -1,0 +1,28 @@
+//! PromQL in pieces.
+
+use crate::model::names::Metric;
+
+/// A selector: `name{a="b",c=~"d"}`, labels in the order given.
+pub(super) fn select(name: &str, matchers: &[(&str, &str, &str)]) -> String {
+    let all: Vec<String> = matchers
+        .iter()
+        .map(|(label, is, value)| format!("{label}{is}\"{value}\""))
+        .collect();
+    format!("{name}{{{}}}", all.join(","))
+}
+
+/// `sum by (labels) (increase(selector[window]))`.
+pub(super) fn increase(by: &str, selector: &str, window: &str) -> String {
+    format!("sum by ({by}) (increase({selector}[{window}]))")
+}
+
+/// A family's name.
+pub(super) fn name(metric: &Metric) -> &'static str {
+    metric.name
+}
+
+/// Lines one level deeper.
+pub(super) fn indent(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}

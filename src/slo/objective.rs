@@ -1,0 +1,146 @@
+//! One objective of one partner, worked out: its budget in runs, its alarms, or why it cannot be
+//! watched.
+
+use std::time::Duration;
+
+use super::alarm::Alarm;
+use super::pace::Pace;
+use super::tier::TIERS;
+use crate::model::{Partner, Plan, Slo};
+
+const PPM: u128 = 1_000_000;
+
+/// An objective with its numbers.
+#[derive(Clone, Debug)]
+pub struct Objective<'a> {
+    /// Whose.
+    pub partner: &'a Partner,
+    /// As promised.
+    pub slo: &'a Slo,
+    /// Runs due within its window (N).
+    pub runs: u64,
+    /// When each tier fires, fastest first.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Why an objective cannot be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unwatchable {
+    /// Its whole budget is smaller than the floor: every alert would come too late.
+    BudgetBelowFloor {
+        /// Runs due within the window.
+        runs: u64,
+        /// The budget in thousandths of a run.
+        budget_milli: u64,
+        /// The cadence that would suffice.
+        every: Duration,
+        /// The objective that would suffice, per million; none when there is none.
+        objective_ppm: Option<u32>,
+    },
+    /// A tier looks further back than the window is long.
+    WindowShorterThanTier {
+        /// The tier's name.
+        tier: &'static str,
+        /// What it looks at.
+        long: Duration,
+    },
+}
+
+impl<'a> Objective<'a> {
+    /// Works one out.
+    ///
+    /// # Errors
+    /// It cannot be watched.
+    pub fn new(plan: &'a Plan, partner: &'a Partner, slo: &'a Slo) -> Result<Self, Unwatchable> {
+        let pace = Pace::of_slo(plan, &partner.id, slo);
+        let runs = pace.runs_in(slo.window);
+        let left = PPM - u128::from(slo.objective_ppm);
+        let budget = u128::from(runs) * left;
+        let floor = u128::from(slo.floor) * PPM;
+        if budget < floor {
+            let needed = u64::try_from(floor.div_ceil(left)).unwrap_or(u64::MAX);
+            let shares = u32::try_from(slo.journeys.len()).unwrap_or(1);
+            let every = slo.window.saturating_mul(shares).as_nanos() / u128::from(needed.max(1));
+            let bad = floor.div_ceil(u128::from(runs.max(1)));
+            return Err(Unwatchable::BudgetBelowFloor {
+                runs,
+                budget_milli: u64::try_from(budget / 1_000).unwrap_or(u64::MAX),
+                every: Duration::from_nanos(u64::try_from(every).unwrap_or(u64::MAX)),
+                objective_ppm: PPM
+                    .checked_sub(bad)
+                    .filter(|ppm| *ppm > 0)
+                    .and_then(|ppm| u32::try_from(ppm).ok()),
+            });
+        }
+        let alarms: Vec<Alarm> = TIERS
+            .iter()
+            .map(|tier| Alarm::new(slo, &pace, plan.scale, tier))
+            .collect();
+        if let Some(alarm) = alarms.iter().find(|alarm| alarm.long > slo.window) {
+            return Err(Unwatchable::WindowShorterThanTier {
+                tier: alarm.tier.name,
+                long: alarm.long,
+            });
+        }
+        Ok(Self {
+            partner,
+            slo,
+            runs,
+            alarms,
+        })
+    }
+
+    /// Bad runs that the window may hold, in words, such as `21.6`.
+    pub fn budget(&self) -> String {
+        let milli = u128::from(self.runs) * (PPM - u128::from(self.slo.objective_ppm)) / 1_000;
+        thousandths(u64::try_from(milli).unwrap_or(u64::MAX))
+    }
+
+    /// What share of the budget so many bad runs are, in words, such as `13.9 %`; one decimal, cut off.
+    pub fn spent(&self, bad_runs: u64) -> String {
+        let budget = u128::from(self.runs) * (PPM - u128::from(self.slo.objective_ppm));
+        let mille = u128::from(bad_runs) * PPM * 1_000 / budget.max(1);
+        format!("{}.{} %", mille / 10, mille % 10)
+    }
+
+    /// The promise in words, such as `99.95 %`.
+    pub fn promise(&self) -> String {
+        format!("{} %", f64::from(self.slo.objective_ppm) / 10_000.0)
+    }
+}
+
+/// Thousandths as a number, without zeros at the end.
+pub(super) fn thousandths(milli: u64) -> String {
+    let text = format!("{}.{:03}", milli / 1_000, milli % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+impl std::fmt::Display for Unwatchable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BudgetBelowFloor {
+                runs, budget_milli, ..
+            } => write!(
+                f,
+                "{runs} runs in its window {} may be bad, and alerts begin",
+                thousandths(*budget_milli)
+            ),
+            Self::WindowShorterThanTier { tier, .. } => {
+                write!(f, "tier {tier} looks further back than the window")
+            }
+        }
+    }
+}
+
+/// Every objective of a plan in order of partner and layer.
+///
+/// # Errors
+/// One of them cannot be watched, which reading the files refuses.
+pub fn objectives(plan: &Plan) -> Result<Vec<Objective<'_>>, Unwatchable> {
+    let all = plan
+        .partners
+        .values()
+        .flat_map(|partner| partner.slos.values().map(move |slo| (partner, slo)));
+    all.map(|(partner, slo)| Objective::new(plan, partner, slo))
+        .collect()
+}
