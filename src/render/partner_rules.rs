@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION, QUIET};
 use super::annotations;
-use super::promql::{increase, indent, name, select};
+use super::promql::{grown, increase, indent, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 use crate::model::names;
 use crate::model::{Partner, Plan, Probe, Scale, span};
@@ -17,6 +17,8 @@ pub(super) const BAD_LONG: &str = "outrider:slo_bad:long_window";
 pub(super) const BAD_SHORT: &str = "outrider:slo_bad:short_window";
 /// Judged runs within a tier's long window.
 pub(super) const EVENTS_LONG: &str = "outrider:slo_events:long_window";
+/// Judged runs within a tier's short window.
+pub(super) const EVENTS_SHORT: &str = "outrider:slo_events:short_window";
 /// The count above which a tier fires.
 pub(super) const THRESHOLD: &str = "outrider:slo_bad:threshold";
 /// Bad runs within an objective's whole window.
@@ -103,11 +105,16 @@ fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
         ("tier", alarm.tier.name),
     ];
     vec![
-        record(BAD_LONG, increase("partner, slo", &bad, &long), &labels),
-        record(BAD_SHORT, increase("partner, slo", &bad, &short), &labels),
+        record(BAD_LONG, grown("partner, slo", &bad, &long), &labels),
+        record(BAD_SHORT, grown("partner, slo", &bad, &short), &labels),
         record(
             EVENTS_LONG,
             increase("partner, slo", &events, &long),
+            &labels,
+        ),
+        record(
+            EVENTS_SHORT,
+            increase("partner, slo", &events, &short),
             &labels,
         ),
         record(THRESHOLD, format!("vector({})", alarm.threshold()), &labels),
@@ -123,13 +130,13 @@ fn period(objective: &Objective<'_>) -> Vec<Rule> {
     let window = span(objective.slo.window);
     let labels = [("partner", partner), ("slo", slo)];
     vec![
-        record(BAD_PERIOD, increase("partner, slo", &bad, &window), &labels),
+        record(BAD_PERIOD, grown("partner, slo", &bad, &window), &labels),
         record(BUDGET, format!("vector({})", objective.budget()), &labels),
     ]
 }
 
-/// `bad(L) > threshold and bad(S) > 0.5`, or it fires already and less than half of L's runs are
-/// judged: losing the agent in mid-outage must not end the page. Not in declared maintenance.
+/// `bad(L) > threshold and bad(S) > 0.5`, or it fires already and less than half of the runs of L or of
+/// S are judged: losing the agent in mid-outage must not end the page. Not in declared maintenance.
 fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
     let (partner, layer) = (objective.partner.id.as_str(), objective.slo.layer.name());
     let own = [
@@ -143,7 +150,6 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
     ];
     let firing = select("ALERTS", &[&firing[..], &own[..]].concat());
     let by = "partner, slo, tier";
-    let half = alarm.expected.div_ceil(2);
     let burning = format!(
         "{} > {}\nand on ({by})\n{} > 0.5",
         select(BAD_LONG, &own),
@@ -151,8 +157,11 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
         select(BAD_SHORT, &own),
     );
     let held = format!(
-        "max by ({by}) ({firing})\nunless on ({by})\n{} >= {half}",
-        select(EVENTS_LONG, &own)
+        "max by ({by}) ({firing})\nunless on ({by})\n(\n  {} >= {}\n  and on ({by})\n  {} >= {}\n)",
+        select(EVENTS_LONG, &own),
+        alarm.expected.div_ceil(2),
+        select(EVENTS_SHORT, &own),
+        alarm.expected_short.div_ceil(2),
     );
     let expr = format!(
         "(\n  (\n{}\n  )\n  or on ({by})\n  (\n{}\n  )\n)\n{}",

@@ -16,6 +16,15 @@ pub(super) fn increase(by: &str, selector: &str, window: &str) -> String {
     format!("sum by ({by}) (increase({selector}[{window}]))")
 }
 
+/// How much a counter grew between the first and the last sample of a window, in whole events. Only
+/// where it was reset is `increase` asked, which reaches for the window's edges and is no integer.
+pub(super) fn grown(by: &str, selector: &str, window: &str) -> String {
+    format!(
+        "sum by ({by}) (\n  (\n    max_over_time({selector}[{window}]) - min_over_time({selector}[{window}])\n    \
+         and\n    resets({selector}[{window}]) == 0\n  )\n  or\n  increase({selector}[{window}])\n)"
+    )
+}
+
 /// A family's name.
 pub(super) fn name(metric: &Metric) -> &'static str {
     metric.name

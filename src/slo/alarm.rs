@@ -27,6 +27,8 @@ pub struct Alarm {
     pub bad_runs: u64,
     /// Runs due within the long window.
     pub expected: u64,
+    /// Runs due within the short window.
+    pub expected_short: u64,
 }
 
 impl Alarm {
@@ -35,18 +37,20 @@ impl Alarm {
         let needed = pace.time_of(bad_runs).saturating_add(pace.deadline);
         let recent = pace.time_of(SHORT_CADENCES).saturating_add(pace.deadline);
         let long = at_least(scale, tier.long, needed);
+        let short = at_least(scale, tier.short, recent);
         Self {
             tier,
             long,
-            short: at_least(scale, tier.short, recent),
+            short,
             keep: scale.of(tier.keep),
             bad_runs,
             expected: pace.runs_in(long),
+            expected_short: pace.runs_in(short),
         }
     }
 
-    /// Between the last count that is silent and the first that fires: `increase()` is no integer,
-    /// because it reaches for the edges of its window.
+    /// Between the last count that is silent and the first that fires: after a reset counts over windows
+    /// are no integers (`increase()` reaches for the edges of its window).
     pub fn threshold(&self) -> String {
         format!("{}.5", self.bad_runs - 1)
     }
@@ -71,4 +75,49 @@ fn at_least(scale: Scale, window: Duration, needed: Duration) -> Duration {
     let grain = scale.of(GRAIN);
     let grains = needed.as_nanos().div_ceil(grain.as_nanos().max(1));
     grain.saturating_mul(u32::try_from(grains).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Layer;
+    use crate::slo::TIERS;
+
+    fn counts(objective_ppm: u32, runs: u64, floor: u32) -> Vec<u64> {
+        let slo = Slo {
+            layer: Layer::Transport,
+            journeys: Vec::new(),
+            objective_ppm,
+            window: Duration::from_secs(30 * 86_400),
+            floor,
+        };
+        let of = |tier: &Tier| bad_runs(&slo, runs, tier.share_ppm);
+        TIERS.iter().map(of).collect()
+    }
+
+    #[test]
+    fn an_alarm_waits_for_more_than_its_share_of_the_budget() {
+        let month = |every_s: u64| 30 * 86_400 / every_s;
+        // Checked by hand: k = floor(p * N * (1 - s)) + 1, without a floor.
+        let cases = [
+            (995_000, month(60), [5, 11, 22, 22]),
+            (999_500, month(60), [1, 2, 3, 3]),
+            (999_000, month(60), [1, 3, 5, 5]),
+            (995_000, month(10), [26, 65, 130, 130]),
+            (999_500, month(10), [3, 7, 13, 13]),
+            (995_000, month(300), [1, 3, 5, 5]),
+            (995_000, 28 * 1_440, [5, 11, 21, 21]),
+            (970_000, month(60), [26, 65, 130, 130]),
+        ];
+        for (objective_ppm, runs, wanted) in cases {
+            assert_eq!(
+                counts(objective_ppm, runs, 1),
+                wanted,
+                "{objective_ppm} of {runs}"
+            );
+        }
+        assert_eq!(counts(999_500, month(60), 3), [3, 3, 3, 3]);
+        // A share that is a whole number of runs is not enough; one more is.
+        assert_eq!(counts(990_000, 10_000, 1), [3, 6, 11, 11]);
+    }
 }

@@ -15,5 +15,6 @@ mod hostile;
 mod house;
 mod ours;
 mod rogue;
+mod rules;
 mod walk;
 mod world;

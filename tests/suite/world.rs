@@ -19,6 +19,13 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A program of Debian's packages, as `make tools` unpacked them.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let path = repository().join("target/tools/debian/usr/bin").join(name);
+    assert!(path.is_file(), "no {}: run `make tools`", path.display());
+    path
+}
+
 /// The `exchange` binary, built once into the same target directory.
 fn exchange() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
