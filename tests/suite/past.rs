@@ -1,0 +1,163 @@
+//! A ledger that lost its past: counters begin at 0, and somebody is told.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::world::{Agent, Config, Pace, Sandbox, eventually, http, json};
+
+fn lively(sandbox: &Sandbox) -> Config {
+    Config::at(
+        sandbox,
+        &Pace {
+            every: "200ms",
+            concurrency: 25,
+            ..Pace::default()
+        },
+    )
+}
+
+const EVENTS: &str = "outrider_slo_events_total";
+
+fn events(agent: &Agent) -> f64 {
+    agent.metrics().sum(EVENTS, &[("slo", "transport")])
+}
+
+fn until_events(agent: &Agent, at_least: f64) -> f64 {
+    eventually("judged runs", || {
+        Some(events(agent)).filter(|sum| *sum >= at_least)
+    })
+}
+
+fn of_ledger(config: &Config) -> f64 {
+    config.in_ledger("SELECT value FROM counters WHERE metric = 'outrider_slo_events_total' AND labels LIKE '%transport%'")
+}
+
+fn lost(agent: &Agent) -> f64 {
+    agent
+        .metrics()
+        .sum("outrider_agent_faults_total", &[("fault", "ledger")])
+}
+
+#[test]
+fn an_older_ledger_put_back_begins_at_zero_and_tells() {
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let folder = config.folder.path();
+    let ledger = folder.join("ledger.db");
+    let agent = config.agent();
+    until_events(&agent, 4.0);
+    assert_eq!(agent.stop(), 0);
+    let older: PathBuf = folder.join("older.db");
+    fs::copy(&ledger, &older).unwrap();
+    let at_copy = of_ledger(&config);
+
+    let agent = config.agent();
+    assert!(
+        events(&agent) >= at_copy,
+        "a restart alone goes on where it was"
+    );
+    assert!(lost(&agent).abs() < 0.5);
+    until_events(&agent, at_copy + 4.0);
+    assert_eq!(agent.stop(), 0);
+
+    fs::copy(&older, &ledger).unwrap();
+    let agent = config.agent();
+    let now = events(&agent);
+    assert!(now < at_copy, "{now} of {at_copy} were taken for new");
+    assert!((lost(&agent) - 1.0).abs() < 0.5);
+    assert!(
+        agent.log().contains("it is an older copy"),
+        "{}",
+        agent.log()
+    );
+    // From here on counts go on as ever, and what is exported is what the ledger says.
+    until_events(&agent, 3.0);
+    assert_eq!(agent.stop(), 0);
+    let counted = of_ledger(&config);
+    let agent = config.agent();
+    assert!(events(&agent) >= counted);
+    assert!((lost(&agent) - 1.0).abs() < 0.5, "it is told once");
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
+fn a_lost_ledger_begins_at_zero_and_tells() {
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let agent = config.agent();
+    until_events(&agent, 2.0);
+    assert_eq!(agent.stop(), 0);
+    fs::remove_file(config.folder.path().join("ledger.db")).unwrap();
+    let agent = config.agent();
+    assert!((lost(&agent) - 1.0).abs() < 0.5);
+    assert!(
+        agent.log().contains("another ledger was here before"),
+        "{}",
+        agent.log()
+    );
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
+fn a_killed_agent_has_lost_nothing() {
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let mut counted = 0.0;
+    for _ in 0..3 {
+        let agent = config.agent();
+        assert!(lost(&agent).abs() < 0.5, "{}", agent.log());
+        assert!(events(&agent) >= counted);
+        counted = until_events(&agent, counted + 2.0);
+        agent.kill();
+    }
+}
+
+#[test]
+fn evidence_shows_the_last_run_that_was_bad_in_a_layer() {
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let agent = config.agent();
+    let page = |layer: &str| {
+        http(
+            "GET",
+            &agent.url(&format!("/evidence/keystone/{layer}")),
+            "",
+        )
+    };
+    let (status, empty) = page("business");
+    assert!(
+        status == 200 && empty.contains("None among the last failed runs"),
+        "{empty}"
+    );
+    sandbox.inject("keystone", "records-missing");
+    let run = eventually("a bad run", || {
+        let failed = json(
+            "GET",
+            &agent.url("/v1/runs?partner=keystone&outcome=failed"),
+            "",
+        );
+        let last = failed["runs"].as_array().unwrap().last().cloned();
+        last.filter(|run| run["blame"]["cause"] == "completeness")
+    });
+    let (status, shown) = page("business");
+    assert_eq!(status, 200);
+    for wanted in [
+        format!("/runs/{}", run["run"].as_str().unwrap()),
+        "business completeness (partner)".to_owned(),
+        "/runbooks/business-completeness.md".to_owned(),
+        "<svg".to_owned(),
+    ] {
+        assert!(shown.contains(&wanted), "no {wanted} in {shown}");
+    }
+    let (_, transport) = page("transport");
+    assert!(
+        transport.contains("None among the last failed runs"),
+        "{transport}"
+    );
+    assert_eq!(page("nothing").0, 404);
+    let (status, refused) = http("GET", &agent.url("/v1/runs?outcome=great"), "");
+    assert!(
+        status == 400 && refused.contains("outcome=failed"),
+        "{refused}"
+    );
+}
