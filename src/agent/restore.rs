@@ -8,8 +8,10 @@ use crate::clock::Clock;
 use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
 use crate::model::names;
 use crate::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
+use crate::render;
 use crate::schedule;
 use crate::sli::{self, Increment, hour_of};
+use crate::slo;
 
 /// Ticks closed in one transaction.
 const CHUNK: usize = 10_000;
@@ -44,6 +46,7 @@ pub(super) fn restore(
     }
     live.numbers()
         .set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    tell_digest(plan, &live);
     restore_sketches(&live, ledger, now)?;
     restore_runs(plan, &live, ledger)?;
     for probe in ledger.pauses()?.keys() {
@@ -52,6 +55,15 @@ pub(super) fn restore(
         }
     }
     Ok(live)
+}
+
+/// The digest of the rules that belong to this plan. A plan was refused before when it has none.
+fn tell_digest(plan: &Plan, live: &Live) {
+    let objectives = slo::objectives(plan).ok();
+    let digest = objectives.and_then(|all| render::digest(plan, &all).ok());
+    if let Some(digest) = digest {
+        live.numbers().set(&names::RULES_DIGEST, &[&digest], 1.0);
+    }
 }
 
 /// Counters of a ledger that lost its past begin at 0: it is said in the log, counted as our fault, and

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, STALLED};
 use super::annotations;
 use super::promql::{increase, name, select};
-use super::yaml::{Alert, Group, Rule, RuleFile};
+use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 use crate::model::names;
 use crate::model::{Plan, span};
 use crate::slo::{Pace, Urgency};
@@ -13,8 +13,12 @@ use crate::slo::{Pace, Urgency};
 /// Cadences of the busiest probe after which a schedule that still stands is stuck.
 const STALLED_CADENCES: u64 = 5;
 
-/// The rules about the agent that the plan belongs to.
-pub(super) fn rules(plan: &Plan) -> RuleFile {
+/// The digest of the rules that Prometheus evaluates.
+const DIGEST: &str = "outrider:rules_digest:info";
+
+/// The rules about the agent that the plan belongs to; with a digest also what compares it with the
+/// agent's.
+pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
     let own = [
         ("agent", "=", plan.settings.agent.as_str()),
         ("location", "=", plan.settings.location.as_str()),
@@ -22,11 +26,23 @@ pub(super) fn rules(plan: &Plan) -> RuleFile {
     let mut rules = vec![watchdog(plan), down(plan, &own)];
     rules.extend(stalled(plan, &own));
     rules.push(reset(plan, &own));
+    let mut rules: Vec<Rule> = rules.into_iter().map(Rule::Alert).collect();
+    if let Some(digest) = digest {
+        rules.insert(
+            0,
+            Rule::Record(Record {
+                record: DIGEST,
+                expr: "vector(1)".to_owned(),
+                labels: BTreeMap::from([("digest", digest.to_owned())]),
+            }),
+        );
+        rules.push(Rule::Alert(stale(plan, &own)));
+    }
     RuleFile {
         groups: vec![Group {
             name: "outrider-agent".to_owned(),
             interval: span(plan.scale.of(EVALUATION)),
-            rules: rules.into_iter().map(Rule::Alert).collect(),
+            rules,
         }],
     }
 }
@@ -115,6 +131,28 @@ fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
         expr: all.join("\nor on (agent, location)\n"),
         hold: None,
         keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        labels: labels(plan, Urgency::Ticket),
+        annotations: annotations::base(plan, kind, summary, description),
+    }
+}
+
+/// The agent runs on other files than these rules were generated from.
+fn stale(plan: &Plan, own: &Own<'_>) -> Alert {
+    let kind = AlertKind::RulesStale;
+    let agent = &plan.settings.agent;
+    let summary = format!("The rules are not those of Outrider's agent {agent}");
+    let description =
+        "The agent's configuration generates other rules than Prometheus evaluates: windows and \
+                       thresholds may be wrong. Run: outrider generate, then reload Prometheus."
+            .to_owned();
+    Alert {
+        alert: kind.name(),
+        expr: format!(
+            "max by (agent, location, digest) ({}) unless on (digest) {DIGEST}",
+            select(name(&names::RULES_DIGEST), own)
+        ),
+        hold: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: None,
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     }

@@ -19,6 +19,8 @@ closed!(
         AgentStalled = "OutriderAgentStalled",
         /// Counters went back: the ledger was lost or an older one was put in its place.
         CountersReset = "OutriderCountersReset",
+        /// The rules that Prometheus evaluates are of another configuration than the agent's.
+        RulesStale = "OutriderRulesStale",
         /// Always fires, so that its silence tells.
         Watchdog = "OutriderWatchdog",
     }
@@ -33,6 +35,7 @@ impl AlertKind {
             Self::Disclosure => "business-disclosure.md",
             Self::AgentDown | Self::AgentStalled => "agent-down.md",
             Self::CountersReset => "counters-reset.md",
+            Self::RulesStale => "rules-stale.md",
         }
     }
 }

@@ -11,7 +11,9 @@ mod prometheus;
 mod promql;
 mod yaml;
 
-use crate::model::Plan;
+use std::net::SocketAddr;
+
+use crate::model::{Alerting, Partner, Plan};
 use crate::slo::Objective;
 
 pub use alerts::{AlertKind, EVALUATION, SCRAPE};
@@ -39,13 +41,43 @@ pub struct RenderError {
     pub why: String,
 }
 
+/// What all rules of a plan say, in 16 hexadecimal digits (of SHA-256). Where pages, boards and receivers
+/// are reached does not enter: an overlay may move them.
+///
+/// # Errors
+/// A text that YAML cannot hold.
+pub fn digest(plan: &Plan, objectives: &[Objective<'_>]) -> Result<String, RenderError> {
+    let mut anywhere = plan.clone();
+    anywhere.settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    anywhere.settings.portal = None;
+    anywhere.settings.alerting = Alerting::default();
+    let mut text = yaml::file("agent", &agent_rules::rules(&anywhere, None))?.text;
+    for partner in plan.partners.values() {
+        let rules = partner_rules::rules(&anywhere, partner, &of_partner(objectives, partner));
+        text.push_str(&yaml::file("partner", &rules)?.text);
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let bytes = digest.as_ref().iter().take(8);
+    Ok(bytes.map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn of_partner<'o, 'p>(
+    objectives: &'o [Objective<'p>],
+    partner: &Partner,
+) -> Vec<&'o Objective<'p>> {
+    let own = objectives.iter();
+    own.filter(|objective| objective.partner.id == partner.id)
+        .collect()
+}
+
 /// Every generated file, in order of path.
 ///
 /// # Errors
 /// A text that YAML cannot hold.
 pub fn all(plan: &Plan, objectives: &[Objective<'_>]) -> Result<Vec<Generated>, RenderError> {
+    let digest = digest(plan, objectives)?;
     let mut files = vec![
-        yaml::file("alerts/agent.yml", &agent_rules::rules(plan))?,
+        yaml::file("alerts/agent.yml", &agent_rules::rules(plan, Some(&digest)))?,
         yaml::file("alerts/alertmanager.yml", &alertmanager::config(plan))?,
         yaml::file("alerts/prometheus.yml", &prometheus::config(plan))?,
         Generated {
@@ -54,11 +86,7 @@ pub fn all(plan: &Plan, objectives: &[Objective<'_>]) -> Result<Vec<Generated>, 
         },
     ];
     for partner in plan.partners.values() {
-        let own: Vec<_> = objectives
-            .iter()
-            .filter(|objective| objective.partner.id == partner.id)
-            .collect();
-        let rules = partner_rules::rules(plan, partner, &own);
+        let rules = partner_rules::rules(plan, partner, &of_partner(objectives, partner));
         if !rules.groups.is_empty() {
             files.push(yaml::file(
                 &format!("alerts/partner-{}.yml", partner.id),

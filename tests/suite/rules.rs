@@ -175,7 +175,7 @@ fn step(minutes: usize, at: usize, by: u64) -> Vec<Option<u64>> {
 
 /// A counter that grows as the objective's runs do, after a history that fills any window.
 fn steady(objective: &Objective<'_>, minutes: usize) -> Vec<Option<u64>> {
-    let window = u64::try_from(objective.slo.window.as_secs() / 60).unwrap();
+    let window = objective.slo.window.as_secs() / 60;
     let history = |minute: usize| if minute > 0 { objective.runs } else { 0 };
     let at =
         |minute: usize| history(minute) + objective.runs * u64::try_from(minute).unwrap() / window;
@@ -770,6 +770,41 @@ fn one_disclosure_pages_until_the_journey_runs_again() {
                 at(225, false),
             ],
         )]
+    });
+}
+
+#[test]
+fn rules_of_another_configuration_are_told() {
+    story(|objective, _| {
+        let plan = handed_out();
+        let alone = only(&plan, objective);
+        let ours = outrider::render::digest(&alone, std::slice::from_ref(objective)).unwrap();
+        let digest = |digest: &str| {
+            Series::new(
+                "outrider_rules_digest_info",
+                &[("digest", digest)],
+                vec![Some(1); 30],
+            )
+        };
+        let stale = |minute, fires| {
+            look(
+                minute,
+                firing("OutriderRulesStale", &[("severity", "ticket")]),
+                fires,
+            )
+        };
+        vec![
+            told(
+                "the agent's own",
+                vec![vec![digest(&ours)]],
+                vec![stale(10, false)],
+            ),
+            told(
+                "another",
+                vec![vec![digest("0123456789abcdef")]],
+                vec![stale(3, false), stale(10, true)],
+            ),
+        ]
     });
 }
 
