@@ -326,3 +326,44 @@ fn pages_tickets_and_heartbeats_go_where_they_belong() {
         assert_eq!(receiver(&labels), wanted, "{labels:?}");
     }
 }
+
+#[test]
+fn every_panel_asks_a_question_in_promql_that_prometheus_reads() {
+    let board = fs::read_to_string(repository().join("dashboards/partner.json")).unwrap();
+    let board: Value = serde_json::from_str(&board).unwrap();
+    let panels = board["panels"].as_array().unwrap();
+    let mut rules = String::from("groups:\n- name: board\n  rules:\n");
+    for (place, panel) in panels.iter().enumerate() {
+        let word = |key: &str| panel[key].as_str().unwrap();
+        assert!(word("title").ends_with('?'), "{}", word("title"));
+        assert!(
+            word("description").ends_with('.'),
+            "{}",
+            word("description")
+        );
+        assert!(panel["fieldConfig"]["defaults"]["unit"].is_string());
+        assert_eq!(panel["datasource"]["uid"], "$datasource");
+        for (number, target) in panel["targets"].as_array().unwrap().iter().enumerate() {
+            let asked = target["expr"].as_str().unwrap();
+            let bound = asked
+                .replace("$partner", "keystone")
+                .replace("$job", "outrider")
+                .replace("$__rate_interval", "1m");
+            assert!(!bound.contains('$'), "{asked}");
+            let expr = serde_json::to_string(&bound).unwrap();
+            rules.push_str(&format!(
+                "  - record: board:{place}:{number}\n    expr: {expr}\n"
+            ));
+        }
+    }
+    assert!(panels.len() >= 10);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("board.yml");
+    fs::write(&path, rules).unwrap();
+    let output = Command::new(tool("promtool"))
+        .args(["check", "rules"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
