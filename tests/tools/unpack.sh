@@ -9,7 +9,17 @@ wanted=()
 for pair in "$@"; do
   if [ ! -x "$into/usr/bin/${pair#*:}" ]; then wanted+=("${pair%%:*}"); fi
 done
-if [ ${#wanted[@]} -eq 0 ]; then exit 0; fi
+# Debian's Alertmanager reads its templates below /usr/share, where nothing is installed. The same
+# path without its root, as long as before: it is started in the folder with the unpacked packages.
+relocate() {
+  local program="$into/usr/bin/prometheus-alertmanager" path=usr/share/prometheus/alertmanager
+  if [ -f "$program" ] && grep -q "/$path" "$program"; then
+    LC_ALL=C sed "s#/$path#${path/\//\/\/}#g" "$program" > "$program.new"
+    chmod 755 "$program.new"
+    mv "$program.new" "$program"
+  fi
+}
+if [ ${#wanted[@]} -eq 0 ]; then relocate; exit 0; fi
 echo "unpacking ${wanted[*]} into $into"
 aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
@@ -25,3 +35,4 @@ for package in "$aside"/*.deb; do dpkg-deb -x "$package" "$into"; done
 for pair in "$@"; do
   [ -x "$into/usr/bin/${pair#*:}" ] || { echo "${pair%%:*} brought no ${pair#*:}" >&2; exit 1; }
 done
+relocate
