@@ -50,7 +50,16 @@ fn exchange() -> &'static Path {
 }
 
 /// Asks again and again until there is an answer; panics with `what` when patience ends.
-pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, ask)
+}
+
+/// The same with other patience: for what takes minutes by its nature.
+pub(crate) fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Option<T>,
+) -> T {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place where the suite waits"
@@ -60,7 +69,7 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(began.elapsed() < patience, "waited {patience:?} for {what}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
