@@ -53,8 +53,9 @@ pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>
     for probe in &probes {
         rules.extend(coverage_counts(plan.scale, probe));
     }
-    for objective in objectives {
-        for alarm in &objective.alarms {
+    // What others keep quiet comes first: it ends a moment before what keeps it quiet, and not after.
+    for objective in objectives.iter().rev() {
+        for alarm in objective.alarms.iter().rev() {
             rules.push(Rule::Alert(burn(plan, objective, alarm)));
         }
     }
@@ -269,7 +270,8 @@ fn coverage(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     )
 }
 
-/// One run is enough. It lasts until a person resumes the journey and it ran again.
+/// One run is enough. It lasts until a person resumes the journey and it ran again; the event itself is
+/// seen for so long that runs before it are not taken for that.
 fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let own = of_probe(probe);
     let kind = AlertKind::Disclosure;
@@ -284,13 +286,14 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
         .time_of(RESUMED_CADENCES)
         .saturating_add(pace.deadline)
         .max(plan.scale.of(KEEP));
+    let seen = plan.scale.of(LOOK_BACK).max(resumed);
     let expr = format!(
         "{} > 0\nor on (partner, journey)\n(\n  max by (partner, journey) ({firing})\n  \
          unless on (partner, journey)\n  {} > 0.5\n)",
         increase(
             "partner, journey",
             &select(name(&names::DISCLOSURES), &own),
-            &span(plan.scale.of(LOOK_BACK))
+            &span(seen)
         ),
         increase(
             "partner, journey",
