@@ -81,7 +81,8 @@ fn down(plan: &Plan, own: &Own<'_>) -> Alert {
     }
 }
 
-/// None when nothing is scheduled.
+/// It answers now, it did a window ago, and nothing was due since. An agent that died or came back says
+/// nothing about a schedule: the samples left of it stand still. None when nothing is scheduled.
 fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
     let busiest = plan
         .probes
@@ -92,13 +93,14 @@ fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
     let kind = AlertKind::AgentStalled;
     let by = "agent, location";
     let ticks = select(name(&names::TICKS), own);
+    let there = select(name(&names::BUILD_INFO), own);
     let summary = format!("Outrider's agent {} stands still", plan.settings.agent);
     let description =
         format!("It answers, and no run was due for {window}: its schedule does not go on.");
     Some(Alert {
         alert: kind.name(),
         expr: format!(
-            "{} < 0.5\nand on ({by})\ngroup by ({by}) (present_over_time({ticks}[{window}] offset {window}))",
+            "{} < 0.5\nand on ({by})\ngroup by ({by}) ({there})\nand on ({by})\ngroup by ({by}) ({there} offset {window})",
             increase(by, &ticks, &window)
         ),
         hold: None,
