@@ -4,12 +4,13 @@ SHELL := /bin/bash
 CARGO ?= cargo
 VENV := target/tools/venv
 
-.PHONY: help demo demo-once test build fmt clippy doc generated generate unit suite demo-check tools members clean
+.PHONY: help demo demo-once test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
 	@echo "make demo-once  one cycle of it; exit 0 when every expectation held"
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
+	@echo "make bench      the budgets, measured on this machine, as a table (about 7 minutes)"
 	@echo "make members    writes members/ anew from the generator"
 
 # One stage: says what it is, does it, says how long it took.
@@ -73,6 +74,13 @@ demo-check:
 	  if OMIT_FAULT=1 target/release/demo --once --state var/demo-omitted > target/demo-omitted.log 2>&1; \
 	  then echo "the demo passed without its faults"; exit 1; \
 	  else echo "it failed$(comma) as it must"; fi)
+
+# Figures, never a verdict: they go to the terminal and to target/bench/results.json.
+bench: bench-tools
+	@$(CARGO) bench --bench budgets
+
+bench-tools:
+	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
 members:
 	$(CARGO) run --release --package exchange -- members export --partner keystone --set keystone-basic --seed 7 --count 12 --out members

@@ -1,0 +1,66 @@
+//! The budgets of design §9, measured on the real programs: `make bench`, or one part alone with
+//! `cargo bench --bench budgets -- check|lateness|memory|scrape`.
+//!
+//! Nothing here is asserted: figures go to the terminal and to `target/bench/results.json`.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a bench says what went wrong by panicking, prints its figures, and counts below 2^52"
+)]
+
+mod blackbox;
+mod check;
+mod floor;
+mod get;
+mod lateness;
+mod memory;
+mod process;
+mod scene;
+mod scrape;
+mod site;
+mod table;
+mod wait;
+
+use self::site::Site;
+use self::table::Table;
+
+fn main() {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .expect("the only provider");
+    // Cargo adds `--bench`; the other words are a part to be measured, or a role that this program
+    // plays as a process of its own, so that its CPU time is not anybody else's.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["serve", folder] => site::serve(folder.as_ref()),
+        ["floor", url, trust, rate] => floor::run(url, trust, rate.parse().expect("a rate")),
+        parts => measure(parts),
+    }
+}
+
+fn measure(parts: &[&str]) {
+    let is_wanted = |part| parts.is_empty() || parts.contains(&part);
+    let site = Site::start();
+    let mut table = Table::default();
+    if is_wanted("check") {
+        check::measure(&site, &mut table);
+    }
+    if is_wanted("lateness") {
+        lateness::measure(&site, &mut table);
+    }
+    if is_wanted("memory") {
+        memory::measure(&site, &mut table);
+    }
+    if is_wanted("scrape") {
+        scrape::measure(&site, &mut table);
+    }
+    table.show();
+    table.store();
+}

@@ -1,0 +1,133 @@
+//! A folder of configuration for the real agent, and the agent run in it.
+
+use std::path::{Path, PathBuf};
+
+use super::get::Connection;
+use super::process::{Program, command};
+use super::site::Site;
+
+/// The one-step journey of a single check.
+pub(crate) const ONE_STEP: &str = r#"
+[[step]]
+id = "metadata"
+use = "request"
+url = "{{ partner.base_url }}/metadata"
+expect = { status = [200], media = ["application/fhir+json"] }
+"#;
+
+/// Where the bench keeps its files and leaves its results.
+pub(crate) fn bench_folder() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("a target directory");
+    let folder = target.join("bench");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// A folder that goes away with its owner, on the disk where the repository lies.
+pub(crate) fn workshop() -> tempfile::TempDir {
+    tempfile::tempdir_in(bench_folder()).expect("a folder")
+}
+
+/// A configuration.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Without journeys and partners yet; all settings are the defaults.
+    pub(crate) fn new() -> Self {
+        let scene = Self { folder: workshop() };
+        for name in ["probes", "partners", "members"] {
+            std::fs::create_dir(scene.folder.path().join(name)).expect("a folder");
+        }
+        scene.write(
+            "outrider.toml",
+            "contact = \"bench@outrider.example\"\nlisten = \"127.0.0.1:0\"\nledger = \"ledger.db\"\n",
+        );
+        scene
+    }
+
+    /// Writes a journey of these steps.
+    pub(crate) fn journey(&self, id: &str, steps: &str) {
+        let head = format!("id = \"{id}\"\ndeadline = \"2s\"\ntimeout = \"1s\"\n");
+        self.write(&format!("probes/{id}.toml"), &(head + steps));
+    }
+
+    /// Writes a partner at the site with probes: journey and cadence in milliseconds. The first
+    /// journey has objectives in the layers that a request has.
+    pub(crate) fn partner(&self, id: &str, site: &Site, is_tls: bool, probes: &[(String, u32)]) {
+        let mut text = format!(
+            "id = \"{id}\"\nbase_url = \"{}\"\nenvironment = \"sandbox\"\nregion = \"us-east\"\n",
+            site.url(is_tls)
+        );
+        if is_tls {
+            text += &format!("trust = \"{}\"\n", site.trust().display());
+        }
+        text += "[auth]\nclient_id = \"bench\"\nkey = { file = \"unused.pem\" }\n";
+        for (journey, every_ms) in probes {
+            let concurrency = 2000_u32.div_ceil(*every_ms);
+            text += &format!(
+                "[[probe]]\njourney = \"{journey}\"\nevery = \"{every_ms}ms\"\nconcurrency = {concurrency}\n"
+            );
+        }
+        if let Some((journey, _)) = probes.first() {
+            for layer in ["transport", "application"] {
+                text += &format!("[slo.{layer}]\njourneys = [\"{journey}\"]\n");
+            }
+        }
+        self.write(&format!("partners/{id}.toml"), &text);
+    }
+
+    /// The scene of single checks: so many partners, each with the one-step journey.
+    pub(crate) fn of_checks(site: &Site, is_tls: bool, partners: u32, every_ms: u32) -> Self {
+        let scene = Self::new();
+        scene.journey("check", ONE_STEP);
+        for number in 0..partners {
+            let probes = [("check".to_owned(), every_ms)];
+            scene.partner(&format!("partner-{number}"), site, is_tls, &probes);
+        }
+        scene
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).expect("a file");
+    }
+
+    /// Starts the agent, on one core when there is a core to be kept to.
+    pub(crate) fn agent(&self, core: Option<usize>) -> Agent {
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_outrider")), core);
+        command
+            .current_dir(self.folder.path())
+            .arg("run")
+            .env_remove("RUST_LOG");
+        let program = Program::start_ready(command, &self.folder.path().join("agent.log"));
+        Agent { program }
+    }
+
+    /// One column of numbers out of the ledger.
+    pub(crate) fn ledger(&self, sql: &str) -> Vec<i64> {
+        let path = self.folder.path().join("ledger.db");
+        let ledger = rusqlite::Connection::open(path).expect("a ledger");
+        let mut statement = ledger.prepare(sql).expect("a question");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("a number")).collect()
+    }
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) program: Program,
+}
+
+impl Agent {
+    /// A connection to its pages.
+    pub(crate) fn connection(&self) -> Connection {
+        let url = self.program.ready["listen"].as_str().expect("a URL");
+        let host = url.strip_prefix("http://").expect("a plain URL");
+        Connection::open(host).expect("it listens")
+    }
+}
