@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Receiver;
 
 use super::live::Live;
-use super::recorder::Note;
+use super::notes::{Note, Notes};
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunFilter};
@@ -18,7 +18,7 @@ pub(super) async fn answer(
     reader: Ledger,
     live: Live,
     plan: Arc<Plan>,
-    notes: Sender<Note>,
+    notes: Notes,
     clock: Clock,
 ) {
     let mut reader = Some(reader);

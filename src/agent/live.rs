@@ -1,7 +1,8 @@
 //! What is true now: shared by the schedule, the workers, the recorder and the pages, under short
 //! locks. The recorder alone changes counts, and only after they are durable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -17,6 +18,9 @@ use crate::model::{
 use crate::sli::{Increment, Series, Sketch, SketchKey, hour_of, latencies};
 use crate::view::{LayerLine, Overview, PartnerView, ProbeView};
 
+/// Sketches copied under one lock.
+const SKETCHES_AT_ONCE: usize = 256;
+
 /// A handle to what is true now.
 #[derive(Clone, Debug)]
 pub(super) struct Live {
@@ -29,7 +33,6 @@ pub(super) struct State {
     pub(super) probes: BTreeMap<ProbeId, ProbeState>,
     pub(super) layers: BTreeMap<(PartnerId, Layer), LayerState>,
     pub(super) sketches: BTreeMap<SketchKey, Sketch>,
-    pub(super) dirty: BTreeSet<SketchKey>,
     /// The last run that the sketches hold.
     pub(super) sketched_through: u64,
 }
@@ -41,6 +44,7 @@ pub(super) struct ProbeState {
     pub(super) next_due: Option<DateTime<Utc>>,
     pub(super) is_paused: bool,
     pub(super) in_flight: Vec<InFlight>,
+    /// Without its steps, which the ledger has.
     pub(super) last_run: Option<(u64, RunRecord)>,
     pub(super) failures_in_row: u32,
 }
@@ -111,30 +115,30 @@ impl Live {
     }
 
     /// Takes in a run that is durable now.
-    pub(super) fn run(&self, seq: u64, run: &RunRecord, disposition: Option<Disposition>) {
-        self.observe(run);
-        let mut state = self.state();
-        state.sketch(run);
-        state.sketched_through = seq;
-        state.last_verdicts(run);
-        let probe = ProbeId {
-            partner: run.partner.clone(),
-            journey: run.journey.clone(),
-        };
-        if let Some(probe) = state.probes.get_mut(&probe) {
-            probe.fate(run.outcome);
-            probe.last_run = Some((seq, run.clone()));
-            let labels = [run.partner.as_str(), run.journey.as_str()];
-            let failures = f64::from(probe.failures_in_row);
-            self.numbers()
-                .set(&names::CONSECUTIVE_FAILURES, &labels, failures);
-        }
+    pub(super) fn run(&self, seq: u64, run: RunRecord, disposition: Option<Disposition>) {
+        self.observe(&run);
         tracing::info!(
             run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
             outcome = %run.outcome, duration_ms = crate::view::milliseconds(run.duration),
             disposition = disposition.map(Disposition::name),
             "run finished"
         );
+        let mut state = self.state();
+        state.sketch(&run);
+        state.sketched_through = seq;
+        state.last_verdicts(&run);
+        let probe = ProbeId {
+            partner: run.partner.clone(),
+            journey: run.journey.clone(),
+        };
+        if let Some(probe) = state.probes.get_mut(&probe) {
+            probe.fate(run.outcome);
+            let labels = [run.partner.as_str(), run.journey.as_str()];
+            let failures = f64::from(probe.failures_in_row);
+            self.numbers()
+                .set(&names::CONSECUTIVE_FAILURES, &labels, failures);
+            probe.last_run = Some((seq, without_steps(run)));
+        }
     }
 
     fn observe(&self, run: &RunRecord) {
@@ -224,6 +228,13 @@ impl Live {
     }
 }
 
+fn without_steps(run: RunRecord) -> RunRecord {
+    RunRecord {
+        steps: Vec::new(),
+        ..run
+    }
+}
+
 impl State {
     /// Counts what the overview shows.
     fn count(&mut self, metric: &str, labels: &[String], by: u64) {
@@ -276,10 +287,9 @@ impl State {
             };
             let sketch = self
                 .sketches
-                .entry(key.clone())
+                .entry(key)
                 .or_insert_with_key(|key| Sketch::new(&key.series));
             sketch.record(latency);
-            self.dirty.insert(key);
         }
     }
 
@@ -291,7 +301,8 @@ impl State {
         for (_, run) in &runs {
             probe.fate(run.outcome);
         }
-        probe.last_run = runs.into_iter().next_back();
+        let last = runs.into_iter().next_back();
+        probe.last_run = last.map(|(seq, run)| (seq, without_steps(run)));
         probe.failures_in_row
     }
 
@@ -309,6 +320,17 @@ impl State {
             self.sketches.extend(stored);
         }
         Ok(())
+    }
+
+    /// The next changed sketches after a key, some at a time so that nobody waits long for the lock;
+    /// none when there are no more.
+    pub(super) fn changed_after(&mut self, last: Option<&SketchKey>) -> Vec<(SketchKey, Sketch)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let after = self.sketches.range_mut((from, Bound::Unbounded));
+        let changed = after.filter_map(|(key, sketch)| {
+            sketch.take_change().then(|| (key.clone(), sketch.clone()))
+        });
+        changed.take(SKETCHES_AT_ONCE).collect()
     }
 
     /// Durations of the partner's journey with the latest deadline, this hour and the one before.

@@ -7,6 +7,7 @@
 
 mod answers;
 mod live;
+mod notes;
 mod orphans;
 mod recorder;
 mod restore;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::recorder::Note;
+use super::notes::{Note, Notes};
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::journey::{Client, JobNote, release_orphan};
@@ -27,7 +26,7 @@ pub(super) struct Releasing {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
-    pub(super) notes: Sender<Note>,
+    pub(super) notes: Notes,
 }
 
 /// Releases every job in the ledger that a former life left open, all partners at once.

@@ -1,27 +1,29 @@
 //! The recorder: one thread that alone writes the ledger, and changes counts only for what is
 //! durable.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use super::live::Live;
+use super::notes::{Note, Notes, Told, queue};
 use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
-use crate::model::{AgentFault, Disposition, Plan, ProbeId, RunRecord, Tick};
-use crate::sli::{self, Increment, hour_of};
+use crate::model::{Plan, ProbeId};
+use crate::sli::{self, Increment, Sketch, SketchKey, hour_of};
 
-/// Notes that wait. When it is full, whoever has a note waits, so ticks are capped and counted; no
-/// verdict is dropped in silence.
-const NOTES_MAX: usize = 1_024;
 /// Notes written in one transaction.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 512;
+/// How long the first note of a transaction waits for more, when nobody waits for it: an fsync for
+/// each would cost more than the runs.
+const LINGER: Duration = Duration::from_millis(250);
 /// How long to wait before a write that failed is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// How often a write is tried again once the agent stops.
@@ -29,31 +31,10 @@ const RETRIES_AT_STOP: u32 = 2;
 /// Hours of sketches kept in memory.
 const SKETCH_HOURS: i64 = 2;
 
-/// What is told to the recorder.
-#[derive(Debug)]
-pub(super) enum Note {
-    /// A tick whose run begins.
-    Opened(Tick),
-    /// A tick that ends without a run.
-    Closed(Tick, Disposition),
-    /// A run that ended, with its tick.
-    Finished(Box<RunRecord>, Tick, Disposition),
-    /// About jobs.
-    Job(JobNote),
-    /// Our own trouble outside any run.
-    Fault(AgentFault),
-    /// A person resumes a journey.
-    Resume(ProbeId, oneshot::Sender<bool>),
-    /// Write the sketches.
-    Flush,
-    /// Write everything and end.
-    Stop,
-}
-
 /// The running recorder.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    pub(super) notes: Sender<Note>,
+    pub(super) notes: Notes,
     /// Set once the agent stops: a ledger that takes nothing is then given up.
     pub(super) stopping: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), LedgerError>>,
@@ -67,7 +48,7 @@ pub(super) fn start(
     clock: Clock,
     health: Health,
 ) -> std::io::Result<Recorder> {
-    let (notes, told) = mpsc::channel(NOTES_MAX);
+    let (notes, told) = queue();
     health.ledger(true);
     let stopping = Arc::new(AtomicBool::new(false));
     let mut writer = Writer {
@@ -97,7 +78,7 @@ impl Recorder {
     /// Writes what is left and closes the ledger.
     pub(super) async fn stop(self) -> Result<(), LedgerError> {
         self.stopping.store(true, Ordering::Relaxed);
-        if self.notes.send(Note::Stop).await.is_err() {
+        if !self.notes.send(Note::Stop).await {
             tracing::error!("the recorder was gone before its end");
         }
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
@@ -122,34 +103,30 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, mut told: Receiver<Note>) -> Result<(), LedgerError> {
+    fn run(&mut self, mut told: Told) -> Result<(), LedgerError> {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while !self.is_stopping {
-            let Some(first) = told.blocking_recv() else {
-                break;
-            };
-            batch.push(first);
-            while batch.len() < BATCH_MAX
-                && let Ok(note) = told.try_recv()
-            {
-                batch.push(note);
-            }
+        while !self.is_stopping && told.gather(&self.clock, LINGER, BATCH_MAX, &mut batch) {
             self.is_stopping = batch.iter().any(|note| matches!(note, Note::Stop));
-            self.write(std::mem::take(&mut batch))?;
+            self.write(&mut batch)?;
         }
         self.flush()
     }
 
-    fn write(&mut self, batch: Vec<Note>) -> Result<(), LedgerError> {
-        let prepared: Vec<Prepared> = batch.into_iter().map(|note| self.prepare(note)).collect();
-        let mut entries = Vec::new();
-        prepared.iter().for_each(|one| one.entries(&mut entries));
+    fn write(&mut self, batch: &mut Vec<Note>) -> Result<(), LedgerError> {
+        let mut sums = Sums::default();
+        let prepared: Vec<Prepared> = batch
+            .drain(..)
+            .map(|note| self.prepare(note, &mut sums))
+            .collect();
+        let counted = sums.increments();
+        let entries = entries(&prepared, &counted);
         let places = if entries.is_empty() {
             Vec::new()
         } else {
             self.commit(&entries)?
         };
         drop(entries);
+        self.live.count(&counted);
         let mut places = places.into_iter();
         let mut is_flush_due = false;
         for one in prepared {
@@ -181,28 +158,26 @@ impl Writer {
         }
     }
 
-    fn prepare(&self, note: Note) -> Prepared {
-        let mut increments = Vec::new();
+    fn prepare(&self, note: Note, sums: &mut Sums) -> Prepared {
         let mut pause = None;
         match &note {
             Note::Closed(tick, disposition) => {
-                increments.push(sli::of_tick(&tick.probe, *disposition));
+                sums.add([sli::of_tick(&tick.probe, *disposition)]);
             }
             Note::Finished(run, tick, disposition) => {
-                increments.push(sli::of_tick(&tick.probe, *disposition));
-                increments.extend(sli::of_run(&self.plan, run));
+                sums.add([sli::of_tick(&tick.probe, *disposition)]);
+                sums.add(sli::of_run(&self.plan, run));
                 pause = run.discloses().then(|| tick.probe.clone());
             }
-            Note::Fault(fault) => increments.push(Increment {
+            Note::Fault(fault) => sums.add([Increment {
                 metric: crate::model::names::AGENT_FAULTS.name,
                 labels: vec![fault.name().to_owned()],
                 by: 1,
-            }),
+            }]),
             Note::Opened(_) | Note::Job(_) | Note::Resume(..) | Note::Flush | Note::Stop => {}
         }
         Prepared {
             note,
-            increments,
             pause,
             now: self.clock.now(),
         }
@@ -210,7 +185,6 @@ impl Writer {
 
     /// What follows once a note is durable.
     fn durable(&mut self, one: Prepared, places: &mut impl Iterator<Item = u64>) {
-        self.live.count(&one.increments);
         match one.note {
             Note::Finished(run, _, disposition) => {
                 let seq = places.next().unwrap_or_default();
@@ -218,10 +192,11 @@ impl Writer {
                 if let Err(why) = recalled {
                     tracing::error!(error = %why, "stored sketches of the hour could not be read");
                 }
-                self.live.run(seq, &run, Some(disposition));
+                let run_id = run.run.clone();
+                self.live.run(seq, *run, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(
-                        partner = %probe.partner, journey = %probe.journey, run.id = %run.run,
+                        partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
                         "another member's data were seen; the journey is paused until a person resumes it"
                     );
                     self.pause(&probe, true);
@@ -263,23 +238,21 @@ impl Writer {
 
     /// Writes every sketch that changed, and forgets hours that are over.
     fn flush(&mut self) -> Result<(), LedgerError> {
-        let (changed, through) = {
+        // This thread alone changes sketches, so they stay what they are between two looks.
+        let mut changed: Vec<(SketchKey, Sketch)> = Vec::new();
+        loop {
+            let last = changed.last().map(|(key, _)| key);
+            let more = self.live.state().changed_after(last);
+            if more.is_empty() {
+                break;
+            }
+            changed.extend(more);
+        }
+        let through = {
             let mut state = self.live.state();
-            let dirty = std::mem::take(&mut state.dirty);
-            let changed: Vec<_> = dirty
-                .into_iter()
-                .filter_map(|key| {
-                    state
-                        .sketches
-                        .get(&key)
-                        .cloned()
-                        .map(|sketch| (key, sketch))
-                })
-                .collect();
-            let through = state.sketched_through;
             let oldest = hour_of(self.clock.now()) - (SKETCH_HOURS - 1) * 3600;
             state.sketches.retain(|key, _| key.hour >= oldest);
-            (changed, through)
+            state.sketched_through
         };
         if changed.is_empty() {
             return Ok(());
@@ -298,41 +271,81 @@ fn tell(to: oneshot::Sender<bool>, what: bool) {
     let _gone = to.send(what);
 }
 
+/// What a batch adds to counters: one addition a series, however many runs it came from.
+#[derive(Default)]
+struct Sums(BTreeMap<(&'static str, Vec<String>), u64>);
+
+impl Sums {
+    fn add(&mut self, increments: impl IntoIterator<Item = Increment>) {
+        for one in increments {
+            *self.0.entry((one.metric, one.labels)).or_default() += one.by;
+        }
+    }
+
+    fn increments(self) -> Vec<Increment> {
+        let sums = self.0.into_iter();
+        sums.map(|((metric, labels), by)| Increment { metric, labels, by })
+            .collect()
+    }
+}
+
 /// A note with what follows from it.
 struct Prepared {
     note: Note,
-    increments: Vec<Increment>,
     pause: Option<ProbeId>,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 }
 
-impl Prepared {
-    fn entries<'a>(&'a self, to: &mut Vec<Entry<'a>>) {
-        match &self.note {
-            Note::Opened(tick) => {
-                to.push(Entry::TickOpened(tick));
-                to.push(Entry::Watermark(&tick.probe, tick.due_at));
+/// What is written of a batch. A tick that was opened and closed in it is written once, and of a
+/// probe's watermarks the last.
+fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<'a>> {
+    let mut closed = BTreeSet::new();
+    let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
+    for one in prepared {
+        match &one.note {
+            Note::Finished(_, tick, _) | Note::Closed(tick, _) => {
+                closed.insert((&tick.probe, tick.due_at));
             }
-            Note::Closed(tick, disposition) => {
-                to.push(Entry::TickClosed(tick, *disposition));
-                to.push(Entry::Watermark(&tick.probe, tick.due_at));
-            }
-            Note::Finished(run, tick, disposition) => {
-                to.push(Entry::Run(run));
-                to.push(Entry::TickClosed(tick, *disposition));
-                if let Some(probe) = &self.pause {
-                    to.push(Entry::Paused(probe, &run.run, self.now));
-                }
-            }
-            Note::Job(JobNote::Opened(job, _)) => to.push(Entry::JobOpened(job)),
-            Note::Job(JobNote::Released { location }) => {
-                to.push(Entry::JobReleased(location, self.now));
-            }
-            Note::Resume(probe, _) => to.push(Entry::Resumed(probe)),
-            Note::Job(JobNote::OthersOpen { .. }) | Note::Fault(_) | Note::Flush | Note::Stop => {}
+            Note::Opened(_)
+            | Note::Job(_)
+            | Note::Fault(_)
+            | Note::Resume(..)
+            | Note::Flush
+            | Note::Stop => {}
         }
-        if !self.increments.is_empty() {
-            to.push(Entry::Counters(&self.increments));
+        if let Note::Opened(tick) | Note::Closed(tick, _) = &one.note {
+            let last = through.entry(&tick.probe).or_insert(tick.due_at);
+            *last = tick.due_at.max(*last);
         }
     }
+    let mut entries = Vec::new();
+    for one in prepared {
+        match &one.note {
+            Note::Opened(tick) if closed.contains(&(&tick.probe, tick.due_at)) => {}
+            Note::Opened(tick) => entries.push(Entry::TickOpened(tick)),
+            Note::Closed(tick, disposition) => entries.push(Entry::TickClosed(tick, *disposition)),
+            Note::Finished(run, tick, disposition) => {
+                entries.push(Entry::Run(run));
+                entries.push(Entry::TickClosed(tick, *disposition));
+                if let Some(probe) = &one.pause {
+                    entries.push(Entry::Paused(probe, &run.run, one.now));
+                }
+            }
+            Note::Job(JobNote::Opened(job, _)) => entries.push(Entry::JobOpened(job)),
+            Note::Job(JobNote::Released { location }) => {
+                entries.push(Entry::JobReleased(location, one.now));
+            }
+            Note::Resume(probe, _) => entries.push(Entry::Resumed(probe)),
+            Note::Job(JobNote::OthersOpen { .. }) | Note::Fault(_) | Note::Flush | Note::Stop => {}
+        }
+    }
+    entries.extend(
+        through
+            .into_iter()
+            .map(|(probe, at)| Entry::Watermark(probe, at)),
+    );
+    if !counted.is_empty() {
+        entries.push(Entry::Counters(counted));
+    }
+    entries
 }

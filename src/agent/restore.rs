@@ -34,7 +34,7 @@ pub(super) fn restore(
     for (id, state) in &mut live.state().probes {
         state.through = watermarks.get(id).copied();
     }
-    live.count(&sli::zeros(plan));
+    sli::zeros(plan).for_each(|zeros| live.count(&zeros));
     for (metric, labels, value) in ledger.counters()? {
         if let Some(known) = names::ALL.iter().find(|known| known.name == metric) {
             live.count(&[Increment {

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::live::{InFlight, Live};
+use super::notes::{Note, Notes};
 use super::orphans::{self, Releasing};
-use super::recorder::Note;
 use super::signals::Signals;
 use super::workers::{Work, work};
 use crate::clock::Clock;
@@ -27,19 +26,47 @@ const MISSED_AFTER: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often jobs are looked for that nobody releases any more.
 const ORPHANS_EVERY: Duration = Duration::from_secs(15);
-/// How often sketches are written.
-const FLUSH_EVERY: Duration = Duration::from_secs(10);
+/// How often sketches are written. What came since then is made anew from the runs.
+const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the schedule until the process is told to stop, then stops the runs.
 pub(super) async fn run(
     plan: &Arc<Plan>,
     clock: &Clock,
     live: &Live,
-    notes: &Sender<Note>,
+    notes: &Notes,
     health: &Health,
     signals: Signals,
-    stopping: &AtomicBool,
+    stopping: &Arc<AtomicBool>,
 ) {
+    // On a worker of the runtime, so that a run begins on the thread that saw that it is due.
+    let mut schedule = JoinSet::new();
+    schedule.spawn(follow(
+        Arc::clone(plan),
+        clock.clone(),
+        live.clone(),
+        notes.clone(),
+        health.clone(),
+        signals,
+        Arc::clone(stopping),
+    ));
+    if let Some(Err(why)) = schedule.join_next().await
+        && why.is_panic()
+    {
+        tracing::error!("the schedule broke");
+    }
+}
+
+async fn follow(
+    plan: Arc<Plan>,
+    clock: Clock,
+    live: Live,
+    notes: Notes,
+    health: Health,
+    signals: Signals,
+    stopping: Arc<AtomicBool>,
+) {
+    let (plan, clock, live, notes) = (&plan, &clock, &live, &notes);
     let resolver = Resolver::new(&plan.settings);
     let clients = plan.partners.values().map(|partner| {
         (
@@ -85,7 +112,6 @@ pub(super) async fn run(
                 // A tick that is not told any more stays unwritten: it is missed next time.
                 () = &mut stop => break,
             },
-            Some(ended) = scheduler.runs.join_next() => reap(ended),
             _ = flush.tick() => tokio::select! {
                 () = tell(notes, Note::Flush) => {}
                 () = &mut stop => break,
@@ -107,7 +133,7 @@ struct Scheduler<'a> {
     plan: &'a Arc<Plan>,
     clock: &'a Clock,
     live: &'a Live,
-    notes: &'a Sender<Note>,
+    notes: &'a Notes,
     clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
     permits: Arc<Semaphore>,
     due: BTreeSet<(DateTime<Utc>, ProbeId)>,
@@ -157,12 +183,15 @@ impl Scheduler<'_> {
     }
 
     async fn look(&mut self) {
+        // Not at each end of a run: that would wake the schedule once more for every run.
+        while let Some(ended) = self.runs.try_join_next() {
+            reap(ended);
+        }
         let (now, step) = self.clock.follow();
         if let Some(step_ms) = step {
             tracing::warn!(step_ms, "this machine's clock stepped");
             tell(self.notes, Note::Fault(AgentFault::Clock)).await;
         }
-        self.live.refresh(self.clock.instant());
         while let Some((due_at, id)) = self.due.first().cloned().filter(|(due, _)| *due <= now) {
             self.due.pop_first();
             self.plan_next(&id, due_at);
@@ -264,8 +293,8 @@ fn reap(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// Tells the recorder, waiting while its queue is full.
-pub(super) async fn tell(notes: &Sender<Note>, note: Note) {
-    if notes.send(note).await.is_err() {
+pub(super) async fn tell(notes: &Notes, note: Note) {
+    if !notes.send(note).await {
         tracing::error!("the recorder is gone; a note was not written");
     }
 }

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::live::Live;
+use crate::clock::Clock;
 use crate::expose::{self, Health, NumbersCollector};
 use crate::model::{Plan, Settings};
 use crate::portal::{self, Ask, Handle};
@@ -15,10 +16,12 @@ pub(super) fn registry(plan: &Plan, live: &Live) -> prometheus::Result<Registry>
         agent, location, ..
     } = &plan.settings;
     let registry = Registry::new();
+    let (numbers, refreshed, clock) = (live.numbers.clone(), live.clone(), Clock::real());
     registry.register(Box::new(NumbersCollector::new(
-        live.numbers.clone(),
+        numbers,
         agent,
         location,
+        move || refreshed.refresh(clock.instant()),
     )))?;
     Ok(registry)
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::mpsc;
 
 use super::live::Live;
-use super::recorder::Note;
+use super::notes::{Note, Notes};
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::journey::{Client, JobNote, Order, walk};
@@ -21,7 +21,7 @@ pub(super) struct Work {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) live: Live,
-    pub(super) notes: Sender<Note>,
+    pub(super) notes: Notes,
     pub(super) permits: Arc<Semaphore>,
     pub(super) client: Arc<Client>,
     pub(super) tick: Tick,
@@ -35,8 +35,14 @@ pub(super) async fn work(work: Work) {
         work: &work,
         is_told: false,
     };
-    let permit = tokio::time::timeout(late_after, work.permits.acquire()).await;
-    let Ok(Ok(permit)) = permit else {
+    let permit = match work.permits.try_acquire() {
+        Ok(permit) => Some(permit),
+        Err(_) => {
+            let waited = tokio::time::timeout(late_after, work.permits.acquire()).await;
+            waited.ok().and_then(Result::ok)
+        }
+    };
+    let Some(permit) = permit else {
         work.leave();
         watch.is_told = true;
         tell(&work.notes, Note::Fault(AgentFault::Saturated)).await;
@@ -79,11 +85,10 @@ impl Drop for Watch<'_> {
         let tick = self.work.tick.clone();
         tracing::warn!(probe = %tick.probe, run.id = %self.work.run, "a run was cut off; its tick is lost");
         // A full queue leaves the tick open; then it becomes lost at the next start.
-        if self
+        if !self
             .work
             .notes
             .try_send(Note::Closed(tick, Disposition::Lost))
-            .is_err()
         {
             tracing::warn!("the recorder's queue is full");
         }
@@ -136,7 +141,7 @@ impl Work {
 }
 
 /// Hands a walk's notes about jobs to the recorder; ends only with the walk.
-async fn forward(mut told: mpsc::Receiver<JobNote>, notes: &Sender<Note>) {
+async fn forward(mut told: mpsc::Receiver<JobNote>, notes: &Notes) {
     while let Some(note) = told.recv().await {
         tell(notes, Note::Job(note)).await;
     }

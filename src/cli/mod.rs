@@ -97,10 +97,15 @@ fn scaled_plan(files: &Files, scale: Scale) -> Result<Plan, Exit> {
     })
 }
 
+/// Threads that walk, beside those that block. One carries thousands of checks a second; a second one
+/// would wake the first for each, which costs more than half of the check itself.
+const WORKERS: usize = 1;
+
 /// A runtime for commands that wait.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     crate::secret::warm_up();
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
         .enable_all()
         .on_thread_start(crate::secret::warm_up)
         .build()

@@ -12,9 +12,68 @@ use crate::sli::{BOUNDS_S, Buckets};
 /// Series by label values, by family. Bounded by the plan: labels are closed sets.
 #[derive(Clone, Debug, Default)]
 pub struct Numbers {
-    counters: BTreeMap<&'static str, BTreeMap<Vec<String>, u64>>,
-    gauges: BTreeMap<&'static str, BTreeMap<Vec<String>, f64>>,
-    histograms: BTreeMap<&'static str, BTreeMap<Vec<String>, Buckets>>,
+    words: Words,
+    counters: Families<u64>,
+    gauges: Families<f64>,
+    histograms: Families<Buckets>,
+}
+
+type Families<T> = BTreeMap<&'static str, BTreeMap<Labels, T>>;
+
+/// Label values as places in [`Words`], in the family's order: few words make many series.
+type Labels = [u32; widest()];
+
+/// Every label value once.
+#[derive(Clone, Debug, Default)]
+struct Words {
+    places: BTreeMap<Arc<str>, u32>,
+    texts: Vec<Arc<str>>,
+}
+
+/// The most labels that a family has.
+const fn widest() -> usize {
+    let (mut most, mut place) = (0, 0);
+    while place < names::ALL.len() {
+        if names::ALL[place].labels.len() > most {
+            most = names::ALL[place].labels.len();
+        }
+        place += 1;
+    }
+    most
+}
+
+impl Words {
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        let text: Arc<str> = text.into();
+        self.texts.push(Arc::clone(&text));
+        self.places.insert(text, place);
+        place
+    }
+
+    fn labels(&mut self, texts: &[impl AsRef<str>]) -> Labels {
+        let mut labels = Labels::default();
+        for (label, text) in labels.iter_mut().zip(texts) {
+            *label = self.place(text.as_ref());
+        }
+        labels
+    }
+
+    fn known(&self, texts: &[&str]) -> Option<Labels> {
+        let mut labels = Labels::default();
+        for (label, text) in labels.iter_mut().zip(texts) {
+            *label = *self.places.get(*text)?;
+        }
+        Some(labels)
+    }
+
+    fn text(&self, place: u32) -> &str {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        self.texts.get(place).map_or("", |text| text)
+    }
 }
 
 impl Numbers {
@@ -22,43 +81,38 @@ impl Numbers {
     pub fn count(&mut self, metric: &str, labels: &[String], by: u64) {
         // A name that is not in the list came from an older ledger and is not exported.
         if let Some(metric) = names::ALL.iter().find(|known| known.name == metric) {
-            *self
-                .counters
-                .entry(metric.name)
-                .or_default()
-                .entry(labels.to_vec())
-                .or_default() += by;
+            let labels = self.words.labels(labels);
+            let series = self.counters.entry(metric.name).or_default();
+            *series.entry(labels).or_default() += by;
         }
     }
 
     /// Sets a gauge.
     pub fn set(&mut self, metric: &Metric, labels: &[&str], value: f64) {
-        let labels = labels.iter().map(|&label| label.to_owned()).collect();
-        self.gauges
-            .entry(metric.name)
-            .or_default()
-            .insert(labels, value);
+        let labels = self.words.labels(labels);
+        let series = self.gauges.entry(metric.name).or_default();
+        series.insert(labels, value);
     }
 
     /// Takes one latency into a histogram.
     pub fn observe(&mut self, metric: &Metric, labels: &[&str], latency: std::time::Duration) {
-        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        let labels = self.words.labels(labels);
         let series = self.histograms.entry(metric.name).or_default();
         series.entry(labels).or_default().observe(latency);
     }
 
     /// A counter's value; none when the series is not there.
     pub fn counter(&self, metric: &Metric, labels: &[&str]) -> Option<u64> {
-        let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        let labels = self.words.known(labels)?;
         self.counters.get(metric.name)?.get(&labels).copied()
     }
 
     fn families(&self, common: &[(&'static str, String)]) -> Vec<proto::MetricFamily> {
         let families = names::ALL.iter().map(|metric| {
             let series = match metric.kind {
-                Kind::Counter => series(metric, common, &self.counters, counter),
-                Kind::Gauge => series(metric, common, &self.gauges, gauge),
-                Kind::Histogram => series(metric, common, &self.histograms, histogram),
+                Kind::Counter => self.series(metric, common, &self.counters, counter),
+                Kind::Gauge => self.series(metric, common, &self.gauges, gauge),
+                Kind::Histogram => self.series(metric, common, &self.histograms, histogram),
             };
             let mut family = proto::MetricFamily::default();
             family.set_name(metric.name.to_owned());
@@ -75,25 +129,27 @@ impl Numbers {
             .filter(|family| !family.get_metric().is_empty())
             .collect()
     }
-}
 
-fn series<T>(
-    metric: &Metric,
-    common: &[(&'static str, String)],
-    families: &BTreeMap<&'static str, BTreeMap<Vec<String>, T>>,
-    fill: fn(&mut proto::Metric, &T),
-) -> Vec<proto::Metric> {
-    let series = families.get(metric.name).into_iter().flatten();
-    series
-        .map(|(labels, value)| {
-            let own = metric.labels.iter().copied().zip(labels);
-            let all = common.iter().map(|(name, value)| (*name, value)).chain(own);
+    fn series<T>(
+        &self,
+        metric: &Metric,
+        common: &[(&'static str, String)],
+        families: &Families<T>,
+        fill: fn(&mut proto::Metric, &T),
+    ) -> Vec<proto::Metric> {
+        let series = families.get(metric.name).into_iter().flatten();
+        let filled = series.map(|(labels, value)| {
+            let texts = labels.iter().map(|place| self.words.text(*place));
+            let own = metric.labels.iter().copied().zip(texts);
+            let common = common.iter().map(|(name, value)| (*name, value.as_str()));
             let mut one = proto::Metric::default();
-            one.set_label(all.map(|(name, value)| pair(name, value)).collect());
+            let pairs = common.chain(own).map(|(name, value)| pair(name, value));
+            one.set_label(pairs.collect());
             fill(&mut one, value);
             one
-        })
-        .collect()
+        });
+        filled.collect()
+    }
 }
 
 fn pair(name: &str, value: &str) -> proto::LabelPair {
@@ -135,16 +191,22 @@ fn histogram(to: &mut proto::Metric, value: &Buckets) {
 }
 
 /// Hands the numbers to a [`prometheus::Registry`]: a snapshot under a short lock.
-#[derive(Clone, Debug)]
 pub struct NumbersCollector {
     numbers: Arc<Mutex<Numbers>>,
     common: [(&'static str, String); 2],
     descriptions: Vec<Desc>,
+    refresh: Box<dyn Fn() + Send + Sync>,
 }
 
 impl NumbersCollector {
-    /// Over shared numbers; every series carries the agent's name and place.
-    pub fn new(numbers: Arc<Mutex<Numbers>>, agent: &str, location: &str) -> Self {
+    /// Over shared numbers; every series carries the agent's name and place. `refresh` sets what
+    /// changes by itself, before each look.
+    pub fn new(
+        numbers: Arc<Mutex<Numbers>>,
+        agent: &str,
+        location: &str,
+        refresh: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         let descriptions = names::ALL.iter().filter_map(|metric| {
             let labels = metric
                 .labels
@@ -162,6 +224,7 @@ impl NumbersCollector {
             numbers,
             common,
             descriptions: descriptions.collect(),
+            refresh: Box::new(refresh),
         }
     }
 }
@@ -172,6 +235,7 @@ impl Collector for NumbersCollector {
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
+        (self.refresh)();
         let numbers = self
             .numbers
             .lock()

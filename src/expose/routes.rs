@@ -60,10 +60,16 @@ pub fn routes(registry: Registry, health: Health) -> Router {
 }
 
 async fn metrics(State(served): State<Served>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, CONTENT_TYPE)],
-        encode(&served.registry.gather()),
-    )
+    // On a thread of its own: a long page must not hold up what is measured meanwhile.
+    let page = tokio::task::spawn_blocking(move || encode(&served.registry.gather()));
+    match page.await {
+        Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], page),
+        Err(_) => {
+            let kind = [(header::CONTENT_TYPE, "text/plain")];
+            let told = "the page could not be made\n".to_owned();
+            (StatusCode::INTERNAL_SERVER_ERROR, kind, told)
+        }
+    }
 }
 
 async fn ready(State(served): State<Served>) -> impl IntoResponse {

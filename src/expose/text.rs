@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Metric, MetricFamily, MetricType};
 
 /// The content type of the format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -24,10 +24,12 @@ pub fn encode(families: &[MetricFamily]) -> String {
         for metric in family.get_metric() {
             match kind {
                 MetricType::COUNTER => {
-                    sample(&mut text, name, metric, None, metric.get_counter().value())
+                    let value = metric.get_counter().value();
+                    sample(&mut text, name, "", &labels_of(metric), value);
                 }
                 MetricType::GAUGE => {
-                    sample(&mut text, name, metric, None, metric.get_gauge().value())
+                    let value = metric.get_gauge().value();
+                    sample(&mut text, name, "", &labels_of(metric), value);
                 }
                 MetricType::HISTOGRAM => histogram(&mut text, name, metric),
                 MetricType::SUMMARY | MetricType::UNTYPED => {}
@@ -49,78 +51,93 @@ fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {
 )]
 fn histogram(text: &mut String, name: &str, metric: &Metric) {
     let histogram = metric.get_histogram();
-    let bucket_name = format!("{name}_bucket");
-    for bucket in histogram.get_bucket() {
-        let bound = number(bucket.upper_bound());
-        sample(
-            text,
-            &bucket_name,
-            metric,
-            Some(&bound),
-            bucket.cumulative_count() as f64,
-        );
+    let labels = labels_of(metric);
+    let comma = if labels.is_empty() { "" } else { "," };
+    let mut bucket = |bound: f64, count: f64| {
+        text.push_str(name);
+        text.push_str("_bucket{");
+        text.push_str(&labels);
+        text.push_str(comma);
+        text.push_str("le=\"");
+        number(text, bound);
+        text.push_str("\"} ");
+        number(text, count);
+        text.push('\n');
+    };
+    for one in histogram.get_bucket() {
+        bucket(one.upper_bound(), one.cumulative_count() as f64);
     }
     let count = histogram.get_sample_count() as f64;
-    sample(text, &bucket_name, metric, Some("+Inf"), count);
-    sample(
-        text,
-        &format!("{name}_sum"),
-        metric,
-        None,
-        histogram.get_sample_sum(),
-    );
-    sample(text, &format!("{name}_count"), metric, None, count);
+    bucket(f64::INFINITY, count);
+    sample(text, name, "_sum", &labels, histogram.get_sample_sum());
+    sample(text, name, "_count", &labels, count);
 }
 
-fn sample(text: &mut String, name: &str, metric: &Metric, le: Option<&str>, value: f64) {
+fn sample(text: &mut String, name: &str, ending: &str, labels: &str, value: f64) {
     text.push_str(name);
-    let pairs = metric
-        .get_label()
-        .iter()
-        .map(|pair: &LabelPair| (pair.name(), pair.value()));
-    let all: Vec<(&str, &str)> = pairs.chain(le.map(|le| ("le", le))).collect();
-    if !all.is_empty() {
+    text.push_str(ending);
+    if !labels.is_empty() {
         text.push('{');
-        for (place, (name, value)) in all.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            write!(text, "{comma}{name}=\"{}\"", escape(value)).unwrap_or_default();
-        }
+        text.push_str(labels);
         text.push('}');
     }
-    write_line(text, format_args!(" {}", number(value)));
+    text.push(' ');
+    number(text, value);
+    text.push('\n');
 }
 
-fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-}
-
-/// A number as Go's `strconv.FormatFloat(v, 'g', -1, 64)` prints it, so that `le` is spelled alike
-/// wherever it is read.
-fn number(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e21).contains(&magnitude) {
-        return format!("{value}");
-    }
-    let scientific = format!("{value:e}");
-    match scientific.split_once('e') {
-        Some((mantissa, exponent)) => {
-            let (sign, digits) = match exponent.strip_prefix('-') {
-                Some(digits) => ('-', digits),
-                None => ('+', exponent),
-            };
-            format!("{mantissa}e{sign}{digits:0>2}")
+/// The labels of a series between braces, once for all its samples.
+fn labels_of(metric: &Metric) -> String {
+    let mut labels = String::new();
+    for pair in metric.get_label() {
+        if !labels.is_empty() {
+            labels.push(',');
         }
-        None => scientific,
+        labels.push_str(pair.name());
+        labels.push_str("=\"");
+        escape(&mut labels, pair.value());
+        labels.push('"');
     }
+    labels
+}
+
+fn escape(to: &mut String, value: &str) {
+    for c in value.chars() {
+        match c {
+            '\\' => to.push_str("\\\\"),
+            '"' => to.push_str("\\\""),
+            '\n' => to.push_str("\\n"),
+            c => to.push(c),
+        }
+    }
+}
+
+/// Writes a number as Go's `strconv.FormatFloat(v, 'g', -1, 64)` prints it, so that `le` is spelled
+/// alike wherever it is read.
+fn number(to: &mut String, value: f64) {
+    let magnitude = value.abs();
+    if value.is_nan() {
+        to.push_str("NaN");
+    } else if value.is_infinite() {
+        to.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+    } else if magnitude == 0.0 || (1e-4..1e21).contains(&magnitude) {
+        // Writing into a string cannot fail.
+        write!(to, "{value}").unwrap_or_default();
+    } else {
+        scientific(to, value);
+    }
+}
+
+fn scientific(to: &mut String, value: f64) {
+    let scientific = format!("{value:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return to.push_str(&scientific);
+    };
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
+    };
+    write!(to, "{mantissa}e{sign}{digits:0>2}").unwrap_or_default();
 }
 
 #[cfg(test)]
@@ -141,12 +158,16 @@ mod tests {
             (f64::NAN, "NaN"),
         ];
         for (value, text) in cases {
-            assert_eq!(number(value), text);
+            let mut written = String::new();
+            number(&mut written, value);
+            assert_eq!(written, text);
         }
     }
 
     #[test]
     fn labels_are_escaped() {
-        assert_eq!(escape("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+        let mut written = String::new();
+        escape(&mut written, "a\"b\\c\nd");
+        assert_eq!(written, "a\\\"b\\\\c\\nd");
     }
 }

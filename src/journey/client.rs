@@ -1,7 +1,7 @@
 //! How partners are reached: one resolver for all, one TLS configuration each.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -112,23 +112,29 @@ impl Client {
 }
 
 fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
+    /// The machine's own trust, read once for all partners that name none.
+    static NATIVE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    let Some(path) = &partner.trust else {
+        let native = NATIVE.get_or_init(|| {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            Arc::new(config(roots))
+        });
+        return Some(Arc::clone(native));
+    };
     let mut roots = RootCertStore::empty();
-    match &partner.trust {
-        Some(path) => {
-            for certificate in read_trust(path).ok()? {
-                roots.add(certificate).ok()?;
-            }
-        }
-        None => {
-            let native = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(native.certs);
-        }
+    for certificate in read_trust(path).ok()? {
+        roots.add(certificate).ok()?;
     }
+    Some(Arc::new(config(roots)))
+}
+
+fn config(roots: RootCertStore) -> ClientConfig {
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Each request is a new session by design: what is measured is what a first visitor sees.
     config.resumption = rustls::client::Resumption::disabled();
-    Some(Arc::new(config))
+    config
 }

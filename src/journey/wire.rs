@@ -32,6 +32,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADER_FIELDS_MAX: usize = 128;
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
+/// After a piece of this size whoever else is due may go on.
+const PAUSE_BYTES: usize = 16 << 10;
 /// Characters kept of a content type or a path.
 const KEPT_CHARS_MAX: usize = 100;
 
@@ -249,6 +251,10 @@ async fn exchange<L: Lines>(
             };
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
             unpack.take(data, progress.bytes)?;
+            if data.len() >= PAUSE_BYTES {
+                // A long file arrives without a wait; runs beside it must not wait for its end.
+                tokio::task::yield_now().await;
+            }
         }
         unpack.finish()
     };

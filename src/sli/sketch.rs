@@ -12,6 +12,7 @@ use crate::model::{JourneyId, PartnerId, Phase, RunRecord, StepId};
 const LIST_MAX: usize = 512;
 /// The longest latency told apart: seven days. Longer ones count as that, and as overflow.
 pub(super) const LATENCY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+const LATENCY_MAX_US: u64 = 7 * 24 * 3600 * 1_000_000;
 
 /// What a sketch is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +99,7 @@ pub fn latencies(run: &RunRecord) -> Vec<(Series, Duration)> {
 #[derive(Clone, Debug)]
 pub struct Sketch {
     digits: u8,
+    is_changed: bool,
     samples: Samples,
     sum_us: u64,
     overflow: u64,
@@ -106,7 +108,8 @@ pub struct Sketch {
 #[derive(Clone, Debug)]
 enum Samples {
     List(Vec<u64>),
-    Hdr(Histogram<u32>),
+    /// Apart, since most sketches stay a list.
+    Hdr(Box<Histogram<u32>>),
 }
 
 /// Samples above the longest latency told apart.
@@ -117,6 +120,7 @@ impl Sketch {
     pub fn new(series: &Series) -> Self {
         Self {
             digits: series.digits(),
+            is_changed: false,
             samples: Samples::List(Vec::new()),
             sum_us: 0,
             overflow: 0,
@@ -125,6 +129,7 @@ impl Sketch {
 
     /// Takes in one latency.
     pub fn record(&mut self, latency: Duration) {
+        self.is_changed = true;
         self.overflow += u64::from(latency > LATENCY_MAX);
         let us = u64::try_from(latency.min(LATENCY_MAX).as_micros())
             .unwrap_or(u64::MAX)
@@ -135,10 +140,15 @@ impl Sketch {
             Samples::List(_) => {
                 let mut hdr = self.histogram();
                 hdr.saturating_record(us);
-                self.samples = Samples::Hdr(hdr);
+                self.samples = Samples::Hdr(Box::new(hdr));
             }
             Samples::Hdr(hdr) => hdr.saturating_record(us),
         }
+    }
+
+    /// Whether a latency was taken in since this was asked last.
+    pub fn take_change(&mut self) -> bool {
+        std::mem::take(&mut self.is_changed)
     }
 
     /// Samples taken in.
@@ -162,9 +172,9 @@ impl Sketch {
     /// As an HDR histogram of microseconds.
     pub fn histogram(&self) -> Histogram<u32> {
         match &self.samples {
-            Samples::Hdr(hdr) => hdr.clone(),
+            Samples::Hdr(hdr) => hdr.as_ref().clone(),
             Samples::List(list) => {
-                let mut hdr = empty(self.digits);
+                let mut hdr = empty(self.digits, LATENCY_MAX_US);
                 list.iter().for_each(|us| hdr.saturating_record(*us));
                 hdr
             }
@@ -176,7 +186,7 @@ impl Sketch {
         let mut hdr = self.histogram();
         // Same bounds and digits, so this cannot fail; saturating counts are the documented worst.
         if hdr.add(other.histogram()).is_ok() {
-            self.samples = Samples::Hdr(hdr);
+            self.samples = Samples::Hdr(Box::new(hdr));
             self.sum_us = self.sum_us.saturating_add(other.sum_us);
             self.overflow += other.overflow;
         }
@@ -191,8 +201,19 @@ impl Sketch {
     /// V2-deflate bytes that every HDR tool reads.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
+        let mut serializer = V2DeflateSerializer::new();
         // Writing into memory fails only for a histogram that is too large to encode; ours is not.
-        match V2DeflateSerializer::new().serialize(&self.histogram(), &mut bytes) {
+        let written = match &self.samples {
+            Samples::Hdr(hdr) => serializer.serialize(hdr.as_ref(), &mut bytes),
+            Samples::List(list) => {
+                // No wider than its samples, since it is made only to be written.
+                let max = list.iter().copied().max().unwrap_or_default().max(2);
+                let mut hdr = empty(self.digits, max);
+                list.iter().for_each(|us| hdr.saturating_record(*us));
+                serializer.serialize(&hdr, &mut bytes)
+            }
+        };
+        match written {
             Ok(_) | Err(_) => bytes,
         }
     }
@@ -200,11 +221,12 @@ impl Sketch {
     /// The reverse of [`Sketch::encode`]; none when the bytes are damaged.
     pub fn decode(series: &Series, mut bytes: &[u8], sum_us: u64, overflow: u64) -> Option<Self> {
         let hdr: Histogram<u32> = Deserializer::new().deserialize(&mut bytes).ok()?;
-        let mut own = empty(series.digits());
+        let mut own = empty(series.digits(), LATENCY_MAX_US);
         own.add(hdr).ok()?;
         Some(Self {
             digits: series.digits(),
-            samples: Samples::Hdr(own),
+            is_changed: false,
+            samples: Samples::Hdr(Box::new(own)),
             sum_us,
             overflow,
         })
@@ -213,11 +235,10 @@ impl Sketch {
 
 #[expect(
     clippy::expect_used,
-    reason = "constant bounds and two known digit counts cannot fail"
+    reason = "bounds of 1 and 2 or more, and two known digit counts, cannot fail"
 )]
-fn empty(digits: u8) -> Histogram<u32> {
-    let max = u64::try_from(LATENCY_MAX.as_micros()).unwrap_or(u64::MAX);
-    Histogram::new_with_bounds(1, max, digits).expect("constant bounds are valid")
+fn empty(digits: u8, max_us: u64) -> Histogram<u32> {
+    Histogram::new_with_bounds(1, max_us, digits).expect("the bounds are valid")
 }
 
 #[cfg(test)]

@@ -143,12 +143,16 @@ pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
 }
 
 /// Every series that must be there at 0 before the first run: SLI, run and tick counters for each
-/// probe and cohort, failures for each cause of the partner's.
-pub fn zeros(plan: &Plan) -> Vec<Increment> {
+/// probe and cohort, failures for each cause of the partner's. One probe after the other, since all
+/// at once would be the most memory that the agent ever takes.
+pub fn zeros(plan: &Plan) -> impl Iterator<Item = Vec<Increment>> + '_ {
+    let probes = plan.probes.values().map(|probe| zeros_of(plan, probe));
+    probes.chain(std::iter::once_with(|| zeros_of_all(plan)))
+}
+
+/// Those that belong to no probe.
+fn zeros_of_all(plan: &Plan) -> Vec<Increment> {
     let mut zeros = Vec::new();
-    for probe in plan.probes.values() {
-        zeros.extend(zeros_of(plan, probe));
-    }
     for partner in plan.partners.values() {
         for layer in partner.slos.keys() {
             let labels = [partner.id.as_str(), layer.name()];
