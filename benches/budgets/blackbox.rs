@@ -12,6 +12,9 @@ use super::scene::workshop;
 use super::site::Site;
 use super::wait;
 
+/// The name that it goes by at the site.
+pub(crate) const BLACKBOX: &str = "blackbox";
+
 /// A running exporter and the thread that asks it.
 #[derive(Debug)]
 pub(crate) struct Blackbox {
@@ -47,7 +50,7 @@ impl Blackbox {
         let is_over = Arc::new(AtomicBool::new(false));
         let path = format!(
             "/probe?module=http_2xx&target={}/metadata",
-            site.url(is_tls)
+            site.url(is_tls, BLACKBOX)
         );
         let told = Arc::clone(&is_over);
         let asking = std::thread::spawn(move || ask(&host, &path, rate, &told));

@@ -1,13 +1,15 @@
-//! CPU time of a single check on a new connection: the agent with its ledger, a bare hyper loop and
-//! blackbox_exporter, in turns, at the same rate against the same server.
+//! CPU time of a single check on a new connection: the agent with its ledger beside a bare hyper loop,
+//! and beside blackbox_exporter, at the same rate against the same server.
+//!
+//! The two of a pair run at the same time, so that whatever else the machine does burdens both.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::blackbox::Blackbox;
+use super::blackbox::{BLACKBOX, Blackbox};
 use super::process::{Program, role};
-use super::scene::{Scene, bench_folder};
+use super::scene::{AGENT, Agent, Scene, bench_folder};
 use super::site::Site;
 use super::table::{Bar, Row, Table};
 use super::wait;
@@ -18,74 +20,86 @@ const EVERY_MS: u32 = 200;
 const RATE: u32 = PARTNERS * 1000 / EVERY_MS;
 const WARM_UP: Duration = Duration::from_secs(2);
 const WINDOW: Duration = Duration::from_secs(10);
-const ROUNDS_PLAIN: usize = 5;
-const ROUNDS_TLS: usize = 2;
+const ROUNDS_PLAIN: usize = 7;
+const ROUNDS_TLS: usize = 3;
 /// A cadence that is not due within the bench.
 const NEVER_MS: u32 = 3_600_000_000;
 
-/// CPU microseconds a check, of one round.
+/// The name that the bare loop goes by at the site.
+const FLOOR: &str = "floor";
+
+/// CPU microseconds a check of the agent, and of what ran beside it.
 #[derive(Clone, Copy, Debug)]
-struct Round {
+struct Pair {
     agent: f64,
-    floor: f64,
-    tight_floor: f64,
-    blackbox: f64,
+    other: f64,
+}
+
+impl Pair {
+    fn ratio(&self) -> f64 {
+        self.agent / self.other
+    }
 }
 
 pub(crate) fn measure(site: &Site, table: &mut Table) {
     let idle = idle(site);
     table.note("idle_agent_cpu_ms_per_s", json!(idle * 1000.0));
     for (is_tls, rounds) in [(false, ROUNDS_PLAIN), (true, ROUNDS_TLS)] {
-        let all: Vec<Round> = (0..rounds).map(|_| round(site, is_tls, idle)).collect();
-        tell(table, is_tls, &all);
+        let (mut floor, mut blackbox) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            floor.push(beside_floor(site, is_tls, idle));
+            blackbox.push(beside_blackbox(site, is_tls, idle));
+            println!(
+                "  floor {:.1?} blackbox {:.1?}",
+                floor.last(),
+                blackbox.last()
+            );
+        }
+        tell(table, is_tls, &floor, &blackbox);
     }
+    let fastest = floor(site, false, 0);
+    wait::rest(WARM_UP);
+    let us = window(site, &[(&fastest, FLOOR)])[0];
+    table.say(format!(
+        "The bare hyper loop without pace, as fast as it goes: {us:.0} µs a check"
+    ));
+    table.note("check_cpu_us_floor_without_pace", json!(us));
 }
 
-fn tell(table: &mut Table, is_tls: bool, all: &[Round]) {
+fn tell(table: &mut Table, is_tls: bool, floor: &[Pair], blackbox: &[Pair]) {
     let (scheme, suffix) = if is_tls {
         ("HTTPS", "_https")
     } else {
         ("HTTP", "")
     };
-    let of = |pick: fn(&Round) -> f64| Spread::of(all.iter().map(pick).collect());
-    let floor = of(|round| round.agent / round.floor);
-    let blackbox = of(|round| round.agent / round.blackbox);
-    for (what, spread, bar, key) in [
-        ("a bare hyper loop", &floor, 1.5, "floor"),
-        ("blackbox_exporter", &blackbox, 1.0 / 6.0, "blackbox"),
+    for (what, pairs, bar, key) in [
+        ("a bare hyper loop", floor, 1.5, "floor"),
+        ("blackbox_exporter", blackbox, 1.0 / 6.0, "blackbox"),
     ] {
+        let ratio = Spread::of(pairs.iter().map(Pair::ratio).collect());
+        let agent = Spread::of(pairs.iter().map(|pair| pair.agent).collect()).median;
+        let other = Spread::of(pairs.iter().map(|pair| pair.other).collect()).median;
+        let key = format!("check_cpu_ratio_vs_{key}{suffix}");
+        let rounds = pairs.len();
+        table.note(
+            &key,
+            json!({
+                "rate_per_s": RATE, "rounds": rounds, "low": ratio.low, "high": ratio.high,
+                "agent_us": agent, "other_us": other,
+            }),
+        );
         table.row(Row {
             what: format!("CPU of one {scheme} check ÷ that of {what}"),
-            key: format!("check_cpu_ratio_vs_{key}{suffix}"),
+            key,
             bar: (!is_tls).then_some(Bar::AtMost(bar)),
-            value: spread.median,
+            value: ratio.median,
             unit: "",
             more: format!(
-                "{:.3}–{:.3} in {} rounds",
-                spread.low,
-                spread.high,
-                all.len()
+                "{:.3} to {:.3} in {rounds} rounds; {agent:.0} µs, {other:.0} µs",
+                ratio.low, ratio.high
             ),
         });
     }
-    let us = |pick| of(pick).median;
-    let (agent, floor) = (us(|round| round.agent), us(|round| round.floor));
-    let (tight, blackbox) = (us(|round| round.tight_floor), us(|round| round.blackbox));
-    table.note(
-        &format!("check_cpu_us{suffix}"),
-        json!({
-            "rate_per_s": RATE,
-            "agent": agent,
-            "floor": floor,
-            "floor_without_pace": tight,
-            "blackbox": blackbox,
-            "rounds": all.len(),
-        }),
-    );
-    table.say(format!(
-        "{scheme}, CPU µs a check at {RATE}/s: agent {agent:.0}, bare hyper loop {floor:.0} \
-         (as fast as it goes {tight:.0}), blackbox_exporter {blackbox:.0}"
-    ));
 }
 
 /// CPU seconds a second of an agent whose probes are never due.
@@ -98,46 +112,57 @@ fn idle(site: &Site) -> f64 {
     (agent.program.cpu() - before).as_secs_f64() / WINDOW.as_secs_f64()
 }
 
-fn round(site: &Site, is_tls: bool, idle: f64) -> Round {
-    let floor_of = |rate: u32| {
-        let (url, trust) = (format!("{}/metadata", site.url(is_tls)), site.trust());
-        let trust = trust.to_str().expect("a readable path");
-        let words = ["floor", &url, trust, &rate.to_string()];
-        let log = bench_folder().join("floor.log");
-        let program = Program::start_ready(role(&words, None), &log);
-        per_check(site, &program, 0.0)
-    };
-    let agent = {
-        let scene = Scene::of_checks(site, is_tls, PARTNERS, EVERY_MS);
-        let agent = scene.agent(None);
-        per_check(site, &agent.program, idle)
-    };
-    let floor = floor_of(RATE);
-    let tight_floor = floor_of(0);
-    let blackbox = {
-        let mut blackbox = Blackbox::start(site, is_tls, RATE);
-        let cpu = per_check(site, &blackbox.program, 0.0);
-        assert_eq!(blackbox.failed(), 0, "probes of blackbox_exporter failed");
-        cpu
-    };
-    let round = Round {
-        agent,
-        floor,
-        tight_floor,
-        blackbox,
-    };
-    println!("  {round:.1?}");
-    round
+fn agent(site: &Site, is_tls: bool) -> (Scene, Agent) {
+    let scene = Scene::of_checks(site, is_tls, PARTNERS, EVERY_MS);
+    let agent = scene.agent(None);
+    (scene, agent)
 }
 
-/// CPU microseconds a check, over a window. The server says how many checks there were.
-fn per_check(site: &Site, program: &Program, idle: f64) -> f64 {
+fn floor(site: &Site, is_tls: bool, rate: u32) -> Program {
+    let url = format!("{}/metadata", site.url(is_tls, FLOOR));
+    let trust = site.trust();
+    let trust = trust.to_str().expect("a readable path");
+    let words = ["floor", &url, trust, &rate.to_string()];
+    Program::start_ready(role(&words, None), &bench_folder().join("floor.log"))
+}
+
+fn beside_floor(site: &Site, is_tls: bool, idle: f64) -> Pair {
+    let (_scene, agent) = agent(site, is_tls);
+    let floor = floor(site, is_tls, RATE);
+    pair(site, &agent.program, (&floor, FLOOR), idle)
+}
+
+fn beside_blackbox(site: &Site, is_tls: bool, idle: f64) -> Pair {
+    let (_scene, agent) = agent(site, is_tls);
+    let mut blackbox = Blackbox::start(site, is_tls, RATE);
+    let pair = pair(site, &agent.program, (&blackbox.program, BLACKBOX), idle);
+    assert_eq!(blackbox.failed(), 0, "probes of blackbox_exporter failed");
+    pair
+}
+
+fn pair(site: &Site, agent: &Program, other: (&Program, &str), idle: f64) -> Pair {
     wait::rest(WARM_UP);
-    let (cpu, served, began) = (program.cpu(), site.served(), wait::now());
+    let us = window(site, &[(agent, AGENT), other]);
+    Pair {
+        agent: us[0] - idle * 1e6 / f64::from(RATE),
+        other: us[1],
+    }
+}
+
+/// CPU microseconds a check of each program, over a window. The server says how many checks there
+/// were.
+fn window(site: &Site, programs: &[(&Program, &str)]) -> Vec<f64> {
+    let look = || {
+        let all = programs.iter();
+        all.map(|(program, who)| (program.cpu(), site.served(who)))
+    };
+    let before: Vec<_> = look().collect();
     wait::rest(WINDOW);
-    let (cpu, served) = (program.cpu() - cpu, site.served() - served);
-    let own = cpu.as_secs_f64() - idle * began.elapsed().as_secs_f64();
-    own * 1e6 / served as f64
+    let both = look().zip(before);
+    both.map(|((cpu, served), (cpu_before, served_before))| {
+        (cpu - cpu_before).as_secs_f64() * 1e6 / (served - served_before) as f64
+    })
+    .collect()
 }
 
 /// The median of some figures, and their extremes.

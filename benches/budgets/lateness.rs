@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::scene::Scene;
+use super::scene::{AGENT, Scene};
 use super::site::Site;
 use super::table::{Bar, Row, Table};
 use super::wait;
@@ -28,10 +28,10 @@ pub(crate) fn measure(site: &Site, table: &mut Table) {
     let scene = Scene::of_checks(site, false, partners, EVERY_MS);
     let agent = scene.agent(Some(CORE));
     wait::rest(WARM_UP);
-    let (cpu, served) = (agent.program.cpu(), site.served());
+    let (cpu, served) = (agent.program.cpu(), site.served(AGENT));
     wait::rest(WINDOW);
     let share = (agent.program.cpu() - cpu).as_secs_f64() / WINDOW.as_secs_f64();
-    let rate = (site.served() - served) as f64 / WINDOW.as_secs_f64();
+    let rate = (site.served(AGENT) - served) as f64 / WINDOW.as_secs_f64();
     // The last window before the newest run; what came before it is warm-up.
     let window_us = WINDOW.as_micros();
     let late = scene.ledger(&format!(
@@ -80,9 +80,9 @@ fn saturation(site: &Site) -> f64 {
         let scene = Scene::of_checks(site, false, partners, EVERY_MS);
         let agent = scene.agent(Some(CORE));
         wait::rest(WARM_UP);
-        let (began, served, cpu) = (wait::now(), site.served(), agent.program.cpu());
+        let (began, served, cpu) = (wait::now(), site.served(AGENT), agent.program.cpu());
         wait::rest(LOOK);
-        let (served, time) = (site.served() - served, began.elapsed().as_secs_f64());
+        let (served, time) = (site.served(AGENT) - served, began.elapsed().as_secs_f64());
         let share = (agent.program.cpu() - cpu).as_secs_f64() / time;
         let made = served as f64 / time;
         let wanted = f64::from(partners * 1000 / EVERY_MS);

@@ -15,6 +15,9 @@ url = "{{ partner.base_url }}/metadata"
 expect = { status = [200], media = ["application/fhir+json"] }
 "#;
 
+/// The name that the agent goes by at the site.
+pub(crate) const AGENT: &str = "agent";
+
 /// Where the bench keeps its files and leaves its results.
 pub(crate) fn bench_folder() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -61,7 +64,7 @@ impl Scene {
     pub(crate) fn partner(&self, id: &str, site: &Site, is_tls: bool, probes: &[(String, u32)]) {
         let mut text = format!(
             "id = \"{id}\"\nbase_url = \"{}\"\nenvironment = \"sandbox\"\nregion = \"us-east\"\n",
-            site.url(is_tls)
+            site.url(is_tls, AGENT)
         );
         if is_tls {
             text += &format!("trust = \"{}\"\n", site.trust().display());

@@ -1,10 +1,11 @@
 //! The ground truth: a small HTTP server in a process of its own that answers every GET with the same
-//! document, plain and over TLS, and counts what it answered.
+//! document, plain and over TLS, and counts what it answered by the first part of the path.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
@@ -40,11 +41,11 @@ impl Site {
         }
     }
 
-    /// The base URL.
-    pub(crate) fn url(&self, is_tls: bool) -> String {
+    /// The base URL for whoever goes by this name.
+    pub(crate) fn url(&self, is_tls: bool, who: &str) -> String {
         let key = if is_tls { "tls" } else { "plain" };
         let scheme = if is_tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.text(key))
+        format!("{scheme}://{}/{who}", self.text(key))
     }
 
     /// The file of its CA.
@@ -52,17 +53,21 @@ impl Site {
         self.text("trust").into()
     }
 
-    /// Requests answered so far.
-    pub(crate) fn served(&self) -> u64 {
+    /// Requests of one name answered so far.
+    pub(crate) fn served(&self, who: &str) -> u64 {
         let mut connection = Connection::open(self.text("plain")).expect("it listens");
         let body = connection.get("/served").expect("an answer");
-        String::from_utf8(body).unwrap().parse().expect("a count")
+        let counts: BTreeMap<String, u64> = serde_json::from_slice(&body).expect("counts");
+        counts.get(who).copied().unwrap_or_default()
     }
 
     fn text(&self, key: &str) -> &str {
         self.program.ready[key].as_str().expect("a text")
     }
 }
+
+/// Requests answered, by the first part of the path.
+type Served = Rc<RefCell<BTreeMap<String, u64>>>;
 
 /// The role: serves until it is killed.
 pub(crate) fn serve(folder: &Path) {
@@ -84,7 +89,7 @@ async fn listen(folder: &Path) {
         "trust": trust,
     });
     println!("{ready}");
-    let served = Rc::new(AtomicU64::new(0));
+    let served = Served::default();
     loop {
         tokio::select! {
             Ok((stream, _)) = plain.accept() => {
@@ -103,7 +108,7 @@ async fn listen(folder: &Path) {
 }
 
 /// Answers one request and closes. A client that went away needs no answer.
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, served: Rc<AtomicU64>) {
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, served: Served) {
     let mut head = [0; 4096];
     let mut length = 0;
     while !head[..length].ends_with(b"\r\n\r\n") {
@@ -112,10 +117,14 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, served: Rc<Atom
             Ok(0) | Err(_) => return,
         }
     }
-    let (media, body) = if head.starts_with(b"GET /served") {
-        ("text/plain", served.load(Ordering::Relaxed).to_string())
+    let path = head[..length].split(|byte| *byte == b' ').nth(1);
+    let path = String::from_utf8_lossy(path.unwrap_or_default());
+    let who = path.split('/').nth(1).unwrap_or_default();
+    let (media, body) = if who == "served" {
+        let counts = serde_json::to_string(&*served.borrow()).expect("JSON");
+        ("application/json", counts)
     } else {
-        served.fetch_add(1, Ordering::Relaxed);
+        *served.borrow_mut().entry(who.to_owned()).or_default() += 1;
         ("application/fhir+json", DOCUMENT.to_owned())
     };
     let answer = format!(

@@ -109,7 +109,8 @@ impl Work {
         });
         let (jobs, told) = mpsc::channel(JOB_NOTES_MAX);
         // The walk owns its end of the queue: when it ends, every note it left is still forwarded.
-        let walking = async move {
+        // Apart, so that the task that begins with it is small: it is moved more than once.
+        let walking = Box::pin(async move {
             let order = Order {
                 run: self.run.clone(),
                 origin: Origin::Schedule,
@@ -124,7 +125,7 @@ impl Work {
                 jobs: &jobs,
             };
             walk(&order).await
-        };
+        });
         let (record, ()) = tokio::join!(walking, forward(told, &self.notes));
         Some(record)
     }
