@@ -32,8 +32,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADER_FIELDS_MAX: usize = 128;
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
-/// After a piece of this size whoever else is due may go on.
-const PAUSE_BYTES: usize = 16 << 10;
+/// After so many bytes off the wire whoever else is due may go on.
+const PIECE_BYTES: usize = 4 << 10;
 /// Characters kept of a content type or a path.
 const KEPT_CHARS_MAX: usize = 100;
 
@@ -250,10 +250,13 @@ async fn exchange<L: Lines>(
                 continue;
             };
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
-            unpack.take(data, progress.bytes)?;
-            if data.len() >= PAUSE_BYTES {
-                // A long file arrives without a wait; runs beside it must not wait for its end.
-                tokio::task::yield_now().await;
+            for piece in data.chunks(PIECE_BYTES) {
+                unpack.take(piece, progress.bytes)?;
+                if piece.len() == PIECE_BYTES {
+                    // A long file arrives without a wait, and a bomb unfolds without one; runs
+                    // beside it must not wait for its end.
+                    tokio::task::yield_now().await;
+                }
             }
         }
         unpack.finish()
