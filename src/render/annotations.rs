@@ -129,7 +129,8 @@ fn of_worst(query: &str, shown: &str, otherwise: &str) -> String {
     )
 }
 
-fn journeys(objective: &Objective<'_>) -> String {
+/// The journeys of an objective as a pattern.
+pub(super) fn journeys(objective: &Objective<'_>) -> String {
     let names: Vec<&str> = objective
         .slo
         .journeys

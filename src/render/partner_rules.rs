@@ -19,6 +19,9 @@ pub(super) const BAD_SHORT: &str = "outrider:slo_bad:short_window";
 pub(super) const EVENTS_LONG: &str = "outrider:slo_events:long_window";
 /// Judged runs within a tier's short window.
 pub(super) const EVENTS_SHORT: &str = "outrider:slo_events:short_window";
+/// Runs that were due within a tier's long window, as the ticks say: fewer than the schedule's where the
+/// agent is young.
+pub(super) const TICKS_LONG: &str = "outrider:slo_ticks:long_window";
 /// The count above which a tier fires.
 pub(super) const THRESHOLD: &str = "outrider:slo_bad:threshold";
 /// Bad runs within an objective's whole window.
@@ -99,6 +102,13 @@ fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
     ];
     let bad = select(name(&names::SLO_BAD), &own);
     let events = select(name(&names::SLO_EVENTS), &own);
+    let journeys = annotations::journeys(objective);
+    let due = [
+        ("partner", "=", objective.partner.id.as_str()),
+        ("journey", "=~", journeys.as_str()),
+        ("disposition", "!~", "blackout|maintenance"),
+    ];
+    let ticks = select(name(&names::TICKS), &due);
     let (long, short) = (span(alarm.long), span(alarm.short));
     let labels = [
         ("partner", objective.partner.id.as_str()),
@@ -118,6 +128,7 @@ fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
             increase("partner, slo", &events, &short),
             &labels,
         ),
+        record(TICKS_LONG, increase("partner", &ticks, &long), &labels),
         record(THRESHOLD, format!("vector({})", alarm.threshold()), &labels),
     ]
 }
@@ -137,7 +148,8 @@ fn period(objective: &Objective<'_>) -> Vec<Rule> {
 }
 
 /// `bad(L) > threshold and bad(S) > 0.5`, or it fires already and less than half of the runs of L or of
-/// S are judged: losing the agent in mid-outage must not end the page. Not in declared maintenance.
+/// S are judged: losing the agent in mid-outage must not end the page. An agent that is younger than L is
+/// measured by its own ticks. Not in declared maintenance.
 fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
     let (partner, layer) = (objective.partner.id.as_str(), objective.slo.layer.name());
     let own = [
@@ -158,11 +170,13 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
         select(BAD_SHORT, &own),
     );
     let held = format!(
-        "max by ({by}) ({firing})\nunless on ({by})\n(\n  {} >= {}\n  and on ({by})\n  {} >= {}\n)",
-        select(EVENTS_LONG, &own),
+        "max by ({by}) ({firing})\nunless on ({by})\n(\n  ({long} >= {} or {long} >= 0.5 * on ({by}) {})\n  \
+         and on ({by})\n  {} >= {}\n)",
         alarm.expected.div_ceil(2),
+        select(TICKS_LONG, &own),
         select(EVENTS_SHORT, &own),
         alarm.expected_short.div_ceil(2),
+        long = select(EVENTS_LONG, &own),
     );
     let expr = format!(
         "(\n  (\n{}\n  )\n  or on ({by})\n  (\n{}\n  )\n)\n{}",

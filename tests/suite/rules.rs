@@ -312,7 +312,7 @@ fn alarms_of_one_kind_are_the_same_but_for_labels() {
                     .collect();
                 assert_eq!(
                     own.len(),
-                    6,
+                    7,
                     "{path}: {} {}",
                     objective.slo.layer,
                     alarm.tier.name

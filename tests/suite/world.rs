@@ -377,6 +377,7 @@ concurrency = {concurrency}
 members = "keystone-basic"
 [slo.transport]
 journeys = ["bulk-exchange"]
+objective = 99
 [slo.application]
 journeys = ["bulk-exchange"]
 [slo.business]
