@@ -92,11 +92,8 @@ impl Drop for Server {
     }
 }
 
-/// One series of an answer: its labels, and its samples as time in seconds and value.
-pub(crate) struct Series {
-    pub(crate) labels: Value,
-    pub(crate) samples: Vec<(f64, f64)>,
-}
+/// The samples of one series: time in seconds, and value.
+type Samples = Vec<(f64, f64)>;
 
 /// A running Prometheus.
 pub(crate) struct Prometheus {
@@ -123,21 +120,19 @@ impl Prometheus {
         }
     }
 
-    /// An instant query, at a time in seconds or now.
-    pub(crate) fn query_at(&self, query: &str, at: Option<f64>) -> Vec<Series> {
-        let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
+    /// An instant query, at a time in seconds or now: the one series that it gives.
+    fn query_at(&self, query: &str, at: Option<f64>) -> Option<Samples> {
+        let encoded = utf8_percent_encode(query, NON_ALPHANUMERIC);
         let at = at.map_or(String::new(), |at| format!("&time={at:.3}"));
-        let url = self.server.url(&format!("/api/v1/query?query={query}{at}"));
-        let answer = json("GET", &url, "");
-        let all = answer["data"]["result"].as_array().unwrap().iter();
-        all.map(|one| Series {
-            labels: one["metric"].clone(),
-            samples: match one["values"].as_array() {
-                Some(samples) => samples.iter().map(sample).collect(),
-                None => vec![sample(&one["value"])],
-            },
+        let url = format!("/api/v1/query?query={encoded}{at}");
+        let answer = json("GET", &self.server.url(&url), "");
+        let all = answer["data"]["result"].as_array().unwrap();
+        assert!(all.len() < 2, "{query} gives {} series", all.len());
+        let one = all.first()?;
+        Some(match one["values"].as_array() {
+            Some(samples) => samples.iter().map(sample).collect(),
+            None => vec![sample(&one["value"])],
         })
-        .collect()
     }
 
     /// The one number that a query gives now; none when it gives nothing.
@@ -147,16 +142,12 @@ impl Prometheus {
 
     /// The same at a time in seconds.
     pub(crate) fn number_at(&self, query: &str, at: Option<f64>) -> Option<f64> {
-        let all = self.query_at(query, at);
-        assert!(all.len() < 2, "{query} gives {} series", all.len());
-        all.first().map(|series| series.samples[0].1)
+        self.query_at(query, at).map(|samples| samples[0].1)
     }
 
     /// The samples of one series over a range, such as `up[1m]`; empty when there are none.
-    pub(crate) fn samples(&self, range: &str) -> Vec<(f64, f64)> {
-        let mut all = self.query_at(range, None);
-        assert!(all.len() < 2, "{range} gives {} series", all.len());
-        all.pop().map(|series| series.samples).unwrap_or_default()
+    pub(crate) fn samples(&self, range: &str) -> Samples {
+        self.query_at(range, None).unwrap_or_default()
     }
 
     pub(crate) fn log(&self) -> String {
