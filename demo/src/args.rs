@@ -4,19 +4,22 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use crate::faults;
 use crate::screen::Look;
 
 /// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Starts the partner sandbox and Outrider, breaks a partner on purpose, and shows what Outrider says.
 
-usage: demo [--once] [--state DIR] [--bin DIR] [--config FILE] [--faults A,B,C]
+usage: demo [--once] [--stack [--tools DIR]] [--state DIR] [--bin DIR] [--config FILE] [--faults A,B,C]
 
   --once         play one cycle and end: 0 when every expectation held, 1 when one did not
+  --stack        with Prometheus and Alertmanager: keep a fault until it pages, and show what people read
+  --tools DIR    where `make tools` unpacked them [target/tools/debian]
   --state DIR    folder for ledger, logs, keys and overlay [var/demo]
   --bin DIR      where `exchange` and `outrider` are [beside this program]
   --config FILE  the agent's file, beside partners/, probes/ and members/ [outrider.toml]
-  --faults A,B   play these faults of tests/cases/faults.toml, in this order [all]
+  --faults A,B   play these faults of tests/cases/faults.toml, in this order [all; with --stack four]
 
   OMIT_FAULT=1   say that a fault is injected, and do not inject it: the demo must then end with 1
   NO_COLOR=1     no colours
@@ -24,6 +27,9 @@ usage: demo [--once] [--state DIR] [--bin DIR] [--config FILE] [--faults A,B,C]
 exit codes: 0 fine, 1 an expectation did not hold, 2 usage, 7 could not play, 130 stopped before
 the end of --once
 ";
+
+/// Where `make tools` unpacks Debian's packages.
+const TOOLS: &str = "target/tools/debian";
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +53,8 @@ pub(crate) struct Options {
     pub(crate) bin: Option<PathBuf>,
     /// The agent's file.
     pub(crate) config: PathBuf,
+    /// Play with Prometheus and Alertmanager, which are unpacked there.
+    pub(crate) stack: Option<PathBuf>,
     /// Faults to play; all without names.
     pub(crate) faults: Vec<String>,
 }
@@ -62,8 +70,10 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish
         state: PathBuf::from("var/demo"),
         bin: None,
         config: PathBuf::from("outrider.toml"),
+        stack: None,
         faults: Vec::new(),
     };
+    let (mut has_stack, mut tools) = (false, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = |name: &str| {
@@ -75,6 +85,8 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish
         match argument.to_str() {
             Some("--help" | "-h") => return Ok(Wish::Help),
             Some("--once") => options.once = true,
+            Some("--stack") => has_stack = true,
+            Some("--tools") => tools = Some(PathBuf::from(value("--tools")?)),
             Some("--state") => options.state = value("--state")?.into(),
             Some("--bin") => options.bin = Some(value("--bin")?.into()),
             Some("--config") => options.config = value("--config")?.into(),
@@ -88,6 +100,16 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish
             }
             _ => return Err(format!("unknown argument {}", argument.display())),
         }
+    }
+    match (has_stack, tools) {
+        (true, tools) => {
+            options.stack = Some(tools.unwrap_or_else(|| TOOLS.into()));
+            if options.faults.is_empty() {
+                options.faults = faults::PAGING.map(str::to_owned).to_vec();
+            }
+        }
+        (false, Some(_)) => return Err("--tools says where --stack finds them".to_owned()),
+        (false, None) => {}
     }
     Ok(Wish::Play(options))
 }
@@ -134,6 +156,23 @@ mod tests {
         assert_eq!(options.state, PathBuf::from("var/demo"));
         assert_eq!(options.config, PathBuf::from("outrider.toml"));
         assert!(!options.once && options.bin.is_none() && options.faults.is_empty());
+        assert_eq!(options.stack, None);
+    }
+
+    #[test]
+    fn a_stack_has_its_own_faults_and_tools() {
+        let stack = |line: &str| match wish(line) {
+            Ok(Wish::Play(options)) => (options.stack, options.faults),
+            other => panic!("it plays, and does not say {other:?}"),
+        };
+        let (tools, faults) = stack("--stack --once");
+        assert_eq!(tools, Some(PathBuf::from("target/tools/debian")));
+        assert_eq!(faults, faults::PAGING);
+        let (tools, faults) = stack("--tools t --faults throttled --stack");
+        assert_eq!(tools, Some(PathBuf::from("t")));
+        assert_eq!(faults, ["throttled"]);
+        let said = Err("--tools says where --stack finds them".to_owned());
+        assert_eq!(wish("--tools t"), said);
     }
 
     #[test]
@@ -161,6 +200,8 @@ mod tests {
     fn the_usage_names_every_option() {
         for option in [
             "--once",
+            "--stack",
+            "--tools",
             "--state",
             "--bin",
             "--config",

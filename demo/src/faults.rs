@@ -9,6 +9,15 @@ use crate::words::{ByLayer, Count, Layer, Owner, Verdict};
 /// The table that tests and drills read too.
 const TABLE: &str = include_str!("../../tests/cases/faults.toml");
 
+/// Those that are played with Prometheus and Alertmanager: each layer once, and a disclosure. Pages take
+/// minutes to end, so that all of them would take an hour.
+pub(crate) const PAGING: [&str; 4] = [
+    "connection-refused",
+    "server-error",
+    "foreign-record",
+    "records-missing",
+];
+
 /// One fault of the sandbox and what it must be judged as.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +145,15 @@ mod tests {
         ];
         assert_eq!(names, BTreeSet::from(ten));
         assert_eq!(table.len(), ten.len());
+    }
+
+    #[test]
+    fn the_faults_that_page_are_of_every_layer() {
+        let names = PAGING.map(str::to_owned);
+        let chosen = chosen(table().unwrap(), &names).unwrap();
+        let layers: BTreeSet<_> = chosen.iter().map(|fault| fault.layer).collect();
+        assert_eq!(layers.len(), 3);
+        assert!(chosen.iter().any(Fault::pauses));
     }
 
     #[test]

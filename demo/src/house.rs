@@ -9,23 +9,24 @@ use serde::Deserialize;
 
 use crate::agent::Agent;
 use crate::args::Options;
+use crate::crew::{self, Crew};
 use crate::end::{End, Played};
 use crate::faults::Fault;
-use crate::grid::Tone;
 use crate::http::Client;
 use crate::members::Members;
 use crate::play::{Play, check_table};
-use crate::program::Program;
 use crate::pulse::Pulse;
 use crate::sandbox::{Ready, Sandbox};
 use crate::screen::Screen;
+use crate::stack::{self, Generator, Stack};
 use crate::stage::{Stage, VICTIM};
 use crate::state::State;
+use crate::tools::Tools;
 
 /// By how much the demo's time is faster: a run a minute becomes one every four seconds.
 pub(crate) const SCALE: u32 = 15;
 
-/// Plays as asked; true when every expectation held. However it ends, both programs are stopped and
+/// Plays as asked; true when every expectation held. However it ends, every program is stopped and
 /// the terminal is as it was.
 ///
 /// # Errors
@@ -37,13 +38,19 @@ pub(crate) fn play<W: Write>(
     screen: &mut Screen<W>,
 ) -> Played<bool> {
     let binaries = Binaries::find(options.bin.as_deref())?;
+    let tools = options.stack.as_deref().map(Tools::find).transpose()?;
     let mut pulse = Pulse::listen().context("could not listen to signals")?;
     let mut state = State::take(&options.state)?;
     state.move_old_ledger()?;
     let mut programs = Vec::new();
+    let mut crew = Crew {
+        state: &mut state,
+        programs: &mut programs,
+        pulse: &mut pulse,
+    };
     let played =
-        start(options, &binaries, &mut state, &mut programs, &mut pulse).and_then(|addresses| {
-            greet(&addresses, &state, chosen.len(), screen)?;
+        start(options, &binaries, tools.as_ref(), &mut crew).and_then(|(addresses, stack)| {
+            greet(&addresses, stack.as_ref(), &state, chosen.len(), screen)?;
             let stage = Stage {
                 agent: Agent::new(Client::at(&addresses.agent)?),
                 page: addresses.agent.clone(),
@@ -52,11 +59,12 @@ pub(crate) fn play<W: Write>(
                 pulse: &mut pulse,
                 screen,
                 members: Members::read(&beside(&options.config, "members"))?,
+                pager: stack.map(Stack::pager),
             };
             perform(options, table, chosen, stage, &addresses.sandbox)
         });
     let closed = screen.close();
-    let stopped = stop(programs, &mut pulse, screen);
+    let stopped = crew::stop(programs, &mut pulse, screen);
     let held = played?;
     closed?;
     stopped?;
@@ -83,7 +91,7 @@ fn perform<W: Write>(
             if options.once || options.omit_fault {
                 return Ok(());
             }
-            play.rest()?;
+            play.rest("cycle")?;
         }
     });
     match ended {
@@ -132,21 +140,34 @@ struct Addresses {
     sandbox: Ready,
 }
 
-/// Starts the sandbox, points the agent at it, starts the agent. What was started is in `programs`
-/// even when the next thing fails.
+/// Starts the sandbox, points the agent at it, starts the agent; and Prometheus and Alertmanager, where
+/// they are wanted.
 fn start(
     options: &Options,
     binaries: &Binaries,
-    state: &mut State,
-    programs: &mut Vec<Program>,
-    pulse: &mut Pulse,
-) -> Played<Addresses> {
+    tools: Option<&Tools>,
+    crew: &mut Crew<'_>,
+) -> Played<(Addresses, Option<Stack>)> {
+    let addresses = start_agent(options, binaries, crew)?;
+    let generator = Generator {
+        outrider: &binaries.outrider,
+        config: &options.config,
+        agent: &addresses.agent,
+    };
+    let stack = match tools {
+        Some(tools) => Some(stack::raise(tools, &generator, crew)?),
+        None => None,
+    };
+    Ok((addresses, stack))
+}
+
+fn start_agent(options: &Options, binaries: &Binaries, crew: &mut Crew<'_>) -> Played<Addresses> {
     let mut command = Command::new(&binaries.exchange);
     command
         .arg("serve")
         .arg("--state")
-        .arg(state.path("exchange"));
-    let line = launch("exchange", command, state, programs, pulse)?;
+        .arg(crew.state.path("exchange"));
+    let line = crew.launch("exchange", command)?;
     let sandbox: Ready = serde_json::from_str(&line)
         .with_context(|| format!("exchange says something else than agreed: {line}"))?;
     if sandbox.partners.iter().all(|partner| partner.id != VICTIM) {
@@ -154,7 +175,7 @@ fn start(
             "the exchange does not serve {VICTIM}"
         )));
     }
-    let overlay = state.write_overlay(&sandbox)?;
+    let overlay = crew.state.write_overlay(&sandbox)?;
     let mut command = Command::new(&binaries.outrider);
     command.arg("run").arg("--config").arg(&options.config);
     command
@@ -163,8 +184,8 @@ fn start(
         .arg("--overlay")
         .arg(overlay)
         .arg("--ledger")
-        .arg(state.path("outrider.db"));
-    let line = launch("outrider", command, state, programs, pulse)?;
+        .arg(crew.state.path("outrider.db"));
+    let line = crew.launch("outrider", command)?;
     #[derive(Deserialize)]
     struct AgentReady {
         listen: String,
@@ -177,30 +198,9 @@ fn start(
     })
 }
 
-fn launch(
-    name: &'static str,
-    command: Command,
-    state: &mut State,
-    programs: &mut Vec<Program>,
-    pulse: &mut Pulse,
-) -> Played<String> {
-    let log = state.path(&format!("{name}.log"));
-    programs.push(Program::start(name, command, log, state.lock())?);
-    let ids = programs
-        .iter()
-        .map(|program| format!("{} {}", program.name(), program.id()));
-    let users: Vec<_> = std::iter::once(format!("demo {}", std::process::id()))
-        .chain(ids)
-        .collect();
-    state.note_users(&users.join(", "))?;
-    match programs.last_mut() {
-        Some(program) => program.ready_line(pulse),
-        None => Err(End::Trouble(anyhow!("{name} is gone"))),
-    }
-}
-
 fn greet<W: Write>(
     addresses: &Addresses,
+    stack: Option<&Stack>,
     state: &State,
     faults: usize,
     screen: &mut Screen<W>,
@@ -212,7 +212,7 @@ fn greet<W: Write>(
         .iter()
         .map(|one| one.id.as_str())
         .collect();
-    for line in [
+    let mut lines = vec![
         format!(
             "Outrider watches {} in a sandbox; {faults} faults are played.",
             partners.join(" and ")
@@ -227,29 +227,13 @@ fn greet<W: Write>(
             state.shown("exchange.log")
         ),
         format!("  ledger    {}", state.shown("outrider.db")),
-        "  stop      Ctrl-C".to_owned(),
-        String::new(),
-    ] {
+    ];
+    lines.extend(stack.map(|stack| stack.places(state)).unwrap_or_default());
+    lines.extend(["  stop      Ctrl-C".to_owned(), String::new()]);
+    for line in lines {
         screen.line(&line)?;
     }
     Ok(())
-}
-
-/// Stops the agent before the sandbox, so that it can release its jobs there.
-fn stop<W: Write>(
-    mut programs: Vec<Program>,
-    pulse: &mut Pulse,
-    screen: &mut Screen<W>,
-) -> Result<()> {
-    let mut stopped = Ok(());
-    while let Some(mut program) = programs.pop() {
-        // A terminal that is gone must not keep a program alive.
-        screen
-            .tell(Tone::Plain, &format!("stopping {}", program.name()))
-            .unwrap_or_default();
-        stopped = stopped.and(program.stop(pulse));
-    }
-    stopped
 }
 
 fn beside(file: &Path, name: &str) -> PathBuf {

@@ -1,6 +1,6 @@
-//! A small HTTP/1.1 client for the two JSON interfaces on loopback: one request a connection, with
-//! limits on time and size.
+//! A small HTTP/1.1 for loopback: one request a connection, with limits on time and size.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::clock::Mark;
 
 /// From the connection to the last byte of the answer.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of an answer's status line and headers.
+/// Bytes of a message's first line and headers.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of an answer's body: a thousand runs in brief are well below it.
+/// Bytes of a message's body: a thousand runs in brief are well below it.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A JSON interface at one address.
@@ -40,6 +40,11 @@ impl Client {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Reads a document.
     ///
     /// # Errors
@@ -60,20 +65,21 @@ impl Client {
     /// When there is no answer in time, or it is a refusal.
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Vec<u8>> {
         let body = body.map(Value::to_string).unwrap_or_default();
-        let answer = self
+        let (status, answer) = self
             .call(method, path, &body)
+            .and_then(|answer| Ok((status(&answer.first_line)?, answer)))
             .with_context(|| format!("could not ask {} for {method} {path}", self.address))?;
-        if !(200..300).contains(&answer.status) {
+        if !(200..300).contains(&status) {
             bail!(
                 "{} refused {method} {path}: {}",
                 self.address,
-                refusal(&answer)
+                refusal(status, &answer.body)
             );
         }
         Ok(answer.body)
     }
 
-    fn call(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+    fn call(&self, method: &str, path: &str, body: &str) -> Result<Message> {
         let begun = Mark::now();
         let mut stream = TcpStream::connect_timeout(&self.address, CALL_LIMIT)?;
         stream.set_write_timeout(Some(CALL_LIMIT))?;
@@ -85,28 +91,51 @@ impl Client {
             body.len()
         );
         stream.write_all(request.as_bytes())?;
-        let mut received = Vec::new();
-        let mut piece = [0; 16 * 1024];
-        loop {
-            let left = CALL_LIMIT.saturating_sub(begun.elapsed());
-            ensure!(
-                !left.is_zero(),
-                "no whole answer in {} s",
-                CALL_LIMIT.as_secs()
-            );
-            stream.set_read_timeout(Some(left))?;
-            let count = match stream.read(&mut piece) {
-                Ok(count) => count,
-                // A signal or a read timeout; the check above ends the loop.
-                Err(why) if is_passing(why.kind()) => continue,
-                Err(why) => return Err(why.into()),
-            };
-            received.extend_from_slice(piece.get(..count).unwrap_or_default());
-            if let Some(answer) = answer(&received, count == 0)? {
-                return Ok(answer);
-            }
+        receive(&mut stream, CALL_LIMIT.saturating_sub(begun.elapsed()))
+    }
+}
+
+/// Reads one message, an answer or a request.
+///
+/// # Errors
+/// When it is broken, too long, or not whole in time.
+pub(crate) fn receive(stream: &mut TcpStream, limit: Duration) -> Result<Message> {
+    let begun = Mark::now();
+    let mut received = Vec::new();
+    let mut piece = [0; 16 * 1024];
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        ensure!(
+            !left.is_zero(),
+            "no whole message in {} s",
+            limit.as_secs_f32().ceil()
+        );
+        stream.set_read_timeout(Some(left))?;
+        let count = match stream.read(&mut piece) {
+            Ok(count) => count,
+            // A signal or a read timeout; the check above ends the loop.
+            Err(why) if is_passing(why.kind()) => continue,
+            Err(why) => return Err(why.into()),
+        };
+        received.extend_from_slice(piece.get(..count).unwrap_or_default());
+        if let Some(message) = message(&received, count == 0)? {
+            return Ok(message);
         }
     }
+}
+
+/// The text as a part of a URL's query.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            write!(encoded, "%{byte:02X}").unwrap_or_default();
+        }
+    }
+    encoded
 }
 
 fn is_passing(kind: ErrorKind) -> bool {
@@ -116,20 +145,23 @@ fn is_passing(kind: ErrorKind) -> bool {
     )
 }
 
+/// What came over one connection.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
+pub(crate) struct Message {
+    /// A status line or a request line.
+    pub(crate) first_line: String,
+    /// The body.
+    pub(crate) body: Vec<u8>,
 }
 
-/// The answer in what was received so far; none while more must come.
-fn answer(received: &[u8], is_ended: bool) -> Result<Option<Answer>> {
+/// The message in what was received so far; none while more must come.
+fn message(received: &[u8], is_ended: bool) -> Result<Option<Message>> {
     let Some(head_length) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
         ensure!(
             received.len() <= HEAD_BYTES_MAX,
             "the head is longer than {HEAD_BYTES_MAX} bytes"
         );
-        ensure!(!is_ended, "the answer ended within its head");
+        ensure!(!is_ended, "the message ended within its head");
         return Ok(None);
     };
     ensure!(
@@ -139,37 +171,32 @@ fn answer(received: &[u8], is_ended: bool) -> Result<Option<Answer>> {
     let (head, rest) = received.split_at(head_length);
     let body = rest.get(4..).unwrap_or_default();
     let head = std::str::from_utf8(head).context("the head is not UTF-8")?;
-    let (status, length) = read_head(head)?;
+    let (first_line, length) = read_head(head)?;
     ensure!(
         length.unwrap_or(body.len()) <= BODY_BYTES_MAX,
         "the body is longer than {BODY_BYTES_MAX} bytes"
     );
     match length {
         Some(length) => match body.get(..length) {
-            Some(body) => Ok(Some(Answer {
-                status,
+            Some(body) => Ok(Some(Message {
+                first_line,
                 body: body.to_vec(),
             })),
             None if is_ended => bail!("the body ended after {} of {length} bytes", body.len()),
             None => Ok(None),
         },
-        None => Ok(is_ended.then(|| Answer {
-            status,
+        None => Ok(is_ended.then(|| Message {
+            first_line,
             body: body.to_vec(),
         })),
     }
 }
 
-/// The status, and the body's length if it is told.
-fn read_head(head: &str) -> Result<(u16, Option<usize>)> {
+/// The first line, and the body's length if it is told. A request that tells none has no body.
+fn read_head(head: &str) -> Result<(String, Option<usize>)> {
     let mut lines = head.split("\r\n");
-    let status_line = lines.next().unwrap_or_default();
-    let status = status_line
-        .strip_prefix("HTTP/1.1 ")
-        .or_else(|| status_line.strip_prefix("HTTP/1.0 "))
-        .and_then(|rest| rest.get(..3))
-        .and_then(|code| code.parse().ok())
-        .with_context(|| format!("{status_line:?} is no HTTP status line"))?;
+    let first_line = lines.next().unwrap_or_default();
+    let is_request = first_line.ends_with(" HTTP/1.1");
     let mut length = None;
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
@@ -179,7 +206,7 @@ fn read_head(head: &str) -> Result<(u16, Option<usize>)> {
                 .with_context(|| format!("no length: {value:?}"))?;
             ensure!(
                 length.is_none_or(|length| length == told),
-                "the answer tells two lengths"
+                "the message tells two lengths"
             );
             length = Some(told);
         }
@@ -189,19 +216,27 @@ fn read_head(head: &str) -> Result<(u16, Option<usize>)> {
             "the body comes in chunks"
         );
     }
-    Ok((status, length))
+    Ok((first_line.to_owned(), length.or(is_request.then_some(0))))
+}
+
+fn status(line: &str) -> Result<u16> {
+    line.strip_prefix("HTTP/1.1 ")
+        .or_else(|| line.strip_prefix("HTTP/1.0 "))
+        .and_then(|rest| rest.get(..3))
+        .and_then(|code| code.parse().ok())
+        .with_context(|| format!("{line:?} is no HTTP status line"))
 }
 
 /// What both programs say when they refuse.
-fn refusal(answer: &Answer) -> String {
+fn refusal(status: u16, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Problem {
         error: String,
         cure: String,
     }
-    match serde_json::from_slice::<Problem>(&answer.body) {
-        Ok(problem) => format!("{} {}; {}", answer.status, problem.error, problem.cure),
-        Err(_) => format!("status {}", answer.status),
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => format!("{status} {}; {}", problem.error, problem.cure),
+        Err(_) => format!("status {status}"),
     }
 }
 
@@ -210,30 +245,30 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    fn whole(text: &str) -> Result<Option<Answer>> {
-        answer(text.as_bytes(), true)
+    fn whole(text: &str) -> Result<Option<Message>> {
+        message(text.as_bytes(), true)
     }
 
     #[test]
     fn an_answer_is_whole_when_its_length_is_there() {
         let text = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n{\"a\"and what follows";
-        let expected = Answer {
-            status: 200,
+        let expected = Message {
+            first_line: "HTTP/1.1 200 OK".to_owned(),
             body: b"{\"a\"".to_vec(),
         };
         for cut in 0..42 {
-            assert_eq!(answer(&text[..cut], false).unwrap(), None, "{cut}");
+            assert_eq!(message(&text[..cut], false).unwrap(), None, "{cut}");
         }
-        assert_eq!(answer(&text[..42], false).unwrap(), Some(expected));
-        assert_eq!(answer(text, false).unwrap().unwrap().body, b"{\"a\"");
+        assert_eq!(message(&text[..42], false).unwrap(), Some(expected));
+        assert_eq!(message(text, false).unwrap().unwrap().body, b"{\"a\"");
     }
 
     #[test]
     fn a_body_without_a_length_ends_with_the_connection() {
         let text = "HTTP/1.0 404 Not Found\r\n\r\n[]";
-        assert_eq!(answer(text.as_bytes(), false).unwrap(), None);
-        let expected = Answer {
-            status: 404,
+        assert_eq!(message(text.as_bytes(), false).unwrap(), None);
+        let expected = Message {
+            first_line: "HTTP/1.0 404 Not Found".to_owned(),
             body: b"[]".to_vec(),
         };
         assert_eq!(whole(text).unwrap(), Some(expected));
@@ -242,16 +277,18 @@ mod tests {
     #[test]
     fn what_is_broken_or_too_long_is_an_error() {
         let said = |text: &str| whole(text).unwrap_err().to_string();
-        assert_eq!(said(""), "the answer ended within its head");
+        assert_eq!(said(""), "the message ended within its head");
         assert_eq!(
             said("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"),
             "the body ended after 3 of 9 bytes"
         );
-        assert!(said("HTTP/2 200\r\n\r\n").contains("no HTTP status line"));
-        assert!(said("HTTP/1.1 20\r\n\r\n").contains("no HTTP status line"));
+        for line in ["HTTP/2 200", "HTTP/1.1 20", "GET / HTTP/1.1"] {
+            let said = status(line).unwrap_err().to_string();
+            assert!(said.contains("no HTTP status line"), "{said}");
+        }
         assert!(said("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n").contains("no length"));
         let two = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Length: 2\r\n\r\nab";
-        assert_eq!(said(two), "the answer tells two lengths");
+        assert_eq!(said(two), "the message tells two lengths");
         let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
         assert_eq!(said(chunks), "the body comes in chunks");
         let told = format!(
@@ -259,19 +296,36 @@ mod tests {
             BODY_BYTES_MAX + 1
         );
         assert!(
-            answer(told.as_bytes(), false)
+            message(told.as_bytes(), false)
                 .unwrap_err()
                 .to_string()
                 .contains("longer than")
         );
         let untold = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(BODY_BYTES_MAX + 1));
-        assert!(answer(untold.as_bytes(), false).is_err());
+        assert!(message(untold.as_bytes(), false).is_err());
         let head = vec![b'h'; HEAD_BYTES_MAX + 1];
         assert!(
-            answer(&head, false)
+            message(&head, false)
                 .unwrap_err()
                 .to_string()
                 .contains("head is longer")
+        );
+    }
+
+    #[test]
+    fn a_request_without_a_length_has_no_body() {
+        let text = b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n";
+        let request = message(text, false).unwrap().unwrap();
+        assert_eq!(request.first_line, "GET /page HTTP/1.1");
+        assert_eq!(request.body, b"");
+    }
+
+    #[test]
+    fn a_query_is_encoded() {
+        let query = "a{b=~\"c|d\"} > 0.5 é";
+        assert_eq!(
+            encoded(query),
+            "a%7Bb%3D~%22c%7Cd%22%7D%20%3E%200.5%20%C3%A9"
         );
     }
 

@@ -5,6 +5,7 @@
 mod agent;
 mod args;
 mod clock;
+mod crew;
 mod end;
 mod expect;
 mod faults;
@@ -12,14 +13,20 @@ mod grid;
 mod house;
 mod http;
 mod members;
+mod notice;
+mod pager;
+mod pages;
 mod play;
 mod program;
 mod pulse;
 mod sandbox;
 mod screen;
+mod stack;
 mod stage;
 mod state;
+mod tools;
 mod view;
+mod webhook;
 mod words;
 
 use std::io::{self, Write as _};

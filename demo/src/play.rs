@@ -28,26 +28,32 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a paused journey is watched: longer than its cadence, so that a tick would show.
 const PAUSE_WATCHED: Duration = Duration::from_secs(6);
-/// Between two cycles.
+/// Between two cycles, and between two faults that paged.
 const REST: Duration = Duration::from_secs(20);
 
 /// A play on a stage.
 #[derive(Debug)]
 pub(crate) struct Play<'a, W: Write> {
-    stage: Stage<'a, W>,
+    /// What it is played with.
+    pub(crate) stage: Stage<'a, W>,
     faults: Vec<Fault>,
     omit_fault: bool,
 }
 
 /// A fault that is on.
-struct Injected<'f> {
-    fault: &'f Fault,
+#[derive(Debug)]
+pub(crate) struct Injected<'f> {
+    /// It.
+    pub(crate) fault: &'f Fault,
     /// Such as "3/10 server-error at keystone".
-    title: String,
-    at: Mark,
+    pub(crate) title: String,
+    /// Since when.
+    pub(crate) at: Mark,
     since: Moment,
-    bystanders: Bystanders,
-    line: Line,
+    /// The partners that nothing was done to.
+    pub(crate) bystanders: Bystanders,
+    /// What came of it.
+    pub(crate) line: Line,
 }
 
 impl Injected<'_> {
@@ -106,6 +112,7 @@ impl<'a, W: Write> Play<'a, W> {
             }
         }
         self.tell(Tone::Good, "every partner is well")?;
+        self.await_heartbeat()?;
         Ok(self.stage.screen.now_and_then()?)
     }
 
@@ -118,6 +125,9 @@ impl<'a, W: Write> Play<'a, W> {
         let mut lines = Vec::new();
         let count = self.faults.len();
         for (place, fault) in self.faults.clone().iter().enumerate() {
+            if place > 0 && self.stage.pager.is_some() {
+                self.rest("fault")?;
+            }
             let title = format!("{}/{count} {} at {VICTIM}", place + 1, fault.name);
             let line = self.one(fault, title)?;
             let is_enough = self.omit_fault && !line.held();
@@ -152,14 +162,14 @@ impl<'a, W: Write> Play<'a, W> {
         Ok(broken.is_empty())
     }
 
-    /// Shows the table for a while.
+    /// Shows the table for a while before the next cycle or fault.
     ///
     /// # Errors
     /// When a person asks to stop, or a program does not work.
-    pub(crate) fn rest(&mut self) -> Played<()> {
+    pub(crate) fn rest(&mut self, next: &str) -> Played<()> {
         self.tell(
             Tone::Plain,
-            &format!("the next cycle begins in {} s", REST.as_secs()),
+            &format!("the next {next} begins in {} s", REST.as_secs()),
         )?;
         let begun = Mark::now();
         while begun.elapsed() < REST {
@@ -178,7 +188,10 @@ impl<'a, W: Write> Play<'a, W> {
         if fault.pauses() && injected.line.held() {
             self.watch_pause(&mut injected)?;
         }
-        self.heal(&mut injected)?;
+        self.await_page(&mut injected)?;
+        let healed = self.heal(&mut injected)?;
+        self.await_over(&mut injected, healed)?;
+        self.hold_strangers(&mut injected.line)?;
         let complaints = injected.bystanders.complaints();
         if complaints.is_empty() {
             let passed = injected.bystanders.passed();
@@ -202,6 +215,9 @@ impl<'a, W: Write> Play<'a, W> {
             self.stage.sandbox.inject(VICTIM, &fault.name)?;
         }
         let at = Mark::now();
+        if let Some(pager) = &mut self.stage.pager {
+            pager.begin();
+        }
         let since = self.stage.agent_time()?;
         let said = format!(
             "  expected      {}; verdict {}; counts {}",
@@ -217,6 +233,7 @@ impl<'a, W: Write> Play<'a, W> {
             complaints: Vec::new(),
             verdict_after: None,
             recovered_after: None,
+            paging: None,
         };
         Ok(Injected {
             fault,
@@ -340,7 +357,8 @@ impl<'a, W: Write> Play<'a, W> {
         )
     }
 
-    fn heal(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+    /// Gives back when it was healed.
+    fn heal(&mut self, injected: &mut Injected<'_>) -> Played<Mark> {
         self.stage.sandbox.heal(VICTIM)?;
         self.tell(Tone::Plain, "  healed")?;
         let overview = self.stage.agent.overview()?;
@@ -375,21 +393,31 @@ impl<'a, W: Write> Play<'a, W> {
                     let after = healed.elapsed();
                     injected.line.recovered_after = Some(after);
                     let said = format!("  recovered     after {}", seconds(Some(after)));
-                    return self.tell(Tone::Good, &said);
+                    self.tell(Tone::Good, &said)?;
+                    return Ok(healed);
                 }
                 let complaint = format!("still blamed although healed: {}", told(run));
                 self.complain(&mut injected.line, complaint)?;
             }
         }
         let limit = RECOVERY_LIMIT.as_secs();
-        self.complain(&mut injected.line, format!("no recovery in {limit} s"))
+        self.complain(&mut injected.line, format!("no recovery in {limit} s"))?;
+        Ok(healed)
     }
 
-    fn tell(&mut self, tone: Tone, text: &str) -> Played<()> {
+    /// Tells what happens.
+    ///
+    /// # Errors
+    /// When nobody can read it any more.
+    pub(crate) fn tell(&mut self, tone: Tone, text: &str) -> Played<()> {
         Ok(self.stage.screen.tell(tone, text)?)
     }
 
-    fn complain(&mut self, line: &mut Line, complaint: String) -> Played<()> {
+    /// An expectation did not hold.
+    ///
+    /// # Errors
+    /// When nobody can read it any more.
+    pub(crate) fn complain(&mut self, line: &mut Line, complaint: String) -> Played<()> {
         self.tell(Tone::Bad, &format!("  NOT HELD      {complaint}"))?;
         line.complaints.push(complaint);
         Ok(())

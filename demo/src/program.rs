@@ -13,9 +13,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::clock::Mark;
 use crate::end::{End, Played};
 use crate::grid::printable;
+use crate::http::Client;
 use crate::pulse::Pulse;
 
-/// From the start to the ready line.
+/// From the start until it is ready, or done when it has one thing to do.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 /// Bytes of a ready line.
 const READY_BYTES_MAX: u64 = 64 * 1024;
@@ -86,12 +87,49 @@ impl Program {
     /// # Errors
     /// When it ends before, takes too long, or a person asks to stop.
     pub(crate) fn ready_line(&mut self, pulse: &mut Pulse) -> Played<String> {
+        self.wait(pulse, |program| match program.ready.try_recv() {
+            Ok(line) => Ok(Some(line)),
+            Err(_) => program.check().map(|()| None),
+        })
+    }
+
+    /// Waits until it says at an address of its own that it is ready.
+    ///
+    /// # Errors
+    /// When it ends before, takes too long, or a person asks to stop.
+    pub(crate) fn ready_at(
+        &mut self,
+        client: &Client,
+        path: &str,
+        pulse: &mut Pulse,
+    ) -> Played<()> {
+        self.wait(pulse, |program| {
+            program.check()?;
+            Ok(client.send("GET", path, None).ok().map(drop))
+        })
+    }
+
+    /// Waits until it has done its work and ended.
+    ///
+    /// # Errors
+    /// When it fails, takes too long, or a person asks to stop.
+    pub(crate) fn finish(&mut self, pulse: &mut Pulse) -> Played<()> {
+        self.wait(pulse, |program| match program.try_wait()? {
+            Some(status) if status.success() => Ok(Some(())),
+            Some(_) | None => program.check().map(|()| None),
+        })
+    }
+
+    fn wait<T>(
+        &mut self,
+        pulse: &mut Pulse,
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>>,
+    ) -> Played<T> {
         let begun = Mark::now();
         loop {
-            if let Ok(line) = self.ready.try_recv() {
-                return Ok(line);
+            if let Some(seen) = look(self)? {
+                return Ok(seen);
             }
-            self.check()?;
             if begun.elapsed() > READY_LIMIT {
                 let limit = READY_LIMIT.as_secs();
                 return Err(End::Trouble(anyhow!(
@@ -267,6 +305,18 @@ mod tests {
             said.contains("| 18\n") && !said.contains("| 17\n"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn work_is_done_when_it_ends_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pulse = Pulse::of(&[]).unwrap();
+        shell(folder.path(), "exit 0").finish(&mut pulse).unwrap();
+        let mut broken = shell(folder.path(), "echo 'no such folder' >&2; exit 3");
+        match broken.finish(&mut pulse) {
+            Err(End::Trouble(why)) => assert!(why.to_string().ends_with("| no such folder")),
+            other => panic!("it fails: {other:?}"),
+        }
     }
 
     #[test]

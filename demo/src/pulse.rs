@@ -25,7 +25,15 @@ impl Pulse {
     /// # Errors
     /// When the system refuses it.
     pub(crate) fn listen() -> io::Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        Self::of(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    /// Listens to these signals: every listener of a process hears each one, those of tests too.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub(crate) fn of(signals: &[i32]) -> io::Result<Self> {
+        let mut signals = Signals::new(signals)?;
         let listening = signals.handle();
         let (asking, asked) = channel();
         let sender = asking.clone();

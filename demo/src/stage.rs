@@ -9,6 +9,7 @@ use crate::agent::{Agent, Overview, Run};
 use crate::clock::Moment;
 use crate::end::{End, Played};
 use crate::members::Members;
+use crate::pager::Pager;
 use crate::program::Program;
 use crate::pulse::Pulse;
 use crate::sandbox::Sandbox;
@@ -32,7 +33,7 @@ pub(crate) struct Stage<'a, W: Write> {
     pub(crate) page: String,
     /// The sandbox.
     pub(crate) sandbox: Sandbox,
-    /// Both programs: the play ends when one of them does.
+    /// Every program: the play ends when one of them does.
     pub(crate) programs: &'a mut [Program],
     /// Waits.
     pub(crate) pulse: &'a mut Pulse,
@@ -40,6 +41,8 @@ pub(crate) struct Stage<'a, W: Write> {
     pub(crate) screen: &'a mut Screen<W>,
     /// Whose runs can show a fault in the data.
     pub(crate) members: Members,
+    /// Listens for people; none without Prometheus and Alertmanager.
+    pub(crate) pager: Option<Pager>,
 }
 
 impl<W: Write> Stage<'_, W> {
@@ -59,9 +62,24 @@ impl<W: Write> Stage<'_, W> {
         let overview = self.working(overview)?;
         let runs = self.agent.new_runs();
         let runs = self.working(runs)?;
+        let heard = self.hear()?;
+        let status = format!("{status}{heard}");
         self.screen
-            .live(status, &view::partners(&overview, JOURNEY))?;
+            .live(&status, &view::partners(&overview, JOURNEY))?;
         Ok((overview, runs))
+    }
+
+    /// Shows what people would have heard since the last look; says how it is with the watchdog.
+    fn hear(&mut self) -> Played<String> {
+        let Some(pager) = &mut self.pager else {
+            return Ok(String::new());
+        };
+        for notice in pager.hear(VICTIM) {
+            for (tone, text) in notice.lines() {
+                self.screen.tell(tone, &text)?;
+            }
+        }
+        Ok(format!("; {} heartbeats", pager.heartbeats()))
     }
 
     /// The time on the agent's clock. Runs that began before cannot know what was done just now.

@@ -121,15 +121,36 @@ impl State {
         Ok(())
     }
 
+    /// Writes a file in it, for a program to read.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        fs::write(&path, text).with_context(|| format!("could not write {}", self.shown(name)))?;
+        Ok(path)
+    }
+
+    /// A folder in it, emptied of what the last demo left there.
+    ///
+    /// # Errors
+    /// When it cannot be emptied or made.
+    pub(crate) fn empty_folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        match fs::remove_dir_all(&path) {
+            Err(why) if why.kind() != ErrorKind::NotFound => Err(why),
+            Ok(()) | Err(_) => fs::create_dir(&path),
+        }
+        .with_context(|| format!("could not empty {}", self.shown(name)))?;
+        Ok(path)
+    }
+
     /// Writes the overlay that points the committed files at a sandbox.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn write_overlay(&self, ready: &Ready) -> Result<PathBuf> {
-        let path = self.path("overlay.toml");
-        fs::write(&path, overlay(ready)?)
-            .with_context(|| format!("could not write {}", self.shown("overlay.toml")))?;
-        Ok(path)
+        self.write("overlay.toml", &overlay(ready)?)
     }
 }
 
@@ -218,6 +239,17 @@ mod tests {
             said.contains("is not empty and holds no demo.lock"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_folder_is_emptied_of_what_the_last_demo_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::take(folder.path()).unwrap();
+        for _ in 0..2 {
+            let path = state.empty_folder("prometheus").unwrap();
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+            fs::create_dir(path.join("wal")).unwrap();
+        }
     }
 
     #[test]

@@ -22,6 +22,17 @@ pub(crate) struct Line {
     pub(crate) verdict_after: Option<Duration>,
     /// From the healing to the first passed run.
     pub(crate) recovered_after: Option<Duration>,
+    /// Who was paged; none when nobody listens.
+    pub(crate) paging: Option<Paging>,
+}
+
+/// What people heard of one fault.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Paging {
+    /// From the injection to the page.
+    pub(crate) paged_after: Option<Duration>,
+    /// From the healing to the end of every page.
+    pub(crate) over_after: Option<Duration>,
 }
 
 impl Line {
@@ -104,17 +115,28 @@ fn next_run(partner: &PartnerState, at: Moment, journey: &str) -> Cell {
 
 /// What came of the faults.
 pub(crate) fn summary(lines: &[Line]) -> Grid {
-    let mut grid = Grid::new(&["fault", "expected", "seen", "held", "verdict", "recovery"]);
+    let mut heading = vec!["fault", "expected", "seen", "held", "verdict", "recovery"];
+    let has_pages = lines.iter().any(|line| line.paging.is_some());
+    if has_pages {
+        heading.extend(["page", "over"]);
+    }
+    let mut grid = Grid::new(&heading);
     for line in lines {
         let tone = if line.held() { Tone::Good } else { Tone::Bad };
-        grid.push(vec![
+        let mut row = vec![
             Cell::plain(&line.fault),
             Cell::plain(&line.expected),
             Cell::new(line.seen.as_deref().unwrap_or("no verdict"), tone),
             Cell::new(if line.held() { "yes" } else { "NO" }, tone),
             Cell::plain(seconds(line.verdict_after)),
             Cell::plain(seconds(line.recovered_after)),
-        ]);
+        ];
+        if has_pages {
+            let paging = line.paging.unwrap_or_default();
+            let times = [paging.paged_after, paging.over_after];
+            row.extend(times.map(|time| Cell::plain(seconds(time))));
+        }
+        grid.push(row);
     }
     grid
 }
@@ -208,6 +230,7 @@ lakeside  transport    -                    -                 paused
             complaints: vec![],
             verdict_after: Some(Duration::from_millis(3_640)),
             recovered_after: Some(Duration::from_secs(4)),
+            paging: None,
         };
         let broken = Line {
             fault: "slow-body".to_owned(),
@@ -220,6 +243,18 @@ lakeside  transport    -                    -                 paused
 fault      expected                       seen                           held  verdict  recovery
 throttled  application/throttled partner  application/throttled partner  yes   3.6 s    4.0 s
 slow-body  application/throttled partner  no verdict                     NO    -        4.0 s";
-        assert_eq!(summary(&[held, broken]).lines(false).join("\n"), expected);
+        let lines = [held, broken];
+        assert_eq!(summary(&lines).lines(false).join("\n"), expected);
+        let paged = lines.map(|line| Line {
+            paging: line.held().then_some(Paging {
+                paged_after: Some(Duration::from_millis(14_200)),
+                over_after: None,
+            }),
+            ..line
+        });
+        let said = summary(&paged).lines(false);
+        assert!(said[0].ends_with("recovery  page    over"), "{said:?}");
+        assert!(said[1].ends_with("4.0 s     14.2 s  -"), "{said:?}");
+        assert!(said[2].ends_with("4.0 s     -       -"), "{said:?}");
     }
 }

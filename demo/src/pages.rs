@@ -1,0 +1,143 @@
+//! The part of the play that waits for people to be paged, and for their page to end.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use crate::clock::Mark;
+use crate::end::{End, Played};
+use crate::grid::Tone;
+use crate::play::{Injected, Play};
+use crate::stage::VICTIM;
+use crate::view::{Line, Paging, seconds};
+
+/// Until the watchdog is heard: it fires with the first evaluation.
+const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
+/// From the injection to the page: the slowest objective pages at 26 bad runs, and one member in three
+/// has no records that could be missing.
+const PAGE_LIMIT: Duration = Duration::from_secs(300);
+/// From the healing to the end of every page: a disclosure is looked back at for four minutes.
+const OVER_LIMIT: Duration = Duration::from_secs(480);
+
+impl<W: Write> Play<'_, W> {
+    /// Waits until the watchdog is heard: from then on a page can be.
+    ///
+    /// # Errors
+    /// When that takes too long, a person asks to stop, or a program does not work.
+    pub(crate) fn await_heartbeat(&mut self) -> Played<()> {
+        let begun = Mark::now();
+        while let Some(pager) = &self.stage.pager {
+            if pager.heartbeats() > 0 {
+                return self.tell(Tone::Good, "the watchdog is heard: pages arrive");
+            }
+            if begun.elapsed() > HEARTBEAT_LIMIT {
+                return Err(End::Trouble(anyhow!(
+                    "no heartbeat of the watchdog came through Prometheus and Alertmanager in {} s; \
+                     look at their logs",
+                    HEARTBEAT_LIMIT.as_secs()
+                )));
+            }
+            self.stage.look("waiting for the watchdog's heartbeat")?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the fault until its page arrives.
+    ///
+    /// # Errors
+    /// When a person asks to stop, or a program does not work.
+    pub(crate) fn await_page(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+        let slo = injected.fault.layer.to_string();
+        while let Some(pager) = &self.stage.pager {
+            let waited = injected.at.elapsed();
+            if let Some(heard) = pager.page(injected.fault, VICTIM) {
+                let after = heard.after;
+                let other = heard.alert.other_cause(injected.fault).map(str::to_owned);
+                injected.line.paging = Some(Paging {
+                    paged_after: Some(after),
+                    over_after: None,
+                });
+                let said = format!("  paged         after {}", seconds(Some(after)));
+                self.tell(Tone::Good, &said)?;
+                return match other {
+                    None => Ok(()),
+                    Some(cause) => {
+                        let complaint = format!("the page names another cause: {cause}");
+                        self.complain(&mut injected.line, complaint)
+                    }
+                };
+            }
+            if waited > PAGE_LIMIT {
+                injected.line.paging = Some(Paging::default());
+                let limit = PAGE_LIMIT.as_secs();
+                return self.complain(&mut injected.line, format!("no page in {limit} s"));
+            }
+            let bad_runs = match injected.fault.pauses() {
+                true => "one run is enough".to_owned(),
+                false => pager.bad_runs(VICTIM, &slo).unwrap_or_default(),
+            };
+            let status = format!(
+                "{}: waiting for the page, {} s; {bad_runs}",
+                injected.title,
+                waited.as_secs()
+            );
+            let (_, runs) = self.stage.look(&status)?;
+            injected.bystanders.see(&runs, VICTIM);
+        }
+        Ok(())
+    }
+
+    /// Waits until no page goes on.
+    ///
+    /// # Errors
+    /// When a person asks to stop, or a program does not work.
+    pub(crate) fn await_over(&mut self, injected: &mut Injected<'_>, healed: Mark) -> Played<()> {
+        while let Some(pager) = &self.stage.pager {
+            let open = pager.open();
+            if open.is_empty() {
+                return self.tell_over(&mut injected.line, healed.elapsed());
+            }
+            if healed.elapsed() > OVER_LIMIT {
+                let limit = OVER_LIMIT.as_secs();
+                let complaint = format!("{limit} s after the healing, {} goes on", open.join(", "));
+                return self.complain(&mut injected.line, complaint);
+            }
+            let status = format!(
+                "{}: healed, {} s; goes on: {}",
+                injected.title,
+                healed.elapsed().as_secs(),
+                open.join(", ")
+            );
+            let (_, runs) = self.stage.look(&status)?;
+            injected.bystanders.see(&runs, VICTIM);
+        }
+        Ok(())
+    }
+
+    fn tell_over(&mut self, line: &mut Line, after: Duration) -> Played<()> {
+        match &mut line.paging {
+            Some(paging) if paging.paged_after.is_some() => {
+                paging.over_after = Some(after);
+                let said = format!("  over          {} after the healing", seconds(Some(after)));
+                self.tell(Tone::Good, &said)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Nobody else may have been paged.
+    ///
+    /// # Errors
+    /// When nobody can read it any more.
+    pub(crate) fn hold_strangers(&mut self, line: &mut Line) -> Played<()> {
+        let strangers = match &mut self.stage.pager {
+            Some(pager) => pager.take_strangers(),
+            None => Vec::new(),
+        };
+        for stranger in strangers {
+            self.complain(line, format!("somebody else was paged: {stranger}"))?;
+        }
+        Ok(())
+    }
+}

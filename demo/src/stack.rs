@@ -1,0 +1,208 @@
+//! Prometheus and Alertmanager on the generated files, beside the demo's other programs.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::crew::Crew;
+use crate::end::Played;
+use crate::house::SCALE;
+use crate::http::{Client, encoded};
+use crate::notice::Desk;
+use crate::pager::Pager;
+use crate::stage::VICTIM;
+use crate::state::State;
+use crate::tools::{self, Tools};
+use crate::webhook::Webhook;
+
+/// Where people look for Prometheus.
+const PROMETHEUS_PORT: u16 = 9090;
+/// Where people look for Alertmanager.
+const ALERTMANAGER_PORT: u16 = 9093;
+/// Below the state folder: alerts/ and dashboards/.
+const GENERATED: &str = "generated";
+
+/// Both, ready.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    prometheus: Client,
+    alertmanager: Client,
+    webhook: Webhook,
+    has_pages: bool,
+}
+
+/// What writes the files.
+#[derive(Debug)]
+pub(crate) struct Generator<'a> {
+    /// The program.
+    pub(crate) outrider: &'a Path,
+    /// The agent's file.
+    pub(crate) config: &'a Path,
+    /// The agent that runs.
+    pub(crate) agent: &'a str,
+}
+
+/// Generates the files for the agent that runs, and starts Alertmanager and Prometheus on them.
+///
+/// # Errors
+/// When one does not start or refuses its file, or a person asks to stop.
+pub(crate) fn raise(
+    tools: &Tools,
+    generator: &Generator<'_>,
+    crew: &mut Crew<'_>,
+) -> Played<Stack> {
+    let webhook = Webhook::listen()?;
+    let agent = Client::at(generator.agent)?.address();
+    let at = |address: SocketAddr| Client::at(&format!("http://{address}"));
+    let alertmanager = at(tools::address(ALERTMANAGER_PORT)?)?;
+    let text = overlay(agent, alertmanager.address(), &webhook);
+    let overlay = crew.state.write("generate.toml", &text)?;
+    let mut generate = Command::new(generator.outrider);
+    generate
+        .arg("generate")
+        .arg("--config")
+        .arg(generator.config)
+        .arg("--overlay")
+        .arg(overlay)
+        .arg("--scale")
+        .arg(SCALE.to_string())
+        .arg("--out")
+        .arg(crew.state.path(GENERATED));
+    crew.run("generate", generate)?;
+    let alerts = crew.state.path(GENERATED).join("alerts");
+    let command = tools.alertmanager(
+        &alerts.join("alertmanager.yml"),
+        &crew.state.empty_folder("alertmanager")?,
+        alertmanager.address(),
+    );
+    crew.serve("alertmanager", command, &alertmanager)?;
+    let prometheus = at(tools::address(PROMETHEUS_PORT)?)?;
+    let command = tools.prometheus(
+        &alerts.join("prometheus.yml"),
+        // The ledger begins anew too: counts of another one would look like a lost ledger.
+        &crew.state.empty_folder("prometheus")?,
+        prometheus.address(),
+    );
+    crew.serve("prometheus", command, &prometheus)?;
+    Ok(Stack {
+        prometheus,
+        alertmanager,
+        webhook,
+        has_pages: tools.has_pages(),
+    })
+}
+
+fn overlay(agent: SocketAddr, alertmanager: SocketAddr, webhook: &Webhook) -> String {
+    let [page, ticket, heartbeat] = Desk::ALL.map(|desk| webhook.url(desk));
+    format!(
+        "# Written by the demo, anew at each start.\nlisten = \"{agent}\"\n\n[alerting]\n\
+         alertmanager = \"{alertmanager}\"\npage = \"{page}\"\nticket = \"{ticket}\"\n\
+         heartbeat = \"{heartbeat}\"\n"
+    )
+}
+
+impl Stack {
+    /// Where to click.
+    pub(crate) fn places(&self, state: &State) -> Vec<String> {
+        let prometheus = format!("http://{}", self.prometheus.address());
+        let alertmanager = format!("http://{}", self.alertmanager.address());
+        let mut places = vec![
+            format!("  alerts    {prometheus}/alerts"),
+            format!("  targets   {prometheus}/targets"),
+            format!("  graph     {prometheus}{}", graph()),
+            "            bad runs of each layer, and the count above which they page".to_owned(),
+        ];
+        places.extend(if self.has_pages {
+            vec![format!("  pages     {alertmanager}/#/alerts")]
+        } else {
+            vec![
+                format!("  pages     {alertmanager}/api/v2/alerts"),
+                "            (Debian leaves out Alertmanager's own pages; in a terminal:".to_owned(),
+                format!(
+                    "            target/tools/debian/usr/bin/amtool alert --alertmanager.url={alertmanager})"
+                ),
+            ]
+        });
+        places.extend([
+            format!(
+                "  files     {}, {}",
+                state.shown("generated/alerts"),
+                state.shown("generated/dashboards")
+            ),
+            format!(
+                "  logs      {}, {}",
+                state.shown("prometheus.log"),
+                state.shown("alertmanager.log")
+            ),
+        ]);
+        for (name, client, usual) in [
+            ("Prometheus", &self.prometheus, PROMETHEUS_PORT),
+            ("Alertmanager", &self.alertmanager, ALERTMANAGER_PORT),
+        ] {
+            let port = client.address().port();
+            if port != usual {
+                places.push(format!(
+                    "            {name}'s usual port {usual} is taken: it has {port}"
+                ));
+            }
+        }
+        places
+    }
+
+    /// Listens for people from now on.
+    pub(crate) fn pager(self) -> Pager {
+        Pager::new(self.webhook, self.prometheus)
+    }
+}
+
+/// The counts of the fastest tier, and their thresholds, as Prometheus draws them.
+fn graph() -> String {
+    let of = |record: &str| {
+        let query = format!("outrider:slo_bad:{record}{{partner=\"{VICTIM}\",tier=\"page-fast\"}}");
+        encoded(&query)
+    };
+    format!(
+        "/graph?g0.expr={}&g0.tab=0&g0.range_input=15m&g1.expr={}&g1.tab=0&g1.range_input=15m",
+        of("long_window"),
+        of("threshold")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overlay_names_every_desk() {
+        let webhook = Webhook::listen().unwrap();
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let read: toml::Table = toml::from_str(&overlay(at(9464), at(9093), &webhook)).unwrap();
+        assert_eq!(read["listen"].as_str(), Some("127.0.0.1:9464"));
+        let alerting = &read["alerting"];
+        assert_eq!(alerting["alertmanager"].as_str(), Some("127.0.0.1:9093"));
+        for desk in Desk::ALL {
+            let url = webhook.url(desk);
+            assert_eq!(alerting[&desk.to_string()].as_str(), Some(url.as_str()));
+        }
+    }
+
+    #[test]
+    fn it_says_where_to_click_and_which_port_is_not_the_usual_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::take(folder.path()).unwrap();
+        let mut stack = Stack {
+            prometheus: Client::at("http://127.0.0.1:41231").unwrap(),
+            alertmanager: Client::at("http://127.0.0.1:9093").unwrap(),
+            webhook: Webhook::listen().unwrap(),
+            has_pages: false,
+        };
+        let said = stack.places(&state).join("\n");
+        assert!(said.contains("http://127.0.0.1:41231/alerts\n"), "{said}");
+        assert!(said.contains("9090 is taken: it has 41231"), "{said}");
+        assert!(said.contains("127.0.0.1:9093/api/v2/alerts"), "{said}");
+        assert!(!said.contains("9093 is taken"), "{said}");
+        stack.has_pages = true;
+        let said = stack.places(&state).join("\n");
+        assert!(said.contains("http://127.0.0.1:9093/#/alerts"), "{said}");
+    }
+}
