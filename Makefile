@@ -1,14 +1,15 @@
-# make demo: exchange, agent, a scripted incident.   make test: every check.   Both say what they do.
+# make demo: exchange, agent, a scripted incident.   make stack: and Prometheus.   make test: every check.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CARGO ?= cargo
 VENV := target/tools/venv
 
-.PHONY: help demo demo-once test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
+.PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
 	@echo "make demo-once  one cycle of it; exit 0 when every expectation held"
+	@echo "make stack      the demo with Prometheus and Alertmanager: faults that page, until stopped"
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
 	@echo "make bench      the budgets, measured on this machine, as a table (about 7 minutes)"
 	@echo "make members    writes members/ anew from the generator"
@@ -26,6 +27,16 @@ demo: build
 
 demo-once: build
 	@exec target/release/demo --once
+
+stack: build tools stack-pages
+	@exec target/release/demo --stack
+
+# What Debian's Prometheus shows its pages with; beside it, as the links in its package expect.
+PAGES := bootstrap4 d3 eonasdan-bootstrap-datetimepicker jquery jquery-hotkeys moment moment-timezone mustache popper.js rickshaw
+stack-pages:
+	$(call stage,what Prometheus needs to show pages,tests/tools/unpack.sh \
+	  $(foreach part,$(PAGES),libjs-$(part):../share/javascript/$(part)) \
+	  fonts-glyphicons-halflings:../share/fonts-glyphicons)
 
 test: tools fmt clippy doc build generated unit suite demo-check
 	@echo "== all checks passed"

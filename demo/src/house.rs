@@ -61,7 +61,7 @@ pub(crate) fn play<W: Write>(
                 members: Members::read(&beside(&options.config, "members"))?,
                 pager: stack.map(Stack::pager),
             };
-            perform(options, table, chosen, stage, &addresses.sandbox)
+            perform(options, table, chosen, stage)
         });
     let closed = screen.close();
     let stopped = crew::stop(programs, &mut pulse, screen);
@@ -77,12 +77,8 @@ fn perform<W: Write>(
     table: &[Fault],
     chosen: Vec<Fault>,
     stage: Stage<'_, W>,
-    ready: &Ready,
 ) -> Played<bool> {
     check_table(&stage, table)?;
-    for partner in &ready.partners {
-        stage.sandbox.forget(&partner.id)?;
-    }
     let mut play = Play::new(stage, chosen, options.omit_fault);
     let mut held = true;
     let ended = play.settle().and_then(|()| {
@@ -174,6 +170,11 @@ fn start_agent(options: &Options, binaries: &Binaries, crew: &mut Crew<'_>) -> P
         return Err(End::Trouble(anyhow!(
             "the exchange does not serve {VICTIM}"
         )));
+    }
+    // Before the agent starts: a job of a run that goes on must not be forgotten.
+    let control = Sandbox::new(Client::at(&sandbox.control)?);
+    for partner in &sandbox.partners {
+        control.forget(&partner.id)?;
     }
     let overlay = crew.state.write_overlay(&sandbox)?;
     let mut command = Command::new(&binaries.outrider);

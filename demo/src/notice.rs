@@ -38,6 +38,14 @@ pub(crate) enum Desk {
 impl Desk {
     /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Page, Self::Ticket, Self::Heartbeat];
+
+    fn shown(self) -> &'static str {
+        match self {
+            Self::Page => "TO THE PAGER",
+            Self::Ticket => "as a ticket",
+            Self::Heartbeat => "heartbeat",
+        }
+    }
 }
 
 impl fmt::Display for Desk {
@@ -114,7 +122,7 @@ impl Alert {
         let text = |name: &str| self.annotations.get(name).map(|text| cut(text));
         let summary = text("summary").unwrap_or_default();
         let mut lines = vec![
-            (tone, format!("  {desk:<13} {status}: {summary}")),
+            (tone, format!("  {:<13} {status}: {summary}", desk.shown())),
             (Tone::Plain, format!("    alert       {}", self.about())),
         ];
         if self.status == Status::Firing {
@@ -219,7 +227,7 @@ pub(crate) mod tests {
     #[test]
     fn a_page_says_what_why_since_when_and_where_to_look() {
         let expected = [
-            "  page          firing: Keystone Health Plan: transport runs are bad",
+            "  TO THE PAGER  firing: Keystone Health Plan: transport runs are bad",
             "    alert       OutriderSloBurn keystone transport page-fast",
             "    why         3 of 12 runs in the last 4m were bad.",
             "    cause       transport connect, owner partner",
@@ -231,7 +239,7 @@ pub(crate) mod tests {
         assert_eq!(told(&firing), expected);
         let over = notice(Desk::Ticket, &posted("resolved", json!({})));
         let expected = [
-            "  ticket        resolved: Keystone Health Plan: transport runs are bad",
+            "  as a ticket   resolved: Keystone Health Plan: transport runs are bad",
             "    alert       OutriderSloBurn keystone transport page-fast",
         ];
         assert_eq!(told(&over), expected);

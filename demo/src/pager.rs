@@ -120,13 +120,15 @@ impl Pager {
 
     /// Bad runs so far, and how many a page takes. None while Prometheus knows no answer.
     pub(crate) fn bad_runs(&self, partner: &str, slo: &str) -> Option<String> {
-        let query = format!(
-            "{{__name__=~\"outrider:slo_bad:(long_window|threshold)\",partner=\"{partner}\",\
-             slo=\"{slo}\",tier=\"{TIER}\"}}"
-        );
-        let path = format!("/api/v1/query?query={}", encoded(&query));
-        counted(&self.prometheus.get(&path).ok()?)
+        let path = format!("/api/v1/query?query={}", encoded(&counts(partner)));
+        counted(&self.prometheus.get(&path).ok()?, slo)
     }
+}
+
+/// Selects the bad runs of each layer, and the thresholds above which they page.
+pub(crate) fn counts(partner: &str) -> String {
+    let names = "outrider:slo_bad:(long_window|threshold)";
+    format!("{{__name__=~\"{names}\",partner=\"{partner}\",tier=\"{TIER}\"}}")
 }
 
 /// What Prometheus answers to an instant query.
@@ -146,11 +148,11 @@ struct Series {
     value: (f64, String),
 }
 
-fn counted(answer: &Answer) -> Option<String> {
+fn counted(answer: &Answer, slo: &str) -> Option<String> {
     let value = |name: &str| {
         let has_name = |series: &&Series| {
-            let found = series.metric.get("__name__");
-            found.is_some_and(|found| found == name)
+            let label = |label| series.metric.get(label).map(String::as_str);
+            label("__name__") == Some(name) && label("slo") == Some(slo)
         };
         let series = answer.data.result.iter().find(has_name)?;
         series.value.1.parse::<f64>().ok()
@@ -217,12 +219,15 @@ mod tests {
         let series = |name: &str, value: &str| json!({"metric": {"__name__": name, "slo": "business"}, "value": [1.5, value]});
         let told = |result| {
             let answer = json!({"status": "success", "data": {"result": result}});
-            counted(&serde_json::from_value(answer).unwrap())
+            counted(&serde_json::from_value(answer).unwrap(), "business")
         };
         let bad = series("outrider:slo_bad:long_window", "7");
         let threshold = series("outrider:slo_bad:threshold", "25.92");
         let said = "7 bad runs of 26 that page";
         assert_eq!(told(json!([bad, threshold])), Some(said.to_owned()));
         assert_eq!(told(json!([threshold])), None);
+        let mut other = bad.clone();
+        other["metric"]["slo"] = json!("transport");
+        assert_eq!(told(json!([other, threshold])), None);
     }
 }

@@ -17,8 +17,9 @@ const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
 /// From the injection to the page: the slowest objective pages at 26 bad runs, and one member in three
 /// has no records that could be missing.
 const PAGE_LIMIT: Duration = Duration::from_secs(300);
-/// From the healing to the end of every page: a disclosure is looked back at for four minutes.
-const OVER_LIMIT: Duration = Duration::from_secs(480);
+/// From the healing to the end of every page: a disclosure is looked back at for four minutes, and the
+/// slower page does not end before half of its window was watched, which is twelve minutes.
+const OVER_LIMIT: Duration = Duration::from_secs(900);
 
 impl<W: Write> Play<'_, W> {
     /// Waits until the watchdog is heard: from then on a page can be.

@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What is shown of the log of a program that ended by itself.
 const LOG_LINES: usize = 24;
 const LOG_BYTES: u64 = 16 * 1024;
-const LOG_LINE_CHARACTERS: usize = 240;
+const LOG_LINE_CHARACTERS: usize = 480;
 
 /// A running program. Dropping it stops it.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Prometheus and Alertmanager on the generated files, beside the demo's other programs.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::crew::Crew;
@@ -9,7 +9,7 @@ use crate::end::Played;
 use crate::house::SCALE;
 use crate::http::{Client, encoded};
 use crate::notice::Desk;
-use crate::pager::Pager;
+use crate::pager::{self, Pager};
 use crate::stage::VICTIM;
 use crate::state::State;
 use crate::tools::{self, Tools};
@@ -28,7 +28,8 @@ pub(crate) struct Stack {
     prometheus: Client,
     alertmanager: Client,
     webhook: Webhook,
-    has_pages: bool,
+    /// What shows Alertmanager's alerts, when it has no pages.
+    amtool: Option<PathBuf>,
 }
 
 /// What writes the files.
@@ -88,7 +89,7 @@ pub(crate) fn raise(
         prometheus,
         alertmanager,
         webhook,
-        has_pages: tools.has_pages(),
+        amtool: tools.instead_of_pages(),
     })
 }
 
@@ -107,21 +108,22 @@ impl Stack {
         let prometheus = format!("http://{}", self.prometheus.address());
         let alertmanager = format!("http://{}", self.alertmanager.address());
         let mut places = vec![
-            format!("  alerts    {prometheus}/alerts"),
-            format!("  targets   {prometheus}/targets"),
-            format!("  graph     {prometheus}{}", graph()),
-            "            bad runs of each layer, and the count above which they page".to_owned(),
+            // Debian's Prometheus has the classic pages only.
+            format!("  alerts    {prometheus}/classic/alerts"),
+            format!("  targets   {prometheus}/classic/targets"),
+            "  graph     bad runs of each layer, and the counts above which they page:".to_owned(),
+            format!("            {prometheus}{}", graph()),
         ];
-        places.extend(if self.has_pages {
-            vec![format!("  pages     {alertmanager}/#/alerts")]
-        } else {
-            vec![
-                format!("  pages     {alertmanager}/api/v2/alerts"),
-                "            (Debian leaves out Alertmanager's own pages; in a terminal:".to_owned(),
+        places.extend(match &self.amtool {
+            None => vec![format!("  pager     {alertmanager}/#/alerts")],
+            Some(amtool) => vec![
+                format!("  pager     {alertmanager}/api/v2/alerts"),
+                "            Debian leaves out Alertmanager's own pages; in a terminal:".to_owned(),
                 format!(
-                    "            target/tools/debian/usr/bin/amtool alert --alertmanager.url={alertmanager})"
+                    "            {} alert --alertmanager.url={alertmanager}",
+                    amtool.display()
                 ),
-            ]
+            ],
         });
         places.extend([
             format!(
@@ -157,15 +159,8 @@ impl Stack {
 
 /// The counts of the fastest tier, and their thresholds, as Prometheus draws them.
 fn graph() -> String {
-    let of = |record: &str| {
-        let query = format!("outrider:slo_bad:{record}{{partner=\"{VICTIM}\",tier=\"page-fast\"}}");
-        encoded(&query)
-    };
-    format!(
-        "/graph?g0.expr={}&g0.tab=0&g0.range_input=15m&g1.expr={}&g1.tab=0&g1.range_input=15m",
-        of("long_window"),
-        of("threshold")
-    )
+    let query = encoded(&pager::counts(VICTIM));
+    format!("/classic/graph?g0.expr={query}&g0.tab=0&g0.range_input=15m")
 }
 
 #[cfg(test)]
@@ -194,14 +189,18 @@ mod tests {
             prometheus: Client::at("http://127.0.0.1:41231").unwrap(),
             alertmanager: Client::at("http://127.0.0.1:9093").unwrap(),
             webhook: Webhook::listen().unwrap(),
-            has_pages: false,
+            amtool: Some("/t/amtool".into()),
         };
         let said = stack.places(&state).join("\n");
-        assert!(said.contains("http://127.0.0.1:41231/alerts\n"), "{said}");
+        assert!(
+            said.contains("http://127.0.0.1:41231/classic/alerts\n"),
+            "{said}"
+        );
         assert!(said.contains("9090 is taken: it has 41231"), "{said}");
         assert!(said.contains("127.0.0.1:9093/api/v2/alerts"), "{said}");
+        assert!(said.contains("/t/amtool alert --alertmanager.url=http://127.0.0.1:9093"));
         assert!(!said.contains("9093 is taken"), "{said}");
-        stack.has_pages = true;
+        stack.amtool = None;
         let said = stack.places(&state).join("\n");
         assert!(said.contains("http://127.0.0.1:9093/#/alerts"), "{said}");
     }

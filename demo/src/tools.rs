@@ -6,8 +6,14 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::house::SCALE;
+
 /// How far back Prometheus remembers: longer than the longest window of the rules at the demo's pace.
 const RETENTION: &str = "--storage.tsdb.retention.time=3d";
+
+/// After how long Prometheus tells Alertmanager again what goes on, unscaled: its own default. What it told
+/// before it knew where Alertmanager is was lost.
+const RESEND_SECONDS: u32 = 60;
 
 /// Both programs, unpacked below one folder.
 #[derive(Debug)]
@@ -44,6 +50,10 @@ impl Tools {
         command
             .arg(flag("--storage.tsdb.path", data))
             .arg(RETENTION)
+            .arg(format!(
+                "--rules.alert.resend-delay={}s",
+                RESEND_SECONDS / SCALE
+            ))
             .arg(flag("--web.local-assets", &shared))
             .arg(flag("--web.console.templates", &nowhere))
             .arg(flag("--web.console.libraries", &nowhere));
@@ -60,9 +70,11 @@ impl Tools {
         command
     }
 
-    /// Whether Alertmanager has its pages: Debian leaves them out, and people may add them.
-    pub(crate) fn has_pages(&self) -> bool {
-        self.pages().join("index.html").is_file()
+    /// What shows Alertmanager's alerts in a terminal, where it has no pages: Debian leaves them out, and
+    /// people may add them.
+    pub(crate) fn instead_of_pages(&self) -> Option<PathBuf> {
+        let has_pages = self.pages().join("index.html").is_file();
+        (!has_pages).then(|| self.program("amtool"))
     }
 
     fn pages(&self) -> PathBuf {
@@ -121,7 +133,11 @@ mod tests {
         );
         std::fs::write(bin.join("prometheus-alertmanager"), "").unwrap();
         let tools = Tools::find(folder.path()).unwrap();
-        assert!(!tools.has_pages());
+        assert_eq!(tools.instead_of_pages(), Some(bin.join("amtool")));
+        let pages = tools.pages();
+        std::fs::create_dir_all(&pages).unwrap();
+        std::fs::write(pages.join("index.html"), "").unwrap();
+        assert_eq!(tools.instead_of_pages(), None);
     }
 
     #[test]
