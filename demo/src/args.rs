@@ -11,7 +11,8 @@ use crate::screen::Look;
 pub(crate) const USAGE: &str = "\
 Starts the partner sandbox and Outrider, breaks a partner on purpose, and shows what Outrider says.
 
-usage: demo [--once] [--stack [--tools DIR]] [--state DIR] [--bin DIR] [--config FILE] [--faults A,B,C]
+usage: demo [--once] [--stack [--tools DIR]] [--state DIR] [--bin DIR] [--config FILE]
+            [--faults A,B,C]
 
   --once         play one cycle and end: 0 when every expectation held, 1 when one did not
   --stack        with Prometheus and Alertmanager: keep a fault until it pages, and show what people read

@@ -74,9 +74,10 @@ impl<W: Write> Play<'_, W> {
                 let limit = PAGE_LIMIT.as_secs();
                 return self.complain(&mut injected.line, format!("no page in {limit} s"));
             }
-            let bad_runs = match injected.fault.pauses() {
-                true => "one run is enough".to_owned(),
-                false => pager.bad_runs(VICTIM, &slo).unwrap_or_default(),
+            let bad_runs = if injected.fault.pauses() {
+                "one run is enough".to_owned()
+            } else {
+                pager.bad_runs(VICTIM, &slo).unwrap_or_default()
             };
             let status = format!(
                 "{}: waiting for the page, {} s; {bad_runs}",
