@@ -91,7 +91,9 @@ impl Tools {
         command
             .current_dir(&self.folder)
             .arg(flag("--config.file", file))
-            .arg(format!("--web.listen-address={listen}"));
+            .arg(format!("--web.listen-address={listen}"))
+            // Without it, links in alerts would name this machine, where nothing listens.
+            .arg(format!("--web.external-url=http://{listen}"));
         command
     }
 }
@@ -165,6 +167,7 @@ mod tests {
         assert!(alertmanager.contains(&"--cluster.listen-address=".to_owned()));
         for words in [alertmanager, told(&tools.prometheus(file, data, listen))] {
             assert!(words.contains(&"--web.listen-address=127.0.0.1:9093".to_owned()));
+            assert!(words.contains(&"--web.external-url=http://127.0.0.1:9093".to_owned()));
             assert!(words.contains(&"--config.file=/s/a.yml".to_owned()));
         }
     }
