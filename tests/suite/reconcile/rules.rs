@@ -211,8 +211,10 @@ pub(super) fn compare(
             .prometheus
             .samples(&format!("{name}{{{labels}}}[30m]"))
     };
-    // The threshold is written down at every evaluation. Later ones are not compared.
-    let evaluations = samples("outrider:slo_bad:threshold");
+    // The threshold is written down at every evaluation. Later ones are not compared, nor is the last of
+    // these: its alerts may be written after its threshold.
+    let mut evaluations = samples("outrider:slo_bad:threshold");
+    evaluations.pop();
     let (long, short) = (
         samples("outrider:slo_bad:long_window"),
         samples("outrider:slo_bad:short_window"),
