@@ -40,6 +40,7 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["serve", folder] => site::serve(folder.as_ref()),
+        ["timer", seconds] => lateness::timer(seconds.parse().expect("seconds")),
         ["floor", url, trust, rate] => floor::run(url, trust, rate.parse().expect("a rate")),
         parts => measure(parts),
     }
