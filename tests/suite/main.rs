@@ -13,6 +13,7 @@ mod faults;
 mod foreign;
 mod hostile;
 mod house;
+mod identity;
 mod ours;
 mod rogue;
 mod walk;

@@ -39,12 +39,26 @@ pub fn assign(
     candidates.sort_unstable_by_key(|one| (one.left, one.right));
     let mut back = vec![false; candidates.len()];
     let mut order: Vec<u32> = (0..).take(candidates.len()).collect();
-    mark(rules, &candidates, &order, &mut back, |one| one.left, |a, b| two_at_right(a.right, b.right));
+    mark(
+        rules,
+        &candidates,
+        &order,
+        &mut back,
+        |one| one.left,
+        |a, b| two_at_right(a.right, b.right),
+    );
     order.sort_unstable_by_key(|place| {
         let one = &candidates[super::place(*place)];
         (one.right, one.left)
     });
-    mark(rules, &candidates, &order, &mut back, |one| one.right, |a, b| two_at_left(a.left, b.left));
+    mark(
+        rules,
+        &candidates,
+        &order,
+        &mut back,
+        |one| one.right,
+        |a, b| two_at_left(a.left, b.left),
+    );
 
     let mut standing = Vec::with_capacity(candidates.len());
     let mut stepped_back = Vec::new();
@@ -90,7 +104,14 @@ fn mark(
 /// Turns matches of records with more than one candidate into reviews.
 fn never_pick(standing: &mut [Candidate]) {
     let most = |whose: fn(&Candidate) -> u32| {
-        let mut counts = vec![0_u32; standing.iter().map(|one| super::place(whose(one)) + 1).max().unwrap_or(0)];
+        let mut counts = vec![
+            0_u32;
+            standing
+                .iter()
+                .map(|one| super::place(whose(one)) + 1)
+                .max()
+                .unwrap_or(0)
+        ];
         for one in standing.iter() {
             counts[super::place(whose(one))] += 1;
         }
@@ -134,8 +155,8 @@ mod tests {
     use crate::identity::compare::compare;
     use crate::identity::decide::judge;
     use crate::identity::guard::are_two_people;
-    use crate::identity::person::Person;
     use crate::identity::normalise;
+    use crate::identity::person::Person;
     use crate::identity::record::Written;
     use crate::identity::rules::{Sensitivity, shipped};
 
@@ -164,7 +185,11 @@ mod tests {
             for (r, b) in (0_u32..).zip(right) {
                 let judged = judge(&rules, thresholds, rules.vector(&compare(a, b)));
                 if judged.is_candidate() {
-                    candidates.push(Candidate { left: l, right: r, judged });
+                    candidates.push(Candidate {
+                        left: l,
+                        right: r,
+                        judged,
+                    });
                 }
             }
         }
@@ -172,11 +197,24 @@ mod tests {
             let at = |place: u32| &people[super::super::place(place)];
             are_two_people(&rules, at(a), at(b))
         };
-        let assigned = assign(&rules, candidates, |a, b| two(left, a, b), |a, b| two(right, a, b));
+        let assigned = assign(
+            &rules,
+            candidates,
+            |a, b| two(left, a, b),
+            |a, b| two(right, a, b),
+        );
         assigned
             .pairs
             .iter()
-            .map(|one| format!("{}-{} {} {}", one.left, one.right, one.judged.standing.name(), one.judged.reason.id(&rules)))
+            .map(|one| {
+                format!(
+                    "{}-{} {} {}",
+                    one.left,
+                    one.right,
+                    one.judged.standing.name(),
+                    one.judged.reason.id(&rules)
+                )
+            })
             .collect()
     }
 
@@ -197,7 +235,10 @@ mod tests {
     #[test]
     fn two_records_of_one_person_are_never_picked_from() {
         let one = people(&[("Thomas", "1980-03-12", "")]);
-        let two = people(&[("Thomas", "1980-03-12", ""), ("Thomas", "1980-03-12", "6145550100")]);
+        let two = people(&[
+            ("Thomas", "1980-03-12", ""),
+            ("Thomas", "1980-03-12", "6145550100"),
+        ]);
         assert_eq!(settle(&one, &two), ["0-0 review A1"]);
         assert_eq!(settle(&two, &one), ["0-0 review A1"]);
     }
@@ -205,9 +246,15 @@ mod tests {
     #[test]
     fn each_record_stands_in_one_pair() {
         let left = people(&[("Thomas", "1980-03-12", ""), ("Thmoas", "1980-03-12", "")]);
-        let right = people(&[("Thomas", "1980-03-12", "6145550100"), ("Thomas", "1980-03-12", "")]);
+        let right = people(&[
+            ("Thomas", "1980-03-12", "6145550100"),
+            ("Thomas", "1980-03-12", ""),
+        ]);
         let settled = settle(&left, &right);
         assert_eq!(settled.len(), 2, "{settled:?}");
-        assert!(settled.iter().all(|pair| pair.contains("review")), "{settled:?}");
+        assert!(
+            settled.iter().all(|pair| pair.contains("review")),
+            "{settled:?}"
+        );
     }
 }

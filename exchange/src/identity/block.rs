@@ -67,7 +67,10 @@ pub(super) fn keys(person: &Person) -> Keys {
     }
     if named && housed {
         // In order of size: swapped names meet.
-        keys.add(6, &[given.min(family).as_slice(), given.max(family).as_slice()]);
+        keys.add(
+            6,
+            &[given.min(family).as_slice(), given.max(family).as_slice()],
+        );
     }
     if person.phone > 0 {
         keys.add(7, &[&(person.phone % 10_000_000).to_le_bytes()]);
@@ -166,7 +169,9 @@ impl Index {
         entries.sort_unstable();
         entries.dedup();
         let blocks = entries.chunk_by(|a, b| a.0 == b.0);
-        let too_large = blocks.filter(|block| block.len() > BLOCK_RECORDS_MAX).count();
+        let too_large = blocks
+            .filter(|block| block.len() > BLOCK_RECORDS_MAX)
+            .count();
         let mut buckets = Vec::with_capacity((1 << BUCKET_BITS) + 1);
         for bucket in 0..=(1_u64 << BUCKET_BITS) {
             let begins = entries.partition_point(|(key, _)| key >> (64 - BUCKET_BITS) < bucket);
@@ -242,16 +247,40 @@ mod tests {
 
     #[test]
     fn one_slip_does_not_keep_two_records_apart() {
-        let base = person("Thomas", "Underhay", "1980-03-12", "12 Elm St", "6145550100");
+        let base = person(
+            "Thomas",
+            "Underhay",
+            "1980-03-12",
+            "12 Elm St",
+            "6145550100",
+        );
         let index = Index::of([&base].into_iter());
         for (other, what) in [
-            (person("Thomas", "Underhay", "1980-12-03", "", ""), "swapped date"),
-            (person("Thomas", "Underhay", "1981-03-12", "", ""), "wrong year"),
-            (person("Xhomas", "Vnderhay", "1980-03-12", "", ""), "both first letters"),
+            (
+                person("Thomas", "Underhay", "1980-12-03", "", ""),
+                "swapped date",
+            ),
+            (
+                person("Thomas", "Underhay", "1981-03-12", "", ""),
+                "wrong year",
+            ),
+            (
+                person("Xhomas", "Vnderhay", "1980-03-12", "", ""),
+                "both first letters",
+            ),
             (person("Underhay", "Thomas", "", "", ""), "swapped names"),
-            (person("Thomas", "Northcutt", "1980-03-21", "", ""), "new name, wrong day"),
-            (person("", "Northcutt", "", "", "330-555-0100"), "telephone of another area"),
-            (person("", "Northcutt", "", "12 Elm Street", ""), "the house"),
+            (
+                person("Thomas", "Northcutt", "1980-03-21", "", ""),
+                "new name, wrong day",
+            ),
+            (
+                person("", "Northcutt", "", "", "330-555-0100"),
+                "telephone of another area",
+            ),
+            (
+                person("", "Northcutt", "", "12 Elm Street", ""),
+                "the house",
+            ),
         ] {
             let mut found = Vec::new();
             index.meet(&other, &mut found, &mut LeftOut::default());

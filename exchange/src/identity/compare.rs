@@ -3,12 +3,14 @@
 
 use super::address::{self, Likeness};
 use super::date::one_slip;
-use super::field::{FIELDS, Field, MISSING, code, family, gender, given, suffix};
+use super::field::{FIELDS, Field, MISSING, code, family, gender, given, line, place, suffix};
 use super::jaro::similarity;
 use super::person::{Name, Person};
 
 /// From which similarity on, in ten-thousandths, both names of a pair count as having changed places.
-const SWAPPED_FROM: u16 = 9_000;
+const SWAPPED_FROM: u16 = 8_500;
+/// A slip in a given name counts as near where the similarity alone, in ten-thousandths, would say less.
+const SLIP_BELOW: u16 = 8_400;
 /// Shortest number in which one slip is still the same number.
 const CODE_LENGTH_MIN: usize = 6;
 /// Shortest mailbox name that says something at another provider.
@@ -92,9 +94,7 @@ fn given_names(left: &Name, right: &Name) -> Fact {
     if a == b {
         // Mary Ann and Mary Beth: two people until something says otherwise.
         return match (left.words().nth(1), right.words().nth(1)) {
-            (Some(a), Some(b)) if !is_initial(a, b) => {
-                Fact::Rival(similarity(&left.solid, &right.solid))
-            }
+            (Some(a), Some(b)) if !is_initial(a, b) => Fact::Level(given::RIVAL),
             _ => Fact::Level(given::PART),
         };
     }
@@ -109,9 +109,17 @@ fn given_names(left: &Name, right: &Name) -> Fact {
     }
     let alike = similarity(&left.solid, &right.solid).max(similarity(a, b));
     if left.in_use && right.in_use {
-        Fact::Rival(alike)
-    } else {
-        Fact::Similar(alike)
+        return Fact::Rival(alike);
+    }
+    // One letter off says more than a similarity does in a short name, and all the more where one of the two
+    // is a name in use and the other is not.
+    let slip = a.len() > 1 && b.len() > 1 && strsim::osa_distance(a, b) == 1;
+    let same_start = a.chars().next() == b.chars().next();
+    let one_in_use = left.in_use != right.in_use;
+    match (slip, same_start && one_in_use && a.len().min(b.len()) > 2) {
+        (true, true) => Fact::Level(given::CLOSE),
+        (true, false) if alike < SLIP_BELOW => Fact::Level(given::NEAR),
+        _ => Fact::Similar(alike),
     }
 }
 
@@ -176,14 +184,15 @@ fn genders(left: &Person, right: &Person) -> u8 {
 }
 
 fn lines(left: &Person, right: &Person) -> Fact {
-    // The same number and street in another town is another house.
-    let elsewhere = address::compare_places(&left.place, &right.place);
-    let elsewhere = elsewhere == Field::Place.different();
+    // The same number and street in another town is another house; the street alone says nothing even in
+    // another place of the same state.
+    let place = address::compare_places(&left.place, &right.place);
+    let elsewhere = place == place::DIFFERENT;
+    let elsewhere_for_street = elsewhere || place == place::REGION;
     match address::compare_lines(&left.line, &right.line) {
         Likeness::Level(MISSING) => Fact::Level(MISSING),
-        Likeness::Level(_) | Likeness::Street(_) if elsewhere => {
-            Fact::Level(Field::Line.different())
-        }
+        Likeness::Level(line::STREET) if elsewhere_for_street => Fact::Level(line::DIFFERENT),
+        Likeness::Level(_) | Likeness::Street(_) if elsewhere => Fact::Level(line::DIFFERENT),
         Likeness::Level(level) => Fact::Level(level),
         Likeness::Street(parts) => Fact::Similar(parts),
     }
@@ -243,10 +252,10 @@ fn alternates(left: &[Box<str>], right: &[Box<str>]) -> u8 {
     if comparable { 1 } else { MISSING }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::field::birth;
     use crate::identity::normalise;
     use crate::identity::record::{Alternate, Written};
 
@@ -259,26 +268,49 @@ mod tests {
         normalise::person(&written).unwrap()
     }
 
-    #[test]
-    fn names() {
-        for (left, right, given, family) in [
-            (("Mary Ann", "Coldwater"), ("MaryAnn", "Coldwater"), "exact", "exact"),
-            (("Mary", "Coldwater"), ("Mary Ann", "Cold-Water"), "part", "exact"),
-            (("J", "Garcia"), ("James", "Garcia-Lopez"), "initial", "part"),
-            (("Mary Ann", "Garcia"), ("Mary Beth", "Garcia"), "rival 0.8250", "exact"),
-            (("Mary Ann", "Garcia"), ("Mary A", "Garcia"), "part", "exact"),
-            (("Bob", "Northcutt"), ("Robert", "Northcut"), "variant", "similar 0.9800"),
-            (("Jayden", "Underhay"), ("Hayden", "Underhay"), "rival 0.8889", "exact"),
-            (("Jaydne", "Underhay"), ("Jayden", "Underhay"), "similar 0.9667", "exact"),
-            (("Underhay", "Jayden"), ("Jayden", "Underhay"), "swapped", "swapped"),
-            (("", "Underhay"), ("Jayden", ""), "missing", "missing"),
-        ] {
+    /// Left, right and the facts about given and family name; `given/family` in each.
+    fn both_ways(cases: &[(&str, &str, &str)]) {
+        let read = |text: &str| {
+            let (given, family) = text.split_once('/').unwrap();
+            person(given, family)
+        };
+        for (left, right, wanted) in cases {
             for (a, b) in [(left, right), (right, left)] {
-                let evidence = compare(&person(a.0, a.1), &person(b.0, b.1));
-                assert_eq!(evidence.0[0].text(Field::Given), given, "{a:?} {b:?}");
-                assert_eq!(evidence.0[1].text(Field::Family), family, "{a:?} {b:?}");
+                let facts = compare(&read(a), &read(b)).0;
+                let seen = [facts[0].text(Field::Given), facts[1].text(Field::Family)].join("/");
+                assert_eq!(seen, *wanted, "{a} {b}");
             }
         }
+    }
+
+    #[test]
+    fn names() {
+        both_ways(&[
+            ("Mary Ann/Coldwater", "MaryAnn/Coldwater", "exact/exact"),
+            ("Mary/Coldwater", "Mary Ann/Cold-Water", "part/exact"),
+            ("J/Garcia", "James/Garcia-Lopez", "initial/part"),
+            ("Mary Ann/Garcia", "Mary Beth/Garcia", "rival/exact"),
+            ("Mary Ann/Garcia", "Mary A/Garcia", "part/exact"),
+            ("Bob/Northcutt", "Robert/Northcut", "variant/similar 0.9800"),
+            ("Underhay/Jayden", "Jayden/Underhay", "swapped/swapped"),
+            ("/Underhay", "Jayden/", "missing/missing"),
+        ]);
+    }
+
+    #[test]
+    fn slips_and_rivals() {
+        both_ways(&[
+            ("Jayden/Underhay", "Hayden/Underhay", "rival 0.8889/exact"),
+            ("Jaydne/Underhay", "Jayden/Underhay", "close/exact"),
+            (
+                "Jaydnne/Underhay",
+                "Jayden/Underhay",
+                "similar 0.9381/exact",
+            ),
+            ("Amy/Underhay", "Aym/Underhay", "close/exact"),
+            ("Amy/Underhay", "Ay/Underhay", "near/exact"),
+            ("Amy/Underhay", "Qmy/Underhay", "near/exact"),
+        ]);
     }
 
     #[test]
@@ -290,8 +322,14 @@ mod tests {
         assert_eq!(codes("M1234567", "M1234576"), code::CLOSE);
         assert_eq!(codes("M1", "M2"), code::DIFFERENT);
         assert_eq!(emails("a@b.example", ""), Fact::Level(MISSING));
-        assert_eq!(emails("jdoe77@a.example", "jdoe77@b.example"), Fact::Level(code::CLOSE));
-        assert_eq!(emails("jd@a.example", "jd@b.example"), Fact::Level(code::DIFFERENT));
+        assert_eq!(
+            emails("jdoe77@a.example", "jdoe77@b.example"),
+            Fact::Level(code::CLOSE)
+        );
+        assert_eq!(
+            emails("jd@a.example", "jd@b.example"),
+            Fact::Level(code::DIFFERENT)
+        );
         let similar = emails("jdoe77@a.example", "jdoe78@a.example");
         assert_eq!(similar.text(Field::Email), "similar 0.9333");
     }

@@ -116,7 +116,10 @@ mod tests {
 
     #[test]
     fn near_words() {
-        assert_eq!(nearest("birthdate", ["birth_date", "phone"]), Some("birth_date"));
+        assert_eq!(
+            nearest("birthdate", ["birth_date", "phone"]),
+            Some("birth_date")
+        );
         assert_eq!(nearest("colour", ["birth_date", "phone"]), None);
     }
 }

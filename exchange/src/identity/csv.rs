@@ -234,7 +234,11 @@ impl Loading<'_> {
             return true;
         };
         if written.id.is_empty() {
-            self.complain(row, "the cell of `id` is empty", "give every row an id of its own");
+            self.complain(
+                row,
+                "the cell of `id` is empty",
+                "give every row an id of its own",
+            );
             return true;
         }
         let Some(person) = self.person(row, written.clone()) else {
@@ -300,7 +304,11 @@ impl Loading<'_> {
         let cohorts = &mut self.table.cohorts;
         let known = cohorts.iter().position(|one| one == cohort);
         let place = known.unwrap_or_else(|| {
-            let name = if cohorts.len() < COHORTS_MAX { cohort } else { "other" };
+            let name = if cohorts.len() < COHORTS_MAX {
+                cohort
+            } else {
+                "other"
+            };
             if cohorts.last().is_none_or(|last| last != name) {
                 cohorts.push(name.to_owned());
             }
@@ -317,7 +325,12 @@ impl Loading<'_> {
         let mut twice: Vec<(u32, u32)> = order
             .windows(2)
             .filter(|pair| id(pair[0]) == id(pair[1]))
-            .map(|pair| (self.rows[super::place(pair[1])], self.rows[super::place(pair[0])]))
+            .map(|pair| {
+                (
+                    self.rows[super::place(pair[1])],
+                    self.rows[super::place(pair[0])],
+                )
+            })
             .collect();
         twice.sort_unstable();
         for (row, first) in twice {
@@ -334,7 +347,10 @@ impl Loading<'_> {
 
 fn text(cell: &[u8]) -> Result<&str, (&'static str, &'static str)> {
     if cell.len() > CELL_BYTES_MAX {
-        return Err(("is longer than 1024 bytes", "shorten it, or close a quote before it"));
+        return Err((
+            "is longer than 1024 bytes",
+            "shorten it, or close a quote before it",
+        ));
     }
     match std::str::from_utf8(cell) {
         Ok(text) => Ok(text.trim()),
@@ -349,8 +365,9 @@ pub fn mark_names_in_use(left: &mut Table, right: &mut Table) {
     let mut firsts: Vec<Box<str>> = [&*left, &*right]
         .iter()
         .flat_map(|table| table.records.iter())
-        .map(|record| record.person.given.first().into())
-        .filter(|first: &Box<str>| first.len() > 1 && !names::is_in_use(first))
+        .map(|record| record.person.given.first())
+        .filter(|first| first.len() > 1 && !names::is_in_use(first))
+        .map(Into::into)
         .collect();
     firsts.sort_unstable();
     let common: Vec<&str> = firsts
@@ -371,7 +388,6 @@ pub fn write_row<'a>(
 ) -> std::io::Result<()> {
     out.write_record(cells).map_err(std::io::Error::other)
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -414,17 +430,29 @@ mod tests {
         ] {
             assert!(complaint.contains(wanted), "{complaint}");
         }
-        assert!(!complaint.contains("1980-02") && !complaint.contains("someday"), "{complaint}");
+        assert!(
+            !complaint.contains("1980-02") && !complaint.contains("someday"),
+            "{complaint}"
+        );
         assert!(!complaint.contains("Zebedee"), "{complaint}");
     }
 
     #[test]
     fn headers() {
         for (header, wanted) in [
-            (HEADER.replace("birth_date", "birthdate"), "call the column \"birthdate\" `birth_date`"),
-            (HEADER.replace(",phone", ""), "the column `phone` is missing\n  cure: add `phone`"),
+            (
+                HEADER.replace("birth_date", "birthdate"),
+                "call the column \"birthdate\" `birth_date`",
+            ),
+            (
+                HEADER.replace(",phone", ""),
+                "the column `phone` is missing\n  cure: add `phone`",
+            ),
             (format!("{HEADER},id"), "the column `id` stands twice"),
-            (String::new(), "the file is empty\n  cure: begin it with: id,member_id"),
+            (
+                String::new(),
+                "the file is empty\n  cure: begin it with: id,member_id",
+            ),
         ] {
             let complaint = load(header.as_bytes()).err().unwrap();
             assert!(complaint.contains(wanted), "{complaint}");
@@ -435,17 +463,33 @@ mod tests {
     #[test]
     fn hostile_files() {
         let open_quote = format!("{HEADER}\n1,\"{}", "x,\n".repeat(40_000));
-        assert!(load(open_quote.as_bytes()).err().unwrap().contains("row 2: the row has more than 65536 bytes"));
+        assert!(
+            load(open_quote.as_bytes())
+                .err()
+                .unwrap()
+                .contains("row 2: the row has more than 65536 bytes")
+        );
         let long = format!("{HEADER}\n1,,{},,,,,,,,,,\n", "x".repeat(2_000));
-        assert!(load(long.as_bytes()).err().unwrap().contains("`given` is longer than"));
+        assert!(
+            load(long.as_bytes())
+                .err()
+                .unwrap()
+                .contains("`given` is longer than")
+        );
         let latin = [HEADER.as_bytes(), b"\n1,,Ren\xe9e,,,,,,,,,,\n"].concat();
-        assert!(load(&latin).err().unwrap().contains("row 2: the cell of `given` is not UTF-8"));
+        assert!(
+            load(&latin)
+                .err()
+                .unwrap()
+                .contains("row 2: the cell of `given` is not UTF-8")
+        );
     }
 
     #[test]
     fn days_that_do_not_exist_can_be_left_out() {
         let text = format!("{HEADER}\n1,,A,B,,1980-02-30,,,,,,,\n");
-        let table = from_reader("a.csv", text.as_bytes(), BadDates::Empty).unwrap_or_else(|_| panic!("refused"));
+        let table = from_reader("a.csv", text.as_bytes(), BadDates::Empty)
+            .unwrap_or_else(|_| panic!("refused"));
         assert_eq!(table.dates_left_out, 1);
         assert!(table.records[0].person.birth.is_none());
     }
@@ -453,7 +497,9 @@ mod tests {
     #[test]
     fn names_of_many_rows_are_in_use() {
         let rows = |first: &str, count: usize| -> String {
-            (0..count).map(|n| format!("{first}{n},,{first},B,,,,,,,,,\n")).collect()
+            (0..count)
+                .map(|n| format!("{first}{n},,{first},B,,,,,,,,,\n"))
+                .collect()
         };
         let text = format!("{HEADER}\n{}{}", rows("Zebedee", 4), rows("Zebdee", 1));
         let mut left = load(text.as_bytes()).unwrap();

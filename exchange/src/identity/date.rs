@@ -11,7 +11,7 @@ const GENERATION_YEARS: u16 = 13;
 
 /// A day of birth; month or day are 0 where they are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Birth {
+pub(crate) struct Birth {
     pub(crate) year: u16,
     pub(crate) month: u8,
     pub(crate) day: u8,
@@ -34,7 +34,7 @@ pub enum BadDate {
 impl Birth {
     /// Reads `1980-02-29`, `19800229`, `02/29/1980`, `1980-02` and `1980`; a time of day behind the date is
     /// left out. `1900-01-01` is what systems write for "not known", and says nothing.
-    pub fn read(text: &str) -> Result<Option<Self>, BadDate> {
+    pub(crate) fn read(text: &str) -> Result<Option<Self>, BadDate> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(None);
@@ -87,7 +87,11 @@ impl Birth {
             let partial = self.year == other.year
                 && agrees(self.month, other.month)
                 && agrees(self.day, other.day);
-            return if partial { birth::PARTIAL } else { birth::DIFFERENT };
+            return if partial {
+                birth::PARTIAL
+            } else {
+                birth::DIFFERENT
+            };
         }
         if self == other {
             return birth::EXACT;
@@ -160,7 +164,13 @@ mod tests {
     #[test]
     fn notations() {
         let wanted = day("1980-02-29");
-        for text in ["19800229", "02/29/1980", "2/29/1980", "1980-02-29T00:00:00", " 1980-02-29 "] {
+        for text in [
+            "19800229",
+            "02/29/1980",
+            "2/29/1980",
+            "1980-02-29T00:00:00",
+            " 1980-02-29 ",
+        ] {
             assert!(day(text) == wanted, "{text}");
         }
         assert_eq!(day("1980-07").day, 0);

@@ -35,7 +35,10 @@ impl Reason {
         let id = match self {
             Self::Rule(place) => rules.rules.get(place).map(|rule| rule.id.as_str()),
             Self::Verify(place) => rules.verify.get(place).map(|rule| rule.id.as_str()),
-            Self::Guard(place) => rules.guards.get(place).map(|guard| guard.clause.id.as_str()),
+            Self::Guard(place) => rules
+                .guards
+                .get(place)
+                .map(|guard| guard.clause.id.as_str()),
             Self::Above => Some("F1"),
             Self::Gray => Some("F2"),
             Self::Ambiguous => Some("A1"),
@@ -50,7 +53,10 @@ impl Reason {
         let title = match self {
             Self::Rule(place) => rules.rules.get(place).map(|rule| rule.title.as_str()),
             Self::Verify(place) => rules.verify.get(place).map(|rule| rule.title.as_str()),
-            Self::Guard(place) => rules.guards.get(place).map(|guard| guard.clause.title.as_str()),
+            Self::Guard(place) => rules
+                .guards
+                .get(place)
+                .map(|guard| guard.clause.title.as_str()),
             Self::Above => Some("the total reaches the upper threshold"),
             Self::Gray => Some("the total lies between the thresholds"),
             Self::Ambiguous => Some("more than one candidate above the lower threshold"),
@@ -218,24 +224,66 @@ mod tests {
         for (right, wanted) in [
             // The same person.
             (base, "match D1"),
-            ("Tom|Barrowclough||1980-03-12|male|9 Oak Rd|45402|||M1234567", "match D1"),
+            (
+                "Tom|Barrowclough||1980-03-12|male|9 Oak Rd|45402|||M1234567",
+                "match D1",
+            ),
             ("Thomas|Northcutt||1980-03-12|male|||||M1234567", "match D2"),
-            ("Thomas|Barrowclough||1980-03-12|male|12 Elm Street|44301||", "match D3"),
-            ("Thomas|Barrowclough||1980-03-12|male|9 Oak Rd|45402|6145550100|", "match D4"),
-            ("Thomas|Barrowclough||1980-12-03|male|12 Elm St|44301||", "match F1"),
-            ("Barrowclough|Thomas||1980-03-12|male|12 Elm St|44301||", "match F1"),
-            ("Thmoas|Barowclough||1980-03-12|male|12 Elm St|44301||", "match F1"),
+            (
+                "Thomas|Barrowclough||1980-03-12|male|12 Elm Street|44301||",
+                "match D3",
+            ),
+            (
+                "Thomas|Barrowclough||1980-03-12|male|9 Oak Rd|45402|6145550100|",
+                "match D4",
+            ),
+            (
+                "Thomas|Barrowclough||1980-12-03|male|12 Elm St|44301||",
+                "match F1",
+            ),
+            (
+                "Barrowclough|Thomas||1980-03-12|male|12 Elm St|44301||",
+                "match F1",
+            ),
+            (
+                "Thmoas|Barowclough||1980-03-12|male|12 Elm St|44301||",
+                "match F1",
+            ),
             // Somebody else of the household.
-            ("Edgar|Barrowclough||1980-03-12|male|12 Elm St|44301|6145550100||M1234567", "no_match G1"),
-            ("Thomas|Barrowclough||1950-03-12|male|12 Elm St|44301|6145550100|", "no_match G3"),
-            ("Thomas|Barrowclough||2008-06-29|male|12 Elm St|44301|6145550100|", "no_match G3"),
-            ("Thomasina|Barrowclough||1980-03-12|female|12 Elm St|44301|6145550100|", "no_match G8"),
+            (
+                "Edgar|Barrowclough||1980-03-12|male|12 Elm St|44301|6145550100||M1234567",
+                "no_match G1",
+            ),
+            (
+                "Thomas|Barrowclough||1950-03-12|male|12 Elm St|44301|6145550100|",
+                "no_match G3",
+            ),
+            (
+                "Thomas|Barrowclough||2008-06-29|male|12 Elm St|44301|6145550100|",
+                "no_match G3",
+            ),
+            (
+                "Thomasina|Barrowclough||1980-03-12|female|12 Elm St|44301|6145550100|",
+                "no_match G8",
+            ),
             // A person has to look.
-            ("Thomas|Barrowclough||2008-06-29|male|12 Elm St|44301|6145550100||M1234567", "review G2"),
-            ("T|Barrowclough||1980-03-12|male|12 Elm St|44301|6145550100|", "review G11"),
-            ("Thomas|Barrowclough|||male|12 Elm St|44301|6145550100|", "review G12"),
-            ("Thmoas|Barrowclough||1980-03-19|male|12 Elm St|44301||", "review G13"),
-            ("Thomas|||1980-03-12|male|9 Oak Rd|45402||", "no_match N1"),
+            (
+                "Thomas|Barrowclough||2008-06-29|male|12 Elm St|44301|6145550100||M1234567",
+                "review G2",
+            ),
+            (
+                "T|Barrowclough||1980-03-12|male|12 Elm St|44301|6145550100|",
+                "review G11",
+            ),
+            (
+                "Thomas|Barrowclough|||male|12 Elm St|44301|6145550100|",
+                "review G12",
+            ),
+            (
+                "Thmoas|Barrowclough||1980-03-19|male|12 Elm St|44301||",
+                "review G13",
+            ),
+            ("Thomas|||1980-03-12|male|9 Oak Rd|45402||", "review F2"),
             ("||||||||", "no_match N1"),
         ] {
             assert_eq!(stands(base, right, Sensitivity::Regular), wanted, "{right}");

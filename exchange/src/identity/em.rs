@@ -89,9 +89,10 @@ fn patterns(
             let vector = rules.vector(&compare(&record.person, other));
             let pattern = patterns.entry(vector).or_insert_with(|| Pattern {
                 pairs: 0,
-                refused: rules.guards.iter().any(|guard| {
-                    guard.effect == Effect::Refuse && guard.clause.holds(&vector)
-                }),
+                refused: rules
+                    .guards
+                    .iter()
+                    .any(|guard| guard.effect == Effect::Refuse && guard.clause.holds(&vector)),
             });
             pattern.pairs += 1;
         }
@@ -110,8 +111,12 @@ struct Mixture {
 
 impl Mixture {
     fn fit(rules: &Rules, patterns: &BTreeMap<Vector, Pattern>) -> Self {
-        let file_m: Shares = Field::ALL.map(|field| rules.field(field).m.clone()).to_vec();
-        let file_u: Shares = Field::ALL.map(|field| rules.field(field).u.clone()).to_vec();
+        let file_m: Shares = Field::ALL
+            .map(|field| rules.field(field).m.clone())
+            .to_vec();
+        let file_u: Shares = Field::ALL
+            .map(|field| rules.field(field).u.clone())
+            .to_vec();
         let all: f64 = patterns.values().map(|pattern| real(pattern.pairs)).sum();
         let (mut m, mut other) = (file_m.clone(), file_u.clone());
         let mut share = 0.1;
@@ -149,13 +154,19 @@ impl Mixture {
 
 /// Shares of levels among pairs drawn at random, always the same ones.
 fn random_shares(rules: &Rules, left: &Table, right: &Table) -> Shares {
-    let file: Shares = Field::ALL.map(|field| rules.field(field).u.clone()).to_vec();
+    let file: Shares = Field::ALL
+        .map(|field| rules.field(field).u.clone())
+        .to_vec();
     let mut sums = empty(&file);
     let mut stream = Stream::new(1, &["random pairs"]);
     for _ in 0..RANDOM_PAIRS {
         let a = stream.pick(&left.records);
         let b = stream.pick(&right.records);
-        add(&mut sums, &rules.vector(&compare(&a.person, &b.person)), 1.0);
+        add(
+            &mut sums,
+            &rules.vector(&compare(&a.person, &b.person)),
+            1.0,
+        );
     }
     drawn(&sums, &file)
 }

@@ -41,7 +41,11 @@ impl Key {
     pub fn hash(&self, text: &str) -> String {
         use std::fmt::Write as _;
         let mut hex = String::with_capacity(32);
-        for byte in hmac::sign(&self.0, text.as_bytes()).as_ref().iter().take(16) {
+        for byte in hmac::sign(&self.0, text.as_bytes())
+            .as_ref()
+            .iter()
+            .take(16)
+        {
             // Writing to a String cannot fail.
             write!(hex, "{byte:02x}").unwrap_or_default();
         }
@@ -245,7 +249,12 @@ pub fn both(thresholds: Thresholds) -> [f64; 2] {
 }
 
 /// One pair, field by field.
-pub fn pair(rules: &Rules, sensitivity: Sensitivity, evidence: &Evidence, judged: &Judged) -> Value {
+pub fn pair(
+    rules: &Rules,
+    sensitivity: Sensitivity,
+    evidence: &Evidence,
+    judged: &Judged,
+) -> Value {
     let thresholds = rules.thresholds(sensitivity);
     let fields: Vec<Value> = Field::ALL
         .into_iter()

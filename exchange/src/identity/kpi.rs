@@ -103,7 +103,8 @@ impl Kpis {
         let name = if known { cohort } else { "other" };
         let of = self.cohorts.entry(name.to_owned()).or_default();
         of.counts.count(standing, unexpected);
-        of.recent.push_back(standing != Standing::Match || unexpected);
+        of.recent
+            .push_back(standing != Standing::Match || unexpected);
         if of.recent.len() > LATELY + BEFORE {
             of.recent.pop_front();
         }
@@ -142,8 +143,7 @@ impl Cohort {
         let before = mismatches(0, before_of);
         let lately = mismatches(before_of, self.recent.len());
         // Lately ÷ LATELY ≥ SURGE_FACTOR × before ÷ before_of, in whole numbers.
-        let is_surge =
-            lately >= SURGE_MIN && lately * before_of >= SURGE_FACTOR * before * LATELY;
+        let is_surge = lately >= SURGE_MIN && lately * before_of >= SURGE_FACTOR * before * LATELY;
         let begins = is_surge && !self.surging;
         self.surging = is_surge;
         begins.then(|| Surge {
@@ -160,7 +160,11 @@ impl Cohort {
 /// A share; 0 of nothing.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     let real = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    if whole == 0 { 0.0 } else { real(part) / real(whole) }
+    if whole == 0 {
+        0.0
+    } else {
+        real(part) / real(whole)
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +194,11 @@ mod tests {
         let mut kpis = Kpis::default();
         let told: usize = (0..600)
             .map(|n| {
-                let standing = if n % 3 == 0 { Standing::Not } else { Standing::Match };
+                let standing = if n % 3 == 0 {
+                    Standing::Not
+                } else {
+                    Standing::Match
+                };
                 feed(&mut kpis, "a", standing, 1)
             })
             .sum();

@@ -101,13 +101,7 @@ struct Part {
 
 /// Compares on every core; the parts are put together in the order of the left file, so that the number of
 /// cores does not show.
-fn compare_all(
-    rules: &Rules,
-    wish: Wish,
-    left: &Table,
-    right: &Table,
-    index: &Index,
-) -> Part {
+fn compare_all(rules: &Rules, wish: Wish, left: &Table, right: &Table, index: &Index) -> Part {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let size = left.records.len().div_ceil(threads.min(THREADS_MAX)).max(1);
     let places: Vec<u32> = (0..).take(left.records.len()).collect();

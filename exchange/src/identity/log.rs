@@ -26,11 +26,16 @@ pub fn write(
         let mine = looked_at.iter().take_while(|one| one.left == place).count();
         let (mine, rest) = looked_at.split_at(mine);
         looked_at = rest;
-        let picked = linked.assigned.pairs.binary_search_by_key(&place, |pair| pair.left);
+        let picked = linked
+            .assigned
+            .pairs
+            .binary_search_by_key(&place, |pair| pair.left);
         let picked = picked.ok().map(|at| &linked.assigned.pairs[at]);
         let id = |place: u32| right.records[super::place(place)].id.to_string();
         let candidates = mine.iter().map(|one| {
-            let judged = final_word.get(&(one.left, one.right)).map_or(&one.judged, |judged| *judged);
+            let judged = final_word
+                .get(&(one.left, one.right))
+                .map_or(&one.judged, |judged| *judged);
             let other = &right.records[super::place(one.right)].person;
             Kept {
                 right: id(one.right),
@@ -53,7 +58,11 @@ pub fn write(
             right: picked.map(|pair| id(pair.right)),
             candidates: candidates.collect(),
             between: between(right, &at_right, None),
-            between_left: between(left, rivals.get(&place).map_or(&[], Vec::as_slice), Some(place)),
+            between_left: between(
+                left,
+                rivals.get(&place).map_or(&[], Vec::as_slice),
+                Some(place),
+            ),
             other: None,
         };
         serde_json::to_writer(&mut *out, &decision)?;
@@ -66,7 +75,11 @@ type Words<'a> = BTreeMap<(u32, u32), &'a super::decide::Judged>;
 
 /// How candidates stand after others were looked at.
 fn final_words(linked: &Linked) -> Words<'_> {
-    let settled = linked.assigned.pairs.iter().chain(&linked.assigned.stepped_back);
+    let settled = linked
+        .assigned
+        .pairs
+        .iter()
+        .chain(&linked.assigned.stepped_back);
     settled
         .map(|one| ((one.left, one.right), &one.judged))
         .collect()
@@ -128,4 +141,3 @@ pub fn among(people: &[Person], names: &[String]) -> Vec<Between> {
         })
         .collect()
 }
-

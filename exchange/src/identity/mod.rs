@@ -13,6 +13,7 @@
 //! | [`block`], [`em`], [`link`] | which pairs are compared, weights from the data, two files at once |
 //! | [`explain`], [`log`], [`replay`] | decisions as they are kept, and again under other rules |
 //! | [`kpi`] | numbers about decisions |
+//! | [`resolve`], [`keep`], [`service`], [`api`] | one person among candidates, over HTTP |
 //! | [`bench`] | two files whose truth is known |
 //!
 //! Precision comes first: a false match discloses another person's record, a false non-match costs a review.
@@ -20,7 +21,7 @@
 pub mod record;
 
 mod address;
-mod date;
+pub mod date;
 mod names;
 pub mod person;
 
@@ -48,6 +49,12 @@ pub mod log;
 pub mod replay;
 
 pub mod kpi;
+
+pub mod keep;
+pub mod resolve;
+pub mod service;
+
+pub mod api;
 
 pub mod bench;
 

@@ -47,7 +47,11 @@ mod tests {
         for (a, b) in [("robert", "bob"), ("jon", "john"), ("peggy", "margaret")] {
             assert!(related(a, b), "{a} {b}");
         }
-        for (a, b) in [("jayden", "hayden"), ("daniel", "danielle"), ("robert", "william")] {
+        for (a, b) in [
+            ("jayden", "hayden"),
+            ("daniel", "danielle"),
+            ("robert", "william"),
+        ] {
             assert!(!related(a, b), "{a} {b}");
         }
     }

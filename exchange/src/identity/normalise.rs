@@ -25,8 +25,9 @@ pub fn person(written: &Written) -> Result<Person, BadDate> {
     let mut alternates: Vec<Box<str>> = written
         .alternates
         .iter()
-        .map(|one| format!("{}|{}", one.system.trim(), code(&one.value)).into())
-        .filter(|one: &Box<str>| !one.starts_with('|') && !one.ends_with('|'))
+        .map(|one| (one.system.trim(), code(&one.value)))
+        .filter(|(system, value)| !system.is_empty() && !value.is_empty())
+        .map(|(system, value)| format!("{system}|{value}").into())
         .collect();
     alternates.sort_unstable();
     Ok(Person {
@@ -165,7 +166,10 @@ fn email(text: &str) -> Box<str> {
     match text.split_once('@') {
         Some((local, domain)) if !local.is_empty() && domain.contains('.') => {
             let local = local.split('+').next().unwrap_or(local);
-            let nobody = matches!(local, "none" | "noemail" | "unknown" | "na" | "noreply" | "");
+            let nobody = matches!(
+                local,
+                "none" | "noemail" | "unknown" | "na" | "noreply" | ""
+            );
             if nobody {
                 Box::default()
             } else {

@@ -68,7 +68,10 @@ pub fn replay(rules: &Rules, decisions: &[Decision]) -> Result<Diff, Complaints>
             complaints.add(&place, what, cure);
         };
         if decision.format > FORMAT {
-            complain(format!("the decision is of format {}; known are up to {FORMAT}", decision.format));
+            complain(format!(
+                "the decision is of format {}; known are up to {FORMAT}",
+                decision.format
+            ));
             continue;
         }
         let Some(sensitivity) = Sensitivity::named(&decision.sensitivity) else {
@@ -101,7 +104,9 @@ pub fn replay(rules: &Rules, decisions: &[Decision]) -> Result<Diff, Complaints>
         ] {
             for between in list {
                 let numbers = (of.get(&between.a), of.get(&between.b));
-                let (Some(a), Some(b)) = numbers else { continue };
+                let (Some(a), Some(b)) = numbers else {
+                    continue;
+                };
                 if seen(between.evidence.evidence()).is_some_and(|v| are_two_people_by(rules, &v)) {
                     apart[side].extend([(*a, *b), (*b, *a)]);
                 }

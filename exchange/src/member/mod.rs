@@ -17,9 +17,9 @@ mod set;
 
 pub use case::{Bucket, EdgeCase};
 pub(crate) use normalise::hex_of_sha256;
-pub(crate) use seed::Stream;
 pub use normalise::{canonical, key, normalise, sha256_hex};
 pub use person::{HeldName, Person, Relationship};
 pub use record::{Policy, disclosed, record};
 pub use roster::{Holding, Member, Payer, REQUESTER_NPI, Roster};
+pub(crate) use seed::Stream;
 pub use set::{MemberSet, member_set};

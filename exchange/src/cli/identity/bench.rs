@@ -40,7 +40,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let rules = rules(arguments.by.rules.as_deref())?;
-    let temporary = std::env::temp_dir().join(format!("exchange-identity-{}", uuid::Uuid::new_v4()));
+    let temporary =
+        std::env::temp_dir().join(format!("exchange-identity-{}", uuid::Uuid::new_v4()));
     let folder = arguments.out.as_ref().unwrap_or(&temporary);
     let outcome = measured(arguments, rules, folder);
     if arguments.out.is_none() {
@@ -66,7 +67,8 @@ fn measured(
     // From here on it is what `match` does, file to file.
     let clock = Clock::System;
     let began_ms = clock.now_millis();
-    let (mut left, mut right) = tables(&folder.join("left.csv"), &folder.join("right.csv"), &dates)?;
+    let (mut left, mut right) =
+        tables(&folder.join("left.csv"), &folder.join("right.csv"), &dates)?;
     let sensitivity = arguments.by.sensitivity();
     let wish = Wish {
         sensitivity,
@@ -84,7 +86,14 @@ fn measured(
     let score = score(&truth, decided);
     let rss_mib = rss_mib();
     if arguments.json {
-        return Ok(as_json(arguments, &score, &linked, (&left, &right), seconds, rss_mib));
+        return Ok(as_json(
+            arguments,
+            &score,
+            &linked,
+            (&left, &right),
+            seconds,
+            rss_mib,
+        ));
     }
     Ok(told(&score, &linked, seconds, rss_mib))
 }
@@ -122,23 +131,32 @@ fn write_files(made: &Benchmark, folder: &Path) -> Result<(), Failure> {
         for row in rows {
             write_row(&mut out, row.iter().map(String::as_str))?;
         }
-        out.into_inner().map_err(|error| std::io::Error::other(error.to_string()))
+        out.into_inner()
+            .map_err(|error| std::io::Error::other(error.to_string()))
     };
     let truth = || -> std::io::Result<Vec<u8>> {
         let mut out = csv::Writer::from_writer(Vec::new());
         write_row(&mut out, ["left_id", "right_id", "class"])?;
         for truth in &made.truth {
             let right = truth.right.join(" ");
-            write_row(&mut out, [truth.left.as_str(), right.as_str(), truth.class.name()])?;
+            write_row(
+                &mut out,
+                [truth.left.as_str(), right.as_str(), truth.class.name()],
+            )?;
         }
-        out.into_inner().map_err(|error| std::io::Error::other(error.to_string()))
+        out.into_inner()
+            .map_err(|error| std::io::Error::other(error.to_string()))
     };
     for (name, bytes) in [
         ("left.csv", people(&made.left)),
         ("right.csv", people(&made.right)),
         ("truth.csv", truth()),
     ] {
-        write_whole(&folder.join(name), "--out", &bytes.map_err(Failure::internal)?)?;
+        write_whole(
+            &folder.join(name),
+            "--out",
+            &bytes.map_err(Failure::internal)?,
+        )?;
     }
     Ok(())
 }
@@ -164,7 +182,14 @@ fn told(score: &Score, linked: &Linked, seconds: f64, rss_mib: Option<u64>) -> S
         seconds,
         rss_mib.map_or_else(|| "?".to_owned(), |mib| mib.to_string()),
         linked.compared,
-        "class", "records", "to find", "matched", "wrong", "review", "review wrong", "missed",
+        "class",
+        "records",
+        "to find",
+        "matched",
+        "wrong",
+        "review",
+        "review wrong",
+        "missed",
     );
     for (name, counts) in &score.classes {
         // Writing to a String cannot fail.
@@ -191,7 +216,9 @@ fn seconds(ms: i64) -> f64 {
 /// The most memory that this process had, where the system says.
 fn rss_mib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib.div_ceil(1024))
 }

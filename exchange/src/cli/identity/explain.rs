@@ -43,7 +43,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let b = find(&right, &arguments.right_id, "--right-id")?;
     let sensitivity = arguments.by.sensitivity();
     let evidence = compare(&a.person, &b.person);
-    let judged = judge(&rules, rules.thresholds(sensitivity), rules.vector(&evidence));
+    let judged = judge(
+        &rules,
+        rules.thresholds(sensitivity),
+        rules.vector(&evidence),
+    );
     let mut told = explain::pair(&rules, sensitivity, &evidence, &judged);
     told["settled_by"] = Value::from(to_verify(&judged.vector));
     if arguments.json {
@@ -75,7 +79,10 @@ fn table(told: &Value) -> String {
         told["thresholds"]["lower"],
         text(&told["rules"]["version"]),
         text(&told["rules"]["digest"]),
-        "field", "seen", "level", "weight"
+        "field",
+        "seen",
+        "level",
+        "weight"
     );
     for field in told["fields"].as_array().into_iter().flatten() {
         // Writing to a String cannot fail.

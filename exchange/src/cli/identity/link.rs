@@ -84,7 +84,10 @@ fn key(path: Option<&Path>) -> Result<explain::Key, Failure> {
 /// The pairs as CSV.
 pub(super) fn pairs(linked: &Linked, left: &Table, right: &Table) -> std::io::Result<Vec<u8>> {
     let mut out = csv::Writer::from_writer(Vec::new());
-    write_row(&mut out, ["left_id", "right_id", "decision", "score", "rule"])?;
+    write_row(
+        &mut out,
+        ["left_id", "right_id", "decision", "score", "rule"],
+    )?;
     for pair in &linked.assigned.pairs {
         let score = explain::bits(pair.judged.total);
         write_row(
@@ -98,7 +101,8 @@ pub(super) fn pairs(linked: &Linked, left: &Table, right: &Table) -> std::io::Re
             ],
         )?;
     }
-    out.into_inner().map_err(|error| std::io::Error::other(error.to_string()))
+    out.into_inner()
+        .map_err(|error| std::io::Error::other(error.to_string()))
 }
 
 /// Counts of the left file's records, all and by cohort.
@@ -205,7 +209,10 @@ fn told(
                 percent(counts.matched, counts.decided),
                 percent(counts.review, counts.decided),
             );
-            line(format!("  {name}: {} records, match {matched}, review {review}", counts.decided));
+            line(format!(
+                "  {name}: {} records, match {matched}, review {review}",
+                counts.decided
+            ));
         }
     }
     if let Some(estimate) = &linked.estimate {
@@ -229,7 +236,9 @@ fn told(
     }
     let dates = left.dates_left_out + right.dates_left_out;
     if dates > 0 {
-        line(format!("{dates} days of birth that do not exist count as empty"));
+        line(format!(
+            "{dates} days of birth that do not exist count as empty"
+        ));
     }
     line(format!("pairs: {}", out.display()));
     text

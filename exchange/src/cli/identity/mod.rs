@@ -99,7 +99,7 @@ impl Dates {
 }
 
 /// The rules of a file, or the shipped ones.
-fn rules(path: Option<&Path>) -> Result<Rules, Failure> {
+pub(super) fn rules(path: Option<&Path>) -> Result<Rules, Failure> {
     let Some(path) = path else {
         return rule_sets::shipped().map_err(Failure::internal);
     };
@@ -118,10 +118,16 @@ fn text(path: &Path, bytes_max: usize, option: &str) -> Result<String, Failure> 
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     String::from_utf8(bytes).map_err(|_| {
         let mut complaints = Complaints::default();
-        complaints.add(path.display().to_string(), "the file is not UTF-8", "save it as UTF-8");
+        complaints.add(
+            path.display().to_string(),
+            "the file is not UTF-8",
+            "save it as UTF-8",
+        );
         Failure::wrong(&complaints)
     })
 }

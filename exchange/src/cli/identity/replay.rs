@@ -40,7 +40,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn decisions(path: &Path) -> Result<Vec<Decision>, Failure> {
     let unreadable = |error: std::io::Error| {
         let what = format!("could not read {}: {error}", path.display());
-        Failure::usage(what, "give --decisions a file that `match --decisions` wrote")
+        Failure::usage(
+            what,
+            "give --decisions a file that `match --decisions` wrote",
+        )
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut complaints = Complaints::default();
@@ -59,7 +62,11 @@ fn decisions(path: &Path) -> Result<Vec<Decision>, Failure> {
         }
     }
     if u64::try_from(bytes).is_ok_and(|bytes| bytes >= LOG_BYTES_MAX) {
-        complaints.add(path.display().to_string(), "the log is too large", "replay it in parts");
+        complaints.add(
+            path.display().to_string(),
+            "the log is too large",
+            "replay it in parts",
+        );
     }
     if complaints.is_empty() {
         Ok(decisions)
@@ -98,7 +105,10 @@ fn told(diff: &Diff) -> String {
         ));
     }
     if changed > SHOWN_MAX {
-        line(format!("and {} more; --json lists them", changed - SHOWN_MAX));
+        line(format!(
+            "and {} more; --json lists them",
+            changed - SHOWN_MAX
+        ));
     }
     text
 }

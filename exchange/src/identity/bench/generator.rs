@@ -285,7 +285,25 @@ impl Maker {
                     ..stranger
                 }
             }
-            _ => person.housemate(&mut self.stream),
+            // Only the classes of somebody else come here.
+            Class::HousemateAlone
+            | Class::Plain
+            | Class::GivenTypo
+            | Class::FamilyTypo
+            | Class::Nickname
+            | Class::NameChange
+            | Class::SwappedNames
+            | Class::TransposedDate
+            | Class::DateTypo
+            | Class::Moved
+            | Class::MovedAndChanged
+            | Class::Dirty
+            | Class::Sparse
+            | Class::GenderError
+            | Class::TwinsBoth
+            | Class::NamesakesBoth
+            | Class::Duplicate
+            | Class::Absent => person.housemate(&mut self.stream),
         };
         self.right(&other);
         self.left(&person, Vec::new(), class);
@@ -362,7 +380,18 @@ impl Maker {
                 }
                 other.member_id.clear();
             }
-            _ => {}
+            // Nothing goes wrong in the records of the others.
+            Class::Plain
+            | Class::TwinsBoth
+            | Class::NamesakesBoth
+            | Class::Duplicate
+            | Class::Absent
+            | Class::TwinAlone
+            | Class::LikeNamedTwin
+            | Class::NamesakeAlone
+            | Class::JuniorSenior
+            | Class::HousemateAlone
+            | Class::Stranger => {}
         }
     }
 }
@@ -386,7 +415,10 @@ mod tests {
     fn every_class_comes_up_and_the_truth_names_rows_that_exist() {
         let made = generate(5_000, 7, 40);
         for (class, name, _) in Class::ALL {
-            assert!(made.truth.iter().any(|truth| truth.class == class), "{name}");
+            assert!(
+                made.truth.iter().any(|truth| truth.class == class),
+                "{name}"
+            );
         }
         let ids: std::collections::BTreeSet<&str> =
             made.right.iter().map(|row| row[0].as_str()).collect();

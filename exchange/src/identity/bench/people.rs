@@ -193,7 +193,13 @@ impl Invented {
             (false, true) => "M",
             (false, false) => "male",
         };
-        let cased = |text: &str| if hand.upper { text.to_uppercase() } else { text.to_owned() };
+        let cased = |text: &str| {
+            if hand.upper {
+                text.to_uppercase()
+            } else {
+                text.to_owned()
+            }
+        };
         [
             id.to_owned(),
             self.member_id.clone(),
@@ -244,7 +250,11 @@ pub(super) fn slip(stream: &mut Stream, word: &str) -> String {
 fn born(stream: &mut Stream, from: u16, years: u64) -> (u16, u8, u8) {
     let year = from + u16::try_from(stream.below(years)).unwrap_or(0);
     let small = |number: u64| u8::try_from(number).unwrap_or(1);
-    (year, small(1 + stream.below(12)), small(1 + stream.below(28)))
+    (
+        year,
+        small(1 + stream.below(12)),
+        small(1 + stream.below(28)),
+    )
 }
 
 fn phone(stream: &mut Stream) -> String {
@@ -257,7 +267,10 @@ fn email(stream: &mut Stream, person: &Invented) -> String {
         return String::new();
     }
     let plain = |text: &str| -> String {
-        text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase()
+        text.chars()
+            .filter(char::is_ascii_alphabetic)
+            .collect::<String>()
+            .to_ascii_lowercase()
     };
     let (given, family) = (plain(&person.given), plain(&person.family));
     let host = *stream.pick(&["mail.example", "post.example", "inbox.example"]);

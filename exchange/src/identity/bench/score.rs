@@ -68,7 +68,9 @@ pub fn score<'a>(
                 (Some(Standing::Match), false) => counts.wrong += 1,
                 (Some(Standing::Review), true) => counts.review += 1,
                 (Some(Standing::Review), false) => counts.review_wrong += 1,
-                (Some(Standing::Not) | None, _) => counts.missed += u64::from(!one.right.is_empty()),
+                (Some(Standing::Not) | None, _) => {
+                    counts.missed += u64::from(!one.right.is_empty())
+                }
             }
         }
     }
@@ -115,7 +117,10 @@ mod tests {
         ];
         let score = score(&truth, pairs);
         assert_eq!((score.all.matched, score.all.wrong), (1, 1));
-        assert_eq!((score.all.review, score.all.review_wrong, score.all.missed), (1, 1, 1));
+        assert_eq!(
+            (score.all.review, score.all.review_wrong, score.all.missed),
+            (1, 1, 1)
+        );
         assert_eq!(score.classes["moved"].missed, 1);
         assert!((score.precision - 0.5).abs() < 1e-12);
         assert!((score.recall - 0.25).abs() < 1e-12);

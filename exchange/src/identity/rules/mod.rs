@@ -215,7 +215,13 @@ impl Rules {
 fn bits(fields: &[FieldRules]) -> Vec<Vec<f64>> {
     fields
         .iter()
-        .map(|one| one.m.iter().zip(&one.u).map(|(m, u)| (m / u).log2()).collect())
+        .map(|one| {
+            one.m
+                .iter()
+                .zip(&one.u)
+                .map(|(m, u)| (m / u).log2())
+                .collect()
+        })
         .collect()
 }
 
@@ -246,10 +252,19 @@ mod tests {
     #[test]
     fn bands_and_missing_fields() {
         let rules = shipped().unwrap();
-        assert_eq!(rules.level(Field::Given, Fact::Similar(9_999)), given::CLOSE);
+        assert_eq!(
+            rules.level(Field::Given, Fact::Similar(9_999)),
+            given::CLOSE
+        );
         assert_eq!(rules.level(Field::Given, Fact::Rival(9_999)), given::RIVAL);
-        assert_eq!(rules.level(Field::Given, Fact::Rival(1_000)), given::DIFFERENT);
-        assert_eq!(rules.level(Field::Family, Fact::Similar(0)), Field::Family.different());
+        assert_eq!(
+            rules.level(Field::Given, Fact::Rival(1_000)),
+            given::DIFFERENT
+        );
+        assert_eq!(
+            rules.level(Field::Family, Fact::Similar(0)),
+            Field::Family.different()
+        );
         assert!(rules.total(&[MISSING; FIELDS]).abs() < 1e-12);
     }
 }

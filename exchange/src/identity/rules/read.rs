@@ -371,7 +371,11 @@ fn clause(table: &Table<'_>, ids: &mut BTreeSet<String>) -> Option<Clause> {
     }
     if !ids.insert(id.to_owned()) {
         let what = format!("the id {id:?} stands twice");
-        table.complain(&span, what, "give every rule, guard and verification its own");
+        table.complain(
+            &span,
+            what,
+            "give every rule, guard and verification its own",
+        );
     }
     Some(Clause {
         id: id.to_owned(),
@@ -386,7 +390,11 @@ fn conditions(when: &Table<'_>) -> Option<Vec<(Field, u16)>> {
     let mut whole = true;
     for (key, span) in when.keys() {
         let Some(field) = Field::named(key) else {
-            when.complain(&span, format!("there is no field {key:?}"), known_words(key, &names));
+            when.complain(
+                &span,
+                format!("there is no field {key:?}"),
+                known_words(key, &names),
+            );
             whole = false;
             continue;
         };
@@ -404,14 +412,22 @@ fn conditions(when: &Table<'_>) -> Option<Vec<(Field, u16)>> {
         }
         if mask == 0 && whole {
             let what = format!("{key} names no level");
-            when.complain(&span, what, "name one, such as \"exact\", or leave the field out");
+            when.complain(
+                &span,
+                what,
+                "name one, such as \"exact\", or leave the field out",
+            );
             whole = false;
         }
         conditions.push((field, mask));
     }
     if conditions.is_empty() && whole {
         let what = "the condition is empty and would hold for everybody";
-        when.complain(&when.span, what, "name a field, such as birth_date = [\"exact\"]");
+        when.complain(
+            &when.span,
+            what,
+            "name a field, such as birth_date = [\"exact\"]",
+        );
         whole = false;
     }
     whole.then_some(conditions)

@@ -131,13 +131,11 @@ impl<'a> Table<'a> {
             }
             return None;
         };
-        match value.get_ref() {
-            DeValue::Table(table) => Some(Table::new(self.source, table, value.span(), name)),
-            _ => {
-                self.wrong(key, value, "a table");
-                None
-            }
+        if let Some(table) = value.get_ref().as_table() {
+            return Some(Table::new(self.source, table, value.span(), name));
         }
+        self.wrong(key, value, "a table");
+        None
     }
 
     /// The tables `[[key]]`, none when there are none.
@@ -149,11 +147,9 @@ impl<'a> Table<'a> {
         let list = self.array(key, value, &format!("a list of tables, {name}"));
         let mut tables = Vec::new();
         for item in list.into_iter().flat_map(|list| list.iter()) {
-            match item.get_ref() {
-                DeValue::Table(table) => {
-                    tables.push(Table::new(self.source, table, item.span(), &name));
-                }
-                _ => self.wrong(key, item, "a table"),
+            match item.get_ref().as_table() {
+                Some(table) => tables.push(Table::new(self.source, table, item.span(), &name)),
+                None => self.wrong(key, item, "a table"),
             }
         }
         tables
