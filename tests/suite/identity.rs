@@ -200,6 +200,22 @@ fn every_bad_input_has_its_place_and_its_cure() {
         told.contains("1 days of birth that do not exist count as empty"),
         "{told}"
     );
+    // What is read is never written over.
+    let before = files.read("left.csv");
+    let (code, _, errors) = files.identity(&[
+        "match",
+        "--left",
+        "left.csv",
+        "--right",
+        "right.csv",
+        "--out",
+        "./left.csv",
+    ]);
+    assert_eq!((code, files.read("left.csv")), (2, before));
+    assert!(
+        errors.contains("--out would write over ./left.csv"),
+        "{errors}"
+    );
     let (code, _, errors) = files.identity(&[
         "match",
         "--left",
@@ -493,7 +509,7 @@ fn the_service_decides_explains_and_replays() {
     let sandbox = Sandbox::start();
     let two = json!([
         candidate("a", "Jayden", "2015-04-02"),
-        candidate("b", "Hayden", "2015-04-02")
+        candidate("card-b", "Hayden", "2015-04-02")
     ]);
     let (status, told) = ask(
         &sandbox,
@@ -502,7 +518,7 @@ fn the_service_decides_explains_and_replays() {
     );
     assert_eq!(
         (status, &told["decision"], &told["candidate"]),
-        (200, &json!("match"), &json!("b")),
+        (200, &json!("match"), &json!("card-b")),
         "{told}"
     );
     assert_eq!(told["candidates"][0]["rule"], "H1", "{told}");
@@ -513,13 +529,13 @@ fn the_service_decides_explains_and_replays() {
         (200, &told["rule"]),
         "{kept}"
     );
-    for said in ["Hayden", "hayden", "Underhay", "2015-04", "\"b\""] {
+    for said in ["Hayden", "hayden", "Underhay", "2015-04", "card-b"] {
         assert!(!kept.to_string().contains(said), "{said} is kept: {kept}");
     }
     // Two records of one person: first further identifiers, then a person; never a pick.
     let same = json!([
         candidate("a", "Hayden", "2015-04-02"),
-        candidate("b", "Hayden", "2015-04-02")
+        candidate("card-b", "Hayden", "2015-04-02")
     ]);
     let mut question = json!({"person": person("Hayden", "2015-04-02"), "candidates": same});
     let (_, told) = ask(&sandbox, "resolve", &question);
@@ -643,8 +659,9 @@ fn the_service_refuses_without_repeating_what_was_sent() {
         );
     }
     let huge = format!("{{\"person\": \"{}\"}}", "x".repeat(600 * 1024));
-    let (status, _) = http("POST", &sandbox.control("/v1/identity/resolve"), &huge);
+    let (status, told) = http("POST", &sandbox.control("/v1/identity/resolve"), &huge);
     assert_eq!(status, 413);
+    assert!(told.contains("more than 524288 bytes"), "{told}");
     let (status, _) = http("POST", &sandbox.control("/v1/identity/resolve"), "{");
     assert_eq!(status, 422);
     // None of these was a decision.

@@ -97,12 +97,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where a failed command is reported"
-)]
+/// The one place where a failed command is reported; a reader that has gone is told nothing.
 fn complain(failure: &Failure) {
-    eprintln!("exchange: {}", failure.text);
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "exchange: {}", failure.text).unwrap_or_default();
 }
 
 /// Prints `text` and a line end; a reader that has gone is a normal end.

@@ -3,6 +3,7 @@
 //! That listener is plain HTTP on loopback and asks for no token: whoever may run a program on this machine may
 //! ask. No message repeats what a request says of a person.
 
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -10,6 +11,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::compare::compare;
@@ -70,6 +72,8 @@ impl From<KeepError> for Problem {
 }
 
 type Answer = Result<Json<Value>, Problem>;
+/// A body, or why it is not read to its end.
+type Body = Result<Bytes, BytesRejection>;
 
 /// The routes.
 pub fn router(service: Shared) -> Router {
@@ -102,10 +106,9 @@ struct Expected {
     candidate: Option<String>,
 }
 
-async fn resolve(State(service): State<Shared>, body: Bytes) -> Answer {
-    let shape =
-        r#"send {"person": {...}, "candidates": [{"id": ...}, ...], "sensitivity": "regular"}"#;
-    let asked: Resolve = read(&body, shape)?;
+async fn resolve(State(service): State<Shared>, body: Body) -> Answer {
+    let shape = r#"send {"person": {"given": "...", "family": "...", "birth_date": "1980-12-31", ...}, "candidates": [{"id": "...", ...}], "sensitivity": "regular"}; people have the columns of the files"#;
+    let asked: Resolve = read(body, shape)?;
     if asked.candidates.len() > CANDIDATES_MAX {
         let error = format!("there are more than {CANDIDATES_MAX} candidates");
         return Err(Problem::of(
@@ -169,9 +172,9 @@ struct Explain {
     sensitivity: Option<String>,
 }
 
-async fn explain_one(State(service): State<Shared>, body: Bytes) -> Answer {
+async fn explain_one(State(service): State<Shared>, body: Body) -> Answer {
     let shape = r#"send {"id": "<id of a decision>"} or {"person": {...}, "candidate": {...}}"#;
-    let asked: Explain = read(&body, shape)?;
+    let asked: Explain = read(body, shape)?;
     match (asked.id, asked.person, asked.candidate) {
         (Some(id), None, None) => {
             let kept = service.kept(&id)?;
@@ -225,9 +228,9 @@ struct Replay {
     limit: Option<usize>,
 }
 
-async fn replay(State(service): State<Shared>, body: Bytes) -> Answer {
+async fn replay(State(service): State<Shared>, body: Body) -> Answer {
     let shape = r#"send {"rules": "<text of a rules file>", "after": 0, "limit": 1000}"#;
-    let asked: Replay = read(&body, shape)?;
+    let asked: Replay = read(body, shape)?;
     let rules: Rules = rules::read("rules", &asked.rules).map_err(|complaints| Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         problems: complaints
@@ -254,8 +257,12 @@ async fn kpis(State(service): State<Shared>) -> Json<Value> {
 }
 
 /// The body as it is asked for. What serde says of it could repeat a name, and is reduced to a place.
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8], shape: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
+fn read<T: DeserializeOwned>(body: Body, shape: &str) -> Result<T, Problem> {
+    let body = body.map_err(|rejection| {
+        let error = format!("the body cannot be read, or has more than {BODY_BYTES_MAX} bytes");
+        Problem::of(rejection.status(), error, shape)
+    })?;
+    serde_json::from_slice(&body).map_err(|error| {
         let what = if error.is_data() {
             "says something else than asked for"
         } else {

@@ -16,9 +16,11 @@ use super::record::{CELL_BYTES_MAX, COHORT, COLUMNS, Written};
 /// Largest file, in bytes; a larger one is refused before it is read.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
 /// Most people in a file; more are refused.
-pub const ROWS_MAX: usize = 2_000_000;
+pub const ROWS_MAX: usize = 1_000_000;
 /// Longest row, in bytes: a quote that is never closed swallows the rest of a file.
 pub const ROW_BYTES_MAX: u64 = 64 * 1024;
+/// A first row with fewer known columns is no header.
+const HEADER_COLUMNS_MIN: usize = 4;
 /// Most different cohorts in a file; more are counted as `other`.
 pub const COHORTS_MAX: usize = 50;
 /// A first word of a given name that stands in so many rows of both files is a name in use.
@@ -191,6 +193,16 @@ impl Loading<'_> {
             })
             .collect();
         self.width = names.len();
+        let known = names.iter().filter(|name| COLUMNS.contains(&name.as_str()));
+        if known.count() < HEADER_COLUMNS_MIN {
+            // Perhaps it is a person: nothing of it is repeated.
+            let cure = format!(
+                "begin the file with: {} (with commas between)",
+                COLUMNS.join(",")
+            );
+            self.complain(1, "row 1 is not the header", &cure);
+            return false;
+        }
         for column in COLUMNS {
             let mut at = names.iter().enumerate().filter(|(_, name)| *name == column);
             match (at.next(), at.next()) {
@@ -449,6 +461,10 @@ mod tests {
                 "the column `phone` is missing\n  cure: add `phone`",
             ),
             (format!("{HEADER},id"), "the column `id` stands twice"),
+            (
+                "1,,Emily,Quux,,1980-01-01,,,,,,,".to_owned(),
+                "row 1 is not the header\n  cure: begin the file with: id,member_id",
+            ),
             (
                 String::new(),
                 "the file is empty\n  cure: begin it with: id,member_id",

@@ -43,6 +43,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    not_over_what_is_read(arguments)?;
     let rules = rules(arguments.by.rules.as_deref())?;
     let key = key(arguments.key.as_deref())?;
     progress("reading");
@@ -65,6 +66,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return say(&summary(&linked, sensitivity, &left, &right).to_string());
     }
     say(&told(&linked, sensitivity, &left, &right, &arguments.out))
+}
+
+/// No file is both read and written, or written twice.
+fn not_over_what_is_read(arguments: &Arguments) -> Result<(), Failure> {
+    // A file that is not there yet has no canonical path, and is none of the others unless it is named the same.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut taken = vec![whole(&arguments.left), whole(&arguments.right)];
+    taken.extend(arguments.by.rules.as_deref().map(whole));
+    taken.extend(arguments.key.as_deref().map(whole));
+    let written = [
+        ("--out", Some(&arguments.out)),
+        ("--decisions", arguments.decisions.as_ref()),
+    ];
+    for (option, path) in written {
+        let Some(path) = path else { continue };
+        let is_file = !std::fs::metadata(path).is_ok_and(|about| !about.is_file());
+        if is_file && taken.contains(&whole(path)) {
+            let what = format!(
+                "{option} would write over {}, which is used otherwise",
+                path.display()
+            );
+            return Err(Failure::usage(
+                what,
+                format!("give {option} a file of its own"),
+            ));
+        }
+        taken.push(whole(path));
+    }
+    Ok(())
 }
 
 fn key(path: Option<&Path>) -> Result<explain::Key, Failure> {

@@ -188,13 +188,11 @@ fn write_whole_by(
 }
 
 /// Says what is being done, to a terminal only.
-#[expect(
-    clippy::print_stderr,
-    reason = "progress goes to the terminal, and nowhere else"
-)]
 fn progress(what: &str) {
-    if std::io::stderr().is_terminal() {
-        eprintln!("{what} ...");
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() {
+        // Nobody to tell is no reason to stop.
+        writeln!(terminal, "{what} ...").unwrap_or_default();
     }
 }
 
