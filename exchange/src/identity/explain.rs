@@ -139,6 +139,8 @@ impl Outcome {
 /// One candidate of a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
+    /// Its place among those who were looked at, or in the right file: equal totals are told apart by it.
+    pub place: u32,
     /// Who: an id of the caller's, or its keyed hash.
     pub right: String,
     /// How it stood, other candidates looked at.

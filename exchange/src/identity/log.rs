@@ -38,6 +38,7 @@ pub fn write(
                 .map_or(&one.judged, |judged| *judged);
             let other = &right.records[super::place(one.right)].person;
             Kept {
+                place: one.right,
                 right: id(one.right),
                 outcome: Outcome::of(&linked.rules, judged),
                 evidence: Seen::of(&compare(&record.person, other)),

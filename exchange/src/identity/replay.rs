@@ -135,14 +135,16 @@ struct Numbers<'a> {
 impl<'a> Numbers<'a> {
     fn of(decisions: &'a [Decision]) -> Self {
         let left = decisions.iter().map(|decision| &decision.left);
-        let rights: BTreeSet<&String> = decisions
+        let rights: BTreeSet<(u32, &String)> = decisions
             .iter()
-            .flat_map(|decision| decision.candidates.iter().map(|kept| &kept.right))
+            .flat_map(|decision| &decision.candidates)
+            .map(|kept| (kept.place, &kept.right))
             .collect();
+        let rights: Vec<&String> = rights.into_iter().map(|(_, name)| name).collect();
         Self {
             left: left.zip(0..).collect(),
             right: rights.iter().copied().zip(0..).collect(),
-            right_names: rights.into_iter().collect(),
+            right_names: rights,
         }
     }
 }

@@ -193,7 +193,9 @@ impl Service {
                 .candidates
                 .iter()
                 .zip(&hashed)
-                .map(|((evidence, judged), right)| Kept {
+                .zip(0..)
+                .map(|(((evidence, judged), right), place)| Kept {
+                    place,
                     right: right.clone(),
                     outcome: Outcome::of(rules, judged),
                     evidence: Seen::of(evidence),
