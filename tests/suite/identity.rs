@@ -21,7 +21,7 @@ impl Files {
         let files = Self(tempfile::tempdir().unwrap());
         files.write(
             "left.csv",
-            &format!(
+            format!(
                 "{HEADER}\n\
              L1,,Thomas,Barrowclough,,1980-03-12,male,12 Elm Street,Akron,OH,44301,,\n\
              L2,,Adaline,Underhay,,2015-04-02,female,9 Oak Rd,Dayton,OH,45402,614-555-0101,\n"
@@ -29,7 +29,7 @@ impl Files {
         );
         files.write(
             "right.csv",
-            &format!(
+            format!(
                 "{HEADER}\n\
              R1,,Bertrand,Underhay,,2015-04-02,male,9 Oak Rd,Dayton,OH,45402,614-555-0101,\n\
              R2,,BARROWCLOUGH,THOMAS,,1980-12-03,M,12 ELM ST,AKRON,OH,44301-1234,,\n"
@@ -125,13 +125,15 @@ fn two_files_become_pairs_and_a_twin_is_nobody() {
     assert!(!told.to_string().contains("Underhay"), "{told}");
 }
 
-#[test]
-fn every_bad_input_has_its_place_and_its_cure() {
-    let row = |birth: &str| {
-        format!("{HEADER}\nX,,A,B,,1980-01-01,,,,,,,\nY,,Zebedee,Quux,,{birth},,,,,,,\n")
-    };
+/// Two rows, the second with this birth date.
+fn row(birth: &str) -> String {
+    format!("{HEADER}\nX,,A,B,,1980-01-01,,,,,,,\nY,,Zebedee,Quux,,{birth},,,,,,,\n")
+}
+
+/// File, its text, the exit code, and what must be said.
+fn bad_files() -> Vec<(&'static str, String, i32, &'static str)> {
     let rules = "rules.toml";
-    for (file, text, code, wanted) in [
+    vec![
         (
             "left.csv",
             row("1980-02-30"),
@@ -175,11 +177,16 @@ fn every_bad_input_has_its_place_and_its_cure() {
             "rules.toml:1: the rules are of format 2; this program reads up to 1\n  cure: use a newer exchange",
         ),
         (rules, "format = ".to_owned(), 3, "rules.toml:1: not TOML"),
-    ] {
+    ]
+}
+
+#[test]
+fn every_bad_input_has_its_place_and_its_cure() {
+    for (file, text, code, wanted) in bad_files() {
         let files = Files::new();
         files.write(file, text);
-        let more: &[&str] = if file == rules {
-            &["--rules", rules]
+        let more: &[&str] = if file == "rules.toml" {
+            &["--rules", file]
         } else {
             &[]
         };
@@ -192,6 +199,10 @@ fn every_bad_input_has_its_place_and_its_cure() {
         );
         assert!(!files.0.path().join("pairs.csv").exists());
     }
+}
+
+#[test]
+fn what_cannot_be_read_or_must_not_be_written_is_said() {
     let files = Files::new();
     files.write("left.csv", row("1980-02-30"));
     let (code, told, _) = files.matched(&["--bad-dates", "empty"]);
@@ -635,6 +646,22 @@ fn the_service_refuses_without_repeating_what_was_sent() {
             422,
             "the cohort is not a plain name",
         ),
+    ] {
+        let (found, told) = ask(&sandbox, path, &body);
+        assert_eq!(found, status, "{told}");
+        assert!(told["error"].as_str().unwrap().contains(wanted), "{told}");
+        assert!(!told["cure"].as_str().unwrap().is_empty(), "{told}");
+        assert!(
+            !told.to_string().contains("Zebedee") && !told.to_string().contains("ZZZ"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn what_is_too_large_cut_off_or_unknown_is_no_decision() {
+    let sandbox = Sandbox::start();
+    for (path, body, status, wanted) in [
         (
             "explain",
             json!({"id": "none"}),
@@ -652,11 +679,6 @@ fn the_service_refuses_without_repeating_what_was_sent() {
         let (found, told) = ask(&sandbox, path, &body);
         assert_eq!(found, status, "{told}");
         assert!(told["error"].as_str().unwrap().contains(wanted), "{told}");
-        assert!(!told["cure"].as_str().unwrap().is_empty(), "{told}");
-        assert!(
-            !told.to_string().contains("Zebedee") && !told.to_string().contains("ZZZ"),
-            "{told}"
-        );
     }
     let huge = format!("{{\"person\": \"{}\"}}", "x".repeat(600 * 1024));
     let (status, told) = http("POST", &sandbox.control("/v1/identity/resolve"), &huge);
