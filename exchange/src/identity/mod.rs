@@ -14,7 +14,7 @@
 //! | [`explain`], [`log`], [`replay`] | decisions as they are kept, and again under other rules |
 //! | [`kpi`] | numbers about decisions |
 //! | [`resolve`], [`keep`], [`service`], [`api`] | one person among candidates, over HTTP |
-//! | [`bench`] | two files whose truth is known |
+//! | [`mod@bench`] | two files whose truth is known |
 //!
 //! Precision comes first: a false match discloses another person's record, a false non-match costs a review.
 

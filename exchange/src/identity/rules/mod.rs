@@ -1,5 +1,5 @@
 //! A rule set as meant: bands, weights, thresholds, rules, guards. A value of [`Rules`] is whole; what a file
-//! gets wrong is said by [`read`].
+//! gets wrong is said by [`read()`].
 //!
 //! Weights are Fellegi and Sunter's (1969): for each field and level `m`, the share of true pairs that agree
 //! so, and `u`, the share of other pairs; the weight is log2(m / u) bits, and what is missing weighs nothing.
