@@ -11,6 +11,7 @@
 //! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
 //! | [`store`] | what survives between two requests, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
+//! | [`identity`] | who is whom: matching that explains itself |
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
 //! | [`cli`] | the commands |
 
@@ -22,6 +23,8 @@ pub mod trust;
 pub mod store;
 
 pub mod partner;
+
+pub mod identity;
 
 pub mod control;
 

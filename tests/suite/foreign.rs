@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::world::{Sandbox, repository};
 
-fn python(arguments: &[&str], input: &str) -> (bool, String) {
+pub(crate) fn python(arguments: &[&str], input: &str) -> (bool, String) {
     let python = repository().join("target/tools/venv/bin/python");
     assert!(
         python.is_file(),

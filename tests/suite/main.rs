@@ -14,6 +14,7 @@ mod foreign;
 mod generate;
 mod hostile;
 mod house;
+mod identity;
 mod ours;
 mod page;
 mod past;

@@ -27,7 +27,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
 }
 
 /// The `exchange` binary, built once into the same target directory.
-fn exchange() -> &'static Path {
+pub(crate) fn exchange() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_BIN_EXE_outrider")).parent().unwrap();
@@ -219,7 +219,7 @@ impl Drop for Program {
 /// A running sandbox.
 pub(crate) struct Sandbox {
     program: Program,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Sandbox {
@@ -230,15 +230,23 @@ impl Sandbox {
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut sandbox = Self::start_in(folder.path(), arguments);
+        sandbox._folder = Some(folder);
+        sandbox
+    }
+
+    /// With a state folder that outlives it.
+    pub(crate) fn start_in(state: &Path, arguments: &[&str]) -> Self {
+        std::fs::create_dir_all(state).unwrap();
         let mut command = Command::new(exchange());
         command
             .args(["serve", "--state"])
-            .arg(folder.path())
+            .arg(state)
             .args(arguments);
-        let program = Program::start(command, &folder.path().join("exchange.log"));
+        let program = Program::start(command, &state.join("exchange.log"));
         Self {
             program,
-            _folder: folder,
+            _folder: None,
         }
     }
 
@@ -254,7 +262,11 @@ impl Sandbox {
         self.program.signal(name);
     }
 
-    fn control(&self, path: &str) -> String {
+    pub(crate) fn log(&self) -> String {
+        self.program.log()
+    }
+
+    pub(crate) fn control(&self, path: &str) -> String {
         format!("{}{path}", self.program.ready["control"].as_str().unwrap())
     }
 

@@ -1,12 +1,15 @@
 //! The commands, one file each, and the exit codes.
 
 mod faults;
+mod identity;
 mod members;
 mod serve;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::identity::complaint::Complaints;
 
 pub use members::set_text;
 
@@ -15,6 +18,8 @@ const FINE: u8 = 0;
 /// The command line asks for something that cannot be had: a wrong word, a folder that is not writable, a
 /// port that is taken. clap uses the same number.
 const USAGE: u8 = 2;
+/// A file that was given says something that cannot be: rules, people, decisions.
+const WRONG: u8 = 3;
 /// Our own fault.
 const INTERNAL: u8 = 70;
 
@@ -22,8 +27,7 @@ const INTERNAL: u8 = 70;
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
-    what: String,
-    cure: String,
+    text: String,
 }
 
 impl Failure {
@@ -31,18 +35,24 @@ impl Failure {
     pub(crate) fn usage(what: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             code: USAGE,
-            what: what.into(),
-            cure: cure.into(),
+            text: format!("{}\n  cure: {}", what.into(), cure.into()),
+        }
+    }
+
+    /// Files that say what cannot be; every mistake with its place and cure.
+    pub(crate) fn wrong(complaints: &Complaints) -> Self {
+        Self {
+            code: WRONG,
+            text: complaints.to_string(),
         }
     }
 
     /// Something only we can put right.
     pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
-        let cure = "this is a fault of the exchange's own; please report it".to_owned();
+        let cure = "this is a fault of the exchange's own; please report it";
         Self {
             code: INTERNAL,
-            what: what.to_string(),
-            cure,
+            text: format!("{what}\n  cure: {cure}"),
         }
     }
 }
@@ -65,14 +75,18 @@ enum Command {
     /// What a partner can be told to do wrong.
     #[command(subcommand)]
     Faults(faults::Command),
+    /// Say who is whom: match files of people, explain, replay, measure.
+    #[command(subcommand)]
+    Identity(identity::Command),
 }
 
-/// Runs the program; exit codes are 0 fine, 2 usage, 70 internal.
+/// Runs the program; exit codes are 0 fine, 2 usage, 3 a file is wrong, 70 internal.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
+        Command::Identity(command) => identity::run(&command),
     };
     match outcome {
         Ok(()) => ExitCode::from(FINE),
@@ -83,12 +97,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where a failed command is reported"
-)]
+/// The one place where a failed command is reported; a reader that has gone is told nothing.
 fn complain(failure: &Failure) {
-    eprintln!("exchange: {}\n  cure: {}", failure.what, failure.cure);
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "exchange: {}", failure.text).unwrap_or_default();
 }
 
 /// Prints `text` and a line end; a reader that has gone is a normal end.

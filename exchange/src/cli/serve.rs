@@ -15,6 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Failure, say};
 use crate::clock::Clock;
 use crate::control::{self, Partners, Served};
+use crate::identity;
+use crate::identity::rules::Rules;
+use crate::identity::service::Service;
 use crate::member::{Payer, Roster};
 use crate::partner::limits::{ROSTER_MEMBERS, TOKEN_TTL_SECONDS_MAX};
 use crate::partner::{Bound, Listener, ListenerError, Partner, Settings};
@@ -44,6 +47,12 @@ pub(crate) struct Arguments {
     /// What the members are drawn from; the committed sets have the default.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
+    /// Rules by which `/v1/identity` on the control listener decides; the shipped set when left out.
+    #[arg(long)]
+    identity_rules: Option<PathBuf>,
+    /// Rules that are being rolled out, as their `[rollout]` says: shadow, a share, all.
+    #[arg(long)]
+    identity_next: Option<PathBuf>,
     /// Which partners to serve.
     #[arg(long, value_delimiter = ',', default_value = "keystone,lakeside")]
     partners: Vec<String>,
@@ -56,9 +65,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .install_default()
         .unwrap_or_default();
     let payers = payers(&arguments.partners)?;
+    let active = super::identity::rules(arguments.identity_rules.as_deref())?;
+    let next = match &arguments.identity_next {
+        Some(path) => Some(super::identity::rules(Some(path))?),
+        None => None,
+    };
     prepare(&arguments.state)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::internal)?;
-    runtime.block_on(serve(arguments, &payers))
+    runtime.block_on(serve(arguments, &payers, active, next))
 }
 
 fn payers(ids: &[String]) -> Result<Vec<Payer>, Failure> {
@@ -118,12 +132,19 @@ fn unwritable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
     )
 }
 
-async fn serve(arguments: &Arguments, payers: &[Payer]) -> Result<(), Failure> {
+async fn serve(
+    arguments: &Arguments,
+    payers: &[Payer],
+    active: Rules,
+    next: Option<Rules>,
+) -> Result<(), Failure> {
     let clock = Clock::System;
     // Absolute, because the ready line is read by programs that stand elsewhere.
     let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
     let state = state.as_path();
     let store = Arc::new(Store::open(state).map_err(|error| unusable(state, &error))?);
+    let identity = Service::open(state, active, next, clock.clone())
+        .map_err(|error| unusable(state, &error))?;
     let tls = trust::server(state, clock.today()).map_err(|error| untrusted(state, &error))?;
     let settings = Settings {
         token_ttl_seconds: arguments.token_ttl,
@@ -162,7 +183,8 @@ async fn serve(arguments: &Arguments, payers: &[Payer]) -> Result<(), Failure> {
         "partners": ready,
     })
     .to_string())?;
-    let router = control::router(Arc::clone(&partners));
+    let router =
+        identity::api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners)));
     tokio::select! {
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),

@@ -21,4 +21,5 @@ pub use normalise::{canonical, key, normalise, sha256_hex};
 pub use person::{HeldName, Person, Relationship};
 pub use record::{Policy, disclosed, record};
 pub use roster::{Holding, Member, Payer, REQUESTER_NPI, Roster};
+pub(crate) use seed::Stream;
 pub use set::{MemberSet, member_set};

@@ -1,0 +1,252 @@
+//! From a person as written to a person as meant.
+//!
+//! Names: NFKD without marks, lower case, letters that do not decompose spelt out, punctuation to spaces.
+//! Suffixes leave the name. Addresses: standard abbreviations, the unit apart. Numbers: their digits.
+//! What says nothing (placeholders, unknown words) becomes nothing.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use super::address;
+use super::date::{BadDate, Birth};
+use super::jaro::CHARACTERS_MAX;
+use super::names;
+use super::person::{Gender, Name, Person, Suffix};
+use super::record::Written;
+
+/// The person that is meant; an error for a birth date that is none.
+pub fn person(written: &Written) -> Result<Person, BadDate> {
+    let birth = Birth::read(&written.birth_date)?;
+    let (given, in_given) = without_suffix(fold(&written.given));
+    let (family, in_family) = without_suffix(fold(&written.family));
+    let suffix = suffix(fold(&written.suffix).trim());
+    let given = without_title(&given);
+    let first = given.split(' ').next().unwrap_or_default();
+    let mut alternates: Vec<Box<str>> = written
+        .alternates
+        .iter()
+        .map(|one| (one.system.trim(), code(&one.value)))
+        .filter(|(system, value)| !system.is_empty() && !value.is_empty())
+        .map(|(system, value)| format!("{system}|{value}").into())
+        .collect();
+    alternates.sort_unstable();
+    Ok(Person {
+        given: Name {
+            groups: names::groups(first),
+            in_use: names::is_in_use(first),
+            ..name(given)
+        },
+        family: name(&family),
+        suffix: suffix.or(in_given).or(in_family),
+        birth,
+        gender: gender(&written.gender),
+        line: address::line(&fold(&written.line)),
+        place: address::place(
+            &fold(&written.city),
+            &fold(&written.state),
+            &written.postal_code,
+        ),
+        phone: phone(&written.phone),
+        email: email(&written.email),
+        member_id: code(&written.member_id).into(),
+        alternates: alternates.into(),
+    })
+}
+
+/// Lower case without accents or punctuation, one space between words, at most
+/// [`CHARACTERS_MAX`] characters.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let mut gap = false;
+    let mut length = 0;
+    let plain = text.nfkd().filter(|c| !is_combining_mark(*c));
+    for c in plain.flat_map(char::to_lowercase) {
+        // O'Brien and OBrien, St. and St are the same.
+        if matches!(c, '\'' | '\u{2019}' | '\u{2bc}' | '`' | '.') {
+            continue;
+        }
+        if !c.is_alphanumeric() {
+            gap = true;
+            continue;
+        }
+        if length >= CHARACTERS_MAX {
+            break;
+        }
+        if gap && !folded.is_empty() {
+            folded.push(' ');
+            length += 1;
+        }
+        gap = false;
+        length += 1;
+        match spelt_out(c) {
+            Some(letters) => folded.push_str(letters),
+            None => folded.push(c),
+        }
+    }
+    folded
+}
+
+/// Letters that NFKD leaves whole.
+const fn spelt_out(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'ł' => "l",
+        'þ' => "th",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ß' => "ss",
+        'ı' => "i",
+        'ħ' => "h",
+        'ŋ' => "n",
+        _ => return None,
+    })
+}
+
+fn name(folded: &str) -> Name {
+    Name {
+        whole: folded.into(),
+        solid: folded.replace(' ', "").into(),
+        groups: &[],
+        in_use: false,
+    }
+}
+
+fn without_title(given: &str) -> &str {
+    match given.split_once(' ') {
+        Some(("mr" | "mrs" | "ms" | "miss" | "dr", rest)) => rest,
+        _ => given,
+    }
+}
+
+/// Takes a suffix off the end, unless nothing else would be left.
+fn without_suffix(folded: String) -> (String, Option<Suffix>) {
+    match folded.rsplit_once(' ') {
+        Some((rest, last)) => match suffix(last) {
+            Some(found) => (rest.to_owned(), Some(found)),
+            None => (folded, None),
+        },
+        None => (folded, None),
+    }
+}
+
+fn suffix(word: &str) -> Option<Suffix> {
+    Some(match word {
+        "sr" | "senior" | "1st" => Suffix::Senior,
+        "jr" | "junior" | "ii" | "2nd" => Suffix::Second,
+        "iii" | "3rd" => Suffix::Third,
+        "iv" | "4th" => Suffix::Fourth,
+        _ => return None,
+    })
+}
+
+fn gender(text: &str) -> Option<Gender> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "f" | "female" | "woman" => Some(Gender::Female),
+        "m" | "male" | "man" => Some(Gender::Male),
+        _ => None,
+    }
+}
+
+/// The last ten digits; nothing below seven, and nothing where all are the same.
+fn phone(text: &str) -> u64 {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
+    let last = &digits[digits.len().saturating_sub(10)..];
+    let says_something = last.len() >= 7 && last.iter().any(|digit| *digit != last[0]);
+    if !says_something {
+        return 0;
+    }
+    last.iter()
+        .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+}
+
+/// Lower case, without what a person adds behind `+` to sort their mail.
+fn email(text: &str) -> Box<str> {
+    let text = text.trim().to_lowercase();
+    match text.split_once('@') {
+        Some((local, domain)) if !local.is_empty() && domain.contains('.') => {
+            let local = local.split('+').next().unwrap_or(local);
+            let nobody = matches!(
+                local,
+                "none" | "noemail" | "unknown" | "na" | "noreply" | ""
+            );
+            if nobody {
+                Box::default()
+            } else {
+                format!("{local}@{domain}").into()
+            }
+        }
+        _ => Box::default(),
+    }
+}
+
+/// Letters and digits, upper case; nothing where all are the same.
+fn code(text: &str) -> String {
+    let code: String = text
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_uppercase)
+        .take(CHARACTERS_MAX)
+        .collect();
+    let first = code.chars().next();
+    if code.chars().all(|c| Some(c) == first) {
+        return String::new();
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fold() {
+        for (text, wanted) in [
+            ("Núñez-Ōe", "nunez oe"),
+            ("O’Brien", "obrien"),
+            ("  ST.  JOHN ", "st john"),
+            ("Þórvaldsen", "thorvaldsen"),
+            ("Đặng-Müller", "dang muller"),
+            ("Œuvrard", "oeuvrard"),
+            ("ﬁona", "fiona"),
+            ("Юрий", "юрии"),
+            ("---", ""),
+        ] {
+            assert_eq!(fold(text), wanted, "{text}");
+        }
+        assert_eq!(fold(&"ab ".repeat(60)).chars().count(), CHARACTERS_MAX);
+    }
+
+    #[test]
+    fn a_suffix_leaves_the_name() {
+        let written = |given: &str, family: &str, suffix: &str| {
+            let (given, family, suffix) = (given.into(), family.into(), suffix.into());
+            let written = Written {
+                given,
+                family,
+                suffix,
+                ..Written::default()
+            };
+            person(&written).unwrap()
+        };
+        let jr = written("Mr. Thomas", "Barrowclough Jr.", "");
+        assert_eq!(&*jr.family.whole, "barrowclough");
+        assert_eq!(&*jr.given.whole, "thomas");
+        assert_eq!(jr.suffix, Some(Suffix::Second));
+        assert_eq!(written("Thomas", "B", "II").suffix, Some(Suffix::Second));
+        assert_eq!(written("Thomas Sr", "B", "").suffix, Some(Suffix::Senior));
+        assert_eq!(&*written("Junior", "Jr", "").family.whole, "jr");
+    }
+
+    #[test]
+    fn numbers_keep_what_says_something() {
+        assert_eq!(phone("+1 (614) 555-0100"), 6_145_550_100);
+        assert_eq!(phone("000-000-0000"), 0);
+        assert_eq!(phone("n/a"), 0);
+        assert_eq!(&*email(" A.B+news@Mail.example "), "a.b@mail.example");
+        assert_eq!(&*email("none@none.example"), "");
+        assert_eq!(&*email("nobody"), "");
+        assert_eq!(code("m-123 45"), "M12345");
+        assert_eq!(code("0000000"), "");
+    }
+}

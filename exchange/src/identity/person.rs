@@ -1,0 +1,92 @@
+//! A person as meant: what of a record can be compared.
+
+use super::date::Birth;
+
+/// A given or family name in folded form.
+#[derive(Clone, Default, PartialEq)]
+pub struct Name {
+    /// Words, one space between them.
+    pub(crate) whole: Box<str>,
+    /// The same without spaces.
+    pub(crate) solid: Box<str>,
+    /// Groups of variants of the first word; given names only.
+    pub(crate) groups: &'static [u16],
+    /// Whether the first word is a name that people have; given names only.
+    pub(crate) in_use: bool,
+}
+
+impl Name {
+    pub(crate) fn is_missing(&self) -> bool {
+        self.whole.is_empty()
+    }
+
+    /// The first word.
+    pub(crate) fn first(&self) -> &str {
+        self.whole.split(' ').next().unwrap_or_default()
+    }
+
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.whole.split(' ').filter(|word| !word.is_empty())
+    }
+}
+
+/// What follows a name. II and Jr both say "the second", and do not contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suffix {
+    /// Sr, I.
+    Senior,
+    /// Jr, II.
+    Second,
+    /// III.
+    Third,
+    /// IV.
+    Fourth,
+}
+
+/// What can contradict: anything but these two is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gender {
+    /// Female.
+    Female,
+    /// Male.
+    Male,
+}
+
+/// House number, street and unit in folded form.
+#[derive(Clone, Default, PartialEq)]
+pub struct Line {
+    /// Digits with their letter: 12, 12b.
+    pub(crate) house: Box<str>,
+    /// Street with standard abbreviations.
+    pub(crate) street: Box<str>,
+    /// Apartment, suite.
+    pub(crate) unit: Box<str>,
+}
+
+/// City, state and postal code in folded form.
+#[derive(Clone, Default, PartialEq)]
+pub struct Place {
+    pub(crate) city: Box<str>,
+    /// Two letters where the state is known.
+    pub(crate) state: Box<str>,
+    /// Five digits.
+    pub(crate) zip: Box<str>,
+}
+
+/// A normalised person. Has no `Debug`, so that it reaches no log.
+#[derive(Clone, Default, PartialEq)]
+pub struct Person {
+    pub(crate) given: Name,
+    pub(crate) family: Name,
+    pub(crate) suffix: Option<Suffix>,
+    pub(crate) birth: Option<Birth>,
+    pub(crate) gender: Option<Gender>,
+    pub(crate) line: Line,
+    pub(crate) place: Place,
+    /// The last ten digits; 0 when there is none.
+    pub(crate) phone: u64,
+    pub(crate) email: Box<str>,
+    pub(crate) member_id: Box<str>,
+    /// `system|value`, sorted.
+    pub(crate) alternates: Box<[Box<str>]>,
+}
