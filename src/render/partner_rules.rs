@@ -170,7 +170,7 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
         select(BAD_SHORT, &own),
     );
     let held = format!(
-        "max by ({by}) ({firing})\nunless on ({by})\n(\n  ({long} >= {} or {long} >= 0.5 * on ({by}) {})\n  \
+        "max by ({by}) ({firing})\nunless on ({by})\n(\n  ({long} >= {} or {long} >= on ({by}) 0.5 * {})\n  \
          and on ({by})\n  {} >= {}\n)",
         alarm.expected.div_ceil(2),
         select(TICKS_LONG, &own),

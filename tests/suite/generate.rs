@@ -139,8 +139,9 @@ fn wrong_files_generate_nothing() {
     let config = config();
     config.replace(
         "partners/keystone.toml",
-        "[slo.transport]",
-        "[slo.transport]\nobjective = 100",
+        "[slo.application]",
+        "[slo.application]
+objective = 100",
     );
     let output = config.output(&["generate"]);
     assert_eq!(code(&output), 3);

@@ -615,9 +615,9 @@ fn losing_the_agent_in_mid_outage_does_not_end_the_page() {
                 at(200, true),
                 at(229, true),
                 down(232, false),
-                // It is let go once half of the hour is judged again.
-                at(250, true),
-                at(270, false),
+                // It is let go once half of the short window is judged again, and good.
+                at(232, true),
+                at(250, false),
             ],
         )]
     });

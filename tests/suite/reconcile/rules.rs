@@ -130,16 +130,15 @@ impl TierByHand {
         }
     }
 
-    /// Whether too few runs were judged for an alert to end.
+    /// Whether too few runs were judged for an alert to end. A long window that is not half full holds it
+    /// only where its ticks were due, so of that one the ledger's events alone cannot be sure.
     pub(super) fn is_held(&self, events: &Shown, at: f64) -> Said {
-        let mut said = Said::default();
-        for (window, due) in [(self.long, self.due), (self.short, self.due_short)] {
-            let half = due.div_ceil(2);
-            let within = events.within(at, window);
-            said.must |= within.reach() < float(half);
-            said.may |= within.least < half;
+        let half = |due: u64| due.div_ceil(2);
+        let (long, short) = (events.within(at, self.long), events.within(at, self.short));
+        Said {
+            must: short.reach() < float(half(self.due_short)),
+            may: short.least < half(self.due_short) || long.least < half(self.due),
         }
-        said
     }
 }
 
