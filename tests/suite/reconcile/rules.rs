@@ -9,19 +9,19 @@ const COMPARISONS_MIN: u64 = 10;
 pub(super) const TIERS: [TierByHand; 2] = [
     TierByHand {
         name: "page-fast",
-        bad_runs: [3, 3, 5],
+        bad_runs: [3, 3, 3],
         long: 30.0,
-        short: 5.5,
-        due: 60,
-        due_short: 11,
+        short: 8.0,
+        due: 30,
+        due_short: 8,
     },
     TierByHand {
         name: "page-slow",
-        bad_runs: [3, 5, 11],
+        bad_runs: [3, 3, 6],
         long: 180.0,
         short: 15.0,
-        due: 360,
-        due_short: 30,
+        due: 180,
+        due_short: 15,
     },
 ];
 /// How long an alert goes on by itself, in seconds.
@@ -52,7 +52,7 @@ pub(super) struct Shown {
 }
 
 /// A scrape that began so shortly before an evaluation may not have been there yet: two intervals, the
-/// longest that a scrape takes, and what a busy machine needs to write it down.
+/// longest that a scrape takes, and what a busy machine needs to write it down. Half a cadence.
 pub(super) const EDGE: f64 = 0.5;
 /// The clocks' grain at the far end of a window.
 pub(super) const GRAIN: f64 = 0.01;
