@@ -254,16 +254,24 @@ fn coverage_counts(scale: Scale, probe: &Probe) -> Vec<Rule> {
     ]
 }
 
-/// Less than half of the runs due were judged, at a probe that was there a window ago.
+/// Less than half of the runs due were judged, at a probe that was there a window ago, and that no
+/// disclosure held within it: a person knows already.
 fn coverage(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let own = of_probe(probe);
     let long = coverage_window(plan.scale, probe);
     let window = span(long);
     let half = Pace::of_probe(probe).runs_in(long).div_ceil(2);
     let ticks = select(name(&names::TICKS), &own);
+    let firing = [
+        ("alertname", "=", AlertKind::Disclosure.name()),
+        ("alertstate", "=", "firing"),
+    ];
+    let disclosed = select("ALERTS", &[&firing[..], &own[..]].concat());
     let expr = format!(
         "{} + {} < {half}\nand on (partner, journey)\n\
-         group by (partner, journey) (present_over_time({ticks}[{window}] offset {window}))",
+         group by (partner, journey) (present_over_time({ticks}[{window}] offset {window}))\n\
+         unless on (partner, journey)\n\
+         max by (partner, journey) (max_over_time({disclosed}[{window}]))",
         select(JUDGED, &own),
         select(EXCUSED, &own),
     );

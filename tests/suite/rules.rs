@@ -759,10 +759,19 @@ fn one_disclosure_pages_until_the_journey_runs_again() {
                 fires,
             )
         };
+        // That it does not run meanwhile is known, also after it was resumed.
+        let blind = |minute| {
+            let journey = ("journey", "bulk-exchange");
+            look(minute, firing("OutriderCoverageLow", &[journey]), false)
+        };
         vec![told(
             "one run",
             vec![runs, agent(lived)],
             vec![
+                blind(150),
+                blind(199),
+                blind(215),
+                blind(255),
                 at(69, false),
                 at(70, true),
                 at(129, true),
