@@ -15,6 +15,8 @@ url = "{{ partner.base_url }}/metadata"
 expect = { status = [200], media = ["application/fhir+json"] }
 "#;
 
+/// Probes at least so often get objectives.
+const LIVELY_MS: u32 = 60_000;
 /// The name that the agent goes by at the site.
 pub(crate) const AGENT: &str = "agent";
 
@@ -76,7 +78,9 @@ impl Scene {
                 "[[probe]]\njourney = \"{journey}\"\nevery = \"{every_ms}ms\"\nconcurrency = {concurrency}\n"
             );
         }
-        if let Some((journey, _)) = probes.first() {
+        // An idle agent's probes are too rare for any objective.
+        let lively = probes.iter().find(|(_, every_ms)| *every_ms <= LIVELY_MS);
+        if let Some((journey, _)) = lively {
             for layer in ["transport", "application"] {
                 text += &format!("[slo.{layer}]\njourneys = [\"{journey}\"]\n");
             }
