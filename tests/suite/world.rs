@@ -26,26 +26,25 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     path
 }
 
-/// The `exchange` binary, built once into the same target directory.
+/// The `exchange` binary, built once, as this suite was: same target directory, same profile.
 pub(crate) fn exchange() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_BIN_EXE_outrider")).parent().unwrap();
+        let profile = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("debug") => "dev",
+            Some(name) => name,
+            None => panic!("{} is no target folder", folder.display()),
+        };
         let status = Command::new(env!("CARGO"))
             .current_dir(repository())
-            .args([
-                "build",
-                "--release",
-                "--quiet",
-                "-p",
-                "exchange",
-                "--target-dir",
-            ])
+            .args(["build", "--quiet", "-p", "exchange", "--profile", profile])
+            .arg("--target-dir")
             .arg(folder.parent().unwrap())
             .status()
             .expect("cargo runs");
         assert!(status.success(), "the exchange does not build");
-        folder.parent().unwrap().join("release/exchange")
+        folder.join("exchange")
     })
 }
 
