@@ -27,6 +27,10 @@ pub(super) async fn answer(
             Ask::Overview(to) => {
                 let _gone = to.send(live.overview(&plan, clock.now()));
             }
+            Ask::Watchdog(to) => {
+                live.hear_watchdog(clock.instant());
+                let _gone = to.send(());
+            }
             Ask::Resume(probe, to) => tell(&notes, Note::Resume(probe, to)).await,
             Ask::Runs(..) | Ask::Run(..) => {
                 // SQLite blocks, so the question goes to a thread that may.
@@ -57,7 +61,7 @@ fn look(ledger: Ledger, ask: Ask) -> Ledger {
                 let _gone = to.send(found);
             }
         }
-        Ask::Overview(_) | Ask::Resume(..) => {}
+        Ask::Overview(_) | Ask::Resume(..) | Ask::Watchdog(_) => {}
     }
     ledger
 }

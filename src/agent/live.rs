@@ -35,6 +35,9 @@ pub(super) struct State {
     pub(super) sketches: BTreeMap<SketchKey, Sketch>,
     /// The last run that the sketches hold.
     pub(super) sketched_through: u64,
+    /// When the watchdog last came back from Alertmanager, or the wait for it began; none when there is
+    /// no Alertmanager.
+    pub(super) watchdog: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -215,6 +218,11 @@ impl Live {
         }
     }
 
+    /// The watchdog came back, or the wait for it begins.
+    pub(super) fn hear_watchdog(&self, now: Instant) {
+        self.state().watchdog = Some(now);
+    }
+
     /// Sets the gauges that change by themselves.
     pub(super) fn refresh(&self, now: Instant) {
         let state = self.state();
@@ -224,6 +232,10 @@ impl Live {
             let labels = [id.partner.as_str(), id.journey.as_str()];
             let age = oldest.unwrap_or_default().as_secs_f64();
             numbers.set(&names::IN_FLIGHT_AGE, &labels, age);
+        }
+        if let Some(heard) = state.watchdog {
+            let age = now.saturating_duration_since(heard).as_secs_f64();
+            numbers.set(&names::ALERTING_LOOP_AGE, &[], age);
         }
     }
 }

@@ -78,6 +78,9 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
         .map_err(|why| AgentError::Listen { address, why })?;
     let mut ledger = Ledger::open(&plan.settings.ledger)?;
     let live = restore::restore(&plan, &mut ledger, &clock)?;
+    if plan.settings.alerting.alertmanager.is_some() {
+        live.hear_watchdog(clock.instant());
+    }
     let health = Health::default();
     let reader = Ledger::reader(&plan.settings.ledger)?;
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);

@@ -3,6 +3,7 @@
 //! The spanned TOML tree (`tree`) is the file as written; the readers beside it turn it into the
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
+mod alerting;
 mod complaint;
 mod duration;
 mod journey;

@@ -30,7 +30,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     let portal = super::settings::portal(root);
     let alerting = root
         .table("alerting")
-        .map(|table| super::settings::alerting(&table));
+        .map(|table| super::alerting::alerting(&table));
     let partners = root.named_tables("partner").into_iter().map(|(id, table)| {
         let overlay = PartnerOverlay {
             id,
@@ -76,6 +76,7 @@ impl Overlay {
                 ticket: over.ticket.or(under.ticket),
                 heartbeat: over.heartbeat.or(under.heartbeat),
                 grafana: over.grafana.or(under.grafana),
+                business_hours: over.business_hours.or(under.business_hours),
             };
         }
         for overlay in self.partners {

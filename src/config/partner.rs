@@ -73,6 +73,10 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     let probes: Vec<ProbeEntry> = tables.iter().filter_map(probe).collect();
     let has_broken_probe = probes.len() < tables.len();
     let slos = super::slo::read(root);
+    let escalation = root
+        .table("escalation")
+        .map(|table| super::alerting::escalation(&table))
+        .unwrap_or_default();
     let id = id?;
     Some(PartnerFile {
         source: Arc::clone(root.source),
@@ -86,6 +90,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             auth: auth?,
             trust,
             slos: BTreeMap::new(),
+            escalation,
         },
         id_span: id.span,
         probes,

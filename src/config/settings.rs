@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::alerting::{alerting, url};
 use super::tree::Table;
 use crate::model::{Alerting, Settings};
 
@@ -65,50 +66,6 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
 /// Where people reach the pages.
 pub(super) fn portal(root: &Table<'_>) -> Option<String> {
     url(root, "portal")
-}
-
-/// `[alerting]`: whom the generated files name.
-pub(super) fn alerting(table: &Table<'_>) -> Alerting {
-    let alertmanager = table.text("alertmanager").and_then(|placed| {
-        let is_address = placed
-            .value
-            .rsplit_once(':')
-            .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
-        if !is_address {
-            let what = format!("\"{}\" is no host with a port", placed.value);
-            table.complain(placed.span, what, "write such as \"127.0.0.1:9093\"");
-        }
-        is_address.then(|| placed.value.to_owned())
-    });
-    let alerting = Alerting {
-        alertmanager,
-        page: url(table, "page"),
-        ticket: url(table, "ticket"),
-        heartbeat: url(table, "heartbeat"),
-        grafana: url(table, "grafana"),
-    };
-    table.close();
-    alerting
-}
-
-fn is_host(host: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
-    !host.is_empty() && host.bytes().all(fits)
-}
-
-/// An absolute URL without a slash at the end.
-fn url(table: &Table<'_>, key: &'static str) -> Option<String> {
-    let placed = table.text(key)?;
-    let uri: Option<http::Uri> = placed.value.parse().ok();
-    let is_url = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
-    });
-    if !is_url {
-        let what = format!("`{key}` = \"{}\" is no URL", placed.value);
-        let cure = "write such as \"https://outrider.example\"";
-        table.complain(placed.span, what, cure);
-    }
-    is_url.then(|| placed.value.trim_end_matches('/').to_owned())
 }
 
 pub(super) fn listen(root: &Table<'_>) -> SocketAddr {

@@ -1,5 +1,6 @@
 //! The nouns. No I/O, no storage or file format.
 
+mod alerting;
 mod evidence;
 mod ids;
 mod layer;
@@ -11,6 +12,7 @@ mod scale;
 mod span;
 mod verdict;
 
+pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
     RequestResult, StepEvidence, StepState, TlsFailure,
@@ -20,8 +22,8 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Alerting, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part,
-    Partner, Plan, Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
+    Action, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part, Partner, Plan,
+    Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
 };
 pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
 pub use scale::Scale;

@@ -1,5 +1,10 @@
 //! The one list of metric names (design §6): what is exported and what rules and boards ask for.
 
+/// The alert that always fires; the agent hears of it again at [`WATCHDOG_PATH`].
+pub const WATCHDOG: &str = "OutriderWatchdog";
+/// Where the agent hears of the watchdog.
+pub const WATCHDOG_PATH: &str = "/v1/alerting/watchdog";
+
 /// Prometheus metric type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -74,6 +79,8 @@ metrics! {
         "From the intended start to the begin of a run.";
     AGENT_FAULTS = Counter "outrider_agent_faults_total" ["fault"]
         "Runs and events that failed by Outrider's own fault.";
+    ALERTING_LOOP_AGE = Gauge "outrider_alerting_loop_age_seconds" []
+        "Since the watchdog last came back from Alertmanager; since the start when it never did.";
     RULES_DIGEST = Gauge "outrider_rules_digest_info" ["digest"]
         "1, with the digest of the rules that this configuration generates.";
     BUILD_INFO = Gauge "outrider_build_info" ["version"] "1, with the version as a label.";

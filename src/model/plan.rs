@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layer::closed;
-use super::{JourneyId, Layer, MemberSet, Method, PartnerId, ProbeId, Scale, StepId};
+use super::{
+    Alerting, Escalation, JourneyId, Layer, MemberSet, Method, PartnerId, ProbeId, Scale, StepId,
+};
 
 /// Everything that the files say, whole and consistent.
 #[derive(Clone, Debug)]
@@ -53,21 +55,6 @@ pub struct Settings {
     pub alerting: Alerting,
 }
 
-/// Who hears of alerts (`[alerting]` of `outrider.toml`): what generated files name.
-#[derive(Clone, Debug, Default)]
-pub struct Alerting {
-    /// Host and port of the Alertmanager.
-    pub alertmanager: Option<String>,
-    /// The webhook that gets pages.
-    pub page: Option<String>,
-    /// The webhook that gets tickets.
-    pub ticket: Option<String>,
-    /// The webhook that must hear the watchdog for ever.
-    pub heartbeat: Option<String>,
-    /// Where Grafana shows the generated boards.
-    pub grafana: Option<String>,
-}
-
 /// A partner (`partners/<id>.toml`).
 #[derive(Clone, Debug)]
 pub struct Partner {
@@ -89,6 +76,8 @@ pub struct Partner {
     pub trust: Option<PathBuf>,
     /// Its objectives, at most one a layer.
     pub slos: BTreeMap<Layer, Slo>,
+    /// Who else hears of its alerts.
+    pub escalation: Escalation,
 }
 
 /// An objective: a promise about one layer of one partner. One event is one judged run.

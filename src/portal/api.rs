@@ -1,5 +1,7 @@
 //! JSON for machines.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -8,9 +10,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::handle::{Handle, RunsAsked};
+use crate::model::names::WATCHDOG;
 use crate::model::{JourneyId, Outcome, PartnerId, ProbeId};
 use crate::view;
 
+/// Largest notification of Alertmanager's that is read.
+pub(super) const NOTIFICATION_BYTES_MAX: usize = 64 * 1024;
 /// Runs in one answer, at most.
 const RUNS_MAX: u32 = 1_000;
 const RUNS_DEFAULT: u32 = 50;
@@ -102,6 +107,40 @@ pub(super) async fn resume(
             "that journey is not paused",
             "look at /v1/partners",
         ),
+        None => away(),
+    }
+}
+
+/// What Alertmanager sends to a webhook, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(super) struct Notification {
+    status: String,
+    alerts: Vec<Notified>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Notified {
+    labels: BTreeMap<String, String>,
+}
+
+/// The watchdog came back: agent → Prometheus → Alertmanager → agent.
+pub(super) async fn watchdog(
+    State(handle): State<Handle>,
+    Json(told): Json<Notification>,
+) -> Response {
+    let is_watchdog = |one: &Notified| {
+        let name = one.labels.get("alertname").map(String::as_str);
+        name == Some(WATCHDOG)
+    };
+    if told.status != "firing" || !told.alerts.iter().any(is_watchdog) {
+        return problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "that is no firing watchdog",
+            "route only OutriderWatchdog here, as the generated alertmanager.yml does",
+        );
+    }
+    match handle.watchdog().await {
+        Some(()) => StatusCode::NO_CONTENT.into_response(),
         None => away(),
     }
 }

@@ -29,6 +29,8 @@ pub enum Ask {
     Runs(RunsAsked, oneshot::Sender<Vec<(u64, RunRecord)>>),
     /// One run.
     Run(String, oneshot::Sender<Option<(u64, RunRecord)>>),
+    /// Notes that the watchdog came back from Alertmanager.
+    Watchdog(oneshot::Sender<()>),
     /// Lifts the pause of a journey; false when there was none.
     Resume(ProbeId, oneshot::Sender<bool>),
 }
@@ -59,6 +61,10 @@ impl Handle {
 
     pub(super) async fn run(&self, run: String) -> Option<Option<(u64, RunRecord)>> {
         self.ask(|answer| Ask::Run(run, answer)).await
+    }
+
+    pub(super) async fn watchdog(&self) -> Option<()> {
+        self.ask(Ask::Watchdog).await
     }
 
     pub(super) async fn resume(&self, probe: ProbeId) -> Option<bool> {

@@ -6,7 +6,10 @@ mod pages;
 mod runbooks;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+
+use crate::model::names::WATCHDOG_PATH;
 
 pub use handle::{Ask, Handle, RunsAsked};
 pub use runbooks::RUNBOOKS;
@@ -22,5 +25,9 @@ pub fn routes(handle: Handle) -> Router {
         .route("/v1/runs", get(api::runs))
         .route("/v1/runs/{run}", get(api::run))
         .route("/v1/resume", post(api::resume))
+        .route(
+            WATCHDOG_PATH,
+            post(api::watchdog).layer(DefaultBodyLimit::max(api::NOTIFICATION_BYTES_MAX)),
+        )
         .with_state(handle)
 }

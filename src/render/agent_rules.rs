@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, STALLED};
+use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED};
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
@@ -26,6 +26,7 @@ pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
     let mut rules = vec![watchdog(plan), down(plan, &own)];
     rules.extend(stalled(plan, &own));
     rules.push(reset(plan, &own));
+    rules.extend(alerting_loop(plan, &own));
     let mut rules: Vec<Rule> = rules.into_iter().map(Rule::Alert).collect();
     if let Some(digest) = digest {
         rules.insert(
@@ -136,6 +137,34 @@ fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     }
+}
+
+/// The watchdog no longer comes back to an agent that answers. None without an Alertmanager.
+fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
+    plan.settings.alerting.alertmanager.as_ref()?;
+    let kind = AlertKind::AlertingLoopBroken;
+    let longest = plan.scale.of(LOOP_AGE);
+    let summary = format!(
+        "Alerts do not come back to Outrider's agent {}",
+        plan.settings.agent
+    );
+    let description = format!(
+        "Alertmanager did not bring the watchdog back for {}: rules are evaluated, and what they find may reach \
+         nobody.",
+        span(longest)
+    );
+    Some(Alert {
+        alert: kind.name(),
+        expr: format!(
+            "{} > {}",
+            select(name(&names::ALERTING_LOOP_AGE), own),
+            longest.as_secs_f64()
+        ),
+        hold: None,
+        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        labels: labels(plan, Urgency::Ticket),
+        annotations: annotations::base(plan, kind, summary, description),
+    })
 }
 
 /// The agent runs on other files than these rules were generated from.

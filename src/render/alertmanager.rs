@@ -1,12 +1,15 @@
-//! `alertmanager.yml`: who hears what, and what keeps what quiet. Floor: Alertmanager 0.25.
+//! `alertmanager.yml`: who hears what and when. Floor: Alertmanager 0.25.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::alerts::AlertKind;
-use crate::model::{Layer, Plan, span};
-use crate::slo::{TIERS, Tier, Urgency};
+use super::alerts::{AlertKind, HEARTBEAT};
+use super::inhibition::{Inhibit, inhibitions};
+use crate::model::names::WATCHDOG_PATH;
+use crate::model::{BusinessHours, Partner, Plan, span};
+use crate::slo::Urgency;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -20,19 +23,27 @@ const GROUP_INTERVAL: Duration = seconds(300);
 const REPEAT_PAGE: Duration = seconds(4 * 3_600);
 /// The same for tickets.
 const REPEAT_TICKET: Duration = seconds(24 * 3_600);
-/// How often the watchdog is heard.
-const HEARTBEAT: Duration = seconds(60);
+
+/// The receiver that nobody listens to: what only keeps others quiet.
+const NOBODY: &str = "nobody";
+/// The agent itself, which hears the watchdog again.
+const LOOP: &str = "loop";
+const HEARTBEAT_RECEIVER: &str = "heartbeat";
+/// The hours in which tickets are told.
+const BUSINESS_HOURS: &str = "business-hours";
 
 #[derive(Debug, Serialize)]
 pub(super) struct Config {
     route: Route,
     inhibit_rules: Vec<Inhibit>,
     receivers: Vec<Receiver>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    time_intervals: Vec<TimeInterval>,
 }
 
 #[derive(Debug, Serialize)]
 struct Route {
-    receiver: &'static str,
+    receiver: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matchers: Vec<String>,
     group_by: Vec<&'static str>,
@@ -40,20 +51,24 @@ struct Route {
     group_interval: String,
     repeat_interval: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    active_time_intervals: Vec<&'static str>,
+    #[serde(rename = "continue", skip_serializing_if = "is_false")]
+    goes_on: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     routes: Vec<Route>,
 }
 
-#[derive(Debug, Serialize)]
-struct Inhibit {
-    source_matchers: Vec<String>,
-    target_matchers: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    equal: Vec<&'static str>,
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Serialize)]
 struct Receiver {
-    name: &'static str,
+    name: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     webhook_configs: Vec<Webhook>,
 }
@@ -64,133 +79,177 @@ struct Webhook {
     send_resolved: bool,
 }
 
+#[derive(Debug, Serialize)]
+struct TimeInterval {
+    name: &'static str,
+    time_intervals: Vec<Interval>,
+}
+
+#[derive(Debug, Serialize)]
+struct Interval {
+    weekdays: Vec<String>,
+    times: Vec<BTreeMap<&'static str, String>>,
+    location: String,
+}
+
 pub(super) fn config(plan: &Plan) -> Config {
+    let hours = plan.settings.alerting.business_hours.as_ref();
+    Config {
+        route: root(plan),
+        inhibit_rules: inhibitions(),
+        receivers: receivers(plan),
+        time_intervals: hours.map(interval).into_iter().collect(),
+    }
+}
+
+fn interval(hours: &BusinessHours) -> TimeInterval {
+    let clock = |time: Duration| {
+        let minutes = time.as_secs() / 60;
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    };
+    TimeInterval {
+        name: BUSINESS_HOURS,
+        time_intervals: vec![Interval {
+            weekdays: hours.days.iter().map(ToString::to_string).collect(),
+            times: vec![BTreeMap::from([
+                ("start_time", clock(hours.from)),
+                ("end_time", clock(hours.to)),
+            ])],
+            location: hours.timezone.clone(),
+        }],
+    }
+}
+
+/// The receiver of that urgency: the partner's own when its escalation map names somebody.
+fn receiver_of(partner: Option<&Partner>, urgency: Urgency) -> String {
+    match partner {
+        Some(partner) if !also(partner, urgency).is_empty() => {
+            format!("{}-{}", partner.id, urgency.name())
+        }
+        _ => urgency.name().to_owned(),
+    }
+}
+
+/// Who hears of a partner's alerts of that urgency besides `[alerting]`.
+fn also(partner: &Partner, urgency: Urgency) -> &[String] {
+    match urgency {
+        Urgency::Page => &partner.escalation.page,
+        Urgency::Ticket => &partner.escalation.ticket,
+    }
+}
+
+fn receivers(plan: &Plan) -> Vec<Receiver> {
     let alerting = &plan.settings.alerting;
-    let receiver = |name, url: &Option<String>, send_resolved| Receiver {
+    let own = |urgency| match urgency {
+        Urgency::Page => &alerting.page,
+        Urgency::Ticket => &alerting.ticket,
+    };
+    let named = |name: String, urls: Vec<&String>, send_resolved| Receiver {
         name,
-        webhook_configs: url
-            .iter()
+        webhook_configs: urls
+            .into_iter()
             .map(|url| Webhook {
                 url: url.clone(),
                 send_resolved,
             })
             .collect(),
     };
-    Config {
-        route: route(plan),
-        inhibit_rules: inhibitions(),
-        receivers: vec![
-            receiver("page", &alerting.page, true),
-            receiver("ticket", &alerting.ticket, true),
-            receiver("heartbeat", &alerting.heartbeat, false),
-        ],
+    let mut all = Vec::new();
+    for urgency in [Urgency::Page, Urgency::Ticket] {
+        let ours: Vec<&String> = own(urgency).iter().collect();
+        all.push(named(receiver_of(None, urgency), ours.clone(), true));
+        for partner in plan.partners.values() {
+            let theirs = also(partner, urgency);
+            if !theirs.is_empty() {
+                let both = ours.iter().copied().chain(theirs).collect();
+                all.push(named(receiver_of(Some(partner), urgency), both, true));
+            }
+        }
     }
+    let outside = alerting.heartbeat.iter().collect();
+    all.push(named(HEARTBEAT_RECEIVER.to_owned(), outside, false));
+    // Straight to where the agent listens, as Prometheus goes: a portal's address may ask for a password.
+    let back = format!("http://{}{WATCHDOG_PATH}", plan.settings.listen);
+    all.push(named(LOOP.to_owned(), vec![&back], false));
+    all.push(named(NOBODY.to_owned(), Vec::new(), false));
+    all
 }
 
 fn is(label: &str, value: &str) -> String {
     format!("{label}=\"{value}\"")
 }
 
-fn route(plan: &Plan) -> Route {
+/// A route with the times of what is no page.
+fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Route {
     let scaled = |real| span(plan.scale.of(real));
-    let child = |receiver, matcher: String, wait: Duration, repeat: Duration| Route {
-        receiver,
-        matchers: vec![matcher],
-        group_by: vec!["alertname", "partner", "slo", "agent"],
-        group_wait: scaled(wait),
-        group_interval: scaled(GROUP_INTERVAL),
-        repeat_interval: scaled(repeat),
-        routes: Vec::new(),
-    };
-    let named = |kind: AlertKind| is("alertname", kind.name());
-    let mut watchdog = child(
-        "heartbeat",
-        named(AlertKind::Watchdog),
-        Duration::ZERO,
-        HEARTBEAT,
-    );
-    watchdog.group_interval = scaled(HEARTBEAT);
     Route {
-        receiver: "ticket",
-        matchers: Vec::new(),
+        receiver: receiver.into(),
+        matchers,
         group_by: vec!["alertname", "partner", "slo", "agent"],
         group_wait: scaled(GROUP_WAIT),
         group_interval: scaled(GROUP_INTERVAL),
         repeat_interval: scaled(REPEAT_TICKET),
-        routes: vec![
-            watchdog,
-            child(
-                "page",
-                named(AlertKind::Disclosure),
-                Duration::ZERO,
-                REPEAT_PAGE,
-            ),
-            child(
-                "page",
-                is("severity", Urgency::Page.name()),
-                GROUP_WAIT,
-                REPEAT_PAGE,
-            ),
-        ],
+        active_time_intervals: Vec::new(),
+        goes_on: false,
+        routes: Vec::new(),
     }
 }
 
-/// A faster tier keeps slower ones quiet, a lower layer those above it when it is as urgent, and an
-/// agent that is gone keeps quiet what only says so again. Nothing keeps a disclosure quiet.
-fn inhibitions() -> Vec<Inhibit> {
-    let burn = is("alertname", AlertKind::SloBurn.name());
-    let mut all = Vec::new();
-    for (place, tier) in TIERS.iter().enumerate() {
-        let slower: Vec<&str> = TIERS[place + 1..]
-            .iter()
-            .map(|tier: &Tier| tier.name)
-            .collect();
-        if !slower.is_empty() {
-            all.push(Inhibit {
-                source_matchers: vec![burn.clone(), is("tier", tier.name)],
-                target_matchers: vec![burn.clone(), format!("tier=~\"{}\"", slower.join("|"))],
-                equal: vec!["partner", "slo"],
-            });
+/// Watchdog and what is told to nobody; then each partner with an escalation map; then the rest.
+fn root(plan: &Plan) -> Route {
+    let mut root = route(plan, Urgency::Ticket.name(), Vec::new());
+    root.routes = watchdog(plan).into();
+    let silent = vec![is("severity", "none")];
+    root.routes.push(route(plan, NOBODY, silent));
+    for partner in plan.partners.values() {
+        let escalates = [Urgency::Page, Urgency::Ticket]
+            .into_iter()
+            .any(|urgency| !also(partner, urgency).is_empty());
+        if escalates {
+            let ours = vec![is("partner", partner.id.as_str())];
+            let receiver = receiver_of(Some(partner), Urgency::Ticket);
+            let mut branch = route(plan, receiver, ours);
+            branch.routes = by_severity(plan, Some(partner)).into();
+            root.routes.push(branch);
         }
     }
-    for (place, layer) in Layer::ALL.iter().enumerate() {
-        let above: Vec<&str> = Layer::ALL[place + 1..]
-            .iter()
-            .map(|layer| layer.name())
-            .collect();
-        for (quiets, quiet) in [("page", "page|ticket"), ("ticket", "ticket")] {
-            if !above.is_empty() {
-                all.push(Inhibit {
-                    source_matchers: vec![
-                        burn.clone(),
-                        is("slo", layer.name()),
-                        is("severity", quiets),
-                    ],
-                    target_matchers: vec![
-                        burn.clone(),
-                        format!("slo=~\"{}\"", above.join("|")),
-                        format!("severity=~\"{quiet}\""),
-                    ],
-                    equal: vec!["partner"],
-                });
-            }
+    root.routes.extend(by_severity(plan, None));
+    root
+}
+
+/// The watchdog goes out at once and often: to the agent, and to the heartbeat that watches from outside.
+fn watchdog(plan: &Plan) -> [Route; 2] {
+    [(LOOP, true), (HEARTBEAT_RECEIVER, false)].map(|(receiver, goes_on)| {
+        let named = vec![is("alertname", AlertKind::Watchdog.name())];
+        let often = span(plan.scale.of(HEARTBEAT));
+        Route {
+            group_wait: span(Duration::ZERO),
+            group_interval: often.clone(),
+            repeat_interval: often,
+            goes_on,
+            ..route(plan, receiver, named)
         }
-    }
-    let disclosed = Inhibit {
-        source_matchers: vec![is("alertname", AlertKind::Disclosure.name())],
-        target_matchers: vec![is("alertname", AlertKind::CoverageLow.name())],
-        equal: vec!["partner", "journey"],
+    })
+}
+
+/// A disclosure at once, pages at any hour, tickets in business hours.
+fn by_severity(plan: &Plan, partner: Option<&Partner>) -> [Route; 3] {
+    let page = |matcher, wait| Route {
+        group_wait: span(plan.scale.of(wait)),
+        repeat_interval: span(plan.scale.of(REPEAT_PAGE)),
+        ..route(plan, receiver_of(partner, Urgency::Page), vec![matcher])
     };
-    let gone = format!(
-        "alertname=~\"{}|{}\"",
-        AlertKind::AgentDown.name(),
-        AlertKind::AgentStalled.name()
-    );
-    all.push(disclosed);
-    all.push(Inhibit {
-        source_matchers: vec![gone],
-        target_matchers: vec![is("alertname", AlertKind::CoverageLow.name())],
-        equal: Vec::new(),
-    });
-    all
+    let hours = plan.settings.alerting.business_hours.as_ref();
+    let ticket = vec![is("severity", Urgency::Ticket.name())];
+    [
+        page(
+            is("alertname", AlertKind::Disclosure.name()),
+            Duration::ZERO,
+        ),
+        page(is("severity", Urgency::Page.name()), GROUP_WAIT),
+        Route {
+            active_time_intervals: hours.map(|_| BUSINESS_HOURS).into_iter().collect(),
+            ..route(plan, receiver_of(partner, Urgency::Ticket), ticket)
+        },
+    ]
 }

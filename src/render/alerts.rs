@@ -21,6 +21,12 @@ closed!(
         CountersReset = "OutriderCountersReset",
         /// The rules that Prometheus evaluates are of another configuration than the agent's.
         RulesStale = "OutriderRulesStale",
+        /// No agent that lives and goes on watches this partner. Told to nobody: it keeps others quiet.
+        PartnerUnwatched = "OutriderPartnerUnwatched",
+        /// Half of all partners cannot be reached at once: look at what lies between.
+        PathDown = "OutriderPathDown",
+        /// The watchdog no longer comes back from Alertmanager to the agent.
+        AlertingLoopBroken = "OutriderAlertingLoopBroken",
         /// Always fires, so that its silence tells.
         Watchdog = "OutriderWatchdog",
     }
@@ -33,7 +39,9 @@ impl AlertKind {
             Self::SloBurn | Self::Watchdog => "README.md",
             Self::CoverageLow => "coverage-low.md",
             Self::Disclosure => "business-disclosure.md",
-            Self::AgentDown | Self::AgentStalled => "agent-down.md",
+            Self::AgentDown | Self::AgentStalled | Self::PartnerUnwatched => "agent-down.md",
+            Self::PathDown => "path-down.md",
+            Self::AlertingLoopBroken => "alerting-loop.md",
             Self::CountersReset => "counters-reset.md",
             Self::RulesStale => "rules-stale.md",
         }
@@ -60,6 +68,11 @@ pub(super) const STALLED: Duration = seconds(600);
 pub(super) const LOOK_BACK: Duration = seconds(3_600);
 /// How long alerts that are no tier's go on after their condition ended.
 pub(super) const KEEP: Duration = seconds(300);
+
+/// How often Alertmanager tells the watchdog again.
+pub(super) const HEARTBEAT: Duration = seconds(60);
+/// How old the last watchdog that came back may be.
+pub(super) const LOOP_AGE: Duration = seconds(5 * 60);
 
 /// Maintenance with this effect keeps alerts quiet.
 pub(super) const QUIET: &str = "no_alert";

@@ -47,7 +47,7 @@ pub(super) fn board_url(plan: &Plan, partner: &Partner) -> Option<(&'static str,
 }
 
 /// A number of one series, without decimals.
-fn number(query: &str) -> String {
+pub(super) fn number(query: &str) -> String {
     let query = query.replace('"', "'");
     format!(
         "{{{{ with query \"{query}\" }}}}{{{{ . | first | value | printf \"%.0f\" }}}}{{{{ else }}}}?{{{{ end }}}}"
@@ -100,6 +100,7 @@ pub(super) fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Ann
         "evidence_url",
         format!("{}/evidence/{}/{layer}", portal(plan), partner.id),
     );
+    told.extend(super::questions::answered(objective, alarm));
     told.extend(board_url(plan, partner));
     told
 }

@@ -6,9 +6,12 @@ mod alertmanager;
 mod alerts;
 mod annotations;
 mod board;
+mod fleet_rules;
+mod inhibition;
 mod partner_rules;
 mod prometheus;
 mod promql;
+mod questions;
 mod yaml;
 
 use std::net::SocketAddr;
@@ -52,6 +55,8 @@ pub fn digest(plan: &Plan, objectives: &[Objective<'_>]) -> Result<String, Rende
     anywhere.settings.portal = None;
     anywhere.settings.alerting = Alerting::default();
     let mut text = yaml::file("agent", &agent_rules::rules(&anywhere, None))?.text;
+    let fleet = fleet_rules::rules(&anywhere, objectives);
+    text.push_str(&yaml::file("fleet", &fleet)?.text);
     for partner in plan.partners.values() {
         let rules = partner_rules::rules(&anywhere, partner, &of_partner(objectives, partner));
         text.push_str(&yaml::file("partner", &rules)?.text);
@@ -78,6 +83,7 @@ pub fn all(plan: &Plan, objectives: &[Objective<'_>]) -> Result<Vec<Generated>, 
     let digest = digest(plan, objectives)?;
     let mut files = vec![
         yaml::file("alerts/agent.yml", &agent_rules::rules(plan, Some(&digest)))?,
+        yaml::file("alerts/fleet.yml", &fleet_rules::rules(plan, objectives))?,
         yaml::file("alerts/alertmanager.yml", &alertmanager::config(plan))?,
         yaml::file("alerts/prometheus.yml", &prometheus::config(plan))?,
         Generated {

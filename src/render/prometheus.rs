@@ -57,7 +57,7 @@ pub(super) fn config(plan: &Plan) -> Config {
             scrape_timeout: scaled(SCRAPE_TIMEOUT),
             evaluation_interval: scaled(EVALUATION),
         },
-        rule_files: vec!["agent.yml", "partner-*.yml"],
+        rule_files: vec!["agent.yml", "fleet.yml", "partner-*.yml"],
         alerting: alertmanager.map(|address| Alerting {
             alertmanagers: vec![Targets {
                 static_configs: at(address),

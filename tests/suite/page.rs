@@ -264,6 +264,26 @@ fn assert_tells(stage: &Stage, page: &Told, name: &str, cause: &str) {
     let title = std::fs::read_to_string(repository().join("runbooks").join(&page_name)).unwrap();
     let title = title.lines().next().unwrap().trim_start_matches("# ");
     assert!((status, text.contains(title)) == (200, true), "{text}");
+    let affected = page.annotation("affected");
+    assert!(
+        affected.starts_with(&format!("{name} ({partner}, us-east, sandbox)")),
+        "{affected}"
+    );
+    let confidence = page.annotation("confidence");
+    assert!(
+        confidence.contains(" runs due in the last 1m were judged, and 9 bad ones are enough"),
+        "{confidence}"
+    );
+    let cost = page.annotation("cost");
+    let (spent, of) = cost.split_once(" of the ").expect(cost);
+    assert!(spent.parse::<u64>().unwrap() >= 9, "{cost}");
+    assert!(
+        of.contains(" bad runs that 12h may hold are spent"),
+        "{cost}"
+    );
+    let action = page.annotation("action");
+    let walk = format!("(outrider once bulk-exchange --partner {partner})");
+    assert!(action.contains(&walk), "{action}");
     let evidence = page.annotation("evidence_url");
     assert_eq!(
         evidence,
@@ -311,6 +331,17 @@ fn a_fault_leads_to_a_page_and_one_failed_run_does_not() {
     stage.told("the watchdog", 0, |told| {
         told.path == "/heartbeat" && told.label("alertname") == "OutriderWatchdog"
     });
+    eventually("a loop of alerts that is closed", || {
+        let age = stage
+            .prometheus
+            .number("max(outrider_alerting_loop_age_seconds)");
+        age.filter(|age| *age < 5.0)
+    });
+    let unwatched = |told: &Told| told.label("alertname") == "OutriderPartnerUnwatched";
+    assert!(
+        !stage.webhook.told().iter().any(unwatched),
+        "it is told to nobody"
+    );
     let log = stage.prometheus.log();
     assert!(!log.contains("level=error"), "{log}");
     assert!(!log.contains("template"), "{log}");
@@ -443,6 +474,14 @@ fn lose_the_agent(stage: Stage, before: usize) -> Stage {
         page.annotation("runbook_url")
             .ends_with("/runbooks/agent-down.md")
     );
+    eventually("the partner to be known as unwatched", || {
+        let known = alertmanager.alerts().into_iter();
+        let is_it = |alert: &Value| {
+            let labels = &alert["labels"];
+            labels["alertname"] == "OutriderPartnerUnwatched" && labels["partner"] == "keystone"
+        };
+        known.into_iter().find(is_it)
+    });
     // By now the condition has not held for longer than an alert goes on by itself.
     let burning = "present_over_time(outrider:slo_bad:short_window{partner=\"keystone\",slo=\"transport\",tier=\"page-fast\"}[6s])";
     eventually("the short window to be empty", || {

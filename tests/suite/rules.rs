@@ -19,21 +19,26 @@ const CALM: usize = 10;
 
 /// A series of one sample a minute; none where there was no scrape.
 #[derive(Clone)]
-struct Series {
+pub(crate) struct Series {
     name: String,
     values: Vec<Option<u64>>,
 }
 
 impl Series {
-    fn new(name: &str, labels: &[(&str, &str)], values: Vec<Option<u64>>) -> Self {
+    pub(crate) fn new(name: &str, labels: &[(&str, &str)], values: Vec<Option<u64>>) -> Self {
         let own = [("agent", "outrider"), ("location", "local")];
         let all: Vec<String> = own
             .iter()
             .chain(labels)
             .map(|(label, value)| format!("{label}=\"{value}\""))
             .collect();
+        Self::whole(&format!("{name}{{{}}}", all.join(",")), values)
+    }
+
+    /// With its name and labels as written.
+    pub(crate) fn whole(name: &str, values: Vec<Option<u64>>) -> Self {
         Self {
-            name: format!("{name}{{{}}}", all.join(",")),
+            name: name.to_owned(),
             values,
         }
     }
@@ -53,14 +58,14 @@ impl Series {
 }
 
 /// What must be true at a minute.
-struct Look {
+pub(crate) struct Look {
     minute: usize,
     expr: String,
     /// The one value; none for no value at all.
     value: Option<f64>,
 }
 
-struct Case {
+pub(crate) struct Case {
     name: String,
     series: Vec<Series>,
     looks: Vec<Look>,
@@ -90,7 +95,7 @@ impl Case {
 }
 
 /// Whether an alert fires: 1, or no value.
-fn firing(alert: &str, matchers: &[(&str, &str)]) -> String {
+pub(crate) fn firing(alert: &str, matchers: &[(&str, &str)]) -> String {
     let more: String = matchers
         .iter()
         .map(|(label, value)| format!(",{label}=\"{value}\""))
@@ -98,7 +103,7 @@ fn firing(alert: &str, matchers: &[(&str, &str)]) -> String {
     format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{more}}})")
 }
 
-fn look(minute: usize, expr: String, fires: bool) -> Look {
+pub(crate) fn look(minute: usize, expr: String, fires: bool) -> Look {
     Look {
         minute,
         expr,
@@ -107,7 +112,7 @@ fn look(minute: usize, expr: String, fires: bool) -> Look {
 }
 
 /// Runs promtool on cases over the rules of these objectives.
-fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
+pub(crate) fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
     let folder = tempfile::tempdir().unwrap();
     let mut rules = Vec::new();
     for file in outrider::render::all(plan, objectives).unwrap() {
@@ -117,7 +122,7 @@ fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
             .to_str()
             .unwrap()
             .to_owned();
-        if name == "agent.yml" || name.starts_with("partner-") {
+        if ["agent.yml", "fleet.yml"].contains(&name.as_str()) || name.starts_with("partner-") {
             std::fs::write(folder.path().join(&name), &file.text).unwrap();
             rules.push(name);
         }
@@ -353,7 +358,7 @@ fn story(tell: impl Fn(&Objective<'_>, &Alarm) -> Vec<Case>) {
 }
 
 /// A counter put together from stretches of (minutes, growth a minute); none is no scrape.
-fn counter(stretches: &[(usize, Option<u64>)]) -> Vec<Option<u64>> {
+pub(crate) fn counter(stretches: &[(usize, Option<u64>)]) -> Vec<Option<u64>> {
     let mut values = vec![Some(0)];
     let mut now = 0;
     for (minutes, growth) in stretches {
@@ -392,7 +397,7 @@ fn agent(stretches: &[(usize, Option<u64>)]) -> Vec<Series> {
     all
 }
 
-fn told(name: &str, series: Vec<Vec<Series>>, looks: Vec<Look>) -> Case {
+pub(crate) fn told(name: &str, series: Vec<Vec<Series>>, looks: Vec<Look>) -> Case {
     Case {
         name: name.to_owned(),
         series: series.into_iter().flatten().collect(),

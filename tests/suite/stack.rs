@@ -328,12 +328,12 @@ pub(crate) fn assert_valid(alerts: &Path) {
     let mut rules = vec!["check".to_owned(), "rules".to_owned()];
     for entry in std::fs::read_dir(alerts).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name == "agent.yml" || name.starts_with("partner-") {
+        if ["agent.yml", "fleet.yml"].contains(&name.as_str()) || name.starts_with("partner-") {
             rules.push(file(&name));
         }
     }
     assert!(
-        rules.len() > 3,
+        rules.len() > 4,
         "no partner's rules in {}",
         alerts.display()
     );

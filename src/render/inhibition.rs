@@ -1,0 +1,105 @@
+//! What keeps what quiet in Alertmanager. Nothing keeps a disclosure quiet.
+
+use serde::Serialize;
+
+use super::alerts::AlertKind;
+use crate::model::Layer;
+use crate::slo::{TIERS, Tier, Urgency};
+
+/// One rule: while the source fires, the target is not told, where the labels of `equal` agree.
+#[derive(Debug, Serialize)]
+pub(super) struct Inhibit {
+    source_matchers: Vec<String>,
+    target_matchers: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    equal: Vec<&'static str>,
+}
+
+fn is(label: &str, value: &str) -> String {
+    format!("{label}=\"{value}\"")
+}
+
+fn one_of(label: &str, values: &[&str]) -> String {
+    format!("{label}=~\"{}\"", values.join("|"))
+}
+
+fn named(kind: AlertKind) -> String {
+    is("alertname", kind.name())
+}
+
+/// A faster tier keeps slower ones quiet, a lower layer those above it when it is as urgent, a broken path
+/// the partners behind it, and what tells that nobody watches a partner what only says so again.
+pub(super) fn inhibitions() -> Vec<Inhibit> {
+    let mut all = faster_before_slower();
+    all.extend(lower_before_upper());
+    all.push(Inhibit {
+        source_matchers: vec![named(AlertKind::PathDown)],
+        target_matchers: vec![
+            named(AlertKind::SloBurn),
+            is("slo", Layer::Transport.name()),
+        ],
+        equal: Vec::new(),
+    });
+    all.push(Inhibit {
+        source_matchers: vec![named(AlertKind::Disclosure)],
+        target_matchers: vec![named(AlertKind::CoverageLow)],
+        equal: vec!["partner", "journey"],
+    });
+    // Not the agent's own alert: another agent may watch the same partner.
+    all.push(Inhibit {
+        source_matchers: vec![named(AlertKind::PartnerUnwatched)],
+        target_matchers: vec![named(AlertKind::CoverageLow)],
+        equal: vec!["partner"],
+    });
+    all
+}
+
+fn faster_before_slower() -> Vec<Inhibit> {
+    let burn = named(AlertKind::SloBurn);
+    let mut all = Vec::new();
+    for (place, tier) in TIERS.iter().enumerate() {
+        let slower: Vec<&str> = TIERS[place + 1..]
+            .iter()
+            .map(|tier: &Tier| tier.name)
+            .collect();
+        if !slower.is_empty() {
+            all.push(Inhibit {
+                source_matchers: vec![burn.clone(), is("tier", tier.name)],
+                target_matchers: vec![burn.clone(), one_of("tier", &slower)],
+                equal: vec!["partner", "slo"],
+            });
+        }
+    }
+    all
+}
+
+fn lower_before_upper() -> Vec<Inhibit> {
+    let burn = named(AlertKind::SloBurn);
+    let (page, ticket) = (Urgency::Page.name(), Urgency::Ticket.name());
+    let mut all = Vec::new();
+    for (place, layer) in Layer::ALL.iter().enumerate() {
+        let above: Vec<&str> = Layer::ALL[place + 1..]
+            .iter()
+            .map(|layer| layer.name())
+            .collect();
+        if above.is_empty() {
+            continue;
+        }
+        for (source, targets) in [(page, &[page, ticket][..]), (ticket, &[ticket])] {
+            all.push(Inhibit {
+                source_matchers: vec![
+                    burn.clone(),
+                    is("slo", layer.name()),
+                    is("severity", source),
+                ],
+                target_matchers: vec![
+                    burn.clone(),
+                    one_of("slo", &above),
+                    one_of("severity", targets),
+                ],
+                equal: vec!["partner"],
+            });
+        }
+    }
+    all
+}

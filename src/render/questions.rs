@@ -1,0 +1,59 @@
+//! What a person who is woken asks, and a burn alert answers: for whom, how sure, what to do, what it
+//! costs. What fails, since when, which cause and where the evidence is stand in `annotations`.
+
+use super::annotations::{Annotations, journeys, number};
+use super::partner_rules::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
+use super::promql::select;
+use crate::model::span;
+use crate::slo::{Alarm, Objective};
+
+/// The answers by name.
+pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations {
+    let (partner, slo) = (objective.partner, objective.slo);
+    let of_slo = [
+        ("partner", "=", partner.id.as_str()),
+        ("slo", "=", slo.layer.name()),
+    ];
+    let of_tier = [&of_slo[..], &[("tier", "=", alarm.tier.name)]].concat();
+    let affected = format!(
+        "{} ({}, {}, {}): every run of {}",
+        partner.name,
+        partner.id,
+        partner.region,
+        partner.environment,
+        journeys(objective).replace('|', " and ")
+    );
+    let confidence = format!(
+        "{} of {} runs due in the last {} were judged, and {} bad ones are enough",
+        number(&select(EVENTS_LONG, &of_tier)),
+        alarm.expected,
+        span(alarm.long),
+        alarm.bad_runs,
+    );
+    // The whole window is counted every few minutes only; what the alert itself saw is spent in any case.
+    let spent = format!(
+        "max({}) or max({})",
+        select(BAD_PERIOD, &of_slo),
+        select(BAD_LONG, &of_tier)
+    );
+    let cost = format!(
+        "{} of the {} bad runs that {} may hold are spent",
+        number(&spent),
+        objective.budget(),
+        span(slo.window)
+    );
+    let walk = slo.journeys.first().map_or_else(String::new, |journey| {
+        format!("outrider once {journey} --partner {}", partner.id)
+    });
+    let call = match &partner.escalation.contact {
+        Some(contact) => format!("call {contact}"),
+        None => format!("partners/{}.toml names no contact", partner.id),
+    };
+    let action = format!("Open the evidence, then the runbook; walk it yourself ({walk}); {call}");
+    Annotations::from([
+        ("affected", affected),
+        ("confidence", confidence),
+        ("cost", cost),
+        ("action", action),
+    ])
+}

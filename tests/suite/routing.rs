@@ -1,0 +1,339 @@
+//! Who hears what, by Alertmanager itself: routes for every partner and severity, business hours, what
+//! keeps what quiet, and the loop back to the agent.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::stack::{self, Alertmanager, Webhook, run_tool};
+use crate::world::{Config, Pace, eventually, http, json as ask};
+
+/// An hour in a minute: groups wait half a second.
+const SCALE: &str = "60";
+
+/// Two partners: keystone escalates both severities, meadow pages only, lakeside nothing.
+fn config(webhook: &Webhook, more: &str) -> Config {
+    let config = Config::new(&Pace {
+        every: "1m",
+        timeout: "20s",
+        deadline: "1m",
+        concurrency: 1,
+    });
+    let path = config.folder.path().join("partners/keystone.toml");
+    let keystone = std::fs::read_to_string(path).unwrap();
+    let keystone = keystone[..keystone.find("[slo.transport]").unwrap()].to_owned();
+    let maps = [
+        (
+            "keystone",
+            format!(
+                "page = [\"{}\", \"{}\"]\nticket = [\"{}\"]\ncontact = \"the exchange desk\"\n",
+                webhook.url("/keystone-desk"),
+                webhook.url("/keystone-manager"),
+                webhook.url("/keystone-tickets")
+            ),
+        ),
+        (
+            "meadow",
+            format!("page = [\"{}\"]\n", webhook.url("/meadow-desk")),
+        ),
+        ("lakeside", String::new()),
+    ];
+    for (id, map) in maps {
+        let file = keystone
+            .replace("id = \"keystone\"", &format!("id = \"{id}\""))
+            .replace("journey = \"bulk-exchange\"", "journey = \"liveness\"")
+            .replace("members = \"keystone-basic\"\n", "");
+        config.write(
+            &format!("partners/{id}.toml"),
+            &format!("{file}[escalation]\n{map}"),
+        );
+    }
+    let alerting = format!(
+        "contact = \"ops@outrider.example\"\n[alerting]\nalertmanager = \"127.0.0.1:9093\"\npage = \"{}\"\nticket = \"{}\"\nheartbeat = \"{}\"\n{more}",
+        webhook.url("/page"),
+        webhook.url("/ticket"),
+        webhook.url("/heartbeat")
+    );
+    config.write("outrider.toml", &alerting);
+    config.write("overlay.toml", "");
+    config
+}
+
+fn receivers(file: &Path, labels: &[String]) -> String {
+    let file = format!("--config.file={}", file.display());
+    let mut arguments = vec!["config", "routes", "test", &file];
+    arguments.extend(labels.iter().map(String::as_str));
+    let output = run_tool("amtool", &arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn every_partner_and_severity_goes_to_whom_its_map_names() {
+    let webhook = Webhook::start();
+    let config = config(&webhook, "");
+    let generated = stack::generate(&config, "1");
+    stack::assert_valid(&generated.join("alerts"));
+    let file = generated.join("alerts/alertmanager.yml");
+    let burn = "alertname=OutriderSloBurn";
+    for (labels, receiver) in [
+        (
+            vec![burn, "partner=keystone", "severity=page"],
+            "keystone-page",
+        ),
+        (
+            vec![burn, "partner=keystone", "severity=ticket"],
+            "keystone-ticket",
+        ),
+        (vec![burn, "partner=meadow", "severity=page"], "meadow-page"),
+        (vec![burn, "partner=meadow", "severity=ticket"], "ticket"),
+        (vec![burn, "partner=lakeside", "severity=page"], "page"),
+        (vec![burn, "partner=lakeside", "severity=ticket"], "ticket"),
+        (
+            vec![
+                "alertname=OutriderDisclosure",
+                "partner=keystone",
+                "severity=page",
+            ],
+            "keystone-page",
+        ),
+        (
+            vec![
+                "alertname=OutriderDisclosure",
+                "partner=lakeside",
+                "severity=page",
+            ],
+            "page",
+        ),
+        (vec!["alertname=OutriderAgentDown", "severity=page"], "page"),
+        (
+            vec!["alertname=OutriderRulesStale", "severity=ticket"],
+            "ticket",
+        ),
+        (vec!["alertname=OutriderPathDown", "severity=page"], "page"),
+        (
+            vec![
+                "alertname=OutriderPartnerUnwatched",
+                "partner=keystone",
+                "severity=none",
+            ],
+            "nobody",
+        ),
+        (
+            vec!["alertname=OutriderWatchdog", "severity=none"],
+            "loop,heartbeat",
+        ),
+        (
+            vec!["alertname=SomebodyElses", "partner=keystone"],
+            "keystone-ticket",
+        ),
+        (vec!["alertname=SomebodyElses"], "ticket"),
+    ] {
+        let labels: Vec<String> = labels.into_iter().map(str::to_owned).collect();
+        assert_eq!(receivers(&file, &labels), receiver, "{labels:?}");
+    }
+}
+
+/// Puts alerts into Alertmanager as Prometheus would.
+fn fire(alertmanager: &Alertmanager, alerts: &[Value]) {
+    let body = Value::Array(alerts.to_vec()).to_string();
+    let url = format!("http://{}/api/v2/alerts", alertmanager.address());
+    let (status, text) = http("POST", &url, &body);
+    assert_eq!(status, 200, "{text}");
+}
+
+fn alert(labels: &Value) -> Value {
+    json!({"labels": labels, "annotations": {"summary": "a test"}})
+}
+
+#[test]
+fn tickets_wait_for_business_hours_and_pages_do_not() {
+    // Two days that are not today, wherever midnight falls meanwhile.
+    let today = chrono::Utc::now().date_naive();
+    let other = |ahead| {
+        let day = (today + chrono::Days::new(ahead)).format("%A").to_string();
+        day.to_lowercase()
+    };
+    let closed = format!(
+        "[alerting.business_hours]\ntimezone = \"UTC\"\ndays = [\"{}\", \"{}\"]\nfrom = \"00:00\"\nto = \"24:00\"\n",
+        other(3),
+        other(4)
+    );
+    let open = "[alerting.business_hours]\ntimezone = \"UTC\"\ndays = [\"monday\", \"tuesday\", \"wednesday\", \
+                \"thursday\", \"friday\", \"saturday\", \"sunday\"]\nfrom = \"00:00\"\nto = \"24:00\"\n";
+    for (hours, ticket_arrives) in [(closed.as_str(), false), (open, true)] {
+        let webhook = Webhook::start();
+        let config = config(&webhook, hours);
+        let alertmanager = Alertmanager::start(&stack::generate(&config, SCALE));
+        let labelled = |severity: &str| {
+            alert(
+                &json!({"alertname": "OutriderSloBurn", "partner": "keystone", "slo": severity, "severity": severity}),
+            )
+        };
+        fire(&alertmanager, &[labelled("ticket")]);
+        let heard = |path: &str| webhook.told().iter().any(|told| told.path == path);
+        if ticket_arrives {
+            for path in ["/ticket", "/keystone-tickets"] {
+                eventually(path, || heard(path).then_some(()));
+            }
+        }
+        // What came later and arrived shows that the ticket was held back, not that it was slow.
+        fire(&alertmanager, &[labelled("page")]);
+        for path in ["/page", "/keystone-desk", "/keystone-manager"] {
+            eventually(path, || heard(path).then_some(()));
+        }
+        assert_eq!(heard("/ticket"), ticket_arrives, "{hours}");
+        assert_eq!(heard("/keystone-tickets"), ticket_arrives, "{hours}");
+    }
+}
+
+/// Alerts that are kept quiet, by name, partner and objective.
+fn quiet(alertmanager: &Alertmanager) -> Vec<String> {
+    let label = |alert: &Value, name: &str| {
+        alert["labels"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let known = alertmanager.alerts();
+    let quiet = known.iter().filter(|alert| {
+        let by = alert["status"]["inhibitedBy"].as_array().unwrap();
+        !by.is_empty()
+    });
+    let mut names: Vec<String> = quiet
+        .map(|one| {
+            let parts = ["alertname", "partner", "slo", "tier"].map(|name| label(one, name));
+            parts.join(" ").trim_end().replace("Outrider", "")
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_follows_from_another_alert_is_quiet_and_a_disclosure_never_is() {
+    let webhook = Webhook::start();
+    let config = config(&webhook, "");
+    let alertmanager = Alertmanager::start(&stack::generate(&config, SCALE));
+    let burn = |partner: &str, slo: &str, tier: &str, severity: &str| {
+        alert(
+            &json!({"alertname": "OutriderSloBurn", "partner": partner, "slo": slo, "tier": tier, "severity": severity}),
+        )
+    };
+    let one = |name: &str, partner: &str, severity: &str| {
+        alert(
+            &json!({"alertname": name, "partner": partner, "journey": "liveness", "severity": severity}),
+        )
+    };
+    let mut alerts = vec![
+        burn("keystone", "transport", "page-fast", "page"),
+        burn("keystone", "transport", "ticket-slow", "ticket"),
+        burn("keystone", "business", "page-slow", "page"),
+        burn("lakeside", "transport", "ticket-fast", "ticket"),
+        burn("lakeside", "business", "page-fast", "page"),
+        burn("lakeside", "business", "ticket-fast", "ticket"),
+        one("OutriderPartnerUnwatched", "meadow", "none"),
+        one("OutriderCoverageLow", "meadow", "page"),
+        one("OutriderCoverageLow", "lakeside", "page"),
+        alert(&json!({"alertname": "OutriderAgentDown", "agent": "outrider", "severity": "page"})),
+    ];
+    for partner in ["keystone", "lakeside", "meadow"] {
+        alerts.push(one("OutriderDisclosure", partner, "page"));
+    }
+    fire(&alertmanager, &alerts);
+    let expected = [
+        // A disclosure there is known: the paused journey lowers coverage.
+        "CoverageLow lakeside",
+        "CoverageLow meadow",
+        "SloBurn keystone business page-slow",
+        "SloBurn keystone transport ticket-slow",
+        // A ticket keeps tickets above it quiet, never a page.
+        "SloBurn lakeside business ticket-fast",
+    ];
+    // Inhibition is worked out when a group is notified, which every group is within a moment.
+    eventually("what must be quiet", || {
+        (quiet(&alertmanager) == expected).then_some(())
+    });
+    fire(
+        &alertmanager,
+        &[alert(
+            &json!({"alertname": "OutriderPathDown", "severity": "page"}),
+        )],
+    );
+    eventually("the path's page to keep the partners' quiet", || {
+        let quiet = quiet(&alertmanager);
+        let all = [
+            "SloBurn keystone transport page-fast",
+            "SloBurn lakeside transport ticket-fast",
+        ];
+        all.iter()
+            .all(|name| quiet.contains(&(*name).to_owned()))
+            .then_some(())
+    });
+    let quiet = quiet(&alertmanager);
+    assert!(
+        !quiet.iter().any(|name| name.starts_with("Disclosure")),
+        "{quiet:?}"
+    );
+    assert!(
+        !quiet.contains(&"SloBurn lakeside business page-fast".to_owned()),
+        "{quiet:?}"
+    );
+}
+
+#[test]
+fn only_a_firing_watchdog_closes_the_loop() {
+    let config = Config::new(&Pace::default());
+    config.write(
+        "overlay.toml",
+        "[alerting]\nalertmanager = \"127.0.0.1:1\"\n",
+    );
+    let agent = config.agent();
+    let age = || {
+        let metrics = agent.metrics().0;
+        let mut lines = metrics.lines();
+        let line = lines.find(|line| line.starts_with("outrider_alerting_loop_age_seconds{"));
+        let (_, value) = line.expect("the age of the loop").rsplit_once(' ').unwrap();
+        value.parse::<f64>().unwrap()
+    };
+    let url = agent.url("/v1/alerting/watchdog");
+    let told = |status: &str, name: &str| {
+        json!({"version": "4", "status": status, "alerts": [{"status": status, "labels": {"alertname": name}}]}).to_string()
+    };
+    let before = eventually("an age", || Some(age()).filter(|age| *age > 0.5));
+    for (body, expected) in [
+        (told("resolved", "OutriderWatchdog"), 422),
+        (told("firing", "OutriderSloBurn"), 422),
+        ("{}".to_owned(), 422),
+        ("nonsense".to_owned(), 400),
+        (format!("\"{}\"", "x".repeat(100_000)), 413),
+    ] {
+        let (status, text) = http("POST", &url, &body);
+        assert_eq!(status, expected, "{text}");
+    }
+    assert!(
+        age() >= before,
+        "something else than the watchdog was taken for it"
+    );
+    let (status, text) = http("POST", &url, &told("firing", "OutriderWatchdog"));
+    assert_eq!(status, 204, "{text}");
+    let after = age();
+    assert!(after < before, "{after} after {before}");
+    agent.stop();
+}
+
+#[test]
+fn without_an_alertmanager_nobody_waits_for_the_watchdog() {
+    let config = Config::new(&Pace::default());
+    config.write("overlay.toml", "");
+    let agent = config.agent();
+    assert!(
+        !agent
+            .metrics()
+            .0
+            .contains("outrider_alerting_loop_age_seconds")
+    );
+    let partners = ask("GET", &agent.url("/v1/partners"), "");
+    assert!(partners["partners"].is_array());
+    agent.stop();
+}
