@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layer::closed;
-use super::{JourneyId, Layer, MemberSet, Method, PartnerId, ProbeId, Scale, StepId};
+use super::{JourneyId, MemberSet, Method, PartnerId, ProbeId, Scale, Slo, SloName, StepId};
 
 /// Everything that the files say, whole and consistent.
 #[derive(Clone, Debug)]
@@ -87,23 +87,8 @@ pub struct Partner {
     pub auth: Auth,
     /// The CA to trust instead of the machine's.
     pub trust: Option<PathBuf>,
-    /// Its objectives, at most one a layer.
-    pub slos: BTreeMap<Layer, Slo>,
-}
-
-/// An objective: a promise about one layer of one partner. One event is one judged run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slo {
-    /// The layer, which is also its name.
-    pub layer: Layer,
-    /// The journeys whose runs count; all of one cadence.
-    pub journeys: Vec<JourneyId>,
-    /// Good events per million that are promised, below a million.
-    pub objective_ppm: u32,
-    /// The rolling window it is promised over.
-    pub window: Duration,
-    /// Bad runs below which no alert fires, however small the budget.
-    pub floor: u32,
+    /// Its objectives by name.
+    pub slos: BTreeMap<SloName, Slo>,
 }
 
 /// SMART Backend Services: `private_key_jwt`, ES384.
@@ -165,6 +150,8 @@ pub struct Journey {
     pub deadline: Duration,
     /// The time of one request unless the step says otherwise.
     pub timeout: Duration,
+    /// Whether the partner must refuse: such runs feed conformance, and no other objective.
+    pub negative: bool,
     /// Its steps in order.
     pub steps: Vec<Step>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::alerts::AlertKind;
-use crate::model::{Layer, Plan, span};
+use crate::model::{Layer, Measure, Plan, SloName, span};
 use crate::slo::{TIERS, Tier, Urgency};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -143,21 +143,25 @@ fn inhibitions() -> Vec<Inhibit> {
     for (place, tier) in TIERS.iter().enumerate() {
         let slower: Vec<&str> = TIERS[place + 1..]
             .iter()
-            .map(|tier: &Tier| tier.name)
+            .map(|tier: &Tier| tier.name())
             .collect();
         if !slower.is_empty() {
             all.push(Inhibit {
-                source_matchers: vec![burn.clone(), is("tier", tier.name)],
+                source_matchers: vec![burn.clone(), is("tier", tier.name())],
                 target_matchers: vec![burn.clone(), format!("tier=~\"{}\"", slower.join("|"))],
                 equal: vec!["partner", "slo"],
             });
         }
     }
     for (place, layer) in Layer::ALL.iter().enumerate() {
-        let above: Vec<&str> = Layer::ALL[place + 1..]
-            .iter()
-            .map(|layer| layer.name())
-            .collect();
+        let layers = Layer::ALL[place + 1..].iter().map(|layer| layer.name());
+        // A run that broke lower down stops its clocks too. Latency counts good runs alone.
+        let stopped = SloName::ALL.iter().filter(|slo| match slo.measure() {
+            Measure::Clock(_) => true,
+            Measure::Refusal => *layer == Layer::Transport,
+            Measure::Layer(_) | Measure::Duration => false,
+        });
+        let above: Vec<&str> = layers.chain(stopped.map(|slo| slo.name())).collect();
         for (quiets, quiet) in [("page", "page|ticket"), ("ticket", "ticket")] {
             if !above.is_empty() {
                 all.push(Inhibit {

@@ -21,6 +21,7 @@ mod past;
 mod reconcile;
 mod rogue;
 mod rules;
+mod slo;
 mod stack;
 mod walk;
 mod world;
