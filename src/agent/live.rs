@@ -12,10 +12,10 @@ use crate::expose::Numbers;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::names;
 use crate::model::{
-    Count, Disposition, Layer, LayerVerdict, Outcome, PartnerId, Phase, Plan, ProbeId, RunId,
-    RunRecord,
+    Count, Disposition, Layer, LayerVerdict, Measure, Outcome, PartnerId, Phase, Plan, ProbeId,
+    RunId, RunRecord,
 };
-use crate::sli::{Increment, Series, Sketch, SketchKey, hour_of, latencies};
+use crate::sli::{Increment, Series, Sketch, SketchKey, Timed, hour_of, latencies};
 use crate::view::{LayerLine, Overview, PartnerView, ProbeView};
 
 /// Sketches copied under one lock.
@@ -93,9 +93,40 @@ impl Live {
                     .insert((partner.clone(), *layer), LayerState::default());
             }
         }
-        Self {
+        let live = Self {
             state: Arc::new(Mutex::new(state)),
             numbers: Arc::default(),
+        };
+        live.set_thresholds(plan);
+        live
+    }
+
+    /// Thresholds of objectives are bounds of the histograms that they are about.
+    fn set_thresholds(&self, plan: &Plan) {
+        let (mut journeys, mut clocks) = (Vec::new(), Vec::new());
+        for slo in plan.partners.values().flat_map(|one| one.slos.values()) {
+            let of = match slo.name.measure() {
+                Measure::Duration => &mut journeys,
+                Measure::Clock(_) => &mut clocks,
+                Measure::Layer(_) | Measure::Refusal => continue,
+            };
+            of.extend(slo.thresholds.values().copied());
+        }
+        let mut numbers = self.numbers();
+        numbers.set_thresholds(&names::JOURNEY_DURATION, journeys);
+        numbers.set_thresholds(&names::CLOCK, clocks);
+    }
+
+    /// Takes in the clocks of a run that is durable now.
+    pub(super) fn clocks(&self, run: &RunRecord, clocks: &[Timed]) {
+        let mut numbers = self.numbers();
+        for timed in clocks {
+            let labels = [
+                run.partner.as_str(),
+                run.journey.as_str(),
+                timed.clock.name(),
+            ];
+            numbers.observe(&names::CLOCK, &labels, timed.time);
         }
     }
 

@@ -6,6 +6,7 @@
 //! metrics go last.
 
 mod answers;
+mod budgets;
 mod live;
 mod notes;
 mod orphans;
@@ -14,6 +15,7 @@ mod restore;
 mod scheduler;
 mod server;
 mod signals;
+mod standing;
 mod workers;
 
 use std::net::SocketAddr;
@@ -24,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use self::signals::Signals;
+pub use self::standing::{in_flight, standing};
 use crate::clock::Clock;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
@@ -96,6 +99,13 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
     .map_err(|why| AgentError::Start(why.to_string()))?;
     let registry =
         server::registry(&plan, &live).map_err(|why| AgentError::Start(why.to_string()))?;
+    let budgets = tokio::spawn(budgets::keep(
+        Arc::clone(&plan),
+        live.clone(),
+        clock.clone(),
+        Ledger::reader(&plan.settings.ledger)?,
+        stopped.clone(),
+    ));
     let server = tokio::spawn(server::serve(
         listener,
         registry,
@@ -142,5 +152,6 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
         server.abort();
     }
     answers.abort();
+    budgets.abort();
     closed.map_err(AgentError::from)
 }

@@ -17,7 +17,7 @@ use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::model::{Plan, ProbeId};
-use crate::sli::{self, Increment, Sketch, SketchKey, hour_of};
+use crate::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 
 /// Notes written in one transaction.
 const BATCH_MAX: usize = 512;
@@ -118,8 +118,12 @@ impl Writer {
             .drain(..)
             .map(|note| self.prepare(note, &mut sums))
             .collect();
+        let events = std::mem::take(&mut sums.events);
         let counted = sums.increments();
-        let entries = entries(&prepared, &counted);
+        let mut entries = entries(&prepared, &counted);
+        if !events.is_empty() {
+            entries.push(Entry::SloEvents(&events));
+        }
         let places = if entries.is_empty() {
             Vec::new()
         } else {
@@ -167,6 +171,9 @@ impl Writer {
             Note::Finished(run, tick, disposition) => {
                 sums.add([sli::of_tick(&tick.probe, *disposition)]);
                 sums.add(sli::of_run(&self.plan, run));
+                let events = sli::slo_events(&self.plan, run);
+                sums.add(sli::of_events(&events));
+                sums.events.extend(events);
                 pause = run.discloses().then(|| tick.probe.clone());
             }
             Note::Fault(fault) => sums.add([Increment {
@@ -193,6 +200,9 @@ impl Writer {
                     tracing::error!(error = %why, "stored sketches of the hour could not be read");
                 }
                 let run_id = run.run.clone();
+                if let Some(journey) = self.plan.journeys.get(&run.journey) {
+                    self.live.clocks(&run, &sli::clocks(journey, &run));
+                }
                 self.live.run(seq, *run, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(
@@ -273,17 +283,21 @@ fn tell(to: oneshot::Sender<bool>, what: bool) {
 
 /// What a batch adds to counters: one addition a series, however many runs it came from.
 #[derive(Default)]
-struct Sums(BTreeMap<(&'static str, Vec<String>), u64>);
+struct Sums {
+    counts: BTreeMap<(&'static str, Vec<String>), u64>,
+    /// What its runs add to objectives, one by one.
+    events: Vec<SloEvent>,
+}
 
 impl Sums {
     fn add(&mut self, increments: impl IntoIterator<Item = Increment>) {
         for one in increments {
-            *self.0.entry((one.metric, one.labels)).or_default() += one.by;
+            *self.counts.entry((one.metric, one.labels)).or_default() += one.by;
         }
     }
 
     fn increments(self) -> Vec<Increment> {
-        let sums = self.0.into_iter();
+        let sums = self.counts.into_iter();
         sums.map(|((metric, labels), by)| Increment { metric, labels, by })
             .collect()
     }

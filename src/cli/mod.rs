@@ -7,6 +7,7 @@ mod once;
 mod out;
 mod resume;
 mod run;
+mod slo;
 
 use std::path::PathBuf;
 
@@ -41,6 +42,8 @@ enum Command {
     Check(check::Check),
     /// Writes alert rules, Alertmanager's configuration and boards from the same files
     Generate(generate::Generate),
+    /// Explains objectives, shows how they stand, exports them
+    Slo(slo::Slo),
     /// Resumes a journey that a disclosure has paused
     Resume(resume::Resume),
 }
@@ -78,6 +81,7 @@ pub fn main() -> Exit {
         Command::Once(once) => once.carry_out(),
         Command::Check(check) => check.carry_out(),
         Command::Generate(generate) => generate.carry_out(),
+        Command::Slo(slo) => slo.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     }
 }
@@ -88,11 +92,8 @@ fn scaled_plan(files: &Files, scale: Scale) -> Result<Plan, Exit> {
         out::unusable(&complaints);
         Exit::Config
     })?;
-    plan.scaled(scale).map_err(|probe| {
-        out::complain(&format!(
-            "outrider: {probe} starts at civil times (cron), which cannot be scaled. Leave --scale out, or \
-             give it `every`"
-        ));
+    plan.scaled(scale).map_err(|why| {
+        out::complain(&format!("outrider: {why}"));
         Exit::Config
     })
 }

@@ -54,6 +54,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
     let timeout = root
         .duration("timeout")
         .map_or(TIMEOUT, |placed| placed.value);
+    let negative = root.flag("negative").unwrap_or(false);
     let mut known = Known::default();
     let tables = root.tables("step");
     if !root.has("step") || root.is_empty_list("step") {
@@ -70,6 +71,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         transaction_type: transaction_type.unwrap_or_else(|| id.value.to_owned()),
         deadline: deadline?.value,
         timeout,
+        negative,
         steps,
     };
     Some((journey, id.span))

@@ -8,6 +8,7 @@ mod complaint;
 mod duration;
 mod journey;
 mod members;
+mod objective;
 mod overlay;
 mod partner;
 mod secrets;
@@ -17,7 +18,6 @@ mod template;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,7 @@ use std::time::Duration;
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
-use crate::model::{
-    Journey, JourneyId, Layer, MemberSet, Partner, Plan, Probe, ProbeId, Scale, Slo,
-};
-use crate::slo::Objective;
+use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Probe, ProbeId, Scale};
 
 /// Names of what is there but could not be read: what refers to it is not judged, since its cure is
 /// theirs.
@@ -320,7 +317,7 @@ impl Reading {
             .slos
             .values()
             .filter_map(|entry| self.slo(&file, entry));
-        let slos = slos.map(|slo| (slo.layer, slo)).collect();
+        let slos = slos.map(|slo| (slo.name, slo)).collect();
         self.plan.partners.insert(
             id,
             Partner {
@@ -328,91 +325,6 @@ impl Reading {
                 ..file.partner
             },
         );
-    }
-
-    fn slo(&mut self, file: &partner::PartnerFile, entry: &slo::SloEntry) -> Option<Slo> {
-        let mut gaps = BTreeSet::new();
-        for placed in &entry.journeys {
-            let wanted = placed.value.as_str();
-            let probe = file
-                .probes
-                .iter()
-                .find(|probe| probe.journey.value == placed.value);
-            let Some(probe) = probe else {
-                if file.has_broken_probe {
-                    return None;
-                }
-                let known: Vec<_> = file
-                    .probes
-                    .iter()
-                    .map(|probe| probe.journey.value.as_str())
-                    .collect();
-                let cure = near_or_all(wanted, &known, "journeys scheduled here");
-                let what = format!("\"{wanted}\" is not scheduled here, so nothing would count");
-                self.complain(file, &placed.span, what, cure);
-                return None;
-            };
-            gaps.insert(probe.gap);
-            let journey = self.plan.journeys.get(&placed.value);
-            if entry.layer == Layer::Business && journey.is_some_and(|one| !one.judges_business()) {
-                let what = format!("\"{wanted}\" does not look at the business layer");
-                self.complain(file, &placed.span, what, "name a journey with a check step");
-                return None;
-            }
-        }
-        if gaps.len() > 1 {
-            let what = format!("[slo.{}] mixes journeys of different cadences", entry.layer);
-            let cure = "keep journeys of one cadence: else the fastest decides alone";
-            self.complain(file, &entry.place, what, cure);
-            return None;
-        }
-        if entry.journeys.is_empty() {
-            return None;
-        }
-        let slo = Slo {
-            layer: entry.layer,
-            journeys: entry
-                .journeys
-                .iter()
-                .map(|placed| placed.value.clone())
-                .collect(),
-            objective_ppm: entry.objective_ppm,
-            window: entry.window,
-            floor: entry.floor,
-        };
-        self.watchable(file, entry, &slo).then_some(slo)
-    }
-
-    /// Whether alerts on it could fire in time; complains when not.
-    fn watchable(&mut self, file: &partner::PartnerFile, entry: &slo::SloEntry, slo: &Slo) -> bool {
-        let probe = |journey: &JourneyId| ProbeId {
-            partner: file.partner.id.clone(),
-            journey: journey.clone(),
-        };
-        let are_all_read = slo
-            .journeys
-            .iter()
-            .all(|journey| self.plan.probes.contains_key(&probe(journey)));
-        if !are_all_read {
-            return false;
-        }
-        let Err(why) = Objective::new(&self.plan, &file.partner, slo) else {
-            return true;
-        };
-        let (what, cure) = slo::unwatchable(slo, &why);
-        self.complain(file, &entry.place, what, cure);
-        false
-    }
-
-    fn complain(
-        &mut self,
-        file: &partner::PartnerFile,
-        span: &Range<usize>,
-        what: String,
-        cure: impl Into<String>,
-    ) {
-        self.complaints
-            .add(&file.source, Some(span.clone()), what, cure);
     }
 
     fn probe(&mut self, file: &partner::PartnerFile, entry: &partner::ProbeEntry) -> Option<Probe> {

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::complaint::Source;
 use super::slo::SloEntry;
 use super::tree::{Placed, Table};
-use crate::model::{Auth, Cadence, JourneyId, Layer, Partner, PartnerId, SecretRef};
+use crate::model::{Auth, Cadence, JourneyId, Partner, PartnerId, SecretRef, SloName};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -27,7 +27,7 @@ pub(super) struct PartnerFile {
     pub(super) probes: Vec<ProbeEntry>,
     /// Then it is not known what is not scheduled.
     pub(super) has_broken_probe: bool,
-    pub(super) slos: BTreeMap<Layer, SloEntry>,
+    pub(super) slos: BTreeMap<SloName, SloEntry>,
 }
 
 /// One `[[probe]]`.

@@ -1,43 +1,62 @@
-//! `[slo.<layer>]` of a partner's file: objectives.
+//! `[slo.<name>]` of a partner's file: objectives as far as the file alone can say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::tree::{Placed, Table};
-use crate::model::{JourneyId, Layer, Slo, span};
-use crate::slo::{self, Unwatchable};
+use chrono_tz::Tz;
+
+use super::complaint::nearest;
+use super::tree::{Each, Placed, Table};
+use crate::model::{JourneyId, SloName, TierName, Window, span};
+use crate::slo;
 
 /// The window of an objective, unless the file says otherwise.
 const WINDOW: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The longest rolling window: the ledger keeps every event, and rules would look back further than
+/// anybody agrees on.
+const WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// One objective as far as the file alone can say.
 pub(super) struct SloEntry {
     pub(super) place: Range<usize>,
-    pub(super) layer: Layer,
+    pub(super) name: SloName,
     pub(super) journeys: Vec<Placed<JourneyId>>,
     pub(super) objective_ppm: u32,
-    pub(super) window: Duration,
+    pub(super) window: Window,
     pub(super) floor: u32,
+    pub(super) tiers: BTreeSet<TierName>,
+    pub(super) threshold: Option<Each<Duration>>,
 }
 
-/// What is promised where the file does not say, per million.
-fn default_ppm(layer: Layer) -> u32 {
-    match layer {
-        Layer::Transport => 999_500,
-        Layer::Application => 985_000,
-        Layer::Business => 970_000,
+/// What is promised where the file does not say, per million; none where nothing is usual.
+fn default_ppm(name: SloName) -> Option<u32> {
+    match name {
+        SloName::Transport => Some(999_500),
+        SloName::Application => Some(985_000),
+        SloName::Business => Some(970_000),
+        SloName::Conformance
+        | SloName::Latency
+        | SloName::Acceptance
+        | SloName::Identity
+        | SloName::Retrieval
+        | SloName::Settlement => None,
     }
 }
 
-pub(super) fn read(root: &Table<'_>) -> BTreeMap<Layer, SloEntry> {
+pub(super) fn read(root: &Table<'_>) -> BTreeMap<SloName, SloEntry> {
     let mut entries = BTreeMap::new();
     for (name, table) in root.named_tables("slo") {
-        match Layer::named(&name) {
-            Some(layer) => entries.extend(entry(&table, layer).map(|entry| (layer, entry))),
+        match SloName::named(&name) {
+            Some(known) => entries.extend(entry(&table, known).map(|entry| (known, entry))),
             None => {
-                let what = format!("`{name}` is no layer to promise anything about");
-                let cure = "write [slo.transport], [slo.application] or [slo.business]";
+                let known: Vec<&str> = SloName::ALL.iter().map(|known| known.name()).collect();
+                let cure = match nearest(&name, known.iter().copied()) {
+                    Some(near) => format!("did you mean [slo.{near}]?"),
+                    None => format!("write one of {}", known.join(", ")),
+                };
+                let what = format!("`{name}` is nothing that a promise can be about");
                 table.complain(table.place(), what, cure);
             }
         }
@@ -45,30 +64,137 @@ pub(super) fn read(root: &Table<'_>) -> BTreeMap<Layer, SloEntry> {
     entries
 }
 
-fn entry(table: &Table<'_>, layer: Layer) -> Option<SloEntry> {
+fn entry(table: &Table<'_>, name: SloName) -> Option<SloEntry> {
     let journeys = table.texts("journeys");
     let has_none = !table.has("journeys") || table.is_empty_list("journeys");
     if has_none {
         table.missing("journeys", "[\"bulk-exchange\"]");
     }
-    let objective = objective(table, layer);
-    let window = table
-        .duration("window")
-        .map_or(WINDOW, |placed| placed.value);
+    let objective = objective(table, name);
+    let window = window(table);
     let floor = floor(table);
+    let tiers = tiers(table);
+    let threshold = name
+        .has_threshold()
+        .then(|| threshold(table))
+        .unwrap_or_default();
     table.close();
     let journeys = journeys.into_iter().map(|placed| Placed {
         value: JourneyId::new(placed.value),
         span: placed.span,
     });
+    if name.has_threshold() && threshold.is_none() {
+        return None;
+    }
     Some(SloEntry {
         place: table.place(),
-        layer,
+        name,
         journeys: journeys.collect(),
         objective_ppm: objective?,
-        window,
+        window: window?,
         floor: floor?,
+        tiers: tiers?,
+        threshold,
     })
+}
+
+/// The longest that is good: for all journeys, or for each.
+fn threshold(table: &Table<'_>) -> Option<Each<Duration>> {
+    if !table.has("threshold") {
+        table.missing("threshold", "\"60s\", or { bulk-exchange = \"60s\" }");
+    }
+    table.each_duration("threshold")
+}
+
+/// `window` with its `timezone`; none when what is written cannot be one.
+fn window(table: &Table<'_>) -> Option<Window> {
+    let zone = table.text("timezone");
+    let written = table.text("window");
+    let calendar: Option<fn(Tz) -> Window> = match written.as_ref().map(|placed| placed.value) {
+        Some("month") => Some(Window::Month),
+        Some("quarter") => Some(Window::Quarter),
+        Some(_) | None => None,
+    };
+    match (calendar, zone) {
+        (Some(of), Some(zone)) => time_zone(table, &zone).map(of),
+        (Some(_), None) => {
+            if !table.has("timezone") {
+                let what = "a calendar window has no `timezone`";
+                let cure = "add the contract's, such as timezone = \"America/New_York\"";
+                let place = written.map_or_else(|| table.place(), |placed| placed.span);
+                table.complain(place, what, cure);
+            }
+            None
+        }
+        (None, Some(zone)) => {
+            let cure = "leave it out, or set window = \"month\" or \"quarter\"";
+            table.complain(zone.span, "a rolling window has no `timezone`", cure);
+            None
+        }
+        (None, None) => rolling(table),
+    }
+}
+
+fn rolling(table: &Table<'_>) -> Option<Window> {
+    if !table.has("window") {
+        return Some(Window::Rolling(WINDOW));
+    }
+    let placed = table.duration("window")?;
+    if placed.value > WINDOW_MAX {
+        let what = format!(
+            "a window of {} is longer than anything is looked back on",
+            span(placed.value)
+        );
+        let cure = format!("write {} or less; \"30d\" is usual", span(WINDOW_MAX));
+        table.complain(placed.span, what, cure);
+        return None;
+    }
+    Some(Window::Rolling(placed.value))
+}
+
+fn time_zone(table: &Table<'_>, zone: &Placed<&str>) -> Option<Tz> {
+    let known = Tz::from_str(zone.value).ok();
+    if known.is_none() {
+        let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let cure = match nearest(zone.value, names) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "write a name of the IANA list, such as \"America/New_York\"".to_owned(),
+        };
+        let what = format!("there is no time zone \"{}\"", zone.value);
+        table.complain(zone.span.clone(), what, cure);
+    }
+    known
+}
+
+/// The tiers that alert: all of them, unless the file names some.
+fn tiers(table: &Table<'_>) -> Option<BTreeSet<TierName>> {
+    if !table.has("tiers") {
+        return Some(TierName::ALL.iter().copied().collect());
+    }
+    let known: Vec<&str> = TierName::ALL.iter().map(|tier| tier.name()).collect();
+    let known = known.join(", ");
+    let written = table.texts("tiers");
+    if table.is_empty_list("tiers") {
+        let cure = format!("name at least one of {known}");
+        table.complain(table.place(), "`tiers` is empty: nothing could alert", cure);
+        return None;
+    }
+    let mut tiers = BTreeSet::new();
+    let mut is_fine = !written.is_empty();
+    for placed in written {
+        match TierName::named(placed.value) {
+            Some(tier) => is_fine &= tiers.insert(tier),
+            None => {
+                let what = format!("there is no tier \"{}\"", placed.value);
+                table.complain(placed.span, what, format!("write some of {known}"));
+                return None;
+            }
+        }
+    }
+    if !is_fine {
+        table.complain(table.place(), "`tiers` names one twice", "name each once");
+    }
+    is_fine.then_some(tiers)
 }
 
 /// Bad runs below which no alert fires; none when what is written cannot be one.
@@ -81,44 +207,13 @@ fn floor(table: &Table<'_>) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// What is wrong with an objective that nothing could watch, and the cure.
-pub(super) fn unwatchable(slo: &Slo, why: &Unwatchable) -> (String, String) {
-    let (layer, window) = (slo.layer, span(slo.window));
-    match why {
-        Unwatchable::BudgetBelowFloor {
-            every,
-            objective_ppm,
-            ..
-        } => {
-            let what = format!(
-                "[slo.{layer}] can never alert in time: of {why} at {} bad runs",
-                slo.floor
-            );
-            let promise = objective_ppm.map_or_else(String::new, |ppm| {
-                format!("promise {} or less, ", f64::from(ppm) / 10_000.0)
-            });
-            let every = span(*every);
-            let cure = format!(
-                "run every {every} or more often, {promise}or count over more than {window}"
-            );
-            (what, cure)
-        }
-        Unwatchable::WindowShorterThanTier { tier, long } => {
-            let long = span(*long);
-            let what = format!(
-                "a window of {window} is shorter than the {long} that the alert tier {tier} looks at"
-            );
-            (
-                what,
-                format!("set window = \"{long}\" or longer; \"30d\" is usual"),
-            )
-        }
-    }
-}
-
-fn objective(table: &Table<'_>, layer: Layer) -> Option<u32> {
+fn objective(table: &Table<'_>, name: SloName) -> Option<u32> {
     if !table.has("objective") {
-        return Some(default_ppm(layer));
+        let usual = default_ppm(name);
+        if usual.is_none() {
+            table.missing("objective", "95");
+        }
+        return usual;
     }
     let placed = table.percent_ppm("objective")?;
     match placed.value {

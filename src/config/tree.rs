@@ -20,6 +20,12 @@ pub(super) struct Placed<T> {
     pub(super) span: Range<usize>,
 }
 
+/// One value for all, or one for each name.
+pub(super) enum Each<T> {
+    All(Placed<T>),
+    ByName(BTreeMap<String, Placed<T>>),
+}
+
 /// One table being read; what nobody asked for is a mistake when it is closed.
 pub(super) struct Table<'a> {
     pub(super) source: &'a Arc<Source>,
@@ -193,6 +199,36 @@ impl<'a> Table<'a> {
     /// A duration such as `90s` or `1h30m`, above zero.
     pub(super) fn duration(&self, key: &'static str) -> Option<Placed<Duration>> {
         let text = self.typed(key, "a duration such as \"90s\"", DeValue::as_str)?;
+        self.parsed(key, text)
+    }
+
+    /// A duration, or a table with one for each name; none when one of them is wrong.
+    pub(super) fn each_duration(&self, key: &'static str) -> Option<Each<Duration>> {
+        let is_table = self.get(key)?.get_ref().as_table().is_some();
+        if !is_table {
+            return self.duration(key).map(Each::All);
+        }
+        let table = self.table(key)?;
+        let mut named = BTreeMap::new();
+        for (name, value) in table.table {
+            let Some(text) = value.get_ref().as_str() else {
+                let what = format!("`{}` is {}", name.get_ref(), a_kind(value.get_ref()));
+                self.complain(value.span(), what, "write a duration such as \"90s\"");
+                return None;
+            };
+            let placed = Placed {
+                value: text,
+                span: value.span(),
+            };
+            named.insert(
+                name.get_ref().to_string(),
+                self.parsed(name.get_ref(), placed)?,
+            );
+        }
+        Some(Each::ByName(named))
+    }
+
+    fn parsed(&self, key: &str, text: Placed<&str>) -> Option<Placed<Duration>> {
         match parse_duration(text.value) {
             Ok(value) => Some(Placed {
                 value,

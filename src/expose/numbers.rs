@@ -7,11 +7,14 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
 use crate::model::names::{self, Kind, Metric};
-use crate::sli::{BOUNDS_S, Buckets};
+use crate::sli::{Buckets, bounds_with};
 
 /// Series by label values, by family. Bounded by the plan: labels are closed sets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Numbers {
+    /// The bounds of histograms, where they are not those of all.
+    bounds: BTreeMap<&'static str, Arc<[f64]>>,
+    usual_bounds: Arc<[f64]>,
     words: Words,
     counters: Families<u64>,
     gauges: Families<f64>,
@@ -76,7 +79,30 @@ impl Words {
     }
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            bounds: BTreeMap::new(),
+            usual_bounds: bounds_with([]),
+            words: Words::default(),
+            counters: Families::default(),
+            gauges: Families::default(),
+            histograms: Families::default(),
+        }
+    }
+}
+
 impl Numbers {
+    /// Puts thresholds among the bounds of a histogram; before its first latency, since bounds that change
+    /// would bend what was counted.
+    pub fn set_thresholds(
+        &mut self,
+        metric: &Metric,
+        thresholds: impl IntoIterator<Item = std::time::Duration>,
+    ) {
+        self.bounds.insert(metric.name, bounds_with(thresholds));
+    }
+
     /// Adds to a counter; 0 makes the series be there.
     pub fn count(&mut self, metric: &str, labels: &[String], by: u64) {
         // A name that is not in the list came from an older ledger and is not exported.
@@ -97,8 +123,12 @@ impl Numbers {
     /// Takes one latency into a histogram.
     pub fn observe(&mut self, metric: &Metric, labels: &[&str], latency: std::time::Duration) {
         let labels = self.words.labels(labels);
+        let bounds = self.bounds.get(metric.name).unwrap_or(&self.usual_bounds);
         let series = self.histograms.entry(metric.name).or_default();
-        series.entry(labels).or_default().observe(latency);
+        series
+            .entry(labels)
+            .or_insert_with(|| Buckets::new(Arc::clone(bounds)))
+            .observe(latency);
     }
 
     /// A counter's value; none when the series is not there.
@@ -187,7 +217,6 @@ fn histogram(to: &mut proto::Metric, value: &Buckets) {
     });
     histogram.set_bucket(buckets.collect());
     to.set_histogram(histogram);
-    debug_assert_eq!(to.get_histogram().get_bucket().len(), BOUNDS_S.len());
 }
 
 /// Hands the numbers to a [`prometheus::Registry`]: a snapshot under a short lock.

@@ -7,7 +7,7 @@ use super::rows::{Detail, us};
 use super::witness;
 use super::{Ledger, LedgerError};
 use crate::model::{Disposition, Job, ProbeId, RunId, RunRecord, Tick};
-use crate::sli::{Increment, Sketch, SketchKey};
+use crate::sli::{Increment, Sketch, SketchKey, SloEvent};
 
 /// One thing to be written.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Entry<'a> {
     Run(&'a RunRecord),
     /// Additions to counters.
     Counters(&'a [Increment]),
+    /// What runs added to objectives, by time.
+    SloEvents(&'a [SloEvent]),
     /// A sketch as it stands now.
     Sketch(&'a SketchKey, &'a Sketch),
     /// The last run that the stored sketches hold.
@@ -88,6 +90,7 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
         }
         Entry::Run(run) => return run_row(to, run).map(Some),
         Entry::Counters(increments) => counters(to, increments)?,
+        Entry::SloEvents(events) => slo_rows(to, events)?,
         Entry::Sketch(key, sketch) => sketch_row(to, key, sketch)?,
         Entry::SketchesThrough(seq) => {
             to.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('sketches_through', ?1)")?
@@ -164,6 +167,26 @@ fn counters(to: &Transaction<'_>, increments: &[Increment]) -> rusqlite::Result<
         let labels = serde_json::to_string(&one.labels)
             .map_err(|why| rusqlite::Error::ToSqlConversionFailure(Box::new(why)))?;
         statement.execute(params![one.metric, labels, one.by])?;
+    }
+    Ok(())
+}
+
+fn slo_rows(to: &Transaction<'_>, events: &[SloEvent]) -> rusqlite::Result<()> {
+    let mut judged = to.prepare_cached(
+        "INSERT INTO slo_judged VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET events = events + excluded.events",
+    )?;
+    let mut bad = to.prepare_cached(
+        "INSERT INTO slo_bad VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET bad = bad + excluded.bad",
+    )?;
+    for one in events {
+        let (partner, slo) = (one.partner.as_str(), one.slo.name());
+        let bucket = one.bucket.timestamp_micros();
+        judged.execute(params![partner, slo, bucket, one.events])?;
+        if one.bad > 0 {
+            bad.execute(params![partner, slo, one.at.timestamp_micros(), one.bad])?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod names;
 mod plan;
 mod record;
 mod scale;
+mod slo;
 mod span;
 mod verdict;
 
@@ -23,9 +24,10 @@ pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
     Action, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part, Partner, Plan,
-    Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
+    Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
 };
 pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
-pub use scale::Scale;
+pub use scale::{Scale, Unscalable};
+pub use slo::{Clock, Measure, Slo, SloName, TierName, Window};
 pub use span::span;
 pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};

@@ -65,6 +65,8 @@ metrics! {
         "From a step's begin to its end, failures included.";
     PHASE_DURATION = Histogram "outrider_request_phase_seconds" ["partner", "phase"]
         "Phases of requests, failures included.";
+    CLOCK = Histogram "outrider_clock_seconds" ["partner", "journey", "clock"]
+        "Business clocks of runs: acceptance, identity, retrieval, settlement; those that never ended included.";
     COMPLETENESS = Gauge "outrider_completeness_ratio" ["partner", "journey"]
         "Records found divided by records due, in the last run that looked.";
     CERTIFICATE_EXPIRY = Gauge "outrider_certificate_expiry_timestamp_seconds" ["partner"]
@@ -73,6 +75,12 @@ metrics! {
         "Failed runs in a row, by the partner's fault.";
     IN_FLIGHT_AGE = Gauge "outrider_run_in_flight_age_seconds" ["partner", "journey"]
         "Age of the oldest run that is still going; 0 when none is.";
+    BUDGET_LEFT = Gauge "outrider_slo_budget_remaining_ratio" ["partner", "slo"]
+        "What is left of an objective's budget in its window: 1 is untouched, below 0 the promise is broken.";
+    COVERAGE = Gauge "outrider_coverage_ratio" ["partner", "slo"]
+        "Judged runs divided by runs due by now in an objective's window. Unmeasured time is not uptime.";
+    BREACH = Gauge "outrider_sla_breach_probability" ["partner", "slo"]
+        "That the promise is broken at the end of a calendar window, or three days ahead of a rolling one.";
     MAINTENANCE = Gauge "outrider_maintenance" ["partner", "effect"]
         "1 while declared maintenance has this effect.";
     START_DELAY = Histogram "outrider_start_delay_seconds" []

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::layer::closed;
 use super::{
-    Alerting, Escalation, JourneyId, Layer, MemberSet, Method, PartnerId, ProbeId, Scale, StepId,
+    Alerting, Escalation, JourneyId, MemberSet, Method, PartnerId, ProbeId, Scale, Slo, SloName,
+    StepId,
 };
 
 /// Everything that the files say, whole and consistent.
@@ -74,25 +75,10 @@ pub struct Partner {
     pub auth: Auth,
     /// The CA to trust instead of the machine's.
     pub trust: Option<PathBuf>,
-    /// Its objectives, at most one a layer.
-    pub slos: BTreeMap<Layer, Slo>,
+    /// Its objectives by name.
+    pub slos: BTreeMap<SloName, Slo>,
     /// Who else hears of its alerts.
     pub escalation: Escalation,
-}
-
-/// An objective: a promise about one layer of one partner. One event is one judged run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slo {
-    /// The layer, which is also its name.
-    pub layer: Layer,
-    /// The journeys whose runs count; all of one cadence.
-    pub journeys: Vec<JourneyId>,
-    /// Good events per million that are promised, below a million.
-    pub objective_ppm: u32,
-    /// The rolling window it is promised over.
-    pub window: Duration,
-    /// Bad runs below which no alert fires, however small the budget.
-    pub floor: u32,
 }
 
 /// SMART Backend Services: `private_key_jwt`, ES384.
@@ -154,6 +140,8 @@ pub struct Journey {
     pub deadline: Duration,
     /// The time of one request unless the step says otherwise.
     pub timeout: Duration,
+    /// Whether the partner must refuse: such runs feed conformance, and no other objective.
+    pub negative: bool,
     /// Its steps in order.
     pub steps: Vec<Step>,
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::plan::{Cadence, Plan};
-use super::{Action, ProbeId};
+use super::{Action, PartnerId, ProbeId, SloName, Window};
 
 /// Divides durations, all by the same factor, so that counts stay what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +30,44 @@ impl Scale {
     }
 }
 
+/// What has no faster version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unscalable {
+    /// A probe whose starts are civil times (`cron`).
+    Probe(ProbeId),
+    /// An objective over a calendar month or quarter.
+    Window(PartnerId, SloName),
+}
+
+impl std::fmt::Display for Unscalable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Probe(probe) => write!(
+                f,
+                "{probe} starts at civil times (cron), which cannot be scaled. Leave --scale out, or give it \
+                 `every`"
+            ),
+            Self::Window(partner, slo) => write!(
+                f,
+                "[slo.{slo}] of {partner} counts over a calendar, which cannot be scaled. Leave --scale out, or \
+                 give it a window such as \"30d\""
+            ),
+        }
+    }
+}
+
 impl Plan {
     /// The same plan in scaled time: cadences, deadlines, timeouts and windows shrink alike.
     ///
     /// # Errors
-    /// A probe whose starts are civil times (`cron`), which have no faster version.
-    pub fn scaled(mut self, scale: Scale) -> Result<Self, ProbeId> {
+    /// Something in it follows a calendar, which has no faster version.
+    pub fn scaled(mut self, scale: Scale) -> Result<Self, Unscalable> {
         if scale == Scale::REAL {
             return Ok(self);
         }
         for probe in self.probes.values_mut() {
             let Cadence::Every(every) = &mut probe.cadence else {
-                return Err(probe.id.clone());
+                return Err(Unscalable::Probe(probe.id.clone()));
             };
             *every = scale.of(*every);
             probe.deadline = scale.of(probe.deadline);
@@ -62,7 +88,13 @@ impl Plan {
         }
         for partner in self.partners.values_mut() {
             for slo in partner.slos.values_mut() {
-                slo.window = scale.of(slo.window);
+                let Window::Rolling(length) = &mut slo.window else {
+                    return Err(Unscalable::Window(partner.id.clone(), slo.name));
+                };
+                *length = scale.of(*length);
+                for threshold in slo.thresholds.values_mut() {
+                    *threshold = scale.of(*threshold);
+                }
             }
         }
         self.scale = scale;

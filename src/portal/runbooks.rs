@@ -28,6 +28,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("business-stale.md"),
     page!("counters-reset.md"),
     page!("coverage-low.md"),
+    page!("latency-high.md"),
     page!("path-down.md"),
     page!("rules-stale.md"),
     page!("transport-connect.md"),

@@ -48,6 +48,9 @@ impl AlertKind {
     }
 }
 
+/// The page of burn alerts of what is timed, where nothing failed.
+pub const LATENCY_PAGE: &str = "latency-high.md";
+
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts::AlertKind;
+use super::alerts::{AlertKind, LATENCY_PAGE};
 use super::promql::select;
 use crate::model::names;
-use crate::model::{Layer, Partner, Plan, span};
+use crate::model::{Layer, Measure, Partner, Plan, Slo, span};
 use crate::slo::{Alarm, Objective};
 
 /// Annotations by name.
@@ -54,45 +54,65 @@ pub(super) fn number(query: &str) -> String {
     )
 }
 
+/// Matches no failure.
+const NO_LAYER: &str = "";
+
+/// What a bad run of an objective is, in words.
+fn words(slo: &Slo) -> String {
+    let longest = slo.thresholds.values().max().copied().unwrap_or_default();
+    match slo.name.measure() {
+        Measure::Layer(_) => "bad".to_owned(),
+        Measure::Refusal => "not refused as they should be".to_owned(),
+        Measure::Duration => format!("slower than {}", span(longest)),
+        Measure::Clock(clock) => format!("over {} on the clock {clock}", span(longest)),
+    }
+}
+
 /// What a burn alert tells: how bad, which cause, since when, and where to look.
 pub(super) fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Annotations {
-    let (partner, layer) = (objective.partner, objective.slo.layer);
+    let (partner, slo) = (objective.partner, objective.slo.name);
+    let layer = slo.layer();
     let labels = [
         ("partner", "=", partner.id.as_str()),
-        ("slo", "=", layer.name()),
-        ("tier", "=", alarm.tier.name),
+        ("slo", "=", slo.name()),
+        ("tier", "=", alarm.tier.name()),
     ];
     let bad = number(&select(super::partner_rules::BAD_LONG, &labels));
     let events = number(&select(super::partner_rules::EVENTS_LONG, &labels));
     let description = format!(
-        "{bad} of {events} runs in the last {} were bad. It fires at {}, which is {} of the {} bad runs that \
+        "{bad} of {events} runs in the last {} were {}. It fires at {}, which is {} of the {} bad runs that \
          {} may hold (objective {}, {} runs).",
         span(alarm.long),
+        words(objective.slo),
         alarm.bad_runs,
         objective.spent(alarm.bad_runs),
         objective.budget(),
-        span(objective.slo.window),
+        objective.slo.window,
         objective.promise(),
         objective.runs,
     );
-    let summary = format!("{}: {layer} runs are bad", partner.name);
+    let summary = format!("{}: {slo} runs are bad", partner.name);
     let mut told = base(plan, AlertKind::SloBurn, summary, description);
     let worst = worst(objective, alarm);
     told.insert("layer", layer.to_string());
+    let (otherwise, page) = match slo.measure() {
+        Measure::Layer(_) | Measure::Refusal => ("not seen just now", AlertKind::SloBurn.runbook()),
+        Measure::Duration | Measure::Clock(_) => ("slow, and nothing failed", LATENCY_PAGE),
+    };
     told.insert(
         "cause",
         of_worst(
             &worst,
             "{{ .Labels.layer }} {{ .Labels.cause }}, owner {{ .Labels.owner }}",
-            "not seen just now",
+            otherwise,
         ),
     );
     told.insert(
         "runbook_url",
         format!(
-            "{}/runbooks/{}.md",
+            "{}/runbooks/{}",
             portal(plan),
-            of_worst(&worst, "{{ .Labels.layer }}-{{ .Labels.cause }}", "README")
+            of_worst(&worst, "{{ .Labels.layer }}-{{ .Labels.cause }}.md", page)
         ),
     );
     told.insert("since", since(plan, objective));
@@ -107,16 +127,20 @@ pub(super) fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Ann
 
 /// The cause that took most of the blame in the short window.
 fn worst(objective: &Objective<'_>, alarm: &Alarm) -> String {
-    let layer = objective.slo.layer;
+    let measure = objective.slo.name.measure();
     let journeys = journeys(objective);
     let mut matchers = vec![
         ("partner", "=", objective.partner.id.as_str()),
         ("journey", "=~", journeys.as_str()),
         ("owner", "!=", "agent"),
     ];
-    // A run that broke lower down is bad for the member too, so any layer can be behind it.
-    if layer != Layer::Business {
-        matchers.push(("layer", "=", layer.name()));
+    // A run that broke lower down is bad for the member too, and stops every clock, so any layer can be
+    // behind it. Where only good runs count, none is.
+    match measure {
+        Measure::Layer(Layer::Business) | Measure::Clock(_) => {}
+        Measure::Layer(layer) => matchers.push(("layer", "=", layer.name())),
+        Measure::Refusal => matchers.push(("layer", "!=", Layer::Transport.name())),
+        Measure::Duration => matchers.push(("layer", "=", NO_LAYER)),
     }
     let failures = select(names::FAILURES.name, &matchers);
     let short = span(alarm.short);

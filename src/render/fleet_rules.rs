@@ -7,7 +7,7 @@ use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Rule, RuleFile};
 use crate::model::names;
-use crate::model::{Layer, Partner, Plan, Probe, span};
+use crate::model::{Partner, Plan, Probe, SloName, span};
 use crate::slo::{Objective, Pace, Urgency};
 
 /// Cadences of a partner's busiest probe after which nobody watches it.
@@ -76,7 +76,7 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
 fn path_down(plan: &Plan, objectives: &[Objective<'_>]) -> Option<Alert> {
     let watched = objectives
         .iter()
-        .filter(|objective| objective.slo.layer == Layer::Transport)
+        .filter(|objective| objective.slo.name == SloName::Transport)
         .count();
     if watched < TOGETHER_MIN {
         return None;
@@ -87,7 +87,7 @@ fn path_down(plan: &Plan, objectives: &[Objective<'_>]) -> Option<Alert> {
         &[
             ("alertname", "=", AlertKind::SloBurn.name()),
             ("alertstate", "=", "firing"),
-            ("slo", "=", Layer::Transport.name()),
+            ("slo", "=", SloName::Transport.name()),
             ("severity", "=", Urgency::Page.name()),
         ],
     );

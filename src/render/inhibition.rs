@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::alerts::AlertKind;
-use crate::model::Layer;
+use crate::model::{Layer, Measure, SloName};
 use crate::slo::{TIERS, Tier, Urgency};
 
 /// One rule: while the source fires, the target is not told, where the labels of `equal` agree.
@@ -60,11 +60,11 @@ fn faster_before_slower() -> Vec<Inhibit> {
     for (place, tier) in TIERS.iter().enumerate() {
         let slower: Vec<&str> = TIERS[place + 1..]
             .iter()
-            .map(|tier: &Tier| tier.name)
+            .map(|tier: &Tier| tier.name())
             .collect();
         if !slower.is_empty() {
             all.push(Inhibit {
-                source_matchers: vec![burn.clone(), is("tier", tier.name)],
+                source_matchers: vec![burn.clone(), is("tier", tier.name())],
                 target_matchers: vec![burn.clone(), one_of("tier", &slower)],
                 equal: vec!["partner", "slo"],
             });
@@ -78,10 +78,14 @@ fn lower_before_upper() -> Vec<Inhibit> {
     let (page, ticket) = (Urgency::Page.name(), Urgency::Ticket.name());
     let mut all = Vec::new();
     for (place, layer) in Layer::ALL.iter().enumerate() {
-        let above: Vec<&str> = Layer::ALL[place + 1..]
-            .iter()
-            .map(|layer| layer.name())
-            .collect();
+        let layers = Layer::ALL[place + 1..].iter().map(|layer| layer.name());
+        // A run that broke lower down stops its clocks too. Latency counts good runs alone.
+        let stopped = SloName::ALL.iter().filter(|slo| match slo.measure() {
+            Measure::Clock(_) => true,
+            Measure::Refusal => *layer == Layer::Transport,
+            Measure::Layer(_) | Measure::Duration => false,
+        });
+        let above: Vec<&str> = layers.chain(stopped.map(|slo| slo.name())).collect();
         if above.is_empty() {
             continue;
         }

@@ -6,12 +6,16 @@ mod alertmanager;
 mod alerts;
 mod annotations;
 mod board;
+mod explain;
 mod fleet_rules;
 mod inhibition;
+mod openslo;
 mod partner_rules;
 mod prometheus;
 mod promql;
 mod questions;
+mod status;
+mod words;
 mod yaml;
 
 use std::net::SocketAddr;
@@ -19,7 +23,10 @@ use std::net::SocketAddr;
 use crate::model::{Alerting, Partner, Plan};
 use crate::slo::Objective;
 
-pub use alerts::{AlertKind, EVALUATION, SCRAPE};
+pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};
+pub use explain::{explain_json, explain_text};
+pub use openslo::openslo;
+pub use status::{FlightLine, Status, status_json, status_text};
 pub use yaml::HEADER;
 
 /// One generated file.

@@ -8,7 +8,7 @@ use super::annotations;
 use super::promql::{grown, increase, indent, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 use crate::model::names;
-use crate::model::{Partner, Plan, Probe, Scale, span};
+use crate::model::{Partner, Plan, Probe, Scale, Window, span};
 use crate::slo::{Alarm, Objective, Pace, Urgency};
 
 /// Bad runs within a tier's long window.
@@ -74,11 +74,12 @@ pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>
             rules,
         });
     }
-    if !objectives.is_empty() {
+    let periods: Vec<Rule> = objectives.iter().flat_map(|one| period(one)).collect();
+    if !periods.is_empty() {
         groups.push(Group {
             name: format!("outrider-{}-period", partner.id),
             interval: span(plan.scale.of(PERIOD_EVALUATION)),
-            rules: objectives.iter().flat_map(|one| period(one)).collect(),
+            rules: periods,
         });
     }
     RuleFile { groups }
@@ -98,7 +99,7 @@ fn record(record: &'static str, expr: String, labels: &[(&'static str, &str)]) -
 fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
     let own = [
         ("partner", "=", objective.partner.id.as_str()),
-        ("slo", "=", objective.slo.layer.name()),
+        ("slo", "=", objective.slo.name.name()),
     ];
     let bad = select(name(&names::SLO_BAD), &own);
     let events = select(name(&names::SLO_EVENTS), &own);
@@ -112,8 +113,8 @@ fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
     let (long, short) = (span(alarm.long), span(alarm.short));
     let labels = [
         ("partner", objective.partner.id.as_str()),
-        ("slo", objective.slo.layer.name()),
-        ("tier", alarm.tier.name),
+        ("slo", objective.slo.name.name()),
+        ("tier", alarm.tier.name()),
     ];
     vec![
         record(BAD_LONG, grown("partner, slo", &bad, &long), &labels),
@@ -133,13 +134,18 @@ fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
     ]
 }
 
+/// Of a rolling window; a calendar's begin is nothing that PromQL could ask for, so of these the agent's own
+/// number is shown.
 fn period(objective: &Objective<'_>) -> Vec<Rule> {
-    let (partner, slo) = (objective.partner.id.as_str(), objective.slo.layer.name());
+    let Window::Rolling(length) = objective.slo.window else {
+        return Vec::new();
+    };
+    let (partner, slo) = (objective.partner.id.as_str(), objective.slo.name.name());
     let bad = select(
         name(&names::SLO_BAD),
         &[("partner", "=", partner), ("slo", "=", slo)],
     );
-    let window = span(objective.slo.window);
+    let window = span(length);
     let labels = [("partner", partner), ("slo", slo)];
     vec![
         record(BAD_PERIOD, grown("partner, slo", &bad, &window), &labels),
@@ -151,11 +157,11 @@ fn period(objective: &Objective<'_>) -> Vec<Rule> {
 /// S are judged: losing the agent in mid-outage must not end the page. An agent that is younger than L is
 /// measured by its own ticks. Not in declared maintenance.
 fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
-    let (partner, layer) = (objective.partner.id.as_str(), objective.slo.layer.name());
+    let (partner, layer) = (objective.partner.id.as_str(), objective.slo.name.name());
     let own = [
         ("partner", "=", partner),
         ("slo", "=", layer),
-        ("tier", "=", alarm.tier.name),
+        ("tier", "=", alarm.tier.name()),
     ];
     let firing = [
         ("alertname", "=", AlertKind::SloBurn.name()),
@@ -192,7 +198,7 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
         labels: BTreeMap::from([
             ("partner", partner.to_owned()),
             ("slo", layer.to_owned()),
-            ("tier", alarm.tier.name.to_owned()),
+            ("tier", alarm.tier.name().to_owned()),
             ("severity", alarm.tier.urgency.name().to_owned()),
         ]),
         annotations: annotations::burn(plan, objective, alarm),

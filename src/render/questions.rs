@@ -12,9 +12,9 @@ pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations 
     let (partner, slo) = (objective.partner, objective.slo);
     let of_slo = [
         ("partner", "=", partner.id.as_str()),
-        ("slo", "=", slo.layer.name()),
+        ("slo", "=", slo.name.name()),
     ];
-    let of_tier = [&of_slo[..], &[("tier", "=", alarm.tier.name)]].concat();
+    let of_tier = [&of_slo[..], &[("tier", "=", alarm.tier.name())]].concat();
     let affected = format!(
         "{} ({}, {}, {}): every run of {}",
         partner.name,
@@ -40,7 +40,7 @@ pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations 
         "{} of the {} bad runs that {} may hold are spent",
         number(&spent),
         objective.budget(),
-        span(slo.window)
+        slo.window
     );
     let walk = slo.journeys.first().map_or_else(String::new, |journey| {
         format!("outrider once {journey} --partner {}", partner.id)

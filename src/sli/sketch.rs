@@ -198,6 +198,15 @@ impl Sketch {
         (!hdr.is_empty()).then(|| Duration::from_micros(hdr.value_at_quantile(share)))
     }
 
+    /// Samples longer than this.
+    pub fn count_above(&self, latency: Duration) -> u64 {
+        let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        match us.checked_add(1).filter(|next| *next <= LATENCY_MAX_US) {
+            Some(next) => self.histogram().count_between(next, LATENCY_MAX_US),
+            None => 0,
+        }
+    }
+
     /// V2-deflate bytes that every HDR tool reads.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

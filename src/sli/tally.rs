@@ -1,8 +1,9 @@
 //! What one run and one tick add to the counters (design §3, §6).
 
+use super::promise::{self, SloEvent};
 use crate::model::names::{self, Metric};
 use crate::model::{
-    AgentFault, BlameCause, Cause, Count, Disposition, Layer, Outcome, Owner, Plan, Probe, ProbeId,
+    AgentFault, BlameCause, Cause, Disposition, Layer, Outcome, Owner, Plan, Probe, ProbeId,
     RunRecord,
 };
 
@@ -29,8 +30,7 @@ impl Increment {
     }
 }
 
-/// What one finished run adds. `overlap` ticks that found a partner-bad run still going are bad
-/// business events of their own.
+/// What one finished run adds, but for its objectives.
 pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
     let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
     let mut added = vec![Increment::new(
@@ -83,33 +83,27 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
 }
 
 fn of_layer(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<Increment> {
-    let overlaps = match (layer, run.verdict.count(layer), &run.verdict.blame) {
-        (Layer::Business, Count::Bad, Some(blame)) if blame.owner == Owner::Partner => {
-            u64::from(run.overlaps)
-        }
-        _ => 0,
-    };
-    let (events, bad) = match run.verdict.count(layer) {
-        Count::Good => (1, 0),
-        Count::Bad => (1 + overlaps, 1 + overlaps),
-        Count::Out => return Vec::new(),
+    let Some((events, bad)) = promise::of_layer(run, layer) else {
+        return Vec::new();
     };
     let labels = slice_labels(plan, run, layer);
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-    let mut added = vec![
+    vec![
         Increment::new(&names::SLI_EVENTS, &labels, events),
         Increment::new(&names::SLI_BAD, &labels, bad),
-    ];
-    let slo = plan
-        .partners
-        .get(&run.partner)
-        .and_then(|partner| partner.slos.get(&layer));
-    if slo.is_some_and(|slo| slo.journeys.contains(&run.journey)) {
-        let labels = [run.partner.as_str(), layer.name()];
-        added.push(Increment::new(&names::SLO_EVENTS, &labels, events));
-        added.push(Increment::new(&names::SLO_BAD, &labels, bad));
-    }
-    added
+    ]
+}
+
+/// What events of objectives add to their counters.
+pub fn of_events(events: &[SloEvent]) -> Vec<Increment> {
+    let of_one = |one: &SloEvent| {
+        let labels = [one.partner.as_str(), one.slo.name()];
+        [
+            Increment::new(&names::SLO_EVENTS, &labels, one.events),
+            Increment::new(&names::SLO_BAD, &labels, one.bad),
+        ]
+    };
+    events.iter().flat_map(of_one).collect()
 }
 
 fn slice_labels(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<String> {
@@ -154,8 +148,8 @@ pub fn zeros(plan: &Plan) -> impl Iterator<Item = Vec<Increment>> + '_ {
 fn zeros_of_all(plan: &Plan) -> Vec<Increment> {
     let mut zeros = Vec::new();
     for partner in plan.partners.values() {
-        for layer in partner.slos.keys() {
-            let labels = [partner.id.as_str(), layer.name()];
+        for slo in partner.slos.keys() {
+            let labels = [partner.id.as_str(), slo.name()];
             zeros.push(Increment::new(&names::SLO_EVENTS, &labels, 0));
             zeros.push(Increment::new(&names::SLO_BAD, &labels, 0));
         }

@@ -33,7 +33,7 @@ pub struct Alarm {
 
 impl Alarm {
     pub(super) fn new(slo: &Slo, pace: &Pace<'_>, scale: Scale, tier: &'static Tier) -> Self {
-        let bad_runs = bad_runs(slo, pace.runs_in(slo.window), tier.share_ppm);
+        let bad_runs = bad_runs(slo, pace.runs_in(slo.window.nominal()), tier.share_ppm);
         let needed = pace.time_of(bad_runs).saturating_add(pace.deadline);
         let recent = pace.time_of(SHORT_CADENCES).saturating_add(pace.deadline);
         let long = at_least(scale, tier.long, needed);
@@ -80,16 +80,18 @@ fn at_least(scale: Scale, window: Duration, needed: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Layer;
+    use crate::model::{SloName, Window};
     use crate::slo::TIERS;
 
     fn counts(objective_ppm: u32, runs: u64, floor: u32) -> Vec<u64> {
         let slo = Slo {
-            layer: Layer::Transport,
+            name: SloName::Transport,
             journeys: Vec::new(),
             objective_ppm,
-            window: Duration::from_secs(30 * 86_400),
+            window: Window::Rolling(Duration::from_secs(30 * 86_400)),
             floor,
+            tiers: Default::default(),
+            thresholds: Default::default(),
         };
         let of = |tier: &Tier| bad_runs(&slo, runs, tier.share_ppm);
         TIERS.iter().map(of).collect()

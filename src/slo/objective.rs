@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::alarm::Alarm;
+use super::chance::float;
 use super::pace::Pace;
 use super::tier::TIERS;
 use crate::model::{Partner, Plan, Slo};
@@ -17,7 +18,7 @@ pub struct Objective<'a> {
     pub partner: &'a Partner,
     /// As promised.
     pub slo: &'a Slo,
-    /// Runs due within its window (N).
+    /// Runs due within its window (N); of a calendar window, within the shortest one.
     pub runs: u64,
     /// When each tier fires, fastest first.
     pub alarms: Vec<Alarm>,
@@ -53,14 +54,15 @@ impl<'a> Objective<'a> {
     /// It cannot be watched.
     pub fn new(plan: &'a Plan, partner: &'a Partner, slo: &'a Slo) -> Result<Self, Unwatchable> {
         let pace = Pace::of_slo(plan, &partner.id, slo);
-        let runs = pace.runs_in(slo.window);
+        let runs = pace.runs_in(slo.window.nominal());
         let left = PPM - u128::from(slo.objective_ppm);
         let budget = u128::from(runs) * left;
         let floor = u128::from(slo.floor) * PPM;
         if budget < floor {
             let needed = u64::try_from(floor.div_ceil(left)).unwrap_or(u64::MAX);
             let shares = u32::try_from(slo.journeys.len()).unwrap_or(1);
-            let every = slo.window.saturating_mul(shares).as_nanos() / u128::from(needed.max(1));
+            let every =
+                slo.window.nominal().saturating_mul(shares).as_nanos() / u128::from(needed.max(1));
             let bad = floor.div_ceil(u128::from(runs.max(1)));
             return Err(Unwatchable::BudgetBelowFloor {
                 runs,
@@ -74,11 +76,15 @@ impl<'a> Objective<'a> {
         }
         let alarms: Vec<Alarm> = TIERS
             .iter()
+            .filter(|tier| slo.tiers.contains(&tier.id))
             .map(|tier| Alarm::new(slo, &pace, plan.scale, tier))
             .collect();
-        if let Some(alarm) = alarms.iter().find(|alarm| alarm.long > slo.window) {
+        if let Some(alarm) = alarms
+            .iter()
+            .find(|alarm| alarm.long > slo.window.nominal())
+        {
             return Err(Unwatchable::WindowShorterThanTier {
-                tier: alarm.tier.name,
+                tier: alarm.tier.name(),
                 long: alarm.long,
             });
         }
@@ -88,6 +94,11 @@ impl<'a> Objective<'a> {
             runs,
             alarms,
         })
+    }
+
+    /// Bad runs that the window may hold (B).
+    pub fn budget_runs(&self) -> f64 {
+        float(self.runs) * (1e6 - f64::from(self.slo.objective_ppm)) / 1e6
     }
 
     /// Bad runs that the window may hold, in words, such as `21.6`.

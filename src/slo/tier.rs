@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::closed;
+use crate::model::{TierName, closed};
 
 closed!(
     /// How soon a person must look.
@@ -27,8 +27,8 @@ pub const FLOOR_MAX: u32 = 100;
 /// something was bad within the short one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tier {
-    /// Its name, a label of alerts.
-    pub name: &'static str,
+    /// Which.
+    pub id: TierName,
     /// How soon a person must look.
     pub urgency: Urgency,
     /// Share of the budget, per million.
@@ -41,6 +41,13 @@ pub struct Tier {
     pub keep: Duration,
 }
 
+impl Tier {
+    /// Its name, a label of alerts.
+    pub fn name(&self) -> &'static str {
+        self.id.name()
+    }
+}
+
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
@@ -48,7 +55,7 @@ const fn minutes(minutes: u64) -> Duration {
 /// Fastest first.
 pub const TIERS: &[Tier] = &[
     Tier {
-        name: "page-fast",
+        id: TierName::PageFast,
         urgency: Urgency::Page,
         share_ppm: 20_000,
         long: minutes(60),
@@ -56,7 +63,7 @@ pub const TIERS: &[Tier] = &[
         keep: minutes(5),
     },
     Tier {
-        name: "page-slow",
+        id: TierName::PageSlow,
         urgency: Urgency::Page,
         share_ppm: 50_000,
         long: minutes(6 * 60),
@@ -64,7 +71,7 @@ pub const TIERS: &[Tier] = &[
         keep: minutes(5),
     },
     Tier {
-        name: "ticket-fast",
+        id: TierName::TicketFast,
         urgency: Urgency::Ticket,
         share_ppm: 100_000,
         long: minutes(24 * 60),
@@ -72,7 +79,7 @@ pub const TIERS: &[Tier] = &[
         keep: minutes(5),
     },
     Tier {
-        name: "ticket-slow",
+        id: TierName::TicketSlow,
         urgency: Urgency::Ticket,
         share_ppm: 100_000,
         long: minutes(3 * 24 * 60),

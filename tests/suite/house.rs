@@ -157,6 +157,7 @@ fn every_layer_and_cause_has_its_runbook_and_no_page_is_left_over() {
     let folder = repository().join("runbooks");
     let mut wanted: Vec<String> = Cause::ALL.iter().map(|cause| cause.runbook()).collect();
     wanted.extend(AgentFault::ALL.iter().map(|fault| fault.runbook()));
+    wanted.push(format!("runbooks/{}", outrider::render::LATENCY_PAGE));
     wanted.extend(
         AlertKind::ALL
             .iter()

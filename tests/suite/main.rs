@@ -23,6 +23,7 @@ mod reconcile;
 mod rogue;
 mod routing;
 mod rules;
+mod slo;
 mod stack;
 mod walk;
 mod world;

@@ -160,9 +160,7 @@ fn only(plan: &Plan, objective: &Objective<'_>) -> Plan {
     plan.probes
         .retain(|id, _| id.partner == objective.partner.id);
     for partner in plan.partners.values_mut() {
-        partner
-            .slos
-            .retain(|layer, _| *layer == objective.slo.layer);
+        partner.slos.retain(|name, _| *name == objective.slo.name);
     }
     plan
 }
@@ -180,7 +178,7 @@ fn step(minutes: usize, at: usize, by: u64) -> Vec<Option<u64>> {
 
 /// A counter that grows as the objective's runs do, after a history that fills any window.
 fn steady(objective: &Objective<'_>, minutes: usize) -> Vec<Option<u64>> {
-    let window = objective.slo.window.as_secs() / 60;
+    let window = objective.slo.window.nominal().as_secs() / 60;
     let history = |minute: usize| if minute > 0 { objective.runs } else { 0 };
     let at =
         |minute: usize| history(minute) + objective.runs * u64::try_from(minute).unwrap() / window;
@@ -190,7 +188,7 @@ fn steady(objective: &Objective<'_>, minutes: usize) -> Vec<Option<u64>> {
 fn labels<'a>(objective: &'a Objective<'_>) -> [(&'static str, &'a str); 2] {
     [
         ("partner", objective.partner.id.as_str()),
-        ("slo", objective.slo.layer.name()),
+        ("slo", objective.slo.name.name()),
     ]
 }
 
@@ -206,7 +204,7 @@ fn burns(objective: &Objective<'_>, alarm: &Alarm) -> String {
     let [partner, slo] = labels(objective);
     firing(
         "OutriderSloBurn",
-        &[partner, slo, ("tier", alarm.tier.name)],
+        &[partner, slo, ("tier", alarm.tier.name())],
     )
 }
 
@@ -216,7 +214,9 @@ fn of_tier(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Case> {
     let case = |name: &str, by: u64, looks: Vec<Look>| Case {
         name: format!(
             "{} {} {}: {name}",
-            objective.partner.id, objective.slo.layer, alarm.tier.name
+            objective.partner.id,
+            objective.slo.name,
+            alarm.tier.name()
         ),
         series: vec![
             events(objective, steady(objective, reset + 1)),
@@ -261,7 +261,7 @@ fn kind(objective: &Objective<'_>, alarm: &Alarm) -> Kind {
         slo.floor,
         alarm.long,
         alarm.short,
-        alarm.tier.name,
+        alarm.tier.name(),
     )
 }
 
@@ -311,7 +311,7 @@ fn alarms_of_one_kind_are_the_same_but_for_labels() {
                         let has = |label: &str, value: &str| {
                             rule.contains(&format!("\n      {label}: {value}"))
                         };
-                        has("slo", objective.slo.layer.name()) && has("tier", alarm.tier.name)
+                        has("slo", objective.slo.name.name()) && has("tier", alarm.tier.name())
                     })
                     .map(|rule| rule.split("\n    annotations:").next().unwrap())
                     .collect();
@@ -319,13 +319,13 @@ fn alarms_of_one_kind_are_the_same_but_for_labels() {
                     own.len(),
                     7,
                     "{path}: {} {}",
-                    objective.slo.layer,
-                    alarm.tier.name
+                    objective.slo.name,
+                    alarm.tier.name()
                 );
                 let text = own
                     .join("\n")
                     .replace(objective.partner.id.as_str(), "PARTNER")
-                    .replace(objective.slo.layer.name(), "SLO");
+                    .replace(objective.slo.name.name(), "SLO");
                 let first = texts
                     .entry(kind(objective, alarm))
                     .or_insert_with(|| text.clone());
@@ -341,7 +341,7 @@ fn story(tell: impl Fn(&Objective<'_>, &Alarm) -> Vec<Case>) {
     let objectives = slo::objectives(&plan).unwrap();
     let objective = objectives
         .iter()
-        .find(|one| one.slo.layer.name() == "application" && one.partner.id.as_str() == "keystone")
+        .find(|one| one.slo.name.name() == "application" && one.partner.id.as_str() == "keystone")
         .unwrap();
     let alarm = &objective.alarms[0];
     assert_eq!(

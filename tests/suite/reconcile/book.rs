@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use super::LAYERS;
 use crate::world::Config;
 
+/// A run that begins later than this after its tick is not compared with a threshold.
+const LATE_AFTER_US: i64 = 1_000_000;
+/// The threshold of the objective, 20 s, in this history's time.
+const THRESHOLD_US: i64 = 20_000_000 / 120;
+
 /// The families that are compared, with their labels in the ledger's order.
 pub(super) const FAMILIES: &[(&str, &[&str])] = &[
     ("outrider_slo_events_total", &["partner", "slo"]),
@@ -40,9 +45,20 @@ pub(super) struct Run {
     pub(super) counts: [String; 3],
     pub(super) overlaps: u64,
     pub(super) blame: Option<(String, String)>,
+    delay_us: i64,
+    duration_us: i64,
 }
 
 impl Run {
+    /// Events and bad ones of latency: good runs that began in time.
+    pub(super) fn adds_latency(&self) -> (u64, u64) {
+        if self.outcome == "passed" && self.delay_us <= LATE_AFTER_US {
+            (1, u64::from(self.duration_us > THRESHOLD_US))
+        } else {
+            (0, 0)
+        }
+    }
+
     /// Events and bad ones in a layer.
     pub(super) fn adds(&self, layer: usize) -> (u64, u64) {
         let is_partners = self.blame.as_ref().is_some_and(|(_, by)| by == "partner");
@@ -94,7 +110,8 @@ pub(super) fn book(config: &Config) -> Book {
         .prepare(
             "SELECT seq, started_us + duration_us, journey, outcome, detail ->> '$.counts[0]',
              detail ->> '$.counts[1]', detail ->> '$.counts[2]', detail ->> '$.overlaps',
-             detail ->> '$.blame.cause', detail ->> '$.blame.owner' FROM runs ORDER BY seq",
+             detail ->> '$.blame.cause', detail ->> '$.blame.owner', started_us - due_us, duration_us
+             FROM runs ORDER BY seq",
         )
         .unwrap();
     let runs = runs.query_map([], |row| {
@@ -107,6 +124,8 @@ pub(super) fn book(config: &Config) -> Book {
             counts: [row.get(4)?, row.get(5)?, row.get(6)?],
             overlaps: row.get(7)?,
             blame: cause.zip(owner),
+            delay_us: row.get(10)?,
+            duration_us: row.get(11)?,
         })
     });
     let runs = runs.unwrap().map(Result::unwrap).collect();
@@ -144,6 +163,9 @@ impl Book {
                 add("outrider_slo_events_total", &[layer], events);
                 add("outrider_slo_bad_total", &[layer], bad);
             }
+            let (events, bad) = run.adds_latency();
+            add("outrider_slo_events_total", &["latency"], events);
+            add("outrider_slo_bad_total", &["latency"], bad);
             for (layer, cause, owner) in run
                 .blame
                 .iter()

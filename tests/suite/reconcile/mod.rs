@@ -145,6 +145,14 @@ impl History {
             let promised = format!("{table}objective = {objective}\n");
             config.replace("partners/keystone.toml", &table, &promised);
         }
+        let path = "partners/keystone.toml";
+        let table =
+            "[slo.latency]\njourneys = [\"bulk-exchange\"]\nobjective = 90\nthreshold = \"20s\"\n";
+        config.replace(
+            path,
+            "[slo.business]\n",
+            &format!("{table}[slo.business]\n"),
+        );
         let agent = agent(&config);
         // Another life of the agent is met at the same address.
         let path = config.folder.path().join("overlay.toml");
@@ -195,7 +203,7 @@ impl History {
             }
             assert_eq!(book.recounted(), book.counters, "{told}");
             for family in [EVENTS, BAD] {
-                for slo in LAYERS {
+                for slo in LAYERS.into_iter().chain(["latency"]) {
                     let series = format!("{family}{{partner=\"keystone\",slo=\"{slo}\"}}");
                     let held = self.prometheus.number_at(&series, Some(scrape));
                     let said = Some(float(book.counter(family, slo)));
@@ -316,6 +324,7 @@ fn ledger_counters_prometheus_and_alerts_agree_to_the_event() {
         || history.prometheus.number(firing).is_none().then_some(()),
     );
     history.pin();
+    assert_budgets(&history);
     println!("{}; {} pins", history.told(), history.pins.len());
     // The ledger has its last word.
     let agent = history.agent.take().expect("it runs");
@@ -324,6 +333,37 @@ fn ledger_counters_prometheus_and_alerts_agree_to_the_event() {
     assert_every_scrape(&history);
     let compared = rules::assert_alerts(&history);
     println!("{compared:?}");
+}
+
+/// What is left of a budget is one number: by the rules, as exported, by the command, by the ledger's counters.
+fn assert_budgets(history: &History) {
+    let status = || {
+        let told = history
+            .config
+            .output(&["slo", "status", "--json", "--scale", SCALE]);
+        let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+        told["objectives"].as_array().unwrap().clone()
+    };
+    for slo in LAYERS {
+        let labels = format!("partner=\"keystone\",slo=\"{slo}\"");
+        eventually(&format!("one budget of {slo}; {}", history.told()), || {
+            let all = status();
+            let one = all.iter().find(|one| one["slo"] == slo)?;
+            let left = one["raw"]["budget_remaining_ratio"].as_f64();
+            let exported = format!("outrider_slo_budget_remaining_ratio{{{labels}}}");
+            let rules = format!(
+                "1 - outrider:slo_bad:period{{{labels}}} / on (partner, slo) outrider:slo_bad:budget{{{labels}}}"
+            );
+            let bad = book(&history.config).counter(BAD, slo);
+            let by_hand = 1.0 - float(bad) / one["budget_runs"].as_f64()?;
+            let all = [
+                history.prometheus.number(&exported),
+                history.prometheus.number(&rules),
+                Some(by_hand),
+            ];
+            all.iter().all(|one| same(*one, left)).then_some(())
+        });
+    }
 }
 
 /// Between two scrapes Prometheus counts what the ledger holds between them.

@@ -1,0 +1,127 @@
+//! How every objective stands, from the ledger, the schedule and the time: for the exported numbers and for
+//! `slo status` alike.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{Plan, Probe, Window};
+use crate::render::FlightLine;
+use crate::schedule;
+use crate::sli::{Series, Sketch, hour_of, slo_bucket};
+use crate::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
+
+/// How one objective stands now.
+///
+/// # Errors
+/// The ledger is unavailable.
+pub fn standing(
+    plan: &Plan,
+    ledger: &Ledger,
+    objective: &Objective<'_>,
+    now: DateTime<Utc>,
+) -> Result<Standing, LedgerError> {
+    let seen = seen(plan, ledger, objective, now)?;
+    let due = due(plan, objective, now);
+    Ok(Standing::new(plan, objective, now, &seen, due))
+}
+
+/// The probes whose runs an objective counts.
+fn probes<'p>(plan: &'p Plan, objective: &'p Objective<'_>) -> impl Iterator<Item = &'p Probe> {
+    plan.probes.values().filter(|probe| {
+        probe.id.partner == objective.partner.id
+            && objective.slo.journeys.contains(&probe.id.journey)
+    })
+}
+
+fn seen(
+    plan: &Plan,
+    ledger: &Ledger,
+    objective: &Objective<'_>,
+    now: DateTime<Utc>,
+) -> Result<Seen, LedgerError> {
+    let (period, recent) = asked(plan, objective.slo.window, now);
+    let (partner, slo) = (&objective.partner.id, objective.slo.name);
+    let judged = |from| ledger.slo_judged(partner, slo, slo_bucket(plan, from));
+    let bad = ledger.slo_bad(partner, slo, (period.from, now))?;
+    let mut seen = Seen {
+        bad: bad.into_iter().map(|one| (one.at, one.bad)).collect(),
+        events: judged(period.from)?,
+        recent_events: judged(recent)?,
+        excused: 0,
+        since: None,
+    };
+    for probe in probes(plan, objective) {
+        seen.excused += ledger.ticks_within(&probe.id, (period.from, now))?.excused;
+        let first = ledger.first_tick(&probe.id)?;
+        seen.since = [seen.since, first].into_iter().flatten().min();
+    }
+    Ok(seen)
+}
+
+fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
+    let (period, _) = asked(plan, objective.slo.window, now);
+    let count = |from, to| -> u64 {
+        let all = probes(plan, objective).map(|probe| schedule::count(probe, from, to));
+        all.sum()
+    };
+    match objective.slo.window {
+        Window::Rolling(length) => {
+            let horizon = TimeDelta::from_std(plan.scale.of(HORIZON).min(length));
+            let ahead = now + horizon.unwrap_or_default();
+            // The same number that rules and thresholds are made of.
+            Due {
+                in_all: objective.runs,
+                by_now: objective.runs,
+                left: count(now, ahead),
+            }
+        }
+        Window::Month(_) | Window::Quarter(_) => {
+            let (by_now, left) = (count(period.from, now), count(now, period.to));
+            Due {
+                in_all: by_now + left,
+                by_now,
+                left,
+            }
+        }
+    }
+}
+
+/// How far back runs are compared with those in flight.
+const COMPARED: TimeDelta = TimeDelta::days(1);
+
+/// Runs that go on, against their deadlines and what this partner's runs took in the last day.
+///
+/// # Errors
+/// The ledger is unavailable.
+pub fn in_flight(
+    plan: &Plan,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<Vec<FlightLine>, LedgerError> {
+    let open = ledger.open_ticks()?;
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stored = ledger.sketches(hour_of(now - COMPARED))?;
+    let lines = open.into_iter().filter_map(|tick| {
+        let probe = plan.probes.get(&tick.probe)?;
+        let mut took = Sketch::new(&Series::Journey);
+        let own = stored.iter().filter(|(key, _)| {
+            key.series == Series::Journey
+                && key.partner == tick.probe.partner
+                && key.journey == tick.probe.journey
+        });
+        own.for_each(|(_, sketch)| took.merge(sketch));
+        let age = (now - tick.due_at).to_std().unwrap_or_default();
+        let as_old = took.count_above(age);
+        let over = took.count_above(probe.deadline.max(age));
+        Some(FlightLine {
+            age_s: age.as_secs_f64(),
+            deadline_s: probe.deadline.as_secs_f64(),
+            late: over_deadline(as_old, over),
+            as_old,
+            probe: tick.probe,
+        })
+    });
+    Ok(lines.collect())
+}

@@ -1,0 +1,34 @@
+//! `outrider slo explain`.
+
+use super::{Exit, Files, Which, objectives, out, plan};
+use crate::render;
+
+/// What `slo explain` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    files: Files,
+    /// One JSON document instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(super) fn carry_out(self) -> Exit {
+        self.told().unwrap_or_else(|exit| exit)
+    }
+
+    fn told(&self) -> Result<Exit, Exit> {
+        let plan = plan(&self.files)?;
+        let all = objectives(&plan)?;
+        let wanted = self.which.of(&plan, &all)?;
+        if self.json {
+            out::say(&render::explain_json(&plan, &wanted).to_string());
+        } else {
+            out::say(&render::explain_text(&plan, &wanted, out::paint()));
+        }
+        Ok(Exit::Fine)
+    }
+}

@@ -1,0 +1,35 @@
+//! `outrider slo export`.
+
+use super::{Exit, Files, Which, objectives, out, plan};
+use crate::render;
+
+/// What `slo export` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    files: Files,
+}
+
+impl Export {
+    pub(super) fn carry_out(self) -> Exit {
+        self.told().unwrap_or_else(|exit| exit)
+    }
+
+    fn told(&self) -> Result<Exit, Exit> {
+        let plan = plan(&self.files)?;
+        let all = objectives(&plan)?;
+        let wanted = self.which.of(&plan, &all)?;
+        match render::openslo(&plan, &wanted) {
+            Ok(text) => {
+                out::say(text.trim_end());
+                Ok(Exit::Fine)
+            }
+            Err(why) => {
+                out::complain(&format!("outrider: {why}"));
+                Err(Exit::Internal)
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `outrider slo status`: reads the ledger beside the agent that writes it.
+
+use std::num::NonZeroU32;
+
+use super::{Exit, Files, Which, objectives, out};
+use crate::agent::{in_flight, standing};
+use crate::clock::Clock;
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::Scale;
+use crate::render;
+
+/// What `slo status` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    files: Files,
+    /// By how much the agent's durations were divided, as `run --scale` was told
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    scale: NonZeroU32,
+    /// One JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn carry_out(self) -> Exit {
+        self.told().unwrap_or_else(|exit| exit)
+    }
+
+    fn told(&self) -> Result<Exit, Exit> {
+        let plan = super::scaled_plan(&self.files, Scale::new(self.scale))?;
+        let all = objectives(&plan)?;
+        let wanted = self.which.of(&plan, &all)?;
+        let away = |why: LedgerError| {
+            out::complain(&format!("outrider: {why}"));
+            Exit::Ledger
+        };
+        let ledger = Ledger::reader(&plan.settings.ledger).map_err(away)?;
+        let at = Clock::real().now();
+        let mut stand = Vec::new();
+        for objective in wanted {
+            let stands = standing(&plan, &ledger, objective, at).map_err(away)?;
+            stand.push((objective, stands));
+        }
+        let status = render::Status {
+            at,
+            objectives: stand,
+            in_flight: in_flight(&plan, &ledger, at).map_err(away)?,
+        };
+        if self.json {
+            out::say(&render::status_json(&status).to_string());
+        } else {
+            out::say(&render::status_text(&status, out::paint()));
+        }
+        Ok(Exit::Fine)
+    }
+}

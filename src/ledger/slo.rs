@@ -1,0 +1,126 @@
+//! What objectives are worked out from: bad runs, judged runs and ticks by time.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Ledger, LedgerError};
+use crate::model::{Disposition, PartnerId, ProbeId, SloName};
+
+/// A bad run of an objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadRun {
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// As how many events it counts.
+    pub bad: u64,
+}
+
+/// Ticks of a probe within a stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ticks {
+    /// All that are closed.
+    pub all: u64,
+    /// Those under declared blackout or maintenance.
+    pub excused: u64,
+}
+
+impl Ledger {
+    /// Bad runs of an objective that ended within `(after, until]`, in order of time.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn slo_bad(
+        &self,
+        partner: &PartnerId,
+        slo: SloName,
+        (after, until): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Vec<BadRun>, LedgerError> {
+        let sql = "SELECT at_us, bad FROM slo_bad
+                   WHERE partner = ?1 AND slo = ?2 AND at_us > ?3 AND at_us <= ?4 ORDER BY at_us";
+        let of = params![
+            partner.as_str(),
+            slo.name(),
+            after.timestamp_micros(),
+            until.timestamp_micros()
+        ];
+        self.read_all(sql, of, |row| {
+            Ok(BadRun {
+                at: super::read::time(row, 0)?,
+                bad: row.get(1)?,
+            })
+        })
+    }
+
+    /// Judged runs of an objective, from the stretch that begins at `from` on until now.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn slo_judged(
+        &self,
+        partner: &PartnerId,
+        slo: SloName,
+        from: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let sql = "SELECT coalesce(sum(events), 0) FROM slo_judged
+                   WHERE partner = ?1 AND slo = ?2 AND bucket_us >= ?3";
+        let of = params![partner.as_str(), slo.name(), from.timestamp_micros()];
+        let sums = self.read_all(sql, of, |row| row.get(0))?;
+        Ok(sums.first().copied().unwrap_or(0))
+    }
+
+    /// Ticks of a probe due within `(after, until]`.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn ticks_within(
+        &self,
+        probe: &ProbeId,
+        (after, until): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Ticks, LedgerError> {
+        let sql = "SELECT count(*), coalesce(sum(disposition IN (?5, ?6)), 0) FROM ticks
+                   WHERE partner = ?1 AND journey = ?2 AND due_us > ?3 AND due_us <= ?4
+                     AND disposition IS NOT NULL";
+        let of = params![
+            probe.partner.as_str(),
+            probe.journey.as_str(),
+            after.timestamp_micros(),
+            until.timestamp_micros(),
+            Disposition::Blackout.name(),
+            Disposition::Maintenance.name(),
+        ];
+        let found = self.read_all(sql, of, |row| {
+            Ok(Ticks {
+                all: row.get(0)?,
+                excused: row.get(1)?,
+            })
+        })?;
+        Ok(found.first().copied().unwrap_or_default())
+    }
+
+    /// The first tick that is known of a probe.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn first_tick(&self, probe: &ProbeId) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        let sql = "SELECT due_us FROM ticks WHERE partner = ?1 AND journey = ?2
+                   ORDER BY due_us LIMIT 1";
+        let names = [probe.partner.as_str(), probe.journey.as_str()];
+        let found = self
+            .connection
+            .query_row(sql, names, |row| super::read::time(row, 0));
+        found.optional().map_err(|why| self.failed(&why))
+    }
+
+    fn read_all<T>(
+        &self,
+        sql: &str,
+        values: &[&dyn rusqlite::ToSql],
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let all = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_map(values, read)?.collect()
+        };
+        all().map_err(|why| self.failed(&why))
+    }
+}

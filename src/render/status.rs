@@ -1,0 +1,245 @@
+//! `slo status`: how each objective stands, as text and as JSON.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::words::{about, percent, plain, table};
+use crate::model::{ProbeId, Window, span};
+use crate::slo::{Objective, Standing};
+use crate::view::Paint;
+
+/// Why net is raw.
+const NET: &str = "nothing was excluded or judged again: the ledger keeps no revisions";
+/// A forecast from here on is worth a colour.
+const LIKELY: f64 = 0.5;
+
+/// A run that goes on, against its deadline and what such runs took before.
+#[derive(Clone, Debug)]
+pub struct FlightLine {
+    /// Of which probe.
+    pub probe: ProbeId,
+    /// Seconds since its intended start.
+    pub age_s: f64,
+    /// Seconds that it may take.
+    pub deadline_s: f64,
+    /// The probability that it will be late.
+    pub late: f64,
+    /// Runs of the last day that were as old, which this rests on.
+    pub as_old: u64,
+}
+
+/// What is shown.
+#[derive(Debug)]
+pub struct Status<'a> {
+    /// When it was looked at.
+    pub at: DateTime<Utc>,
+    /// Each objective and how it stands.
+    pub objectives: Vec<(&'a Objective<'a>, Standing)>,
+    /// Runs that go on.
+    pub in_flight: Vec<FlightLine>,
+}
+
+/// As text.
+pub fn status_text(status: &Status<'_>, paint: Paint) -> String {
+    let mut parts: Vec<String> = status
+        .objectives
+        .iter()
+        .map(|(objective, stands)| one(objective, stands, paint))
+        .collect();
+    if !status.in_flight.is_empty() {
+        let rows: Vec<Vec<String>> = status.in_flight.iter().map(flight_row).collect();
+        let head = [
+            "in flight",
+            "age",
+            "deadline",
+            "late with",
+            "of runs as old",
+        ];
+        parts.push(table(&head, &rows, paint));
+    }
+    if status.objectives.is_empty() {
+        parts.push("no objective".to_owned());
+    }
+    parts.push(paint.dim(&format!("raw = net: {NET}. At {}", time(status.at))));
+    parts.join("\n\n")
+}
+
+fn one(objective: &Objective<'_>, stands: &Standing, paint: Paint) -> String {
+    let slo = objective.slo;
+    let left = format!(
+        "{} of {} bad runs left ({})",
+        plain(stands.budget - float(stands.bad), 1),
+        plain(stands.budget, 1),
+        percent(stands.left)
+    );
+    let left = if stands.left < 0.0 {
+        paint.bad(&left)
+    } else {
+        paint.good(&left)
+    };
+    let mut lines = vec![
+        format!(
+            "{} {}: {} over {}",
+            objective.partner.id,
+            slo.name,
+            objective.promise(),
+            slo.window
+        ),
+        format!("  budget     {left}"),
+        format!(
+            "  seen       {} bad of {} judged; {}",
+            stands.bad,
+            stands.events,
+            coverage(stands)
+        ),
+        format!("  burn       {}", burns(stands)),
+        format!("  forecast   {}", forecast(slo.window, stands, paint)),
+    ];
+    if let Window::Rolling(_) = slo.window {
+        let [hours, days] = stands.exhausted_after.map(|after| {
+            after.map_or_else(
+                || "never".to_owned(),
+                |after| format!("in {}", about(after)),
+            )
+        });
+        lines.push(format!(
+            "  used up    {hours} at the rate of the last 6h, {days} at that of the last 3d, with what rolls off"
+        ));
+    }
+    lines.join("\n")
+}
+
+fn coverage(stands: &Standing) -> String {
+    let since = stands.since.map_or_else(
+        || "never watched".to_owned(),
+        |since| format!("watched since {}", time(since)),
+    );
+    let excused = if stands.excused == 0 {
+        String::new()
+    } else {
+        format!(", {} excused", stands.excused)
+    };
+    format!(
+        "coverage {} of the runs due{excused}; {since}",
+        percent(stands.coverage)
+    )
+}
+
+fn burns(stands: &Standing) -> String {
+    let each = stands
+        .burns
+        .iter()
+        .map(|burn| format!("{}x in {}", plain(burn.factor, 2), span(burn.over)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn forecast(window: Window, stands: &Standing, paint: Paint) -> String {
+    let coming = &stands.forecast;
+    let when = match window {
+        Window::Rolling(_) => "three days ahead",
+        Window::Month(_) | Window::Quarter(_) => "at the end",
+    };
+    let breach = format!("{} to break the promise {when}", percent(coming.breach));
+    let breach = if coming.breach >= LIKELY {
+        paint.warn(&breach)
+    } else {
+        breach
+    };
+    let (low, high) = coming.bad_at_end;
+    let indicative = if coming.is_indicative {
+        "; indicative, the budget is small"
+    } else {
+        ""
+    };
+    format!(
+        "{breach}; {low} to {high} bad runs with 80 %, {} runs to come{indicative}",
+        coming.runs_left
+    )
+}
+
+fn flight_row(line: &FlightLine) -> Vec<String> {
+    vec![
+        line.probe.to_string(),
+        format!("{}s", plain(line.age_s, 0)),
+        format!("{}s", plain(line.deadline_s, 0)),
+        percent(line.late),
+        line.as_old.to_string(),
+    ]
+}
+
+/// As one JSON document.
+pub fn status_json(status: &Status<'_>) -> Value {
+    let objectives: Vec<Value> = status
+        .objectives
+        .iter()
+        .map(|(objective, stands)| json_of(objective, stands))
+        .collect();
+    let in_flight: Vec<Value> = status
+        .in_flight
+        .iter()
+        .map(|line| {
+            json!({
+                "partner": line.probe.partner.as_str(), "journey": line.probe.journey.as_str(),
+                "age_seconds": line.age_s, "deadline_seconds": line.deadline_s,
+                "late_probability": line.late, "runs_as_old": line.as_old,
+            })
+        })
+        .collect();
+    json!({"at": time(status.at), "objectives": objectives, "in_flight": in_flight})
+}
+
+fn json_of(objective: &Objective<'_>, stands: &Standing) -> Value {
+    let counts = json!({
+        "events": stands.events, "bad": stands.bad, "budget_remaining_ratio": stands.left,
+    });
+    let burns: Vec<Value> = stands
+        .burns
+        .iter()
+        .map(|burn| {
+            json!({
+                "window_seconds": burn.over.as_secs_f64(), "bad": burn.bad, "factor": burn.factor,
+            })
+        })
+        .collect();
+    let [hours, days] = stands
+        .exhausted_after
+        .map(|after| after.map(|after| after.as_secs_f64()));
+    let coming = &stands.forecast;
+    json!({
+        "partner": objective.partner.id.as_str(),
+        "slo": objective.slo.name.name(),
+        "objective_percent": f64::from(objective.slo.objective_ppm) / 10_000.0,
+        "window": objective.slo.window.to_string(),
+        "from": time(stands.period.from),
+        "to": time(stands.period.to),
+        "runs_due": stands.due,
+        "budget_runs": stands.budget,
+        "raw": counts,
+        "net": counts,
+        "net_reason": NET,
+        "coverage_ratio": stands.coverage,
+        "excused": stands.excused,
+        "watched_since": stands.since.map(time),
+        "burns": burns,
+        "forecast": {
+            "breach_probability": coming.breach,
+            "bad_runs_at_end": [coming.bad_at_end.0, coming.bad_at_end.1],
+            "runs_to_come": coming.runs_left,
+            "indicative": coming.is_indicative,
+            "exhausted_after_seconds_by_last_6h": hours,
+            "exhausted_after_seconds_by_last_3d": days,
+        },
+    })
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53, which no count here reaches"
+)]
+fn float(count: u64) -> f64 {
+    count as f64
+}

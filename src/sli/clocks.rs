@@ -1,0 +1,141 @@
+//! The business clocks of one run, read off its steps.
+
+use std::time::Duration;
+
+use crate::model::{
+    Action, Body, Clock, Journey, Outcome, Part, Read, RequestEvidence, RequestKind, Root,
+    RunRecord, Step, StepEvidence, StepId, StepState, Template,
+};
+
+/// The answer that says a job was taken.
+const ACCEPTED: u16 = 202;
+
+/// One clock of one run. A clock that never began has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed {
+    /// Which.
+    pub clock: Clock,
+    /// Until its end, or until the run's.
+    pub time: Duration,
+    /// Whether it came to its end.
+    pub ended: bool,
+}
+
+/// Every clock that began in a run.
+pub fn clocks(journey: &Journey, run: &RunRecord) -> Vec<Timed> {
+    let all = Clock::ALL.iter();
+    all.filter_map(|clock| timed(journey, run, *clock))
+        .collect()
+}
+
+/// Whether a journey has the steps that begin and end a clock.
+pub fn has_clock(journey: &Journey, clock: Clock) -> bool {
+    match clock {
+        Clock::Acceptance => journey.steps.iter().any(|step| body_of(step).is_some()),
+        Clock::Identity => match_steps(journey).is_some(),
+        Clock::Retrieval => export_steps(journey).is_some(),
+        Clock::Settlement => true,
+    }
+}
+
+fn timed(journey: &Journey, run: &RunRecord, clock: Clock) -> Option<Timed> {
+    match clock {
+        Clock::Acceptance => acceptance(journey, run),
+        Clock::Identity => between(run, clock, match_steps(journey)?),
+        Clock::Retrieval => between(run, clock, export_steps(journey)?),
+        Clock::Settlement => Some(Timed {
+            clock,
+            time: run.duration,
+            ended: run.outcome == Outcome::Passed,
+        }),
+    }
+}
+
+/// The slowest kick-off of the run; none of them accepted is no end.
+fn acceptance(journey: &Journey, run: &RunRecord) -> Option<Timed> {
+    let submits = journey.steps.iter().filter(|step| body_of(step).is_some());
+    let sent: Vec<&RequestEvidence> = submits
+        .filter_map(|step| kick_off(evidence(run, &step.id)?))
+        .collect();
+    let time = sent.iter().map(|request| request.total).max()?;
+    Some(Timed {
+        clock: Clock::Acceptance,
+        time,
+        ended: sent.iter().all(|request| is_accepted(request)),
+    })
+}
+
+/// From the 202 of one step to the end of another; none when there was no 202.
+fn between(run: &RunRecord, clock: Clock, (first, last): (&StepId, &StepId)) -> Option<Timed> {
+    let begin = kick_off(evidence(run, first)?).filter(|request| is_accepted(request))?;
+    let begin = begin.offset + begin.total;
+    let end = evidence(run, last).filter(|step| step.state == StepState::Passed);
+    let until = end.map_or(run.duration, |step| step.offset + step.duration);
+    Some(Timed {
+        clock,
+        time: until.saturating_sub(begin),
+        ended: end.is_some(),
+    })
+}
+
+fn evidence<'r>(run: &'r RunRecord, step: &StepId) -> Option<&'r StepEvidence> {
+    run.steps.iter().find(|evidence| evidence.step == *step)
+}
+
+fn kick_off(step: &StepEvidence) -> Option<&RequestEvidence> {
+    let mut requests = step.requests.iter();
+    requests.find(|request| request.kind == RequestKind::Submit)
+}
+
+fn is_accepted(request: &RequestEvidence) -> bool {
+    request.failure.is_none() && request.status == Some(ACCEPTED)
+}
+
+fn body_of(step: &Step) -> Option<Body> {
+    match &step.action {
+        Action::Submit { body, .. } => Some(*body),
+        Action::Request { .. }
+        | Action::Token { .. }
+        | Action::Poll { .. }
+        | Action::Download { .. }
+        | Action::Check { .. }
+        | Action::Release { .. } => None,
+    }
+}
+
+/// The submit of a match and the poll that brings its manifest.
+fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
+    let submit = submit(journey, Body::MemberMatchParameters)?;
+    let poll = journey
+        .steps
+        .iter()
+        .find(|step| matches!(&step.action, Action::Poll { job, .. } if names_step(job, submit)))?;
+    Some((submit, &poll.id))
+}
+
+/// The submit of an export and the download of its files.
+fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
+    let submit = submit(journey, Body::DataExportParameters)?;
+    let download = journey.steps.iter().find(|step| {
+        matches!(
+            &step.action,
+            Action::Download {
+                read: Read::MemberData,
+                ..
+            }
+        )
+    })?;
+    Some((submit, &download.id))
+}
+
+fn submit(journey: &Journey, wanted: Body) -> Option<&StepId> {
+    let mut steps = journey.steps.iter();
+    steps
+        .find(|step| body_of(step) == Some(wanted))
+        .map(|step| &step.id)
+}
+
+fn names_step(template: &Template, wanted: &StepId) -> bool {
+    let mut parts = template.0.iter();
+    parts.any(|part| matches!(part, Part::Value(Root::Captured(step, _)) if step == wanted))
+}

@@ -1,0 +1,229 @@
+//! How an objective stands: what was promised, what was seen, what is left, what may come. One computation
+//! for the exported numbers, `slo status` and reports.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::chance::float;
+use super::forecast::{Evidence, Forecast, exhausted_after};
+use super::objective::Objective;
+use super::period::Period;
+use crate::model::{Plan, Window};
+
+/// How far ahead the breach of a rolling window is looked for, and how much of the past speaks for it.
+pub const HORIZON: Duration = Duration::from_secs(3 * 86_400);
+/// The shorter past that a rolling window's exhaustion is worked out from.
+const RECENT: Duration = Duration::from_secs(6 * 3_600);
+const MILLION: f64 = 1e6;
+
+/// What the ledger says of an objective.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Bad runs within the window, oldest first, with their weight.
+    pub bad: Vec<(DateTime<Utc>, u64)>,
+    /// Judged runs within the window.
+    pub events: u64,
+    /// Judged runs since [`Standing::recent_from`].
+    pub recent_events: u64,
+    /// Ticks within the window that declared blackout or maintenance left out.
+    pub excused: u64,
+    /// The first tick of one of its probes.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// What the schedule says of an objective.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Due {
+    /// Runs in the whole window (N).
+    pub in_all: u64,
+    /// Those of them that are due by now.
+    pub by_now: u64,
+    /// Runs still to come: until the window's end, or within [`HORIZON`] for a rolling one.
+    pub left: u64,
+}
+
+/// How fast a budget goes over a stretch of time.
+#[derive(Clone, Debug)]
+pub struct Burn {
+    /// The stretch.
+    pub over: Duration,
+    /// Bad runs in it.
+    pub bad: u64,
+    /// Times as fast as promised: 1 spends just the budget in the window.
+    pub factor: f64,
+}
+
+/// How an objective stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Where its window lies.
+    pub period: Period,
+    /// Runs due in it (N).
+    pub due: u64,
+    /// Bad runs that it may hold (B).
+    pub budget: f64,
+    /// Judged runs.
+    pub events: u64,
+    /// Bad runs.
+    pub bad: u64,
+    /// What is left of the budget, as a share: 1 is untouched, below 0 the promise is broken.
+    pub left: f64,
+    /// Judged runs ÷ runs due by now, without those that were excused.
+    pub coverage: f64,
+    /// Runs that were excused.
+    pub excused: u64,
+    /// Since when it is watched.
+    pub since: Option<DateTime<Utc>>,
+    /// How fast the budget goes, over each alarm's long window.
+    pub burns: Vec<Burn>,
+    /// Whether the promise will hold: at the end of a calendar window, or [`HORIZON`] ahead.
+    pub forecast: Forecast,
+    /// When a rolling budget is used up at the rate of the last hours and of the last days; none for calendar
+    /// windows, or when it lasts.
+    pub exhausted_after: [Option<Duration>; 2],
+}
+
+/// Where an objective's window lies now, and from when on recent judged runs are asked for.
+pub fn asked(plan: &Plan, window: Window, now: DateTime<Utc>) -> (Period, DateTime<Utc>) {
+    let period = Period::of(window, now);
+    let recent = match window {
+        Window::Rolling(length) => back(now, plan.scale.of(HORIZON).min(length)),
+        Window::Month(_) | Window::Quarter(_) => period.from,
+    };
+    (period, recent)
+}
+
+fn back(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    now - TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX)
+}
+
+impl Standing {
+    /// Works it out.
+    pub fn new(
+        plan: &Plan,
+        objective: &Objective<'_>,
+        now: DateTime<Utc>,
+        seen: &Seen,
+        due: Due,
+    ) -> Self {
+        let (period, recent_from) = asked(plan, objective.slo.window, now);
+        let left = 1.0 - f64::from(objective.slo.objective_ppm) / MILLION;
+        let budget = match objective.slo.window {
+            Window::Rolling(_) => objective.budget_runs(),
+            Window::Month(_) | Window::Quarter(_) => float(due.in_all) * left,
+        };
+        let bad = weight(&seen.bad);
+        let burns = objective.alarms.iter().map(|alarm| {
+            let bad = weight(since(&seen.bad, back(now, alarm.long)));
+            let may = float(alarm.expected) * left;
+            Burn {
+                over: alarm.long,
+                bad,
+                factor: float(bad) / may,
+            }
+        });
+        let expected = due.by_now.saturating_sub(seen.excused);
+        let view = View {
+            plan,
+            objective,
+            now,
+            seen,
+            due,
+        };
+        Self {
+            period,
+            due: due.in_all,
+            budget,
+            events: seen.events,
+            bad,
+            left: 1.0 - float(bad) / budget,
+            coverage: if expected == 0 {
+                1.0
+            } else {
+                float(seen.events) / float(expected)
+            },
+            excused: seen.excused,
+            since: seen.since,
+            burns: burns.collect(),
+            forecast: view.forecast(budget, recent_from),
+            exhausted_after: view.exhausted(budget),
+        }
+    }
+}
+
+struct View<'a> {
+    plan: &'a Plan,
+    objective: &'a Objective<'a>,
+    now: DateTime<Utc>,
+    seen: &'a Seen,
+    due: Due,
+}
+
+impl View<'_> {
+    fn forecast(&self, budget: f64, recent_from: DateTime<Utc>) -> Forecast {
+        let slo = self.objective.slo;
+        let gap = self.plan.scale.of(super::forecast::EPISODE_GAP);
+        let most = most(budget);
+        match slo.window {
+            Window::Rolling(length) => {
+                let recent = since(&self.seen.bad, recent_from);
+                let horizon = self.plan.scale.of(HORIZON).min(length);
+                // What is in the window now and will be at the horizon.
+                let leaves = back(self.now, length.saturating_sub(horizon));
+                let stays = weight(since(&self.seen.bad, leaves));
+                let evidence = Evidence {
+                    bad: recent,
+                    events: self.seen.recent_events,
+                    gap,
+                };
+                let mut ahead = evidence.ahead(slo, most, stays, self.due.left);
+                if weight(&self.seen.bad) > most {
+                    // It is broken now, whatever it will be then.
+                    ahead.breach = 1.0;
+                }
+                ahead
+            }
+            Window::Month(_) | Window::Quarter(_) => {
+                let evidence = Evidence {
+                    bad: &self.seen.bad,
+                    events: self.seen.events,
+                    gap,
+                };
+                evidence.at_the_end(slo, most, self.due.left)
+            }
+        }
+    }
+
+    fn exhausted(&self, budget: f64) -> [Option<Duration>; 2] {
+        let Window::Rolling(length) = self.objective.slo.window else {
+            return [None, None];
+        };
+        [RECENT, HORIZON].map(|over| {
+            let over = self.plan.scale.of(over).min(length);
+            let bad = weight(since(&self.seen.bad, back(self.now, over)));
+            let rate = float(bad) / over.as_secs_f64();
+            exhausted_after(length, self.now, &self.seen.bad, budget, rate)
+        })
+    }
+}
+
+fn weight(bad: &[(DateTime<Utc>, u64)]) -> u64 {
+    bad.iter().map(|(_, count)| count).sum()
+}
+
+/// Those after a time.
+fn since(bad: &[(DateTime<Utc>, u64)], from: DateTime<Utc>) -> &[(DateTime<Utc>, u64)] {
+    &bad[bad.partition_point(|(at, _)| *at <= from)..]
+}
+
+/// The most bad runs that are no more than the budget.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a budget is not negative, and below 2^53"
+)]
+fn most(budget: f64) -> u64 {
+    // A whole number of runs may come out a hair below itself.
+    (budget + 1e-9) as u64
+}

@@ -1,0 +1,267 @@
+//! Objectives: what `slo explain`, `slo status` and `slo export` say, and that it is true.
+
+use std::process::Output;
+use std::time::Duration;
+
+use outrider::model::{Plan, SloName};
+use outrider::slo::{self, Bent, Explained, Objective};
+use serde_json::Value;
+
+use crate::world::{Config, Pace, Sandbox, eventually, repository};
+
+fn handed_out() -> Plan {
+    outrider::config::load(&repository().join("outrider.toml"), None).unwrap()
+}
+
+fn of<'a>(objectives: &'a [Objective<'a>], name: SloName) -> &'a Objective<'a> {
+    let mut found = objectives.iter();
+    found.find(|one| one.slo.name == name).unwrap()
+}
+
+fn close(is: f64, wanted: f64) -> bool {
+    (is - wanted).abs() < 1e-9
+}
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+#[test]
+fn the_tiers_of_a_run_a_minute_are_those_worked_out_by_hand() {
+    let plan = handed_out();
+    let objectives = slo::objectives(&plan).unwrap();
+    let all = Explained::all(&plan, of(&objectives, SloName::Business));
+    // B = 43,200 · 0.03 = 1,296; k = ⌊0.02 · 1,296⌋ + 1 = 26.
+    let fast = &all[0];
+    assert!(close(fast.factor, 14.4) && close(fast.ratio, 0.432));
+    assert!(close(fast.spent, 26.0 / 1_296.0));
+    assert_eq!(fast.total, minutes(26));
+    assert_eq!(fast.partial, [(50, Some(minutes(52))), (10, None)]);
+    assert_eq!(fast.reset, fast.alarm.short + minutes(5));
+    assert_eq!(fast.bent, Some(Bent::Rare(Duration::from_secs(36))));
+    let tenth: Vec<_> = all.iter().map(|one| one.partial[1].1).collect();
+    let ticket = Some(minutes(1_300));
+    assert_eq!(tenth, [None, None, ticket, ticket]);
+    assert!(close(all[1].factor, 6.0) && close(all[3].factor, 1.0));
+
+    // 3 ÷ (0.02 · 0.0005) = 300,000 runs in 30 days: one in 8.64 s.
+    let transport = Explained::all(&plan, of(&objectives, SloName::Transport));
+    let every = Duration::from_secs_f64(8.64);
+    assert_eq!(transport[0].bent, Some(Bent::Floor(every)));
+    assert!(transport[0].false_alerts < 0.1, "{:?}", transport[0]);
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn document(output: &Output) -> Value {
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn calm() -> Config {
+    Config::new(&Pace {
+        every: "1m",
+        timeout: "20s",
+        deadline: "1m",
+        concurrency: 1,
+    })
+}
+
+#[test]
+fn explain_is_a_table_for_people_and_a_document_for_machines() {
+    let config = calm();
+    let told = config.output(&["slo", "explain", "--slo", "business"]);
+    assert!(told.status.success(), "{told:?}");
+    let told = text(&told.stdout);
+    let row = |tier: &str| {
+        let line = told
+            .lines()
+            .find(|line| line.trim_start().starts_with(tier));
+        line.unwrap_or_else(|| panic!("no {tier} in {told}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        row("page-fast "),
+        "page-fast 1h 6m 14.4 43.2 % 26 2.01 % 26m 52m never 11m 0"
+    );
+    assert!(told.contains("1296 may be bad (the budget)"), "{told}");
+    assert!(
+        !told.contains('\u{1b}') && !told.contains("keystone transport"),
+        "{told}"
+    );
+    let all = document(&config.output(&["slo", "explain", "--json"]));
+    let objectives = all["objectives"].as_array().unwrap();
+    let names: Vec<_> = objectives.iter().map(|one| one["slo"].clone()).collect();
+    assert_eq!(names, ["transport", "application", "business"]);
+    let fast = &objectives[2]["tiers"][0];
+    assert_eq!(fast["fires_at_bad_runs"], 26);
+    assert_eq!(fast["detects_total_outage_seconds"], 1_560.0);
+    assert_eq!(fast["detects_partial_outage"][1]["seconds"], Value::Null);
+
+    let none = config.output(&["slo", "explain", "--partner", "keystane"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(
+        text(&none.stderr).contains("Partners: keystone"),
+        "{none:?}"
+    );
+}
+
+#[test]
+fn a_promise_too_low_for_its_tier_is_called_impossible_and_still_watched() {
+    let config = calm();
+    let table = "[slo.business]\n";
+    let low = format!("{table}objective = 80\n");
+    config.replace("partners/keystone.toml", table, &low);
+    let told = config.output(&["slo", "explain", "--slo", "business", "--json"]);
+    let all = document(&told);
+    let fast = &all["objectives"][0]["tiers"][0];
+    // F · b = 14.4 · 0.2: no hour has so many runs. k = ⌊0.02 · 8,640⌋ + 1, a run a minute.
+    assert_eq!(fast["bent"], "impossible");
+    assert!(fast["ratio"].as_f64().unwrap() > 2.8);
+    assert_eq!(fast["fires_at_bad_runs"], 173);
+    assert_eq!(fast["window_seconds"], 174.0 * 60.0);
+    assert_eq!(fast["detects_total_outage_seconds"], 173.0 * 60.0);
+}
+
+#[test]
+fn status_without_a_ledger_is_6_with_a_cure() {
+    let config = calm();
+    let told = config.output(&["slo", "status"]);
+    assert_eq!(told.status.code(), Some(6), "{told:?}");
+    assert!(
+        text(&told.stderr).contains("ledger.db is unavailable"),
+        "{told:?}"
+    );
+    assert!(!config.folder.path().join("ledger.db").exists());
+}
+
+/// Objectives of every kind over one journey.
+const ALL: &str = r#"[slo.latency]
+journeys = ["bulk-exchange"]
+objective = 90
+threshold = "1ms"
+[slo.acceptance]
+journeys = ["bulk-exchange"]
+objective = 90
+threshold = "4s"
+[slo.identity]
+journeys = ["bulk-exchange"]
+objective = 90
+threshold = { bulk-exchange = "1ms" }
+[slo.retrieval]
+journeys = ["bulk-exchange"]
+objective = 90
+window = "month"
+timezone = "America/New_York"
+threshold = "4s"
+[slo.settlement]
+journeys = ["bulk-exchange"]
+objective = 90
+threshold = "4s"
+"#;
+
+#[test]
+fn clocks_and_latency_count_what_runs_took_and_status_says_what_is_exported() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &Pace::default());
+    let table = "[slo.transport]\n";
+    config.replace("partners/keystone.toml", table, &format!("{ALL}{table}"));
+    let agent = config.agent();
+    let count = |family: &str, slo: &str| agent.metrics().count(family, &[("slo", slo)]);
+    let (events, bad) = ("outrider_slo_events_total", "outrider_slo_bad_total");
+    eventually("a run in each objective", || {
+        let all = [
+            "latency",
+            "acceptance",
+            "identity",
+            "retrieval",
+            "settlement",
+        ];
+        all.iter().all(|slo| count(events, slo) > 1).then_some(())
+    });
+    // A job that never completes begins the clock of identity and does not end it.
+    sandbox.inject("keystone", "job-never-completes");
+    eventually("a settlement that never comes", || {
+        (count(bad, "settlement") > 1).then_some(())
+    });
+    sandbox.heal("keystone");
+    let goods = count(events, "latency");
+    eventually("good runs again", || {
+        (count(events, "latency") > goods + 1).then_some(())
+    });
+    assert_eq!(count(bad, "latency"), count(events, "latency"));
+    assert_eq!(count(bad, "identity"), count(events, "identity"));
+    for slo in ["acceptance", "retrieval"] {
+        assert_eq!(count(bad, slo), 0, "{slo}");
+    }
+    let failed = agent
+        .metrics()
+        .count("outrider_runs_total", &[("outcome", "failed")]);
+    assert!(count(bad, "settlement") >= 2 && count(bad, "settlement") <= failed + 1);
+    let told = document(&config.output(&["slo", "status", "--json", "--overlay", "overlay.toml"]));
+    let objectives = told["objectives"].as_array().unwrap();
+    assert_eq!(objectives.len(), 8);
+    assert_eq!(agent.stop(), 0);
+    assert_status(&config);
+}
+
+/// The last word of the ledger: `slo status` says what its counters say, and says why net is raw.
+fn assert_status(config: &Config) {
+    let told = document(&config.output(&["slo", "status", "--json"]));
+    for one in told["objectives"].as_array().unwrap() {
+        let slo = one["slo"].as_str().unwrap();
+        let counter = |family: &str| -> f64 {
+            config.in_ledger(&format!(
+                "SELECT coalesce(sum(value), 0.0) FROM counters
+                 WHERE metric = '{family}' AND labels = '[\"keystone\",\"{slo}\"]'"
+            ))
+        };
+        let number = |key: &str| one["raw"][key].as_f64().unwrap();
+        assert!(
+            close(number("events"), counter("outrider_slo_events_total")),
+            "{one}"
+        );
+        assert!(
+            close(number("bad"), counter("outrider_slo_bad_total")),
+            "{one}"
+        );
+        let budget = one["budget_runs"].as_f64().unwrap();
+        assert!(close(
+            number("budget_remaining_ratio"),
+            1.0 - number("bad") / budget
+        ));
+        assert_eq!(one["net"], one["raw"]);
+        assert!(one["net_reason"].as_str().unwrap().contains("no revisions"));
+        let breach = one["forecast"]["breach_probability"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&breach), "{one}");
+        assert!(
+            one["coverage_ratio"].as_f64().unwrap() < 0.1,
+            "just begun: {one}"
+        );
+        if slo == "retrieval" {
+            // Of a calendar month every run that is left is known.
+            let (due, left) = (&one["runs_due"], &one["forecast"]["runs_to_come"]);
+            assert!(due.as_u64().unwrap() >= left.as_u64().unwrap());
+            assert!((28 * 86_400..=31 * 86_400 + 3_600).contains(&due.as_u64().unwrap()));
+        }
+    }
+    let shown = text(
+        &config
+            .output(&["slo", "status", "--slo", "settlement"])
+            .stdout,
+    );
+    for word in [
+        "budget ",
+        "seen ",
+        "burn ",
+        "forecast ",
+        "used up ",
+        "raw = net:",
+    ] {
+        assert!(shown.contains(word), "{word} in {shown}");
+    }
+}
