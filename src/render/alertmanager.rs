@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::alerts::AlertKind;
+use super::warnings::INFO;
 use crate::model::{Layer, Measure, Plan, SloName, span};
 use crate::slo::{TIERS, Tier, Urgency};
 
@@ -22,6 +23,9 @@ const REPEAT_PAGE: Duration = seconds(4 * 3_600);
 const REPEAT_TICKET: Duration = seconds(24 * 3_600);
 /// How often the watchdog is heard.
 const HEARTBEAT: Duration = seconds(60);
+
+/// Hears what is shown and told nobody.
+const NOBODY: &str = "nobody";
 
 #[derive(Debug, Serialize)]
 pub(super) struct Config {
@@ -83,6 +87,7 @@ pub(super) fn config(plan: &Plan) -> Config {
             receiver("page", &alerting.page, true),
             receiver("ticket", &alerting.ticket, true),
             receiver("heartbeat", &alerting.heartbeat, false),
+            receiver(NOBODY, &None, false),
         ],
     }
 }
@@ -125,6 +130,7 @@ fn route(plan: &Plan) -> Route {
                 Duration::ZERO,
                 REPEAT_PAGE,
             ),
+            child(NOBODY, is("severity", INFO), GROUP_WAIT, REPEAT_TICKET),
             child(
                 "page",
                 is("severity", Urgency::Page.name()),
@@ -139,6 +145,7 @@ fn route(plan: &Plan) -> Route {
 /// agent that is gone keeps quiet what only says so again. Nothing keeps a disclosure quiet.
 fn inhibitions() -> Vec<Inhibit> {
     let burn = is("alertname", AlertKind::SloBurn.name());
+    let own = is("alertname", AlertKind::AgentBurn.name());
     let mut all = Vec::new();
     for (place, tier) in TIERS.iter().enumerate() {
         let slower: Vec<&str> = TIERS[place + 1..]
@@ -150,6 +157,11 @@ fn inhibitions() -> Vec<Inhibit> {
                 source_matchers: vec![burn.clone(), is("tier", tier.name())],
                 target_matchers: vec![burn.clone(), format!("tier=~\"{}\"", slower.join("|"))],
                 equal: vec!["partner", "slo"],
+            });
+            all.push(Inhibit {
+                source_matchers: vec![own.clone(), is("tier", tier.name())],
+                target_matchers: vec![own.clone(), format!("tier=~\"{}\"", slower.join("|"))],
+                equal: vec!["agent", "location"],
             });
         }
     }

@@ -12,6 +12,7 @@ mod partner_rules;
 mod prometheus;
 mod promql;
 mod status;
+mod warnings;
 mod words;
 mod yaml;
 

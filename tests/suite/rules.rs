@@ -19,13 +19,23 @@ const CALM: usize = 10;
 
 /// A series of one sample a minute; none where there was no scrape.
 #[derive(Clone)]
-struct Series {
+pub(crate) struct Series {
     name: String,
     values: Vec<Option<u64>>,
+    /// Written out, where they are no whole numbers.
+    words: Option<String>,
 }
 
 impl Series {
-    fn new(name: &str, labels: &[(&str, &str)], values: Vec<Option<u64>>) -> Self {
+    /// Values in promtool's own notation.
+    pub(crate) fn of_words(name: &str, labels: &[(&str, &str)], words: String) -> Self {
+        Self {
+            words: Some(words),
+            ..Self::new(name, labels, Vec::new())
+        }
+    }
+
+    pub(crate) fn new(name: &str, labels: &[(&str, &str)], values: Vec<Option<u64>>) -> Self {
         let own = [("agent", "outrider"), ("location", "local")];
         let all: Vec<String> = own
             .iter()
@@ -35,6 +45,7 @@ impl Series {
         Self {
             name: format!("{name}{{{}}}", all.join(",")),
             values,
+            words: None,
         }
     }
 
@@ -48,22 +59,23 @@ impl Series {
                 None => "_".to_owned(),
             });
         }
-        json!({"series": self.name, "values": words.join(" ")})
+        let words = self.words.clone().unwrap_or_else(|| words.join(" "));
+        json!({"series": self.name, "values": words})
     }
 }
 
 /// What must be true at a minute.
-struct Look {
+pub(crate) struct Look {
     minute: usize,
     expr: String,
     /// The one value; none for no value at all.
     value: Option<f64>,
 }
 
-struct Case {
-    name: String,
-    series: Vec<Series>,
-    looks: Vec<Look>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) series: Vec<Series>,
+    pub(crate) looks: Vec<Look>,
 }
 
 impl Case {
@@ -90,7 +102,7 @@ impl Case {
 }
 
 /// Whether an alert fires: 1, or no value.
-fn firing(alert: &str, matchers: &[(&str, &str)]) -> String {
+pub(crate) fn firing(alert: &str, matchers: &[(&str, &str)]) -> String {
     let more: String = matchers
         .iter()
         .map(|(label, value)| format!(",{label}=\"{value}\""))
@@ -98,7 +110,7 @@ fn firing(alert: &str, matchers: &[(&str, &str)]) -> String {
     format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{more}}})")
 }
 
-fn look(minute: usize, expr: String, fires: bool) -> Look {
+pub(crate) fn look(minute: usize, expr: String, fires: bool) -> Look {
     Look {
         minute,
         expr,
@@ -107,7 +119,7 @@ fn look(minute: usize, expr: String, fires: bool) -> Look {
 }
 
 /// Runs promtool on cases over the rules of these objectives.
-fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
+pub(crate) fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
     let folder = tempfile::tempdir().unwrap();
     let mut rules = Vec::new();
     for file in outrider::render::all(plan, objectives).unwrap() {
@@ -140,11 +152,11 @@ fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
 }
 
 /// The plan of files that nobody watches: objectives, cadences and floors that differ.
-fn fixture() -> Plan {
+pub(crate) fn fixture() -> Plan {
     outrider::config::load(&repository().join("tests/rules/outrider.toml"), None).unwrap()
 }
 
-fn handed_out() -> Plan {
+pub(crate) fn handed_out() -> Plan {
     outrider::config::load(&repository().join("outrider.toml"), None).unwrap()
 }
 
@@ -160,12 +172,12 @@ fn only(plan: &Plan, objective: &Objective<'_>) -> Plan {
     plan
 }
 
-fn minutes(time: Duration) -> usize {
+pub(crate) fn minutes(time: Duration) -> usize {
     usize::try_from(time.as_secs().div_ceil(60)).unwrap()
 }
 
 /// A counter that stands, then has grown by this much from a minute on.
-fn step(minutes: usize, at: usize, by: u64) -> Vec<Option<u64>> {
+pub(crate) fn step(minutes: usize, at: usize, by: u64) -> Vec<Option<u64>> {
     (0..=minutes)
         .map(|minute| Some(if minute >= at { by } else { 0 }))
         .collect()
@@ -353,7 +365,7 @@ fn story(tell: impl Fn(&Objective<'_>, &Alarm) -> Vec<Case>) {
 }
 
 /// A counter put together from stretches of (minutes, growth a minute); none is no scrape.
-fn counter(stretches: &[(usize, Option<u64>)]) -> Vec<Option<u64>> {
+pub(crate) fn counter(stretches: &[(usize, Option<u64>)]) -> Vec<Option<u64>> {
     let mut values = vec![Some(0)];
     let mut now = 0;
     for (minutes, growth) in stretches {
