@@ -18,6 +18,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("application-schema.md"),
     page!("application-status.md"),
     page!("application-throttled.md"),
+    page!("breach-likely.md"),
     page!("business-completeness.md"),
     page!("business-consent.md"),
     page!("business-deadline.md"),

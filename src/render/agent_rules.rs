@@ -7,8 +7,8 @@ use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 use crate::model::names;
-use crate::model::{Plan, span};
-use crate::slo::{Pace, Urgency};
+use crate::model::{Disposition, Outcome, Plan, span};
+use crate::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
 
 /// Cadences of the busiest probe after which a schedule that still stands is stuck.
 const STALLED_CADENCES: u64 = 5;
@@ -27,6 +27,13 @@ pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
     rules.extend(stalled(plan, &own));
     rules.push(reset(plan, &own));
     rules.extend(alerting_loop(plan, &own));
+    // What others keep quiet comes first: it ends a moment before what keeps it quiet, and not after.
+    rules.extend(
+        own_alarms(plan)
+            .iter()
+            .rev()
+            .map(|alarm| burn(plan, &own, alarm)),
+    );
     let mut rules: Vec<Rule> = rules.into_iter().map(Rule::Alert).collect();
     if let Some(digest) = digest {
         rules.insert(
@@ -165,6 +172,52 @@ fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     })
+}
+
+/// Runs that failed by the agent's fault and starts that it missed, against its own budget.
+fn burn(plan: &Plan, own: &Own<'_>, alarm: &OwnAlarm) -> Alert {
+    let kind = AlertKind::AgentBurn;
+    let with = |more| [&own[..], &[more]].concat();
+    let faults = select(
+        name(&names::RUNS),
+        &with(("outcome", "=", Outcome::AgentFault.name())),
+    );
+    // Not `capped`: a partner's cap, or a disclosure that a person must look at, is no fault of the agent's.
+    let away = [Disposition::Missed, Disposition::Lost].map(Disposition::name);
+    let away = away.join("|");
+    let away = select(name(&names::TICKS), &with(("disposition", "=~", &away)));
+    let by = "agent, location";
+    let bad = |window: &str| {
+        format!(
+            "{} + on ({by}) {}",
+            increase(by, &faults, window),
+            increase(by, &away, window)
+        )
+    };
+    let windows = [alarm.tier.long, alarm.tier.short].map(|real| span(plan.scale.of(real)));
+    let [long, short] = &windows;
+    let summary = format!("Outrider's agent {} fails to look", plan.settings.agent);
+    let description = format!(
+        "{{{{ $value | humanize }}}} runs in the last {long} failed by its own fault or were not begun. It fires at {}; it may \
+         be {} % of the runs that are due in 30 days.",
+        alarm.bad_runs,
+        f64::from(1_000_000 - OWN_OBJECTIVE_PPM) / 10_000.0
+    );
+    let mut labels = labels(plan, alarm.tier.urgency);
+    labels.insert("tier", alarm.tier.name().to_owned());
+    Alert {
+        alert: kind.name(),
+        expr: format!(
+            "{} > {}.5\nand on ({by})\n{} > 0.5",
+            bad(long),
+            alarm.bad_runs - 1,
+            bad(short)
+        ),
+        hold: None,
+        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        labels,
+        annotations: annotations::base(plan, kind, summary, description),
+    }
 }
 
 /// The agent runs on other files than these rules were generated from.

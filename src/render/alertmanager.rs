@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::alerts::{AlertKind, HEARTBEAT};
 use super::inhibition::{Inhibit, inhibitions};
+use super::warnings::INFO;
 use crate::model::names::WATCHDOG_PATH;
 use crate::model::{BusinessHours, Partner, Plan, span};
 use crate::slo::Urgency;
@@ -24,7 +25,7 @@ const REPEAT_PAGE: Duration = seconds(4 * 3_600);
 /// The same for tickets.
 const REPEAT_TICKET: Duration = seconds(24 * 3_600);
 
-/// The receiver that nobody listens to: what only keeps others quiet.
+/// The receiver that nobody listens to: what only keeps others quiet, and what is shown and told nobody.
 const NOBODY: &str = "nobody";
 /// The agent itself, which hears the watchdog again.
 const LOOP: &str = "loop";
@@ -199,7 +200,7 @@ fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Rou
 fn root(plan: &Plan) -> Route {
     let mut root = route(plan, Urgency::Ticket.name(), Vec::new());
     root.routes = watchdog(plan).into();
-    let silent = vec![is("severity", "none")];
+    let silent = vec![format!("severity=~\"none|{INFO}\"")];
     root.routes.push(route(plan, NOBODY, silent));
     for partner in plan.partners.values() {
         let escalates = [Urgency::Page, Urgency::Ticket]

@@ -13,6 +13,22 @@ closed!(
         CoverageLow = "OutriderCoverageLow",
         /// Another member's data were seen.
         Disclosure = "OutriderDisclosure",
+        /// A promise will be broken, as things go.
+        BreachLikely = "OutriderBreachLikely",
+        /// A run goes on for most of its deadline.
+        DeadlineNear = "OutriderDeadlineNear",
+        /// The partner's certificate ends soon.
+        CertificateExpiry = "OutriderCertificateExpiry",
+        /// Far more requests a run than before.
+        RetryStorm = "OutriderRetryStorm",
+        /// Far more people in the wrong group than before.
+        IdentitySurge = "OutriderIdentitySurge",
+        /// Far more of the same twice than before.
+        DuplicateSurge = "OutriderDuplicateSurge",
+        /// A probe too rare for windows keeps failing.
+        FailingInARow = "OutriderFailingInARow",
+        /// The agent fails too often by its own fault.
+        AgentBurn = "OutriderAgentBurn",
         /// Nobody hears of the agent.
         AgentDown = "OutriderAgentDown",
         /// The agent answers, and its schedule stands still.
@@ -36,9 +52,16 @@ impl AlertKind {
     /// The page to open, without the causes that burn alerts add by themselves.
     pub fn runbook(self) -> &'static str {
         match self {
-            Self::SloBurn | Self::Watchdog => "README.md",
+            Self::SloBurn | Self::FailingInARow | Self::Watchdog => "README.md",
             Self::CoverageLow => "coverage-low.md",
             Self::Disclosure => "business-disclosure.md",
+            Self::BreachLikely => "breach-likely.md",
+            Self::DeadlineNear => "business-deadline.md",
+            Self::CertificateExpiry => "transport-tls.md",
+            Self::RetryStorm => "application-throttled.md",
+            Self::IdentitySurge => "business-identity.md",
+            Self::DuplicateSurge => "business-duplicate.md",
+            Self::AgentBurn => "agent-fault.md",
             Self::AgentDown | Self::AgentStalled | Self::PartnerUnwatched => "agent-down.md",
             Self::PathDown => "path-down.md",
             Self::AlertingLoopBroken => "alerting-loop.md",
@@ -69,6 +92,10 @@ pub(super) const DOWN_FOR: Duration = seconds(120);
 pub(super) const STALLED: Duration = seconds(600);
 /// The window of coverage, of disclosures and of resets, unless probes are rarer.
 pub(super) const LOOK_BACK: Duration = seconds(3_600);
+/// What an hour is compared with, before it.
+pub(super) const DAY: Duration = seconds(86_400);
+/// How long a forecast must stay what it is.
+pub(super) const FORECAST_FOR: Duration = seconds(7_200);
 /// How long alerts that are no tier's go on after their condition ended.
 pub(super) const KEEP: Duration = seconds(300);
 

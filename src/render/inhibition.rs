@@ -55,7 +55,7 @@ pub(super) fn inhibitions() -> Vec<Inhibit> {
 }
 
 fn faster_before_slower() -> Vec<Inhibit> {
-    let burn = named(AlertKind::SloBurn);
+    let (burn, own) = (named(AlertKind::SloBurn), named(AlertKind::AgentBurn));
     let mut all = Vec::new();
     for (place, tier) in TIERS.iter().enumerate() {
         let slower: Vec<&str> = TIERS[place + 1..]
@@ -67,6 +67,11 @@ fn faster_before_slower() -> Vec<Inhibit> {
                 source_matchers: vec![burn.clone(), is("tier", tier.name())],
                 target_matchers: vec![burn.clone(), one_of("tier", &slower)],
                 equal: vec!["partner", "slo"],
+            });
+            all.push(Inhibit {
+                source_matchers: vec![own.clone(), is("tier", tier.name())],
+                target_matchers: vec![own.clone(), one_of("tier", &slower)],
+                equal: vec!["agent", "location"],
             });
         }
     }

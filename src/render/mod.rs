@@ -15,6 +15,7 @@ mod prometheus;
 mod promql;
 mod questions;
 mod status;
+mod warnings;
 mod words;
 mod yaml;
 

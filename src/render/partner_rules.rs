@@ -66,6 +66,7 @@ pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>
         rules.push(Rule::Alert(coverage(plan, partner, probe)));
         rules.push(Rule::Alert(disclosure(plan, partner, probe)));
     }
+    rules.extend(super::warnings::rules(plan, partner, &probes, objectives));
     let mut groups = Vec::new();
     if !rules.is_empty() {
         groups.push(Group {
@@ -206,7 +207,7 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
 }
 
 /// Until what was bad in maintenance has left the short window.
-fn unless_maintenance(partner: &str, after: Duration) -> String {
+pub(super) fn unless_maintenance(partner: &str, after: Duration) -> String {
     let maintenance = select(
         name(&names::MAINTENANCE),
         &[("partner", "=", partner), ("effect", "=", QUIET)],

@@ -33,7 +33,8 @@ pub struct Alarm {
 
 impl Alarm {
     pub(super) fn new(slo: &Slo, pace: &Pace<'_>, scale: Scale, tier: &'static Tier) -> Self {
-        let bad_runs = bad_runs(slo, pace.runs_in(slo.window.nominal()), tier.share_ppm);
+        let runs = pace.runs_in(slo.window.nominal());
+        let bad_runs = bad_runs(slo.objective_ppm, slo.floor, runs, tier.share_ppm);
         let needed = pace.time_of(bad_runs).saturating_add(pace.deadline);
         let recent = pace.time_of(SHORT_CADENCES).saturating_add(pace.deadline);
         let long = at_least(scale, tier.long, needed);
@@ -58,12 +59,12 @@ impl Alarm {
 
 /// k: the least number of bad runs that is more than a share of the budget, and no less than the
 /// floor. In integers: ⌊share · runs · (1 − objective)⌋ + 1.
-fn bad_runs(slo: &Slo, runs: u64, share_ppm: u32) -> u64 {
-    let budget = u128::from(runs) * (PPM - u128::from(slo.objective_ppm));
+pub(super) fn bad_runs(objective_ppm: u32, floor: u32, runs: u64, share_ppm: u32) -> u64 {
+    let budget = u128::from(runs) * (PPM - u128::from(objective_ppm));
     let share = budget * u128::from(share_ppm) / (PPM * PPM);
     u64::try_from(share + 1)
         .unwrap_or(u64::MAX)
-        .max(u64::from(slo.floor))
+        .max(u64::from(floor))
 }
 
 /// The tier's window, or what is needed in whole minutes (both in scaled time).
@@ -80,20 +81,10 @@ fn at_least(scale: Scale, window: Duration, needed: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{SloName, Window};
     use crate::slo::TIERS;
 
     fn counts(objective_ppm: u32, runs: u64, floor: u32) -> Vec<u64> {
-        let slo = Slo {
-            name: SloName::Transport,
-            journeys: Vec::new(),
-            objective_ppm,
-            window: Window::Rolling(Duration::from_secs(30 * 86_400)),
-            floor,
-            tiers: Default::default(),
-            thresholds: Default::default(),
-        };
-        let of = |tier: &Tier| bad_runs(&slo, runs, tier.share_ppm);
+        let of = |tier: &Tier| bad_runs(objective_ppm, floor, runs, tier.share_ppm);
         TIERS.iter().map(of).collect()
     }
 

@@ -213,6 +213,8 @@ fn one_factor_scales_every_duration_and_no_count() {
         ("interval: 250ms", "interval: 15s"),
         ("interval: 5s", "interval: 5m"),
         ("keep_firing_for: 5s", "keep_firing_for: 5m"),
+        ("for: 2m", "for: 2h"),
+        ("offset 1m)", "offset 1h)"),
     ] {
         back = back.replace(from, to);
     }

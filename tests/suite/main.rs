@@ -26,4 +26,5 @@ mod rules;
 mod slo;
 mod stack;
 mod walk;
+mod warnings;
 mod world;

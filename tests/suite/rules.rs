@@ -22,9 +22,19 @@ const CALM: usize = 10;
 pub(crate) struct Series {
     name: String,
     values: Vec<Option<u64>>,
+    /// Written out, where they are no whole numbers.
+    words: Option<String>,
 }
 
 impl Series {
+    /// Values in promtool's own notation.
+    pub(crate) fn of_words(name: &str, labels: &[(&str, &str)], words: String) -> Self {
+        Self {
+            words: Some(words),
+            ..Self::new(name, labels, Vec::new())
+        }
+    }
+
     pub(crate) fn new(name: &str, labels: &[(&str, &str)], values: Vec<Option<u64>>) -> Self {
         let own = [("agent", "outrider"), ("location", "local")];
         let all: Vec<String> = own
@@ -40,6 +50,7 @@ impl Series {
         Self {
             name: name.to_owned(),
             values,
+            words: None,
         }
     }
 
@@ -53,7 +64,8 @@ impl Series {
                 None => "_".to_owned(),
             });
         }
-        json!({"series": self.name, "values": words.join(" ")})
+        let words = self.words.clone().unwrap_or_else(|| words.join(" "));
+        json!({"series": self.name, "values": words})
     }
 }
 
@@ -66,9 +78,9 @@ pub(crate) struct Look {
 }
 
 pub(crate) struct Case {
-    name: String,
-    series: Vec<Series>,
-    looks: Vec<Look>,
+    pub(crate) name: String,
+    pub(crate) series: Vec<Series>,
+    pub(crate) looks: Vec<Look>,
 }
 
 impl Case {
@@ -145,11 +157,11 @@ pub(crate) fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]
 }
 
 /// The plan of files that nobody watches: objectives, cadences and floors that differ.
-fn fixture() -> Plan {
+pub(crate) fn fixture() -> Plan {
     outrider::config::load(&repository().join("tests/rules/outrider.toml"), None).unwrap()
 }
 
-fn handed_out() -> Plan {
+pub(crate) fn handed_out() -> Plan {
     outrider::config::load(&repository().join("outrider.toml"), None).unwrap()
 }
 
@@ -165,12 +177,12 @@ fn only(plan: &Plan, objective: &Objective<'_>) -> Plan {
     plan
 }
 
-fn minutes(time: Duration) -> usize {
+pub(crate) fn minutes(time: Duration) -> usize {
     usize::try_from(time.as_secs().div_ceil(60)).unwrap()
 }
 
 /// A counter that stands, then has grown by this much from a minute on.
-fn step(minutes: usize, at: usize, by: u64) -> Vec<Option<u64>> {
+pub(crate) fn step(minutes: usize, at: usize, by: u64) -> Vec<Option<u64>> {
     (0..=minutes)
         .map(|minute| Some(if minute >= at { by } else { 0 }))
         .collect()

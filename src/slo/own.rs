@@ -1,0 +1,41 @@
+//! The agent's own promise: how often it may fail to look, by its own fault.
+
+use std::time::Duration;
+
+use super::alarm::bad_runs;
+use super::pace::Pace;
+use super::tier::{FLOOR, TIERS, Tier};
+use crate::model::Plan;
+
+/// What the agent promises of itself, per million of the runs that are due.
+pub const OWN_OBJECTIVE_PPM: u32 = 999_000;
+/// Over this.
+const WINDOW: Duration = Duration::from_secs(30 * 86_400);
+
+/// When the agent's own budget goes too fast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnAlarm {
+    /// The tier, whose windows it has.
+    pub tier: &'static Tier,
+    /// It fires at so many runs that failed by the agent's fault, or were not begun.
+    pub bad_runs: u64,
+}
+
+/// An alarm for each tier whose long window holds as many runs as it fires at.
+pub fn own_alarms(plan: &Plan) -> Vec<OwnAlarm> {
+    let due = |real: Duration| -> u64 {
+        let stretch = plan.scale.of(real);
+        let probes = plan.probes.values();
+        probes
+            .map(|probe| Pace::of_probe(probe).runs_in(stretch))
+            .sum()
+    };
+    let month = due(WINDOW);
+    let alarms = TIERS.iter().map(|tier| OwnAlarm {
+        tier,
+        bad_runs: bad_runs(OWN_OBJECTIVE_PPM, FLOOR, month, tier.share_ppm),
+    });
+    alarms
+        .filter(|alarm| alarm.bad_runs <= due(alarm.tier.long))
+        .collect()
+}
