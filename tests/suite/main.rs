@@ -21,6 +21,7 @@ mod past;
 mod reconcile;
 mod rogue;
 mod rules;
+mod second_opinion;
 mod slo;
 mod stack;
 mod walk;
