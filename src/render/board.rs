@@ -82,6 +82,11 @@ fn exported(name: &str, more: &str) -> String {
     of(name, &format!(",job=~\"$job\"{more}"))
 }
 
+/// One number of each objective of the chosen partner, whichever agent exports it.
+fn of_slo(name: &str) -> String {
+    format!("max by (partner, slo) ({})", exported(name, ""))
+}
+
 /// What grew, and only that.
 fn grown(name: &str, by: &str) -> String {
     let series = exported(name, "");
@@ -95,6 +100,7 @@ fn quantile(share: &str) -> String {
 
 fn panels_of() -> Vec<Panel> {
     let mut panels = promises();
+    panels.extend(prospects());
     panels.extend(failures());
     panels.extend(details());
     panels
@@ -116,13 +122,17 @@ fn promises() -> Vec<Panel> {
         },
         Panel {
             title: "How much of each budget is left?",
-            description: "1 is untouched, below 0 the objective is missed.".to_owned(),
+            description:
+                "1 is untouched, below 0 the objective is missed. The agent's own number; while it \
+                          is away, that of the rules."
+                    .to_owned(),
             kind: "bargauge",
             unit: "percentunit",
             width: 8,
             queries: vec![(
                 format!(
-                    "1 - {} / on (partner, slo) {}",
+                    "{} or on (partner, slo) (1 - {} / on (partner, slo) {})",
+                    of_slo(names::BUDGET_LEFT.name),
                     of(BAD_PERIOD, ""),
                     of(BUDGET, "")
                 ),
@@ -145,6 +155,32 @@ fn promises() -> Vec<Panel> {
                 ),
                 "{{journey}}",
             )],
+        },
+    ]
+}
+
+/// Will the partner keep them, and how much of each window was seen?
+fn prospects() -> Vec<Panel> {
+    vec![
+        Panel {
+            title: "Will each promise hold?",
+            description:
+                "The probability that it is broken at the end of a calendar window, or three days \
+                          ahead of a rolling one."
+                    .to_owned(),
+            kind: "timeseries",
+            unit: "percentunit",
+            width: 12,
+            queries: vec![(of_slo(names::BREACH.name), "{{slo}}")],
+        },
+        Panel {
+            title: "How much of each window was measured?",
+            description: "Judged runs divided by runs due by now, in the objective's window."
+                .to_owned(),
+            kind: "timeseries",
+            unit: "percentunit",
+            width: 12,
+            queries: vec![(of_slo(names::COVERAGE.name), "{{slo}}")],
         },
     ]
 }

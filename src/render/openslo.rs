@@ -10,6 +10,8 @@ use crate::model::{Measure, Plan, Slo, Window, span};
 use crate::slo::Objective;
 
 const VERSION: &str = "openslo/v1";
+/// Tools put their own windows in its place; over a counter itself they could say nothing.
+const STRETCH: &str = "5m";
 
 #[derive(Serialize)]
 struct Document {
@@ -54,7 +56,7 @@ fn document(objective: &Objective<'_>) -> Document {
     let journeys: Vec<&str> = slo.journeys.iter().map(|one| one.as_str()).collect();
     let query = |metric: &names::Metric| {
         json!({"metricSource": {"type": "Prometheus", "spec": {
-            "query": format!("sum({}{{partner=\"{partner}\",slo=\"{name}\"}})", metric.name),
+            "query": format!("sum(increase({}{{partner=\"{partner}\",slo=\"{name}\"}}[{STRETCH}]))", metric.name),
         }}})
     };
     Document {
@@ -71,7 +73,7 @@ fn document(objective: &Objective<'_>) -> Document {
             "indicator": {
                 "metadata": {"name": format!("{partner}-{name}")},
                 "spec": {"ratioMetric": {
-                    "counter": true,
+                    "counter": false,
                     "bad": query(&names::SLO_BAD),
                     "total": query(&names::SLO_EVENTS),
                 }},

@@ -23,6 +23,7 @@ mod reconcile;
 mod rogue;
 mod routing;
 mod rules;
+mod second_opinion;
 mod slo;
 mod stack;
 mod walk;

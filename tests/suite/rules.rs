@@ -125,8 +125,22 @@ pub(crate) fn look(minute: usize, expr: String, fires: bool) -> Look {
 
 /// Runs promtool on cases over the rules of these objectives.
 pub(crate) fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
+    promtool_with(plan, objectives, &[], cases);
+}
+
+/// The same with other rules beside ours, by file name.
+pub(crate) fn promtool_with(
+    plan: &Plan,
+    objectives: &[Objective<'_>],
+    others: &[(&str, &str)],
+    cases: &[Case],
+) {
     let folder = tempfile::tempdir().unwrap();
     let mut rules = Vec::new();
+    for (name, text) in others {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        rules.push((*name).to_owned());
+    }
     for file in outrider::render::all(plan, objectives).unwrap() {
         let name = Path::new(&file.path)
             .file_name()
@@ -166,7 +180,7 @@ pub(crate) fn handed_out() -> Plan {
 }
 
 /// Only this objective of the plan, so that promtool has less to do.
-fn only(plan: &Plan, objective: &Objective<'_>) -> Plan {
+pub(crate) fn only(plan: &Plan, objective: &Objective<'_>) -> Plan {
     let mut plan = plan.clone();
     plan.partners.retain(|id, _| *id == objective.partner.id);
     plan.probes

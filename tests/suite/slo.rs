@@ -265,3 +265,84 @@ fn assert_status(config: &Config) {
         assert!(shown.contains(word), "{word} in {shown}");
     }
 }
+
+/// A journey that must be refused: a match without a token.
+const REFUSED: &str = r#"id = "refused"
+deadline = "2s"
+timeout = "1s"
+negative = true
+[[step]]
+id = "match-without-token"
+use = "request"
+method = "POST"
+url = "{{ partner.base_url }}/Group/$bulk-member-match"
+expect = { status = [401] }
+"#;
+
+#[test]
+fn a_refusal_that_is_expected_feeds_conformance_alone() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &Pace::default());
+    config.write("probes/refused.toml", REFUSED);
+    let probe = "[[probe]]\njourney = \"refused\"\nevery = \"1s\"\nconcurrency = 2\n";
+    let promise = "[slo.conformance]\njourneys = [\"refused\"]\nobjective = 99\n";
+    let table = "[slo.transport]\n";
+    let more = format!("{probe}{promise}{table}");
+    config.replace("partners/keystone.toml", table, &more);
+    let agent = config.agent();
+    let count = |family: &str, slo: &str| agent.metrics().count(family, &[("slo", slo)]);
+    let (events, bad) = ("outrider_slo_events_total", "outrider_slo_bad_total");
+    eventually("refusals", || {
+        (count(events, "conformance") > 2).then_some(())
+    });
+    assert_eq!(count(bad, "conformance"), 0);
+    sandbox.inject("keystone", "server-error");
+    eventually("something else than a refusal", || {
+        (count(bad, "conformance") > 0).then_some(())
+    });
+    sandbox.heal("keystone");
+    assert_eq!(agent.stop(), 0);
+    let sum = |slo: &str| -> i64 {
+        config.in_ledger(&format!(
+            "SELECT coalesce(sum(value), 0) FROM counters
+             WHERE metric = '{events}' AND labels = '[\"keystone\",\"{slo}\"]'"
+        ))
+    };
+    let runs = |journey: &str| -> i64 {
+        config.in_ledger(&format!(
+            "SELECT count(*) FROM runs WHERE journey = '{journey}' AND outcome <> 'agent_fault'"
+        ))
+    };
+    assert_eq!(sum("transport"), runs("bulk-exchange"));
+    assert_eq!(sum("conformance"), runs("refused"));
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_brought_up_to_date_and_goes_on() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &Pace::default());
+    let first = std::fs::read_to_string(repository().join("src/ledger/schema.sql")).unwrap();
+    let ledger = config.ledger();
+    ledger.execute_batch(&first).unwrap();
+    ledger
+        .execute_batch(
+            "INSERT INTO counters VALUES ('outrider_slo_events_total', '[\"keystone\",\"business\"]', 41);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(ledger);
+    let agent = config.agent();
+    eventually("the counter to go on", || {
+        let labels = [("slo", "business")];
+        let count = agent.metrics().count("outrider_slo_events_total", &labels);
+        (count > 42).then_some(())
+    });
+    assert_eq!(agent.stop(), 0);
+    let (version, counted): (i64, i64) = (
+        config.in_ledger("PRAGMA user_version"),
+        config.in_ledger("SELECT sum(events) FROM slo_judged WHERE slo = 'business'"),
+    );
+    assert_eq!(version, 2);
+    let told = document(&config.output(&["slo", "status", "--slo", "business", "--json"]));
+    assert_eq!(told["objectives"][0]["raw"]["events"], counted);
+}
