@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
-use crate::model::{Plan, ProbeId};
+use crate::model::ProbeId;
 use crate::sli::{self, Increment, Sketch, SketchKey, hour_of};
 
 /// Notes written in one transaction.
@@ -43,7 +43,6 @@ pub(super) struct Recorder {
 /// Starts the thread.
 pub(super) fn start(
     ledger: Ledger,
-    plan: Arc<Plan>,
     live: Live,
     clock: Clock,
     health: Health,
@@ -54,7 +53,6 @@ pub(super) fn start(
     let mut writer = Writer {
         stopping: Arc::clone(&stopping),
         ledger,
-        plan,
         live,
         clock,
         health,
@@ -95,7 +93,6 @@ impl Recorder {
 struct Writer {
     stopping: Arc<AtomicBool>,
     ledger: Ledger,
-    plan: Arc<Plan>,
     live: Live,
     clock: Clock,
     health: Health,
@@ -166,7 +163,7 @@ impl Writer {
             }
             Note::Finished(run, tick, disposition) => {
                 sums.add([sli::of_tick(&tick.probe, *disposition)]);
-                sums.add(sli::of_run(&self.plan, run));
+                sums.add(sli::of_run(&run.plan, run));
                 pause = run.discloses().then(|| tick.probe.clone());
             }
             Note::Fault(fault) => sums.add([Increment {
@@ -174,7 +171,13 @@ impl Writer {
                 labels: vec![fault.name().to_owned()],
                 by: 1,
             }]),
-            Note::Opened(_) | Note::Job(_) | Note::Resume(..) | Note::Flush | Note::Stop => {}
+            Note::Opened(_)
+            | Note::Began(..)
+            | Note::Forgotten(_)
+            | Note::Job(_)
+            | Note::Resume(..)
+            | Note::Flush
+            | Note::Stop => {}
         }
         Prepared {
             note,
@@ -193,7 +196,7 @@ impl Writer {
                     tracing::error!(error = %why, "stored sketches of the hour could not be read");
                 }
                 let run_id = run.run.clone();
-                self.live.run(seq, *run, Some(disposition));
+                self.live.run(seq, run.record, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(
                         partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
@@ -221,6 +224,8 @@ impl Writer {
             }
             Note::Opened(_)
             | Note::Closed(..)
+            | Note::Began(..)
+            | Note::Forgotten(_)
             | Note::Job(JobNote::Released { .. })
             | Note::Fault(_)
             | Note::Flush
@@ -307,6 +312,8 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
                 closed.insert((&tick.probe, tick.due_at));
             }
             Note::Opened(_)
+            | Note::Began(..)
+            | Note::Forgotten(_)
             | Note::Job(_)
             | Note::Fault(_)
             | Note::Resume(..)
@@ -335,6 +342,8 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
             Note::Job(JobNote::Released { location }) => {
                 entries.push(Entry::JobReleased(location, one.now));
             }
+            Note::Began(probe, at) => entries.push(Entry::Watermark(probe, *at)),
+            Note::Forgotten(probe) => entries.push(Entry::Forgotten(probe)),
             Note::Resume(probe, _) => entries.push(Entry::Resumed(probe)),
             Note::Job(JobNote::OthersOpen { .. }) | Note::Fault(_) | Note::Flush | Note::Stop => {}
         }

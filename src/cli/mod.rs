@@ -7,6 +7,7 @@ mod once;
 mod out;
 mod resume;
 mod run;
+mod schedule;
 
 use std::path::PathBuf;
 
@@ -41,6 +42,8 @@ enum Command {
     Check(check::Check),
     /// Writes alert rules, Alertmanager's configuration and boards from the same files
     Generate(generate::Generate),
+    /// Shows what will run, when, and what it costs each partner
+    Schedule(schedule::Schedule),
     /// Resumes a journey that a disclosure has paused
     Resume(resume::Resume),
 }
@@ -78,6 +81,7 @@ pub fn main() -> Exit {
         Command::Once(once) => once.carry_out(),
         Command::Check(check) => check.carry_out(),
         Command::Generate(generate) => generate.carry_out(),
+        Command::Schedule(schedule) => schedule.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     }
 }

@@ -3,9 +3,12 @@
 //! The spanned TOML tree (`tree`) is the file as written; the readers beside it turn it into the
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
+mod calendar;
 mod complaint;
+mod declared;
 mod duration;
 mod journey;
+mod limits;
 mod members;
 mod overlay;
 mod partner;
@@ -13,6 +16,7 @@ mod secrets;
 mod settings;
 mod slo;
 mod template;
+mod timing;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,10 +28,18 @@ use std::time::Duration;
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
+/// A duration in the notation of the files, such as `90s` or `7d`; none for anything else.
+pub fn duration(text: &str) -> Option<Duration> {
+    duration::parse_duration(text).ok()
+}
+
 use crate::model::{
-    Journey, JourneyId, Layer, MemberSet, Partner, Plan, Probe, ProbeId, Scale, Slo,
+    Class, Journey, JourneyId, Layer, MemberSet, Partner, Plan, Probe, ProbeId, Scale, Slo,
 };
 use crate::slo::Objective;
+
+/// A probe whose runs may take longer than this is long, unless its file says otherwise.
+const SHORT_DEADLINE_MAX: Duration = Duration::from_secs(60);
 
 /// Names of what is there but could not be read: what refers to it is not judged, since its cure is
 /// theirs.
@@ -110,11 +122,13 @@ fn settings_in_want() -> crate::model::Settings {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         ledger: PathBuf::new(),
         runs_in_flight_max: 1,
+        long_runs_in_flight_max: 1,
         late_after: std::time::Duration::ZERO,
         stop_grace: std::time::Duration::ZERO,
         nameservers: Vec::new(),
         portal: None,
         alerting: crate::model::Alerting::default(),
+        calendars: Vec::new(),
     }
 }
 
@@ -315,6 +329,8 @@ impl Reading {
             }
             self.plan.probes.insert(probe.id.clone(), probe);
         }
+        self.calendars_fit(&file);
+        self.limits_fit(&file);
         let slos = file
             .slos
             .values()
@@ -351,7 +367,7 @@ impl Reading {
                 self.complain(file, &placed.span, what, cure);
                 return None;
             };
-            gaps.insert(probe.gap);
+            gaps.insert(probe.timing.gap);
             let journey = self.plan.journeys.get(&placed.value);
             if entry.layer == Layer::Business && journey.is_some_and(|one| !one.judges_business()) {
                 let what = format!("\"{wanted}\" does not look at the business layer");
@@ -438,7 +454,13 @@ impl Reading {
                 partner: file.partner.id.clone(),
                 journey: journey.id,
             },
-            cadence: entry.cadence.clone(),
+            cadence: entry.timing.cadence.clone(),
+            jitter: entry.timing.jitter,
+            class: entry.class.unwrap_or(if deadline > SHORT_DEADLINE_MAX {
+                Class::Long
+            } else {
+                Class::Short
+            }),
             concurrency: entry.concurrency?,
             members: entry.members.as_ref().map(|placed| placed.value.clone()),
             deadline,
@@ -459,13 +481,14 @@ impl Reading {
         else {
             return;
         };
-        if deadline <= entry.gap.saturating_mul(slots) {
+        // Jitter may bring two starts so much nearer.
+        let gap = entry.timing.gap.saturating_sub(entry.timing.jitter);
+        if deadline <= gap.saturating_mul(slots) {
             return;
         }
-        let needed = deadline.as_nanos().div_ceil(entry.gap.as_nanos().max(1));
+        let needed = deadline.as_nanos().div_ceil(gap.as_nanos().max(1));
         let what = format!(
-            "a run may take {deadline:?}, the next is due after {:?}, and {slots} may go at once",
-            entry.gap
+            "a run may take {deadline:?}, the next is due after {gap:?}, and {slots} may go at once"
         );
         let cure = if needed < u128::from(partner::CONCURRENCY_LIMIT) {
             format!("set concurrency = {needed}, a longer cadence or a shorter deadline")

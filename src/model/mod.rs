@@ -1,5 +1,9 @@
 //! The nouns. No I/O, no storage or file format.
 
+mod cadence;
+pub mod calendar;
+mod civil;
+mod diff;
 mod evidence;
 mod ids;
 mod layer;
@@ -9,8 +13,14 @@ mod plan;
 mod record;
 mod scale;
 mod span;
+mod spread;
 mod verdict;
+mod zone;
 
+pub use cadence::{Cadence, Profile, WEEK_HOURS};
+pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
+pub use civil::Civil;
+pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
     RequestResult, StepEvidence, StepState, TlsFailure,
@@ -20,10 +30,12 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Alerting, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part,
+    Action, Alerting, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part,
     Partner, Plan, Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
 };
 pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
 pub use scale::Scale;
 pub use span::span;
+pub use spread::stable_hash;
 pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};
+pub use zone::Zone;

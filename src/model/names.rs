@@ -74,6 +74,8 @@ metrics! {
         "From the intended start to the begin of a run.";
     AGENT_FAULTS = Counter "outrider_agent_faults_total" ["fault"]
         "Runs and events that failed by Outrider's own fault.";
+    CONFIG_RELOAD = Gauge "outrider_config_last_reload_successful" []
+        "1 when the files as they were read last hold; 0 while those of before do.";
     RULES_DIGEST = Gauge "outrider_rules_digest_info" ["digest"]
         "1, with the digest of the rules that this configuration generates.";
     BUILD_INFO = Gauge "outrider_build_info" ["version"] "1, with the version as a label.";

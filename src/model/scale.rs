@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::plan::{Cadence, Plan};
-use super::{Action, ProbeId};
+use super::plan::Plan;
+use super::{Action, Cadence, ProbeId};
 
 /// Divides durations, all by the same factor, so that counts stay what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Plan {
     /// The same plan in scaled time: cadences, deadlines, timeouts and windows shrink alike.
     ///
     /// # Errors
-    /// A probe whose starts are civil times (`cron`), which have no faster version.
+    /// A probe whose starts follow civil time (`cron`, a profile), which has no faster version.
     pub fn scaled(mut self, scale: Scale) -> Result<Self, ProbeId> {
         if scale == Scale::REAL {
             return Ok(self);
@@ -44,6 +44,7 @@ impl Plan {
                 return Err(probe.id.clone());
             };
             *every = scale.of(*every);
+            probe.jitter = scale.of(probe.jitter);
             probe.deadline = scale.of(probe.deadline);
             probe.timeout = scale.of(probe.timeout);
         }
