@@ -1,7 +1,5 @@
 //! Answers the portal's questions from what is true now and from the ledger.
 
-use std::sync::Arc;
-
 use tokio::sync::mpsc::Receiver;
 
 use super::live::Live;
@@ -9,7 +7,6 @@ use super::notes::{Note, Notes};
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunFilter};
-use crate::model::Plan;
 use crate::portal::Ask;
 
 /// Answers until nobody asks any more.
@@ -17,7 +14,6 @@ pub(super) async fn answer(
     mut asked: Receiver<Ask>,
     reader: Ledger,
     live: Live,
-    plan: Arc<Plan>,
     notes: Notes,
     clock: Clock,
 ) {
@@ -25,7 +21,7 @@ pub(super) async fn answer(
     while let Some(ask) = asked.recv().await {
         match ask {
             Ask::Overview(to) => {
-                let _gone = to.send(live.overview(&plan, clock.now()));
+                let _gone = to.send(live.overview(&live.plan(), clock.now()));
             }
             Ask::Watchdog(to) => {
                 live.hear_watchdog(clock.instant());

@@ -1,7 +1,6 @@
 //! Sets the numbers of objectives that follow from time as well as from runs: what is left of each budget,
 //! coverage, and the chance that the promise breaks.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -20,17 +19,16 @@ const EVERY_MIN: Duration = Duration::from_millis(500);
 
 /// Works them out now and then, until told to stop.
 pub(super) async fn keep(
-    plan: Arc<Plan>,
     live: Live,
     clock: Clock,
     reader: Ledger,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut reader = Some(reader);
-    let pause = plan.scale.of(EVERY).max(EVERY_MIN);
+    let pause = live.plan().scale.of(EVERY).max(EVERY_MIN);
     loop {
         let Some(ledger) = reader.take() else { return };
-        let (of, to, now) = (Arc::clone(&plan), live.clone(), clock.now());
+        let (of, to, now) = (live.plan(), live.clone(), clock.now());
         // SQLite blocks, so this goes to a thread that may.
         let set = tokio::task::spawn_blocking(move || {
             if let Err(why) = set(&of, &to, &ledger, now) {

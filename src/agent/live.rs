@@ -8,15 +8,16 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
+use crate::clock::Clock;
 use crate::expose::Numbers;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::names;
 use crate::model::{
-    Count, Disposition, Layer, LayerVerdict, Measure, Outcome, PartnerId, Phase, Plan, ProbeId,
-    RunId, RunRecord,
+    Count, Disposition, Effect, FixedSetting, Layer, LayerVerdict, Measure, Outcome, PartnerId,
+    Phase, Plan, ProbeId, RunId, RunRecord,
 };
 use crate::sli::{Increment, Series, Sketch, SketchKey, Timed, hour_of, latencies};
-use crate::view::{LayerLine, Overview, PartnerView, ProbeView};
+use crate::view::{ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView};
 
 /// Sketches copied under one lock.
 const SKETCHES_AT_ONCE: usize = 256;
@@ -24,6 +25,7 @@ const SKETCHES_AT_ONCE: usize = 256;
 /// A handle to what is true now.
 #[derive(Clone, Debug)]
 pub(super) struct Live {
+    plan: Arc<Mutex<Arc<Plan>>>,
     state: Arc<Mutex<State>>,
     pub(super) numbers: Arc<Mutex<Numbers>>,
 }
@@ -38,6 +40,18 @@ pub(super) struct State {
     /// When the watchdog last came back from Alertmanager, or the wait for it began; none when there is
     /// no Alertmanager.
     pub(super) watchdog: Option<Instant>,
+    pub(super) config: ConfigState,
+}
+
+/// How reading the files went last.
+#[derive(Debug, Default)]
+pub(super) struct ConfigState {
+    /// When they were read anew; none as long as they were read only once.
+    pub(super) at: Option<DateTime<Utc>>,
+    /// Why the plan of before holds; empty when it does not.
+    pub(super) mistakes: Vec<String>,
+    /// What changed and waits for a restart.
+    pub(super) needs_restart: Vec<FixedSetting>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +60,10 @@ pub(super) struct ProbeState {
     pub(super) through: Option<DateTime<Utc>>,
     pub(super) next_due: Option<DateTime<Utc>>,
     pub(super) is_paused: bool,
+    /// The most requests that one of its runs made, as far as this life knows.
+    pub(super) requests_most: u64,
+    /// Runs that began since the ledger began: whose turn it is where ticks have no number.
+    pub(super) runs_begun: u64,
     pub(super) in_flight: Vec<InFlight>,
     /// Without its steps, which the ledger has.
     pub(super) last_run: Option<(u64, RunRecord)>,
@@ -81,28 +99,22 @@ pub(super) struct LayerState {
 }
 
 impl Live {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
         let mut state = State::default();
         for probe in plan.probes.keys() {
             state.probes.insert(probe.clone(), ProbeState::default());
         }
-        for partner in plan.partners.keys() {
-            for layer in Layer::ALL {
-                state
-                    .layers
-                    .insert((partner.clone(), *layer), LayerState::default());
-            }
-        }
         let live = Self {
+            plan: Arc::new(Mutex::new(Arc::clone(&plan))),
             state: Arc::new(Mutex::new(state)),
             numbers: Arc::default(),
         };
-        live.set_thresholds(plan);
+        live.set_thresholds(&plan);
         live
     }
 
     /// Thresholds of objectives are bounds of the histograms that they are about.
-    fn set_thresholds(&self, plan: &Plan) {
+    pub(super) fn set_thresholds(&self, plan: &Plan) {
         let (mut journeys, mut clocks) = (Vec::new(), Vec::new());
         for slo in plan.partners.values().flat_map(|one| one.slos.values()) {
             let of = match slo.name.measure() {
@@ -130,6 +142,17 @@ impl Live {
         }
     }
 
+    /// The plan that holds now. Whoever works by it for a while keeps what this returned.
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        let plan = self.plan.lock();
+        Arc::clone(&plan.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on another plan holds.
+    pub(super) fn hold(&self, plan: Arc<Plan>) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,7 +173,13 @@ impl Live {
 
     /// Takes in a run that is durable now.
     pub(super) fn run(&self, seq: u64, run: RunRecord, disposition: Option<Disposition>) {
-        self.observe(&run);
+        let probe = ProbeId {
+            partner: run.partner.clone(),
+            journey: run.journey.clone(),
+        };
+        // One that ends after its probe was taken away counts, and measures nothing of now.
+        let is_planned = self.plan().probes.contains_key(&probe);
+        self.observe(&run, is_planned);
         tracing::info!(
             run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
             outcome = %run.outcome, duration_ms = crate::view::milliseconds(run.duration),
@@ -161,21 +190,20 @@ impl Live {
         state.sketch(&run);
         state.sketched_through = seq;
         state.last_verdicts(&run);
-        let probe = ProbeId {
-            partner: run.partner.clone(),
-            journey: run.journey.clone(),
-        };
         if let Some(probe) = state.probes.get_mut(&probe) {
             probe.fate(run.outcome);
+            probe.requests_most = probe.requests_most.max(requests(&run));
             let labels = [run.partner.as_str(), run.journey.as_str()];
             let failures = f64::from(probe.failures_in_row);
-            self.numbers()
-                .set(&names::CONSECUTIVE_FAILURES, &labels, failures);
+            if is_planned {
+                self.numbers()
+                    .set(&names::CONSECUTIVE_FAILURES, &labels, failures);
+            }
             probe.last_run = Some((seq, without_steps(run)));
         }
     }
 
-    fn observe(&self, run: &RunRecord) {
+    fn observe(&self, run: &RunRecord, is_planned: bool) {
         let mut numbers = self.numbers();
         let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
         numbers.observe(&names::JOURNEY_DURATION, &[partner, journey], run.duration);
@@ -190,6 +218,9 @@ impl Live {
                     }
                 }
             }
+        }
+        if !is_planned {
+            return;
         }
         if let Some(score) = run.completeness {
             numbers.set(&names::COMPLETENESS, &[partner, journey], score);
@@ -223,7 +254,7 @@ impl Live {
             let probes = state
                 .probes
                 .iter()
-                .filter(|(id, _)| id.partner == partner.id);
+                .filter(|(id, _)| id.partner == partner.id && plan.probes.contains_key(id));
             let probes = probes.map(|(id, probe)| ProbeView {
                 probe: id.clone(),
                 next_due: probe.next_due,
@@ -240,12 +271,18 @@ impl Live {
                 p50: quantile(0.5),
                 p99: quantile(0.99),
                 probes: probes.collect(),
+                declared: declared(plan, &partner.id, at),
             }
         });
         Overview {
             at,
             agent: format!("{} at {}", plan.settings.agent, plan.settings.location),
             partners: partners.collect(),
+            config: ConfigView {
+                read_at: state.config.at,
+                mistakes: state.config.mistakes.clone(),
+                needs_restart: state.config.waiting(),
+            },
         }
     }
 
@@ -255,10 +292,21 @@ impl Live {
     }
 
     /// Sets the gauges that change by themselves.
-    pub(super) fn refresh(&self, now: Instant) {
+    pub(super) fn refresh(&self, clock: &Clock) {
+        let (plan, now) = (self.plan(), clock.instant());
         let state = self.state();
         let mut numbers = self.numbers();
-        for (id, probe) in &state.probes {
+        let at = clock.now();
+        for partner in plan.partners.keys() {
+            for effect in Effect::ALL {
+                let mut calendars = plan.calendars_of(partner);
+                let is_so = calendars.any(|one| one.has(*effect, at));
+                let labels = [partner.as_str(), effect.name()];
+                numbers.set(&names::MAINTENANCE, &labels, f64::from(u8::from(is_so)));
+            }
+        }
+        let planned = |id: &&ProbeId| plan.probes.contains_key(*id);
+        for (id, probe) in state.probes.iter().filter(|(id, _)| planned(id)) {
             let oldest = probe.in_flight.iter().map(|run| now - run.since).max();
             let labels = [id.partner.as_str(), id.journey.as_str()];
             let age = oldest.unwrap_or_default().as_secs_f64();
@@ -269,6 +317,27 @@ impl Live {
             numbers.set(&names::ALERTING_LOOP_AGE, &[], age);
         }
     }
+}
+
+/// Requests that a run made.
+fn requests(run: &RunRecord) -> u64 {
+    let of_step = |step: &crate::model::StepEvidence| {
+        let left_out: u32 = step.requests_omitted.values().sum();
+        step.requests.len() as u64 + u64::from(left_out)
+    };
+    run.steps.iter().map(of_step).sum()
+}
+
+/// Declared windows that hold now.
+fn declared(plan: &Plan, partner: &PartnerId, at: DateTime<Utc>) -> Vec<DeclaredView> {
+    let open = plan.calendars_of(partner).filter_map(|one| {
+        Some(DeclaredView {
+            reason: one.reason.clone(),
+            effects: one.effects.iter().copied().collect(),
+            until: one.until(at)?,
+        })
+    });
+    open.collect()
 }
 
 fn without_steps(run: RunRecord) -> RunRecord {
@@ -292,13 +361,13 @@ impl State {
             return;
         };
         let key = (PartnerId::new(partner.as_str()), layer);
-        if let Some(layer) = self.layers.get_mut(&key) {
-            *(if is_events {
-                &mut layer.events
-            } else {
-                &mut layer.bad
-            }) += by;
-        }
+        // Of partners that are in no plan too: they may come back.
+        let layer = self.layers.entry(key).or_default();
+        *(if is_events {
+            &mut layer.events
+        } else {
+            &mut layer.bad
+        }) += by;
     }
 
     pub(super) fn last_verdicts(&mut self, run: &RunRecord) {
@@ -313,9 +382,8 @@ impl State {
                 .as_ref()
                 .filter(|_| verdict == LayerVerdict::Bad);
             let blame = blame.map(|blame| (blame.cause.name(), blame.owner.name()));
-            if let Some(state) = self.layers.get_mut(&(run.partner.clone(), *layer)) {
-                state.last = Some((verdict, blame));
-            }
+            let state = self.layers.entry((run.partner.clone(), *layer));
+            state.or_default().last = Some((verdict, blame));
         }
     }
 

@@ -5,12 +5,16 @@
 //! their ticks are `lost` → the recorder writes what it holds → the ledger closes → pages and
 //! metrics go last.
 
+mod adopt;
 mod answers;
 mod budgets;
 mod live;
 mod notes;
 mod orphans;
+mod partners;
+mod permits;
 mod recorder;
+mod reload;
 mod restore;
 mod scheduler;
 mod server;
@@ -25,6 +29,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use self::scheduler::Wiring;
 use self::signals::Signals;
 pub use self::standing::{in_flight, standing};
 use crate::clock::Clock;
@@ -32,6 +37,10 @@ use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::Plan;
 
+pub use self::reload::Source;
+
+/// Plans that were read anew and wait.
+const RELOADS_MAX: usize = 1;
 /// Questions of the portal that wait.
 const QUESTIONS_MAX: usize = 256;
 /// How long whoever is connected may take to hear the end.
@@ -65,11 +74,17 @@ pub struct Ready {
     pub ledger: PathBuf,
 }
 
-/// Runs until the process is told to stop. `ready` is called once.
+/// Runs until the process is told to stop. `ready` is called once. `source` is where the plan comes
+/// from, and where another one may.
 ///
 /// # Errors
 /// The agent cannot start, or its ledger was of no use at the end.
-pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<(), AgentError> {
+pub async fn run(
+    plan: Plan,
+    source: Source,
+    clock: Clock,
+    ready: impl FnOnce(Ready),
+) -> Result<(), AgentError> {
     let plan = Arc::new(plan);
     // The port first: a second agent must not touch the first one's ledger.
     let address = plan.settings.listen;
@@ -89,18 +104,11 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let (stop, stopped) = watch::channel(false);
 
-    let recorder = recorder::start(
-        ledger,
-        Arc::clone(&plan),
-        live.clone(),
-        clock.clone(),
-        health.clone(),
-    )
-    .map_err(|why| AgentError::Start(why.to_string()))?;
+    let recorder = recorder::start(ledger, live.clone(), clock.clone(), health.clone())
+        .map_err(|why| AgentError::Start(why.to_string()))?;
     let registry =
-        server::registry(&plan, &live).map_err(|why| AgentError::Start(why.to_string()))?;
+        server::registry(&plan, &live, &clock).map_err(|why| AgentError::Start(why.to_string()))?;
     let budgets = tokio::spawn(budgets::keep(
-        Arc::clone(&plan),
         live.clone(),
         clock.clone(),
         Ledger::reader(&plan.settings.ledger)?,
@@ -117,27 +125,28 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
         asked,
         reader,
         live.clone(),
-        Arc::clone(&plan),
         recorder.notes.clone(),
         clock.clone(),
     ));
 
     // Before anybody is told that the agent runs, it can be told to stop.
     let signals = Signals::listen().map_err(|why| AgentError::Start(why.to_string()))?;
+    let asked = Signals::asked_to_reload().map_err(|why| AgentError::Start(why.to_string()))?;
+    let (loaded, reloads) = mpsc::channel(RELOADS_MAX);
+    let watching = tokio::spawn(reload::watch(source, asked, loaded));
     ready(Ready {
         listen,
         ledger: plan.settings.ledger.clone(),
     });
-    scheduler::run(
-        &plan,
-        &clock,
-        &live,
-        &recorder.notes,
-        &health,
-        signals,
-        &recorder.stopping,
-    )
-    .await;
+    let wiring = Wiring {
+        clock,
+        live,
+        notes: recorder.notes.clone(),
+        health: health.clone(),
+        stopping: Arc::clone(&recorder.stopping),
+    };
+    scheduler::run(wiring, signals, reloads).await;
+    watching.abort();
 
     health.schedule(false);
     let closed = recorder.stop().await;

@@ -1,16 +1,18 @@
 //! The way to the recorder: a queue, and a bell for notes that somebody waits for.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::journey::JobNote;
-use crate::model::{AgentFault, Disposition, ProbeId, RunRecord, Tick};
+use crate::model::{AgentFault, Disposition, Plan, ProbeId, RunRecord, Tick};
 
 /// Notes that wait. When it is full, whoever has a note waits, so ticks are capped and counted; no
 /// verdict is dropped in silence.
@@ -24,7 +26,11 @@ pub(super) enum Note {
     /// A tick that ends without a run.
     Closed(Tick, Disposition),
     /// A run that ended, with its tick.
-    Finished(Box<RunRecord>, Tick, Disposition),
+    Finished(Box<Walked>, Tick, Disposition),
+    /// From here on a probe owes a record for each of its ticks.
+    Began(ProbeId, DateTime<Utc>),
+    /// A probe that is no more in the plan owes nothing until it comes back.
+    Forgotten(ProbeId),
     /// About jobs.
     Job(JobNote),
     /// Our own trouble outside any run.
@@ -37,6 +43,21 @@ pub(super) enum Note {
     Stop,
 }
 
+/// A run that ended, and the plan that it was walked by.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub(super) record: RunRecord,
+    pub(super) plan: Arc<Plan>,
+}
+
+impl Deref for Walked {
+    type Target = RunRecord;
+
+    fn deref(&self) -> &RunRecord {
+        &self.record
+    }
+}
+
 impl Note {
     /// Whether somebody waits until it is durable.
     fn is_waited_for(&self) -> bool {
@@ -47,6 +68,8 @@ impl Note {
             Self::Opened(_)
             | Self::Closed(..)
             | Self::Finished(..)
+            | Self::Began(..)
+            | Self::Forgotten(_)
             | Self::Job(JobNote::Released { .. })
             | Self::Fault(_)
             | Self::Flush => false,

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
-use crate::model::{Plan, ProbeId};
+use crate::model::ProbeId;
 use crate::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 
 /// Notes written in one transaction.
@@ -43,7 +43,6 @@ pub(super) struct Recorder {
 /// Starts the thread.
 pub(super) fn start(
     ledger: Ledger,
-    plan: Arc<Plan>,
     live: Live,
     clock: Clock,
     health: Health,
@@ -54,7 +53,6 @@ pub(super) fn start(
     let mut writer = Writer {
         stopping: Arc::clone(&stopping),
         ledger,
-        plan,
         live,
         clock,
         health,
@@ -95,7 +93,6 @@ impl Recorder {
 struct Writer {
     stopping: Arc<AtomicBool>,
     ledger: Ledger,
-    plan: Arc<Plan>,
     live: Live,
     clock: Clock,
     health: Health,
@@ -170,8 +167,8 @@ impl Writer {
             }
             Note::Finished(run, tick, disposition) => {
                 sums.add([sli::of_tick(&tick.probe, *disposition)]);
-                sums.add(sli::of_run(&self.plan, run));
-                let events = sli::slo_events(&self.plan, run);
+                sums.add(sli::of_run(&run.plan, &run.record));
+                let events = sli::slo_events(&run.plan, &run.record);
                 sums.add(sli::of_events(&events));
                 sums.events.extend(events);
                 pause = run.discloses().then(|| tick.probe.clone());
@@ -181,7 +178,13 @@ impl Writer {
                 labels: vec![fault.name().to_owned()],
                 by: 1,
             }]),
-            Note::Opened(_) | Note::Job(_) | Note::Resume(..) | Note::Flush | Note::Stop => {}
+            Note::Opened(_)
+            | Note::Began(..)
+            | Note::Forgotten(_)
+            | Note::Job(_)
+            | Note::Resume(..)
+            | Note::Flush
+            | Note::Stop => {}
         }
         Prepared {
             note,
@@ -200,10 +203,11 @@ impl Writer {
                     tracing::error!(error = %why, "stored sketches of the hour could not be read");
                 }
                 let run_id = run.run.clone();
-                if let Some(journey) = self.plan.journeys.get(&run.journey) {
-                    self.live.clocks(&run, &sli::clocks(journey, &run));
+                if let Some(journey) = run.plan.journeys.get(&run.record.journey) {
+                    self.live
+                        .clocks(&run.record, &sli::clocks(journey, &run.record));
                 }
-                self.live.run(seq, *run, Some(disposition));
+                self.live.run(seq, run.record, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(
                         partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
@@ -231,6 +235,8 @@ impl Writer {
             }
             Note::Opened(_)
             | Note::Closed(..)
+            | Note::Began(..)
+            | Note::Forgotten(_)
             | Note::Job(JobNote::Released { .. })
             | Note::Fault(_)
             | Note::Flush
@@ -321,6 +327,8 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
                 closed.insert((&tick.probe, tick.due_at));
             }
             Note::Opened(_)
+            | Note::Began(..)
+            | Note::Forgotten(_)
             | Note::Job(_)
             | Note::Fault(_)
             | Note::Resume(..)
@@ -349,6 +357,8 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
             Note::Job(JobNote::Released { location }) => {
                 entries.push(Entry::JobReleased(location, one.now));
             }
+            Note::Began(probe, at) => entries.push(Entry::Watermark(probe, *at)),
+            Note::Forgotten(probe) => entries.push(Entry::Forgotten(probe)),
             Note::Resume(probe, _) => entries.push(Entry::Resumed(probe)),
             Note::Job(JobNote::OthersOpen { .. }) | Note::Fault(_) | Note::Flush | Note::Stop => {}
         }

@@ -1,15 +1,16 @@
 //! What a former life left: counts go on, ticks in its midst are `lost`, ticks since then are
 //! `missed`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
-use super::live::Live;
+use super::live::{ConfigState, Live};
 use crate::clock::Clock;
 use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
 use crate::model::names;
 use crate::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
 use crate::render;
-use crate::schedule;
 use crate::sli::{self, Increment, hour_of};
 use crate::slo;
 
@@ -22,17 +23,18 @@ const LAST_RUNS: u32 = 100;
 
 /// Reads the ledger, closes what was left open, and returns what is true now.
 pub(super) fn restore(
-    plan: &Plan,
+    plan: &Arc<Plan>,
     ledger: &mut Ledger,
     clock: &Clock,
 ) -> Result<Live, LedgerError> {
-    let live = Live::new(plan);
+    let live = Live::new(Arc::clone(plan));
     let now = clock.now();
     note_setback(ledger)?;
     close_left_over(plan, ledger, now)?;
     let watermarks = ledger.watermarks()?;
     for (id, state) in &mut live.state().probes {
         state.through = watermarks.get(id).copied();
+        state.runs_begun = ledger.run_count(id)?;
     }
     sli::zeros(plan).for_each(|zeros| live.count(&zeros));
     for (metric, labels, value) in ledger.counters()? {
@@ -47,6 +49,7 @@ pub(super) fn restore(
     live.numbers()
         .set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     tell_digest(plan, &live);
+    live.read(ConfigState::default());
     restore_sketches(&live, ledger, now)?;
     restore_runs(plan, &live, ledger)?;
     for probe in ledger.pauses()?.keys() {
@@ -58,7 +61,7 @@ pub(super) fn restore(
 }
 
 /// The digest of the rules that belong to this plan. A plan was refused before when it has none.
-fn tell_digest(plan: &Plan, live: &Live) {
+pub(super) fn tell_digest(plan: &Plan, live: &Live) {
     let objectives = slo::objectives(plan).ok();
     let digest = objectives.and_then(|all| render::digest(plan, &all).ok());
     if let Some(digest) = digest {
@@ -117,7 +120,7 @@ fn missed(
     now: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
     let mut ticks = Vec::new();
-    for due_at in schedule::between(&probe.id, &probe.cadence, through, now) {
+    for due_at in probe.starts(through, now) {
         ticks.push(Tick {
             probe: probe.id.clone(),
             due_at,

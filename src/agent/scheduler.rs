@@ -1,23 +1,27 @@
 //! The loop that starts runs when they are due, and gives every tick its disposition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::live::{InFlight, Live};
 use super::notes::{Note, Notes};
 use super::orphans::{self, Releasing};
+use super::partners::Partners;
+use super::permits::Permits;
+use super::reload::Loaded;
 use super::signals::Signals;
 use super::workers::{Work, work};
 use crate::clock::Clock;
 use crate::expose::Health;
-use crate::journey::{Client, Resolver};
-use crate::model::{AgentFault, Disposition, PartnerId, Plan, ProbeId, RunId, Tick};
+use crate::journey::Client;
+use crate::model::calendar::held;
+use crate::model::{AgentFault, Disposition, Plan, Probe, ProbeId, RunId, Tick};
 use crate::schedule;
 
 /// A tick that is seen later than this was missed: the machine slept or stood still.
@@ -29,27 +33,21 @@ const ORPHANS_EVERY: Duration = Duration::from_secs(15);
 /// How often sketches are written. What came since then is made anew from the runs.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
+/// What the schedule works with.
+#[derive(Clone)]
+pub(super) struct Wiring {
+    pub(super) clock: Clock,
+    pub(super) live: Live,
+    pub(super) notes: Notes,
+    pub(super) health: Health,
+    pub(super) stopping: Arc<AtomicBool>,
+}
+
 /// Runs the schedule until the process is told to stop, then stops the runs.
-pub(super) async fn run(
-    plan: &Arc<Plan>,
-    clock: &Clock,
-    live: &Live,
-    notes: &Notes,
-    health: &Health,
-    signals: Signals,
-    stopping: &Arc<AtomicBool>,
-) {
+pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receiver<Loaded>) {
     // On a worker of the runtime, so that a run begins on the thread that saw that it is due.
     let mut schedule = JoinSet::new();
-    schedule.spawn(follow(
-        Arc::clone(plan),
-        clock.clone(),
-        live.clone(),
-        notes.clone(),
-        health.clone(),
-        signals,
-        Arc::clone(stopping),
-    ));
+    schedule.spawn(follow(wiring, signals, reloads));
     if let Some(Err(why)) = schedule.join_next().await
         && why.is_panic()
     {
@@ -57,47 +55,16 @@ pub(super) async fn run(
     }
 }
 
-async fn follow(
-    plan: Arc<Plan>,
-    clock: Clock,
-    live: Live,
-    notes: Notes,
-    health: Health,
-    signals: Signals,
-    stopping: Arc<AtomicBool>,
-) {
-    let (plan, clock, live, notes) = (&plan, &clock, &live, &notes);
-    let resolver = Resolver::new(&plan.settings);
-    let clients = plan.partners.values().map(|partner| {
-        (
-            partner.id.clone(),
-            Arc::new(Client::new(partner, &plan.settings, &resolver)),
-        )
-    });
-    let clients: Arc<BTreeMap<PartnerId, Arc<Client>>> = Arc::new(clients.collect());
-    let releasing = Releasing {
-        plan: Arc::clone(plan),
-        clock: clock.clone(),
-        clients: Arc::clone(&clients),
-        notes: notes.clone(),
-    };
+async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
+    let mut scheduler = Scheduler::new(&wiring);
     let mut stop = std::pin::pin!(signals.stop());
+    let releasing = scheduler.releasing();
     tokio::select! {
         () = orphans::release_first(&releasing) => {}
         () = &mut stop => return,
     }
-    let mut scheduler = Scheduler {
-        plan,
-        clock,
-        live,
-        notes,
-        clients,
-        permits: Arc::new(Semaphore::new(plan.settings.runs_in_flight_max)),
-        due: BTreeSet::new(),
-        runs: JoinSet::new(),
-    };
     scheduler.begin();
-    health.schedule(true);
+    wiring.health.schedule(true);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans_due = tokio::time::interval(ORPHANS_EVERY);
@@ -108,42 +75,70 @@ async fn follow(
         tokio::select! {
             () = &mut stop => break,
             () = tokio::time::sleep(wait) => tokio::select! {
-                () = scheduler.look() => {}
+                _ = scheduler.look() => {}
                 // A tick that is not told any more stays unwritten: it is missed next time.
                 () = &mut stop => break,
             },
+            Some(loaded) = reloads.recv() => tokio::select! {
+                () = scheduler.reload(loaded) => {}
+                () = &mut stop => break,
+            },
             _ = flush.tick() => tokio::select! {
-                () = tell(notes, Note::Flush) => {}
+                () = tell(&wiring.notes, Note::Flush) => {}
                 () = &mut stop => break,
             },
             _ = orphans_due.tick(), if releases.is_empty() => {
                 let (going, before) = scheduler.going();
-                releases.spawn(orphans::release_but(releasing.clone(), going, before));
+                releases.spawn(orphans::release_but(scheduler.releasing(), going, before));
             }
             Some(ended) = releases.join_next() => reap(ended),
         }
     }
-    health.schedule(false);
-    stopping.store(true, Ordering::Relaxed);
+    wiring.health.schedule(false);
+    wiring.stopping.store(true, Ordering::Relaxed);
     releases.shutdown().await;
     scheduler.end().await;
 }
 
-struct Scheduler<'a> {
-    plan: &'a Arc<Plan>,
-    clock: &'a Clock,
-    live: &'a Live,
-    notes: &'a Notes,
-    clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
-    permits: Arc<Semaphore>,
-    due: BTreeSet<(DateTime<Utc>, ProbeId)>,
+pub(super) struct Scheduler {
+    pub(super) plan: Arc<Plan>,
+    pub(super) clock: Clock,
+    pub(super) live: Live,
+    pub(super) notes: Notes,
+    pub(super) partners: Partners,
+    pub(super) permits: Permits,
+    pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
     runs: JoinSet<()>,
 }
 
-impl Scheduler<'_> {
+impl Scheduler {
+    fn new(wiring: &Wiring) -> Self {
+        let plan = wiring.live.plan();
+        Self {
+            partners: Partners::new(&plan, &wiring.clock),
+            permits: Permits::new(&plan.settings),
+            plan,
+            clock: wiring.clock.clone(),
+            live: wiring.live.clone(),
+            notes: wiring.notes.clone(),
+            due: BTreeSet::new(),
+            runs: JoinSet::new(),
+        }
+    }
+
+    fn releasing(&self) -> Releasing {
+        Releasing {
+            plan: Arc::clone(&self.plan),
+            clock: self.clock.clone(),
+            clients: Arc::clone(&self.partners.clients),
+            notes: self.notes.clone(),
+        }
+    }
+
     fn begin(&mut self) {
         let now = self.clock.now();
-        for id in self.plan.probes.keys() {
+        let plan = Arc::clone(&self.plan);
+        for id in plan.probes.keys() {
             let through = self
                 .live
                 .state()
@@ -153,17 +148,21 @@ impl Scheduler<'_> {
             // From where the ledger ends, so that no tick is without a record and none has two.
             let through = through.unwrap_or(now);
             if through > now {
-                tracing::warn!(probe = %id, until = %through, "its ticks are recorded ahead of this machine's clock; it is silent until then");
+                tracing::warn!(
+                    probe = %id, until = %through,
+                    "its ticks are recorded ahead of this machine's clock; it is silent until then. Set the \
+                     clock right, or name another ledger with --ledger"
+                );
             }
             self.plan_next(id, through);
         }
     }
 
-    fn plan_next(&mut self, id: &ProbeId, after: DateTime<Utc>) {
+    pub(super) fn plan_next(&mut self, id: &ProbeId, after: DateTime<Utc>) {
         let Some(probe) = self.plan.probes.get(id) else {
             return;
         };
-        let next = schedule::next_after(id, &probe.cadence, after);
+        let next = probe.next_after(after);
         if let Some(state) = self.live.state().probes.get_mut(id) {
             state.next_due = next;
         }
@@ -182,7 +181,8 @@ impl Scheduler<'_> {
         )
     }
 
-    async fn look(&mut self) {
+    /// Gives every tick that is due its disposition; returns up to when.
+    pub(super) async fn look(&mut self) -> DateTime<Utc> {
         // Not at each end of a run: that would wake the schedule once more for every run.
         while let Some(ended) = self.runs.try_join_next() {
             reap(ended);
@@ -190,13 +190,14 @@ impl Scheduler<'_> {
         let (now, step) = self.clock.follow();
         if let Some(step_ms) = step {
             tracing::warn!(step_ms, "this machine's clock stepped");
-            tell(self.notes, Note::Fault(AgentFault::Clock)).await;
+            tell(&self.notes, Note::Fault(AgentFault::Clock)).await;
         }
         while let Some((due_at, id)) = self.due.first().cloned().filter(|(due, _)| *due <= now) {
             self.due.pop_first();
             self.plan_next(&id, due_at);
             self.tick(Tick { probe: id, due_at }, now).await;
         }
+        now
     }
 
     async fn tick(&mut self, tick: Tick, now: DateTime<Utc>) {
@@ -205,49 +206,70 @@ impl Scheduler<'_> {
         };
         let behind = now - tick.due_at;
         if behind > TimeDelta::from_std(MISSED_AFTER).unwrap_or_default() {
-            return tell(self.notes, Note::Closed(tick, Disposition::Missed)).await;
+            return tell(&self.notes, Note::Closed(tick, Disposition::Missed)).await;
+        }
+        if let Some(held) = held(self.plan.calendars_of(&tick.probe.partner), tick.due_at) {
+            return tell(&self.notes, Note::Closed(tick, held)).await;
         }
         let run = RunId::new(uuid::Uuid::new_v4().to_string());
-        let refused = {
-            let mut state = self.live.state();
-            let Some(state) = state.probes.get_mut(&tick.probe) else {
-                return;
-            };
-            if state.is_paused {
-                // Looking again would disclose again.
-                Some(Disposition::Capped)
-            } else if state.in_flight.len() >= probe.concurrency {
-                if let Some(oldest) = state.in_flight.first_mut() {
-                    oldest.overlaps += 1;
-                }
-                Some(Disposition::Overlap)
-            } else {
-                let since = self.clock.instant();
-                state.in_flight.push(InFlight {
-                    run: run.clone(),
-                    since,
-                    overlaps: 0,
-                });
-                None
-            }
+        let client = match self.enter(probe, &run) {
+            Ok(client) => client,
+            Err(refused) => return tell(&self.notes, Note::Closed(tick, refused)).await,
         };
-        if let Some(disposition) = refused {
-            return tell(self.notes, Note::Closed(tick, disposition)).await;
-        }
-        tell(self.notes, Note::Opened(tick.clone())).await;
-        let Some(client) = self.clients.get(&tick.probe.partner).cloned() else {
-            return;
-        };
+        let number = self.number(probe, tick.due_at);
+        tell(&self.notes, Note::Opened(tick.clone())).await;
         self.runs.spawn(work(Work {
-            plan: Arc::clone(self.plan),
+            plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
             live: self.live.clone(),
             notes: self.notes.clone(),
-            permits: Arc::clone(&self.permits),
+            permits: self.permits.clone(),
             client,
             tick,
+            number,
             run,
         }));
+    }
+
+    /// Whose turn it is: by the number of its interval, where that is fixed, else by the runs that were.
+    fn number(&self, probe: &Probe, due_at: DateTime<Utc>) -> u64 {
+        let mut state = self.live.state();
+        let recorded = state.probes.get_mut(&probe.id).map(|state| {
+            state.runs_begun += 1;
+            state.runs_begun - 1
+        });
+        probe.number_of(due_at).or(recorded).unwrap_or_default()
+    }
+
+    /// Puts a run in flight, or says why its tick has none.
+    fn enter(&self, probe: &Probe, run: &RunId) -> Result<Client, Disposition> {
+        let mut state = self.live.state();
+        let Some(state) = state.probes.get_mut(&probe.id) else {
+            return Err(Disposition::Capped);
+        };
+        if state.is_paused {
+            // Looking again would disclose again.
+            return Err(Disposition::Capped);
+        }
+        if state.in_flight.len() >= probe.concurrency {
+            if let Some(oldest) = state.in_flight.first_mut() {
+                oldest.overlaps += 1;
+            }
+            return Err(Disposition::Overlap);
+        }
+        let journey = self.plan.journeys.get(&probe.id.journey);
+        let usual = journey.map_or(0, schedule::usual_requests);
+        let partner = &probe.id.partner;
+        let requests = usual.max(state.requests_most);
+        let admission = self.partners.admit(partner, &self.clock, requests);
+        let client = admission.and_then(|admission| self.partners.client(partner, admission));
+        let client = client.ok_or(Disposition::Capped)?;
+        state.in_flight.push(InFlight {
+            run: run.clone(),
+            since: self.clock.instant(),
+            overlaps: 0,
+        });
+        Ok(client)
     }
 
     /// Runs that are still going, and the time before which any other run's jobs are orphans: a

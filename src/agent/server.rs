@@ -11,17 +11,17 @@ use crate::model::{Plan, Settings};
 use crate::portal::{self, Ask, Handle};
 
 /// The registry over the live numbers.
-pub(super) fn registry(plan: &Plan, live: &Live) -> prometheus::Result<Registry> {
+pub(super) fn registry(plan: &Plan, live: &Live, clock: &Clock) -> prometheus::Result<Registry> {
     let Settings {
         agent, location, ..
     } = &plan.settings;
     let registry = Registry::new();
-    let (numbers, refreshed, clock) = (live.numbers.clone(), live.clone(), Clock::real());
+    let (numbers, refreshed, clock) = (live.numbers.clone(), live.clone(), clock.clone());
     registry.register(Box::new(NumbersCollector::new(
         numbers,
         agent,
         location,
-        move || refreshed.refresh(clock.instant()),
+        move || refreshed.refresh(&clock),
     )))?;
     Ok(registry)
 }

@@ -21,6 +21,14 @@ impl Signals {
         })
     }
 
+    /// SIGHUP: a person asks that the files be read anew.
+    ///
+    /// # Errors
+    /// The machine gives no signal handler.
+    pub(super) fn asked_to_reload() -> std::io::Result<Signal> {
+        signal(SignalKind::hangup())
+    }
+
     /// Waits for the first of them.
     pub(super) async fn stop(mut self) {
         tokio::select! {

@@ -4,9 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{Plan, Probe, Window};
+use crate::model::calendar::merged;
+use crate::model::{Effect, Plan, Probe, Window};
 use crate::render::FlightLine;
-use crate::schedule;
 use crate::sli::{Series, Sketch, hour_of, slo_bucket};
 use crate::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
 
@@ -61,8 +61,18 @@ fn seen(
 fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
     let (period, _) = asked(plan, objective.slo.window, now);
     let count = |from, to| -> u64 {
-        let all = probes(plan, objective).map(|probe| schedule::count(probe, from, to));
+        let all = probes(plan, objective).map(|probe| probe.count(from, to));
         all.sum()
+    };
+    // Windows hold back what begins at their first instant, and not at their last.
+    let before = TimeDelta::milliseconds(1);
+    let free = |from, to| -> u64 {
+        let calendars = plan.calendars_of(&objective.partner.id);
+        let windows = merged(calendars, Effect::Blackout, from, to).into_iter();
+        let held: u64 = windows
+            .map(|(begin, end)| count(begin - before, end - before))
+            .sum();
+        count(from, to).saturating_sub(held)
     };
     match objective.slo.window {
         Window::Rolling(length) => {
@@ -71,18 +81,15 @@ fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
             // The same number that rules and thresholds are made of.
             Due {
                 in_all: objective.runs,
-                by_now: objective.runs,
-                left: count(now, ahead),
+                by_now: count(period.from, now),
+                left: free(now, ahead),
             }
         }
-        Window::Month(_) | Window::Quarter(_) => {
-            let (by_now, left) = (count(period.from, now), count(now, period.to));
-            Due {
-                in_all: by_now + left,
-                by_now,
-                left,
-            }
-        }
+        Window::Month(_) | Window::Quarter(_) => Due {
+            in_all: free(period.from, period.to),
+            by_now: count(period.from, now),
+            left: free(now, period.to),
+        },
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
 use super::live::Live;
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, Walked};
+use super::permits::Permits;
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::journey::{Client, JobNote, Order, walk};
-use crate::model::{AgentFault, Disposition, Origin, Plan, RunId, Tick};
+use crate::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
 use crate::schedule;
 
 /// Notes about jobs that wait within one run.
@@ -22,9 +22,11 @@ pub(super) struct Work {
     pub(super) clock: Clock,
     pub(super) live: Live,
     pub(super) notes: Notes,
-    pub(super) permits: Arc<Semaphore>,
-    pub(super) client: Arc<Client>,
+    pub(super) permits: Permits,
+    pub(super) client: Client,
     pub(super) tick: Tick,
+    /// Its number among the probe's ticks, which picks the member.
+    pub(super) number: u64,
     pub(super) run: RunId,
 }
 
@@ -35,11 +37,12 @@ pub(super) async fn work(work: Work) {
         work: &work,
         is_told: false,
     };
-    let permit = match work.permits.try_acquire() {
-        Ok(permit) => Some(permit),
-        Err(_) => {
-            let waited = tokio::time::timeout(late_after, work.permits.acquire()).await;
-            waited.ok().and_then(Result::ok)
+    let class = work.class();
+    let permit = match work.permits.try_take(class) {
+        Some(permit) => Some(permit),
+        None => {
+            let waited = tokio::time::timeout(late_after, work.permits.take(class)).await;
+            waited.ok().flatten()
         }
     };
     let Some(permit) = permit else {
@@ -57,6 +60,7 @@ pub(super) async fn work(work: Work) {
     };
     drop(permit);
     record.overlaps = work.leave();
+    record.excluded = work.is_excluded();
     watch.is_told = true;
     let disposition = if record.start_delay() > late_after {
         Disposition::Late
@@ -65,7 +69,14 @@ pub(super) async fn work(work: Work) {
     };
     tell(
         &work.notes,
-        Note::Finished(Box::new(record), work.tick.clone(), disposition),
+        Note::Finished(
+            Box::new(Walked {
+                record,
+                plan: Arc::clone(&work.plan),
+            }),
+            work.tick.clone(),
+            disposition,
+        ),
     )
     .await;
 }
@@ -105,7 +116,7 @@ impl Work {
             .as_ref()
             .and_then(|set| self.plan.members.get(set));
         let member = set.and_then(|set| {
-            schedule::member_of(probe, set, self.tick.due_at).map(|member| (member, set))
+            schedule::member_of(probe, set, self.number).map(|member| (member, set))
         });
         let (jobs, told) = mpsc::channel(JOB_NOTES_MAX);
         // The walk owns its end of the queue: when it ends, every note it left is still forwarded.
@@ -128,6 +139,17 @@ impl Work {
         });
         let (record, ()) = tokio::join!(walking, forward(told, &self.notes));
         Some(record)
+    }
+
+    fn class(&self) -> Class {
+        let probe = self.plan.probes.get(&self.tick.probe);
+        probe.map_or(Class::Short, |probe| probe.class)
+    }
+
+    /// Whether a calendar leaves the tick out of the SLA.
+    fn is_excluded(&self) -> bool {
+        let mut calendars = self.plan.calendars_of(&self.tick.probe.partner);
+        calendars.any(|one| one.has(Effect::Exclude, self.tick.due_at))
     }
 
     /// No longer in flight; returns the ticks that found the run still going.

@@ -7,6 +7,7 @@ mod once;
 mod out;
 mod resume;
 mod run;
+mod schedule;
 mod slo;
 
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Command {
     Generate(generate::Generate),
     /// Explains objectives, shows how they stand, exports them
     Slo(slo::Slo),
+    /// Shows what will run, when, and what it costs each partner
+    Schedule(schedule::Schedule),
     /// Resumes a journey that a disclosure has paused
     Resume(resume::Resume),
 }
@@ -82,6 +85,7 @@ pub fn main() -> Exit {
         Command::Check(check) => check.carry_out(),
         Command::Generate(generate) => generate.carry_out(),
         Command::Slo(slo) => slo.carry_out(),
+        Command::Schedule(schedule) => schedule.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     }
 }

@@ -89,7 +89,12 @@ impl Once {
             return Ok(None);
         };
         let Some(wanted) = &self.member else {
-            let member = schedule::member_of(probe, set, clock.now());
+            let now = clock.now();
+            // Where ticks have no number of their own, any member will do.
+            let number = probe
+                .number_of(now)
+                .unwrap_or(now.timestamp().unsigned_abs());
+            let member = schedule::member_of(probe, set, number);
             return Ok(member.map(|member| (member, set)));
         };
         let found = set

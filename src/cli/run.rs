@@ -24,6 +24,13 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn carry_out(self) -> Exit {
+        // Before the files are read: what changes from now on is seen.
+        let source = agent::Source::new(
+            self.files.config.clone(),
+            self.files.overlay.clone(),
+            self.ledger.clone(),
+            Scale::new(self.scale),
+        );
         let mut plan = match super::scaled_plan(&self.files, Scale::new(self.scale)) {
             Ok(plan) => plan,
             Err(exit) => return exit,
@@ -39,7 +46,7 @@ impl Run {
             out::complain("this machine gives no threads");
             return Exit::Internal;
         };
-        let ended = runtime.block_on(agent::run(plan, Clock::real(), |ready| {
+        let ended = runtime.block_on(agent::run(plan, source, Clock::real(), |ready| {
             out::say(
                 &serde_json::json!({
                     "ready": "outrider",

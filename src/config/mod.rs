@@ -4,9 +4,12 @@
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
 mod alerting;
+mod calendar;
 mod complaint;
+mod declared;
 mod duration;
 mod journey;
+mod limits;
 mod members;
 mod objective;
 mod overlay;
@@ -15,6 +18,7 @@ mod secrets;
 mod settings;
 mod slo;
 mod template;
+mod timing;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +29,15 @@ use std::time::Duration;
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
-use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Probe, ProbeId, Scale};
+/// A duration in the notation of the files, such as `90s` or `7d`; none for anything else.
+pub fn duration(text: &str) -> Option<Duration> {
+    duration::parse_duration(text).ok()
+}
+
+use crate::model::{Class, Journey, JourneyId, MemberSet, Partner, Plan, Probe, ProbeId, Scale};
+
+/// A probe whose runs may take longer than this is long, unless its file says otherwise.
+const SHORT_DEADLINE_MAX: Duration = Duration::from_secs(60);
 
 /// Names of what is there but could not be read: what refers to it is not judged, since its cure is
 /// theirs.
@@ -108,11 +120,13 @@ fn settings_in_want() -> crate::model::Settings {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         ledger: PathBuf::new(),
         runs_in_flight_max: 1,
+        long_runs_in_flight_max: 1,
         late_after: std::time::Duration::ZERO,
         stop_grace: std::time::Duration::ZERO,
         nameservers: Vec::new(),
         portal: None,
         alerting: crate::model::Alerting::default(),
+        calendars: Vec::new(),
     }
 }
 
@@ -313,6 +327,8 @@ impl Reading {
             }
             self.plan.probes.insert(probe.id.clone(), probe);
         }
+        self.calendars_fit(&file);
+        self.limits_fit(&file);
         let slos = file
             .slos
             .values()
@@ -351,7 +367,13 @@ impl Reading {
                 partner: file.partner.id.clone(),
                 journey: journey.id,
             },
-            cadence: entry.cadence.clone(),
+            cadence: entry.timing.cadence.clone(),
+            jitter: entry.timing.jitter,
+            class: entry.class.unwrap_or(if deadline > SHORT_DEADLINE_MAX {
+                Class::Long
+            } else {
+                Class::Short
+            }),
             concurrency: entry.concurrency?,
             members: entry.members.as_ref().map(|placed| placed.value.clone()),
             deadline,
@@ -372,13 +394,14 @@ impl Reading {
         else {
             return;
         };
-        if deadline <= entry.gap.saturating_mul(slots) {
+        // Jitter may bring two starts so much nearer.
+        let gap = entry.timing.gap.saturating_sub(entry.timing.jitter);
+        if deadline <= gap.saturating_mul(slots) {
             return;
         }
-        let needed = deadline.as_nanos().div_ceil(entry.gap.as_nanos().max(1));
+        let needed = deadline.as_nanos().div_ceil(gap.as_nanos().max(1));
         let what = format!(
-            "a run may take {deadline:?}, the next is due after {:?}, and {slots} may go at once",
-            entry.gap
+            "a run may take {deadline:?}, the next is due after {gap:?}, and {slots} may go at once"
         );
         let cure = if needed < u128::from(partner::CONCURRENCY_LIMIT) {
             format!("set concurrency = {needed}, a longer cadence or a shorter deadline")

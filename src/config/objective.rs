@@ -19,7 +19,7 @@ impl Reading {
         let mut gaps = BTreeSet::new();
         for placed in &entry.journeys {
             let probe = self.scheduled(file, placed)?;
-            gaps.insert(probe.gap);
+            gaps.insert(probe.timing.gap);
             if let Some((what, cure)) = self.misfit(entry, &placed.value) {
                 self.complain(file, &placed.span, what, cure);
                 return None;

@@ -7,17 +7,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-
+use super::calendar::{self, CalendarEntry};
 use super::complaint::Source;
+use super::limits;
 use super::slo::SloEntry;
+use super::timing::{self, Timing};
 use super::tree::{Placed, Table};
-use crate::model::{Auth, Cadence, JourneyId, Partner, PartnerId, SecretRef, SloName};
+use crate::model::{Auth, Class, JourneyId, Partner, PartnerId, SecretRef, SloName};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
-/// Occurrences of a cron expression looked at to find its shortest gap.
-const OCCURRENCES: usize = 500;
 
 /// A partner with its probes as far as the file alone can say.
 pub(super) struct PartnerFile {
@@ -28,15 +27,17 @@ pub(super) struct PartnerFile {
     /// Then it is not known what is not scheduled.
     pub(super) has_broken_probe: bool,
     pub(super) slos: BTreeMap<SloName, SloEntry>,
+    pub(super) calendars: Vec<CalendarEntry>,
+    pub(super) limits_span: Range<usize>,
 }
 
 /// One `[[probe]]`.
 pub(super) struct ProbeEntry {
     pub(super) span: Range<usize>,
     pub(super) journey: Placed<JourneyId>,
-    pub(super) cadence: Cadence,
-    /// The shortest time between two starts.
-    pub(super) gap: Duration,
+    pub(super) timing: Timing,
+    /// None for what its deadline says.
+    pub(super) class: Option<Class>,
     /// None when what is written is no number.
     pub(super) concurrency: Option<usize>,
     pub(super) members: Option<Placed<String>>,
@@ -77,6 +78,8 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         .table("escalation")
         .map(|table| super::alerting::escalation(&table))
         .unwrap_or_default();
+    let calendars = calendar::read(root);
+    let limits = limits::read(root);
     let id = id?;
     Some(PartnerFile {
         source: Arc::clone(root.source),
@@ -91,11 +94,18 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             trust,
             slos: BTreeMap::new(),
             escalation,
+            calendars: calendars
+                .iter()
+                .map(|entry| entry.calendar.clone())
+                .collect(),
+            limits: limits.value,
         },
         id_span: id.span,
         probes,
         has_broken_probe,
         slos,
+        calendars,
+        limits_span: limits.span,
     })
 }
 
@@ -168,7 +178,8 @@ fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
 
 fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let journey = table.need_text("journey", "\"liveness\"");
-    let cadence = cadence(table);
+    let timing = timing::read(table);
+    let class = class(table);
     let concurrency = match table.number("concurrency", 1..CONCURRENCY_LIMIT) {
         None if table.has("concurrency") => None,
         number => usize::try_from(number.unwrap_or(1)).ok(),
@@ -178,7 +189,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let timeout = table.duration("timeout").map(|placed| placed.value);
     let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
     table.close();
-    let (cadence, gap) = cadence?;
+    let timing = timing?;
     let journey = journey?;
     Some(ProbeEntry {
         span: table.place(),
@@ -186,8 +197,8 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
             value: JourneyId::new(journey.value),
             span: journey.span,
         },
-        cadence,
-        gap,
+        timing,
+        class: class?,
         concurrency,
         members: members.map(|placed| Placed {
             value: placed.value.to_owned(),
@@ -199,54 +210,19 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     })
 }
 
-fn cadence(table: &Table<'_>) -> Option<(Cadence, Duration)> {
-    let every = table.duration("every");
-    let cron = table.text("cron");
-    if let Some(zone) = table.text("timezone").filter(|zone| zone.value != "UTC") {
-        let what = format!("`timezone` is \"{}\"", zone.value);
-        table.complain(
-            zone.span,
-            what,
-            "write the times in UTC and timezone = \"UTC\"",
-        );
-    }
-    match (every, cron) {
-        (Some(every), None) => Some((Cadence::Every(every.value), every.value)),
-        (None, Some(cron)) => cron_cadence(table, &cron),
-        (None, None) => {
-            if !table.has("every") {
-                table.missing("every", "\"1m\", or cron = \"0 */5 * * * *\"");
-            }
-            None
-        }
-        (Some(_), Some(cron)) => {
-            table.complain(cron.span, "both `every` and `cron`", "keep one of them");
-            None
-        }
-    }
-}
-
-fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>) -> Option<(Cadence, Duration)> {
-    let Ok(schedule) = cron::Schedule::from_str(cron.value) else {
-        let what = format!("`cron` = \"{}\" cannot be read", cron.value);
-        let cure = "write six fields, seconds first, weekdays by name: \"0 */5 * * * *\"";
-        table.complain(cron.span.clone(), what, cure);
-        return None;
+/// The class in the file, if it is there; none when there is no such class.
+#[expect(
+    clippy::option_option,
+    reason = "said, not said, and said wrongly are three things"
+)]
+fn class(table: &Table<'_>) -> Option<Option<Class>> {
+    let Some(placed) = table.text("class") else {
+        return (!table.has("class")).then_some(None);
     };
-    // Any fixed time serves: what never fires after it never fires.
-    let from = DateTime::<Utc>::from_timestamp(1_767_225_600, 0)?;
-    let mut starts = schedule.after(&from).take(OCCURRENCES).peekable();
-    if starts.peek().is_none() {
-        let what = format!("`cron` = \"{}\" can never fire", cron.value);
-        table.complain(cron.span.clone(), what, "name a date that exists");
-        return None;
+    let class = Class::named(placed.value);
+    if class.is_none() {
+        let what = format!("no class \"{}\"", placed.value);
+        table.complain(placed.span, what, "write \"short\" or \"long\"");
     }
-    let starts: Vec<_> = starts.collect();
-    let gap = starts
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .min()
-        .unwrap_or(TimeDelta::MAX);
-    let gap = gap.to_std().unwrap_or(Duration::MAX);
-    Some((Cadence::Cron(Box::new(schedule)), gap))
+    class.map(Some)
 }

@@ -12,6 +12,9 @@ use crate::model::{Alerting, Settings};
 const RUNS_IN_FLIGHT: usize = 64;
 const RUNS_IN_FLIGHT_LIMIT: u64 = 10_001;
 
+/// Of so many permits long runs may have three, unless the file says otherwise.
+const LONG_OF: usize = 4;
+
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
     let text = |key, default: &str| {
         root.text(key)
@@ -35,16 +38,21 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
             }
             placed.value.to_owned()
         });
+    let runs_in_flight_max = root
+        .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(RUNS_IN_FLIGHT);
+    let calendars = super::calendar::read(root)
+        .into_iter()
+        .map(|entry| entry.calendar);
     Settings {
         agent: text("agent", "outrider"),
         location: text("location", "local"),
         contact: contact.unwrap_or_default(),
         listen: listen(root),
         ledger: folder.join(PathBuf::from(text("ledger", "var/outrider.db"))),
-        runs_in_flight_max: root
-            .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
-            .and_then(|number| usize::try_from(number).ok())
-            .unwrap_or(RUNS_IN_FLIGHT),
+        runs_in_flight_max,
+        long_runs_in_flight_max: long_runs(root, runs_in_flight_max),
         late_after: root
             .duration("late_after")
             .map_or(Duration::from_secs(1), |p| p.value),
@@ -60,7 +68,23 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
         alerting: root
             .table("alerting")
             .map_or_else(Alerting::default, |table| alerting(&table)),
+        calendars: calendars.collect(),
     }
+}
+
+/// Permits that long runs may have: fewer than there are, so that short ones always find one.
+fn long_runs(root: &Table<'_>, all: usize) -> usize {
+    const KEY: &str = "long_runs_in_flight_max";
+    let default = all.saturating_sub(all.div_ceil(LONG_OF)).max(1);
+    if !root.has(KEY) {
+        return default;
+    }
+    // One permit is nobody's share.
+    let bound = u64::try_from(all.max(2)).unwrap_or(RUNS_IN_FLIGHT_LIMIT);
+    let number = root.number(KEY, 1..bound);
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(default)
 }
 
 /// Where people reach the pages.

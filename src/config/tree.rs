@@ -278,6 +278,36 @@ impl<'a> Table<'a> {
         self.items(key, "a list of strings", "a string", DeValue::as_str)
     }
 
+    /// A list of whole numbers within bounds; none when the key is not there or one of them is wrong.
+    pub(super) fn numbers(
+        &self,
+        key: &'static str,
+        bounds: Range<u64>,
+    ) -> Option<Placed<Vec<u64>>> {
+        let span = self.get(key)?.span();
+        let length = self.typed(key, "a list of whole numbers", DeValue::as_array)?;
+        let length = length.value.len();
+        let placed = self.items(key, "a list of whole numbers", "a whole number", integer);
+        let mut numbers = Vec::new();
+        for one in placed {
+            match u64::try_from(one.value)
+                .ok()
+                .filter(|number| bounds.contains(number))
+            {
+                Some(number) => numbers.push(number),
+                None => {
+                    let what = format!("`{key}` holds {}", one.value);
+                    let cure = format!("write numbers from {} to {}", bounds.start, bounds.end - 1);
+                    self.complain(one.span, what, cure);
+                }
+            }
+        }
+        (numbers.len() == length).then_some(Placed {
+            value: numbers,
+            span,
+        })
+    }
+
     /// A list of HTTP statuses, empty when the key is not there.
     pub(super) fn statuses(&self, key: &'static str) -> Vec<u16> {
         let numbers = self.items(key, "a list of whole numbers", "a whole number", integer);

@@ -120,6 +120,28 @@ impl Numbers {
         series.insert(labels, value);
     }
 
+    /// Forgets gauges whose first labels are these.
+    pub fn forget(&mut self, first: &[&str]) {
+        // A word that no label ever was stands for none.
+        let Some(labels) = self.words.known(first) else {
+            return;
+        };
+        for (name, series) in &mut self.gauges {
+            let metric = names::ALL.iter().find(|metric| metric.name == *name);
+            let is_theirs = metric.is_some_and(|metric| {
+                metric.labels.first() == Some(&"partner") && metric.labels.len() >= first.len()
+            });
+            if is_theirs {
+                series.retain(|own, _| own[..first.len()] != labels[..first.len()]);
+            }
+        }
+    }
+
+    /// Forgets every series of a gauge.
+    pub fn clear(&mut self, metric: &Metric) {
+        self.gauges.remove(metric.name);
+    }
+
     /// Takes one latency into a histogram.
     pub fn observe(&mut self, metric: &Metric, labels: &[&str], latency: std::time::Duration) {
         let labels = self.words.labels(labels);

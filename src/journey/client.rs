@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -11,6 +11,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::meter::Admission;
 use crate::model::{AgentFault, Failure, Partner, Settings};
 use crate::secret::read_trust;
 
@@ -98,6 +99,8 @@ pub struct Client {
     /// None when the trust file is of no use: our fault, told with each run.
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) contact: String,
+    /// Counts what one run asks; none for walks that nobody counts.
+    admission: Option<Arc<Admission>>,
 }
 
 impl Client {
@@ -107,7 +110,29 @@ impl Client {
             resolver: resolver.clone(),
             tls: tls(partner),
             contact: settings.contact.clone(),
+            admission: None,
         }
+    }
+
+    /// The same, for one run that was let begin.
+    pub fn admitted(&self, admission: Admission) -> Self {
+        Self {
+            admission: Some(Arc::new(admission)),
+            ..self.clone()
+        }
+    }
+
+    /// Counts one request.
+    pub(super) fn count(&self, now: Instant) {
+        if let Some(admission) = &self.admission {
+            admission.count(now);
+        }
+    }
+
+    /// Whether more was asked of the partner within the last minute than is agreed.
+    pub(super) fn is_above_rate(&self, now: Instant) -> bool {
+        let admission = self.admission.as_ref();
+        admission.is_some_and(|admission| admission.is_above(now))
     }
 }
 

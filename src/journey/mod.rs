@@ -11,6 +11,7 @@ mod body;
 mod client;
 mod dial;
 mod fault;
+mod meter;
 mod order;
 mod orphan;
 mod poll;
@@ -19,6 +20,7 @@ mod walk;
 mod wire;
 
 pub use client::{Client, Resolver};
+pub use meter::{Admission, Meter};
 pub use order::{JobNote, Order};
 pub use orphan::release_orphan;
 pub use walk::walk;

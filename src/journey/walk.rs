@@ -30,6 +30,8 @@ const CLEANUP_TIME: Duration = Duration::from_secs(10);
 const REQUESTS_KEPT_FIRST: usize = 4;
 const REQUESTS_KEPT_LAST: usize = 12;
 
+const TOO_MANY_REQUESTS: u16 = 429;
+
 /// Of a step's findings, so many are kept, and every one that breaks it.
 const FINDINGS_KEPT: usize = 64;
 
@@ -99,6 +101,8 @@ pub(super) struct Walker<'a> {
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
     pub(super) own_job_open: bool,
+    /// A 429 came while we asked more than is agreed.
+    pub(super) asked_too_much: bool,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
@@ -150,6 +154,7 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
         clock_step_ms: watch.seen(order.clock),
         standstill: beat.standstill(),
         own_job_open: walker.own_job_open,
+        asked_too_much: walker.asked_too_much,
     });
     let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
     walker.record(steps, verdict, started_at, duration)
@@ -204,6 +209,7 @@ impl<'a> Walker<'a> {
             records: None,
             read_by: None,
             own_job_open: false,
+            asked_too_much: false,
             certificate_expires_at: None,
         }
     }
@@ -311,6 +317,7 @@ impl<'a> Walker<'a> {
             steps,
             completeness,
             overlaps: 0,
+            excluded: false,
             certificate_expires_at: self.certificate_expires_at,
         }
     }
@@ -335,6 +342,10 @@ impl<'a> Walker<'a> {
             certificate_expires_at,
         } = wire::send(self.order.client, self.order.clock, time, call, sink).await;
         self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
+        if evidence.status == Some(TOO_MANY_REQUESTS) {
+            let now = self.order.clock.instant();
+            self.asked_too_much |= self.order.client.is_above_rate(now);
+        }
         let failure = evidence.failure;
         let finding = judge::wire::whole_answer(&evidence);
         notes.request(evidence);

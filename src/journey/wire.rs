@@ -144,6 +144,7 @@ pub(super) async fn send<L: Lines>(
     sink: &mut Sink<'_, L>,
 ) -> Sent {
     let began = clock.instant();
+    client.count(began);
     let (kind, method) = (call.kind, call.method);
     let path: String = call.to.shown.chars().take(KEPT_CHARS_MAX).collect();
     let mut progress = Progress::new(began);

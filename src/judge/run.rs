@@ -20,6 +20,8 @@ pub struct Walked<'a> {
     pub standstill: Option<std::time::Duration>,
     /// Whether another job of ours was open at the partner when a job was submitted.
     pub own_job_open: bool,
+    /// Whether a 429 came while more was asked of the partner than is agreed.
+    pub asked_too_much: bool,
 }
 
 /// Why a walk ended early, where no finding says so.
@@ -130,13 +132,15 @@ fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
     Some((step, finding))
 }
 
-/// A 429 to a kick-off while another job of ours is open is our own doing.
+/// A 429 to a kick-off while another job of ours is open is our own doing, and so is any 429 above the
+/// agreed rate.
 fn is_own_load(walked: &Walked<'_>, step: &StepId, finding: &Finding) -> bool {
     let is_submit =
         walked.journey.steps.iter().any(|one| {
             one.id == *step && matches!(one.action, crate::model::Action::Submit { .. })
         });
-    finding.cause == Cause::Throttled && is_submit && walked.own_job_open
+    let is_ours = (is_submit && walked.own_job_open) || walked.asked_too_much;
+    finding.cause == Cause::Throttled && is_ours
 }
 
 fn said(finding: &Finding) -> String {

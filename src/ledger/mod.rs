@@ -2,6 +2,7 @@
 //!
 //! One writer, many readers (SQLite in WAL mode). What [`Ledger::commit`] returned for is durable.
 
+mod probe;
 mod read;
 mod rows;
 mod slo;

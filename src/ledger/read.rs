@@ -302,6 +302,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
         steps: Vec::new(),
         completeness: None,
         overlaps: 0,
+        excluded: false,
         certificate_expires_at: None,
     };
     let seq = row.get(0)?;

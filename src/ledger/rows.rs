@@ -22,6 +22,9 @@ pub(super) struct Detail {
     steps: Vec<StepRow>,
     completeness: Option<f64>,
     overlaps: u32,
+    /// Rows of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    excluded: bool,
     certificate_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -91,6 +94,7 @@ impl Detail {
             steps: run.steps.iter().map(step_row).collect(),
             completeness: run.completeness,
             overlaps: run.overlaps,
+            excluded: run.excluded,
             certificate_expires_at: run.certificate_expires_at,
         }
     }
@@ -109,6 +113,7 @@ impl Detail {
         run.steps = self.steps.into_iter().map(step_of).collect::<Option<_>>()?;
         run.completeness = self.completeness;
         run.overlaps = self.overlaps;
+        run.excluded = self.excluded;
         run.certificate_expires_at = self.certificate_expires_at;
         Some(run)
     }

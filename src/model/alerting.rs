@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Who hears of alerts (`[alerting]` of `outrider.toml`): what generated files name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alerting {
     /// Host and port of the Alertmanager.
     pub alertmanager: Option<String>,

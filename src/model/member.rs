@@ -18,7 +18,7 @@ closed!(
 );
 
 /// Members for one partner.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MemberSet {
     /// The set's name: the stem of its file in `members/`.
     pub set: String,
@@ -33,7 +33,7 @@ pub struct MemberSet {
 }
 
 /// One invented member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Its id, also `Patient.id` in requests.
     pub id: MemberId,
@@ -54,7 +54,7 @@ pub struct Member {
 }
 
 /// The oracle of one member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// The bucket it must land in.
     pub bucket: Bucket,

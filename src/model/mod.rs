@@ -1,6 +1,10 @@
 //! The nouns. No I/O, no storage or file format.
 
 mod alerting;
+mod cadence;
+pub mod calendar;
+mod civil;
+mod diff;
 mod evidence;
 mod ids;
 mod layer;
@@ -11,9 +15,15 @@ mod record;
 mod scale;
 mod slo;
 mod span;
+mod spread;
 mod verdict;
+mod zone;
 
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
+pub use cadence::{Cadence, Profile, WEEK_HOURS};
+pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
+pub use civil::Civil;
+pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
     RequestResult, StepEvidence, StepState, TlsFailure,
@@ -23,11 +33,13 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Auth, Body, Cadence, Capture, Check, Expect, Journey, JsonRule, Part, Partner, Plan,
-    Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
+    Action, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
+    Plan, Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
 };
 pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};
 pub use slo::{Clock, Measure, Slo, SloName, TierName, Window};
 pub use span::span;
+pub use spread::stable_hash;
 pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};
+pub use zone::Zone;

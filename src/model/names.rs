@@ -87,6 +87,8 @@ metrics! {
         "From the intended start to the begin of a run.";
     AGENT_FAULTS = Counter "outrider_agent_faults_total" ["fault"]
         "Runs and events that failed by Outrider's own fault.";
+    CONFIG_RELOAD = Gauge "outrider_config_last_reload_successful" []
+        "1 when the files as they were read last hold; 0 while those of before do.";
     ALERTING_LOOP_AGE = Gauge "outrider_alerting_loop_age_seconds" []
         "Since the watchdog last came back from Alertmanager; since the start when it never did.";
     RULES_DIGEST = Gauge "outrider_rules_digest_info" ["digest"]

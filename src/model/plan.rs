@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::layer::closed;
 use super::{
-    Alerting, Escalation, JourneyId, MemberSet, Method, PartnerId, ProbeId, Scale, Slo, SloName,
-    StepId,
+    Alerting, Cadence, Calendar, Escalation, JourneyId, MemberSet, Method, PartnerId, ProbeId,
+    Scale, Slo, SloName, StepId,
 };
 
 /// Everything that the files say, whole and consistent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The agent's own settings.
     pub settings: Settings,
@@ -28,8 +28,17 @@ pub struct Plan {
     pub scale: Scale,
 }
 
+impl Plan {
+    /// Every declared window that holds for a partner: its own and the agent's.
+    pub fn calendars_of(&self, partner: &PartnerId) -> impl Iterator<Item = &Calendar> {
+        let own = self.partners.get(partner);
+        let own = own.into_iter().flat_map(|partner| &partner.calendars);
+        own.chain(&self.settings.calendars)
+    }
+}
+
 /// The agent's own settings (`outrider.toml`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The agent's name; a label of every series.
     pub agent: String,
@@ -43,6 +52,8 @@ pub struct Settings {
     pub ledger: PathBuf,
     /// Runs at one time over all probes.
     pub runs_in_flight_max: usize,
+    /// Of them, long ones.
+    pub long_runs_in_flight_max: usize,
     /// A run that begins later than this after its tick is `late`; a tick that gets no permit in
     /// this time is `capped`.
     pub late_after: Duration,
@@ -54,10 +65,12 @@ pub struct Settings {
     pub portal: Option<String>,
     /// Who hears of alerts.
     pub alerting: Alerting,
+    /// Declared windows for every partner.
+    pub calendars: Vec<Calendar>,
 }
 
 /// A partner (`partners/<id>.toml`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Partner {
     /// Its id.
     pub id: PartnerId,
@@ -79,10 +92,23 @@ pub struct Partner {
     pub slos: BTreeMap<SloName, Slo>,
     /// Who else hears of its alerts.
     pub escalation: Escalation,
+    /// Declared windows.
+    pub calendars: Vec<Calendar>,
+    /// What it lets us ask of it.
+    pub limits: Limits,
+}
+
+/// What a partner lets us ask of it; none for what is not agreed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests within any minute.
+    pub requests_per_minute: Option<u32>,
+    /// Runs at one time.
+    pub runs_in_flight: Option<usize>,
 }
 
 /// SMART Backend Services: `private_key_jwt`, ES384.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Auth {
     /// Our id at the partner; `iss` and `sub`.
     pub client_id: String,
@@ -100,12 +126,16 @@ pub enum SecretRef {
 }
 
 /// A probe: what is scheduled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
     /// Partner and journey.
     pub id: ProbeId,
     /// When.
     pub cadence: Cadence,
+    /// By up to this much each start is moved, always by the same.
+    pub jitter: Duration,
+    /// Whose permits its runs take.
+    pub class: Class,
     /// Runs of this probe at one time.
     pub concurrency: usize,
     /// The set whose members it carries; none for a journey without a member.
@@ -118,17 +148,18 @@ pub struct Probe {
     pub seed: u64,
 }
 
-/// When a probe is due, in UTC.
-#[derive(Clone, Debug)]
-pub enum Cadence {
-    /// At a fixed interval, spread by a stable hash of the probe's id.
-    Every(Duration),
-    /// At the occurrences of a cron expression (seconds first).
-    Cron(Box<cron::Schedule>),
-}
+closed!(
+    /// Whose permits a run takes, so that long runs never hold all of them.
+    Class {
+        /// Any permit.
+        Short = "short",
+        /// One of those that long runs may have.
+        Long = "long",
+    }
+);
 
 /// A journey (`probes/<id>.toml`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Journey {
     /// Its id.
     pub id: JourneyId,
@@ -165,7 +196,7 @@ impl Journey {
 }
 
 /// One step of a journey.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Its id.
     pub id: StepId,
@@ -188,7 +219,7 @@ closed!(
 );
 
 /// What a step does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// One request and its answer.
     Request {
@@ -289,7 +320,7 @@ closed!(
 );
 
 /// What an answer must be.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expect {
     /// One of these statuses.
     pub status: Vec<u16>,
@@ -300,7 +331,7 @@ pub struct Expect {
 }
 
 /// A value that a document must hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JsonRule {
     /// Where (RFC 9535).
     pub path: serde_json_path::JsonPath,
@@ -309,7 +340,7 @@ pub struct JsonRule {
 }
 
 /// Something kept of an answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Capture {
     /// Its name after the step's id.
     pub name: String,
@@ -318,7 +349,7 @@ pub struct Capture {
 }
 
 /// Where a captured text is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Query {
     /// A string inside the document (RFC 9535). Numbers are not turned into strings.
     Json(serde_json_path::JsonPath),

@@ -91,6 +91,8 @@ pub struct RunRecord {
     pub completeness: Option<f64>,
     /// Ticks of the same probe that found this run still going.
     pub overlaps: u32,
+    /// A calendar leaves its tick out of the SLA: raw figures hold it, net ones do not.
+    pub excluded: bool,
     /// When the certificate that the partner served expires; none without TLS.
     pub certificate_expires_at: Option<DateTime<Utc>>,
 }

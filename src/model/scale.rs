@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::plan::{Cadence, Plan};
-use super::{Action, PartnerId, ProbeId, SloName, Window};
+use super::plan::Plan;
+use super::{Action, Cadence, PartnerId, ProbeId, SloName, Window};
 
 /// Divides durations, all by the same factor, so that counts stay what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ impl Plan {
                 return Err(Unscalable::Probe(probe.id.clone()));
             };
             *every = scale.of(*every);
+            probe.jitter = scale.of(probe.jitter);
             probe.deadline = scale.of(probe.deadline);
             probe.timeout = scale.of(probe.timeout);
         }

@@ -1,6 +1,7 @@
 //! Plan and objectives → rules, Alertmanager's and Prometheus's configuration, boards, as text. The
 //! same input gives the same bytes.
 
+mod agenda;
 mod agent_rules;
 mod alertmanager;
 mod alerts;
@@ -24,6 +25,7 @@ use std::net::SocketAddr;
 use crate::model::{Alerting, Partner, Plan};
 use crate::slo::Objective;
 
+pub use agenda::{agenda_json, agenda_text};
 pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};
 pub use explain::{explain_json, explain_text};
 pub use openslo::openslo;

@@ -1,11 +1,11 @@
-//! What is due: pure functions of the plan and a time. Nothing here sleeps or asks for the time.
+//! What a start means: whom it carries, what it costs, what holds it back. Pure functions of the plan
+//! and a time; when a start is due, the probe itself says (`crate::model`). Nothing here sleeps or
+//! asks for the time.
 
-mod count;
-mod due;
+mod agenda;
+mod cost;
 mod rotation;
-mod spread;
 
-pub use count::count;
-pub use due::{between, next_after};
+pub use agenda::{Agenda, ClockChange, HourAgenda, PartnerAgenda, ProbeAgenda, Window, agenda};
+pub use cost::{Cost, Range, cost, usual_requests};
 pub use rotation::member_of;
-pub use spread::stable_hash;

@@ -33,7 +33,7 @@ pub struct Alarm {
 
 impl Alarm {
     pub(super) fn new(slo: &Slo, pace: &Pace<'_>, scale: Scale, tier: &'static Tier) -> Self {
-        let runs = pace.runs_in(slo.window.nominal());
+        let runs = pace.judged_in(slo.window.nominal());
         let bad_runs = bad_runs(slo.objective_ppm, slo.floor, runs, tier.share_ppm);
         let needed = pace.time_of(bad_runs).saturating_add(pace.deadline);
         let recent = pace.time_of(SHORT_CADENCES).saturating_add(pace.deadline);

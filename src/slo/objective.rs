@@ -54,7 +54,7 @@ impl<'a> Objective<'a> {
     /// It cannot be watched.
     pub fn new(plan: &'a Plan, partner: &'a Partner, slo: &'a Slo) -> Result<Self, Unwatchable> {
         let pace = Pace::of_slo(plan, &partner.id, slo);
-        let runs = pace.runs_in(slo.window.nominal());
+        let runs = pace.judged_in(slo.window.nominal());
         let left = PPM - u128::from(slo.objective_ppm);
         let budget = u128::from(runs) * left;
         let floor = u128::from(slo.floor) * PPM;

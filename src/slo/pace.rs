@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{Cadence, Plan, Probe, Slo};
+use crate::model::calendar::{held, merged};
+use crate::model::{Cadence, Calendar, CalendarSpan, Effect, Plan, Probe, Slo, WEEK_HOURS};
 
-/// Civil starts looked at: a year of one every fifty minutes, a week of one a minute.
+/// Starts looked at one by one: a year of one every fifty minutes, a week of one a minute.
 const STARTS_MAX: usize = 10_080;
+/// Starts passed over and looked at, so that a calendar that holds everything back is told.
+const HELD_MAX: usize = 4 * STARTS_MAX;
 /// Where looking begins, so that the same files give the same numbers on any day: a Thursday.
 const REFERENCE_S: i64 = 1_767_225_600;
 
@@ -15,6 +18,8 @@ const REFERENCE_S: i64 = 1_767_225_600;
 #[derive(Clone, Debug)]
 pub struct Pace<'a> {
     cadences: Vec<&'a Cadence>,
+    /// What holds starts back each week. What does so once is in no window's budget for long.
+    holds: Vec<&'a Calendar>,
     /// The longest time that one of their runs may take.
     pub deadline: Duration,
 }
@@ -24,6 +29,7 @@ impl<'a> Pace<'a> {
     pub fn of_probe(probe: &'a Probe) -> Self {
         Self {
             cadences: vec![&probe.cadence],
+            holds: Vec::new(),
             deadline: probe.deadline,
         }
     }
@@ -35,19 +41,51 @@ impl<'a> Pace<'a> {
         });
         let (cadences, deadlines): (Vec<_>, Vec<_>) =
             probes.map(|probe| (&probe.cadence, probe.deadline)).unzip();
+        let weekly = plan.calendars_of(partner).filter(|one| {
+            one.effects.contains(&Effect::Blackout) && matches!(one.span, CalendarSpan::Weekly(_))
+        });
         Self {
             cadences,
+            holds: weekly.collect(),
             deadline: deadlines.into_iter().max().unwrap_or_default(),
         }
     }
 
-    /// Runs due within a stretch; for civil times, in the stretch that begins 2026.
+    /// Runs due within a stretch, those that calendars hold back among them; where hours differ, in the
+    /// stretch that has the fewest; for civil times, in the stretch that begins 2026.
     pub fn runs_in(&self, stretch: Duration) -> u64 {
         let of_one = |cadence: &&Cadence| match cadence {
             Cadence::Every(every) => {
                 u64::try_from(stretch.as_nanos() / every.as_nanos().max(1)).unwrap_or(u64::MAX)
             }
-            Cadence::Cron(schedule) => civil(schedule, stretch),
+            Cadence::Profile(_) => fewest(cadence, stretch),
+            Cadence::Cron(_) => civil(cadence, stretch),
+        };
+        self.cadences.iter().map(of_one).sum()
+    }
+
+    /// Runs that can be judged within a window that begins 2026: due, and not held back each week. What
+    /// a budget is a share of.
+    pub fn judged_in(&self, window: Duration) -> u64 {
+        let (from, to) = stretch_of(window);
+        let windows = merged(self.holds.iter().copied(), Effect::Blackout, from, to);
+        let of_one = |cadence: &&Cadence| {
+            let all = match cadence {
+                Cadence::Every(_) => Pace {
+                    cadences: vec![cadence],
+                    holds: Vec::new(),
+                    deadline: Duration::ZERO,
+                }
+                .runs_in(window),
+                Cadence::Profile(_) => cadence.count(0, from, to),
+                Cadence::Cron(_) => civil(cadence, window),
+            };
+            // Windows hold back what begins at their first instant, and not at their last.
+            let before = TimeDelta::milliseconds(1);
+            let held = windows
+                .iter()
+                .map(|(begin, end)| cadence.count(0, *begin - before, *end - before));
+            all.saturating_sub(held.sum())
         };
         self.cadences.iter().map(of_one).sum()
     }
@@ -57,10 +95,27 @@ impl<'a> Pace<'a> {
         let shares = u64::try_from(self.cadences.len()).unwrap_or(1).max(1);
         let each = runs.div_ceil(shares);
         let of_one = |cadence: &&Cadence| match cadence {
-            Cadence::Every(every) => every.saturating_mul(u32::try_from(each).unwrap_or(u32::MAX)),
-            Cadence::Cron(schedule) => longest(schedule, each),
+            Cadence::Every(every) if self.holds.is_empty() => {
+                every.saturating_mul(u32::try_from(each).unwrap_or(u32::MAX))
+            }
+            Cadence::Every(_) | Cadence::Profile(_) | Cadence::Cron(_) => {
+                self.longest(cadence, each)
+            }
         };
         self.cadences.iter().map(of_one).max().unwrap_or_default()
+    }
+
+    fn longest(&self, cadence: &Cadence, runs: u64) -> Duration {
+        let Ok(runs) = usize::try_from(runs) else {
+            return Duration::MAX;
+        };
+        let starts: Vec<_> = starts(cadence, reference())
+            .filter(|start| held(self.holds.iter().copied(), *start).is_none())
+            .take(STARTS_MAX)
+            .collect();
+        let spans = starts.windows(runs + 1).map(|all| all[runs] - all[0]);
+        let longest = spans.max().and_then(|span| span.to_std().ok());
+        longest.unwrap_or(Duration::MAX)
     }
 }
 
@@ -68,18 +123,36 @@ fn reference() -> DateTime<Utc> {
     DateTime::from_timestamp(REFERENCE_S, 0).unwrap_or_default()
 }
 
-/// Starts within a stretch; where there are more than we look at, their number at the same pace.
-fn civil(schedule: &cron::Schedule, stretch: Duration) -> u64 {
+/// A window of this length that begins 2026.
+fn stretch_of(window: Duration) -> (DateTime<Utc>, DateTime<Utc>) {
     let from = reference();
-    let Some(to) = TimeDelta::from_std(stretch)
-        .ok()
-        .and_then(|stretch| from.checked_add_signed(stretch))
-    else {
-        return 0;
-    };
+    let length = TimeDelta::from_std(window).ok();
+    let to = length.and_then(|length| from.checked_add_signed(length));
+    (from, to.unwrap_or(from))
+}
+
+/// Starts after an instant, one by one, to an end.
+fn starts(cadence: &Cadence, after: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> + '_ {
+    let all = std::iter::successors(cadence.next_after(0, after), |start| {
+        cadence.next_after(0, *start)
+    });
+    all.take(HELD_MAX)
+}
+
+/// Starts of a profile in the stretch that has the fewest, of those that begin at an hour of one week.
+fn fewest(cadence: &Cadence, stretch: Duration) -> u64 {
+    let (from, to) = stretch_of(stretch);
+    let shifts = (0..WEEK_HOURS).map(|hour| TimeDelta::hours(i64::try_from(hour).unwrap_or(0)));
+    let counts = shifts.map(|shift| cadence.count(0, from + shift, to + shift));
+    counts.min().unwrap_or(0)
+}
+
+/// Starts within a stretch; where there are more than we look at, their number at the same pace.
+fn civil(cadence: &Cadence, stretch: Duration) -> u64 {
+    let (from, to) = stretch_of(stretch);
     let mut last = from;
     let mut count = 0_u64;
-    for start in schedule.after(&from).take(STARTS_MAX) {
+    for start in starts(cadence, from).take(STARTS_MAX) {
         if start > to {
             return count;
         }
@@ -90,27 +163,19 @@ fn civil(schedule: &cron::Schedule, stretch: Duration) -> u64 {
     u64::try_from(whole / i128::from(looked_at)).unwrap_or(count)
 }
 
-fn longest(schedule: &cron::Schedule, runs: u64) -> Duration {
-    let Ok(runs) = usize::try_from(runs) else {
-        return Duration::MAX;
-    };
-    let starts: Vec<_> = schedule.after(&reference()).take(STARTS_MAX).collect();
-    let spans = starts.windows(runs + 1).map(|all| all[runs] - all[0]);
-    let longest = spans.max().and_then(|span| span.to_std().ok());
-    longest.unwrap_or(Duration::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use std::str::FromStr;
 
     use super::*;
+    use crate::model::{Civil, Profile, Weekly, Zone};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn pace(cadence: &Cadence) -> Pace<'_> {
         Pace {
             cadences: vec![cadence],
+            holds: Vec::new(),
             deadline: Duration::ZERO,
         }
     }
@@ -122,6 +187,7 @@ mod tests {
         assert_eq!(pace(&minute).time_of(26), 26 * Duration::from_secs(60));
         let both = Pace {
             cadences: vec![&minute, &minute],
+            holds: Vec::new(),
             deadline: Duration::ZERO,
         };
         assert_eq!(both.runs_in(HOUR), 120);
@@ -131,12 +197,51 @@ mod tests {
     #[test]
     fn runs_at_civil_times_are_counted() {
         let hours = cron::Schedule::from_str("0 0 9-17 * * Mon-Fri").unwrap();
-        let hours = Cadence::Cron(Box::new(hours));
+        let hours = Cadence::Cron(Box::new(Civil::new(hours, Zone::UTC)));
         // 2026 begins on a Thursday; seven days hold five working days of nine starts.
         assert_eq!(pace(&hours).runs_in(7 * 24 * HOUR), 45);
         // From Friday 17:00 to Monday 09:00.
         assert_eq!(pace(&hours).time_of(1), 64 * HOUR);
-        let seconds = Cadence::Cron(Box::new(cron::Schedule::from_str("* * * * * *").unwrap()));
+        let seconds = cron::Schedule::from_str("* * * * * *").unwrap();
+        let seconds = Cadence::Cron(Box::new(Civil::new(seconds, Zone::UTC)));
         assert_eq!(pace(&seconds).runs_in(30 * 24 * HOUR), 30 * 86_400);
+    }
+
+    #[test]
+    fn what_is_held_back_each_week_is_in_no_budget() {
+        let minute = Cadence::Every(Duration::from_secs(60));
+        let night = Calendar {
+            reason: "batch".to_owned(),
+            effects: [Effect::Blackout].into(),
+            span: CalendarSpan::Weekly(Weekly {
+                days: vec![chrono::Weekday::Sun],
+                from: "02:00:00".parse().unwrap(),
+                to: Some("04:00:00".parse().unwrap()),
+                zone: Zone::UTC,
+            }),
+        };
+        let held = Pace {
+            holds: vec![&night],
+            ..pace(&minute)
+        };
+        // 2026 begins on a Thursday; 30 days hold four Sundays.
+        assert_eq!(held.judged_in(30 * 24 * HOUR), 43_200 - 4 * 120);
+        assert_eq!(held.runs_in(30 * 24 * HOUR), 43_200);
+        assert_eq!(held.time_of(1), 2 * HOUR + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_profile_promises_its_slowest_hours_and_counts_them_all() {
+        let mut factors = [1; WEEK_HOURS];
+        factors[..24].fill(2);
+        let minute = Cadence::Profile(Box::new(Profile {
+            every: Duration::from_secs(60),
+            zone: Zone::UTC,
+            factors,
+        }));
+        let pace = pace(&minute);
+        assert_eq!(pace.judged_in(7 * 24 * HOUR), 6 * 1440 + 720);
+        assert_eq!(pace.runs_in(HOUR), 30);
+        assert_eq!(pace.time_of(3), Duration::from_secs(360));
     }
 }

@@ -40,6 +40,7 @@ pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
         "completeness": run.completeness,
         "correlation_id": run.run.as_str(),
         "overlaps": run.overlaps,
+        "excluded": run.excluded,
     })
 }
 
@@ -123,6 +124,12 @@ pub fn overview_json(overview: &Overview) -> Value {
     json!({
         "at": overview.at,
         "agent": overview.agent,
+        "config": {
+            "read_at": overview.config.read_at,
+            "fine": overview.config.mistakes.is_empty(),
+            "mistakes": overview.config.mistakes,
+            "needs_restart": overview.config.needs_restart,
+        },
         "partners": overview.partners.iter().map(partner).collect::<Vec<_>>(),
     })
 }
@@ -150,6 +157,11 @@ fn partner(view: &PartnerView) -> Value {
             "p99_ms": view.p99.map(milliseconds),
         },
         "probes": probes,
+        "declared": view.declared.iter().map(|one| json!({
+            "reason": one.reason,
+            "effects": one.effects.iter().map(|effect| effect.name()).collect::<Vec<_>>(),
+            "until": one.until,
+        })).collect::<Vec<_>>(),
     })
 }
 

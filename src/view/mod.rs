@@ -6,6 +6,6 @@ mod svg;
 mod waterfall;
 
 pub use json::{overview_json, run_brief, run_whole};
-pub use page::{LayerLine, Overview, PartnerView, ProbeView};
+pub use page::{ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView};
 pub use svg::waterfall_svg;
 pub use waterfall::{Paint, milliseconds, waterfall};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Layer, LayerVerdict, PartnerId, ProbeId, RunRecord};
+use crate::model::{Effect, Layer, LayerVerdict, PartnerId, ProbeId, RunRecord};
 
 /// What the overview shows.
 #[derive(Clone, Debug)]
@@ -15,6 +15,19 @@ pub struct Overview {
     pub agent: String,
     /// Partners in order of id.
     pub partners: Vec<PartnerView>,
+    /// How reading the files went last.
+    pub config: ConfigView,
+}
+
+/// How reading the files went last.
+#[derive(Clone, Debug)]
+pub struct ConfigView {
+    /// When they were read anew; none as long as they were read only at the start.
+    pub read_at: Option<DateTime<Utc>>,
+    /// Why the plan of before holds; empty when it does not.
+    pub mistakes: Vec<String>,
+    /// Settings that changed and wait for a restart.
+    pub needs_restart: Vec<&'static str>,
 }
 
 /// One partner.
@@ -32,6 +45,31 @@ pub struct PartnerView {
     pub p99: Option<Duration>,
     /// Its probes in order of journey.
     pub probes: Vec<ProbeView>,
+    /// Declared windows that hold now.
+    pub declared: Vec<DeclaredView>,
+}
+
+/// A declared window that holds now.
+#[derive(Clone, Debug)]
+pub struct DeclaredView {
+    /// Why, in a person's words.
+    pub reason: String,
+    /// What it does.
+    pub effects: Vec<Effect>,
+    /// Its end.
+    pub until: DateTime<Utc>,
+}
+
+impl DeclaredView {
+    /// What it does, in words.
+    pub fn words(&self) -> String {
+        let words = self.effects.iter().map(|effect| match effect {
+            Effect::Blackout => "nothing is run",
+            Effect::NoAlert => "nobody is called",
+            Effect::Exclude => "left out of the SLA",
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One layer of one partner.

@@ -79,6 +79,22 @@ journeys = ["liveness"]
 objective = 99.0
 "#;
 
+/// Nobody answers there, which was declared: what runs calls nobody.
+fn declared_down() -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a calendar is declared around the real time"
+    )]
+    let now = chrono::Utc::now();
+    let hours = |by| (now + chrono::TimeDelta::hours(by)).to_rfc3339();
+    format!(
+        "{}[[calendar]]\nreason = \"they move house\"\neffects = [\"no_alert\"]\nfrom = \"{}\"\nto = \"{}\"\n",
+        LIVENESS.replace("every = \"5m\"\n", "every = \"1m\"\nconcurrency = 6\n"),
+        hours(-1),
+        hours(1)
+    )
+}
+
 fn configure() -> Config {
     let config = Config::new(&Pace::default());
     let members = std::fs::read_to_string(repository().join("members/lakeside-basic.json"));
@@ -98,6 +114,7 @@ fn configure() -> Config {
             bulk("meadow-basic", "5m", 1) + "",
         ),
         ("solo", "Solo Care", LIVENESS.to_owned()),
+        ("harbor", "Harbor Care", declared_down()),
     ] {
         config.write(&format!("partners/{id}.toml"), &partner(id, name, &more));
     }
@@ -174,7 +191,7 @@ impl Stage {
         };
         eventually("a run of every partner in Prometheus", || {
             let seen = "count(sum by (partner) (outrider_runs_total) > 0)";
-            stage.prometheus.number(seen).filter(|seen| *seen > 3.5)
+            stage.prometheus.number(seen).filter(|seen| *seen > 4.5)
         });
         stage
     }
@@ -320,6 +337,7 @@ fn a_fault_leads_to_a_page_and_one_failed_run_does_not() {
     disclosure_pages_on_one_event(&stage);
     faults_page_and_quiet_what_follows_from_them(&stage);
     healing_resolves(&stage);
+    declared_maintenance_called_nobody(&stage);
     one_failed_run_did_not_page(&stage);
     let stage = {
         let (healed, before) = page_again(&stage);
@@ -376,6 +394,27 @@ fn one_failed_run_did_not_page(stage: &Stage) {
         .filter(|told| told.label("partner") == "solo")
         .collect();
     assert!(of_solo.is_empty(), "{of_solo:#?}");
+}
+
+/// All of its runs were bad, ran and count, more of them than page elsewhere.
+fn declared_maintenance_called_nobody(stage: &Stage) {
+    let own = "{partner=\"harbor\",slo=\"transport\",tier=\"page-fast\"}";
+    let over = format!(
+        "max(outrider:slo_bad:long_window{own} > on (partner, slo, tier) outrider:slo_bad:threshold{own})"
+    );
+    eventually("harbor's runs to be too bad", || {
+        stage.prometheus.number(&over)
+    });
+    assert!(stage.bad("harbor", "transport").len() > 9);
+    assert!(!stage.fires("harbor", "transport"));
+    let ran = "sum(outrider_ticks_total{partner=\"harbor\",disposition=~\"ran|late\"})";
+    assert!(stage.prometheus.number(ran).is_some_and(|ran| ran > 9.0));
+    let told = stage.webhook.told();
+    let of_harbor: Vec<_> = told
+        .iter()
+        .filter(|told| told.label("partner") == "harbor")
+        .collect();
+    assert!(of_harbor.is_empty(), "{of_harbor:#?}");
 }
 
 fn disclosure_pages_on_one_event(stage: &Stage) {

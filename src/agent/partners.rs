@@ -1,0 +1,64 @@
+//! How each partner of the plan is reached, and what is asked of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::journey::{Admission, Client, Meter, Resolver};
+use crate::model::{PartnerId, Plan};
+
+/// A client and a meter for each partner.
+#[derive(Clone, Debug)]
+pub(super) struct Partners {
+    pub(super) clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
+    meters: BTreeMap<PartnerId, Arc<Meter>>,
+}
+
+impl Partners {
+    pub(super) fn new(plan: &Plan, clock: &Clock) -> Self {
+        let none = Self {
+            clients: Arc::default(),
+            meters: BTreeMap::new(),
+        };
+        none.of(plan, clock)
+    }
+
+    /// Those of another plan. Keys and trust are read anew; what was asked stays counted.
+    pub(super) fn of(&self, plan: &Plan, clock: &Clock) -> Self {
+        let resolver = Resolver::new(&plan.settings);
+        let clients = plan.partners.values().map(|partner| {
+            let client = Client::new(partner, &plan.settings, &resolver);
+            (partner.id.clone(), Arc::new(client))
+        });
+        let meters = plan.partners.values().map(|partner| {
+            let meter = match self.meters.get(&partner.id) {
+                Some(meter) => {
+                    meter.agree(partner.limits);
+                    Arc::clone(meter)
+                }
+                None => Meter::new(clock.instant(), partner.limits),
+            };
+            (partner.id.clone(), meter)
+        });
+        Self {
+            clients: Arc::new(clients.collect()),
+            meters: meters.collect(),
+        }
+    }
+
+    /// Lets a run begin that is likely to make so many requests; none when the partner has not agreed to
+    /// that many.
+    pub(super) fn admit(
+        &self,
+        partner: &PartnerId,
+        clock: &Clock,
+        requests: u64,
+    ) -> Option<Admission> {
+        self.meters.get(partner)?.admit(clock.instant(), requests)
+    }
+
+    /// How a run that was let begin reaches its partner.
+    pub(super) fn client(&self, partner: &PartnerId, admission: Admission) -> Option<Client> {
+        Some(self.clients.get(partner)?.admitted(admission))
+    }
+}

@@ -1,0 +1,137 @@
+//! Reads the files anew when they changed or when a person asks (SIGHUP).
+//!
+//! Files are looked at once a second, by their stamps, rather than watched by the kernel: it costs a
+//! few dozen `stat` calls, works alike for editors that replace a file, for mounts and for network
+//! file systems, and needs no dependency.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::sync::mpsc;
+
+use crate::config;
+use crate::model::{Plan, Scale};
+
+/// How often the files' stamps are looked at. What changed is read once it has been still so long, so
+/// that a half-written file, or the first of several, is not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The folders beside the agent's file, and the endings of what is read there.
+const FOLDERS: [(&str, &str); 3] = [
+    ("partners", "toml"),
+    ("probes", "toml"),
+    ("members", "json"),
+];
+
+/// Where a plan comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    config: PathBuf,
+    overlay: Option<PathBuf>,
+    ledger: Option<PathBuf>,
+    scale: Scale,
+    /// The files as they were before they were read last.
+    stamps: Stamps,
+}
+
+/// A file's device, node, length and times, by its path; none for one that cannot be looked at.
+type Stamps = BTreeMap<PathBuf, Option<[i64; 7]>>;
+
+/// A plan that was read anew, or the mistakes that it holds.
+#[derive(Debug)]
+pub(super) struct Loaded(pub(super) Result<Box<Plan>, Vec<String>>);
+
+impl Source {
+    /// The agent's file, what is laid over it, the ledger named on the command line, and the scale.
+    /// Made before the files are read for the first time.
+    pub fn new(
+        config: PathBuf,
+        overlay: Option<PathBuf>,
+        ledger: Option<PathBuf>,
+        scale: Scale,
+    ) -> Self {
+        let mut source = Self {
+            config,
+            overlay,
+            ledger,
+            scale,
+            stamps: Stamps::new(),
+        };
+        source.stamps = source.look();
+        source
+    }
+
+    fn look(&self) -> Stamps {
+        let mut paths = vec![self.config.clone()];
+        paths.extend(self.overlay.clone());
+        let folder = self.config.parent().unwrap_or(Path::new(""));
+        for (name, ending) in FOLDERS {
+            let entries = std::fs::read_dir(folder.join(name)).into_iter().flatten();
+            let files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+            paths.extend(files.filter(|path| path.extension().is_some_and(|own| own == ending)));
+        }
+        let stamp = |path: PathBuf| {
+            let found = std::fs::metadata(&path).ok();
+            let stamp = found.map(|found| {
+                let numbers = [found.dev(), found.ino(), found.size()];
+                let [device, node, size] = numbers.map(u64::cast_signed);
+                let (changed, written) = (found.ctime(), found.mtime());
+                let parts = (found.ctime_nsec(), found.mtime_nsec());
+                [device, node, size, changed, parts.0, written, parts.1]
+            });
+            (path, stamp)
+        };
+        paths.into_iter().map(stamp).collect()
+    }
+
+    fn load(&self) -> Loaded {
+        let read = config::load(&self.config, self.overlay.as_deref())
+            .map_err(|complaints| complaints.0.iter().map(ToString::to_string).collect());
+        let plan = read.and_then(|plan| {
+            plan.scaled(self.scale)
+                .map_err(|why| vec![format!("--scale: {why} follows civil time")])
+        });
+        Loaded(plan.map(|mut plan| {
+            if let Some(ledger) = &self.ledger {
+                plan.settings.ledger.clone_from(ledger);
+            }
+            Box::new(plan)
+        }))
+    }
+}
+
+/// Reads the files whenever they changed or somebody asks, until nobody wants to know.
+pub(super) async fn watch(mut source: Source, mut asked: Signal, loaded: mpsc::Sender<Loaded>) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut changing: Option<Stamps> = None;
+    loop {
+        let is_asked = tokio::select! {
+            heard = asked.recv() => heard.is_some(),
+            _ = look.tick() => false,
+        };
+        let work = move || {
+            let stamps = source.look();
+            let is_still = changing.as_ref() == Some(&stamps);
+            let is_due = is_asked || (stamps != source.stamps && is_still);
+            // Stamps of before the reading: what changes meanwhile is seen next time.
+            let read = is_due.then(|| {
+                source.stamps.clone_from(&stamps);
+                source.load()
+            });
+            (source, Some(stamps), read)
+        };
+        let Ok((back, stamps, read)) = tokio::task::spawn_blocking(work).await else {
+            return tracing::error!("reading the files broke; they are not read any more");
+        };
+        (source, changing) = (back, stamps);
+        if let Some(read) = read
+            && loaded.send(read).await.is_err()
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What is asked of one partner, so that a monitor is never the load: runs at one time, and requests
+//! within any minute, those among them that runs going on are likely to make yet.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::model::Limits;
+
+/// Seconds looked back on: a minute, and the part of a second at its edge.
+const SECONDS: usize = 61;
+
+/// Counts for one partner, shared by all of its runs.
+#[derive(Debug)]
+pub struct Meter {
+    began: Instant,
+    asked: Mutex<Asked>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    limits: Limits,
+    /// The second, counted from the begin, and requests begun in it.
+    seconds: [(u64, u64); SECONDS],
+    /// Requests that runs going on are likely to make yet.
+    reserved: u64,
+    runs: usize,
+}
+
+impl Asked {
+    fn last_minute(&self, second: u64) -> u64 {
+        let is_recent = |at: u64| second - at.min(second) < SECONDS as u64;
+        let recent = self.seconds.iter().filter(|(at, _)| is_recent(*at));
+        recent.map(|(_, requests)| requests).sum()
+    }
+}
+
+impl Meter {
+    /// A meter that has counted nothing yet.
+    pub fn new(now: Instant, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            began: now,
+            asked: Mutex::new(Asked {
+                limits,
+                seconds: [(0, 0); SECONDS],
+                reserved: 0,
+                runs: 0,
+            }),
+        })
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn second(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.began).as_secs()
+    }
+
+    /// What is agreed from now on.
+    pub fn agree(&self, limits: Limits) {
+        self.asked().limits = limits;
+    }
+
+    /// Lets a run begin that is likely to make so many requests; none when that would be more than is
+    /// agreed. One that is likely to make more than a minute allows gets a minute for itself.
+    pub fn admit(self: &Arc<Self>, now: Instant, requests: u64) -> Option<Admission> {
+        let second = self.second(now);
+        let mut asked = self.asked();
+        let limits = asked.limits;
+        let limit = limits.requests_per_minute.map(u64::from);
+        let requests = requests.min(limit.unwrap_or(u64::MAX));
+        let needed = asked.last_minute(second) + asked.reserved + requests;
+        let is_over = limit.is_some_and(|limit| needed > limit)
+            || limits
+                .runs_in_flight
+                .is_some_and(|limit| asked.runs >= limit);
+        if is_over {
+            return None;
+        }
+        asked.reserved += requests;
+        asked.runs += 1;
+        drop(asked);
+        Some(Admission {
+            meter: Arc::clone(self),
+            left: AtomicU64::new(requests),
+        })
+    }
+
+    /// Counts one request.
+    fn count(&self, now: Instant, was_reserved: bool) {
+        let second = self.second(now);
+        let mut asked = self.asked();
+        asked.reserved -= u64::from(was_reserved);
+        let place = usize::try_from(second % SECONDS as u64).unwrap_or_default();
+        let (at, requests) = &mut asked.seconds[place];
+        *requests = if *at == second { *requests + 1 } else { 1 };
+        *at = second;
+    }
+
+    fn is_above(&self, now: Instant) -> bool {
+        let second = self.second(now);
+        let asked = self.asked();
+        let limit = asked.limits.requests_per_minute;
+        limit.is_some_and(|limit| asked.last_minute(second) > u64::from(limit))
+    }
+}
+
+/// A run that was let begin; given back when it is dropped.
+#[derive(Debug)]
+pub struct Admission {
+    meter: Arc<Meter>,
+    /// Requests that it is likely to make yet.
+    left: AtomicU64,
+}
+
+impl Admission {
+    /// Counts one request of the run.
+    pub(super) fn count(&self, now: Instant) {
+        let less = |left: u64| left.checked_sub(1);
+        let taken = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        self.meter.count(now, taken.is_ok());
+    }
+
+    /// Whether more was asked within the last minute than is agreed: what a run asks beyond what
+    /// is likely is not known beforehand: looks at a job, files.
+    pub(super) fn is_above(&self, now: Instant) -> bool {
+        self.meter.is_above(now)
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut asked = self.meter.asked();
+        asked.reserved -= self.left.load(Ordering::Relaxed);
+        asked.runs -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    fn meter(requests: u32, runs: Option<usize>) -> (Arc<Meter>, Instant) {
+        let now = Clock::real().instant();
+        let limits = Limits {
+            requests_per_minute: Some(requests),
+            runs_in_flight: runs,
+        };
+        (Meter::new(now, limits), now)
+    }
+
+    #[test]
+    fn no_run_begins_that_would_ask_more_than_is_agreed_within_a_minute() {
+        let (meter, now) = meter(10, None);
+        let first = meter.admit(now, 6).unwrap();
+        assert!(meter.admit(now, 5).is_none(), "six are reserved");
+        first.count(now);
+        first.count(now);
+        assert!(meter.admit(now, 5).is_none(), "two are made, four reserved");
+        drop(first);
+        let second = meter.admit(now, 5).unwrap();
+        let later = now + Duration::from_secs(59);
+        (0..5).for_each(|_| second.count(later));
+        assert!(!second.is_above(later));
+        assert!(meter.admit(later, 5).is_none(), "seven within a minute");
+        // The first two are more than a minute ago.
+        let later = now + Duration::from_secs(61);
+        let third = meter.admit(later, 5).unwrap();
+        (0..6).for_each(|_| third.count(later));
+        assert!(
+            third.is_above(later),
+            "eleven: a run asked more than its least"
+        );
+        assert!(!third.is_above(later + Duration::from_secs(61)));
+    }
+
+    #[test]
+    fn runs_at_one_time_are_bounded_and_given_back() {
+        let (meter, now) = meter(1_000, Some(2));
+        let first = meter.admit(now, 1).unwrap();
+        let _second = meter.admit(now, 1).unwrap();
+        assert!(meter.admit(now, 1).is_none());
+        drop(first);
+        assert!(meter.admit(now, 1).is_some());
+        meter.agree(Limits::default());
+        let many: Vec<_> = (0..9).map_while(|_| meter.admit(now, 1_000)).collect();
+        assert_eq!(many.len(), 9, "nothing is agreed any more");
+    }
+}

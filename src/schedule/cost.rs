@@ -1,0 +1,141 @@
+//! What one run costs a partner: from the journey's steps, at least and at most.
+
+use std::ops::{Add, Mul};
+use std::time::Duration;
+
+use crate::model::{Action, Journey, Probe, Step};
+
+/// The shortest wait between two looks at a job, which a partner can ask for.
+const POLL_WAIT: Duration = Duration::from_secs(1);
+
+/// At least and at most. The most is none where the partner alone decides it: the number of files.
+/// Tokens that are renewed in mid-run and redirects are counted in neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// In a run that goes well at once.
+    pub least: u64,
+    /// In one that uses its whole deadline; none where there is no bound of ours.
+    pub most: Option<u64>,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Range {
+    const NONE: Self = Self::just(0);
+
+    const fn just(number: u64) -> Self {
+        Self {
+            least: number,
+            most: Some(number),
+        }
+    }
+}
+
+impl Add for Range {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            least: self.least + other.least,
+            most: self.most.zip(other.most).map(|(a, b)| a.saturating_add(b)),
+        }
+    }
+}
+
+impl Mul<u64> for Range {
+    type Output = Self;
+
+    fn mul(self, times: u64) -> Self {
+        Self {
+            least: self.least * times,
+            most: self.most.map(|most| most.saturating_mul(times)),
+        }
+    }
+}
+
+/// What one run asks of a partner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Requests.
+    pub requests: Range,
+    /// Jobs that it opens.
+    pub jobs: Range,
+}
+
+impl Mul<u64> for Cost {
+    type Output = Self;
+
+    fn mul(self, runs: u64) -> Self {
+        Self {
+            requests: self.requests * runs,
+            jobs: self.jobs * runs,
+        }
+    }
+}
+
+/// The cost of one run of a probe. A run that breaks early asks less.
+pub fn cost(probe: &Probe, journey: &Journey) -> Cost {
+    let steps = journey.steps.iter().map(|step| {
+        let (requests, jobs) = of_step(step, probe.deadline);
+        // A step with a condition is left out in some runs.
+        let least = |range: Range| Range {
+            least: if step.when.is_some() { 0 } else { range.least },
+            ..range
+        };
+        (least(requests), least(jobs))
+    });
+    let none = (Range::NONE, Range::NONE);
+    let (requests, jobs) = steps.fold(none, |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    Cost { requests, jobs }
+}
+
+/// Requests of a run in which every step that asks does so once: what is kept free for a run before
+/// one was seen.
+pub fn usual_requests(journey: &Journey) -> u64 {
+    let asking = journey.steps.iter().filter(|step| match &step.action {
+        Action::Check { .. } => false,
+        Action::Request { .. }
+        | Action::Token { .. }
+        | Action::Submit { .. }
+        | Action::Poll { .. }
+        | Action::Download { .. }
+        | Action::Release { .. } => true,
+    });
+    u64::try_from(asking.count()).unwrap_or(u64::MAX)
+}
+
+fn of_step(step: &Step, deadline: Duration) -> (Range, Range) {
+    match &step.action {
+        Action::Request { .. } | Action::Token { .. } => (Range::just(1), Range::NONE),
+        Action::Submit { .. } => (Range::just(1), Range::just(1)),
+        Action::Poll { .. } => {
+            let polls = deadline.as_secs() / POLL_WAIT.as_secs() + 1;
+            let requests = Range {
+                least: 1,
+                most: Some(polls),
+            };
+            (requests, Range::NONE)
+        }
+        // A manifest may name no file.
+        Action::Download { .. } => {
+            let requests = Range {
+                least: 0,
+                most: None,
+            };
+            (requests, Range::NONE)
+        }
+        Action::Check { .. } => (Range::NONE, Range::NONE),
+        // Only what was opened is released.
+        Action::Release { .. } => {
+            let requests = Range {
+                least: 0,
+                most: Some(1),
+            };
+            (requests, Range::NONE)
+        }
+    }
+}
