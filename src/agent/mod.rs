@@ -96,13 +96,7 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
     .map_err(|why| AgentError::Start(why.to_string()))?;
     let registry =
         server::registry(&plan, &live).map_err(|why| AgentError::Start(why.to_string()))?;
-    let budgets = tokio::spawn(budgets::keep(
-        Arc::clone(&plan),
-        live.clone(),
-        clock.clone(),
-        Ledger::reader(&plan.settings.ledger)?,
-        stopped.clone(),
-    ));
+    budgets::start(&plan, &live, &clock, &stopped)?;
     let server = tokio::spawn(server::serve(
         listener,
         registry,
@@ -149,6 +143,5 @@ pub async fn run(plan: Plan, clock: Clock, ready: impl FnOnce(Ready)) -> Result<
         server.abort();
     }
     answers.abort();
-    budgets.abort();
     closed.map_err(AgentError::from)
 }

@@ -158,6 +158,8 @@ fn inhibitions() -> Vec<Inhibit> {
                 target_matchers: vec![burn.clone(), format!("tier=~\"{}\"", slower.join("|"))],
                 equal: vec!["partner", "slo"],
             });
+        }
+        if !slower.is_empty() && tier.urgency == Urgency::Ticket {
             all.push(Inhibit {
                 source_matchers: vec![own.clone(), is("tier", tier.name())],
                 target_matchers: vec![own.clone(), format!("tier=~\"{}\"", slower.join("|"))],
