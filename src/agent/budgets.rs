@@ -17,8 +17,23 @@ const EVERY: Duration = Duration::from_secs(60);
 /// The same in scaled time, at the least.
 const EVERY_MIN: Duration = Duration::from_millis(500);
 
+/// Starts to work them out, with a reader of its own.
+///
+/// # Errors
+/// The ledger is unavailable.
+pub(super) fn start(
+    plan: &Plan,
+    live: &Live,
+    clock: &Clock,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), LedgerError> {
+    let reader = Ledger::reader(&plan.settings.ledger)?;
+    tokio::spawn(keep(live.clone(), clock.clone(), reader, stopped.clone()));
+    Ok(())
+}
+
 /// Works them out now and then, until told to stop.
-pub(super) async fn keep(
+async fn keep(
     live: Live,
     clock: Clock,
     reader: Ledger,

@@ -108,12 +108,7 @@ pub async fn run(
         .map_err(|why| AgentError::Start(why.to_string()))?;
     let registry =
         server::registry(&plan, &live, &clock).map_err(|why| AgentError::Start(why.to_string()))?;
-    let budgets = tokio::spawn(budgets::keep(
-        live.clone(),
-        clock.clone(),
-        Ledger::reader(&plan.settings.ledger)?,
-        stopped.clone(),
-    ));
+    budgets::start(&plan, &live, &clock, &stopped)?;
     let server = tokio::spawn(server::serve(
         listener,
         registry,
@@ -161,6 +156,5 @@ pub async fn run(
         server.abort();
     }
     answers.abort();
-    budgets.abort();
     closed.map_err(AgentError::from)
 }

@@ -51,7 +51,7 @@ fn seen(
         since: None,
     };
     for probe in probes(plan, objective) {
-        seen.excused += ledger.ticks_within(&probe.id, (period.from, now))?.excused;
+        seen.excused += ledger.excused(&probe.id, (period.from, now))?;
         let first = ledger.first_tick(&probe.id)?;
         seen.since = [seen.since, first].into_iter().flatten().min();
     }

@@ -74,10 +74,11 @@ fn entry(table: &Table<'_>, name: SloName) -> Option<SloEntry> {
     let window = window(table);
     let floor = floor(table);
     let tiers = tiers(table);
-    let threshold = name
-        .has_threshold()
-        .then(|| threshold(table))
-        .unwrap_or_default();
+    let threshold = if name.has_threshold() {
+        threshold(table)
+    } else {
+        None
+    };
     table.close();
     let journeys = journeys.into_iter().map(|placed| Placed {
         value: JourneyId::new(placed.value),

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub use read::RunFilter;
-pub use slo::{BadRun, Ticks};
+pub use slo::BadRun;
 pub use witness::Setback;
 pub use write::Entry;
 

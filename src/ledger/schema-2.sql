@@ -16,3 +16,7 @@ CREATE TABLE slo_bad (
     bad     INTEGER NOT NULL,
     PRIMARY KEY (partner, slo, at_us)
 ) WITHOUT ROWID;
+
+-- What declared blackout and maintenance left out, so that it is counted without looking at every tick.
+CREATE INDEX ticks_excused ON ticks (partner, journey, due_us)
+WHERE disposition IN ('blackout', 'maintenance');

@@ -68,6 +68,9 @@ fn faster_before_slower() -> Vec<Inhibit> {
                 target_matchers: vec![burn.clone(), one_of("tier", &slower)],
                 equal: vec!["partner", "slo"],
             });
+        }
+        // The agent's own budget raises tickets only.
+        if !slower.is_empty() && tier.urgency == Urgency::Ticket {
             all.push(Inhibit {
                 source_matchers: vec![own.clone(), is("tier", tier.name())],
                 target_matchers: vec![own.clone(), one_of("tier", &slower)],

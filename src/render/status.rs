@@ -68,7 +68,7 @@ fn one(objective: &Objective<'_>, stands: &Standing, paint: Paint) -> String {
     let slo = objective.slo;
     let left = format!(
         "{} of {} bad runs left ({})",
-        plain(stands.budget - float(stands.bad), 1),
+        plain(stands.bad_left(), 1),
         plain(stands.budget, 1),
         percent(stands.left)
     );
@@ -234,12 +234,4 @@ fn json_of(objective: &Objective<'_>, stands: &Standing) -> Value {
 
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2^53, which no count here reaches"
-)]
-fn float(count: u64) -> f64 {
-    count as f64
 }

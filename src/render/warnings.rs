@@ -226,7 +226,7 @@ fn surge(
         probe.id.journey
     );
     let labels = of_probe(probe).map(|(name, _, value)| (name, value));
-    warning(
+    let mut alert = warning(
         plan,
         partner,
         kind,
@@ -234,7 +234,19 @@ fn surge(
         expr,
         &labels,
         (summary, description),
-    )
+    );
+    let layer = cause.layer();
+    let evidence = format!(
+        "{}/evidence/{}/{layer}",
+        annotations::portal(plan),
+        partner.id
+    );
+    alert.annotations.insert("evidence_url", evidence);
+    alert.annotations.insert("layer", layer.to_string());
+    alert
+        .annotations
+        .insert("cause", format!("{layer} {cause}"));
+    alert
 }
 
 /// Where runs are too rare for an hour's window. The last word counts for as long as the next run may take.

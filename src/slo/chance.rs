@@ -12,6 +12,16 @@ pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
+/// A count that is not negative, without what is behind the point.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and a cast of what is too large gives the largest"
+)]
+pub(super) fn whole(count: f64) -> u64 {
+    count as u64
+}
+
 /// How many of `runs` future runs go wrong, when nobody knows the rate but as Beta(a, b).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BetaBinomial {

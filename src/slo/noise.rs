@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::alarm::Alarm;
-use super::chance::{Chance, float};
+use super::chance::{Chance, float, whole};
 
 /// Months that are simulated.
 pub const MONTHS: u32 = 400;
@@ -27,7 +27,7 @@ pub(super) fn false_alerts(alarm: &Alarm, bad_share: f64, month: u64) -> f64 {
         fires_at: alarm.bad_runs,
         long: alarm.expected,
         short: alarm.expected_short,
-        keep: runs_of(alarm.keep.as_secs_f64() / per_run),
+        keep: whole(alarm.keep.as_secs_f64() / per_run),
     };
     float(in_runs.episodes(bad_share, month * u64::from(MONTHS))) / f64::from(MONTHS)
 }
@@ -42,7 +42,7 @@ impl InRuns {
         let (mut at, mut episodes) = (0_u64, 0);
         loop {
             // Runs until the next bad one are geometric.
-            let gap = runs_of(chance.next().ln() / (1.0 - bad_share).ln());
+            let gap = whole(chance.next().ln() / (1.0 - bad_share).ln());
             at = at.saturating_add(gap).saturating_add(1);
             if at > runs {
                 return episodes;
@@ -65,16 +65,6 @@ impl InRuns {
             firing_until = Some(leaves.min(at + self.short) + self.keep);
         }
     }
-}
-
-/// A number of runs that is not negative, without what is behind the point.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is not negative, and a cast of what is too large gives the largest"
-)]
-fn runs_of(runs: f64) -> u64 {
-    runs as u64
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::alarm::bad_runs;
 use super::pace::Pace;
-use super::tier::{FLOOR, TIERS, Tier};
+use super::tier::{FLOOR, TIERS, Tier, Urgency};
 use crate::model::Plan;
 
 /// What the agent promises of itself, per million of the runs that are due.
@@ -21,7 +21,8 @@ pub struct OwnAlarm {
     pub bad_runs: u64,
 }
 
-/// An alarm for each tier whose long window holds as many runs as it fires at.
+/// An alarm for each ticket tier whose long window holds as many runs as it fires at. An agent that is gone,
+/// stands still or looks too rarely pages by other rules.
 pub fn own_alarms(plan: &Plan) -> Vec<OwnAlarm> {
     let due = |real: Duration| -> u64 {
         let stretch = plan.scale.of(real);
@@ -31,7 +32,8 @@ pub fn own_alarms(plan: &Plan) -> Vec<OwnAlarm> {
             .sum()
     };
     let month = due(WINDOW);
-    let alarms = TIERS.iter().map(|tier| OwnAlarm {
+    let tickets = TIERS.iter().filter(|tier| tier.urgency == Urgency::Ticket);
+    let alarms = tickets.map(|tier| OwnAlarm {
         tier,
         bad_runs: bad_runs(OWN_OBJECTIVE_PPM, FLOOR, month, tier.share_ppm),
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::chance::float;
+use super::chance::{float, whole};
 use super::forecast::{Evidence, Forecast, exhausted_after};
 use super::objective::Objective;
 use super::period::Period;
@@ -24,7 +24,7 @@ pub struct Seen {
     pub bad: Vec<(DateTime<Utc>, u64)>,
     /// Judged runs within the window.
     pub events: u64,
-    /// Judged runs since [`Standing::recent_from`].
+    /// Judged runs since the time that [`asked`] gives.
     pub recent_events: u64,
     /// Ticks within the window that declared blackout or maintenance left out.
     pub excused: u64,
@@ -99,6 +99,11 @@ fn back(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
 }
 
 impl Standing {
+    /// Bad runs that the window may hold besides those that it does.
+    pub fn bad_left(&self) -> f64 {
+        self.budget - float(self.bad)
+    }
+
     /// Works it out.
     pub fn new(
         plan: &Plan,
@@ -218,12 +223,7 @@ fn since(bad: &[(DateTime<Utc>, u64)], from: DateTime<Utc>) -> &[(DateTime<Utc>,
 }
 
 /// The most bad runs that are no more than the budget.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a budget is not negative, and below 2^53"
-)]
 fn most(budget: f64) -> u64 {
     // A whole number of runs may come out a hair below itself.
-    (budget + 1e-9) as u64
+    whole(budget + 1e-9)
 }

@@ -327,6 +327,20 @@ fn pages_tickets_and_heartbeats_go_where_they_belong() {
             "ticket",
         ),
         (["alertname=OutriderWatchdog", "severity=none"], "heartbeat"),
+        (
+            ["alertname=OutriderBreachLikely", "severity=ticket"],
+            "ticket",
+        ),
+        (
+            ["alertname=OutriderBreachLikely", "severity=info"],
+            "nobody",
+        ),
+        (
+            ["alertname=OutriderCertificateExpiry", "severity=page"],
+            "page",
+        ),
+        (["alertname=OutriderFailingInARow", "severity=page"], "page"),
+        (["alertname=OutriderAgentBurn", "severity=ticket"], "ticket"),
     ] {
         assert_eq!(receiver(&labels), wanted, "{labels:?}");
     }

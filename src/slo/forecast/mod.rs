@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::chance::{BetaBinomial, float};
+use super::chance::{BetaBinomial, float, whole};
 use crate::model::Slo;
 
 /// Bad runs further apart than this are of different episodes.
@@ -141,16 +141,6 @@ pub fn exhausted_after(
 /// were as old, and how many of these were over it. Half a run of each is added, so that it is never certain.
 pub fn over_deadline(as_old: u64, over: u64) -> f64 {
     (float(over.min(as_old)) + 0.5) / (float(as_old) + 1.0)
-}
-
-/// A count that is not negative, without what is behind the point.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is not negative, and a cast of what is too large gives the largest"
-)]
-fn whole(count: f64) -> u64 {
-    count as u64
 }
 
 #[cfg(test)]
