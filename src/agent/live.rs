@@ -38,6 +38,8 @@ pub(super) struct State {
     /// The last run that the sketches hold.
     pub(super) sketched_through: u64,
     pub(super) config: ConfigState,
+    /// Walks beside the schedule that go on: one at most for each partner.
+    pub(super) asides: BTreeMap<PartnerId, RunId>,
 }
 
 /// How reading the files went last.

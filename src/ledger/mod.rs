@@ -2,6 +2,7 @@
 //!
 //! One writer, many readers (SQLite in WAL mode). What [`Ledger::commit`] returned for is durable.
 
+mod aside;
 mod probe;
 mod read;
 mod rows;
@@ -21,7 +22,9 @@ pub use write::Entry;
 use witness::State;
 
 /// The schema this version reads and writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// What each version added, oldest first.
+const SCHEMAS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-3.sql")];
 const MOVE_AWAY: &str = "Move it away, or name another file with --ledger";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -157,9 +160,12 @@ impl Ledger {
         self.connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(failed)?;
-        if found == 0 {
+        if found < SCHEMA_VERSION {
+            let done = usize::try_from(found).unwrap_or_default();
             let made = self.connection.transaction().and_then(|transaction| {
-                transaction.execute_batch(include_str!("schema.sql"))?;
+                for schema in SCHEMAS.iter().skip(done) {
+                    transaction.execute_batch(schema)?;
+                }
                 transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
                 transaction.commit()
             });

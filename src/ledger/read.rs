@@ -254,7 +254,7 @@ fn probe_of(row: &Row<'_>, at: usize) -> rusqlite::Result<ProbeId> {
     })
 }
 
-fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<DateTime<Utc>> {
+pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<DateTime<Utc>> {
     let us: i64 = row.get(at)?;
     DateTime::from_timestamp_micros(us).ok_or(rusqlite::Error::IntegralValueOutOfRange(at, us))
 }

@@ -33,7 +33,7 @@ pub use plan::{
     Action, Alerting, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part,
     Partner, Plan, Probe, Query, Read, Root, SecretRef, Settings, Slo, Step, Template, When,
 };
-pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
+pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::Scale;
 pub use span::span;
 pub use spread::stable_hash;

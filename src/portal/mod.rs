@@ -8,7 +8,7 @@ mod runbooks;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub use handle::{Ask, Handle, RunsAsked};
+pub use handle::{Ask, Handle, RunAnswer, RunsAsked};
 pub use runbooks::RUNBOOKS;
 
 /// The portal's routes.

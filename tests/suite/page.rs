@@ -371,7 +371,9 @@ fn declared_maintenance_called_nobody(stage: &Stage) {
     let over = format!(
         "max(outrider:slo_bad:long_window{own} > on (partner, slo, tier) outrider:slo_bad:threshold{own})"
     );
-    eventually("harbor's runs to be too bad", || stage.prometheus.number(&over));
+    eventually("harbor's runs to be too bad", || {
+        stage.prometheus.number(&over)
+    });
     assert!(stage.bad("harbor", "transport").len() > 9);
     assert!(!stage.fires("harbor", "transport"));
     let ran = "sum(outrider_ticks_total{partner=\"harbor\",disposition=~\"ran|late\"})";
