@@ -7,7 +7,7 @@ use super::notes::{Note, Notes};
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunFilter};
-use crate::portal::Ask;
+use crate::portal::{Ask, RunAnswer};
 
 /// Answers until nobody asks any more.
 pub(super) async fn answer(
@@ -53,7 +53,11 @@ fn look(ledger: Ledger, ask: Ask) -> Ledger {
             }
         }
         Ask::Run(run, to) => {
-            if let Ok(found) = ledger.run(&run) {
+            let found = ledger.run(&run).and_then(|found| {
+                let asides = ledger.asides(&run)?;
+                Ok(found.map(|(seq, run)| RunAnswer { seq, run, asides }))
+            });
+            if let Ok(found) = found {
                 let _gone = to.send(found);
             }
         }

@@ -33,12 +33,7 @@ pub(super) fn start(
 }
 
 /// Works them out now and then, until told to stop.
-async fn keep(
-    live: Live,
-    clock: Clock,
-    reader: Ledger,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn keep(live: Live, clock: Clock, reader: Ledger, mut stopped: watch::Receiver<bool>) {
     let mut reader = Some(reader);
     let pause = live.plan().scale.of(EVERY).max(EVERY_MIN);
     loop {

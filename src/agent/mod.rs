@@ -7,6 +7,7 @@
 
 mod adopt;
 mod answers;
+mod asides;
 mod budgets;
 mod live;
 mod notes;

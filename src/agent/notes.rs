@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::journey::JobNote;
-use crate::model::{AgentFault, Disposition, Plan, ProbeId, RunRecord, Tick};
+use crate::model::{AgentFault, Aside, Disposition, Plan, ProbeId, RunRecord, Tick};
 
 /// Notes that wait. When it is full, whoever has a note waits, so ticks are capped and counted; no
 /// verdict is dropped in silence.
@@ -27,6 +27,8 @@ pub(super) enum Note {
     Closed(Tick, Disposition),
     /// A run that ended, with its tick.
     Finished(Box<Walked>, Tick, Disposition),
+    /// A walk because of a failed run ended.
+    Aside(Box<Aside>),
     /// From here on a probe owes a record for each of its ticks.
     Began(ProbeId, DateTime<Utc>),
     /// A probe that is no more in the plan owes nothing until it comes back.
@@ -68,6 +70,7 @@ impl Note {
             Self::Opened(_)
             | Self::Closed(..)
             | Self::Finished(..)
+            | Self::Aside(_)
             | Self::Began(..)
             | Self::Forgotten(_)
             | Self::Job(JobNote::Released { .. })

@@ -179,6 +179,7 @@ impl Writer {
                 by: 1,
             }]),
             Note::Opened(_)
+            | Note::Aside(_)
             | Note::Began(..)
             | Note::Forgotten(_)
             | Note::Job(_)
@@ -235,6 +236,7 @@ impl Writer {
             }
             Note::Opened(_)
             | Note::Closed(..)
+            | Note::Aside(_)
             | Note::Began(..)
             | Note::Forgotten(_)
             | Note::Job(JobNote::Released { .. })
@@ -327,6 +329,7 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
                 closed.insert((&tick.probe, tick.due_at));
             }
             Note::Opened(_)
+            | Note::Aside(_)
             | Note::Began(..)
             | Note::Forgotten(_)
             | Note::Job(_)
@@ -357,6 +360,7 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
             Note::Job(JobNote::Released { location }) => {
                 entries.push(Entry::JobReleased(location, one.now));
             }
+            Note::Aside(aside) => entries.push(Entry::Aside(aside)),
             Note::Began(probe, at) => entries.push(Entry::Watermark(probe, *at)),
             Note::Forgotten(probe) => entries.push(Entry::Forgotten(probe)),
             Note::Resume(probe, _) => entries.push(Entry::Resumed(probe)),

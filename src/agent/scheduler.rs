@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::asides::{Asides, WANTED_MAX, Wanted};
 use super::live::{InFlight, Live};
 use super::notes::{Note, Notes};
 use super::orphans::{self, Releasing};
@@ -16,12 +17,12 @@ use super::partners::Partners;
 use super::permits::Permits;
 use super::reload::Loaded;
 use super::signals::Signals;
-use super::workers::{Work, work};
+use super::workers::{Walk, Work, work};
 use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::Client;
 use crate::model::calendar::held;
-use crate::model::{AgentFault, Disposition, Plan, Probe, ProbeId, RunId, Tick};
+use crate::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
 use crate::schedule;
 
 /// A tick that is seen later than this was missed: the machine slept or stood still.
@@ -56,7 +57,8 @@ pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receive
 }
 
 async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
-    let mut scheduler = Scheduler::new(&wiring);
+    let (wanted, mut wants) = mpsc::channel(WANTED_MAX);
+    let mut scheduler = Scheduler::new(&wiring, wanted);
     let mut stop = std::pin::pin!(signals.stop());
     let releasing = scheduler.releasing();
     tokio::select! {
@@ -83,6 +85,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
                 () = scheduler.reload(loaded) => {}
                 () = &mut stop => break,
             },
+            Some(wanted) = wants.recv() => scheduler.want(wanted),
             _ = flush.tick() => tokio::select! {
                 () = tell(&wiring.notes, Note::Flush) => {}
                 () = &mut stop => break,
@@ -108,11 +111,14 @@ pub(super) struct Scheduler {
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
-    runs: JoinSet<()>,
+    pub(super) runs: JoinSet<()>,
+    pub(super) asides: Asides,
+    /// Where failed runs are told that want another walk.
+    pub(super) wanted: mpsc::Sender<Wanted>,
 }
 
 impl Scheduler {
-    fn new(wiring: &Wiring) -> Self {
+    fn new(wiring: &Wiring, wanted: mpsc::Sender<Wanted>) -> Self {
         let plan = wiring.live.plan();
         Self {
             partners: Partners::new(&plan, &wiring.clock),
@@ -123,6 +129,8 @@ impl Scheduler {
             notes: wiring.notes.clone(),
             due: BTreeSet::new(),
             runs: JoinSet::new(),
+            asides: Asides::default(),
+            wanted,
         }
     }
 
@@ -170,7 +178,9 @@ impl Scheduler {
     }
 
     fn until_next(&self) -> Duration {
-        let next = self.due.first().map(|(due, _)| *due - self.clock.now());
+        let ticks = self.due.first().map(|(due, _)| *due);
+        let next = ticks.into_iter().chain(self.asides.next()).min();
+        let next = next.map(|due| due - self.clock.now());
         next.and_then(|wait| wait.to_std().ok()).map_or(
             if next.is_some() {
                 Duration::ZERO
@@ -197,6 +207,7 @@ impl Scheduler {
             self.plan_next(&id, due_at);
             self.tick(Tick { probe: id, due_at }, now).await;
         }
+        self.look_closer(now);
         now
     }
 
@@ -218,16 +229,21 @@ impl Scheduler {
         };
         let number = self.number(probe, tick.due_at);
         tell(&self.notes, Note::Opened(tick.clone())).await;
-        self.runs.spawn(work(Work {
+        let walk = Walk {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
-            live: self.live.clone(),
             notes: self.notes.clone(),
-            permits: self.permits.clone(),
             client,
             tick,
             number,
             run,
+            origin: Origin::Schedule,
+        };
+        self.runs.spawn(work(Work {
+            walk,
+            live: self.live.clone(),
+            permits: self.permits.clone(),
+            wanted: self.wanted.clone(),
         }));
     }
 
@@ -277,7 +293,8 @@ impl Scheduler {
     fn going(&self) -> (Vec<RunId>, DateTime<Utc>) {
         let state = self.live.state();
         let all = state.probes.values().flat_map(|probe| &probe.in_flight);
-        let going = all.map(|run| run.run.clone()).collect();
+        let on_schedule = all.map(|run| run.run.clone());
+        let going = on_schedule.chain(state.asides.values().cloned()).collect();
         (
             going,
             self.clock.now() - TimeDelta::from_std(MISSED_AFTER).unwrap_or_default(),

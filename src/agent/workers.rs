@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::asides::Wanted;
 use super::live::Live;
 use super::notes::{Note, Notes, Walked};
 use super::permits::Permits;
@@ -16,23 +17,32 @@ use crate::schedule;
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
 
-/// What a worker is given.
-pub(super) struct Work {
+/// One walk, on schedule or beside it.
+pub(super) struct Walk {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
-    pub(super) live: Live,
     pub(super) notes: Notes,
-    pub(super) permits: Permits,
     pub(super) client: Client,
+    /// Beside the schedule, its probe and its begin.
     pub(super) tick: Tick,
     /// Its number among the probe's ticks, which picks the member.
     pub(super) number: u64,
     pub(super) run: RunId,
+    pub(super) origin: Origin,
+}
+
+/// What a worker is given: a walk because of a tick.
+pub(super) struct Work {
+    pub(super) walk: Walk,
+    pub(super) live: Live,
+    pub(super) permits: Permits,
+    /// Where failed runs are told that want another walk.
+    pub(super) wanted: mpsc::Sender<Wanted>,
 }
 
 /// Waits for a permit, walks, and tells the recorder.
 pub(super) async fn work(work: Work) {
-    let late_after = work.plan.settings.late_after;
+    let late_after = work.walk.plan.settings.late_after;
     let mut watch = Watch {
         work: &work,
         is_told: false,
@@ -48,14 +58,14 @@ pub(super) async fn work(work: Work) {
     let Some(permit) = permit else {
         work.leave();
         watch.is_told = true;
-        tell(&work.notes, Note::Fault(AgentFault::Saturated)).await;
+        tell(&work.walk.notes, Note::Fault(AgentFault::Saturated)).await;
         return tell(
-            &work.notes,
-            Note::Closed(work.tick.clone(), Disposition::Capped),
+            &work.walk.notes,
+            Note::Closed(work.walk.tick.clone(), Disposition::Capped),
         )
         .await;
     };
-    let Some(mut record) = work.walk().await else {
+    let Some(mut record) = work.walk.walk().await else {
         return;
     };
     drop(permit);
@@ -67,18 +77,14 @@ pub(super) async fn work(work: Work) {
     } else {
         Disposition::Ran
     };
-    tell(
-        &work.notes,
-        Note::Finished(
-            Box::new(Walked {
-                record,
-                plan: Arc::clone(&work.plan),
-            }),
-            work.tick.clone(),
-            disposition,
-        ),
-    )
-    .await;
+    let walked = Walked {
+        record,
+        plan: Arc::clone(&work.walk.plan),
+    };
+    work.want_again(&walked);
+    let tick = work.walk.tick.clone();
+    let note = Note::Finished(Box::new(walked), tick, disposition);
+    tell(&work.walk.notes, note).await;
 }
 
 /// Closes the tick of a run that ends without a word: cut off at the stop, or by a fault of our own.
@@ -93,11 +99,12 @@ impl Drop for Watch<'_> {
             return;
         }
         self.work.leave();
-        let tick = self.work.tick.clone();
-        tracing::warn!(probe = %tick.probe, run.id = %self.work.run, "a run was cut off; its tick is lost");
+        let tick = self.work.walk.tick.clone();
+        tracing::warn!(probe = %tick.probe, run.id = %self.work.walk.run, "a run was cut off; its tick is lost");
         // A full queue leaves the tick open; then it becomes lost at the next start.
         if !self
             .work
+            .walk
             .notes
             .try_send(Note::Closed(tick, Disposition::Lost))
         {
@@ -106,8 +113,8 @@ impl Drop for Watch<'_> {
     }
 }
 
-impl Work {
-    async fn walk(&self) -> Option<crate::model::RunRecord> {
+impl Walk {
+    pub(super) async fn walk(&self) -> Option<crate::model::RunRecord> {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
@@ -124,7 +131,7 @@ impl Work {
         let walking = Box::pin(async move {
             let order = Order {
                 run: self.run.clone(),
-                origin: Origin::Schedule,
+                origin: self.origin,
                 due_at: self.tick.due_at,
                 partner,
                 journey,
@@ -140,25 +147,30 @@ impl Work {
         let (record, ()) = tokio::join!(walking, forward(told, &self.notes));
         Some(record)
     }
+}
 
+impl Work {
     fn class(&self) -> Class {
-        let probe = self.plan.probes.get(&self.tick.probe);
+        let probe = self.walk.plan.probes.get(&self.walk.tick.probe);
         probe.map_or(Class::Short, |probe| probe.class)
     }
 
     /// Whether a calendar leaves the tick out of the SLA.
     fn is_excluded(&self) -> bool {
-        let mut calendars = self.plan.calendars_of(&self.tick.probe.partner);
-        calendars.any(|one| one.has(Effect::Exclude, self.tick.due_at))
+        let mut calendars = self.walk.plan.calendars_of(&self.walk.tick.probe.partner);
+        calendars.any(|one| one.has(Effect::Exclude, self.walk.tick.due_at))
     }
 
     /// No longer in flight; returns the ticks that found the run still going.
     fn leave(&self) -> u32 {
         let mut state = self.live.state();
-        let Some(probe) = state.probes.get_mut(&self.tick.probe) else {
+        let Some(probe) = state.probes.get_mut(&self.walk.tick.probe) else {
             return 0;
         };
-        let place = probe.in_flight.iter().position(|run| run.run == self.run);
+        let place = probe
+            .in_flight
+            .iter()
+            .position(|run| run.run == self.walk.run);
         place.map_or(0, |place| probe.in_flight.remove(place).overlaps)
     }
 }

@@ -374,6 +374,8 @@ impl Reading {
             } else {
                 Class::Short
             }),
+            confirm: entry.confirm,
+            when_failing: entry.when_failing,
             concurrency: entry.concurrency?,
             members: entry.members.as_ref().map(|placed| placed.value.clone()),
             deadline,

@@ -13,7 +13,7 @@ use super::limits;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Placed, Table};
-use crate::model::{Auth, Class, JourneyId, Partner, PartnerId, SecretRef, SloName};
+use crate::model::{Auth, Class, JourneyId, Partner, PartnerId, SecretRef, SloName, span};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -38,6 +38,8 @@ pub(super) struct ProbeEntry {
     pub(super) timing: Timing,
     /// None for what its deadline says.
     pub(super) class: Option<Class>,
+    pub(super) confirm: bool,
+    pub(super) when_failing: Option<Duration>,
     /// None when what is written is no number.
     pub(super) concurrency: Option<usize>,
     pub(super) members: Option<Placed<String>>,
@@ -180,6 +182,8 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let journey = table.need_text("journey", "\"liveness\"");
     let timing = timing::read(table);
     let class = class(table);
+    let confirm = table.flag("confirm").unwrap_or(false);
+    let when_failing = table.duration("when_failing");
     let concurrency = match table.number("concurrency", 1..CONCURRENCY_LIMIT) {
         None if table.has("concurrency") => None,
         number => usize::try_from(number.unwrap_or(1)).ok(),
@@ -190,6 +194,15 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
     table.close();
     let timing = timing?;
+    if let Some(every) = when_failing.as_ref().filter(|one| one.value >= timing.gap) {
+        let what = format!(
+            "`when_failing` is {}, and it runs every {} anyway",
+            span(every.value),
+            span(timing.gap)
+        );
+        let cure = "set a shorter time, or take it away";
+        table.complain(every.span.clone(), what, cure);
+    }
     let journey = journey?;
     Some(ProbeEntry {
         span: table.place(),
@@ -199,6 +212,8 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
         },
         timing,
         class: class?,
+        confirm,
+        when_failing: when_failing.map(|placed| placed.value),
         concurrency,
         members: members.map(|placed| Placed {
             value: placed.value.to_owned(),

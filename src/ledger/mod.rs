@@ -2,6 +2,7 @@
 //!
 //! One writer, many readers (SQLite in WAL mode). What [`Ledger::commit`] returned for is durable.
 
+mod aside;
 mod probe;
 mod read;
 mod rows;
@@ -23,9 +24,13 @@ pub use write::Entry;
 use witness::State;
 
 /// The schema this version reads and writes.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 /// What each version added, oldest first.
-const SCHEMAS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+const SCHEMAS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+];
 const MOVE_AWAY: &str = "Move it away, or name another file with --ledger";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

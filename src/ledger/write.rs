@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 use super::rows::{Detail, us};
 use super::witness;
 use super::{Ledger, LedgerError};
-use crate::model::{Disposition, Job, ProbeId, RunId, RunRecord, Tick};
+use crate::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
 use crate::sli::{Increment, Sketch, SketchKey, SloEvent};
 
 /// One thing to be written.
@@ -34,6 +34,8 @@ pub enum Entry<'a> {
     JobOpened(&'a Job),
     /// A job was released.
     JobReleased(&'a str, DateTime<Utc>),
+    /// A walk because of a failed run.
+    Aside(&'a Aside),
     /// A disclosure holds a journey.
     Paused(&'a ProbeId, &'a RunId, DateTime<Utc>),
     /// A person resumed it.
@@ -101,6 +103,7 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
             to.prepare_cached("UPDATE jobs SET released_us = ?2 WHERE location = ?1")?
                 .execute(params![location, at.timestamp_micros()])?;
         }
+        Entry::Aside(aside) => super::aside::write(to, aside)?,
         Entry::Paused(probe, run, since) => {
             to.prepare_cached("INSERT OR IGNORE INTO pauses VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![

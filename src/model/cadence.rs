@@ -260,6 +260,8 @@ mod tests {
             cadence,
             jitter: Duration::from_millis(jitter_ms),
             class: Class::Short,
+            confirm: false,
+            when_failing: None,
             concurrency: 1,
             members: None,
             deadline: Duration::from_secs(1),

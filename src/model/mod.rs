@@ -36,7 +36,7 @@ pub use plan::{
     Action, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
     Plan, Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
 };
-pub use record::{Disposition, Job, Origin, Outcome, RunRecord, Tick};
+pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};
 pub use slo::{Clock, Measure, Slo, SloName, TierName, Window};
 pub use span::span;

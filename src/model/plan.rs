@@ -136,6 +136,10 @@ pub struct Probe {
     pub jitter: Duration,
     /// Whose permits its runs take.
     pub class: Class,
+    /// Whether a failed run is walked once more.
+    pub confirm: bool,
+    /// How often it is walked besides while it fails; none for no more than else.
+    pub when_failing: Option<Duration>,
     /// Runs of this probe at one time.
     pub concurrency: usize,
     /// The set whose members it carries; none for a journey without a member.

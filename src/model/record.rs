@@ -45,6 +45,10 @@ closed!(
         Schedule = "schedule",
         /// A person, by `once`. No tick; enters no SLI, histogram or gauge.
         Once = "once",
+        /// A failed run, at once. No tick; enters no SLI, histogram or gauge.
+        Confirmation = "confirmation",
+        /// A journey that fails: more often than its cadence. No tick; enters no SLI, histogram or gauge.
+        CloserLook = "closer_look",
     }
 );
 
@@ -59,6 +63,65 @@ closed!(
         AgentFault = "agent_fault",
     }
 );
+
+closed!(
+    /// What another walk says of a failed run.
+    Reproduction {
+        /// It failed for the same cause.
+        Reproduced = "reproduced",
+        /// It failed for another one.
+        FailedOtherwise = "failed_otherwise",
+        /// It passed.
+        NotReproduced = "not_reproduced",
+        /// It could not look.
+        CouldNotLook = "could_not_look",
+    }
+);
+
+/// A walk because of a failed run, shown beside it and counted nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Its id.
+    pub run: RunId,
+    /// The failed run.
+    pub of: RunId,
+    /// A confirmation or a closer look.
+    pub origin: Origin,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// From its begin to its end.
+    pub duration: Duration,
+    /// What it says of the failed run.
+    pub says: Reproduction,
+    /// Its own cause; none when it passed.
+    pub cause: Option<String>,
+}
+
+impl Aside {
+    /// What a walk says of a failed run with this cause.
+    pub fn of(failed: &RunId, cause: &str, walked: &RunRecord) -> Self {
+        let own = walked
+            .verdict
+            .blame
+            .as_ref()
+            .map(|blame| blame.cause.name());
+        let says = match walked.outcome {
+            Outcome::Passed => Reproduction::NotReproduced,
+            Outcome::AgentFault => Reproduction::CouldNotLook,
+            Outcome::Failed if own == Some(cause) => Reproduction::Reproduced,
+            Outcome::Failed => Reproduction::FailedOtherwise,
+        };
+        Self {
+            run: walked.run.clone(),
+            of: failed.clone(),
+            origin: walked.origin,
+            started_at: walked.started_at,
+            duration: walked.duration,
+            says,
+            cause: own.map(str::to_owned),
+        }
+    }
+}
 
 /// One run in brief, as kept.
 #[derive(Clone, Debug)]

@@ -71,6 +71,7 @@ impl Plan {
             };
             *every = scale.of(*every);
             probe.jitter = scale.of(probe.jitter);
+            probe.when_failing = probe.when_failing.map(|every| scale.of(every));
             probe.deadline = scale.of(probe.deadline);
             probe.timeout = scale.of(probe.timeout);
         }

@@ -80,7 +80,11 @@ pub(super) async fn runs(State(handle): State<Handle>, Query(query): Query<RunsQ
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
-        Some(Some((seq, run))) => Json(view::run_whole(Some(seq), &run)).into_response(),
+        Some(Some(found)) => {
+            let mut whole = view::run_whole(Some(found.seq), &found.run);
+            whole["asides"] = found.asides.iter().map(view::aside_json).collect();
+            Json(whole).into_response()
+        }
         Some(None) => problem(StatusCode::NOT_FOUND, "no such run", "look at /v1/runs"),
         None => away(),
     }

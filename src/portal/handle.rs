@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{ProbeId, RunRecord};
+use crate::model::{Aside, ProbeId, RunRecord};
 use crate::view::Overview;
 
 /// Which runs are asked for.
@@ -20,6 +20,17 @@ pub struct RunsAsked {
     pub limit: u32,
 }
 
+/// One run as the ledger has it.
+#[derive(Debug)]
+pub struct RunAnswer {
+    /// Its place in the ledger.
+    pub seq: u64,
+    /// The run.
+    pub run: RunRecord,
+    /// What was walked because it failed, oldest first.
+    pub asides: Vec<Aside>,
+}
+
 /// One question.
 #[derive(Debug)]
 pub enum Ask {
@@ -27,8 +38,8 @@ pub enum Ask {
     Overview(oneshot::Sender<Overview>),
     /// Runs with their places, oldest first.
     Runs(RunsAsked, oneshot::Sender<Vec<(u64, RunRecord)>>),
-    /// One run.
-    Run(String, oneshot::Sender<Option<(u64, RunRecord)>>),
+    /// One run, and what was walked because it failed.
+    Run(String, oneshot::Sender<Option<RunAnswer>>),
     /// Notes that the watchdog came back from Alertmanager.
     Watchdog(oneshot::Sender<()>),
     /// Lifts the pause of a journey; false when there was none.
@@ -59,7 +70,7 @@ impl Handle {
         self.ask(|answer| Ask::Runs(asked, answer)).await
     }
 
-    pub(super) async fn run(&self, run: String) -> Option<Option<(u64, RunRecord)>> {
+    pub(super) async fn run(&self, run: String) -> Option<Option<RunAnswer>> {
         self.ask(|answer| Ask::Run(run, answer)).await
     }
 

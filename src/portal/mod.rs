@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 
 use crate::model::names::WATCHDOG_PATH;
 
-pub use handle::{Ask, Handle, RunsAsked};
+pub use handle::{Ask, Handle, RunAnswer, RunsAsked};
 pub use runbooks::RUNBOOKS;
 
 /// The portal's routes.

@@ -5,8 +5,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::handle::{Handle, RunsAsked};
-use crate::model::{Count, Layer, LayerVerdict, RunRecord};
+use super::handle::{Handle, RunAnswer, RunsAsked};
+use crate::model::{Aside, Count, Layer, LayerVerdict, RunRecord};
 use crate::view::{self, LayerLine, Overview, Paint, milliseconds};
 
 /// Runs listed on the overview.
@@ -25,6 +25,7 @@ struct OverviewPage {
 #[template(path = "run.html")]
 struct RunPage {
     run: RunRecord,
+    asides: Vec<Aside>,
     svg: String,
     text: String,
 }
@@ -68,12 +69,20 @@ pub(super) async fn overview(State(handle): State<Handle>) -> Response {
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
-        Some(Some((_, run))) => {
+        Some(Some(RunAnswer { run, asides, .. })) => {
             let (svg, text) = (
                 view::waterfall_svg(&run),
                 view::waterfall(&run, Paint::Plain),
             );
-            page(StatusCode::OK, &RunPage { run, svg, text })
+            page(
+                StatusCode::OK,
+                &RunPage {
+                    run,
+                    asides,
+                    svg,
+                    text,
+                },
+            )
         }
         Some(None) => {
             let problem = ProblemPage {
@@ -179,4 +188,9 @@ fn optional_ms(time: Option<std::time::Duration>) -> String {
     time.map_or("–".to_owned(), |time| {
         format!("{:.0} ms", milliseconds(time))
     })
+}
+
+/// A name of a closed list as people write it.
+fn word(name: &str) -> String {
+    name.replace('_', " ")
 }

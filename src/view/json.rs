@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
-use crate::model::{Failure, Finding, Layer, Phase, RequestEvidence, RunRecord, StepEvidence};
+use crate::model::{
+    Aside, Failure, Finding, Layer, Phase, RequestEvidence, RunRecord, StepEvidence,
+};
 
 /// A run without its steps. `seq` is its place in the ledger.
 pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
@@ -41,6 +43,19 @@ pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
         "correlation_id": run.run.as_str(),
         "overlaps": run.overlaps,
         "excluded": run.excluded,
+    })
+}
+
+/// A walk because of a failed run.
+pub fn aside_json(aside: &Aside) -> Value {
+    json!({
+        "run": aside.run.as_str(),
+        "of": aside.of.as_str(),
+        "origin": aside.origin.name(),
+        "started_at": aside.started_at,
+        "duration_ms": milliseconds(aside.duration),
+        "says": aside.says.name(),
+        "cause": aside.cause,
     })
 }
 

@@ -135,8 +135,8 @@ fn a_partner_is_not_asked_more_than_it_agreed_to() {
         "[limits]\nrequests_per_minute = 60\nruns_in_flight = 2\n",
     );
     let agent = config.agent();
-    eventually("capped ticks", || {
-        (ticks(&agent, "capped") >= 3).then_some(())
+    eventually("runs and capped ticks", || {
+        (ticks(&agent, "capped") >= 3 && !agent.runs(0).is_empty()).then_some(())
     });
     let asked = agent.metrics().count("outrider_requests_total", &[]);
     assert!((1..=60).contains(&asked), "{asked} requests");
@@ -149,6 +149,32 @@ fn a_partner_is_not_asked_more_than_it_agreed_to() {
         0,
         "a cap that is kept is no fault"
     );
+}
+
+#[test]
+fn a_refusal_above_the_agreed_rate_is_our_own() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "1500"]);
+    let config = Config::at(&sandbox, &FAST);
+    first_members(&config, 1);
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"300ms\"",
+        "cron = \"* * * * * *\"",
+    );
+    // A run gets a minute for itself, and asks more than that minute allows before its export begins.
+    add(&config, "[limits]\nrequests_per_minute = 4\n");
+    let agent = config.agent();
+    eventually("the match", || {
+        (sandbox.jobs("keystone", &["running"]) > 0).then_some(())
+    });
+    sandbox.inject("keystone", "throttled");
+    let run = eventually("the run's end", || agent.runs(0).first().cloned());
+    assert_eq!(run["blame"]["cause"], "throttled", "{run}");
+    assert_eq!(run["blame"]["owner"], "agent", "{run}");
+    let metrics = agent.metrics();
+    assert!(metrics.sum("outrider_slo_bad_total", &[]) < 0.5);
+    let labels = [("fault", "saturated")];
+    assert_eq!(metrics.count("outrider_agent_faults_total", &labels), 1);
 }
 
 #[test]
@@ -222,6 +248,66 @@ fn members_come_in_turn_where_ticks_have_no_number() {
         different.dedup();
         assert_eq!(different.len(), 3, "{all:?}");
     }
+}
+
+#[test]
+fn a_failed_run_is_walked_again_and_counts_once() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &FAST);
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"300ms\"",
+        "every = \"2s\"\nconfirm = true\nwhen_failing = \"500ms\"",
+    );
+    sandbox.inject("keystone", "server-error");
+    let agent = config.agent();
+    let said = |run: &str| {
+        let whole = json("GET", &agent.url(&format!("/v1/runs/{run}")), "");
+        whole["asides"].as_array().unwrap().clone()
+    };
+    let of = |asides: &[Value], origin: &str, says: &str| {
+        let fits = asides
+            .iter()
+            .filter(|one| one["origin"] == origin && one["says"] == says);
+        fits.count()
+    };
+    let first = eventually("a failed run", || agent.runs(0).first().cloned());
+    let run = first["run"].as_str().unwrap().to_owned();
+    let asides = eventually("a confirmation and closer looks", || {
+        let asides = said(&run);
+        (of(&asides, "closer_look", "reproduced") >= 2).then_some(asides)
+    });
+    assert_eq!(of(&asides, "confirmation", "reproduced"), 1, "{asides:?}");
+    let (_, page) = http("GET", &agent.url(&format!("/runs/{run}")), "");
+    assert!(
+        page.contains("closer look") && page.contains("reproduced"),
+        "{page}"
+    );
+    sandbox.heal("keystone");
+    eventually("a look that passes", || {
+        let runs = agent.runs(0);
+        let mut asides = runs
+            .iter()
+            .flat_map(|run| said(run["run"].as_str().unwrap()));
+        asides.find(|one| one["says"] == "not_reproduced")
+    });
+    assert_eq!(agent.stop(), 0);
+    // No tick, no run, no count.
+    let count = |sql: &str| config.in_ledger::<u64>(sql);
+    let runs = count("SELECT count(*) FROM runs");
+    let counted = "SELECT sum(value) FROM counters WHERE metric = 'outrider_runs_total'";
+    assert_eq!(count(counted), runs);
+    let ticks = config.ticks();
+    assert_eq!(ticks.values().sum::<u64>(), runs, "{ticks:?}");
+    assert!(count("SELECT count(*) FROM asides") >= 4);
+    assert_eq!(
+        count("SELECT count(*) FROM jobs WHERE released_us IS NULL"),
+        0
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM asides WHERE run IN (SELECT run FROM runs)"),
+        0
+    );
 }
 
 /// What `schedule show --json` says of a partner.
