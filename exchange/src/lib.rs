@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`clock`] | the only place that asks for the time |
 //! | [`fault`] | the ten things a partner can be told to do wrong |
+//! | [`persona`] | how a partner is: nine kinds |
 //! | [`member`] | invented members, what a partner holds about them, and what must come back |
 //! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
 //! | [`store`] | what survives between two requests, in SQLite |
@@ -18,6 +19,7 @@
 pub mod clock;
 pub mod fault;
 pub mod member;
+pub mod persona;
 pub mod trust;
 
 pub mod store;

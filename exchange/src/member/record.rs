@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::case::EdgeCase;
+use super::payer::Payer;
 use super::person::{Person, Relationship};
 use super::request::address;
-use super::roster::Payer;
 use super::seed::Stream;
 use super::{claims, clinical};
 

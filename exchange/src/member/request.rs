@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::case::EdgeCase;
+use super::payer::Payer;
 use super::person::Address;
-use super::roster::{Member, Payer, REQUESTER_NPI};
+use super::roster::{Member, REQUESTER_NPI};
 
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 const CONSENT_PAGE: &str =

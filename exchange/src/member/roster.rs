@@ -4,52 +4,12 @@ use std::collections::BTreeSet;
 
 use super::case::{Bucket, EdgeCase};
 use super::names;
+use super::payer::Payer;
 use super::person::{Address, HeldName, Person, Relationship, draw_address};
 use super::seed::Stream;
 
 /// The requesting payer's National Provider Identifier.
 pub const REQUESTER_NPI: &str = "1999999984";
-
-/// A responding payer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Payer {
-    /// Short id, also the first segment of its URLs.
-    pub id: &'static str,
-    /// Name for people.
-    pub name: &'static str,
-    /// National Provider Identifier.
-    pub npi: &'static str,
-    /// Where it runs.
-    pub region: &'static str,
-}
-
-impl Payer {
-    /// The payers that can be served.
-    pub const ALL: [Self; 2] = [
-        Self {
-            id: "keystone",
-            name: "Keystone Health Plan",
-            npi: "1888888884",
-            region: "us-east",
-        },
-        Self {
-            id: "lakeside",
-            name: "Lakeside Mutual",
-            npi: "1555555550",
-            region: "us-central",
-        },
-    ];
-
-    /// The payer with that id.
-    pub fn named(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|payer| payer.id == id)
-    }
-
-    /// An identifier system of this payer's, e.g. `https://keystone.example/umb`.
-    pub fn system(&self, kind: &str) -> String {
-        format!("https://{}.example/{kind}", self.id)
-    }
-}
 
 /// What the responder holds about a member.
 #[derive(Clone, Debug)]
@@ -227,34 +187,6 @@ fn parent_of(stream: &mut Stream, child: &mut Person) -> Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The check digit of an NPI: Luhn over the prefix 80840 and the ten digits.
-    fn luhn(npi: &str) -> bool {
-        let digits: Vec<u32> = "80840"
-            .chars()
-            .chain(npi.chars())
-            .filter_map(|c| c.to_digit(10))
-            .collect();
-        let sum: u32 = digits
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(place, digit)| match (place % 2, digit * 2) {
-                (0, _) => *digit,
-                (_, doubled) if doubled > 9 => doubled - 9,
-                (_, doubled) => doubled,
-            })
-            .sum();
-        digits.len() == 15 && sum.is_multiple_of(10)
-    }
-
-    #[test]
-    fn npis_have_their_check_digit() {
-        assert!(luhn(REQUESTER_NPI));
-        for payer in Payer::ALL {
-            assert!(luhn(payer.npi), "{}", payer.id);
-        }
-    }
 
     #[test]
     fn members_do_not_depend_on_how_many_there_are() {

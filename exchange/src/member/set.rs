@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::case::{Bucket, EdgeCase};
 use super::normalise::{key, sha256_hex};
+use super::payer::Payer;
 use super::record::{Policy, disclosed, record};
 use super::request;
-use super::roster::{Holding, Member, Payer, REQUESTER_NPI, Roster};
+use super::roster::{Holding, Member, REQUESTER_NPI, Roster};
 
 /// The version of the file's shape.
 const SCHEMA: &str = "outrider.members/1";
@@ -200,9 +201,12 @@ mod tests {
         std::fs::read_to_string(format!("{folder}/{}-basic.json", payer.id)).unwrap()
     }
 
+    /// Whose sets are committed; `make members` writes them.
+    const COMMITTED: [&str; 2] = ["keystone", "lakeside"];
+
     #[test]
     fn committed_sets_are_what_the_generator_writes() {
-        for payer in Payer::ALL {
+        for payer in COMMITTED.map(|id| Payer::named(id).unwrap()) {
             let set = member_set(payer, &format!("{}-basic", payer.id), 7, 12);
             let text = crate::cli::set_text(&set).unwrap();
             assert!(

@@ -11,11 +11,13 @@ mod consent;
 mod discovery;
 mod export;
 mod files;
+mod gate;
 mod group;
 mod job;
 mod kickoff;
 pub mod limits;
 mod matching;
+mod operation;
 mod outcome;
 mod routes;
 mod scope;
@@ -27,6 +29,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use job::rfc3339;
+pub use operation::Operation;
 pub use stats::Stats;
 pub use wire::{Bound, Listener, ListenerError};
 
