@@ -15,6 +15,7 @@ mod generate;
 mod hostile;
 mod house;
 mod identity;
+mod members;
 mod ours;
 mod page;
 mod past;

@@ -11,8 +11,6 @@ use clap::{Parser, Subcommand};
 
 use crate::identity::complaint::Complaints;
 
-pub use members::set_text;
-
 /// All went well.
 const FINE: u8 = 0;
 /// The command line asks for something that cannot be had: a wrong word, a folder that is not writable, a
@@ -69,7 +67,7 @@ struct Arguments {
 enum Command {
     /// Serve partners until SIGTERM or SIGINT; one JSON line on stdout says when and where.
     Serve(serve::Arguments),
-    /// Write member sets.
+    /// Write member sets, and show who is in them.
     #[command(subcommand)]
     Members(members::Command),
     /// What a partner can be told to do wrong.

@@ -13,25 +13,20 @@ use super::outcome::Refusal;
 use super::scope::Grant;
 use super::{Partner, body, consent, kickoff};
 use crate::fault::Fault;
-use crate::member::{disclosed, record};
+use crate::member::{TYPES, disclosed, record, transmitted};
 use crate::store::{JobFile, JobKind};
 
 const EXPORT_TYPE: &str = "hl7.fhir.us.davinci-pdex#payertopayer";
-/// Every type that a record can hold.
-const TYPES: [&str; 10] = [
-    "Condition",
+/// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
+const ALWAYS_THERE: [&str; 7] = [
     "Coverage",
-    "DocumentReference",
-    "Encounter",
-    "ExplanationOfBenefit",
-    "Immunization",
-    "MedicationRequest",
-    "Observation",
+    "Location",
+    "Organization",
     "Patient",
+    "Practitioner",
+    "PractitionerRole",
     "Provenance",
 ];
-/// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
-const ALWAYS_THERE: [&str; 3] = ["Patient", "Coverage", "Provenance"];
 
 /// What an export is asked to hold.
 #[derive(Debug, Default)]
@@ -124,11 +119,13 @@ fn files(partner: &Partner, members: &[Matched], wanted: &Wanted) -> Vec<JobFile
         };
         // Judged again: a member may have opted out, or a consent have ended, since the match.
         let policy = consent::policy(&member.consent, partner.disclosure());
-        let (Some(policy), false) = (policy, people[place].opted_out) else {
+        let (Some(policy), false) = (policy, people[place].opt_out.at_export()) else {
             continue;
         };
         let whole = record(&partner.payer, &people[place], partner.roster.seed);
-        resources.extend(disclosed(whole, policy));
+        let due = disclosed(whole, policy);
+        let asked_for = due.into_iter().filter(|resource| wanted.has(resource));
+        resources.extend(transmitted(asked_for.collect()));
         exported.insert(place);
     }
     if partner.fault() == Some(Fault::RecordsMissing) {
@@ -137,11 +134,7 @@ fn files(partner: &Partner, members: &[Matched], wanted: &Wanted) -> Vec<JobFile
     if partner.fault() == Some(Fault::ForeignRecord) {
         resources.extend(foreign_record(partner, &exported, wanted));
     }
-    in_files(
-        resources
-            .into_iter()
-            .filter(|resource| wanted.has(resource)),
-    )
+    in_files(resources)
 }
 
 impl Wanted {
@@ -157,9 +150,15 @@ impl Wanted {
     }
 }
 
-fn in_files(resources: impl Iterator<Item = Value>) -> Vec<JobFile> {
+/// The payer's Organization is in every record and goes out once.
+fn in_files(resources: Vec<Value>) -> Vec<JobFile> {
     let mut lines: BTreeMap<String, (usize, Vec<u8>)> = BTreeMap::new();
+    let mut organizations = BTreeSet::new();
     for resource in resources {
+        let id = resource["id"].as_str().unwrap_or_default();
+        if resource["resourceType"] == "Organization" && !organizations.insert(id.to_owned()) {
+            continue;
+        }
         let kind = resource["resourceType"]
             .as_str()
             .unwrap_or_default()
@@ -183,7 +182,12 @@ fn in_files(resources: impl Iterator<Item = Value>) -> Vec<JobFile> {
 /// Without half of the claims and clinical records. Those that others point to stay, so that nothing but
 /// the number gives it away.
 fn half_missing(resources: Vec<Value>) -> Vec<Value> {
-    let text: String = resources.iter().map(Value::to_string).collect();
+    // The Provenance points to everything: it says what was meant to go out.
+    let text: String = resources
+        .iter()
+        .filter(|resource| resource["resourceType"] != "Provenance")
+        .map(Value::to_string)
+        .collect();
     let pointed_to = |resource: &Value| {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let id = resource["id"].as_str().unwrap_or_default();
@@ -250,7 +254,11 @@ mod tests {
                     )
                 })
                 .collect();
-            let text: String = half.iter().map(Value::to_string).collect();
+            let text: String = half
+                .iter()
+                .filter(|r| r["resourceType"] != "Provenance")
+                .map(Value::to_string)
+                .collect();
             for reference in text.split("\"reference\":\"").skip(1) {
                 let reference = reference.split('"').next().unwrap();
                 assert!(own.iter().any(|o| o == reference), "{reference}");
