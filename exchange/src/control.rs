@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::fault::Fault;
+use crate::member::Payer;
 use crate::partner::{Listener, Partner};
+use crate::persona;
 use crate::store::Job;
 
 /// A partner with its listener.
@@ -23,17 +25,30 @@ pub struct Served {
     pub partner: Arc<Partner>,
     /// Its port.
     pub listener: Listener,
+    /// The port of its other origin, when it has one.
+    pub elsewhere: Option<Listener>,
     /// One order at a time: a fault and its listener must not part ways.
     switching: Mutex<()>,
 }
 
 impl Served {
     /// A partner that is being served.
-    pub fn new(partner: Arc<Partner>, listener: Listener) -> Self {
+    pub fn new(partner: Arc<Partner>, listener: Listener, elsewhere: Option<Listener>) -> Self {
         Self {
             partner,
             listener,
+            elsewhere,
             switching: Mutex::new(()),
+        }
+    }
+}
+
+impl Served {
+    /// Stops listening.
+    pub async fn stop(self) {
+        self.listener.stop().await;
+        if let Some(elsewhere) = self.elsewhere {
+            elsewhere.stop().await;
         }
     }
 }
@@ -65,6 +80,7 @@ pub fn router(partners: Partners) -> Router {
     Router::new()
         .route("/faults", get(faults))
         .route("/partners", get(list))
+        .route("/personas", get(personas))
         .route("/partners/{id}/fault", put(set_fault).delete(clear_fault))
         .route("/partners/{id}/jobs", get(jobs))
         .route("/partners/{id}/stats", get(stats))
@@ -84,6 +100,20 @@ async fn faults() -> Json<Value> {
     Json(json!({"faults": Fault::ALL.map(Fault::name)}))
 }
 
+/// The compatibility matrix.
+async fn personas() -> Json<Value> {
+    Json(matrix())
+}
+
+/// The compatibility matrix as JSON, one line a persona with the partner that has it.
+pub(crate) fn matrix() -> Value {
+    let lines: Vec<Value> = Payer::ALL
+        .iter()
+        .map(|payer| json!({"partner": payer.id, "matrix": persona::entry(payer.persona)}))
+        .collect();
+    json!({"personas": lines})
+}
+
 async fn list(State(partners): State<Partners>) -> Answer {
     let mut list = Vec::new();
     for (id, served) in partners.iter() {
@@ -93,6 +123,7 @@ async fn list(State(partners): State<Partners>) -> Answer {
             "id": id,
             "name": partner.payer.name,
             "region": partner.payer.region,
+            "persona": partner.payer.persona.name(),
             "base_url": partner.base_url,
             "fault": partner.fault().map(Fault::name),
             "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),

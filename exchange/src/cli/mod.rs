@@ -3,6 +3,8 @@
 mod faults;
 mod identity;
 mod members;
+mod personas;
+mod progress;
 mod serve;
 
 use std::process::ExitCode;
@@ -73,6 +75,8 @@ enum Command {
     /// What a partner can be told to do wrong.
     #[command(subcommand)]
     Faults(faults::Command),
+    /// How the partners differ: the compatibility matrix.
+    Personas(personas::Arguments),
     /// Say who is whom: match files of people, explain, replay, measure.
     #[command(subcommand)]
     Identity(identity::Command),
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
+        Command::Personas(arguments) => personas::run(&arguments),
         Command::Identity(command) => identity::run(&command),
     };
     match outcome {

@@ -9,6 +9,7 @@ use axum::routing::MethodRouter;
 
 use super::Partner;
 use super::operation::Operation;
+use super::outcome::Refusal;
 
 /// Binds the methods of one route to their operation.
 pub(crate) fn at(
@@ -21,6 +22,7 @@ pub(crate) fn at(
 }
 
 /// Lets a request through to its handler, which finds the operation among the request's extensions.
+/// A refusal leaves in the style of the persona.
 async fn pass(
     State((partner, operation)): State<(Arc<Partner>, Operation)>,
     mut request: Request,
@@ -28,7 +30,10 @@ async fn pass(
 ) -> Response {
     partner.count(|stats| *stats.requests.entry(operation.name()).or_default() += 1);
     request.extensions_mut().insert(operation);
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        response = refusal.styled(partner.behaviour(), partner.clock().now_millis());
+    }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let reason = format!("{} {}", operation.name(), status.as_u16());

@@ -71,9 +71,12 @@ pub(crate) fn bundles(parameters: &Value) -> Result<Vec<Bundle>, Refusal> {
 }
 
 fn bundle(parameter: &Value) -> Result<Bundle, Refusal> {
+    of_parts(parameter["part"].as_array().map_or(&[], Vec::as_slice))
+}
+
+/// A bundle from its named parts: of a `MemberBundle`, or of a whole single match.
+pub(crate) fn of_parts(parts: &[Value]) -> Result<Bundle, Refusal> {
     let part = |name: &str, kind: &str| {
-        let none = Vec::new();
-        let parts = parameter["part"].as_array().unwrap_or(&none);
         let named: Vec<&Value> = parts
             .iter()
             .filter(|p| p["name"] == name)
@@ -81,8 +84,8 @@ fn bundle(parameter: &Value) -> Result<Bundle, Refusal> {
             .collect();
         match named.as_slice() {
             [one] if one["resourceType"] == kind => Ok((*one).clone()),
-            _ => Err(Refusal::structure(format!(
-                "a MemberBundle needs one {name} ({kind})"
+            [] | [_] | [_, _, ..] => Err(Refusal::structure(format!(
+                "a member needs one {name} ({kind})"
             ))),
         }
     };
@@ -103,24 +106,46 @@ fn bundle(parameter: &Value) -> Result<Bundle, Refusal> {
     Ok(bundle)
 }
 
-/// The decision for one bundle: identity first, consent only for exactly one person.
-pub(crate) fn decide(bundle: &Bundle, roster: &Roster, disclosure: Disclosure<'_>) -> Decision {
+/// Whom the demographics and the card fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nobody.
+    Nobody,
+    /// This person of the roster.
+    One(usize),
+    /// More than one.
+    Several,
+}
+
+/// Who is meant, whatever the consent says.
+pub(crate) fn find(bundle: &Bundle, roster: &Roster) -> Found {
     let mut found = roster
         .people
         .iter()
         .enumerate()
-        .filter(|(_, person)| is(person, &bundle.patient, &bundle.coverage));
+        .filter(|(_, person)| is(person, &bundle.patient, &bundle.coverage))
+        .map(|(place, _)| place);
     match (found.next(), found.next()) {
-        (Some((place, person)), None) => {
-            if !person.opt_out.at_match() && consent::policy(&bundle.consent, disclosure).is_some()
-            {
-                Decision::Match(place)
-            } else {
-                Decision::Constrained
-            }
-        }
-        _ => Decision::NoMatch,
+        (Some(place), None) => Found::One(place),
+        (None, _) => Found::Nobody,
+        (Some(_), Some(_)) => Found::Several,
     }
+}
+
+/// The decision for one bundle: identity first, consent only for exactly one person.
+pub(crate) fn decide(bundle: &Bundle, roster: &Roster, disclosure: Disclosure<'_>) -> Decision {
+    match find(bundle, roster) {
+        Found::One(place) if permits(bundle, &roster.people[place], disclosure) => {
+            Decision::Match(place)
+        }
+        Found::One(_) => Decision::Constrained,
+        Found::Nobody | Found::Several => Decision::NoMatch,
+    }
+}
+
+/// Whether the person may be disclosed today.
+pub(crate) fn permits(bundle: &Bundle, person: &Person, disclosure: Disclosure<'_>) -> bool {
+    !person.opt_out.at_match() && consent::policy(&bundle.consent, disclosure).is_some()
 }
 
 /// A number of a card that the person has or had, the birth date, and a family and first given name that
@@ -163,6 +188,7 @@ mod tests {
 
     use super::*;
     use crate::member::{EdgeCase, OptOut, Payer, REQUESTER_NPI, member_set};
+    use crate::persona::ConsentRule;
 
     fn parameters(payer: Payer) -> Value {
         let parts: Vec<Value> = member_set(payer, "s", 7, EdgeCase::ALL.len())
@@ -185,6 +211,7 @@ mod tests {
             responder_npi: payer.npi,
             requester_npi: REQUESTER_NPI,
             today,
+            rule: ConsentRule::Whole,
         }
     }
 

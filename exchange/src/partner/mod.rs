@@ -7,25 +7,38 @@ mod assertion;
 #[cfg(test)]
 mod bench;
 mod body;
+mod bulk;
+mod bundle;
 mod consent;
 mod discovery;
+mod elsewhere;
 mod export;
 mod files;
+mod filter;
 mod gate;
 mod group;
+mod headers;
 mod job;
 mod kickoff;
 pub mod limits;
 mod matching;
 mod operation;
 mod outcome;
+mod reads;
 mod routes;
+mod scans;
 mod scope;
+mod search;
+mod single;
 mod stats;
+mod throttle;
 mod token;
+mod types;
+mod wanted;
 mod wire;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use job::rfc3339;
@@ -36,8 +49,9 @@ pub use wire::{Bound, Listener, ListenerError};
 use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::member::{Payer, Roster};
+use crate::persona::Behaviour;
 use crate::store::Store;
-use crate::trust::Client;
+use crate::trust::{ClientCertificates, OwnKey, Registry, TrustError};
 
 /// What can be set for all partners of one process.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +60,38 @@ pub struct Settings {
     pub token_ttl_seconds: u32,
     /// How long a job takes, in milliseconds.
     pub job_ms: u32,
+    /// Most jobs of one client that are neither released nor over.
+    pub jobs_open_max: u32,
+    /// Scanned documents that every export holds besides, in MiB.
+    pub scans_mib: u32,
+    /// Whether clients must show a certificate.
+    pub certificates: ClientCertificates,
+}
+
+/// Where a partner is, and what it keeps in the state folder.
+pub struct Premises {
+    address: SocketAddr,
+    elsewhere: Option<SocketAddr>,
+    registry: Registry,
+    own_key: OwnKey,
+}
+
+impl Premises {
+    /// The clients and the own key of `partner`, which is reached at `address`; `elsewhere` is the other
+    /// origin of one that redirects.
+    pub fn open(
+        state: &Path,
+        partner: &str,
+        address: SocketAddr,
+        elsewhere: Option<SocketAddr>,
+    ) -> Result<Self, TrustError> {
+        Ok(Self {
+            address,
+            elsewhere,
+            registry: Registry::open(state, partner)?,
+            own_key: OwnKey::open(state, partner)?,
+        })
+    }
 }
 
 /// One served partner.
@@ -54,43 +100,73 @@ pub struct Partner {
     pub payer: Payer,
     /// Its FHIR base, without a slash at the end.
     pub base_url: String,
+    /// The other origin, where files of a redirecting partner lie.
+    pub elsewhere: Option<String>,
     /// Who may ask.
-    pub clients: Vec<Client>,
+    pub registry: Registry,
+    own_key: OwnKey,
+    signed_metadata: String,
+    signatures: elsewhere::Signatures,
     settings: Settings,
     roster: Roster,
     store: Arc<Store>,
     clock: Clock,
     fault: Mutex<Option<Fault>>,
     stats: Mutex<Stats>,
+    polls: Mutex<throttle::Polls>,
+    keyed: Mutex<()>,
 }
 
 impl Partner {
-    /// A partner that is reached at `address` and holds the people of `roster`.
+    /// A partner that holds the people of `roster`.
     pub fn new(
         roster: Roster,
-        address: SocketAddr,
-        clients: Vec<Client>,
+        premises: Premises,
         store: Arc<Store>,
         clock: Clock,
         settings: Settings,
-    ) -> Self {
+    ) -> Result<Self, TrustError> {
         let payer = roster.payer;
-        Self {
+        let origin = |address: SocketAddr| format!("https://{address}/{}", payer.id);
+        let mut partner = Self {
             payer,
-            base_url: format!("https://{address}/{}/fhir", payer.id),
-            clients,
+            base_url: format!("{}/fhir", origin(premises.address)),
+            elsewhere: premises.elsewhere.map(origin),
+            registry: premises.registry,
+            own_key: premises.own_key,
+            signed_metadata: String::new(),
+            signatures: elsewhere::Signatures::new()?,
             settings,
             roster,
             store,
             clock,
             fault: Mutex::default(),
             stats: Mutex::default(),
-        }
+            polls: Mutex::default(),
+            keyed: Mutex::default(),
+        };
+        partner.signed_metadata = partner.own_key.sign(&discovery::signed_claims(&partner))?;
+        Ok(partner)
+    }
+
+    /// How it behaves.
+    pub fn behaviour(&self) -> Behaviour {
+        self.payer.persona.behaviour()
     }
 
     /// The token endpoint's URL, which assertions must name as `aud`.
     pub fn token_url(&self) -> String {
         format!("{}/oauth/token", self.base_url.trim_end_matches("/fhir"))
+    }
+
+    /// Where the partner publishes the keys with which it signs.
+    pub fn jwks_url(&self) -> String {
+        format!("{}/oauth/jwks", self.base_url.trim_end_matches("/fhir"))
+    }
+
+    /// Whether clients must show a certificate.
+    pub fn certificates(&self) -> ClientCertificates {
+        self.settings.certificates
     }
 
     /// The fault that is on.
@@ -121,6 +197,7 @@ impl Partner {
     /// Forgets jobs, groups and counters. Seen assertions and handed-out tokens stay.
     pub fn reset(&self) -> Result<(), crate::store::StoreError> {
         *held(&self.stats) = Stats::default();
+        *held(&self.polls) = throttle::Polls::default();
         self.store.reset(self.payer.id)
     }
 

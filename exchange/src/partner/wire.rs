@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -22,6 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::headers::Peer;
 use super::{Partner, limits, routes};
 
 /// How many connections may wait to be accepted.
@@ -82,9 +85,19 @@ impl Listener {
 
     /// Serves `partner` there until it is stopped.
     pub fn serve(bound: Bound, partner: Arc<Partner>, tls: Arc<ServerConfig>) -> Self {
+        let router = routes::router(&partner);
+        Self::start(bound, partner, router, tls)
+    }
+
+    /// Serves the other origin of a `partner` that redirects.
+    pub fn serve_elsewhere(bound: Bound, partner: Arc<Partner>, tls: Arc<ServerConfig>) -> Self {
+        let router = routes::elsewhere(&partner);
+        Self::start(bound, partner, router, tls)
+    }
+
+    fn start(bound: Bound, partner: Arc<Partner>, router: Router, tls: Arc<ServerConfig>) -> Self {
         let (orders, inbox) = mpsc::channel(8);
         let address = bound.address;
-        let router = routes::router(&partner);
         let server = Server {
             address,
             router,
@@ -248,9 +261,17 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
         Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
         Err(_elapsed) => return tracing::debug!("no TLS in time"),
     };
+    let shown = tls.get_ref().1.peer_certificates();
+    let peer = shown.and_then(<[_]>::first).map(|certificate| {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
+        Peer(URL_SAFE_NO_PAD.encode(digest))
+    });
     let routed = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: http::Request<_>| {
         request.extensions_mut().insert(reset.clone());
+        if let Some(peer) = &peer {
+            request.extensions_mut().insert(peer.clone());
+        }
         routed.call(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -332,13 +353,14 @@ mod tests {
 
     use super::*;
     use crate::partner::bench::Bench;
+    use crate::trust::{ClientCertificates, server};
 
     #[tokio::test]
     async fn a_closed_port_refuses_drops_what_is_open_and_opens_again() {
         let bench = Bench::new();
         let state = tempfile::tempdir().unwrap();
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-        let tls = crate::trust::server(state.path(), today).unwrap();
+        let tls = server(state.path(), today, ClientCertificates::NotAsked).unwrap();
         let bound = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = bound.address();
         let listener = Listener::serve(bound, Arc::clone(&bench.partner), tls);

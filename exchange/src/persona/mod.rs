@@ -2,6 +2,12 @@
 //!
 //! The enum is closed and is matched without a wildcard, so that a new persona must be met everywhere.
 
+mod behaviour;
+mod matrix;
+
+pub use behaviour::*;
+pub use matrix::{Entry, entry};
+
 use serde::{Deserialize, Serialize};
 
 /// One kind of partner.
