@@ -277,7 +277,7 @@ impl Door {
         self.other.as_ref().map(Bound::address)
     }
 
-    fn open(self, partner: Arc<Partner>, tls: &Arc<rustls::ServerConfig>) -> Served {
+    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> Served {
         let listener = Listener::serve(self.own, Arc::clone(&partner), Arc::clone(tls));
         let elsewhere = self
             .other

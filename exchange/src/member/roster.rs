@@ -87,6 +87,15 @@ impl Roster {
             .find(|other| other.case.bucket() == Bucket::Match && other.case != EdgeCase::Empty)
     }
 
+    /// The requester's id of the person at that place in [`Roster::people`].
+    pub fn member_of(&self, place: usize) -> Option<&str> {
+        let is_meant = |holding: &Holding| matches!(holding, Holding::Person(at) if *at == place);
+        let mut members = self.members.iter();
+        members
+            .find(|member| is_meant(&member.holding))
+            .map(|member| member.id.as_str())
+    }
+
     fn add(&mut self, household: Household) {
         let mut member = household.member;
         if let Holding::Person(place) = &mut member.holding {

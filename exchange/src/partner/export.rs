@@ -20,7 +20,7 @@ use super::scope::Grant;
 use super::token::{self, Session};
 use super::wanted::{Asked, Wanted};
 use super::{Partner, body, consent, limits};
-use crate::fault::Fault;
+use crate::fault::{Fault, Hits};
 use crate::member::{disclosed, hex_of_sha256, record, transmitted};
 use crate::persona::{ExportSlots, MissingGroup, Partial};
 use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
@@ -61,8 +61,11 @@ async fn kick_off(
     asked: Asked,
     request: Request,
 ) -> Result<Response, Refusal> {
-    partner.count(|stats| *stats.kickoffs.entry(JobKind::Export.name()).or_default() += 1);
-    kickoff::refuse_when_told(&partner)?;
+    let hits = request
+        .extensions()
+        .get::<Hits>()
+        .cloned()
+        .unwrap_or_default();
     let caller = Caller::of(&request);
     let session = token::session(&partner, &caller)?;
     kickoff::room(&partner, &caller, &session)?;
@@ -96,7 +99,7 @@ async fn kick_off(
             request: url,
         };
         kickoff::answer(&partner, question, |writer| {
-            files(&partner, &session, &members, &wanted, writer)
+            files(&partner, &session, &members, &wanted, &hits, writer)
         })
     };
     tokio::task::spawn_blocking(work)
@@ -149,6 +152,7 @@ fn files(
     session: &Session,
     members: &[Matched],
     wanted: &Wanted,
+    hits: &Hits,
     mut writer: FileWriter<'_>,
 ) -> Result<Vec<JobFile>, Refusal> {
     let mut exported = BTreeSet::new();
@@ -158,7 +162,7 @@ fn files(
         if !wanted.patients.is_empty() && !wanted.patients.contains(&own) {
             continue;
         }
-        let Some((place, resources)) = records(partner, session, member) else {
+        let Some((place, resources)) = records(partner, session, member, hits) else {
             continue;
         };
         let wanted_records: Vec<Value> = resources
@@ -175,7 +179,7 @@ fn files(
         }
         exported.insert(place);
     }
-    if partner.fault() == Some(Fault::ForeignRecord)
+    if hits.has(Fault::ForeignRecord)
         && let Some(record) = foreign_record(partner, &exported, wanted)
     {
         write(&mut writer, &record)?;
@@ -192,14 +196,20 @@ fn write(writer: &mut FileWriter<'_>, resource: &Value) -> Result<(), Refusal> {
 }
 
 /// What may go out of a member, with their place in the roster; nothing when they may not be disclosed.
-fn records(partner: &Partner, session: &Session, member: &Matched) -> Option<(usize, Vec<Value>)> {
+fn records(
+    partner: &Partner,
+    session: &Session,
+    member: &Matched,
+    hits: &Hits,
+) -> Option<(usize, Vec<Value>)> {
     let people = &partner.roster.people;
     let place = people
         .iter()
         .position(|p| p.patient_id == member.patient_id)?;
     // Judged again: a member may have opted out, or a consent have ended, since the match.
     let policy = consent::policy(&member.consent, partner.disclosure(session.npi))?;
-    if people[place].opt_out.at_export() {
+    let name = partner.roster.member_of(place);
+    if people[place].opt_out.at_export() || hits.has_for(Fault::ConsentRevoked, name) {
         return None;
     }
     let whole = record(&partner.payer, &people[place], partner.roster.seed);
@@ -208,7 +218,7 @@ fn records(partner: &Partner, session: &Session, member: &Matched) -> Option<(us
         Partial::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
         Partial::Silent | Partial::Never => {}
     }
-    if partner.fault() == Some(Fault::RecordsMissing) {
+    if hits.has_for(Fault::RecordsMissing, name) {
         resources = half_missing(resources);
     }
     Some((place, resources))
