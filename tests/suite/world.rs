@@ -242,6 +242,9 @@ impl Sandbox {
             .args(["serve", "--state"])
             .arg(state)
             .args(arguments);
+        if !arguments.contains(&"--partners") {
+            command.args(["--partners", "keystone,lakeside"]);
+        }
         let program = Program::start(command, &state.join("exchange.log"));
         Self {
             program,
