@@ -6,6 +6,7 @@
     reason = "helpers of tests say what went wrong by panicking"
 )]
 
+mod abuse;
 mod agent;
 mod config;
 mod exits;

@@ -9,7 +9,6 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use base64::Engine as _;
 use flate2::read::MultiGzDecoder;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::pem::PemObject;
@@ -82,7 +81,7 @@ impl Answer {
     }
 }
 
-type Tls = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+pub(crate) type Tls = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
 /// One client of one partner, with one connection that is kept.
 pub(crate) struct Requester {
@@ -368,7 +367,27 @@ impl Requester {
     }
 }
 
-fn answer(stream: &mut Tls) -> std::io::Result<Answer> {
+impl Requester {
+    /// Asks for a file; its length, and the stream at the begin of its body.
+    pub(crate) fn open_file(&mut self, token: &str, url: &str) -> (u64, Tls) {
+        let (host, path) = url
+            .strip_prefix("https://")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
+        let mut stream = self.connect(host).unwrap();
+        let head = format!(
+            "GET /{path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.get_mut().write_all(head.as_bytes()).unwrap();
+        let (status, headers) = self::head(&mut stream).unwrap();
+        assert_eq!(status, 200, "{url}");
+        (headers["content-length"].parse().unwrap(), stream)
+    }
+}
+
+/// Status and headers.
+fn head(stream: &mut Tls) -> std::io::Result<(u16, BTreeMap<String, String>)> {
     let line = line(stream)?;
     let status = line.split(' ').nth(1).and_then(|text| text.parse().ok());
     let status = status.ok_or(std::io::ErrorKind::UnexpectedEof)?;
@@ -380,17 +399,22 @@ fn answer(stream: &mut Tls) -> std::io::Result<Answer> {
         };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
+    Ok((status, headers))
+}
+
+fn answer(stream: &mut Tls) -> std::io::Result<Answer> {
+    let (status, headers) = head(stream)?;
     let mut body = Vec::new();
     if headers
         .get("transfer-encoding")
         .is_some_and(|value| value == "chunked")
     {
         loop {
-            let size = usize::from_str_radix(&self::line(stream)?, 16).unwrap_or_default();
+            let size = usize::from_str_radix(&line(stream)?, 16).unwrap_or_default();
             let start = body.len();
             body.resize(start + size, 0);
             stream.read_exact(&mut body[start..])?;
-            self::line(stream)?;
+            line(stream)?;
             if size == 0 {
                 break;
             }
@@ -483,15 +507,6 @@ pub(crate) fn match_body(members: &[Value]) -> Value {
 
 pub(crate) fn single_body(member: &Value) -> Value {
     json!({"resourceType": "Parameters", "parameter": parts(member)})
-}
-
-/// The claims of a JWT, unverified.
-pub(crate) fn claims(jwt: &str) -> Value {
-    let part = jwt.split('.').nth(1).unwrap();
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(part)
-        .unwrap();
-    serde_json::from_slice(&bytes).unwrap()
 }
 
 /// Seconds since 1970.
