@@ -439,7 +439,7 @@ pub(crate) fn line(stream: &mut impl BufRead) -> std::io::Result<String> {
     if stream.read_line(&mut text)? == 0 {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(text.trim_end().to_owned())
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 pub(crate) fn escaped(text: &str) -> String {
