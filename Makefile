@@ -94,8 +94,11 @@ bench-tools:
 	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
 members:
-	$(CARGO) run --release --package exchange -- members export --partner keystone --set keystone-basic --seed 7 --count 12 --out members
-	$(CARGO) run --release --package exchange -- members export --partner lakeside --set lakeside-basic --seed 7 --count 12 --out members
+	@for set in members/*-basic.json; do \
+	  partner=$$(basename $$set -basic.json); \
+	  $(CARGO) run --quiet --release --package exchange -- members export \
+	    --partner $$partner --set $$partner-basic --seed 7 --count 12 --out members; \
+	done
 
 clean:
 	rm -rf target var

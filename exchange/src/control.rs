@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRef, Path, State};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::fault::{self, Fault};
+use crate::landing::{self, Site};
 use crate::member::Payer;
 use crate::partner::{Listener, Partner};
 use crate::persona;
@@ -73,9 +76,25 @@ impl IntoResponse for Problem {
 
 pub(crate) type Answer = Result<Json<Value>, Problem>;
 
-/// The routes of the control API.
-pub fn router(partners: Partners) -> Router {
+/// What every handler of the control API knows.
+#[derive(Clone)]
+struct Known {
+    partners: Partners,
+    site: Arc<Site>,
+}
+
+impl FromRef<Known> for Partners {
+    fn from_ref(known: &Known) -> Self {
+        Arc::clone(&known.partners)
+    }
+}
+
+/// The routes of the control API, and the page at its root.
+pub fn router(partners: Partners, site: Site) -> Router {
+    let site = Arc::new(site);
     Router::new()
+        .route("/", get(page))
+        .route("/clock", get(clock).put(advance))
         .route("/partners", get(list))
         .route("/personas", get(personas))
         .merge(fault::api::routes())
@@ -90,7 +109,42 @@ pub fn router(partners: Partners) -> Router {
                 cure,
             }
         })
-        .with_state(partners)
+        .with_state(Known { partners, site })
+}
+
+async fn page(State(known): State<Known>) -> Result<Html<String>, Problem> {
+    landing::page(&known.site, known.partners.values())
+        .map(Html)
+        .map_err(internal)
+}
+
+async fn clock(State(known): State<Known>) -> Json<Value> {
+    Json(json!({"now": known.site.clock.now().to_rfc3339()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u32,
+}
+
+/// Moves the clock of all partners on; it never goes back.
+async fn advance(State(known): State<Known>, body: Bytes) -> Answer {
+    let asked: Advance = wish(&body, r#"send {"advance_seconds":60}"#)?;
+    known
+        .site
+        .clock
+        .advance(i64::from(asked.advance_seconds) * 1_000);
+    Ok(clock(State(known)).await)
+}
+
+/// The body as what is asked for.
+pub(crate) fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        error: format!("the body cannot be read: {error}"),
+        cure: cure.to_owned(),
+    })
 }
 
 /// The compatibility matrix.

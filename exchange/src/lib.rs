@@ -13,6 +13,7 @@
 //! | [`store`] | what survives between two requests, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
 //! | [`identity`] | who is whom: matching that explains itself |
+//! | [`landing`] | the page that says what runs where |
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
 //! | [`cli`] | the commands |
 
@@ -29,5 +30,6 @@ pub mod partner;
 pub mod identity;
 
 pub mod control;
+pub mod landing;
 
 pub mod cli;

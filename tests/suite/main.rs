@@ -6,6 +6,7 @@
     reason = "helpers of tests say what went wrong by panicking"
 )]
 
+mod abuse;
 mod agent;
 mod config;
 mod exits;
@@ -18,8 +19,11 @@ mod identity;
 mod members;
 mod ours;
 mod page;
+mod partners;
 mod past;
+mod personas;
 mod reconcile;
+mod requester;
 mod rogue;
 mod rules;
 mod stack;

@@ -19,6 +19,7 @@ use crate::control::{self, Partners, Served};
 use crate::identity;
 use crate::identity::rules::Rules;
 use crate::identity::service::Service;
+use crate::landing::Site;
 use crate::member::{Payer, Roster};
 use crate::partner::limits::{JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX};
 use crate::partner::{Bound, Listener, ListenerError, Partner, Premises, Settings};
@@ -168,7 +169,7 @@ async fn serve(
     active: Rules,
     next: Option<Rules>,
 ) -> Result<(), Failure> {
-    let clock = Clock::System;
+    let clock = Clock::shifted();
     // Absolute, because the ready line is read by programs that stand elsewhere.
     let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
     let state = state.as_path();
@@ -194,8 +195,8 @@ async fn serve(
         let premises = Premises::open(state, payer.id, door.own.address(), door.elsewhere())
             .map_err(|error| untrusted(state, &error))?;
         let roster = Roster::draw(payer, arguments.seed, ROSTER_MEMBERS);
-        let (store, clock) = (Arc::clone(&store), clock.clone());
-        let partner = Partner::new(roster, premises, store, clock, settings)
+        let (store, time) = (Arc::clone(&store), clock.clone());
+        let partner = Partner::new(roster, premises, store, time, settings)
             .map_err(|error| untrusted(state, &error))?;
         ready.push(ready_partner(&partner, state)?);
         served.insert(payer.id.to_owned(), door.open(Arc::new(partner), &tls));
@@ -210,8 +211,13 @@ async fn serve(
         "partners": ready,
     })
     .to_string())?;
-    let router =
-        identity::api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners)));
+    let site = Site {
+        control: format!("http://{control_address}"),
+        trust: state.join("ca.pem"),
+        clock,
+    };
+    let router = identity::api::router(Arc::new(identity))
+        .merge(control::router(Arc::clone(&partners), site));
     tokio::select! {
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),

@@ -1,6 +1,6 @@
 //! Faults at the control API: what there is, what is on, what was met.
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, Path, State};
 use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -9,10 +9,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Fault, Mistake, Order};
-use crate::control::{Answer, Partners, Problem, Served, find};
+use crate::control::{Answer, Partners, Problem, Served, find, wish};
 
 /// The routes, to be merged with the others of the control API.
-pub fn routes() -> Router<Partners> {
+pub fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Partners: FromRef<S>,
+{
     Router::new()
         .route("/faults", get(names))
         .route("/partners/{id}/fault", put(set).delete(clear))
@@ -53,18 +57,12 @@ struct Wish {
     fault: String,
 }
 
-fn unreadable(error: &serde_json::Error) -> Problem {
-    Problem {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        error: format!("the body cannot be read: {error}"),
-        cure: r#"send {"fault":"server-error"}; GET /faults lists the names"#.to_owned(),
-    }
-}
+const CURE: &str = r#"send {"fault":"server-error"}; GET /faults lists the names"#;
 
 /// One fault alone, in place of whatever was on.
 async fn set(State(partners): State<Partners>, Path(id): Path<String>, body: Bytes) -> Answer {
     let served = find(&partners, &id)?;
-    let wish: Wish = serde_json::from_slice(&body).map_err(|error| unreadable(&error))?;
+    let wish: Wish = wish(&body, CURE)?;
     let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("there is no fault {:?}", wish.fault),
@@ -82,7 +80,7 @@ async fn set(State(partners): State<Partners>, Path(id): Path<String>, body: Byt
 /// One order more.
 async fn add(State(partners): State<Partners>, Path(id): Path<String>, body: Bytes) -> Answer {
     let served = find(&partners, &id)?;
-    let order: Order = serde_json::from_slice(&body).map_err(|error| unreadable(&error))?;
+    let order: Order = wish(&body, CURE)?;
     let order = order.checked()?;
     let fault = order.fault;
     let number = change(served, |book| book.add(order)).await?;

@@ -73,6 +73,7 @@ pub(crate) fn send(
         job: job.id,
         file,
         next: 0,
+        rest: Vec::new(),
     };
     response(pieces, media, gzip)
 }
@@ -83,6 +84,8 @@ struct Pieces {
     job: String,
     file: JobFile,
     next: u64,
+    /// Parts of a piece that was begun, the next one last.
+    rest: Vec<Bytes>,
 }
 
 impl Pieces {
@@ -94,13 +97,20 @@ impl Pieces {
 
     /// The next piece; nothing at the end.
     fn read(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some(part) = self.rest.pop() {
+            return Ok(Some(part));
+        }
         if self.next >= self.count() {
             return Ok(None);
         }
         let n = self.next;
         self.next += 1;
         match &self.file.source {
-            Source::Scans { patient, .. } => Ok(Some(scans::line(patient, n))),
+            Source::Scans { patient, .. } => {
+                let [head, data, tail] = scans::line(patient, n);
+                self.rest = vec![tail, data];
+                Ok(Some(head))
+            }
             Source::Pieces(_) => {
                 let read = self.partner.store.piece(&self.job, &self.file.name, n);
                 match read.map_err(io::Error::other)? {
@@ -117,7 +127,7 @@ impl Pieces {
 /// squeezed on the way.
 fn response(mut pieces: Pieces, media: &'static str, gzip: bool) -> Result<Response, Refusal> {
     let internal = |_| Refusal::internal("the file could not be read");
-    let is_short = pieces.count() <= 1;
+    let is_short = matches!(pieces.file.source, Source::Pieces(0 | 1));
     let (body, length) = if is_short {
         let whole = pieces.read().map_err(internal)?.unwrap_or_default();
         let whole = if gzip {

@@ -45,6 +45,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use job::rfc3339;
 pub use operation::Operation;
+pub(crate) use scope::BULK_MEMBER_MATCH;
 pub use stats::Stats;
 pub use wire::{Bound, Listener, ListenerError};
 

@@ -307,6 +307,7 @@ impl Persona {
                 ..STRICT
             },
             Self::Direct => Behaviour {
+                spec: Spec::Pdex21,
                 result: ResultShape::Inline,
                 contained: Contained::Renumbered,
                 buckets: Buckets::Always,
