@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
+use crate::requester::{DATA, MATCH, Requester, location, match_body, members};
 use crate::world::{Config, Pace, Sandbox, exchange, http, json as ask, repository};
 
 /// How many sandboxes the faults are spread over.
@@ -283,4 +284,60 @@ fn faults_are_listed_set_and_cleared_from_the_command_line() {
         away.contains("no exchange answers at") && away.contains("cure: start `exchange serve"),
         "{away}"
     );
+}
+
+/// What today's agent cannot see is there all the same.
+#[test]
+fn faults_without_a_verdict_show_on_the_wire() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "0", "--partners", "keystone"]);
+    let mut client = Requester::at(sandbox.ready(), "keystone");
+    let mut rival = Requester::of(sandbox.ready(), "keystone", "rival", "ES384");
+    let (own, theirs) = (client.token(MATCH), rival.token(MATCH));
+    let all = members("keystone");
+    let body = match_body(&all[..1]);
+    let path = "Group/$bulk-member-match";
+    let key = [("idempotency-key", "k")];
+
+    sandbox.inject("keystone", "duplicate-job");
+    let first = location(&client.post(&own, path, &body, &key));
+    assert_ne!(location(&client.post(&own, path, &body, &key)), first);
+
+    sandbox.inject("keystone", "shared-job");
+    let lent = location(&rival.post(&theirs, path, &body, &[]));
+    let shown = rival.get(&theirs, &lent);
+    assert_eq!(
+        shown.status,
+        200,
+        "another client's job is shown: {}",
+        shown.text()
+    );
+    sandbox.heal("keystone");
+    assert_eq!(
+        rival.get(&theirs, &first).status,
+        404,
+        "a job that was not lent stays hidden"
+    );
+
+    let group = client.group(&own);
+    let data = client.token(DATA);
+    let job = location(&client.ask_export(&data, &group, &[]));
+    sandbox.inject("keystone", "stale-data");
+    assert_eq!(
+        client.manifest(&data, &job)["transactionTime"],
+        "2026-01-01T00:00:00Z"
+    );
+    sandbox.heal("keystone");
+    assert_ne!(
+        client.manifest(&data, &job)["transactionTime"],
+        "2026-01-01T00:00:00Z"
+    );
+
+    sandbox.inject("keystone", "token-short-lived");
+    let assertion = client.assertion(&json!({}));
+    let granted = client.ask_token(MATCH, &assertion).json();
+    assert_eq!(granted["expires_in"], 1);
+    sandbox.inject("keystone", "partial-errors");
+    let manifest = client.manifest(&data, &job);
+    let told = client.resources(&data, &manifest, "error");
+    assert_eq!(told[0]["resourceType"], "OperationOutcome");
 }

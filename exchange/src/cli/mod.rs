@@ -1,5 +1,6 @@
 //! The commands, one file each, and the exit codes.
 
+mod capabilities;
 mod faults;
 mod identity;
 mod members;
@@ -75,6 +76,8 @@ enum Command {
     /// What a partner can be told to do wrong.
     #[command(subcommand)]
     Faults(faults::Command),
+    /// What the partners can do, by name and version, and which journeys prove it.
+    Capabilities(capabilities::Arguments),
     /// How the partners differ: the compatibility matrix.
     Personas(personas::Arguments),
     /// Say who is whom: match files of people, explain, replay, measure.
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
+        Command::Capabilities(arguments) => capabilities::run(&arguments),
         Command::Personas(arguments) => personas::run(&arguments),
         Command::Identity(command) => identity::run(&command),
     };

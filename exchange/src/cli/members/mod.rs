@@ -11,7 +11,7 @@ use crate::member::Payer;
 /// Most members in one set.
 pub(super) const MEMBERS_MAX: u32 = 100_000;
 /// Most records of a long one.
-pub(super) const LARGE_MAX: u64 = 1_000_000;
+pub(crate) const LARGE_MAX: u64 = 1_000_000;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

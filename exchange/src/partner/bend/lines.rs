@@ -9,15 +9,21 @@ pub(super) fn bend(text: &str, hits: &Hits) -> Option<String> {
     let mut bent = None;
     for hit in &hits.0 {
         let now = bent.as_deref().unwrap_or(text);
-        let next = match hit.fault {
-            Fault::TruncatedLine => Some(truncated(now)),
-            Fault::MixedTypes => Some(mixed(now)),
-            other => change(other).map(|change| changed(now, change)),
+        let next = WHOLE.iter().find(|(fault, _)| *fault == hit.fault);
+        let next = match next {
+            Some((_, bend)) => Some(bend(now)),
+            None => change(hit.fault).map(|change| changed(now, change)),
         };
         bent = next.or(bent);
     }
     bent
 }
+
+/// Faults of a file's text as a whole.
+const WHOLE: [(Fault, fn(&str) -> String); 2] = [
+    (Fault::TruncatedLine, truncated),
+    (Fault::MixedTypes, mixed),
+];
 
 type Change = fn(&mut Value);
 
