@@ -93,9 +93,11 @@ bench: bench-tools
 bench-tools:
 	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
+# The partners at which bulk-exchange is walked.
+WALKED := keystone lakeside juniper stonebridge tidewater marigold
 members:
-	$(CARGO) run --release --package exchange -- members export --partner keystone --set keystone-basic --seed 7 --count 12 --out members
-	$(CARGO) run --release --package exchange -- members export --partner lakeside --set lakeside-basic --seed 7 --count 12 --out members
+	$(CARGO) build --release --package exchange
+	for id in $(WALKED); do target/release/exchange members export --partner $$id --set $$id-basic --seed 7 --count 12 --out members; done
 
 clean:
 	rm -rf target var
