@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CARGO ?= cargo
 VENV := target/tools/venv
+BULK := target/tools/bulk
 
 .PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
 
@@ -52,6 +53,11 @@ tools:
 	    echo "installing the foreign clients into $(VENV)"; \
 	    rm -rf $(VENV); python3 -m venv $(VENV); \
 	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \
+	  fi; \
+	  if ! $(BULK)/bin/smart-fetch --version >/dev/null 2>&1; then \
+	    echo "installing a bulk client into $(BULK)"; \
+	    rm -rf $(BULK); python3 -m venv $(BULK); \
+	    $(BULK)/bin/pip install -q --disable-pip-version-check -r tests/foreign/bulk.txt; \
 	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
 	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool)
