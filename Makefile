@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CARGO ?= cargo
 VENV := target/tools/venv
+BULK := target/tools/bulk
 
 .PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
 
@@ -53,6 +54,11 @@ tools:
 	    rm -rf $(VENV); python3 -m venv $(VENV); \
 	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \
 	  fi; \
+	  if ! $(BULK)/bin/smart-fetch --version >/dev/null 2>&1; then \
+	    echo "installing a bulk client into $(BULK)"; \
+	    rm -rf $(BULK); python3 -m venv $(BULK); \
+	    $(BULK)/bin/pip install -q --disable-pip-version-check -r tests/foreign/bulk.txt; \
+	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
 	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool)
 
@@ -93,12 +99,11 @@ bench: bench-tools
 bench-tools:
 	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
+# The partners at which bulk-exchange is walked.
+WALKED := keystone lakeside juniper stonebridge tidewater marigold
 members:
-	@for set in members/*-basic.json; do \
-	  partner=$$(basename $$set -basic.json); \
-	  $(CARGO) run --quiet --release --package exchange -- members export \
-	    --partner $$partner --set $$partner-basic --seed 7 --count 12 --out members; \
-	done
+	$(CARGO) build --release --package exchange
+	for id in $(WALKED); do target/release/exchange members export --partner $$id --set $$id-basic --seed 7 --count 12 --out members; done
 
 clean:
 	rm -rf target var

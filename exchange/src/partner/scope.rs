@@ -18,6 +18,9 @@ const RESULT_CODES: [&str; 2] = [
     "http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMultiMemberMatchResultCS|match",
 ];
 
+/// The rights to read, as SMART 2 and SMART 1 spell them.
+const READ_RIGHTS: [&str; 2] = ["rs", "read"];
+
 /// One scope that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope<'a> {
@@ -44,7 +47,7 @@ impl<'a> Scope<'a> {
             }
         }
         let (kind, rights) = text.strip_prefix("system/")?.split_once('.')?;
-        if !["rs", "read"].contains(&rights) {
+        if !READ_RIGHTS.contains(&rights) {
             return None;
         }
         match kind {
@@ -72,9 +75,31 @@ pub(crate) fn supported() -> Vec<String> {
     all
 }
 
-/// Whether a scope is known.
-pub(crate) fn is_known(scope: &str) -> bool {
-    Scope::read(scope).is_some()
+/// What is granted of the scopes that are asked for, separated by single spaces. Types that are not held
+/// here are left out (RFC 6749 §3.3): a general client asks for all that it can read. Any other scope that is
+/// not known refuses all, and so does a request of which nothing is left.
+pub(crate) fn granted(asked: &[&str]) -> Option<String> {
+    let mut granted = Vec::new();
+    for scope in asked {
+        if Scope::read(scope).is_some() {
+            granted.push(*scope);
+        } else if !is_of_another_type(scope) {
+            return None;
+        }
+    }
+    (!granted.is_empty()).then(|| granted.join(" "))
+}
+
+/// Whether a scope is to read a type as FHIR spells types, whichever.
+fn is_of_another_type(scope: &str) -> bool {
+    let parts = scope
+        .strip_prefix("system/")
+        .and_then(|rest| rest.split_once('.'));
+    parts.is_some_and(|(kind, rights)| {
+        let is_name = kind.starts_with(|c: char| c.is_ascii_uppercase())
+            && kind.chars().all(|c| c.is_ascii_alphabetic());
+        is_name && READ_RIGHTS.contains(&rights)
+    })
 }
 
 /// Something a request needs.
@@ -171,15 +196,22 @@ mod tests {
     }
 
     #[test]
-    fn every_supported_scope_is_known_and_others_are_not() {
-        assert!(supported().iter().all(|scope| is_known(scope)));
+    fn every_supported_scope_is_granted_and_others_are_not() {
+        for scope in supported() {
+            assert_eq!(granted(&[&scope]), Some(scope.clone()));
+        }
         for unknown in [
-            "system/Everything.rs",
+            "system/Spaceship.rs",
+            "system/Patient.cud",
             "patient/*.rs",
             "system/*",
             "system/Group.u?code=x|match",
         ] {
-            assert!(!is_known(unknown), "{unknown}");
+            assert_eq!(granted(&[unknown]), None, "{unknown}");
         }
+        let some = granted(&["system/Patient.read", "system/Specimen.read"]);
+        assert_eq!(some.as_deref(), Some("system/Patient.read"));
+        assert_eq!(granted(&["system/Patient.read", "openid"]), None);
+        assert_eq!(granted(&[]), None);
     }
 }

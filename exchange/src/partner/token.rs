@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::assertion::{self, AssertionFault};
 use super::headers::{Caller, Peer};
 use super::outcome::Refusal;
-use super::scope::{Grant, is_known};
+use super::scope::{Grant, granted};
 use super::{Partner, body, limits};
 use crate::fault::{Fault, Hits};
 use crate::store::{StoreError, Token};
@@ -200,11 +200,13 @@ fn grant(
     Ok(json!({"access_token": secret, "token_type": "bearer", "expires_in": ttl, "scope": scope}))
 }
 
-/// The scopes asked for, separated by single spaces, when all of them are known.
+/// What is granted of the scopes asked for, separated by single spaces.
 fn scopes(text: &str) -> Option<String> {
     let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
-    let fits = (1..=limits::SCOPES_MAX).contains(&scopes.len());
-    (fits && scopes.iter().all(|scope| is_known(scope))).then(|| scopes.join(" "))
+    if scopes.len() > limits::SCOPES_MAX {
+        return None;
+    }
+    granted(&scopes)
 }
 
 /// Lets a token that was handed out end after so many seconds.
