@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CARGO ?= cargo
 VENV := target/tools/venv
+BULK := target/tools/bulk
 
 .PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
 
@@ -48,10 +49,15 @@ tools:
 	    echo "installing python3-venv (needs root)"; \
 	    apt-get update -qq && apt-get install -y -qq python3-venv; \
 	  fi; \
-	  if ! $(VENV)/bin/python -c 'import jwt$(comma) requests$(comma) cryptography$(comma) jellyfish' 2>/dev/null; then \
+	  if ! $(VENV)/bin/python -c 'import jwt$(comma) requests$(comma) cryptography$(comma) jellyfish$(comma) fhir.resources' 2>/dev/null; then \
 	    echo "installing the foreign clients into $(VENV)"; \
 	    rm -rf $(VENV); python3 -m venv $(VENV); \
 	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \
+	  fi; \
+	  if ! $(BULK)/bin/smart-fetch --version >/dev/null 2>&1; then \
+	    echo "installing a bulk client into $(BULK)"; \
+	    rm -rf $(BULK); python3 -m venv $(BULK); \
+	    $(BULK)/bin/pip install -q --disable-pip-version-check -r tests/foreign/bulk.txt; \
 	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
 	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool)
@@ -93,9 +99,11 @@ bench: bench-tools
 bench-tools:
 	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
+# The partners at which bulk-exchange is walked.
+WALKED := keystone lakeside juniper stonebridge tidewater marigold
 members:
-	$(CARGO) run --release --package exchange -- members export --partner keystone --set keystone-basic --seed 7 --count 12 --out members
-	$(CARGO) run --release --package exchange -- members export --partner lakeside --set lakeside-basic --seed 7 --count 12 --out members
+	$(CARGO) build --release --package exchange
+	for id in $(WALKED); do target/release/exchange members export --partner $$id --set $$id-basic --seed 7 --count 12 --out members; done
 
 clean:
 	rm -rf target var

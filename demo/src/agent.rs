@@ -41,6 +41,13 @@ pub(crate) struct PartnerState {
     pub(crate) probes: Vec<ProbeState>,
 }
 
+impl PartnerState {
+    /// Whether that journey is walked there.
+    pub(crate) fn has(&self, journey: &str) -> bool {
+        self.probes.iter().any(|probe| probe.journey == journey)
+    }
+}
+
 /// One layer of a partner.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LayerState {

@@ -215,8 +215,8 @@ fn greet<W: Write>(
         .collect();
     let mut lines = vec![
         format!(
-            "Outrider watches {} in a sandbox; {faults} faults are played.",
-            partners.join(" and ")
+            "Outrider watches {} in a sandbox; {faults} faults are played at {VICTIM}.",
+            partners.join(", ")
         ),
         format!("  page      {agent}/"),
         format!("  metrics   {agent}/metrics"),

@@ -76,7 +76,7 @@ impl<'a, W: Write> Play<'a, W> {
         }
     }
 
-    /// Waits until every partner has passed once.
+    /// Waits until every partner at which the journey is walked has passed once.
     ///
     /// # Errors
     /// When that takes too long, a person asks to stop, or a program does not work.
@@ -94,8 +94,9 @@ impl<'a, W: Write> Play<'a, W> {
                     self.tell(Tone::Bad, &said)?;
                 }
             }
-            let known = overview.partners.iter().map(|one| &one.partner);
-            let late: Vec<_> = known
+            let walked = overview.partners.iter().filter(|one| one.has(JOURNEY));
+            let late: Vec<_> = walked
+                .map(|one| &one.partner)
                 .filter(|one| !passed.contains(*one))
                 .cloned()
                 .collect();

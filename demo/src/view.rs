@@ -42,7 +42,7 @@ impl Line {
     }
 }
 
-/// The partners by layer, and how the journey does beside them: narrow enough for 80 columns.
+/// The partners of the journey by layer, and how it does beside them: narrow enough for 80 columns.
 pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
     let mut grid = Grid::new(&[
         "partner",
@@ -51,7 +51,7 @@ pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
         "success",
         journey,
     ]);
-    for partner in &overview.partners {
+    for partner in overview.partners.iter().filter(|one| one.has(journey)) {
         let names = std::iter::once(partner.partner.as_str()).chain(std::iter::repeat(""));
         let beside = [
             next_run(partner, overview.at, journey),

@@ -1,20 +1,28 @@
-//! The only place that asks for the time: the system's, or one that a test holds still.
+//! The only place that asks for the time: the system's, the system's and an offset, or one that a test
+//! holds still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 /// Where the time comes from.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's clock.
     System,
+    /// The machine's clock and an offset in milliseconds.
+    Shifted(Arc<AtomicI64>),
     /// A time in milliseconds since 1970 that moves only when it is told to.
     Held(Arc<AtomicI64>),
 }
 
 impl Clock {
+    /// The machine's clock, which can be moved on with [`Clock::advance`].
+    pub fn shifted() -> Self {
+        Self::Shifted(Arc::default())
+    }
+
     /// A clock that stands at `at` until [`Clock::advance`] is called.
     pub fn held(at: DateTime<Utc>) -> Self {
         Self::Held(Arc::new(AtomicI64::new(at.timestamp_millis())))
@@ -24,6 +32,11 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         match self {
             Self::System => system_now(),
+            Self::Shifted(offset) => {
+                let offset = TimeDelta::milliseconds(offset.load(Ordering::SeqCst));
+                let now = system_now();
+                now.checked_add_signed(offset).unwrap_or(now)
+            }
             Self::Held(millis) => {
                 DateTime::from_timestamp_millis(millis.load(Ordering::SeqCst)).unwrap_or_default()
             }
@@ -40,11 +53,11 @@ impl Clock {
         self.now().date_naive()
     }
 
-    /// Moves a held clock on by `millis`; the system's clock takes no orders.
+    /// Moves a held or shifted clock on by `millis`; the system's clock takes no orders.
     pub fn advance(&self, millis: i64) {
         match self {
             Self::System => {}
-            Self::Held(at) => {
+            Self::Shifted(at) | Self::Held(at) => {
                 at.fetch_add(millis, Ordering::SeqCst);
             }
         }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::extract::{FromRef, Path, State};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::StatusCode;
@@ -13,8 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
+use crate::landing::{self, Site};
+use crate::member::Payer;
 use crate::partner::{Listener, Partner};
+use crate::persona;
 use crate::store::Job;
 
 /// A partner with its listener.
@@ -23,17 +26,30 @@ pub struct Served {
     pub partner: Arc<Partner>,
     /// Its port.
     pub listener: Listener,
+    /// The port of its other origin, when it has one.
+    pub elsewhere: Option<Listener>,
     /// One order at a time: a fault and its listener must not part ways.
-    switching: Mutex<()>,
+    pub(crate) switching: Mutex<()>,
 }
 
 impl Served {
     /// A partner that is being served.
-    pub fn new(partner: Arc<Partner>, listener: Listener) -> Self {
+    pub fn new(partner: Arc<Partner>, listener: Listener, elsewhere: Option<Listener>) -> Self {
         Self {
             partner,
             listener,
+            elsewhere,
             switching: Mutex::new(()),
+        }
+    }
+}
+
+impl Served {
+    /// Stops listening.
+    pub async fn stop(self) {
+        self.listener.stop().await;
+        if let Some(elsewhere) = self.elsewhere {
+            elsewhere.stop().await;
         }
     }
 }
@@ -42,10 +58,10 @@ impl Served {
 pub type Partners = Arc<BTreeMap<String, Served>>;
 
 /// Something the control API will not or cannot do.
-struct Problem {
-    status: StatusCode,
-    error: String,
-    cure: String,
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) error: String,
+    pub(crate) cure: String,
 }
 
 impl IntoResponse for Problem {
@@ -58,14 +74,30 @@ impl IntoResponse for Problem {
     }
 }
 
-type Answer = Result<Json<Value>, Problem>;
+pub(crate) type Answer = Result<Json<Value>, Problem>;
 
-/// The routes of the control API.
-pub fn router(partners: Partners) -> Router {
+/// What every handler of the control API knows.
+#[derive(Clone)]
+struct Known {
+    partners: Partners,
+    site: Arc<Site>,
+}
+
+impl FromRef<Known> for Partners {
+    fn from_ref(known: &Known) -> Self {
+        Arc::clone(&known.partners)
+    }
+}
+
+/// The routes of the control API, and the page at its root.
+pub fn router(partners: Partners, site: Site) -> Router {
+    let site = Arc::new(site);
     Router::new()
-        .route("/faults", get(faults))
+        .route("/", get(page))
+        .route("/clock", get(clock).put(advance))
         .route("/partners", get(list))
-        .route("/partners/{id}/fault", put(set_fault).delete(clear_fault))
+        .route("/personas", get(personas))
+        .merge(fault::api::routes())
         .route("/partners/{id}/jobs", get(jobs))
         .route("/partners/{id}/stats", get(stats))
         .route("/partners/{id}/reset", post(reset))
@@ -77,11 +109,56 @@ pub fn router(partners: Partners) -> Router {
                 cure,
             }
         })
-        .with_state(partners)
+        .with_state(Known { partners, site })
 }
 
-async fn faults() -> Json<Value> {
-    Json(json!({"faults": Fault::ALL.map(Fault::name)}))
+async fn page(State(known): State<Known>) -> Result<Html<String>, Problem> {
+    landing::page(&known.site, known.partners.values())
+        .map(Html)
+        .map_err(internal)
+}
+
+async fn clock(State(known): State<Known>) -> Json<Value> {
+    Json(json!({"now": known.site.clock.now().to_rfc3339()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u32,
+}
+
+/// Moves the clock of all partners on; it never goes back.
+async fn advance(State(known): State<Known>, body: Bytes) -> Answer {
+    let asked: Advance = wish(&body, r#"send {"advance_seconds":60}"#)?;
+    known
+        .site
+        .clock
+        .advance(i64::from(asked.advance_seconds) * 1_000);
+    Ok(clock(State(known)).await)
+}
+
+/// The body as what is asked for.
+pub(crate) fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        error: format!("the body cannot be read: {error}"),
+        cure: cure.to_owned(),
+    })
+}
+
+/// The compatibility matrix.
+async fn personas() -> Json<Value> {
+    Json(matrix())
+}
+
+/// The compatibility matrix as JSON, one line a persona with the partner that has it.
+pub(crate) fn matrix() -> Value {
+    let lines: Vec<Value> = Payer::ALL
+        .iter()
+        .map(|payer| json!({"partner": payer.id, "matrix": persona::entry(payer.persona)}))
+        .collect();
+    json!({"personas": lines})
 }
 
 async fn list(State(partners): State<Partners>) -> Answer {
@@ -93,65 +170,15 @@ async fn list(State(partners): State<Partners>) -> Answer {
             "id": id,
             "name": partner.payer.name,
             "region": partner.payer.region,
+            "persona": partner.payer.persona.name(),
             "base_url": partner.base_url,
-            "fault": partner.fault().map(Fault::name),
+            "fault": partner.with_faults(|book| book.newest().map(Fault::name)),
+            "faults": partner.with_faults(|book| book.standing().len()),
             "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),
             "stats": partner.stats(),
         }));
     }
     Ok(Json(json!({"partners": list})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    fault: String,
-}
-
-async fn set_fault(
-    State(partners): State<Partners>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Answer {
-    let served = find(&partners, &id)?;
-    let wish: Wish = serde_json::from_slice(&body).map_err(|error| Problem {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        error: format!("the body cannot be read: {error}"),
-        cure: r#"send {"fault":"server-error"}"#.to_owned(),
-    })?;
-    let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        error: format!("there is no fault {:?}", wish.fault),
-        cure: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
-    })?;
-    switch(served, Some(fault)).await?;
-    tracing::info!(partner = id, fault = fault.name(), "fault on");
-    Ok(Json(json!({"partner": id, "fault": fault.name()})))
-}
-
-async fn clear_fault(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
-    let served = find(&partners, &id)?;
-    switch(served, None).await?;
-    tracing::info!(partner = id, "fault off");
-    Ok(Json(json!({"partner": id, "fault": null})))
-}
-
-/// Brings listener and fault in line. When this returns, the next request meets the new state.
-async fn switch(served: &Served, fault: Option<Fault>) -> Result<(), Problem> {
-    let _one_at_a_time = served.switching.lock().await;
-    let outcome = if fault == Some(Fault::ConnectionRefused) {
-        served.listener.close().await
-    } else {
-        served.listener.open().await
-    };
-    outcome.map_err(|error| Problem {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        error: error.to_string(),
-        cure: "another program may have taken the port; try again or restart the exchange"
-            .to_owned(),
-    })?;
-    served.partner.set_fault(fault);
-    Ok(())
 }
 
 async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
@@ -187,7 +214,7 @@ async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> Answ
     Ok(Json(json!({"partner": id, "reset": true})))
 }
 
-fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
+pub(crate) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
     partners.get(id).ok_or_else(|| Problem {
         status: StatusCode::NOT_FOUND,
         error: format!("there is no partner {id:?}"),

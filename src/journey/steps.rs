@@ -356,7 +356,7 @@ impl Walker<'_> {
             Read::MatchResult => {
                 let mut seen = MatchSeen::new(&member.patient);
                 let done = self
-                    .files(&manifest.output, token, timeout, notes, &mut seen)
+                    .files(&manifest.match_result(), token, timeout, notes, &mut seen)
                     .await;
                 if let Some(group) = seen.matched_group.clone() {
                     self.values

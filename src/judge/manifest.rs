@@ -17,6 +17,16 @@ pub struct Manifest {
     pub output: Vec<File>,
 }
 
+impl Manifest {
+    /// The files of a match result. Beside Groups, the Parameters of PDex 2.1 say the same once more and
+    /// are left alone.
+    pub fn match_result(&self) -> Vec<File> {
+        let has_groups = self.output.iter().any(|file| file.kind == "Group");
+        let is_wanted = |file: &&File| !(has_groups && file.kind == "Parameters");
+        self.output.iter().filter(is_wanted).cloned().collect()
+    }
+}
+
 /// One file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
@@ -135,6 +145,20 @@ mod tests {
             assert!(manifest.is_none());
             assert_eq!(findings[0].seen, format!("not: {key}"));
         }
+    }
+
+    #[test]
+    fn parameters_are_left_alone_only_beside_groups() {
+        let mut json = good();
+        let legacy = json!({"type":"Parameters","url":"https://p.example/l"});
+        json["output"].as_array_mut().unwrap().push(legacy.clone());
+        let kinds = |json: Value| -> Vec<String> {
+            let files = read(&answer(json)).0.unwrap().match_result();
+            files.into_iter().map(|file| file.kind).collect()
+        };
+        assert_eq!(kinds(json.clone()), ["Group"]);
+        json["output"] = json!([legacy]);
+        assert_eq!(kinds(json), ["Parameters"]);
     }
 
     #[test]

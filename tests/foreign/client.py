@@ -334,15 +334,17 @@ def walk(client, rival, file):
     refusals += kick_off_negatives(client, match_token, body)
     match_job = accepted(client.kick_off("Group/$bulk-member-match", match_token, body), "the match")
     manifest, polls = client.poll(match_job, match_token)
-    groups = [g for output in manifest["output"] for g in client.lines(output, match_token)]
+    # A partner may add the result as PDex 2.1 had it; requesters should prefer the Groups.
+    outputs = [output for output in manifest["output"] if output["type"] == "Group"]
+    groups = [g for output in outputs for g in client.lines(output, match_token)]
     patients = check_groups(groups, members, file)
     group = [g["id"] for g in groups if g["code"]["coding"][0]["code"] == "match"][0]
 
     export = f"Group/{group}/$davinci-data-export"
     refused(client.kick_off(export, match_token, export_body()), 403, "an export with the match's token")
     data_token = client.token(DATA_SCOPE)
-    unsupported = export_body(_typeFilter="Encounter?date=ge2026-01-01")
-    refused(client.kick_off(export, data_token, unsupported), 400, "an export with a _typeFilter")
+    unsupported = export_body(_typeFilter="Encounter?status=finished")
+    refused(client.kick_off(export, data_token, unsupported), 400, "an export with a filter it does not know")
     export_job = accepted(client.kick_off(export, data_token, export_body()), "the export")
     export_manifest, more = client.poll(export_job, data_token)
     outputs = export_manifest["output"]

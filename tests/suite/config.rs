@@ -304,8 +304,8 @@ fn the_files_we_hand_out_load() {
         all.filter(|path| path.extension().is_some_and(|it| it == ending))
             .count()
     };
-    assert_eq!(count("partners", "toml"), 2);
-    let summary = format!("fine: 2 partners, {} journeys, ", count("probes", "toml"));
+    assert_eq!(count("partners", "toml"), 9);
+    let summary = format!("fine: 9 partners, {} journeys, ", count("probes", "toml"));
     assert!(text(&output.stdout).starts_with(&summary), "{output:?}");
 }
 
@@ -314,7 +314,18 @@ fn strict_refuses_the_demo_before_it_has_its_keys() {
     let folder = handed_out();
     let output = outrider_in(folder.path(), &["check", "--strict", "--json"]);
     assert_eq!(output.status.code(), Some(3));
-    let wanted: Vec<String> = ["keystone", "lakeside"]
+    let partners = [
+        "brightwater",
+        "cedarway",
+        "juniper",
+        "keystone",
+        "lakeside",
+        "marigold",
+        "northfield",
+        "stonebridge",
+        "tidewater",
+    ];
+    let wanted: Vec<String> = partners
         .iter()
         .flat_map(|id| {
             [

@@ -1,10 +1,36 @@
 //! Against agreeing on the same mistake: programs and libraries that are not ours, from PyPI
 //! (`make tools` puts them into `target/tools/venv`).
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
+use crate::requester::{MATCH, Requester, member, members};
 use crate::world::{Sandbox, repository};
+
+/// A partner of each persona.
+const ALL: [&str; 9] = [
+    "keystone",
+    "cedarway",
+    "lakeside",
+    "brightwater",
+    "northfield",
+    "juniper",
+    "stonebridge",
+    "tidewater",
+    "marigold",
+];
+/// What the bulk client can ask for and a plain member has.
+const BULK_TYPES: [&str; 6] = [
+    "Condition",
+    "Encounter",
+    "Immunization",
+    "MedicationRequest",
+    "Observation",
+    "Patient",
+];
 
 pub(crate) fn python(arguments: &[&str], input: &str) -> (bool, String) {
     let python = repository().join("target/tools/venv/bin/python");
@@ -50,6 +76,83 @@ fn a_client_written_from_the_specification_completes_the_exchange() {
         !passed,
         "the foreign client must see that records are missing"
     );
+}
+
+/// Runs the bulk client of `tests/foreign/bulk.txt` against one partner's plain `$export` of a group; how
+/// many lines of each type it has written.
+fn bulk_client(ready: &Value, partner: &str, group: &str) -> BTreeMap<String, usize> {
+    let program = repository().join("target/tools/bulk/bin/smart-fetch");
+    assert!(
+        program.is_file(),
+        "{} is missing: run `make tools`",
+        program.display()
+    );
+    let all = ready["partners"].as_array().unwrap();
+    let one = all.iter().find(|one| one["id"] == partner).unwrap();
+    let clients = one["clients"].as_array().unwrap();
+    let rsa = clients
+        .iter()
+        .find(|client| client["alg"] == "RS384")
+        .unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("out");
+    let output = Command::new(program)
+        .args(["bulk", "--group", group, "--smart-client-id", "outrider"])
+        .args(["--fhir-url", one["base_url"].as_str().unwrap()])
+        .args(["--smart-key", rsa["key"].as_str().unwrap()])
+        .args([
+            "--type",
+            &BULK_TYPES.join(","),
+            "--no-default-filters",
+            "--no-compression",
+        ])
+        .arg(&folder)
+        .env("SSL_CERT_FILE", ready["trust"].as_str().unwrap())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{partner}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut lines = BTreeMap::new();
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let Some((kind, _)) = name.split_once('.').filter(|_| name.ends_with(".ndjson")) else {
+            continue;
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        *lines.entry(kind.to_owned()).or_default() += text.lines().count();
+    }
+    lines.retain(|kind, _| BULK_TYPES.contains(&kind.as_str()));
+    lines
+}
+
+#[test]
+fn a_bulk_client_off_the_shelf_completes_an_export_at_every_persona() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "0", "--partners", &ALL.join(",")]);
+    std::thread::scope(|scope| {
+        for partner in ALL {
+            let ready = sandbox.ready();
+            scope.spawn(move || {
+                let mut client = Requester::at(ready, partner);
+                let token = client.token(MATCH);
+                let plain = member(&members(partner), "plain");
+                client.ask_match(&token, std::slice::from_ref(&plain));
+                let group = client.group(&token);
+                let due: BTreeMap<String, usize> = plain["expect"]["resources"]
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .filter(|(kind, _)| BULK_TYPES.contains(&kind.as_str()))
+                    .map(|(kind, list)| (kind.clone(), list.as_array().unwrap().len()))
+                    .collect();
+                assert!(due.len() > 3);
+                assert_eq!(bulk_client(ready, partner, &group), due, "{partner}");
+            });
+        }
+    });
 }
 
 #[test]

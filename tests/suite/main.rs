@@ -6,6 +6,7 @@
     reason = "helpers of tests say what went wrong by panicking"
 )]
 
+mod abuse;
 mod agent;
 mod config;
 mod exits;
@@ -16,11 +17,15 @@ mod generate;
 mod hostile;
 mod house;
 mod identity;
+mod members;
 mod ours;
 mod page;
+mod partners;
 mod past;
+mod personas;
 mod reconcile;
 mod reload;
+mod requester;
 mod rogue;
 mod routing;
 mod rules;

@@ -242,6 +242,9 @@ impl Sandbox {
             .args(["serve", "--state"])
             .arg(state)
             .args(arguments);
+        if !arguments.contains(&"--partners") {
+            command.args(["--partners", "keystone,lakeside"]);
+        }
         let program = Program::start(command, &state.join("exchange.log"));
         Self {
             program,
@@ -251,6 +254,21 @@ impl Sandbox {
 
     pub(crate) fn ready(&self) -> &Value {
         &self.program.ready
+    }
+
+    /// The most memory that was ever resident, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.program.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_ascii_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     pub(crate) fn stop(self) {

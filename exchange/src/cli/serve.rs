@@ -12,17 +12,21 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::progress::Progress;
 use super::{Failure, say};
+use crate::cli::members::LARGE_MAX;
 use crate::clock::Clock;
 use crate::control::{self, Partners, Served};
 use crate::identity;
 use crate::identity::rules::Rules;
 use crate::identity::service::Service;
-use crate::member::{Payer, Roster};
-use crate::partner::limits::{ROSTER_MEMBERS, TOKEN_TTL_SECONDS_MAX};
-use crate::partner::{Bound, Listener, ListenerError, Partner, Settings};
+use crate::landing::Site;
+use crate::member::{Payer, Roster, scale_for};
+use crate::partner::limits::{JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX};
+use crate::partner::{Bound, Listener, ListenerError, Partner, Premises, Settings};
+use crate::persona::FilePlace;
 use crate::store::Store;
-use crate::trust::{self, TrustError};
+use crate::trust::{self, ClientCertificates, TrustError};
 
 /// The seed of the committed member sets.
 pub(crate) const SEED: u64 = 7;
@@ -53,9 +57,37 @@ pub(crate) struct Arguments {
     /// Rules that are being rolled out, as their `[rollout]` says: shadow, a share, all.
     #[arg(long)]
     identity_next: Option<PathBuf>,
-    /// Which partners to serve.
-    #[arg(long, value_delimiter = ',', default_value = "keystone,lakeside")]
+    /// At least so many records for each member of the case `large`; the committed sets have the default.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=LARGE_MAX))]
+    large: u64,
+    /// Which partners to serve; all nine when left out.
+    #[arg(long, value_delimiter = ',')]
     partners: Vec<String>,
+    /// Ask every client for a certificate of the same CA, and bind tokens to it (RFC 8705).
+    #[arg(long)]
+    mtls: bool,
+    /// Most open jobs of one client at one partner; one more is answered with 429.
+    #[arg(long, default_value_t = JOBS_OPEN_MAX, value_parser = clap::value_parser!(u32).range(1..=i64::from(JOBS_OPEN_MAX)))]
+    jobs_open: u32,
+    /// Scanned documents that every export holds besides, in MiB; made when they are fetched.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(SCANS_MIB_MAX)))]
+    scans_mib: u32,
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            token_ttl_seconds: self.token_ttl,
+            job_ms: self.job_ms,
+            jobs_open_max: self.jobs_open,
+            scans_mib: self.scans_mib,
+            certificates: if self.mtls {
+                ClientCertificates::Required
+            } else {
+                ClientCertificates::NotAsked
+            },
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -76,6 +108,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn payers(ids: &[String]) -> Result<Vec<Payer>, Failure> {
+    if ids.is_empty() {
+        return Ok(Payer::ALL.to_vec());
+    }
     let mut payers: Vec<Payer> = Vec::new();
     for id in ids {
         let payer = Payer::named(id).ok_or_else(|| {
@@ -138,44 +173,46 @@ async fn serve(
     active: Rules,
     next: Option<Rules>,
 ) -> Result<(), Failure> {
-    let clock = Clock::System;
+    let clock = Clock::shifted();
     // Absolute, because the ready line is read by programs that stand elsewhere.
     let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
     let state = state.as_path();
     let store = Arc::new(Store::open(state).map_err(|error| unusable(state, &error))?);
     let identity = Service::open(state, active, next, clock.clone())
         .map_err(|error| unusable(state, &error))?;
-    let tls = trust::server(state, clock.today()).map_err(|error| untrusted(state, &error))?;
-    let settings = Settings {
-        token_ttl_seconds: arguments.token_ttl,
-        job_ms: arguments.job_ms,
-    };
+    let settings = arguments.settings();
+    let tls = trust::server(state, clock.today(), settings.certificates)
+        .map_err(|error| untrusted(state, &error))?;
     // Every port is bound before any is served, so that a taken one leaves nothing half started.
-    let mut bound: Vec<(Payer, Bound)> = Vec::new();
+    let mut doors = Vec::new();
     for (place, payer) in (0_u16..).zip(payers) {
-        bound.push((*payer, bind(arguments.port, place)?));
+        doors.push(Door::bind(*payer, arguments.port, place)?);
     }
     let control = control_listener(arguments.control_port).await?;
     let control_address = control.local_addr().map_err(Failure::internal)?;
+    let progress = Progress::new();
     let mut served = BTreeMap::new();
     let mut ready = Vec::new();
-    for (payer, port) in bound {
-        let clients = trust::clients(state, payer.id).map_err(|error| untrusted(state, &error))?;
-        let roster = Roster::draw(payer, arguments.seed, ROSTER_MEMBERS);
-        let partner = Arc::new(Partner::new(
-            roster,
-            port.address(),
-            clients,
-            Arc::clone(&store),
-            clock.clone(),
-            settings,
-        ));
-        ready.push(ready_partner(&partner));
-        let listener = Listener::serve(port, Arc::clone(&partner), Arc::clone(&tls));
-        served.insert(payer.id.to_owned(), Served::new(partner, listener));
+    for (place, door) in (1..).zip(doors) {
+        let payer = door.payer;
+        progress.step(place, payers.len(), &payer);
+        let premises = Premises::open(state, payer.id, door.own.address(), door.elsewhere())
+            .map_err(|error| untrusted(state, &error))?;
+        let roster = Roster::draw_scaled(
+            payer,
+            arguments.seed,
+            ROSTER_MEMBERS,
+            scale_for(arguments.large),
+        );
+        let (store, time) = (Arc::clone(&store), clock.clone());
+        let partner = Partner::new(roster, premises, store, time, settings)
+            .map_err(|error| untrusted(state, &error))?;
+        ready.push(ready_partner(&partner, state)?);
+        served.insert(payer.id.to_owned(), door.open(Arc::new(partner), &tls));
     }
     let partners: Partners = Arc::new(served);
     let mut stop = stop_signals()?;
+    progress.done(control_address);
     say(&json!({
         "ready": "exchange",
         "control": format!("http://{control_address}"),
@@ -183,43 +220,85 @@ async fn serve(
         "partners": ready,
     })
     .to_string())?;
-    let router =
-        identity::api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners)));
+    let site = Site {
+        control: format!("http://{control_address}"),
+        trust: state.join("ca.pem"),
+        clock,
+    };
+    let router = identity::api::router(Arc::new(identity))
+        .merge(control::router(Arc::clone(&partners), site));
     tokio::select! {
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),
     }
     if let Some(served) = Arc::into_inner(partners) {
         for (_, one) in served {
-            one.listener.stop().await;
+            one.stop().await;
         }
     }
     Ok(())
 }
 
 /// The ready line's part about one partner.
-fn ready_partner(partner: &Partner) -> Value {
-    let clients: Vec<Value> = partner
-        .clients
-        .iter()
-        .flat_map(|client| client.keys.iter().map(move |key| (client, key)))
-        .map(|(client, key)| {
-            json!({
-                "client_id": client.id,
-                "alg": format!("{:?}", key.algorithm),
-                "kid": key.kids.first(),
-                "key": key.file,
-            })
-        })
-        .collect();
-    json!({
+fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
+    let mut clients = Vec::new();
+    for handed in &partner.registry.handed {
+        let mut client = json!({
+            "client_id": handed.client,
+            "alg": format!("{:?}", handed.algorithm),
+            "kid": handed.kid,
+            "key": handed.file,
+            "jwks": handed.jwks,
+        });
+        if partner.certificates() == ClientCertificates::Required {
+            let stem = format!("{}.{}", partner.payer.id, handed.client);
+            let file = trust::client_certificate(state, &stem, partner.clock().today())
+                .map_err(|error| untrusted(state, &error))?;
+            client["certificate"] = json!(file);
+        }
+        clients.push(client);
+    }
+    Ok(json!({
         "id": partner.payer.id,
+        "persona": partner.payer.persona.name(),
         "base_url": partner.base_url,
+        "elsewhere": partner.elsewhere,
         "client_id": clients[0]["client_id"],
         "key": clients[0]["key"],
         "kid": clients[0]["kid"],
         "clients": clients,
-    })
+    }))
+}
+
+/// The ports of one partner.
+struct Door {
+    payer: Payer,
+    own: Bound,
+    other: Option<Bound>,
+}
+
+impl Door {
+    /// Binds the port at that place after the first, and any free one for another origin.
+    fn bind(payer: Payer, first_port: u16, place: u16) -> Result<Self, Failure> {
+        let own = bind(first_port, place)?;
+        let other = match payer.persona.behaviour().files {
+            FilePlace::Own => None,
+            FilePlace::Redirected => Some(bind(0, 0)?),
+        };
+        Ok(Self { payer, own, other })
+    }
+
+    fn elsewhere(&self) -> Option<SocketAddr> {
+        self.other.as_ref().map(Bound::address)
+    }
+
+    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> Served {
+        let listener = Listener::serve(self.own, Arc::clone(&partner), Arc::clone(tls));
+        let elsewhere = self
+            .other
+            .map(|bound| Listener::serve_elsewhere(bound, Arc::clone(&partner), Arc::clone(tls)));
+        Served::new(partner, listener, elsewhere)
+    }
 }
 
 fn bind(first_port: u16, place: u16) -> Result<Bound, Failure> {

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::member::Policy;
+use crate::persona::ConsentRule;
 
 /// Who would disclose, who would receive, and when.
 #[derive(Clone, Copy, Debug)]
@@ -11,26 +12,17 @@ pub(crate) struct Disclosure<'a> {
     pub(crate) responder_npi: &'a str,
     pub(crate) requester_npi: &'a str,
     pub(crate) today: NaiveDate,
+    pub(crate) rule: ConsentRule,
 }
 
 /// The policy of a valid consent; nothing when it is expired, not yet begun, not active, not a permission,
 /// or names another payer.
 pub(crate) fn policy(consent: &Value, disclosure: Disclosure<'_>) -> Option<Policy> {
-    let provision = &consent["provision"];
-    let permits = consent["status"] == "active" && provision["type"] == "permit";
-    // An absent start is open (FHIR Period). An absent end is not taken as for ever, and a bound that
-    // cannot be read is no permission.
-    let begun = match provision["period"]["start"].as_str() {
-        Some(start) => day(start)? <= disclosure.today,
-        None => true,
+    let is_looked_at = match disclosure.rule {
+        ConsentRule::Whole => true,
+        ConsentRule::PolicyOnly => false,
     };
-    let not_over = match provision["period"]["end"].as_str() {
-        Some(end) => day(end)? >= disclosure.today,
-        None => false,
-    };
-    let recipient = actor(provision, "IRCP") == Some(disclosure.requester_npi);
-    let source = actor(provision, "performer") == Some(disclosure.responder_npi);
-    if !(permits && begun && not_over && recipient && source) {
+    if is_looked_at && !is_in_force(consent, disclosure)? {
         return None;
     }
     let uris = consent["policy"].as_array()?;
@@ -45,6 +37,25 @@ pub(crate) fn policy(consent: &Value, disclosure: Disclosure<'_>) -> Option<Poli
     } else {
         None
     }
+}
+
+/// Whether it permits this disclosure today; nothing when a bound cannot be read.
+fn is_in_force(consent: &Value, disclosure: Disclosure<'_>) -> Option<bool> {
+    let provision = &consent["provision"];
+    let permits = consent["status"] == "active" && provision["type"] == "permit";
+    // An absent start is open (FHIR Period). An absent end is not taken as for ever, and a bound that
+    // cannot be read is no permission.
+    let begun = match provision["period"]["start"].as_str() {
+        Some(start) => day(start)? <= disclosure.today,
+        None => true,
+    };
+    let not_over = match provision["period"]["end"].as_str() {
+        Some(end) => day(end)? >= disclosure.today,
+        None => false,
+    };
+    let recipient = actor(provision, "IRCP") == Some(disclosure.requester_npi);
+    let source = actor(provision, "performer") == Some(disclosure.responder_npi);
+    Some(permits && begun && not_over && recipient && source)
 }
 
 /// The day of a FHIR date or dateTime.
@@ -124,11 +135,18 @@ mod tests {
             responder_npi: keystone.npi,
             requester_npi: REQUESTER_NPI,
             today,
+            rule: ConsentRule::Whole,
         };
         assert_eq!(policy(&good, disclosure), Some(Policy::Regular));
         for (name, pointer, value, expected) in table() {
             let consent = with(good.clone(), pointer, value);
             assert_eq!(policy(&consent, disclosure), expected, "{name}");
         }
+        let expired = with(good, "/provision/period/end", json!("2026-11-20"));
+        let lax = Disclosure {
+            rule: ConsentRule::PolicyOnly,
+            ..disclosure
+        };
+        assert_eq!(policy(&expired, lax), Some(Policy::Regular));
     }
 }

@@ -1,40 +1,71 @@
-//! What a partner says about itself: SMART configuration and CapabilityStatement.
+//! What a partner says about itself: SMART configuration, keys and CapabilityStatement.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
+use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 
-use super::Partner;
 use super::outcome::FHIR_JSON;
-use super::scope::KNOWN;
+use super::{Partner, filter, scope, types};
+use crate::persona::ResultShape;
+use crate::trust::ClientCertificates;
 
 /// `GET /{id}/fhir/.well-known/smart-configuration`.
 pub(crate) async fn smart(State(partner): State<Arc<Partner>>) -> Response {
-    let body = json!({
+    let mut body = claims(&partner);
+    body["signed_metadata"] = json!(partner.signed_metadata);
+    ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+/// `GET /{id}/oauth/jwks`: the keys with which the partner signs.
+pub(crate) async fn jwks(State(partner): State<Arc<Partner>>) -> Json<JwkSet> {
+    Json(partner.own_key.public().clone())
+}
+
+/// What the partner's own signature vouches for (RFC 8414, `signed_metadata`).
+pub(crate) fn signed_claims(partner: &Partner) -> Value {
+    let mut claims = claims(partner);
+    claims["iss"] = json!(partner.base_url);
+    claims["iat"] = json!(partner.clock.now().timestamp());
+    claims
+}
+
+fn claims(partner: &Partner) -> Value {
+    json!({
         "issuer": partner.base_url,
         "token_endpoint": partner.token_url(),
+        "jwks_uri": partner.jwks_url(),
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
-        "scopes_supported": KNOWN,
+        "scopes_supported": scope::supported(),
+        "tls_client_certificate_bound_access_tokens":
+            partner.settings.certificates == ClientCertificates::Required,
         "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
-    });
-    ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    })
 }
 
 /// `GET /{id}/fhir/metadata`.
 pub(crate) async fn metadata(State(partner): State<Arc<Partner>>) -> Response {
-    (
-        [(CONTENT_TYPE, FHIR_JSON)],
-        capability_statement(&partner).to_string(),
-    )
-        .into_response()
+    let body = capability_statement(&partner).to_string();
+    ([(CONTENT_TYPE, FHIR_JSON)], body).into_response()
 }
 
 fn capability_statement(partner: &Partner) -> Value {
+    let version = partner.behaviour().spec.version();
+    let resources: Vec<Value> = [group(partner), patient()]
+        .into_iter()
+        .chain(
+            types::ALL
+                .into_iter()
+                .filter(|kind| *kind != "Patient")
+                .map(searched),
+        )
+        .collect();
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -44,27 +75,79 @@ fn capability_statement(partner: &Partner) -> Value {
         "implementation": {"description": partner.payer.name, "url": partner.base_url},
         "fhirVersion": "4.0.1",
         "format": ["json"],
-        "implementationGuide": ["http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.2.0"],
+        "implementationGuide": [format!(
+            "http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|{version}"
+        )],
         "rest": [{
             "mode": "server",
             "security": {"service": [{"coding": [{
                 "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
                 "code": "SMART-on-FHIR",
             }]}]},
-            "resource": [{
-                "type": "Group",
-                "interaction": [{"code": "read"}],
-                "operation": [
-                    {
-                        "name": "bulk-member-match",
-                        "definition": "http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/BulkMemberMatch",
-                    },
-                    {
-                        "name": "davinci-data-export",
-                        "definition": "http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export",
-                    },
-                ],
-            }],
+            "resource": resources,
         }],
+    })
+}
+
+fn operation(name: &str, definition: &str) -> Value {
+    json!({"name": name, "definition": format!("http://hl7.org/fhir/{definition}")})
+}
+
+fn parameters(list: &[(&str, &str)]) -> Value {
+    list.iter()
+        .map(|(name, kind)| json!({"name": name, "type": kind}))
+        .collect()
+}
+
+fn group(partner: &Partner) -> Value {
+    let mut matching = operation(
+        "bulk-member-match",
+        "us/davinci-pdex/OperationDefinition/BulkMemberMatch",
+    );
+    match partner.behaviour().result {
+        ResultShape::Inline => {
+            matching["documentation"] = json!("Answers 200 with a Parameters resource; no job.");
+        }
+        ResultShape::ParametersFile | ResultShape::ParametersLine => {
+            matching["documentation"] = json!("The manifest names one Parameters resource.");
+        }
+        ResultShape::Groups | ResultShape::Both => {}
+    }
+    json!({
+        "type": "Group",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": parameters(&[
+            ("identifier", "token"),
+            ("code", "token"),
+            ("characteristic", "token"),
+            ("characteristic-value-reference", "reference"),
+        ]),
+        "operation": [
+            matching,
+            operation("davinci-data-export", "us/davinci-atr/OperationDefinition/davinci-data-export"),
+            operation("export", "uv/bulkdata/OperationDefinition/group-export"),
+        ],
+    })
+}
+
+fn patient() -> Value {
+    json!({
+        "type": "Patient",
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "searchParam": parameters(&[("identifier", "token"), ("_id", "token")]),
+        "operation": [
+            operation("member-match", "us/davinci-hrex/OperationDefinition/member-match"),
+            operation("everything", "OperationDefinition/Patient-everything"),
+        ],
+    })
+}
+
+fn searched(kind: &'static str) -> Value {
+    let mut list = vec![("patient", "reference"), ("_lastUpdated", "date")];
+    list.extend(filter::dates_of(kind).map(|name| (name, "date")));
+    json!({
+        "type": kind,
+        "interaction": [{"code": "search-type"}],
+        "searchParam": parameters(&list),
     })
 }

@@ -1,189 +1,283 @@
-//! `Group/{group}/$davinci-data-export`: the records of a group's members as NDJSON, a file a type.
+//! Exports of a group: `$davinci-data-export`, and the plain `$export` of Bulk Data beside it.
+//!
+//! Files are NDJSON, one type a file, written a member at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use chrono::{DateTime, Utc};
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 use super::group::{self, Matched};
+use super::headers::{self, Caller};
+use super::kickoff::{self, Question};
+use super::operation::Operation;
 use super::outcome::Refusal;
+use super::scans;
 use super::scope::Grant;
-use super::{Partner, body, consent, kickoff};
-use crate::fault::Fault;
-use crate::member::{disclosed, record};
-use crate::store::{JobFile, JobKind};
+use super::token::{self, Session};
+use super::wanted::{Asked, Wanted};
+use super::{Partner, body, consent, limits};
+use crate::fault::{Fault, Hits};
+use crate::member::{disclosed, hex_of_sha256, record, transmitted};
+use crate::persona::{ExportSlots, MissingGroup, Partial};
+use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
 
-const EXPORT_TYPE: &str = "hl7.fhir.us.davinci-pdex#payertopayer";
-/// Every type that a record can hold.
-const TYPES: [&str; 10] = [
-    "Condition",
+/// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
+const ALWAYS_THERE: [&str; 7] = [
     "Coverage",
-    "DocumentReference",
-    "Encounter",
-    "ExplanationOfBenefit",
-    "Immunization",
-    "MedicationRequest",
-    "Observation",
+    "Location",
+    "Organization",
     "Patient",
+    "Practitioner",
+    "PractitionerRole",
     "Provenance",
 ];
-/// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
-const ALWAYS_THERE: [&str; 3] = ["Patient", "Coverage", "Provenance"];
 
-/// What an export is asked to hold.
-#[derive(Debug, Default)]
-struct Wanted {
-    types: Option<BTreeSet<String>>,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
-    patients: BTreeSet<String>,
-}
-
-/// Kicks the export off.
-pub(crate) async fn kick_off(
+/// `POST Group/{id}/$davinci-data-export`.
+pub(crate) async fn data_export(
     State(partner): State<Arc<Partner>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    partner.count(|stats| *stats.kickoffs.entry(JobKind::Export.name()).or_default() += 1);
-    let client = kickoff::admit(&partner, request.headers(), Grant::Data)?;
-    let group = group::owned(&partner, &id, &client)?;
-    let wanted = wanted(&body::json(request).await?)?;
-    let members: Vec<Matched> = serde_json::from_str(&group.members)
-        .map_err(|_| Refusal::internal("the group's members cannot be read"))?;
-    let files = files(&partner, &members, &wanted);
-    let request_url = format!("{}/Group/{id}/$davinci-data-export", partner.base_url);
-    kickoff::accept(&partner, client, JobKind::Export, request_url, &files)
+    let asked = Asked::DataExport(partner.behaviour().export_types);
+    kick_off(partner, id, asked, request).await
 }
 
-fn wanted(parameters: &Value) -> Result<Wanted, Refusal> {
-    let invalid = |text: String| Refusal::bad_request("invalid", text);
-    if parameters["resourceType"] != "Parameters" {
-        return Err(invalid("the body must be a Parameters resource".to_owned()));
-    }
-    let mut wanted = Wanted::default();
-    let none = Vec::new();
-    for parameter in parameters["parameter"].as_array().unwrap_or(&none) {
-        let text = |kind: &str| parameter[kind].as_str().unwrap_or_default();
-        match parameter["name"].as_str().unwrap_or_default() {
-            "exportType" if text("valueCanonical") == EXPORT_TYPE => {}
-            "exportType" => return Err(invalid(format!("exportType must be {EXPORT_TYPE}"))),
-            "_type" => wanted.types = Some(types(text("valueString"))?),
-            "_since" => wanted.since = Some(instant(text("valueInstant"))?),
-            "_until" => wanted.until = Some(instant(text("valueInstant"))?),
-            "patient" => {
-                let reference = parameter["valueReference"]["reference"].as_str();
-                wanted
-                    .patients
-                    .insert(reference.unwrap_or_default().to_owned());
+/// `GET` and `POST Group/{id}/$export`.
+pub(crate) async fn group_export(
+    State(partner): State<Arc<Partner>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    kick_off(partner, id, Asked::GroupExport, request).await
+}
+
+async fn kick_off(
+    partner: Arc<Partner>,
+    id: String,
+    asked: Asked,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let hits = request
+        .extensions()
+        .get::<Hits>()
+        .cloned()
+        .unwrap_or_default();
+    let caller = Caller::of(&request);
+    let session = token::session(&partner, &caller)?;
+    kickoff::room(&partner, &caller, &session)?;
+    let key = headers::idempotency_key(&caller.headers)?;
+    let (operation, name) = match asked {
+        Asked::DataExport(_) => (Operation::DataExport, "$davinci-data-export"),
+        Asked::GroupExport => (Operation::GroupExport, "$export"),
+    };
+    let mut url = format!("{}/Group/{id}/{name}", partner.base_url);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let wanted = if request.method() == Method::GET {
+        if !query.is_empty() {
+            url = format!("{url}?{query}");
+        }
+        Wanted::of_query(&body::form_fields(query.as_bytes()))?
+    } else {
+        Wanted::of_parameters(&body::json(request).await?, asked)?
+    };
+    session.must(Grant::Data(wanted.type_list().as_deref()))?;
+    let members = members(&partner, &id, &session.client)?;
+    free_slot(&partner, &id, &session)?;
+    let hash = hex_of_sha256(format!("{url} {wanted:?}").as_bytes());
+    // A large export takes its time, which is not the other clients'.
+    let work = move || {
+        let question = Question {
+            session: &session,
+            operation,
+            key,
+            hash,
+            kind: JobKind::Export,
+            request: url,
+        };
+        kickoff::answer(&partner, question, |writer| {
+            files(&partner, &session, &members, &wanted, &hits, writer)
+        })
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Refusal::internal("the export did not end"))?
+}
+
+/// The members of the client's own group; none when the persona exports what is not there.
+fn members(partner: &Partner, id: &str, client: &str) -> Result<Vec<Matched>, Refusal> {
+    let group = match (
+        group::owned(partner, id, client),
+        partner.behaviour().missing_group,
+    ) {
+        (Ok(group), _) => group,
+        (Err(_), MissingGroup::EmptySuccess) => return Ok(Vec::new()),
+        (Err(refusal), MissingGroup::Refused) => return Err(refusal),
+    };
+    serde_json::from_str(&group.members)
+        .map_err(|_| Refusal::internal("the group's members cannot be read"))
+}
+
+/// Whether the persona lets this client have one more export.
+fn free_slot(partner: &Partner, id: &str, session: &Session) -> Result<(), Refusal> {
+    let now_ms = partner.clock.now_millis();
+    let (payer, client) = (partner.payer.id, &session.client);
+    match partner.behaviour().slots {
+        ExportSlots::Many => Ok(()),
+        ExportSlots::OnePerGroup => {
+            let of_group = format!("{}/Group/{id}/$", partner.base_url);
+            match partner.store.open_for(payer, client, &of_group, now_ms)? {
+                0 => Ok(()),
+                _ => Err(kickoff::too_many_jobs(
+                    "this group has an open export; DELETE it first",
+                )),
             }
-            // Ignoring a filter would hand out more than was asked for (PDex 180d).
-            other => {
-                let text = format!("the parameter {other:?} is not supported");
-                return Err(Refusal::bad_request("not-supported", text));
+        }
+        ExportSlots::Running(most) => {
+            if partner.store.running(payer, client, now_ms)? < most {
+                Ok(())
+            } else {
+                Err(kickoff::too_many_jobs("too many concurrent exports"))
             }
         }
     }
-    Ok(wanted)
-}
-
-fn types(list: &str) -> Result<BTreeSet<String>, Refusal> {
-    let types: BTreeSet<String> = list.split(',').map(|kind| kind.trim().to_owned()).collect();
-    match types.iter().find(|kind| !TYPES.contains(&kind.as_str())) {
-        None => Ok(types),
-        Some(unknown) => {
-            let text = format!("_type names {unknown:?}; known are {}", TYPES.join(", "));
-            Err(Refusal::bad_request("not-supported", text))
-        }
-    }
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
-    text.parse()
-        .map_err(|_| Refusal::bad_request("invalid", format!("{text:?} is not an instant")))
 }
 
 /// The files, as today's consents and the fault that is on would have them.
-fn files(partner: &Partner, members: &[Matched], wanted: &Wanted) -> Vec<JobFile> {
-    let people = &partner.roster.people;
-    let mut resources = Vec::new();
+fn files(
+    partner: &Partner,
+    session: &Session,
+    members: &[Matched],
+    wanted: &Wanted,
+    hits: &Hits,
+    mut writer: FileWriter<'_>,
+) -> Result<Vec<JobFile>, Refusal> {
     let mut exported = BTreeSet::new();
+    let mut payer_is_due = true;
     for member in members {
         let own = format!("Patient/{}", member.patient_id);
         if !wanted.patients.is_empty() && !wanted.patients.contains(&own) {
             continue;
         }
-        let Some(place) = people
-            .iter()
-            .position(|p| p.patient_id == member.patient_id)
-        else {
+        let Some((place, resources)) = records(partner, session, member, hits) else {
             continue;
         };
-        // Judged again: a member may have opted out, or a consent have ended, since the match.
-        let policy = consent::policy(&member.consent, partner.disclosure());
-        let (Some(policy), false) = (policy, people[place].opted_out) else {
-            continue;
-        };
-        let whole = record(&partner.payer, &people[place], partner.roster.seed);
-        resources.extend(disclosed(whole, policy));
+        let wanted_records: Vec<Value> = resources
+            .into_iter()
+            .filter(|resource| wanted.has(resource))
+            .collect();
+        let mut sent = transmitted(wanted_records);
+        // Lost on the way: the Provenance still says what was meant to go out.
+        if hits.has_for(Fault::RecordsMissing, partner.roster.member_of(place)) {
+            sent = half_missing(sent);
+        }
+        for resource in sent {
+            // The payer itself is in every record, and goes out once.
+            let id = resource["id"].as_str().unwrap_or_default();
+            if id != partner.payer.id || payer_is_due {
+                write(&mut writer, &resource)?;
+            }
+            payer_is_due &= id != partner.payer.id;
+        }
         exported.insert(place);
     }
-    if partner.fault() == Some(Fault::RecordsMissing) {
-        resources = half_missing(resources);
+    if hits.has(Fault::ForeignRecord)
+        && let Some(record) = foreign_record(partner, &exported, wanted)
+    {
+        write(&mut writer, &record)?;
     }
-    if partner.fault() == Some(Fault::ForeignRecord) {
-        resources.extend(foreign_record(partner, &exported, wanted));
-    }
-    in_files(
-        resources
-            .into_iter()
-            .filter(|resource| wanted.has(resource)),
-    )
+    strangers(members, wanted, &mut writer)?;
+    let mut files = writer.finish()?;
+    files.extend(scanned(partner, &exported, wanted));
+    Ok(files)
 }
 
-impl Wanted {
-    fn has(&self, resource: &Value) -> bool {
-        let kind = resource["resourceType"].as_str().unwrap_or_default();
-        let changed = resource["meta"]["lastUpdated"]
-            .as_str()
-            .and_then(|t| t.parse().ok());
-        let changed: DateTime<Utc> = changed.unwrap_or_default();
-        self.types.as_ref().is_none_or(|types| types.contains(kind))
-            && self.since.is_none_or(|since| changed >= since)
-            && self.until.is_none_or(|until| changed <= until)
-    }
+fn write(writer: &mut FileWriter<'_>, resource: &Value) -> Result<(), Refusal> {
+    let kind = resource["resourceType"].as_str().unwrap_or_default();
+    Ok(writer.line(FileList::Output, kind, &resource.to_string())?)
 }
 
-fn in_files(resources: impl Iterator<Item = Value>) -> Vec<JobFile> {
-    let mut lines: BTreeMap<String, (usize, Vec<u8>)> = BTreeMap::new();
-    for resource in resources {
-        let kind = resource["resourceType"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let (count, body) = lines.entry(kind).or_default();
-        *count += 1;
-        body.extend_from_slice(resource.to_string().as_bytes());
-        body.push(b'\n');
+/// What may go out of a member, with their place in the roster; nothing when they may not be disclosed.
+fn records(
+    partner: &Partner,
+    session: &Session,
+    member: &Matched,
+    hits: &Hits,
+) -> Option<(usize, Vec<Value>)> {
+    let people = &partner.roster.people;
+    let place = people
+        .iter()
+        .position(|p| p.patient_id == member.patient_id)?;
+    // Judged again: a member may have opted out, or a consent have ended, since the match.
+    let policy = consent::policy(&member.consent, partner.disclosure(session.npi))?;
+    let name = partner.roster.member_of(place);
+    if people[place].opt_out.at_export() || hits.has_for(Fault::ConsentRevoked, name) {
+        return None;
     }
-    lines
-        .into_iter()
-        .map(|(kind, (count, body))| JobFile {
-            name: format!("{kind}-1.ndjson"),
-            kind,
+    let whole = record(&partner.payer, &people[place], partner.roster.seed);
+    let resources = disclosed(whole, policy);
+    match partner.behaviour().partial {
+        Partial::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
+        Partial::Silent | Partial::Never => {}
+    }
+    Some((place, resources))
+}
+
+/// An OperationOutcome for each Patient who was asked for and is not in the group.
+fn strangers(
+    members: &[Matched],
+    wanted: &Wanted,
+    writer: &mut FileWriter<'_>,
+) -> Result<(), Refusal> {
+    let is_member = |reference: &&String| {
+        members
+            .iter()
+            .any(|member| **reference == format!("Patient/{}", member.patient_id))
+    };
+    for reference in wanted.patients.iter().filter(|one| !is_member(one)) {
+        let text = format!("{} is not in this Group", super::filter::echo(reference));
+        let outcome = json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{"severity": "warning", "code": "not-found", "diagnostics": text}],
+        });
+        writer.line(FileList::Error, "OperationOutcome", &outcome.to_string())?;
+    }
+    Ok(())
+}
+
+/// The scanned documents that every export holds besides, when there are to be any.
+fn scanned(partner: &Partner, exported: &BTreeSet<usize>, wanted: &Wanted) -> Option<JobFile> {
+    let count = u64::from(partner.settings.scans_mib);
+    let is_wanted = wanted
+        .types
+        .as_ref()
+        .is_none_or(|types| types.contains("DocumentReference"));
+    let first = exported.first().filter(|_| count > 0 && is_wanted)?;
+    Some(JobFile {
+        name: "Scans-1.ndjson".to_owned(),
+        kind: "DocumentReference".to_owned(),
+        count,
+        bytes: count.saturating_mul(u64::try_from(scans::LINE_BYTES).unwrap_or(u64::MAX)),
+        list: FileList::Output,
+        source: Source::Scans {
+            patient: partner.roster.people[*first].patient_id.clone(),
             count,
-            body,
-        })
-        .collect()
+        },
+    })
 }
 
 /// Without half of the claims and clinical records. Those that others point to stay, so that nothing but
 /// the number gives it away.
 fn half_missing(resources: Vec<Value>) -> Vec<Value> {
-    let text: String = resources.iter().map(Value::to_string).collect();
+    // The Provenance points to everything: it says what was meant to go out.
+    let text: String = resources
+        .iter()
+        .filter(|resource| resource["resourceType"] != "Provenance")
+        .map(Value::to_string)
+        .collect();
     let pointed_to = |resource: &Value| {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let id = resource["id"].as_str().unwrap_or_default();
@@ -250,34 +344,15 @@ mod tests {
                     )
                 })
                 .collect();
-            let text: String = half.iter().map(Value::to_string).collect();
+            let text: String = half
+                .iter()
+                .filter(|r| r["resourceType"] != "Provenance")
+                .map(Value::to_string)
+                .collect();
             for reference in text.split("\"reference\":\"").skip(1) {
                 let reference = reference.split('"').next().unwrap();
                 assert!(own.iter().any(|o| o == reference), "{reference}");
             }
         }
-    }
-
-    #[test]
-    fn unsupported_parameters_are_refused() {
-        let ask = |name: &str, kind: &str, value: &str| {
-            let body = serde_json::json!({"resourceType": "Parameters", "parameter": [{"name": name, kind: value}]});
-            wanted(&body)
-                .map(|_| ())
-                .map_err(|refusal| refusal.status.as_u16())
-        };
-        assert_eq!(ask("exportType", "valueCanonical", EXPORT_TYPE), Ok(()));
-        assert_eq!(ask("_type", "valueString", "Patient, Coverage"), Ok(()));
-        assert_eq!(
-            ask("_since", "valueInstant", "2026-08-21T00:00:00Z"),
-            Ok(())
-        );
-        assert_eq!(ask("exportType", "valueCanonical", "other"), Err(400));
-        assert_eq!(ask("_type", "valueString", "Spaceship"), Err(400));
-        assert_eq!(ask("_since", "valueInstant", "yesterday"), Err(400));
-        assert_eq!(
-            ask("_typeFilter", "valueString", "Encounter?date=ge2026"),
-            Err(400)
-        );
     }
 }

@@ -1,156 +1,195 @@
-//! Files of a job, whole, or as a fault would have them.
+//! Files of a job.
+//!
+//! A file is read and sent a piece at a time, so that its size does not matter.
 
-use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY,
-};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 
-use super::limits::SLOW_BODY_BYTE;
-use super::outcome::Refusal;
-use super::wire::ResetSwitch;
-use super::{Partner, job};
-use crate::fault::Fault;
-use crate::store::JobKind;
-
-/// How long half a body is given to leave before the connection is reset.
-const HALF_SENT: Duration = Duration::from_millis(50);
+use super::headers::{Caller, accepts_gzip};
+use super::outcome::{FHIR_JSON, Refusal};
+use super::scope::Grant;
+use super::{Partner, elsewhere, job, scans, token};
+use crate::persona::FilePlace;
+use crate::store::{Job, JobFile, JobKind, Source};
 
 /// `GET jobs/{job}/files/{name}`.
 pub(crate) async fn file(
     State(partner): State<Arc<Partner>>,
     Path((id, name)): Path<(String, String)>,
-    Extension(reset): Extension<ResetSwitch>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, Refusal> {
-    let job = job::owned(&partner, &id, &headers)?;
+    let job = match job::open_to_all(&partner, &id)? {
+        Some(job) => job,
+        None => job::owned(&partner, &id, &caller)?,
+    };
+    let file = ready(&partner, &job, &name)?;
+    if caller.headers.contains_key("authorization") && job.kind == JobKind::Export {
+        let kind = [file.kind.clone()];
+        token::session(&partner, &caller)?.must(Grant::Data(Some(&kind)))?;
+    }
+    match partner.behaviour().files {
+        FilePlace::Own => send(&partner, job, file, &caller),
+        FilePlace::Redirected => elsewhere::redirect(&partner, &job.id, &name),
+    }
+}
+
+/// The file of a job that is done.
+pub(crate) fn ready(partner: &Partner, job: &Job, name: &str) -> Result<JobFile, Refusal> {
     if partner.clock().now_millis() < job.ready_ms {
         return Err(Refusal::not_found("file"));
     }
-    let body = partner.store.file_body(&id, &name)?;
-    let body = body.ok_or_else(|| Refusal::not_found("file"))?;
-    partner.count(|stats| stats.files += 1);
-    let fault = partner.fault().filter(|_| job.kind == JobKind::Export);
-    Ok(response(body, accepts_gzip(&headers), fault, reset))
+    partner
+        .store
+        .file(&job.id, name)?
+        .ok_or_else(|| Refusal::not_found("file"))
 }
 
-fn response(body: Vec<u8>, gzip: bool, fault: Option<Fault>, reset: ResetSwitch) -> Response {
-    let squeezed = if gzip { compressed(&body).ok() } else { None };
-    let encoded = squeezed.is_some();
-    let body = Bytes::from(squeezed.unwrap_or(body));
-    let length = body.len();
-    let body = match fault {
-        Some(Fault::ResetMidBody) => half_then_reset(&body, reset),
-        Some(Fault::SlowBody) => a_byte_at_a_time(body),
-        None
-        | Some(
-            Fault::ConnectionRefused
-            | Fault::SlowHeaders
-            | Fault::TokenRefused
-            | Fault::ServerError
-            | Fault::Throttled
-            | Fault::JobNeverCompletes
-            | Fault::RecordsMissing
-            | Fault::ForeignRecord,
-        ) => Body::from(body),
+/// Sends a file.
+pub(crate) fn send(
+    partner: &Arc<Partner>,
+    job: Job,
+    file: JobFile,
+    caller: &Caller,
+) -> Result<Response, Refusal> {
+    partner.count(|stats| stats.files += 1);
+    let gzip = accepts_gzip(&caller.headers);
+    let media = if file.name.ends_with(".json") {
+        FHIR_JSON
+    } else {
+        "application/fhir+ndjson"
+    };
+    let pieces = Pieces {
+        partner: Arc::clone(partner),
+        job: job.id,
+        file,
+        next: 0,
+        rest: Vec::new(),
+    };
+    response(pieces, media, gzip)
+}
+
+/// A file that is being read.
+struct Pieces {
+    partner: Arc<Partner>,
+    job: String,
+    file: JobFile,
+    next: u64,
+    /// Parts of a piece that was begun, the next one last.
+    rest: Vec<Bytes>,
+}
+
+impl Pieces {
+    fn count(&self) -> u64 {
+        match self.file.source {
+            Source::Pieces(count) | Source::Scans { count, .. } => count,
+        }
+    }
+
+    /// The next piece; nothing at the end.
+    fn read(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some(part) = self.rest.pop() {
+            return Ok(Some(part));
+        }
+        if self.next >= self.count() {
+            return Ok(None);
+        }
+        let n = self.next;
+        self.next += 1;
+        match &self.file.source {
+            Source::Scans { patient, .. } => {
+                let [head, data, tail] = scans::line(patient, n);
+                self.rest = vec![tail, data];
+                Ok(Some(head))
+            }
+            Source::Pieces(_) => {
+                let read = self.partner.store.piece(&self.job, &self.file.name, n);
+                match read.map_err(io::Error::other)? {
+                    Some(piece) => Ok(Some(Bytes::from(piece))),
+                    // Released while it was being read.
+                    None => Err(io::ErrorKind::UnexpectedEof.into()),
+                }
+            }
+        }
+    }
+}
+
+/// The answer. A file of one piece is sent with its length, also when it is squeezed; a longer one is
+/// squeezed on the way.
+fn response(mut pieces: Pieces, media: &'static str, gzip: bool) -> Result<Response, Refusal> {
+    let internal = |_| Refusal::internal("the file could not be read");
+    let is_short = matches!(pieces.file.source, Source::Pieces(0 | 1));
+    let (body, length) = if is_short {
+        let whole = pieces.read().map_err(internal)?.unwrap_or_default();
+        let whole = if gzip {
+            Bytes::from(squeezed(&whole).map_err(internal)?)
+        } else {
+            whole
+        };
+        let length = whole.len() as u64;
+        (Body::from(whole), Some(length))
+    } else if gzip {
+        (squeezed_on_the_way(pieces), None)
+    } else {
+        let length = pieces.file.bytes;
+        (as_it_is(pieces), Some(length))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/fhir+ndjson"),
-    );
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    if encoded {
+    if gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    response
+    Ok(response)
 }
 
-/// Whether a header lists gzip and does not rule it out with `q=0`.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let listed = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    listed.flat_map(|value| value.split(',')).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let refused = parts
-            .filter_map(|part| part.strip_prefix("q="))
-            .any(|weight| weight.parse() == Ok(0.0_f32));
-        named && !refused
-    })
-}
-
-fn compressed(body: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body)?;
-    encoder.finish()
-}
-
-fn half_then_reset(body: &Bytes, reset: ResetSwitch) -> Body {
-    let half = body.slice(..body.len() / 2);
-    Body::from_stream(stream::unfold(Some(half), move |half| {
-        let reset = reset.clone();
-        async move {
-            if let Some(half) = half {
-                return Some((Ok(half), None));
-            }
-            tokio::time::sleep(HALF_SENT).await;
-            reset.pull();
-            Some((Err(io::Error::other("told to reset")), None))
+fn as_it_is(pieces: Pieces) -> Body {
+    Body::from_stream(stream::unfold(Some(pieces), |pieces| async move {
+        let mut pieces = pieces?;
+        match pieces.read().transpose()? {
+            Ok(piece) => Some((Ok(piece), Some(pieces))),
+            Err(error) => Some((Err(error), None)),
         }
     }))
 }
 
-fn a_byte_at_a_time(body: Bytes) -> Body {
-    Body::from_stream(stream::unfold(
-        (body, false),
-        |(mut rest, started)| async move {
-            if rest.is_empty() {
-                return None;
-            }
-            if started {
-                tokio::time::sleep(SLOW_BODY_BYTE).await;
-            }
-            let byte = rest.split_to(1);
-            Some((Ok::<_, Infallible>(byte), (rest, true)))
-        },
-    ))
+fn squeezed_on_the_way(pieces: Pieces) -> Body {
+    let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let start = Some((pieces, encoder));
+    Body::from_stream(stream::unfold(start, |state| async move {
+        let (mut pieces, mut encoder) = state?;
+        let mut step = || -> io::Result<Option<Bytes>> {
+            let Some(piece) = pieces.read()? else {
+                return Ok(None);
+            };
+            encoder.write_all(&piece)?;
+            encoder.flush()?;
+            Ok(Some(Bytes::from(std::mem::take(encoder.get_mut()))))
+        };
+        match step() {
+            Ok(Some(bytes)) => Some((Ok(bytes), Some((pieces, encoder)))),
+            Ok(None) => Some((encoder.finish().map(Bytes::from), None)),
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_is_by_negotiation() {
-        for (value, expected) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("identity", false),
-            ("gzip; q=0.0", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
-            assert_eq!(accepts_gzip(&headers), expected, "{value}");
-        }
-    }
+fn squeezed(body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body)?;
+    encoder.finish()
 }

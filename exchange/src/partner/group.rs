@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use chrono::NaiveDate;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Partner;
+use super::headers::Caller;
 use super::matching::{Bundle, Decision};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
-use super::{Partner, token};
-use crate::member::{Bucket, REQUESTER_NPI};
-use crate::store::Group;
+use super::token::{self, Session};
+use crate::member::Bucket;
+use crate::persona::{Buckets, Contained};
+use crate::store::{Group, KnownPatient};
 
 const PDEX: &str = "http://hl7.org/fhir/us/davinci-pdex";
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
@@ -34,10 +35,10 @@ pub(crate) struct Matched {
 pub(crate) async fn read(
     State(partner): State<Arc<Partner>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, Refusal> {
-    let client = token::authorise(&partner, &headers, Grant::MatchResult)?;
-    let group = owned(&partner, &id, &client)?;
+    let session = token::authorise(&partner, &caller, Grant::MatchResult)?;
+    let group = owned(&partner, &id, &session.client)?;
     Ok(([(CONTENT_TYPE, FHIR_JSON)], group.body).into_response())
 }
 
@@ -50,70 +51,77 @@ pub(crate) fn owned(partner: &Partner, id: &str, client: &str) -> Result<Group, 
         .ok_or_else(|| Refusal::not_found("Group"))
 }
 
-/// File name and resource of each group. Matched members come always, the others when there are any.
-/// The group of matched members is kept for the export.
+/// One member of an answer.
+pub(crate) type Decided<'a> = (&'a Bundle, Decision);
+
+/// Bucket and resource of each group. Matched members come always, the others when there are any, or when
+/// the persona sends all. The group of matched members is kept for the export.
 pub(crate) fn of_decisions(
     partner: &Partner,
-    client: &str,
-    decided: &[(&Bundle, Decision)],
-    today: NaiveDate,
-) -> Result<Vec<(&'static str, Value)>, Refusal> {
+    session: &Session,
+    decided: &[Decided<'_>],
+) -> Result<Vec<(Bucket, Value)>, Refusal> {
     let mut groups = Vec::new();
-    for (bucket, name) in [
-        (Bucket::Match, "matched"),
-        (Bucket::NoMatch, "nomatch"),
-        (Bucket::ConsentConstraint, "constrained"),
-    ] {
-        let members: Vec<&(&Bundle, Decision)> = decided
+    for bucket in [Bucket::Match, Bucket::NoMatch, Bucket::ConsentConstraint] {
+        let members: Vec<Decided<'_>> = decided
             .iter()
+            .copied()
             .filter(|(_, decision)| decision.bucket() == bucket)
             .collect();
-        if members.is_empty() && bucket != Bucket::Match {
+        let always = match partner.behaviour().buckets {
+            Buckets::WhenUsed => bucket == Bucket::Match,
+            Buckets::Always => true,
+        };
+        if members.is_empty() && !always {
             continue;
         }
-        let group = group(partner, bucket, &members, today);
+        let group = group(partner, session, bucket, &members);
         if bucket == Bucket::Match {
-            keep(partner, client, &group, &members)?;
+            keep(partner, session, &group, &members)?;
         }
-        groups.push((name, group));
+        groups.push((bucket, group));
     }
     Ok(groups)
 }
 
 fn keep(
     partner: &Partner,
-    client: &str,
+    session: &Session,
     group: &Value,
-    members: &[&(&Bundle, Decision)],
+    members: &[Decided<'_>],
 ) -> Result<(), Refusal> {
-    let matched: Vec<Matched> = members
-        .iter()
-        .filter_map(|(bundle, decision)| match decision {
-            Decision::Match(place) => Some(Matched {
-                patient_id: partner.roster.people[*place].patient_id.clone(),
-                consent: bundle.consent.clone(),
-            }),
-            Decision::NoMatch | Decision::Constrained => None,
-        })
-        .collect();
+    let now_ms = partner.clock.now_millis();
+    let mut matched = Vec::new();
+    for (bundle, decision) in members {
+        let Decision::Match(place) = decision else {
+            continue;
+        };
+        let one = Matched {
+            patient_id: partner.roster.people[*place].patient_id.clone(),
+            consent: bundle.consent.clone(),
+        };
+        let known = KnownPatient {
+            patient: one.patient_id.clone(),
+            consent: one.consent.to_string(),
+        };
+        let client = &session.client;
+        partner
+            .store
+            .keep_patient(partner.payer.id, client, &known, now_ms)?;
+        matched.push(one);
+    }
     let kept = Group {
         id: group["id"].as_str().unwrap_or_default().to_owned(),
-        client: client.to_owned(),
+        client: session.client.clone(),
         body: group.to_string(),
         members: serde_json::to_string(&matched)
             .map_err(|_| Refusal::internal("the group could not be kept"))?,
     };
-    Ok(partner
-        .store
-        .keep_group(partner.payer.id, &kept, partner.clock.now_millis())?)
+    Ok(partner.store.keep_group(partner.payer.id, &kept, now_ms)?)
 }
 
-fn group(
-    partner: &Partner,
-    bucket: Bucket,
-    members: &[&(&Bundle, Decision)],
-    today: NaiveDate,
-) -> Value {
+fn group(partner: &Partner, session: &Session, bucket: Bucket, members: &[Decided<'_>]) -> Value {
+    let today = partner.clock.today();
     let code = json!({"coding": [{
         "system": format!("{PDEX}/CodeSystem/PdexMultiMemberMatchResultCS"),
         "code": bucket.code(),
@@ -128,7 +136,7 @@ fn group(
         "resourceType": "Group",
         "id": id,
         "meta": {"profile": [format!("{PDEX}/StructureDefinition/{profile}")]},
-        "identifier": [identifier(REQUESTER_NPI)],
+        "identifier": [identifier(session.npi)],
         "active": true,
         "type": "person",
         "actual": true,
@@ -136,38 +144,57 @@ fn group(
         "managingEntity": {"identifier": identifier(partner.payer.npi)},
         "characteristic": [{
             "code": code,
-            "valueReference": {"identifier": identifier(REQUESTER_NPI)},
+            "valueReference": {"identifier": identifier(session.npi)},
             "exclude": false,
             "period": {"start": today.to_string()},
         }],
         "quantity": members.len(),
     });
     if !members.is_empty() {
-        group["contained"] = contained(members).into_iter().collect();
+        let style = partner.behaviour().contained;
+        let left_out = style == Contained::LeftOutOfMatched && bucket == Bucket::Match;
+        if !left_out {
+            group["contained"] = contained(members, style).into_iter().collect();
+        }
         group["member"] = members
             .iter()
-            .map(|(bundle, decision)| entry(partner, bundle, *decision, members))
+            .map(|one| entry(partner, *one, members))
             .collect();
     }
     group
 }
 
 /// How often a member's Patient was submitted: with several cards, each card is named in the answer.
-fn cards(bundle: &Bundle, members: &[&(&Bundle, Decision)]) -> usize {
+fn cards(bundle: &Bundle, members: &[Decided<'_>]) -> usize {
     members
         .iter()
         .filter(|(other, _)| other.patient["id"] == bundle.patient["id"])
         .count()
 }
 
-fn contained(members: &[&(&Bundle, Decision)]) -> Vec<Value> {
+/// The id under which a submitted Patient is contained.
+fn contained_id(bundle: &Bundle, members: &[Decided<'_>], style: Contained) -> String {
+    let submitted = bundle.patient["id"].as_str().unwrap_or_default();
+    match style {
+        Contained::AsSubmitted | Contained::LeftOutOfMatched => submitted.to_owned(),
+        Contained::Renumbered => {
+            let same = |(other, _): &Decided<'_>| other.patient["id"] == submitted;
+            let place = members.iter().position(same).unwrap_or_default();
+            format!("p{}", place + 1)
+        }
+    }
+}
+
+fn contained(members: &[Decided<'_>], style: Contained) -> Vec<Value> {
     let mut patients = BTreeMap::new();
     let mut coverages = Vec::new();
     for (bundle, _) in members {
-        let id = bundle.patient["id"].as_str().unwrap_or_default();
-        patients
-            .entry(id)
-            .or_insert_with(|| submitted(&bundle.patient));
+        let id = contained_id(bundle, members, style);
+        patients.entry(id.clone()).or_insert_with(|| {
+            let mut patient = submitted(&bundle.patient);
+            patient["id"] = json!(id);
+            patient
+        });
         if cards(bundle, members) > 1 {
             coverages.push(submitted(&bundle.coverage));
         }
@@ -196,13 +223,9 @@ fn submitted(resource: &Value) -> Value {
     resource
 }
 
-fn entry(
-    partner: &Partner,
-    bundle: &Bundle,
-    decision: Decision,
-    members: &[&(&Bundle, Decision)],
-) -> Value {
-    let own = format!("#{}", bundle.patient["id"].as_str().unwrap_or_default());
+fn entry(partner: &Partner, (bundle, decision): Decided<'_>, members: &[Decided<'_>]) -> Value {
+    let style = partner.behaviour().contained;
+    let own = format!("#{}", contained_id(bundle, members, style));
     let reference = match decision {
         Decision::Match(place) => format!("Patient/{}", partner.roster.people[place].patient_id),
         Decision::NoMatch | Decision::Constrained => own.clone(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::consent::{self, Disclosure};
 use super::limits::MEMBERS_MAX;
 use super::outcome::Refusal;
-use crate::member::{Bucket, Person, Roster};
+use crate::member::{Bucket, Card, Person, Roster, is_short_form};
 
 /// One `MemberBundle`.
 #[derive(Clone, Debug)]
@@ -71,9 +71,12 @@ pub(crate) fn bundles(parameters: &Value) -> Result<Vec<Bundle>, Refusal> {
 }
 
 fn bundle(parameter: &Value) -> Result<Bundle, Refusal> {
+    of_parts(parameter["part"].as_array().map_or(&[], Vec::as_slice))
+}
+
+/// A bundle from its named parts: of a `MemberBundle`, or of a whole single match.
+pub(crate) fn of_parts(parts: &[Value]) -> Result<Bundle, Refusal> {
     let part = |name: &str, kind: &str| {
-        let none = Vec::new();
-        let parts = parameter["part"].as_array().unwrap_or(&none);
         let named: Vec<&Value> = parts
             .iter()
             .filter(|p| p["name"] == name)
@@ -81,8 +84,8 @@ fn bundle(parameter: &Value) -> Result<Bundle, Refusal> {
             .collect();
         match named.as_slice() {
             [one] if one["resourceType"] == kind => Ok((*one).clone()),
-            _ => Err(Refusal::structure(format!(
-                "a MemberBundle needs one {name} ({kind})"
+            [] | [_] | [_, _, ..] => Err(Refusal::structure(format!(
+                "a member needs one {name} ({kind})"
             ))),
         }
     };
@@ -103,44 +106,71 @@ fn bundle(parameter: &Value) -> Result<Bundle, Refusal> {
     Ok(bundle)
 }
 
-/// The decision for one bundle: identity first, consent only for exactly one person.
-pub(crate) fn decide(bundle: &Bundle, roster: &Roster, disclosure: Disclosure<'_>) -> Decision {
+/// Whom the demographics and the card fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nobody.
+    Nobody,
+    /// This person of the roster.
+    One(usize),
+    /// More than one.
+    Several,
+}
+
+/// Who is meant, whatever the consent says.
+pub(crate) fn find(bundle: &Bundle, roster: &Roster) -> Found {
     let mut found = roster
         .people
         .iter()
         .enumerate()
-        .filter(|(_, person)| is(person, &bundle.patient, &bundle.coverage));
+        .filter(|(_, person)| is(person, &bundle.patient, &bundle.coverage))
+        .map(|(place, _)| place);
     match (found.next(), found.next()) {
-        (Some((place, person)), None) => {
-            if !person.opted_out && consent::policy(&bundle.consent, disclosure).is_some() {
-                Decision::Match(place)
-            } else {
-                Decision::Constrained
-            }
-        }
-        _ => Decision::NoMatch,
+        (Some(place), None) => Found::One(place),
+        (None, _) => Found::Nobody,
+        (Some(_), Some(_)) => Found::Several,
     }
 }
 
-/// A card's number, the birth date, and a family and first given name that the person has or had together.
-/// All four: twins share three of them with the card of a household.
+/// The decision for one bundle: identity first, consent only for exactly one person.
+pub(crate) fn decide(bundle: &Bundle, roster: &Roster, disclosure: Disclosure<'_>) -> Decision {
+    match find(bundle, roster) {
+        Found::One(place) if permits(bundle, &roster.people[place], disclosure) => {
+            Decision::Match(place)
+        }
+        Found::One(_) => Decision::Constrained,
+        Found::Nobody | Found::Several => Decision::NoMatch,
+    }
+}
+
+/// Whether the person may be disclosed today.
+pub(crate) fn permits(bundle: &Bundle, person: &Person, disclosure: Disclosure<'_>) -> bool {
+    !person.opt_out.at_match() && consent::policy(&bundle.consent, disclosure).is_some()
+}
+
+/// A number of a card that the person has or had, the birth date, and a family and first given name that
+/// the person has or had together, the given name also in its usual short form. All four: twins share three
+/// of them with the card of a household. An entry that another one has replaced is nobody.
 fn is(person: &Person, patient: &Value, coverage: &Value) -> bool {
     let subscriber = coverage["subscriberId"].as_str();
-    let on_card = coverage["identifier"]
-        .as_array()
-        .is_some_and(|identifiers| {
-            identifiers
-                .iter()
-                .any(|i| i["value"] == person.member_number.as_str())
-        });
-    let card = on_card || subscriber == Some(person.subscriber_id.as_str());
+    let none = Vec::new();
+    let identifiers = coverage["identifier"].as_array().unwrap_or(&none);
+    let has = |card: &Card| {
+        let on_card = identifiers
+            .iter()
+            .any(|identifier| identifier["value"] == card.member_number.as_str());
+        on_card || subscriber == Some(card.subscriber_id.as_str())
+    };
+    let card = !person.replaced && person.cards.iter().any(has);
     let born = patient["birthDate"] == person.birth_date.to_string();
     let named = patient["name"].as_array().is_some_and(|names| {
         names.iter().any(|name| {
             let family = folded(&name["family"]);
             let given = folded(&name["given"][0]);
             person.names.iter().any(|held| {
-                held.family.to_lowercase() == family && held.given.to_lowercase() == given
+                let held_given = held.given.to_lowercase();
+                held.family.to_lowercase() == family
+                    && (held_given == given || is_short_form(&held_given, &given))
             })
         })
     });
@@ -157,10 +187,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::member::{Payer, REQUESTER_NPI, member_set};
+    use crate::member::{EdgeCase, OptOut, Payer, REQUESTER_NPI, member_set};
+    use crate::persona::ConsentRule;
 
     fn parameters(payer: Payer) -> Value {
-        let parts: Vec<Value> = member_set(payer, "s", 7, 12)
+        let parts: Vec<Value> = member_set(payer, "s", 7, EdgeCase::ALL.len())
             .members
             .into_iter()
             .map(|m| {
@@ -180,6 +211,7 @@ mod tests {
             responder_npi: payer.npi,
             requester_npi: REQUESTER_NPI,
             today,
+            rule: ConsentRule::Whole,
         }
     }
 
@@ -200,7 +232,7 @@ mod tests {
         let payer = Payer::ALL[0];
         let mut roster = Roster::draw(payer, 7, 12);
         let bundle = bundles(&parameters(payer)).unwrap().remove(0);
-        roster.people[0].opted_out = true;
+        roster.people[0].opt_out = OptOut::BeforeMatch;
         assert_eq!(
             decide(&bundle, &roster, disclosure(&payer)),
             Decision::Constrained

@@ -1,4 +1,4 @@
-//! Refusals: every error of the FHIR side is an OperationOutcome.
+//! Refusals: every error of the FHIR side is an OperationOutcome, unless the persona has a style of its own.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -6,18 +6,38 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::persona::{Behaviour, ErrorStyle, ThrottleStyle};
 use crate::store::StoreError;
 
 /// The media type of FHIR JSON.
 pub(crate) const FHIR_JSON: &str = "application/fhir+json";
 
+/// What a client did too much of; each with the seconds after which it may come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    /// It polled too often.
+    Polls(i64),
+    /// It has too many jobs.
+    Jobs(i64),
+    /// Nothing: a fault says so.
+    Told(i64),
+}
+
+impl TooMuch {
+    const fn seconds(self) -> i64 {
+        match self {
+            Self::Polls(seconds) | Self::Jobs(seconds) | Self::Told(seconds) => seconds,
+        }
+    }
+}
+
 /// A request that is not done, with the answer to give.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    code: &'static str,
+    pub(crate) code: &'static str,
     text: String,
-    retry_after_seconds: Option<i64>,
+    too_much: Option<TooMuch>,
 }
 
 impl Refusal {
@@ -26,7 +46,7 @@ impl Refusal {
             status,
             code,
             text: text.into(),
-            retry_after_seconds: None,
+            too_much: None,
         }
     }
 
@@ -47,20 +67,14 @@ impl Refusal {
 
     /// 404: not there, or not this client's.
     pub(crate) fn not_found(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            format!("no such {what}"),
-        )
+        let text = format!("no such {what}");
+        Self::new(StatusCode::NOT_FOUND, "not-found", text)
     }
 
     /// 405: another method.
     pub(crate) fn method() -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "not-supported",
-            "this method is not allowed here",
-        )
+        let text = "this method is not allowed here";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "not-supported", text)
     }
 
     /// 410: it was there.
@@ -75,13 +89,18 @@ impl Refusal {
 
     /// 422: understood, but not of the agreed structure.
     pub(crate) fn structure(text: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "structure", text)
+        Self::unprocessable("structure", text)
     }
 
-    /// 429 with `Retry-After`.
-    pub(crate) fn throttled(seconds: i64, text: impl Into<String>) -> Self {
+    /// 422 with a code of its own.
+    pub(crate) fn unprocessable(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, text)
+    }
+
+    /// 429 with `Retry-After`, in the persona's style.
+    pub(crate) fn too_much(what: TooMuch, text: impl Into<String>) -> Self {
         let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text);
-        refusal.retry_after_seconds = Some(seconds);
+        refusal.too_much = Some(what);
         refusal
     }
 
@@ -89,6 +108,67 @@ impl Refusal {
     pub(crate) fn internal(text: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "exception", text)
     }
+
+    /// The answer as a partner of that behaviour gives it.
+    pub(crate) fn styled(self, behaviour: Behaviour, now_ms: i64) -> Response {
+        let absurd = match behaviour.throttle {
+            ThrottleStyle::Seconds => None,
+            ThrottleStyle::Absurd => self.too_much,
+        };
+        match absurd {
+            Some(TooMuch::Polls(seconds)) => html(&self.text, now_ms + seconds * 1_000),
+            Some(TooMuch::Jobs(_)) => {
+                Self::bad_request("too-costly", self.text).response(behaviour.errors)
+            }
+            Some(TooMuch::Told(_)) | None => self.response(behaviour.errors),
+        }
+    }
+
+    fn response(&self, style: ErrorStyle) -> Response {
+        let outcome = |code: &str, text: &str| {
+            json!({
+                "resourceType": "OperationOutcome",
+                "issue": [{"severity": "error", "code": code, "diagnostics": text}],
+            })
+        };
+        let (media, body) = match style {
+            ErrorStyle::Outcome => (FHIR_JSON, outcome(self.code, &self.text)),
+            ErrorStyle::Processing => (
+                FHIR_JSON,
+                outcome("processing", &format!("request failed: {}", self.text)),
+            ),
+            ErrorStyle::PlainJson => {
+                let status = self.status.as_u16();
+                (
+                    "application/json",
+                    json!({"status": status, "message": self.text}),
+                )
+            }
+        };
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(too_much) = self.too_much {
+            headers.insert(RETRY_AFTER, HeaderValue::from(too_much.seconds()));
+        }
+        response
+    }
+}
+
+/// 429 with a page for people and a point in time where seconds belong.
+fn html(text: &str, retry_ms: i64) -> Response {
+    let body = format!("<!DOCTYPE html><title>429</title><h1>Too many requests</h1><p>{text}</p>");
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    headers.insert(RETRY_AFTER, HeaderValue::from(retry_ms));
+    response
 }
 
 impl From<StoreError> for Refusal {
@@ -98,23 +178,11 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// By the book. The gate, which knows the persona, finds the refusal among the extensions.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({
-            "resourceType": "OperationOutcome",
-            "issue": [{"severity": "error", "code": self.code, "diagnostics": self.text}],
-        });
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        let mut response = self.response(ErrorStyle::Outcome);
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -7,6 +7,10 @@ use serde::Serialize;
 /// What a partner has done since it started or was reset.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Stats {
+    /// Requests that reached their operation, by its name.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// Answers of 400 and above, by operation and status, e.g. `status 404`.
+    pub refused: BTreeMap<String, u64>,
     /// Tokens handed out.
     pub tokens_issued: u64,
     /// Tokens refused, by reason.

@@ -9,17 +9,22 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::assertion::{self, AssertionFault};
+use super::headers::{Caller, Peer};
 use super::outcome::Refusal;
-use super::scope::{Grant, KNOWN};
-use super::{Partner, body};
-use crate::fault::Fault;
+use super::scope::{Grant, granted};
+use super::{Partner, body, limits};
+use crate::fault::{Fault, Hits};
 use crate::store::{StoreError, Token};
+use crate::trust::TrustError;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// How far ahead the clock is under the fault `clock-skew`, in seconds.
+const SKEW_SECONDS: i64 = 600;
 
 /// Why no token is handed out.
 enum TokenRefusal {
@@ -30,10 +35,32 @@ enum TokenRefusal {
     },
     /// The assertion does not prove the client.
     Assertion(AssertionFault),
-    /// The fault `token-refused` is on.
-    Told,
     /// The store failed.
     Store(StoreError),
+    /// The registered keys could not be read.
+    Keys(TrustError),
+}
+
+/// A client with a good token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// Its id.
+    pub(crate) client: String,
+    /// The payer behind it.
+    pub(crate) npi: &'static str,
+    /// Scopes, separated by spaces.
+    scope: String,
+}
+
+impl Session {
+    /// Refuses with 403 what the token is not for.
+    pub(crate) fn must(&self, grant: Grant<'_>) -> Result<(), Refusal> {
+        if grant.is_in(&self.scope) {
+            Ok(())
+        } else {
+            Err(Refusal::forbidden("the token's scope does not cover this"))
+        }
+    }
 }
 
 impl From<StoreError> for TokenRefusal {
@@ -44,11 +71,17 @@ impl From<StoreError> for TokenRefusal {
 
 /// `POST /{id}/oauth/token`.
 pub(crate) async fn issue(State(partner): State<Arc<Partner>>, request: Request) -> Response {
+    let peer = Caller::of(&request).peer;
+    let hits = request
+        .extensions()
+        .get::<Hits>()
+        .cloned()
+        .unwrap_or_default();
     let form = match form(request).await {
         Ok(form) => form,
         Err(response) => return response,
     };
-    match grant(&partner, &form) {
+    match grant(&partner, &form, peer.as_ref(), &hits) {
         Ok(body) => {
             partner.count(|stats| stats.tokens_issued += 1);
             answer(StatusCode::OK, &body)
@@ -60,10 +93,19 @@ pub(crate) async fn issue(State(partner): State<Arc<Partner>>, request: Request)
 /// The client of the bearer token, when the token is good for `grant`.
 pub(crate) fn authorise(
     partner: &Partner,
-    headers: &HeaderMap,
-    grant: Grant,
-) -> Result<String, Refusal> {
-    let token = headers
+    caller: &Caller,
+    grant: Grant<'_>,
+) -> Result<Session, Refusal> {
+    let session = session(partner, caller)?;
+    session.must(grant)?;
+    Ok(session)
+}
+
+/// The client of the bearer token, whatever the token is for. A token that is bound to a certificate is
+/// good on that certificate's connections only.
+pub(crate) fn session(partner: &Partner, caller: &Caller) -> Result<Session, Refusal> {
+    let token = caller
+        .headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
@@ -75,17 +117,25 @@ pub(crate) fn authorise(
         .token(partner.payer.id, &hash(token))?
         .filter(|known| known.until_ms > partner.clock.now_millis())
         .ok_or_else(|| Refusal::unauthorised("the token is unknown or has run out"))?;
-    if grant.is_in(&known.scope) {
-        Ok(known.client)
-    } else {
-        Err(Refusal::forbidden("the token's scope does not cover this"))
+    let shown = caller.peer.as_ref().map(|peer| &peer.0);
+    if known.bound.is_some() && known.bound.as_ref() != shown {
+        let text = "the token is bound to another client certificate";
+        return Err(Refusal::unauthorised(text));
     }
+    let npi = partner.registry.npi(&known.client);
+    Ok(Session {
+        npi: npi.ok_or_else(|| Refusal::unauthorised("the client is no longer known"))?,
+        client: known.client,
+        scope: known.scope,
+    })
 }
 
-fn grant(partner: &Partner, form: &[(String, String)]) -> Result<Value, TokenRefusal> {
-    if partner.fault() == Some(Fault::TokenRefused) {
-        return Err(TokenRefusal::Told);
-    }
+fn grant(
+    partner: &Partner,
+    form: &[(String, String)],
+    peer: Option<&Peer>,
+    hits: &Hits,
+) -> Result<Value, TokenRefusal> {
     let bad = |error, text| TokenRefusal::Request { error, text };
     let field = |name: &str| {
         form.iter()
@@ -105,16 +155,25 @@ fn grant(partner: &Partner, form: &[(String, String)]) -> Result<Value, TokenRef
         ));
     }
     let now = partner.clock.now();
+    let mut clients = partner.registry.read().map_err(TokenRefusal::Keys)?;
+    if hits.has(Fault::KeysStale) {
+        clients.iter_mut().for_each(|client| client.keys.clear());
+    }
+    let skew = if hits.has(Fault::ClockSkew) {
+        SKEW_SECONDS
+    } else {
+        0
+    };
     let asserted = assertion::check(
         field("client_assertion"),
-        &partner.clients,
+        &clients,
         &partner.token_url(),
-        now.timestamp(),
+        now.timestamp() + skew,
     )
     .map_err(TokenRefusal::Assertion)?;
     let now_ms = now.timestamp_millis();
     // Remembered a little longer than the assertion lives, by as much as clocks may differ.
-    let until = (asserted.exp + super::limits::CLOCK_SKEW_SECONDS).saturating_mul(1_000);
+    let until = (asserted.exp + limits::CLOCK_SKEW_SECONDS).saturating_mul(1_000);
     let store = &partner.store;
     if !store.first_sight(
         partner.payer.id,
@@ -125,24 +184,42 @@ fn grant(partner: &Partner, form: &[(String, String)]) -> Result<Value, TokenRef
     )? {
         return Err(TokenRefusal::Assertion(AssertionFault::Replayed));
     }
-    let scopes: Vec<&str> = field("scope").split_ascii_whitespace().collect();
-    if scopes.is_empty() || scopes.iter().any(|scope| !KNOWN.contains(scope)) {
-        return Err(bad(
-            "invalid_scope",
-            "scope is empty or names one that is not known here",
-        ));
-    }
-    let scope = scopes.join(" ");
+    let scope = scopes(field("scope")).ok_or(bad(
+        "invalid_scope",
+        "scope is empty, too long, or names one that is not known here",
+    ))?;
     let ttl = partner.settings.token_ttl_seconds;
     let secret = secret().ok_or(bad("server_error", "no random bytes"))?;
-    let until_ms = now_ms + i64::from(ttl) * 1_000;
     let token = Token {
         client: asserted.client,
         scope: scope.clone(),
-        until_ms,
+        until_ms: now_ms + i64::from(ttl) * 1_000,
+        bound: peer.map(|peer| peer.0.clone()),
     };
     store.keep_token(partner.payer.id, &hash(&secret), &token, now_ms)?;
     Ok(json!({"access_token": secret, "token_type": "bearer", "expires_in": ttl, "scope": scope}))
+}
+
+/// What is granted of the scopes asked for, separated by single spaces.
+fn scopes(text: &str) -> Option<String> {
+    let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
+    if scopes.len() > limits::SCOPES_MAX {
+        return None;
+    }
+    granted(&scopes)
+}
+
+/// Lets a token that was handed out end after so many seconds.
+pub(crate) fn shorten(partner: &Partner, secret: &str, seconds: i64) -> Result<(), StoreError> {
+    let hash = hash(secret);
+    let now_ms = partner.clock.now_millis();
+    if let Some(mut token) = partner.store.token(partner.payer.id, &hash)? {
+        token.until_ms = now_ms + seconds * 1_000;
+        partner
+            .store
+            .keep_token(partner.payer.id, &hash, &token, now_ms)?;
+    }
+    Ok(())
 }
 
 /// An opaque token of 256 random bits.
@@ -181,8 +258,12 @@ fn refused(partner: &Partner, refusal: TokenRefusal) -> Response {
     let (reason, error_code, text) = match refusal {
         TokenRefusal::Request { error, text } => (error, error, text),
         TokenRefusal::Assertion(fault) => (fault.name(), "invalid_client", fault.text()),
-        TokenRefusal::Told => ("fault", "invalid_client", "told to refuse"),
         TokenRefusal::Store(failure) => return Refusal::from(failure).into_response(),
+        TokenRefusal::Keys(failure) => {
+            tracing::error!(partner = partner.payer.id, error = %failure, "no registered keys");
+            let text = "the registered keys cannot be read";
+            return error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text);
+        }
     };
     partner.count(|stats| {
         *stats.tokens_refused.entry(reason).or_default() += 1;
@@ -194,7 +275,7 @@ fn refused(partner: &Partner, refusal: TokenRefusal) -> Response {
     error(StatusCode::BAD_REQUEST, error_code, text)
 }
 
-fn error(status: StatusCode, code: &str, text: &str) -> Response {
+pub(crate) fn error(status: StatusCode, code: &str, text: &str) -> Response {
     answer(status, &json!({"error": code, "error_description": text}))
 }
 
@@ -218,10 +299,10 @@ mod tests {
     use crate::partner::scope::BULK_MEMBER_MATCH;
 
     fn assertion(bench: &Bench, jti: &str) -> String {
-        let key = &bench.partner.clients[0].keys[0];
+        let key = &bench.partner.registry.handed[0];
         let pem = std::fs::read(&key.file).unwrap();
         let mut header = Header::new(Algorithm::ES384);
-        header.kid = key.kids.first().cloned();
+        header.kid = Some(key.kid.clone());
         let exp = bench.partner.clock.now().timestamp() + 240;
         let claims = json!({
             "iss": "outrider", "sub": "outrider", "aud": bench.partner.token_url(), "exp": exp, "jti": jti,
@@ -245,8 +326,8 @@ mod tests {
             Ok(_) => "good",
             Err(TokenRefusal::Request { error, .. }) => error,
             Err(TokenRefusal::Assertion(fault)) => fault.name(),
-            Err(TokenRefusal::Told) => "fault",
             Err(TokenRefusal::Store(_)) => "store",
+            Err(TokenRefusal::Keys(_)) => "keys",
         }
     }
 
@@ -254,10 +335,19 @@ mod tests {
     fn a_jti_is_good_once_and_the_request_must_be_whole() {
         let bench = Bench::new();
         let good = form(&assertion(&bench, "j-1"), BULK_MEMBER_MATCH);
-        assert_eq!(reason(grant(&bench.partner, &good)), "good");
-        assert_eq!(reason(grant(&bench.partner, &good)), "jti-replay");
+        assert_eq!(
+            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            "good"
+        );
+        assert_eq!(
+            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            "jti-replay"
+        );
         bench.partner.clock.advance(200_000);
-        assert_eq!(reason(grant(&bench.partner, &good)), "jti-replay");
+        assert_eq!(
+            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            "jti-replay"
+        );
         for (place, value, expected) in [
             (0, "authorization_code", "unsupported_grant_type"),
             (1, "password", "invalid_request"),
@@ -270,11 +360,12 @@ mod tests {
                 BULK_MEMBER_MATCH,
             );
             bad[place].1 = value.to_owned();
-            assert_eq!(reason(grant(&bench.partner, &bad)), expected, "{value}");
+            assert_eq!(
+                reason(grant(&bench.partner, &bad, None, &Hits::default())),
+                expected,
+                "{value}"
+            );
         }
-        bench.partner.set_fault(Some(Fault::TokenRefused));
-        let fresh = form(&assertion(&bench, "j-2"), BULK_MEMBER_MATCH);
-        assert_eq!(reason(grant(&bench.partner, &fresh)), "fault");
     }
 
     #[test]
@@ -284,22 +375,49 @@ mod tests {
         let body = grant(
             &bench.partner,
             &form(&assertion(&bench, "j"), BULK_MEMBER_MATCH),
+            None,
+            &Hits::default(),
         )
         .ok();
         let body = body.unwrap();
         assert_eq!(body["expires_in"], 300);
-        let mut headers = HeaderMap::new();
-        let status = |headers: &HeaderMap, grant| match authorise(&bench.partner, headers, grant) {
-            Ok(client) => client,
+        let mut caller = Caller::default();
+        let status = |caller: &Caller, grant| match authorise(&bench.partner, caller, grant) {
+            Ok(session) => session.client,
             Err(refusal) => refusal.status.as_u16().to_string(),
         };
-        assert_eq!(status(&headers, Grant::Match), "401");
+        assert_eq!(status(&caller, Grant::Match), "401");
         let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
-        headers.insert(AUTHORIZATION, HeaderValue::try_from(bearer).unwrap());
-        assert_eq!(status(&headers, Grant::Match), "outrider");
-        assert_eq!(status(&headers, Grant::Data), "403");
+        let bearer = HeaderValue::try_from(bearer).unwrap();
+        caller.headers.insert(AUTHORIZATION, bearer);
+        assert_eq!(status(&caller, Grant::Match), "outrider");
+        assert_eq!(status(&caller, Grant::Data(None)), "403");
         bench.partner.clock.advance(300_000);
         assert_eq!((bench.partner.clock.now() - now).num_seconds(), 300);
-        assert_eq!(status(&headers, Grant::Match), "401");
+        assert_eq!(status(&caller, Grant::Match), "401");
+    }
+
+    #[test]
+    fn a_bound_token_needs_its_certificate() {
+        let bench = Bench::new();
+        let own = Peer("own".to_owned());
+        let form = form(&assertion(&bench, "j"), BULK_MEMBER_MATCH);
+        let body = grant(&bench.partner, &form, Some(&own), &Hits::default())
+            .ok()
+            .unwrap();
+        let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
+        let mut caller = Caller::default();
+        caller
+            .headers
+            .insert(AUTHORIZATION, HeaderValue::try_from(bearer).unwrap());
+        for (peer, expected) in [
+            (None, false),
+            (Some(Peer("other".to_owned())), false),
+            (Some(own), true),
+        ] {
+            caller.peer = peer;
+            let outcome = authorise(&bench.partner, &caller, Grant::Match);
+            assert_eq!(outcome.is_ok(), expected, "{:?}", caller.peer);
+        }
     }
 }

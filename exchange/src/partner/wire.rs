@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +23,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::headers::Peer;
 use super::{Partner, limits, routes};
+use crate::fault::Leaf;
+use crate::trust::Certificates;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -46,6 +50,7 @@ pub enum ListenerError {
 enum Order {
     Close(oneshot::Sender<io::Result<()>>),
     Open(oneshot::Sender<io::Result<()>>),
+    Show(Leaf),
     Stop,
 }
 
@@ -81,15 +86,26 @@ impl Listener {
     }
 
     /// Serves `partner` there until it is stopped.
-    pub fn serve(bound: Bound, partner: Arc<Partner>, tls: Arc<ServerConfig>) -> Self {
+    pub fn serve(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
+        let router = routes::router(&partner);
+        Self::start(bound, partner, router, tls)
+    }
+
+    /// Serves the other origin of a `partner` that redirects.
+    pub fn serve_elsewhere(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
+        let router = routes::elsewhere(&partner);
+        Self::start(bound, partner, router, tls)
+    }
+
+    fn start(bound: Bound, partner: Arc<Partner>, router: Router, tls: Arc<Certificates>) -> Self {
         let (orders, inbox) = mpsc::channel(8);
         let address = bound.address;
-        let router = routes::router(&partner);
         let server = Server {
             address,
             router,
             partner,
-            acceptor: TlsAcceptor::from(tls),
+            certificates: tls,
+            shown: Leaf::Good,
         };
         let task = tokio::spawn(server.run(bound.socket, inbox));
         Self {
@@ -107,6 +123,12 @@ impl Listener {
     /// Listens on the same port again.
     pub async fn open(&self) -> Result<(), ListenerError> {
         self.order(Order::Open).await
+    }
+
+    /// Shows another certificate to connections from now on.
+    pub async fn show(&self, leaf: Leaf) -> Result<(), ListenerError> {
+        let sent = self.orders.send(Order::Show(leaf)).await;
+        sent.map_err(|_| ListenerError::Stopped)
     }
 
     /// Stops, connections and all.
@@ -145,11 +167,12 @@ struct Server {
     address: SocketAddr,
     router: Router,
     partner: Arc<Partner>,
-    acceptor: TlsAcceptor,
+    certificates: Arc<Certificates>,
+    shown: Leaf,
 }
 
 impl Server {
-    async fn run(self, socket: TcpListener, mut inbox: mpsc::Receiver<Order>) {
+    async fn run(mut self, socket: TcpListener, mut inbox: mpsc::Receiver<Order>) {
         let mut port = Port::Open(socket);
         let mut connections = JoinSet::new();
         loop {
@@ -161,6 +184,7 @@ impl Server {
                         port = self.shut(port, answer);
                     }
                     Some(Order::Open(answer)) => port = self.open(port, answer),
+                    Some(Order::Show(leaf)) => self.shown = leaf,
                 },
                 accepted = accept(&port), if connections.len() < limits::CONNECTIONS_MAX => {
                     self.take(accepted, &mut connections);
@@ -175,8 +199,9 @@ impl Server {
         match accepted {
             Ok(tcp) => {
                 self.partner.count(|stats| stats.connections += 1);
-                let served = serve(tcp, self.acceptor.clone(), self.router.clone());
-                connections.spawn(served);
+                if let Some(tls) = self.certificates.with(self.shown) {
+                    connections.spawn(serve(tcp, TlsAcceptor::from(tls), self.router.clone()));
+                }
             }
             Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
         }
@@ -248,9 +273,17 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
         Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
         Err(_elapsed) => return tracing::debug!("no TLS in time"),
     };
+    let shown = tls.get_ref().1.peer_certificates();
+    let peer = shown.and_then(<[_]>::first).map(|certificate| {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
+        Peer(URL_SAFE_NO_PAD.encode(digest))
+    });
     let routed = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: http::Request<_>| {
         request.extensions_mut().insert(reset.clone());
+        if let Some(peer) = &peer {
+            request.extensions_mut().insert(peer.clone());
+        }
         routed.call(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -332,13 +365,14 @@ mod tests {
 
     use super::*;
     use crate::partner::bench::Bench;
+    use crate::trust::{ClientCertificates, server};
 
     #[tokio::test]
     async fn a_closed_port_refuses_drops_what_is_open_and_opens_again() {
         let bench = Bench::new();
         let state = tempfile::tempdir().unwrap();
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-        let tls = crate::trust::server(state.path(), today).unwrap();
+        let tls = server(state.path(), today, ClientCertificates::NotAsked).unwrap();
         let bound = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = bound.address();
         let listener = Listener::serve(bound, Arc::clone(&bench.partner), tls);

@@ -16,18 +16,42 @@ pub struct StoreError(#[from] rusqlite::Error);
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+mod files;
+mod known;
+
+pub use files::{FileList, FileWriter, JobFile, PIECE_BYTES, Source};
+pub use known::{Claim, Keyed, KnownPatient};
+
+/// The edition of the tables. What another edition left behind is thrown away.
+const EDITION: i64 = 2;
+const TABLES: &str = "
+DROP TABLE IF EXISTS assertion;
+DROP TABLE IF EXISTS token;
+DROP TABLE IF EXISTS grp;
+DROP TABLE IF EXISTS job;
+DROP TABLE IF EXISTS file;
+DROP TABLE IF EXISTS piece;
+DROP TABLE IF EXISTS keyed;
+DROP TABLE IF EXISTS patient;
+";
+
 const SCHEMA: &str = "
-PRAGMA journal_mode=WAL;
-PRAGMA synchronous=OFF;
 CREATE TABLE IF NOT EXISTS assertion(partner TEXT, iss TEXT, jti TEXT, until_ms INTEGER, PRIMARY KEY(partner, iss, jti)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS token(hash TEXT PRIMARY KEY, partner TEXT, client TEXT, scope TEXT, until_ms INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS token(hash TEXT PRIMARY KEY, partner TEXT, client TEXT, scope TEXT, until_ms INTEGER, bound TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS grp(id TEXT PRIMARY KEY, partner TEXT, client TEXT, created_ms INTEGER, body TEXT, members TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job(id TEXT PRIMARY KEY, partner TEXT, client TEXT, kind TEXT, request TEXT, created_ms INTEGER, ready_ms INTEGER, until_ms INTEGER, released_ms INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS file(job TEXT, name TEXT, type TEXT, count INTEGER, body BLOB, PRIMARY KEY(job, name));
+CREATE TABLE IF NOT EXISTS file(job TEXT, name TEXT, type TEXT, count INTEGER, bytes INTEGER, pieces INTEGER, list TEXT, source TEXT, PRIMARY KEY(job, name));
+CREATE TABLE IF NOT EXISTS piece(job TEXT, name TEXT, n INTEGER, body BLOB, PRIMARY KEY(job, name, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keyed(partner TEXT, client TEXT, operation TEXT, key TEXT, hash TEXT, job TEXT, until_ms INTEGER, PRIMARY KEY(partner, client, operation, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS patient(partner TEXT, client TEXT, patient TEXT, consent TEXT, matched_ms INTEGER, PRIMARY KEY(partner, client, patient)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS assertion_until ON assertion(until_ms);
 CREATE INDEX IF NOT EXISTS token_until ON token(until_ms);
 CREATE INDEX IF NOT EXISTS grp_created ON grp(created_ms);
+CREATE INDEX IF NOT EXISTS grp_client ON grp(partner, client, created_ms);
 CREATE INDEX IF NOT EXISTS job_until ON job(until_ms);
+CREATE INDEX IF NOT EXISTS keyed_job ON keyed(job);
+CREATE INDEX IF NOT EXISTS keyed_until ON keyed(until_ms);
+CREATE INDEX IF NOT EXISTS patient_matched ON patient(matched_ms);
 CREATE INDEX IF NOT EXISTS job_open ON job(partner, client, released_ms, until_ms);
 ";
 
@@ -67,6 +91,8 @@ pub struct Token {
     pub scope: String,
     /// Until when, in milliseconds since 1970.
     pub until_ms: i64,
+    /// The SHA-256 thumbprint of the client certificate it is bound to (RFC 8705), if it is.
+    pub bound: Option<String>,
 }
 
 /// A job.
@@ -88,19 +114,6 @@ pub struct Job {
     pub until_ms: i64,
     /// When it was released, if it was.
     pub released_ms: Option<i64>,
-}
-
-/// One file of a job.
-#[derive(Clone, Debug)]
-pub struct JobFile {
-    /// Last segment of its URL.
-    pub name: String,
-    /// Resource type.
-    pub kind: String,
-    /// Number of lines.
-    pub count: usize,
-    /// NDJSON; empty in a listing.
-    pub body: Vec<u8>,
 }
 
 /// A group of matched members.
@@ -131,7 +144,18 @@ impl Store {
     }
 
     fn prepare(connection: Connection) -> Result<Self> {
+        connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;")?;
+        let edition: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if edition != EDITION {
+            connection.execute_batch(TABLES)?;
+            connection.pragma_update(None, "user_version", EDITION)?;
+        }
         connection.execute_batch(SCHEMA)?;
+        // Pieces of an export that was being written when the process ended.
+        connection.execute(
+            "DELETE FROM piece WHERE job NOT IN (SELECT id FROM job)",
+            [],
+        )?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self(Mutex::new(connection)))
     }
@@ -164,13 +188,14 @@ impl Store {
         let db = self.lock();
         db.prepare_cached("DELETE FROM token WHERE until_ms < ?1")?
             .execute([now_ms])?;
-        db.prepare_cached("INSERT OR REPLACE INTO token VALUES(?1,?2,?3,?4,?5)")?
+        db.prepare_cached("INSERT OR REPLACE INTO token VALUES(?1,?2,?3,?4,?5,?6)")?
             .execute(params![
                 hash,
                 partner,
                 token.client,
                 token.scope,
-                token.until_ms
+                token.until_ms,
+                token.bound
             ])?;
         Ok(())
     }
@@ -179,13 +204,14 @@ impl Store {
     pub fn token(&self, partner: &str, hash: &str) -> Result<Option<Token>> {
         let db = self.lock();
         let mut query = db.prepare_cached(
-            "SELECT client, scope, until_ms FROM token WHERE hash=?1 AND partner=?2",
+            "SELECT client, scope, until_ms, bound FROM token WHERE hash=?1 AND partner=?2",
         )?;
         let token = query.query_row([hash, partner], |row| {
             Ok(Token {
                 client: row.get(0)?,
                 scope: row.get(1)?,
                 until_ms: row.get(2)?,
+                bound: row.get(3)?,
             })
         });
         Ok(token.optional()?)
@@ -212,18 +238,21 @@ impl Store {
         let mut query = db.prepare_cached(
             "SELECT id, client, body, members FROM grp WHERE id=?1 AND partner=?2",
         )?;
-        let group = query.query_row([id, partner], |row| {
-            Ok(Group {
-                id: row.get(0)?,
-                client: row.get(1)?,
-                body: row.get(2)?,
-                members: row.get(3)?,
-            })
-        });
-        Ok(group.optional()?)
+        Ok(query.query_row([id, partner], group_of_row).optional()?)
     }
 
-    /// Keeps a job with its files, all or nothing.
+    /// A client's groups, newest first, at most `limit`.
+    pub fn groups(&self, partner: &str, client: &str, limit: usize) -> Result<Vec<Group>> {
+        let db = self.lock();
+        let mut query = db.prepare_cached(
+            "SELECT id, client, body, members FROM grp WHERE partner=?1 AND client=?2 ORDER BY created_ms DESC, id LIMIT ?3",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = query.query_map(params![partner, client, limit], group_of_row)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Keeps a job with its files, all or nothing. Their pieces are there already.
     pub fn keep_job(&self, partner: &str, job: &Job, files: &[JobFile]) -> Result<()> {
         let mut db = self.lock();
         let transaction = db.transaction()?;
@@ -240,15 +269,7 @@ impl Store {
                 job.until_ms
             ])?;
         for file in files {
-            transaction
-                .prepare_cached("INSERT INTO file VALUES(?1,?2,?3,?4,?5)")?
-                .execute(params![
-                    job.id,
-                    file.name,
-                    file.kind,
-                    i64::try_from(file.count).unwrap_or(i64::MAX),
-                    file.body
-                ])?;
+            files::keep(&transaction, &job.id, file)?;
         }
         Ok(transaction.commit()?)
     }
@@ -282,35 +303,37 @@ impl Store {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
-    /// The files of a job, without their bodies.
-    pub fn files(&self, job: &str) -> Result<Vec<JobFile>> {
+    /// How many jobs of a client whose request URL begins so are neither released nor over.
+    pub fn open_for(
+        &self,
+        partner: &str,
+        client: &str,
+        request: &str,
+        now_ms: i64,
+    ) -> Result<usize> {
         let db = self.lock();
-        let mut query =
-            db.prepare_cached("SELECT name, type, count FROM file WHERE job=?1 ORDER BY rowid")?;
-        let rows = query.query_map([job], |row| {
-            let count: i64 = row.get(2)?;
-            Ok(JobFile {
-                name: row.get(0)?,
-                kind: row.get(1)?,
-                count: usize::try_from(count).unwrap_or(0),
-                body: Vec::new(),
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let count: i64 = db
+            .prepare_cached("SELECT count(*) FROM job WHERE partner=?1 AND client=?2 AND released_ms IS NULL AND until_ms >= ?3 AND substr(request, 1, length(?4))=?4")?
+            .query_row(params![partner, client, now_ms, request], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
     }
 
-    /// The body of one file.
-    pub fn file_body(&self, job: &str, name: &str) -> Result<Option<Vec<u8>>> {
+    /// How many exports of a client are running.
+    pub fn running(&self, partner: &str, client: &str, now_ms: i64) -> Result<usize> {
         let db = self.lock();
-        let mut query = db.prepare_cached("SELECT body FROM file WHERE job=?1 AND name=?2")?;
-        Ok(query.query_row([job, name], |row| row.get(0)).optional()?)
+        let count: i64 = db
+            .prepare_cached("SELECT count(*) FROM job WHERE partner=?1 AND client=?2 AND released_ms IS NULL AND until_ms >= ?3 AND ready_ms > ?3 AND kind='export'")?
+            .query_row(params![partner, client, now_ms], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
     }
 
     /// Releases a job: its files go, its row stays for the control API.
     pub fn release(&self, job: &str, now_ms: i64) -> Result<()> {
         let db = self.lock();
-        db.prepare_cached("DELETE FROM file WHERE job=?1")?
-            .execute([job])?;
+        for table in ["file", "piece", "keyed"] {
+            db.prepare_cached(&format!("DELETE FROM {table} WHERE job=?1"))?
+                .execute([job])?;
+        }
         db.prepare_cached("UPDATE job SET released_ms=?2 WHERE id=?1")?
             .execute(params![job, now_ms])?;
         Ok(())
@@ -319,28 +342,47 @@ impl Store {
     /// Forgets jobs and groups that are older than `before_ms` and can no longer be asked for.
     pub fn sweep(&self, before_ms: i64) -> Result<()> {
         let db = self.lock();
-        db.prepare_cached(
-            "DELETE FROM file WHERE job IN (SELECT id FROM job WHERE until_ms < ?1)",
-        )?
-        .execute([before_ms])?;
-        db.prepare_cached("DELETE FROM job WHERE until_ms < ?1")?
+        for table in ["file", "piece"] {
+            db.prepare_cached(&format!(
+                "DELETE FROM {table} WHERE job IN (SELECT id FROM job WHERE until_ms < ?1)"
+            ))?
             .execute([before_ms])?;
-        db.prepare_cached("DELETE FROM grp WHERE created_ms < ?1")?
-            .execute([before_ms])?;
+        }
+        for (table, time) in [
+            ("job", "until_ms"),
+            ("keyed", "until_ms"),
+            ("grp", "created_ms"),
+            ("patient", "matched_ms"),
+        ] {
+            db.prepare_cached(&format!("DELETE FROM {table} WHERE {time} < ?1"))?
+                .execute([before_ms])?;
+        }
         Ok(())
     }
 
-    /// Forgets every job, file and group of a partner. Seen assertions and tokens stay.
+    /// Forgets every job, file, group and match of a partner. Seen assertions and tokens stay.
     pub fn reset(&self, partner: &str) -> Result<()> {
         let db = self.lock();
-        db.execute(
-            "DELETE FROM file WHERE job IN (SELECT id FROM job WHERE partner=?1)",
-            [partner],
-        )?;
-        db.execute("DELETE FROM job WHERE partner=?1", [partner])?;
-        db.execute("DELETE FROM grp WHERE partner=?1", [partner])?;
+        for table in ["file", "piece"] {
+            db.execute(
+                &format!("DELETE FROM {table} WHERE job IN (SELECT id FROM job WHERE partner=?1)"),
+                [partner],
+            )?;
+        }
+        for table in ["job", "grp", "keyed", "patient"] {
+            db.execute(&format!("DELETE FROM {table} WHERE partner=?1"), [partner])?;
+        }
         Ok(())
     }
+}
+
+fn group_of_row(row: &Row<'_>) -> rusqlite::Result<Group> {
+    Ok(Group {
+        id: row.get(0)?,
+        client: row.get(1)?,
+        body: row.get(2)?,
+        members: row.get(3)?,
+    })
 }
 
 fn job_of_row(row: &Row<'_>) -> rusqlite::Result<Job> {

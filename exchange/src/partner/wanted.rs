@@ -1,0 +1,288 @@
+//! What an export is asked to hold: from a Parameters resource, or from a query.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::filter::{self, Filter, echo};
+use super::limits::PATIENTS_MAX;
+use super::outcome::Refusal;
+use super::types;
+use crate::persona::ExportTypes;
+
+const EXPORT_TYPE: &str = "hl7.fhir.us.davinci-pdex#payertopayer";
+const EXPORT_TYPE_BARE: &str = "payertopayer";
+/// The three spellings of the one format there is (Bulk Data).
+const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
+
+/// What an export is asked to hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Wanted {
+    pub(crate) types: Option<BTreeSet<String>>,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    /// References to the Patients; empty for all.
+    pub(crate) patients: BTreeSet<String>,
+    filters: Vec<Filter>,
+}
+
+/// Which of the two operations reads its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// `$davinci-data-export`, with these texts for `exportType`.
+    DataExport(ExportTypes),
+    /// `$export`.
+    GroupExport,
+}
+
+impl Wanted {
+    /// From a Parameters resource.
+    pub(crate) fn of_parameters(parameters: &Value, asked: Asked) -> Result<Self, Refusal> {
+        if parameters["resourceType"] != "Parameters" {
+            return Err(invalid("the body must be a Parameters resource".to_owned()));
+        }
+        let mut wanted = Self::default();
+        let none = Vec::new();
+        for parameter in parameters["parameter"].as_array().unwrap_or(&none) {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let value = match name {
+                "exportType" => parameter["valueCanonical"].as_str(),
+                "_since" | "_until" => parameter["valueInstant"].as_str(),
+                "patient" => parameter["valueReference"]["reference"].as_str(),
+                _ => parameter["valueString"].as_str(),
+            };
+            wanted.take(name, value.unwrap_or_default(), asked)?;
+        }
+        Ok(wanted)
+    }
+
+    /// From the pairs of a query.
+    pub(crate) fn of_query(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        let mut wanted = Self::default();
+        for (name, value) in pairs {
+            wanted.take(name, value, Asked::GroupExport)?;
+        }
+        Ok(wanted)
+    }
+
+    fn take(&mut self, name: &str, value: &str, asked: Asked) -> Result<(), Refusal> {
+        match (name, asked) {
+            ("exportType", Asked::DataExport(known)) => {
+                let bare = known == ExportTypes::BareToo && value == EXPORT_TYPE_BARE;
+                if value != EXPORT_TYPE && !bare {
+                    return Err(invalid(format!("exportType must be {EXPORT_TYPE}")));
+                }
+            }
+            ("_outputFormat", Asked::GroupExport) => {
+                if !FORMATS.contains(&value) {
+                    return Err(invalid(format!("_outputFormat must be {}", FORMATS[0])));
+                }
+            }
+            ("_type", _) => self.types.get_or_insert_default().extend(types(value)?),
+            ("_since", _) => self.since = Some(instant(value)?),
+            ("_until", _) => self.until = Some(instant(value)?),
+            ("_typeFilter", _) => self.filters.extend(filter::type_filters(value)?),
+            ("patient", _) => {
+                self.patients.insert(value.to_owned());
+                if self.patients.len() > PATIENTS_MAX {
+                    let text = format!("more than {PATIENTS_MAX} patients in one export");
+                    return Err(Refusal::too_large(text));
+                }
+            }
+            // Passing one over would hand out more than was asked for (PDex 180d).
+            (other, _) => {
+                let text = format!("the parameter {} is not supported", echo(other));
+                return Err(Refusal::bad_request("not-supported", text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The types asked for, if any are named.
+    pub(crate) fn type_list(&self) -> Option<Vec<String>> {
+        self.types
+            .as_ref()
+            .map(|types| types.iter().cloned().collect())
+    }
+
+    /// Whether a record is asked for.
+    pub(crate) fn has(&self, resource: &Value) -> bool {
+        let kind = resource["resourceType"].as_str().unwrap_or_default();
+        let changed = resource["meta"]["lastUpdated"]
+            .as_str()
+            .and_then(|t| t.parse().ok());
+        let changed: DateTime<Utc> = changed.unwrap_or_default();
+        self.types.as_ref().is_none_or(|types| types.contains(kind))
+            && self.since.is_none_or(|since| changed >= since)
+            && self.until.is_none_or(|until| changed <= until)
+            && filter::passes(&self.filters, kind, resource)
+    }
+}
+
+fn invalid(text: String) -> Refusal {
+    Refusal::bad_request("invalid", text)
+}
+
+fn types(list: &str) -> Result<BTreeSet<String>, Refusal> {
+    list.split(',')
+        .map(|kind| {
+            let known = types::known(kind.trim());
+            known.map(str::to_owned).ok_or_else(|| {
+                let known = types::ALL.join(", ");
+                let text = format!("_type names {}; known are {known}", echo(kind));
+                Refusal::bad_request("not-supported", text)
+            })
+        })
+        .collect()
+}
+
+/// An instant: date, time and offset.
+fn instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| invalid(format!("{} is not an instant", echo(text))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ask(name: &str, kind: &str, value: &Value, asked: Asked) -> Result<Wanted, u16> {
+        let body =
+            json!({"resourceType": "Parameters", "parameter": [{"name": name, kind: value}]});
+        Wanted::of_parameters(&body, asked).map_err(|refusal| refusal.status.as_u16())
+    }
+
+    #[test]
+    fn parameters_are_taken_or_refused() {
+        let strict = Asked::DataExport(ExportTypes::Canonical);
+        let bare = Asked::DataExport(ExportTypes::BareToo);
+        let table = [
+            (
+                "exportType",
+                "valueCanonical",
+                json!(EXPORT_TYPE),
+                strict,
+                true,
+            ),
+            (
+                "exportType",
+                "valueCanonical",
+                json!("payertopayer"),
+                strict,
+                false,
+            ),
+            (
+                "exportType",
+                "valueCanonical",
+                json!("payertopayer"),
+                bare,
+                true,
+            ),
+            ("exportType", "valueCanonical", json!("other"), bare, false),
+            (
+                "exportType",
+                "valueCanonical",
+                json!(EXPORT_TYPE),
+                Asked::GroupExport,
+                false,
+            ),
+            (
+                "_type",
+                "valueString",
+                json!("Patient, Coverage"),
+                strict,
+                true,
+            ),
+            ("_type", "valueString", json!("Spaceship"), strict, false),
+            ("_type", "valueString", json!(""), strict, false),
+            (
+                "_since",
+                "valueInstant",
+                json!("2026-08-21T00:00:00Z"),
+                strict,
+                true,
+            ),
+            ("_since", "valueInstant", json!("2026-08-21"), strict, false),
+            ("_until", "valueInstant", json!("yesterday"), strict, false),
+            (
+                "_typeFilter",
+                "valueString",
+                json!("Encounter?date=ge2026"),
+                strict,
+                true,
+            ),
+            (
+                "_typeFilter",
+                "valueString",
+                json!("Encounter?status=x"),
+                strict,
+                false,
+            ),
+            (
+                "patient",
+                "valueReference",
+                json!({"reference": "Patient/1"}),
+                strict,
+                true,
+            ),
+            (
+                "_outputFormat",
+                "valueString",
+                json!("ndjson"),
+                Asked::GroupExport,
+                true,
+            ),
+            (
+                "_outputFormat",
+                "valueString",
+                json!("csv"),
+                Asked::GroupExport,
+                false,
+            ),
+            (
+                "_outputFormat",
+                "valueString",
+                json!("ndjson"),
+                strict,
+                false,
+            ),
+            (
+                "_elements",
+                "valueString",
+                json!("id"),
+                Asked::GroupExport,
+                false,
+            ),
+        ];
+        for (name, kind, value, asked, good) in table {
+            let outcome = ask(name, kind, &value, asked);
+            assert_eq!(outcome.is_ok(), good, "{name} {value} {asked:?}");
+            assert!(outcome.is_ok() || outcome == Err(400), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn queries_say_the_same_as_parameters() {
+        let pairs = [
+            ("_type", "Patient,Coverage"),
+            ("_since", "2026-08-21T00:00:00+00:00"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let body = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "_type", "valueString": "Patient"},
+            {"name": "_type", "valueString": "Coverage"},
+            {"name": "_since", "valueInstant": "2026-08-21T00:00:00Z"},
+        ]});
+        let parameters = Wanted::of_parameters(&body, Asked::GroupExport).unwrap();
+        assert_eq!(Wanted::of_query(&pairs).unwrap(), parameters);
+        let mut many = vec![("patient".to_owned(), String::new()); PATIENTS_MAX + 1];
+        for (n, (_, value)) in many.iter_mut().enumerate() {
+            *value = n.to_string();
+        }
+        assert_eq!(Wanted::of_query(&many).unwrap_err().status, 413);
+    }
+}

@@ -1,0 +1,222 @@
+//! The clients that a partner knows, and the key sets they registered.
+//!
+//! A registered key set is a JWKS file in the state folder. It is read anew at each request for a token:
+//! a key that is added there is accepted without a restart, one that is taken out is refused.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA384};
+
+use super::{TrustError, key_pair, write};
+use crate::member::REQUESTER_NPI;
+
+/// Largest key set that is read, in bytes.
+const JWKS_BYTES_MAX: u64 = 64 * 1024;
+/// The National Provider Identifier of the client `rival`: another payer than the one consents name.
+pub const RIVAL_NPI: &str = "1987654328";
+
+/// A client that a partner knows, and the public keys it registered.
+pub struct Client {
+    /// `client_id`, also `iss` and `sub` of its assertions.
+    pub id: String,
+    /// The payer behind it.
+    pub npi: &'static str,
+    /// Its keys.
+    pub keys: Vec<RegisteredKey>,
+}
+
+/// One registered public key.
+pub struct RegisteredKey {
+    /// The name it goes by in a JWS header.
+    pub kid: String,
+    /// The one algorithm it may be used with.
+    pub algorithm: Algorithm,
+    /// The public key.
+    pub public: DecodingKey,
+}
+
+/// A private key that is handed to a client.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// Which client.
+    pub client: &'static str,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// Under which name it is registered.
+    pub kid: String,
+    /// Where it lies.
+    pub file: PathBuf,
+    /// The client's registered key set.
+    pub jwks: PathBuf,
+}
+
+struct Registration {
+    client: &'static str,
+    npi: &'static str,
+    jwks: PathBuf,
+}
+
+/// Every client of one partner.
+pub struct Registry {
+    registrations: Vec<Registration>,
+    /// What is handed out, the first for choice.
+    pub handed: Vec<Handed>,
+}
+
+/// Two clients: `outrider` with an ES384 and an RS384 key, and `rival`, another payer's, which exists so
+/// that one client's requests for another's jobs can be tried.
+const CLIENTS: [(&str, &str, &[(&str, Algorithm)]); 2] = [
+    (
+        "outrider",
+        REQUESTER_NPI,
+        &[("es384", Algorithm::ES384), ("rs384", Algorithm::RS384)],
+    ),
+    ("rival", RIVAL_NPI, &[("rival.es384", Algorithm::ES384)]),
+];
+
+impl Registry {
+    /// The clients of `partner`; their keys and key sets are made when they are not there.
+    pub fn open(state: &Path, partner: &str) -> Result<Self, TrustError> {
+        let mut registry = Self {
+            registrations: Vec::new(),
+            handed: Vec::new(),
+        };
+        for (client, npi, keys) in CLIENTS {
+            let jwks = state.join(format!("{partner}.{client}.jwks.json"));
+            let mut set = JwkSet { keys: Vec::new() };
+            for (suffix, algorithm) in keys {
+                let stem = format!("{partner}.{suffix}");
+                let file = state.join(format!("{stem}.pem"));
+                let named = registered(&file, &stem, *algorithm)?;
+                registry.handed.push(Handed {
+                    client,
+                    algorithm: *algorithm,
+                    kid: named[0].common.key_id.clone().unwrap_or_default(),
+                    file,
+                    jwks: jwks.clone(),
+                });
+                set.keys.extend(named);
+            }
+            if !jwks.exists() {
+                let text = serde_json::to_string_pretty(&set)
+                    .map_err(|error| TrustError::Unusable(error.to_string()))?;
+                write(&jwks, &(text + "\n"), 0o644)?;
+            }
+            registry
+                .registrations
+                .push(Registration { client, npi, jwks });
+        }
+        registry.read()?;
+        Ok(registry)
+    }
+
+    /// The clients with the keys that are registered now.
+    pub fn read(&self) -> Result<Vec<Client>, TrustError> {
+        self.registrations
+            .iter()
+            .map(|one| {
+                Ok(Client {
+                    id: one.client.to_owned(),
+                    npi: one.npi,
+                    keys: key_set(&one.jwks)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The payer behind a client.
+    pub fn npi(&self, client: &str) -> Option<&'static str> {
+        let mut all = self.registrations.iter();
+        all.find(|one| one.client == client).map(|one| one.npi)
+    }
+}
+
+/// The public half of the key in `file`, under its RFC 7638 thumbprint and under the file's stem.
+fn registered(file: &Path, stem: &str, algorithm: Algorithm) -> Result<[Jwk; 2], TrustError> {
+    let unusable = |error: jsonwebtoken::errors::Error| TrustError::Unusable(error.to_string());
+    let (pem, private) = if algorithm == Algorithm::RS384 {
+        let pem = key_pair(file, &PKCS_RSA_SHA384)?.serialize_pem();
+        let private = EncodingKey::from_rsa_pem(pem.as_bytes());
+        (pem, private)
+    } else {
+        let pem = key_pair(file, &PKCS_ECDSA_P384_SHA384)?.serialize_pem();
+        let private = EncodingKey::from_ec_pem(pem.as_bytes());
+        (pem, private)
+    };
+    drop(pem);
+    let mut jwk =
+        Jwk::from_encoding_key(&private.map_err(unusable)?, algorithm).map_err(unusable)?;
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    let mut named = jwk.clone();
+    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).map_err(unusable)?);
+    named.common.key_id = Some(stem.to_owned());
+    Ok([jwk, named])
+}
+
+/// The usable keys of a JWKS file. Keys without name or of another algorithm are passed over.
+fn key_set(file: &Path) -> Result<Vec<RegisteredKey>, TrustError> {
+    let unreadable = |source| TrustError::File {
+        path: file.to_owned(),
+        source,
+    };
+    let length = fs::metadata(file).map_err(unreadable)?.len();
+    if length > JWKS_BYTES_MAX {
+        let text = format!("{} is larger than {JWKS_BYTES_MAX} bytes", file.display());
+        return Err(TrustError::Unusable(text));
+    }
+    let text = fs::read_to_string(file).map_err(unreadable)?;
+    let set: JwkSet = serde_json::from_str(&text).map_err(|error| {
+        TrustError::Unusable(format!("{} is no key set: {error}", file.display()))
+    })?;
+    Ok(set.keys.iter().filter_map(usable).collect())
+}
+
+fn usable(jwk: &Jwk) -> Option<RegisteredKey> {
+    let algorithm = jwk.common.key_algorithm?;
+    let algorithm = if algorithm == KeyAlgorithm::ES384 {
+        Algorithm::ES384
+    } else if algorithm == KeyAlgorithm::RS384 {
+        Algorithm::RS384
+    } else {
+        return None;
+    };
+    Some(RegisteredKey {
+        kid: jwk.common.key_id.clone()?,
+        algorithm,
+        public: DecodingKey::from_jwk(jwk).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kids(registry: &Registry) -> Vec<String> {
+        let clients = registry.read().unwrap();
+        clients
+            .into_iter()
+            .flat_map(|c| c.keys)
+            .map(|k| k.kid)
+            .collect()
+    }
+
+    #[test]
+    fn a_second_start_keeps_the_keys_and_a_changed_set_counts_at_once() {
+        let state = tempfile::tempdir().unwrap();
+        let first = Registry::open(state.path(), "keystone").unwrap();
+        let all = kids(&first);
+        assert_eq!(all.len(), 6);
+        let second = Registry::open(state.path(), "keystone").unwrap();
+        assert_eq!(kids(&second), all);
+        let file = state.path().join("keystone.outrider.jwks.json");
+        fs::write(&file, r#"{"keys":[]}"#).unwrap();
+        assert_eq!(kids(&first).len(), 2);
+        fs::write(&file, "nonsense").unwrap();
+        assert!(first.read().is_err());
+        fs::write(&file, vec![b' '; 70_000]).unwrap();
+        assert!(first.read().is_err());
+    }
+}
