@@ -235,6 +235,15 @@ fn clocks_and_latency_count_what_runs_took_and_status_says_what_is_exported() {
     eventually("a settlement that never comes", || {
         (count(bad, "settlement") > 1).then_some(())
     });
+    // A run that fails at once never settles either, however quick it was.
+    sandbox.inject("keystone", "records-missing");
+    let slow = count(bad, "settlement");
+    eventually("a quick failure", || {
+        let quick = config.in_ledger::<i64>(
+            "SELECT count(*) FROM runs WHERE outcome = 'failed' AND duration_us < 4000000",
+        );
+        (quick > 0 && count(bad, "settlement") > slow).then_some(())
+    });
     sandbox.heal("keystone");
     let goods = count(events, "latency");
     eventually("good runs again", || {
