@@ -360,12 +360,30 @@ fn an_export_holds_just_what_was_asked() {
             "{refused}"
         );
     }
-    let one = of(&whole, "Patient")[0]["id"].as_str().unwrap().to_owned();
+}
+
+#[test]
+fn an_export_of_some_patients_tells_of_those_who_are_not_there() {
+    let sandbox = keystone();
+    let mut client = Requester::at(sandbox.ready(), KEYSTONE);
+    let token = client.token(&format!("{MATCH} {DATA}"));
+    let all = members(KEYSTONE);
+    let both = [member(&all, "plain"), member(&all, "name-change")];
+    client.matched(&token, &both);
+    let group = client.group(&token);
+    let patients = [string("_type", "Patient")];
+    let whole = exported(&mut client, &token, &group, &patients);
+    assert_eq!(whole.len(), 2);
+    let one = whole[0]["id"].as_str().unwrap().to_owned();
     let person = |id: &str| json!({"name": "patient", "valueReference": {"reference": format!("Patient/{id}")}});
     let job = location(&client.ask_export(&token, &group, &[person(&one), person("R-nobody")]));
     let manifest = client.manifest(&token, &job);
     let own = client.resources(&token, &manifest, "output");
-    assert_eq!(of(&own, "Patient").len(), 1);
+    let own: Vec<&Value> = own
+        .iter()
+        .filter(|r| r["resourceType"] == "Patient")
+        .collect();
+    assert_eq!(own, [&whole[0]]);
     let told = client.resources(&token, &manifest, "error");
     assert_eq!(told.len(), 1);
     assert!(
@@ -477,6 +495,27 @@ fn a_single_member_is_matched_and_read_by_umb() {
     let next = page["link"][1]["url"].as_str().unwrap();
     let second = client.get(&token, next).json();
     assert_eq!(second["entry"][0], everything["entry"][3]);
+}
+
+#[test]
+fn a_single_member_is_searched_and_refused_without_a_word_too_many() {
+    let sandbox = keystone();
+    let mut client = Requester::at(sandbox.ready(), KEYSTONE);
+    let token = client.token(&format!("{SINGLE} {DATA}"));
+    let all = members(KEYSTONE);
+    let plain = member(&all, "plain");
+    let ask = |client: &mut Requester, body: &Value| {
+        client.post(&token, "Patient/$member-match", body, &[])
+    };
+    let found = ask(&mut client, &single_body(&plain)).json();
+    let person = found["parameter"][1]["valueReference"]["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let claims = plain["expect"]["resources"]["ExplanationOfBenefit"]
+        .as_array()
+        .unwrap()
+        .len();
     let id = person.trim_start_matches("Patient/");
     let searched = client
         .get(&token, &format!("ExplanationOfBenefit?patient={id}"))

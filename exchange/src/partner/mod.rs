@@ -16,6 +16,8 @@ mod elsewhere;
 mod export;
 mod files;
 mod filter;
+#[cfg(test)]
+mod fuzzed;
 mod gate;
 mod group;
 mod headers;

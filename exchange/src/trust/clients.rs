@@ -68,14 +68,25 @@ pub struct Registry {
 
 /// Two clients: `outrider` with an ES384 and an RS384 key, and `rival`, another payer's, which exists so
 /// that one client's requests for another's jobs can be tried.
-const CLIENTS: [(&str, &str, &[(&str, Algorithm)]); 2] = [
-    (
-        "outrider",
-        REQUESTER_NPI,
-        &[("es384", Algorithm::ES384), ("rs384", Algorithm::RS384)],
-    ),
-    ("rival", RIVAL_NPI, &[("rival.es384", Algorithm::ES384)]),
+const CLIENTS: [Known; 2] = [
+    Known {
+        client: "outrider",
+        npi: REQUESTER_NPI,
+        keys: &[("es384", Algorithm::ES384), ("rs384", Algorithm::RS384)],
+    },
+    Known {
+        client: "rival",
+        npi: RIVAL_NPI,
+        keys: &[("rival.es384", Algorithm::ES384)],
+    },
 ];
+
+struct Known {
+    client: &'static str,
+    npi: &'static str,
+    /// End of the file's name, and what the key signs with.
+    keys: &'static [(&'static str, Algorithm)],
+}
 
 impl Registry {
     /// The clients of `partner`; their keys and key sets are made when they are not there.
@@ -84,7 +95,7 @@ impl Registry {
             registrations: Vec::new(),
             handed: Vec::new(),
         };
-        for (client, npi, keys) in CLIENTS {
+        for Known { client, npi, keys } in CLIENTS {
             let jwks = state.join(format!("{partner}.{client}.jwks.json"));
             let mut set = JwkSet { keys: Vec::new() };
             for (suffix, algorithm) in keys {
