@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::members::payer;
 use super::{Failure, say};
 use crate::capability::{Entry, Proof, entries};
 use crate::member::Payer;
@@ -20,13 +21,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut entries = entries().map_err(Failure::internal)?;
     if let Some(id) = &arguments.partner {
-        let payer = Payer::named(id).ok_or_else(|| {
-            let ids = Payer::ALL.map(|payer| payer.id).join(", ");
-            Failure::usage(
-                format!("there is no partner {id:?}"),
-                format!("one of: {ids}"),
-            )
-        })?;
+        let payer = payer(id)?;
         entries.retain(|entry| entry.capability.is_at(&payer));
     }
     if arguments.json {

@@ -22,7 +22,7 @@ pub(crate) use names::is_short_form;
 pub(crate) use normalise::hex_of_sha256;
 pub use normalise::{canonical, key, normalise, sha256_hex};
 pub use payer::Payer;
-pub use payload::{Policy, TYPES, Withheld, disclosed, record, scale_for, transmitted, withheld};
+pub use payload::{Policy, Withheld, disclosed, record, scale_for, transmitted, withheld};
 pub use person::{Card, HeldName, OptOut, Person, Relationship};
 pub use request::policy;
 pub use roster::{Holding, Member, REQUESTER_NPI, Roster};

@@ -28,7 +28,8 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn payer(id: &str) -> Result<Payer, Failure> {
+/// The partner of that id.
+pub(crate) fn payer(id: &str) -> Result<Payer, Failure> {
     Payer::named(id).ok_or_else(|| {
         let ids = Payer::ALL.map(|payer| payer.id).join(", ");
         Failure::usage(

@@ -33,32 +33,6 @@ pub enum Policy {
     Sensitive,
 }
 
-/// Every type that a record can hold, in the order of the alphabet.
-pub const TYPES: [&str; 22] = [
-    "AllergyIntolerance",
-    "CarePlan",
-    "CareTeam",
-    "Condition",
-    "Coverage",
-    "Device",
-    "DiagnosticReport",
-    "DocumentReference",
-    "Encounter",
-    "ExplanationOfBenefit",
-    "Goal",
-    "Immunization",
-    "Location",
-    "MedicationDispense",
-    "MedicationRequest",
-    "Observation",
-    "Organization",
-    "Patient",
-    "Practitioner",
-    "PractitionerRole",
-    "Procedure",
-    "Provenance",
-];
-
 /// All that is held about `person`, in a fixed order, the Provenance last.
 pub fn record(payer: &Payer, person: &Person, seed: u64) -> Vec<Value> {
     let mut writer = Writer::new(payer, person, seed);
