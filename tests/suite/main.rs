@@ -9,6 +9,7 @@
 mod abuse;
 mod agent;
 mod config;
+mod drills;
 mod exits;
 mod faults;
 mod fleet;

@@ -231,7 +231,7 @@ impl Stage {
     }
 }
 
-fn is_burn(told: &Told, partner: &str, slo: &str) -> bool {
+pub(crate) fn is_burn(told: &Told, partner: &str, slo: &str) -> bool {
     told.label("alertname") == "OutriderSloBurn"
         && (told.label("partner"), told.label("slo")) == (partner, slo)
 }
