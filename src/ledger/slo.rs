@@ -68,9 +68,10 @@ impl Ledger {
         probe: &ProbeId,
         (after, until): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<u64, LedgerError> {
-        // The words stand in the text, so that the index of just these ticks serves.
+        // The words stand in the text, so that the index of just these ticks serves: SQLite refuses the
+        // question when it does not.
         let sql = format!(
-            "SELECT count(*) FROM ticks WHERE partner = ?1 AND journey = ?2 AND due_us > ?3
+            "SELECT count(*) FROM ticks INDEXED BY ticks_excused WHERE partner = ?1 AND journey = ?2 AND due_us > ?3
              AND due_us <= ?4 AND disposition IN ('{}', '{}')",
             Disposition::Blackout,
             Disposition::Maintenance
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn excused_ticks_are_counted_by_their_own_index_and_within_their_time() {
+    fn excused_ticks_are_counted_within_their_time() {
         let mut ledger = Ledger::in_memory().unwrap();
         let probe = ProbeId {
             partner: PartnerId::new("p"),
@@ -142,15 +143,5 @@ mod tests {
         // Blackout is the fifth: its begin is outside, its end inside.
         assert_eq!(ledger.excused(&probe, (at(3), at(4))).unwrap(), 1);
         assert_eq!(ledger.excused(&probe, (at(4), at(4))).unwrap(), 0);
-        let plan: String = ledger
-            .connection
-            .query_row(
-                "EXPLAIN QUERY PLAN SELECT count(*) FROM ticks WHERE partner = 'p' AND journey = 'j'
-                 AND due_us > 0 AND disposition IN ('blackout', 'maintenance')",
-                [],
-                |row| row.get(3),
-            )
-            .unwrap();
-        assert!(plan.contains("ticks_excused"), "{plan}");
     }
 }

@@ -8,8 +8,7 @@ use crate::slo::{Bent, Explained, MONTHS, Objective, PARTIAL_PERCENT};
 use crate::view::Paint;
 
 /// What stands below all objectives, once.
-const LEGEND: &str = "\
-  F, ratio      times as fast as promised, and the share of bad runs in the window that this is
+const LEGEND: &str = "  F, ratio      times as fast as promised, and the share of bad runs in the window that this is
   fires at      so many bad runs within the window, and one at least within the short one
   spent         the share of the budget that is gone then
   all, 50 %, …  how long until it fires when so many runs are bad, on average; the time that a failing run takes and up

@@ -93,6 +93,15 @@ fn explain_is_a_table_for_people_and_a_document_for_machines() {
         !told.contains('\u{1b}') && !told.contains("keystone transport"),
         "{told}"
     );
+    for word in [
+        "  F, ratio ",
+        "  fires at ",
+        "  ends ",
+        "  false ",
+        "400 months",
+    ] {
+        assert!(told.contains(word), "{word} in {told}");
+    }
     let all = document(&config.output(&["slo", "explain", "--json"]));
     let objectives = all["objectives"].as_array().unwrap();
     let names: Vec<_> = objectives.iter().map(|one| one["slo"].clone()).collect();
