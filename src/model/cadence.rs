@@ -192,6 +192,27 @@ impl Probe {
             .take_while(move |start| *start <= until)
     }
 
+    /// Intended starts in `(after, until]`: as many as [`Self::starts`] walks through.
+    pub fn count(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
+        if until <= after {
+            return 0;
+        }
+        let spread = spread_of(&self.id);
+        // What its cadence puts before an edge and jitter behind it.
+        let beyond = |edge: DateTime<Utc>| {
+            let jitter = TimeDelta::from_std(self.jitter).unwrap_or_default();
+            let before = |base: &DateTime<Utc>| *base <= edge;
+            let bases =
+                std::iter::successors(self.cadence.next_after(spread, edge - jitter), |base| {
+                    self.cadence.next_after(spread, *base)
+                });
+            let mut bases = bases.take_while(before);
+            u64::from(bases.any(|base| base + self.shift(base) > edge))
+        };
+        let bases = self.cadence.count(spread, after, until);
+        (bases + beyond(after)).saturating_sub(beyond(until))
+    }
+
     /// How much later than its cadence says a start is: the same for the same start, whoever asks.
     fn shift(&self, base: DateTime<Utc>) -> TimeDelta {
         let Ok(jitter) = u64::try_from(self.jitter.as_millis()) else {
