@@ -310,6 +310,54 @@ fn a_failed_run_is_walked_again_and_counts_once() {
     );
 }
 
+#[test]
+fn what_is_counted_is_what_walking_through_the_starts_gives() {
+    use outrider::model::calendar::held;
+    let config = Config::new(&Pace {
+        every: "7m",
+        ..Pace::default()
+    });
+    let rows = "jitter = \"5m\"\ntimezone = \"America/New_York\"\nprofile = { daily = [3,3,3,3,3,3, 1,1,1,1,1,1, 1,1,1,1,1,1, 2,2,2,2,3,3] }";
+    let all = [
+        ("every = \"7m\"", "every = \"7m\"\njitter = \"5m\""),
+        (
+            "every = \"7m\"\njitter = \"5m\"",
+            &format!("every = \"7m\"\n{rows}"),
+        ),
+        (
+            &format!("every = \"7m\"\n{rows}"),
+            "cron = \"*/20 * * * *\"\ntimezone = \"America/New_York\"\njitter = \"19m\"",
+        ),
+    ];
+    add(
+        &config,
+        "[[calendar]]\nreason = \"batch\"\neffects = [\"blackout\"]\ndays = [\"sat\", \"sun\"]\nfrom = \"22:00\"\n\
+         to = \"03:30\"\ntimezone = \"America/New_York\"\n\
+         [[calendar]]\nreason = \"move\"\neffects = [\"blackout\", \"exclude\"]\nfrom = \"2026-03-08T01:00:00Z\"\n\
+         to = \"2026-03-08T11:00:00Z\"\n",
+    );
+    for (from, to) in all {
+        config.replace("partners/keystone.toml", from, to);
+        let path = config.folder.path().join("outrider.toml");
+        let plan = outrider::config::load(&path, None).unwrap();
+        let probe = plan.probes.values().next().unwrap();
+        for hours in 0..60 {
+            let after = DateTime::from_timestamp(1_772_841_600 + hours * 3_700, 0).unwrap();
+            let until = after + TimeDelta::minutes(37 * (hours + 1));
+            let starts: Vec<_> = probe.starts(after, until).collect();
+            let count = |number: usize| u64::try_from(number).unwrap();
+            let whole = outrider::schedule::count(probe, after, until);
+            assert_eq!(whole, count(starts.len()), "{to} after {after}");
+            let calendars = || plan.calendars_of(&probe.id.partner);
+            let kept = starts
+                .iter()
+                .filter(|start| held(calendars(), **start).is_none());
+            let judged = outrider::schedule::count_judged(&plan, probe, after, until);
+            assert_eq!(judged, count(kept.count()), "{to} after {after}");
+        }
+    }
+}
+
 /// What `schedule show --json` says of a partner.
 fn shown(config: &Config, arguments: &[&str]) -> Value {
     let output = config.output(&[&["schedule", "show", "--json"], arguments].concat());
