@@ -365,14 +365,12 @@ impl Config {
         let folder = tempfile::tempdir().unwrap();
         for name in ["probes", "members"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
-            for entry in std::fs::read_dir(repository().join(name)).unwrap() {
-                let path = entry.unwrap().path();
-                std::fs::copy(
-                    &path,
-                    folder.path().join(name).join(path.file_name().unwrap()),
-                )
-                .unwrap();
-            }
+        }
+        let sets = ["keystone-basic", "lakeside-basic"].map(|set| format!("members/{set}.json"));
+        let probes = std::fs::read_dir(repository().join("probes")).unwrap();
+        let probes = probes.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        for file in probes.map(|name| format!("probes/{name}")).chain(sets) {
+            std::fs::copy(repository().join(&file), folder.path().join(&file)).unwrap();
         }
         std::fs::create_dir(folder.path().join("partners")).unwrap();
         let config = Self { folder };

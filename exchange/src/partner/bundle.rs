@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::body;
 use super::limits::ENTRIES_MAX;
 use super::outcome::{FHIR_JSON, Refusal};
 
@@ -17,86 +18,89 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Which page is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Page {
+struct Page {
     count: usize,
     offset: usize,
 }
 
-impl Default for Page {
-    fn default() -> Self {
-        Self {
+/// A search as it was asked: a page of what the other parameters find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Search {
+    page: Page,
+    /// All parameters but those of the page.
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+impl Search {
+    /// Reads a query; `_count` and `_offset` say which page.
+    pub(crate) fn read(query: Option<String>) -> Result<Self, Refusal> {
+        let mut page = Page {
             count: ENTRIES_MAX,
             offset: 0,
-        }
-    }
-}
-
-impl Page {
-    /// Takes `_count` or `_offset`; false when the pair is neither.
-    pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, Refusal> {
-        let number = || {
-            value.parse::<usize>().map_err(|_| {
-                Refusal::bad_request("invalid", "_count and _offset are whole numbers")
-            })
         };
-        match name {
-            "_count" => self.count = number()?.min(ENTRIES_MAX),
-            "_offset" => self.offset = number()?,
-            _ => return Ok(false),
+        let mut parameters = Vec::new();
+        for (name, value) in body::form_fields(query.unwrap_or_default().as_bytes()) {
+            let number = || {
+                value.parse::<usize>().map_err(|_| {
+                    Refusal::bad_request("invalid", "_count and _offset are whole numbers")
+                })
+            };
+            match name.as_str() {
+                "_count" => page.count = number()?.min(ENTRIES_MAX),
+                "_offset" => page.offset = number()?,
+                _ => parameters.push((name, value)),
+            }
         }
-        Ok(true)
+        Ok(Self { page, parameters })
     }
-}
 
-/// The page of the resources as a searchset Bundle. `url` and `pairs` are what was asked.
-pub(crate) fn searchset(
-    base_url: &str,
-    url: &str,
-    pairs: &[(String, String)],
-    page: Page,
-    resources: Vec<Value>,
-) -> Response {
-    let total = resources.len();
-    let link = |offset: usize| {
-        let own = [("_count", page.count), ("_offset", offset)];
-        let query: Vec<String> = pairs
+    fn link(&self, url: &str, offset: usize) -> String {
+        let own = [("_count", self.page.count), ("_offset", offset)];
+        let query: Vec<String> = self
+            .parameters
             .iter()
-            .filter(|(name, _)| !own.iter().any(|(known, _)| name == known))
-            .map(|(name, value)| (name.clone(), value.clone()))
+            .cloned()
             .chain(own.map(|(name, value)| (name.to_owned(), value.to_string())))
             .map(|(name, value)| format!("{}={}", escaped(&name), escaped(&value)))
             .collect();
         format!("{url}?{}", query.join("&"))
-    };
-    let mut links = vec![json!({"relation": "self", "url": link(page.offset)})];
-    let next = page.offset.saturating_add(page.count);
-    if page.count > 0 && next < total {
-        links.push(json!({"relation": "next", "url": link(next)}));
     }
-    let entry: Vec<Value> = resources
-        .into_iter()
-        .skip(page.offset)
-        .take(page.count)
-        .map(|resource| {
-            let place = |key: &str| resource[key].as_str().unwrap_or_default().to_owned();
-            let (kind, id) = (place("resourceType"), place("id"));
-            json!({
-                "fullUrl": format!("{base_url}/{kind}/{id}"),
-                "resource": resource,
-                "search": {"mode": "match"},
+
+    /// The page of what was found as a searchset Bundle. `path` is what was asked, below `base_url`.
+    pub(crate) fn answer(&self, base_url: &str, path: &str, found: Vec<Value>) -> Response {
+        let total = found.len();
+        let url = format!("{base_url}/{path}");
+        let page = self.page;
+        let mut links = vec![json!({"relation": "self", "url": self.link(&url, page.offset)})];
+        let next = page.offset.saturating_add(page.count);
+        if page.count > 0 && next < total {
+            links.push(json!({"relation": "next", "url": self.link(&url, next)}));
+        }
+        let entry: Vec<Value> = found
+            .into_iter()
+            .skip(page.offset)
+            .take(page.count)
+            .map(|resource| {
+                let place = |key: &str| resource[key].as_str().unwrap_or_default().to_owned();
+                let (kind, id) = (place("resourceType"), place("id"));
+                json!({
+                    "fullUrl": format!("{base_url}/{kind}/{id}"),
+                    "resource": resource,
+                    "search": {"mode": "match"},
+                })
             })
-        })
-        .collect();
-    let mut bundle = json!({
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "total": total,
-        "link": links,
-    });
-    if !entry.is_empty() {
-        bundle["entry"] = json!(entry);
+            .collect();
+        let mut bundle = json!({
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": total,
+            "link": links,
+        });
+        if !entry.is_empty() {
+            bundle["entry"] = json!(entry);
+        }
+        ([(CONTENT_TYPE, FHIR_JSON)], bundle.to_string()).into_response()
     }
-    ([(CONTENT_TYPE, FHIR_JSON)], bundle.to_string()).into_response()
 }
 
 fn escaped(text: &str) -> String {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use super::bundle::{self, Page};
+use super::bundle::Search;
 use super::filter::{self, Condition, echo};
 use super::headers::Caller;
 use super::outcome::{FHIR_JSON, Refusal};
@@ -18,7 +18,7 @@ use super::scope::Grant;
 use super::search::is_token;
 use super::token::{self, Session};
 use super::wanted::Wanted;
-use super::{Partner, body, consent, types};
+use super::{Partner, consent, types};
 use crate::member::{disclosed, record};
 
 /// `GET Patient/{id}`.
@@ -43,13 +43,11 @@ pub(crate) async fn patients(
     caller: Caller,
 ) -> Result<Response, Refusal> {
     let session = token::authorise(&partner, &caller, Grant::Read("Patient"))?;
-    let pairs = body::form_fields(query.unwrap_or_default().as_bytes());
-    let mut page = Page::default();
+    let search = Search::read(query)?;
     let mut wanted: Vec<(&str, &str)> = Vec::new();
-    for (name, value) in &pairs {
+    for (name, value) in &search.parameters {
         match name.as_str() {
             "identifier" | "_id" => wanted.push((name, value)),
-            _ if page.take(name, value)? => {}
             other => return Err(unsupported(other)),
         }
     }
@@ -76,14 +74,7 @@ pub(crate) async fn patients(
             .filter(|one| one["resourceType"] == "Patient");
         found.extend(patients.filter(fits));
     }
-    let url = format!("{}/Patient", partner.base_url);
-    Ok(bundle::searchset(
-        &partner.base_url,
-        &url,
-        &pairs,
-        page,
-        found,
-    ))
+    Ok(search.answer(&partner.base_url, "Patient", found))
 }
 
 /// `GET {Type}?patient=...`, with dates.
@@ -95,39 +86,31 @@ pub(crate) async fn search(
 ) -> Result<Response, Refusal> {
     let kind = types::known(&kind).ok_or_else(|| Refusal::not_found("resource type"))?;
     let session = token::authorise(&partner, &caller, Grant::Read(kind))?;
-    let pairs = body::form_fields(query.unwrap_or_default().as_bytes());
-    let mut page = Page::default();
+    let search = Search::read(query)?;
     let mut patient = None;
     let mut conditions: Vec<Condition> = Vec::new();
-    for (name, value) in &pairs {
+    for (name, value) in &search.parameters {
         if name == "patient" {
             let id = value.strip_prefix("Patient/").unwrap_or(value);
             if patient.replace(id).is_some_and(|other| other != id) {
                 let text = "patient may be given once";
                 return Err(Refusal::bad_request("invalid", text));
             }
-        } else if !page.take(name, value)? {
-            let condition = if name == "_lastUpdated" {
-                filter::changed(value)
-            } else {
-                filter::condition(kind, name, value)
-            };
-            conditions.push(condition.ok_or_else(|| unsupported(name))?);
+            continue;
         }
+        let condition = if name == "_lastUpdated" {
+            filter::changed(value)
+        } else {
+            filter::condition(kind, name, value)
+        };
+        conditions.push(condition.ok_or_else(|| unsupported(name))?);
     }
     let needed = || Refusal::bad_request("required", "a search needs patient");
     let mut found = records_of(&partner, &session, patient.ok_or_else(needed)?)?;
     found.retain(|one| {
         one["resourceType"] == kind && conditions.iter().all(|condition| condition.holds(one))
     });
-    let url = format!("{}/{kind}", partner.base_url);
-    Ok(bundle::searchset(
-        &partner.base_url,
-        &url,
-        &pairs,
-        page,
-        found,
-    ))
+    Ok(search.answer(&partner.base_url, kind, found))
 }
 
 /// `GET Patient/{id}/$everything`: claims included.
@@ -138,28 +121,17 @@ pub(crate) async fn everything(
     caller: Caller,
 ) -> Result<Response, Refusal> {
     let session = token::session(&partner, &caller)?;
-    let pairs = body::form_fields(query.unwrap_or_default().as_bytes());
-    let mut page = Page::default();
-    let mut asked = Vec::new();
-    for (name, value) in &pairs {
-        match name.as_str() {
-            "_since" | "_type" => asked.push((name.clone(), value.clone())),
-            _ if page.take(name, value)? => {}
-            other => return Err(unsupported(other)),
-        }
+    let search = Search::read(query)?;
+    let known = |name: &str| ["_since", "_type"].contains(&name);
+    if let Some((other, _)) = search.parameters.iter().find(|(name, _)| !known(name)) {
+        return Err(unsupported(other));
     }
-    let wanted = Wanted::of_query(&asked)?;
+    let wanted = Wanted::of_query(&search.parameters)?;
     session.must(Grant::Everything(wanted.type_list().as_deref()))?;
     let mut found = records_of(&partner, &session, &id)?;
     found.retain(|one| wanted.has(one));
-    let url = format!("{}/Patient/{id}/$everything", partner.base_url);
-    Ok(bundle::searchset(
-        &partner.base_url,
-        &url,
-        &pairs,
-        page,
-        found,
-    ))
+    let path = format!("Patient/{id}/$everything");
+    Ok(search.answer(&partner.base_url, &path, found))
 }
 
 /// All that may go out about a person whom the client has matched.

@@ -6,13 +6,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde_json::Value;
 
-use super::bundle::{self, Page};
+use super::bundle::Search;
 use super::filter::echo;
 use super::headers::Caller;
 use super::limits::GROUPS_SEARCHED_MAX;
 use super::outcome::Refusal;
 use super::scope::Grant;
-use super::{Partner, body, token};
+use super::{Partner, token};
 
 /// One condition on a Group.
 enum Wish {
@@ -33,14 +33,12 @@ pub(crate) async fn groups(
     caller: Caller,
 ) -> Result<Response, Refusal> {
     let session = token::authorise(&partner, &caller, Grant::MatchResult)?;
-    let pairs = body::form_fields(query.unwrap_or_default().as_bytes());
-    let mut page = Page::default();
-    let mut wishes = Vec::new();
-    for (name, value) in &pairs {
-        if !page.take(name, value)? {
-            wishes.push(wish(name, value)?);
-        }
-    }
+    let search = Search::read(query)?;
+    let wishes = search
+        .parameters
+        .iter()
+        .map(|(name, value)| wish(name, value))
+        .collect::<Result<Vec<Wish>, Refusal>>()?;
     let own = partner
         .store
         .groups(partner.payer.id, &session.client, GROUPS_SEARCHED_MAX)?;
@@ -49,14 +47,7 @@ pub(crate) async fn groups(
         .filter_map(|group| serde_json::from_str(&group.body).ok())
         .filter(|group: &Value| wishes.iter().all(|wish| wish.fits(group)))
         .collect();
-    let url = format!("{}/Group", partner.base_url);
-    Ok(bundle::searchset(
-        &partner.base_url,
-        &url,
-        &pairs,
-        page,
-        found,
-    ))
+    Ok(search.answer(&partner.base_url, "Group", found))
 }
 
 fn wish(name: &str, value: &str) -> Result<Wish, Refusal> {

@@ -108,3 +108,39 @@ fn echoed(partner: &Partner, person: &Person, bundle: &Bundle) -> Value {
         }},
     ]})
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+    use crate::member::{Payer, member_set};
+    use crate::partner::bench::Bench;
+
+    #[tokio::test]
+    async fn two_who_fit_are_told_apart_from_nobody() {
+        let mut bench = Bench::new();
+        let partner = Arc::get_mut(&mut bench.partner).unwrap();
+        let mut double = partner.roster.people[0].clone();
+        double.patient_id = "R-1".to_owned();
+        partner.roster.people.push(double);
+        let member = member_set(Payer::ALL[0], "s", 7, 1)
+            .members
+            .remove(0)
+            .request;
+        let body = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "MemberPatient", "resource": member.patient},
+            {"name": "CoverageToMatch", "resource": member.coverage_to_match},
+            {"name": "Consent", "resource": member.consent},
+        ]});
+        let scope = "http://hl7.org/fhir/us/davinci-hrex/OperationDefinition/member-match";
+        let mut request = Request::new(Body::from(body.to_string()));
+        *request.headers_mut() = bench.bearer("outrider", scope).headers;
+        let outcome = member_match(State(Arc::clone(&bench.partner)), request).await;
+        let refusal = outcome.unwrap_err();
+        assert_eq!(
+            (refusal.status.as_u16(), refusal.code),
+            (422, "multiple-matches")
+        );
+    }
+}
