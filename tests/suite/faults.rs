@@ -93,32 +93,49 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or("none").to_owned()
 }
 
+/// Patient enough for a machine that is busy with much else.
+const PATIENT: Pace<'_> = Pace {
+    every: "1s",
+    timeout: "4s",
+    deadline: "30s",
+    concurrency: 30,
+};
+/// For what only the deadline ends.
+const SHORT: Pace<'_> = Pace {
+    deadline: "5s",
+    concurrency: 5,
+    ..PATIENT
+};
+
 /// Plays every so-manieth line at a sandbox of its own.
 fn play(lines: &[Line], first: usize, problems: &Mutex<Vec<String>>) {
-    let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &Pace::default());
+    let sandbox = Sandbox::start_with(&["--partners", "keystone"]);
+    let (patient, short) = (Config::at(&sandbox, &PATIENT), Config::at(&sandbox, &SHORT));
     let member = ["--member", "or-m0001"];
+    let mut found = Vec::new();
+    // Whoever breaks off a kick-off leaves a job that no standard call can find.
+    let mut lost = 0;
     for line in lines.iter().skip(first).step_by(SANDBOXES) {
+        let config = match line.text("cause") {
+            Some("deadline") => &short,
+            Some(_) | None => &patient,
+        };
+        lost += usize::from(line.name == "lost-accept");
         sandbox.inject("keystone", &line.name);
         let (code, run) = config.once("bulk-exchange", &member);
         sandbox.heal("keystone");
-        let mut found = differences(line, code, &run);
-        let (code, run) = config.once("bulk-exchange", &member);
+        found.extend(differences(line, code, &run));
+        let (code, run) = patient.once("bulk-exchange", &member);
         if code != 0 {
             found.push(format!("{} does not heal: {run}", line.name));
         }
-        problems.lock().unwrap().extend(found);
+        let open = sandbox.jobs("keystone", &["running", "done"]);
+        if open != lost {
+            found.push(format!("{}: {open} jobs are left open", line.name));
+            lost = open;
+        }
     }
-    // Whoever breaks off a kick-off leaves a job that no standard call can find.
-    let lost = usize::from(
-        lines
-            .iter()
-            .skip(first)
-            .step_by(SANDBOXES)
-            .any(|line| line.name == "lost-accept"),
-    );
-    let open = sandbox.jobs("keystone", &["running", "done"]);
-    assert_eq!(open, lost, "jobs are left open");
+    problems.lock().unwrap().extend(found);
     sandbox.stop();
 }
 
