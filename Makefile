@@ -49,7 +49,7 @@ tools:
 	    echo "installing python3-venv (needs root)"; \
 	    apt-get update -qq && apt-get install -y -qq python3-venv; \
 	  fi; \
-	  if ! $(VENV)/bin/python -c 'import jwt$(comma) requests$(comma) cryptography$(comma) jellyfish' 2>/dev/null; then \
+	  if ! $(VENV)/bin/python -c 'import jwt$(comma) requests$(comma) cryptography$(comma) jellyfish$(comma) fhir.resources' 2>/dev/null; then \
 	    echo "installing the foreign clients into $(VENV)"; \
 	    rm -rf $(VENV); python3 -m venv $(VENV); \
 	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \

@@ -62,9 +62,28 @@ pub(crate) enum Shows {
 #[serde(deny_unknown_fields)]
 struct Written {
     fault: Vec<Fault>,
+    /// Faults that are not played.
+    knob: Vec<Knob>,
     /// Outrider's own trouble, which the sandbox cannot cause.
     #[serde(rename = "agent_fault", default)]
     _agent_fault: Vec<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Knob {
+    name: String,
+}
+
+/// The names of the sandbox's faults that the demo does not play.
+///
+/// # Errors
+/// When the table that was built in cannot be read.
+pub(crate) fn unplayed() -> Result<Vec<String>> {
+    Ok(written()?.knob.into_iter().map(|knob| knob.name).collect())
+}
+
+fn written() -> Result<Written> {
+    toml::from_str(TABLE).context("could not read the built-in tests/cases/faults.toml")
 }
 
 /// Every fault, in the order in which they are played.
@@ -72,9 +91,7 @@ struct Written {
 /// # Errors
 /// When the table that was built in cannot be read.
 pub(crate) fn table() -> Result<Vec<Fault>> {
-    let written: Written =
-        toml::from_str(TABLE).context("could not read the built-in tests/cases/faults.toml")?;
-    Ok(written.fault)
+    Ok(written()?.fault)
 }
 
 /// The faults of those names, in the order in which they were named; all of them without names.

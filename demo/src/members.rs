@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 /// What even a member without any history has.
-const ALWAYS_HELD: [&str; 3] = ["Patient", "Coverage", "Provenance"];
+const ALWAYS_HELD: [&str; 4] = ["Patient", "Coverage", "Organization", "Provenance"];
 
 /// The members that have records beyond who they are and how they are covered.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::faults::Fault;
+use crate::faults::{self, Fault};
 use crate::http::Client;
 
 /// The line that the sandbox prints when it is ready. It holds more than is read here.
@@ -87,9 +87,11 @@ impl Sandbox {
             faults: Vec<String>,
         }
         let offered = self.client.get::<Offered>("/faults")?.faults;
+        let unplayed = faults::unplayed()?;
         let unknown = table.iter().filter(|fault| !offered.contains(&fault.name));
         let unlisted = offered
             .iter()
+            .filter(|name| !unplayed.contains(name))
             .filter(|name| table.iter().all(|fault| fault.name != **name));
         Ok(unknown
             .map(|fault| fault.name.clone())

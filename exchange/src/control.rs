@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRef, Path, State};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::StatusCode;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::landing::{self, Site};
 use crate::member::Payer;
 use crate::partner::{Listener, Partner};
@@ -29,7 +29,7 @@ pub struct Served {
     /// The port of its other origin, when it has one.
     pub elsewhere: Option<Listener>,
     /// One order at a time: a fault and its listener must not part ways.
-    switching: Mutex<()>,
+    pub(crate) switching: Mutex<()>,
 }
 
 impl Served {
@@ -58,10 +58,10 @@ impl Served {
 pub type Partners = Arc<BTreeMap<String, Served>>;
 
 /// Something the control API will not or cannot do.
-struct Problem {
-    status: StatusCode,
-    error: String,
-    cure: String,
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) error: String,
+    pub(crate) cure: String,
 }
 
 impl IntoResponse for Problem {
@@ -74,7 +74,7 @@ impl IntoResponse for Problem {
     }
 }
 
-type Answer = Result<Json<Value>, Problem>;
+pub(crate) type Answer = Result<Json<Value>, Problem>;
 
 /// What every handler of the control API knows.
 #[derive(Clone)]
@@ -95,10 +95,9 @@ pub fn router(partners: Partners, site: Site) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/clock", get(clock).put(advance))
-        .route("/faults", get(faults))
         .route("/partners", get(list))
         .route("/personas", get(personas))
-        .route("/partners/{id}/fault", put(set_fault).delete(clear_fault))
+        .merge(fault::api::routes())
         .route("/partners/{id}/jobs", get(jobs))
         .route("/partners/{id}/stats", get(stats))
         .route("/partners/{id}/reset", post(reset))
@@ -140,16 +139,12 @@ async fn advance(State(known): State<Known>, body: Bytes) -> Answer {
 }
 
 /// The body as what is asked for.
-fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
+pub(crate) fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("the body cannot be read: {error}"),
         cure: cure.to_owned(),
     })
-}
-
-async fn faults() -> Json<Value> {
-    Json(json!({"faults": Fault::ALL.map(Fault::name)}))
 }
 
 /// The compatibility matrix.
@@ -177,60 +172,13 @@ async fn list(State(partners): State<Partners>) -> Answer {
             "region": partner.payer.region,
             "persona": partner.payer.persona.name(),
             "base_url": partner.base_url,
-            "fault": partner.fault().map(Fault::name),
+            "fault": partner.with_faults(|book| book.newest().map(Fault::name)),
+            "faults": partner.with_faults(|book| book.standing().len()),
             "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),
             "stats": partner.stats(),
         }));
     }
     Ok(Json(json!({"partners": list})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    fault: String,
-}
-
-async fn set_fault(
-    State(partners): State<Partners>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Answer {
-    let served = find(&partners, &id)?;
-    let wish: Wish = wish(&body, r#"send {"fault":"server-error"}"#)?;
-    let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        error: format!("there is no fault {:?}", wish.fault),
-        cure: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
-    })?;
-    switch(served, Some(fault)).await?;
-    tracing::info!(partner = id, fault = fault.name(), "fault on");
-    Ok(Json(json!({"partner": id, "fault": fault.name()})))
-}
-
-async fn clear_fault(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
-    let served = find(&partners, &id)?;
-    switch(served, None).await?;
-    tracing::info!(partner = id, "fault off");
-    Ok(Json(json!({"partner": id, "fault": null})))
-}
-
-/// Brings listener and fault in line. When this returns, the next request meets the new state.
-async fn switch(served: &Served, fault: Option<Fault>) -> Result<(), Problem> {
-    let _one_at_a_time = served.switching.lock().await;
-    let outcome = if fault == Some(Fault::ConnectionRefused) {
-        served.listener.close().await
-    } else {
-        served.listener.open().await
-    };
-    outcome.map_err(|error| Problem {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        error: error.to_string(),
-        cure: "another program may have taken the port; try again or restart the exchange"
-            .to_owned(),
-    })?;
-    served.partner.set_fault(fault);
-    Ok(())
 }
 
 async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
@@ -266,7 +214,7 @@ async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> Answ
     Ok(Json(json!({"partner": id, "reset": true})))
 }
 
-fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
+pub(crate) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
     partners.get(id).ok_or_else(|| Problem {
         status: StatusCode::NOT_FOUND,
         error: format!("there is no partner {id:?}"),

@@ -6,13 +6,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`clock`] | the only place that asks for the time |
-//! | [`fault`] | the ten things a partner can be told to do wrong |
+//! | [`fault`] | what a partner can be told to do wrong, and which requests meet it |
 //! | [`persona`] | how a partner is: nine kinds |
 //! | [`member`] | invented members, what a partner holds about them, and what must come back |
 //! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
 //! | [`store`] | what survives between two requests, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
 //! | [`identity`] | who is whom: matching that explains itself |
+//! | [`capability`] | what partners can do, by version, and which journeys prove it |
 //! | [`landing`] | the page that says what runs where |
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
 //! | [`cli`] | the commands |
@@ -28,6 +29,8 @@ pub mod store;
 pub mod partner;
 
 pub mod identity;
+
+pub mod capability;
 
 pub mod control;
 pub mod landing;

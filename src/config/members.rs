@@ -64,6 +64,8 @@ struct ExpectEntry {
     resources: BTreeMap<String, Vec<ResourceEntry>>,
     #[serde(default)]
     canaries: Vec<String>,
+    #[serde(default)]
+    others: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -162,7 +164,8 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
             "let request.patient.id be the member's id",
         );
     }
-    if !entry.expect.canaries.iter().all(|canary| is_canary(canary)) {
+    let mut canaries = entry.expect.canaries.iter().chain(&entry.expect.others);
+    if !canaries.all(|canary| is_canary(canary)) {
         let what = format!(
             "member \"{}\" has a canary that cannot be looked for",
             entry.id
@@ -195,6 +198,7 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
             }),
             resources: resources.collect(),
             canaries: entry.expect.canaries,
+            others: entry.expect.others,
         },
     })
 }

@@ -80,6 +80,7 @@ impl RecordsSeen {
         let others = set.members.iter().filter(|other| other.id != member.id);
         let canaries: Vec<&str> = others
             .flat_map(|other| &other.expected.canaries)
+            .chain(set.members.iter().flat_map(|one| &one.expected.others))
             .map(String::as_str)
             .collect();
         Self {

@@ -64,6 +64,8 @@ pub struct Expected {
     pub resources: BTreeMap<String, Vec<ExpectedResource>>,
     /// Texts planted in this member's record and in nobody else's.
     pub canaries: Vec<String>,
+    /// Texts planted in the records of people around this member (a parent, a twin), who are no members.
+    pub others: Vec<String>,
 }
 
 /// A person as the responder holds it.

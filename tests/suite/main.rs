@@ -16,6 +16,7 @@ mod generate;
 mod hostile;
 mod house;
 mod identity;
+mod members;
 mod ours;
 mod page;
 mod partners;

@@ -157,7 +157,7 @@ fn the_waterfall_can_be_pasted_into_a_ticket() {
     let text = String::from_utf8(output.stdout).unwrap();
     for wanted in [
         "bulk-exchange at keystone, member or-m0001",
-        "✗ B-13 completeness: expected 22 records due, saw 12 of 22; missing",
+        "✗ B-13 completeness: expected 35 records due, saw 22 of 35; missing",
         "verdict      failed: business completeness, owner partner",
         "runbook      runbooks/business-completeness.md",
         "correlation  ",

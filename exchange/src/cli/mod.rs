@@ -1,5 +1,6 @@
 //! The commands, one file each, and the exit codes.
 
+mod capabilities;
 mod faults;
 mod identity;
 mod members;
@@ -12,8 +13,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::identity::complaint::Complaints;
-
-pub use members::set_text;
 
 /// All went well.
 const FINE: u8 = 0;
@@ -71,12 +70,14 @@ struct Arguments {
 enum Command {
     /// Serve partners until SIGTERM or SIGINT; one JSON line on stdout says when and where.
     Serve(serve::Arguments),
-    /// Write member sets.
+    /// Write member sets, and show who is in them.
     #[command(subcommand)]
     Members(members::Command),
     /// What a partner can be told to do wrong.
     #[command(subcommand)]
     Faults(faults::Command),
+    /// What the partners can do, by name and version, and which journeys prove it.
+    Capabilities(capabilities::Arguments),
     /// How the partners differ: the compatibility matrix.
     Personas(personas::Arguments),
     /// Say who is whom: match files of people, explain, replay, measure.
@@ -90,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
+        Command::Capabilities(arguments) => capabilities::run(&arguments),
         Command::Personas(arguments) => personas::run(&arguments),
         Command::Identity(command) => identity::run(&command),
     };

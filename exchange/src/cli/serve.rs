@@ -14,13 +14,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::progress::Progress;
 use super::{Failure, say};
+use crate::cli::members::LARGE_MAX;
 use crate::clock::Clock;
 use crate::control::{self, Partners, Served};
 use crate::identity;
 use crate::identity::rules::Rules;
 use crate::identity::service::Service;
 use crate::landing::Site;
-use crate::member::{Payer, Roster};
+use crate::member::{Payer, Roster, scale_for};
 use crate::partner::limits::{JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX};
 use crate::partner::{Bound, Listener, ListenerError, Partner, Premises, Settings};
 use crate::persona::FilePlace;
@@ -56,6 +57,9 @@ pub(crate) struct Arguments {
     /// Rules that are being rolled out, as their `[rollout]` says: shadow, a share, all.
     #[arg(long)]
     identity_next: Option<PathBuf>,
+    /// At least so many records for each member of the case `large`; the committed sets have the default.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=LARGE_MAX))]
+    large: u64,
     /// Which partners to serve; all nine when left out.
     #[arg(long, value_delimiter = ',')]
     partners: Vec<String>,
@@ -194,7 +198,12 @@ async fn serve(
         progress.step(place, payers.len(), &payer);
         let premises = Premises::open(state, payer.id, door.own.address(), door.elsewhere())
             .map_err(|error| untrusted(state, &error))?;
-        let roster = Roster::draw(payer, arguments.seed, ROSTER_MEMBERS);
+        let roster = Roster::draw_scaled(
+            payer,
+            arguments.seed,
+            ROSTER_MEMBERS,
+            scale_for(arguments.large),
+        );
         let (store, time) = (Arc::clone(&store), clock.clone());
         let partner = Partner::new(roster, premises, store, time, settings)
             .map_err(|error| untrusted(state, &error))?;
@@ -283,7 +292,7 @@ impl Door {
         self.other.as_ref().map(Bound::address)
     }
 
-    fn open(self, partner: Arc<Partner>, tls: &Arc<rustls::ServerConfig>) -> Served {
+    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> Served {
         let listener = Listener::serve(self.own, Arc::clone(&partner), Arc::clone(tls));
         let elsewhere = self
             .other

@@ -102,7 +102,7 @@ fn line(served: &Served) -> Result<Line, StoreError> {
             .map(|key| key.file.display().to_string())
             .unwrap_or_default(),
         kid: key.map(|key| key.kid.clone()).unwrap_or_default(),
-        fault: partner.fault().map(Fault::name),
+        fault: partner.with_faults(|book| book.newest().map(Fault::name)),
         requests: stats.requests.values().sum(),
         tokens: stats.tokens_issued,
         files: stats.files,

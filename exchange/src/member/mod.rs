@@ -4,24 +4,27 @@
 //! committed sets in `members/` and a served roster agree byte for byte on any day and any machine.
 
 mod case;
-mod claims;
-mod clinical;
+mod household;
 mod names;
 mod normalise;
+mod number;
 mod payer;
+mod payload;
 mod person;
-mod record;
 mod request;
 mod roster;
 mod seed;
 mod set;
 
-pub use case::{Bucket, EdgeCase};
+pub use case::{Bucket, EdgeCase, Single};
+pub use household::Household;
+pub(crate) use names::is_short_form;
 pub(crate) use normalise::hex_of_sha256;
 pub use normalise::{canonical, key, normalise, sha256_hex};
 pub use payer::Payer;
-pub use person::{HeldName, Person, Relationship};
-pub use record::{Policy, disclosed, record};
+pub use payload::{Policy, Withheld, disclosed, record, scale_for, transmitted, withheld};
+pub use person::{Card, HeldName, OptOut, Person, Relationship};
+pub use request::policy;
 pub use roster::{Holding, Member, REQUESTER_NPI, Roster};
 pub(crate) use seed::Stream;
-pub use set::{MemberSet, member_set};
+pub use set::{MemberSet, SetMember, Wanted, member_set, set_member, write_set};

@@ -133,3 +133,28 @@ pub(crate) const PLACES: [Place; 12] = [
 
 /// Lines of business.
 pub(crate) const COHORTS: [&str; 4] = ["commercial", "exchange", "medicaid", "medicare-advantage"];
+
+/// Given names with their usual short forms, and whether they are women's.
+pub(crate) const SHORT_FORMS: [(&str, &str, bool); 10] = [
+    ("Robert", "Bob", false),
+    ("William", "Bill", false),
+    ("Richard", "Dick", false),
+    ("Theodore", "Ted", false),
+    ("Edward", "Ned", false),
+    ("Margaret", "Peggy", true),
+    ("Elizabeth", "Betty", true),
+    ("Katherine", "Kitty", true),
+    ("Dorothy", "Dot", true),
+    ("Mary", "Polly", true),
+];
+
+/// Whether two given names are a name and its usual short form, in lower case and either order.
+pub(crate) fn is_short_form(one: &str, other: &str) -> bool {
+    SHORT_FORMS.iter().any(|(long, short, _)| {
+        let (long, short) = (long.to_lowercase(), short.to_lowercase());
+        (one == long && other == short) || (one == short && other == long)
+    })
+}
+
+/// "First name unknown": what records hold of a person with one legal name.
+pub(crate) const NO_GIVEN_NAME: &str = "FNU";

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::case::{Bucket, EdgeCase};
-use super::names;
+use super::household::Household;
 use super::payer::Payer;
-use super::person::{Address, HeldName, Person, Relationship, draw_address};
-use super::seed::Stream;
+use super::person::Person;
 
 /// The requesting payer's National Provider Identifier.
 pub const REQUESTER_NPI: &str = "1999999984";
@@ -51,6 +50,11 @@ pub struct Roster {
 impl Roster {
     /// The first `count` members of that payer and seed. Member number n does not depend on `count`.
     pub fn draw(payer: Payer, seed: u64, count: usize) -> Self {
+        Self::draw_scaled(payer, seed, count, 1)
+    }
+
+    /// The same, where members of the case `large` hold `scale` times as much.
+    pub fn draw_scaled(payer: Payer, seed: u64, count: usize, scale: u64) -> Self {
         let mut roster = Self {
             payer,
             seed,
@@ -58,7 +62,7 @@ impl Roster {
             people: Vec::new(),
         };
         for index in 0..count {
-            roster.add(index);
+            roster.add(Household::draw(&payer, seed, index, scale));
         }
         roster
     }
@@ -83,105 +87,23 @@ impl Roster {
             .find(|other| other.case.bucket() == Bucket::Match && other.case != EdgeCase::Empty)
     }
 
-    fn add(&mut self, index: usize) {
-        let id = format!("or-m{:04}", index + 1);
-        let case = EdgeCase::of(index);
-        let mut stream = Stream::new(self.seed, &[self.payer.id, &id]);
-        let cohort = *stream.pick(&names::COHORTS);
-        let mut held = Person::draw(&mut stream, case);
-        let mut known_as = held.clone();
-        let mut holding = Holding::Person(self.people.len());
-        match case {
-            EdgeCase::NameChange => {
-                let family = another_family(&mut stream, &held);
-                let given = known_as.names[0].given.clone();
-                held.names.insert(
-                    0,
-                    HeldName {
-                        family,
-                        given,
-                        current: true,
-                    },
-                );
-                held.names[1].current = false;
-            }
-            EdgeCase::AddressMismatch => {
-                known_as.address = another_address(&mut stream, &held.address);
-            }
-            EdgeCase::Dependent => {
-                let parent = parent_of(&mut stream, &mut held);
-                known_as.subscriber_id.clone_from(&held.subscriber_id);
-                known_as.relationship = held.relationship;
-                self.people.push(parent);
-                holding = Holding::Person(self.people.len());
-            }
-            EdgeCase::Twin => {
-                // The held person keeps surname, birth date, address and card; the member asked for is
-                // the other twin, whom this responder does not know.
-                let pool = if held.gender == "female" {
-                    &names::GIVEN_MALE
-                } else {
-                    &names::GIVEN_FEMALE
-                };
-                known_as.names[0].given = (*stream.pick(pool)).to_owned();
-                known_as.gender = if held.gender == "female" {
-                    "male"
-                } else {
-                    "female"
-                };
-                holding = Holding::Nobody;
-            }
-            EdgeCase::Unknown => holding = Holding::Nobody,
-            EdgeCase::Plain
-            | EdgeCase::NonAsciiName
-            | EdgeCase::Empty
-            | EdgeCase::Large
-            | EdgeCase::Sensitive
-            | EdgeCase::NoMemberNumber
-            | EdgeCase::ExpiredConsent => {}
-        }
-        if case != EdgeCase::Unknown {
-            self.people.push(held);
-        }
-        self.members.push(Member {
-            id,
-            case,
-            cohort,
-            holding,
-            known_as,
-        });
+    /// The requester's id of the person at that place in [`Roster::people`].
+    pub fn member_of(&self, place: usize) -> Option<&str> {
+        let is_meant = |holding: &Holding| matches!(holding, Holding::Person(at) if *at == place);
+        let mut members = self.members.iter();
+        members
+            .find(|member| is_meant(&member.holding))
+            .map(|member| member.id.as_str())
     }
-}
 
-fn another_family(stream: &mut Stream, held: &Person) -> String {
-    let now = &held.names[0].family;
-    let others: Vec<&str> = names::FAMILY
-        .into_iter()
-        .filter(|family| family != now)
-        .collect();
-    (*stream.pick(&others)).to_owned()
-}
-
-fn another_address(stream: &mut Stream, held: &Address) -> Address {
-    let mut address = draw_address(stream);
-    if address.place == held.place {
-        let at = names::PLACES
-            .iter()
-            .position(|place| *place == held.place)
-            .unwrap_or(0);
-        address.place = names::PLACES[(at + 1) % names::PLACES.len()];
+    fn add(&mut self, household: Household) {
+        let mut member = household.member;
+        if let Holding::Person(place) = &mut member.holding {
+            *place += self.people.len();
+        }
+        self.people.extend(household.people);
+        self.members.push(member);
     }
-    address
-}
-
-/// Makes `child` a dependent of a parent who is held too, with records of their own that must not leak.
-fn parent_of(stream: &mut Stream, child: &mut Person) -> Person {
-    let mut parent = Person::draw(stream, EdgeCase::Plain);
-    parent.names[0].family.clone_from(&child.names[0].family);
-    parent.address = child.address.clone();
-    child.subscriber_id.clone_from(&parent.subscriber_id);
-    child.relationship = Relationship::Child;
-    parent
 }
 
 #[cfg(test)]
@@ -205,11 +127,14 @@ mod tests {
             .map(|payer| Roster::draw(payer, 7, 120).people)
             .concat();
         let mut canaries: Vec<_> = people.iter().map(|p| &p.canary).collect();
-        let mut cards: Vec<_> = people.iter().map(|p| &p.member_number).collect();
+        let mut patients: Vec<_> = people.iter().map(|p| &p.patient_id).collect();
         canaries.sort();
         canaries.dedup();
-        cards.sort();
-        cards.dedup();
-        assert_eq!((canaries.len(), cards.len()), (people.len(), people.len()));
+        patients.sort();
+        patients.dedup();
+        assert_eq!(
+            (canaries.len(), patients.len()),
+            (people.len(), people.len())
+        );
     }
 }

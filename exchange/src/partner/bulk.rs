@@ -12,8 +12,7 @@ use super::kickoff::{self, Question};
 use super::operation::Operation;
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
-use super::{Partner, body, group, limits, matching};
-use crate::fault::Fault;
+use super::{Partner, body, group, matching};
 use crate::member::{Bucket, hex_of_sha256};
 use crate::persona::ResultShape;
 use crate::store::{FileWriter, JobFile, JobKind};
@@ -23,11 +22,6 @@ pub(crate) async fn bulk_member_match(
     State(partner): State<Arc<Partner>>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    partner.count(|stats| *stats.kickoffs.entry(JobKind::Match.name()).or_default() += 1);
-    if partner.fault() == Some(Fault::SlowHeaders) {
-        // Dropped with its connection when the peer gives up first.
-        tokio::time::sleep(limits::SLOW_HEADERS).await;
-    }
     let caller = Caller::of(&request);
     let session = kickoff::admit(&partner, &caller, Grant::Match)?;
     let key = headers::idempotency_key(&caller.headers)?;

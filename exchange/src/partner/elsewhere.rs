@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,6 @@ use serde::Deserialize;
 use super::headers::Caller;
 use super::limits::SIGNED_SECONDS;
 use super::outcome::Refusal;
-use super::wire::ResetSwitch;
 use super::{Partner, files};
 use crate::trust::TrustError;
 
@@ -59,7 +58,6 @@ pub(crate) async fn file(
     State(partner): State<Arc<Partner>>,
     Path((id, name)): Path<(String, String)>,
     Query(signed): Query<Signed>,
-    Extension(reset): Extension<ResetSwitch>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     if caller.headers.contains_key("authorization") {
@@ -78,5 +76,5 @@ pub(crate) async fn file(
     let job = job.filter(|job| job.released_ms.is_none());
     let job = job.ok_or_else(|| Refusal::not_found("job"))?;
     let file = files::ready(&partner, &job, &name)?;
-    files::send(&partner, job, file, &caller, reset)
+    files::send(&partner, job, file, &caller)
 }

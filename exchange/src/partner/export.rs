@@ -20,13 +20,21 @@ use super::scope::Grant;
 use super::token::{self, Session};
 use super::wanted::{Asked, Wanted};
 use super::{Partner, body, consent, limits};
-use crate::fault::Fault;
-use crate::member::{disclosed, hex_of_sha256, record};
+use crate::fault::{Fault, Hits};
+use crate::member::{disclosed, hex_of_sha256, record, transmitted};
 use crate::persona::{ExportSlots, MissingGroup, Partial};
 use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
 
 /// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
-const ALWAYS_THERE: [&str; 3] = ["Patient", "Coverage", "Provenance"];
+const ALWAYS_THERE: [&str; 7] = [
+    "Coverage",
+    "Location",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Provenance",
+];
 
 /// `POST Group/{id}/$davinci-data-export`.
 pub(crate) async fn data_export(
@@ -53,8 +61,11 @@ async fn kick_off(
     asked: Asked,
     request: Request,
 ) -> Result<Response, Refusal> {
-    partner.count(|stats| *stats.kickoffs.entry(JobKind::Export.name()).or_default() += 1);
-    kickoff::refuse_when_told(&partner)?;
+    let hits = request
+        .extensions()
+        .get::<Hits>()
+        .cloned()
+        .unwrap_or_default();
     let caller = Caller::of(&request);
     let session = token::session(&partner, &caller)?;
     kickoff::room(&partner, &caller, &session)?;
@@ -88,7 +99,7 @@ async fn kick_off(
             request: url,
         };
         kickoff::answer(&partner, question, |writer| {
-            files(&partner, &session, &members, &wanted, writer)
+            files(&partner, &session, &members, &wanted, &hits, writer)
         })
     };
     tokio::task::spawn_blocking(work)
@@ -141,23 +152,39 @@ fn files(
     session: &Session,
     members: &[Matched],
     wanted: &Wanted,
+    hits: &Hits,
     mut writer: FileWriter<'_>,
 ) -> Result<Vec<JobFile>, Refusal> {
     let mut exported = BTreeSet::new();
+    let mut payer_is_due = true;
     for member in members {
         let own = format!("Patient/{}", member.patient_id);
         if !wanted.patients.is_empty() && !wanted.patients.contains(&own) {
             continue;
         }
-        let Some((place, resources)) = records(partner, session, member) else {
+        let Some((place, resources)) = records(partner, session, member, hits) else {
             continue;
         };
-        for resource in resources.iter().filter(|resource| wanted.has(resource)) {
-            write(&mut writer, resource)?;
+        let wanted_records: Vec<Value> = resources
+            .into_iter()
+            .filter(|resource| wanted.has(resource))
+            .collect();
+        let mut sent = transmitted(wanted_records);
+        // Lost on the way: the Provenance still says what was meant to go out.
+        if hits.has_for(Fault::RecordsMissing, partner.roster.member_of(place)) {
+            sent = half_missing(sent);
+        }
+        for resource in sent {
+            // The payer itself is in every record, and goes out once.
+            let id = resource["id"].as_str().unwrap_or_default();
+            if id != partner.payer.id || payer_is_due {
+                write(&mut writer, &resource)?;
+            }
+            payer_is_due &= id != partner.payer.id;
         }
         exported.insert(place);
     }
-    if partner.fault() == Some(Fault::ForeignRecord)
+    if hits.has(Fault::ForeignRecord)
         && let Some(record) = foreign_record(partner, &exported, wanted)
     {
         write(&mut writer, &record)?;
@@ -174,24 +201,27 @@ fn write(writer: &mut FileWriter<'_>, resource: &Value) -> Result<(), Refusal> {
 }
 
 /// What may go out of a member, with their place in the roster; nothing when they may not be disclosed.
-fn records(partner: &Partner, session: &Session, member: &Matched) -> Option<(usize, Vec<Value>)> {
+fn records(
+    partner: &Partner,
+    session: &Session,
+    member: &Matched,
+    hits: &Hits,
+) -> Option<(usize, Vec<Value>)> {
     let people = &partner.roster.people;
     let place = people
         .iter()
         .position(|p| p.patient_id == member.patient_id)?;
     // Judged again: a member may have opted out, or a consent have ended, since the match.
     let policy = consent::policy(&member.consent, partner.disclosure(session.npi))?;
-    if people[place].opted_out {
+    let name = partner.roster.member_of(place);
+    if people[place].opt_out.at_export() || hits.has_for(Fault::ConsentRevoked, name) {
         return None;
     }
     let whole = record(&partner.payer, &people[place], partner.roster.seed);
-    let mut resources = disclosed(whole, policy);
+    let resources = disclosed(whole, policy);
     match partner.behaviour().partial {
         Partial::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
         Partial::Silent | Partial::Never => {}
-    }
-    if partner.fault() == Some(Fault::RecordsMissing) {
-        resources = half_missing(resources);
     }
     Some((place, resources))
 }
@@ -242,7 +272,12 @@ fn scanned(partner: &Partner, exported: &BTreeSet<usize>, wanted: &Wanted) -> Op
 /// Without half of the claims and clinical records. Those that others point to stay, so that nothing but
 /// the number gives it away.
 fn half_missing(resources: Vec<Value>) -> Vec<Value> {
-    let text: String = resources.iter().map(Value::to_string).collect();
+    // The Provenance points to everything: it says what was meant to go out.
+    let text: String = resources
+        .iter()
+        .filter(|resource| resource["resourceType"] != "Provenance")
+        .map(Value::to_string)
+        .collect();
     let pointed_to = |resource: &Value| {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let id = resource["id"].as_str().unwrap_or_default();
@@ -309,7 +344,11 @@ mod tests {
                     )
                 })
                 .collect();
-            let text: String = half.iter().map(Value::to_string).collect();
+            let text: String = half
+                .iter()
+                .filter(|r| r["resourceType"] != "Provenance")
+                .map(Value::to_string)
+                .collect();
             for reference in text.split("\"reference\":\"").skip(1) {
                 let reference = reference.split('"').next().unwrap();
                 assert!(own.iter().any(|o| o == reference), "{reference}");

@@ -1,14 +1,12 @@
-//! Files of a job, whole, or as a fault would have them.
+//! Files of a job.
 //!
 //! A file is read and sent a piece at a time, so that its size does not matter.
 
-use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
@@ -18,23 +16,16 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 
 use super::headers::{Caller, accepts_gzip};
-use super::limits::SLOW_BODY_BYTE;
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
-use super::wire::ResetSwitch;
 use super::{Partner, elsewhere, job, scans, token};
-use crate::fault::Fault;
 use crate::persona::FilePlace;
 use crate::store::{Job, JobFile, JobKind, Source};
-
-/// How long half a body is given to leave before the connection is reset.
-const HALF_SENT: Duration = Duration::from_millis(50);
 
 /// `GET jobs/{job}/files/{name}`.
 pub(crate) async fn file(
     State(partner): State<Arc<Partner>>,
     Path((id, name)): Path<(String, String)>,
-    Extension(reset): Extension<ResetSwitch>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     let job = match job::open_to_all(&partner, &id)? {
@@ -47,7 +38,7 @@ pub(crate) async fn file(
         token::session(&partner, &caller)?.must(Grant::Data(Some(&kind)))?;
     }
     match partner.behaviour().files {
-        FilePlace::Own => send(&partner, job, file, &caller, reset),
+        FilePlace::Own => send(&partner, job, file, &caller),
         FilePlace::Redirected => elsewhere::redirect(&partner, &job.id, &name),
     }
 }
@@ -69,10 +60,8 @@ pub(crate) fn send(
     job: Job,
     file: JobFile,
     caller: &Caller,
-    reset: ResetSwitch,
 ) -> Result<Response, Refusal> {
     partner.count(|stats| stats.files += 1);
-    let fault = partner.fault().filter(|_| job.kind == JobKind::Export);
     let gzip = accepts_gzip(&caller.headers);
     let media = if file.name.ends_with(".json") {
         FHIR_JSON
@@ -86,7 +75,7 @@ pub(crate) fn send(
         next: 0,
         rest: Vec::new(),
     };
-    response(pieces, media, gzip, fault, reset)
+    response(pieces, media, gzip)
 }
 
 /// A file that is being read.
@@ -136,16 +125,10 @@ impl Pieces {
 
 /// The answer. A file of one piece is sent with its length, also when it is squeezed; a longer one is
 /// squeezed on the way.
-fn response(
-    mut pieces: Pieces,
-    media: &'static str,
-    gzip: bool,
-    fault: Option<Fault>,
-    reset: ResetSwitch,
-) -> Result<Response, Refusal> {
+fn response(mut pieces: Pieces, media: &'static str, gzip: bool) -> Result<Response, Refusal> {
     let internal = |_| Refusal::internal("the file could not be read");
     let is_short = matches!(pieces.file.source, Source::Pieces(0 | 1));
-    let (body, length) = if is_short || spoils_bodies(fault) {
+    let (body, length) = if is_short {
         let whole = pieces.read().map_err(internal)?.unwrap_or_default();
         let whole = if gzip {
             Bytes::from(squeezed(&whole).map_err(internal)?)
@@ -153,7 +136,7 @@ fn response(
             whole
         };
         let length = whole.len() as u64;
-        (spoiled(whole, fault, reset), Some(length))
+        (Body::from(whole), Some(length))
     } else if gzip {
         (squeezed_on_the_way(pieces), None)
     } else {
@@ -209,70 +192,4 @@ fn squeezed(body: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(body)?;
     encoder.finish()
-}
-
-fn spoils_bodies(fault: Option<Fault>) -> bool {
-    match fault {
-        Some(Fault::ResetMidBody | Fault::SlowBody) => true,
-        None
-        | Some(
-            Fault::ConnectionRefused
-            | Fault::SlowHeaders
-            | Fault::TokenRefused
-            | Fault::ServerError
-            | Fault::Throttled
-            | Fault::JobNeverCompletes
-            | Fault::RecordsMissing
-            | Fault::ForeignRecord,
-        ) => false,
-    }
-}
-
-fn spoiled(body: Bytes, fault: Option<Fault>, reset: ResetSwitch) -> Body {
-    match fault {
-        Some(Fault::ResetMidBody) => half_then_reset(&body, reset),
-        Some(Fault::SlowBody) => a_byte_at_a_time(body),
-        None
-        | Some(
-            Fault::ConnectionRefused
-            | Fault::SlowHeaders
-            | Fault::TokenRefused
-            | Fault::ServerError
-            | Fault::Throttled
-            | Fault::JobNeverCompletes
-            | Fault::RecordsMissing
-            | Fault::ForeignRecord,
-        ) => Body::from(body),
-    }
-}
-
-fn half_then_reset(body: &Bytes, reset: ResetSwitch) -> Body {
-    let half = body.slice(..body.len() / 2);
-    Body::from_stream(stream::unfold(Some(half), move |half| {
-        let reset = reset.clone();
-        async move {
-            if let Some(half) = half {
-                return Some((Ok(half), None));
-            }
-            tokio::time::sleep(HALF_SENT).await;
-            reset.pull();
-            Some((Err(io::Error::other("told to reset")), None))
-        }
-    }))
-}
-
-fn a_byte_at_a_time(body: Bytes) -> Body {
-    Body::from_stream(stream::unfold(
-        (body, false),
-        |(mut rest, started)| async move {
-            if rest.is_empty() {
-                return None;
-            }
-            if started {
-                tokio::time::sleep(SLOW_BODY_BYTE).await;
-            }
-            let byte = rest.split_to(1);
-            Some((Ok::<_, Infallible>(byte), (rest, true)))
-        },
-    ))
 }

@@ -8,8 +8,11 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 
 use super::Partner;
+use super::bend::{self, Asked};
+use super::headers::Caller;
 use super::operation::Operation;
 use super::outcome::Refusal;
+use crate::store::JobKind;
 
 /// Binds the methods of one route to their operation.
 pub(crate) fn at(
@@ -25,19 +28,56 @@ pub(crate) fn at(
 /// A refusal leaves in the style of the persona.
 async fn pass(
     State((partner, operation)): State<(Arc<Partner>, Operation)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     partner.count(|stats| *stats.requests.entry(operation.name()).or_default() += 1);
-    request.extensions_mut().insert(operation);
-    let mut response = next.run(request).await;
+    count_kickoff(&partner, operation);
+    let (hits, mut request) = bend::hits(&partner, operation, request).await;
+    let asked = Asked {
+        operation,
+        caller: Caller::of(&request),
+        reset: request.extensions().get().cloned().unwrap_or_default(),
+    };
+    let mut response = match bend::before(&partner, &hits, &mut request).await {
+        Some(response) => response,
+        None => {
+            request.extensions_mut().insert(operation);
+            request.extensions_mut().insert(hits.clone());
+            next.run(request).await
+        }
+    };
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         response = refusal.styled(partner.behaviour(), partner.clock().now_millis());
     }
+    let response = bend::after(&partner, &hits, asked, response).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let reason = format!("{} {}", operation.name(), status.as_u16());
         partner.count(|stats| *stats.refused.entry(reason).or_default() += 1);
     }
     response
+}
+
+/// Kick-offs received, whatever comes of them.
+fn count_kickoff(partner: &Partner, operation: Operation) {
+    let kind = match operation {
+        Operation::BulkMatch => JobKind::Match,
+        Operation::DataExport | Operation::GroupExport => JobKind::Export,
+        Operation::Discovery
+        | Operation::Metadata
+        | Operation::Jwks
+        | Operation::Token
+        | Operation::SingleMatch
+        | Operation::GroupSearch
+        | Operation::GroupRead
+        | Operation::PatientRead
+        | Operation::Search
+        | Operation::Everything
+        | Operation::Status
+        | Operation::Release
+        | Operation::File
+        | Operation::SignedFile => return,
+    };
+    partner.count(|stats| *stats.kickoffs.entry(kind.name()).or_default() += 1);
 }

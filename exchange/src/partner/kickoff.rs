@@ -12,17 +12,15 @@ use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
 use super::token::{self, Session};
 use super::{Partner, held, limits};
-use crate::fault::Fault;
 use crate::persona::JobReuse;
 use crate::store::{Claim, FileWriter, Job, JobFile, JobKind, Keyed};
 
-/// What every kick-off asks: the faults, the token, `Prefer`, and room for one more job.
+/// What every kick-off asks: the token, `Prefer`, and room for one more job.
 pub(crate) fn admit(
     partner: &Partner,
     caller: &Caller,
     grant: Grant<'_>,
 ) -> Result<Session, Refusal> {
-    refuse_when_told(partner)?;
     let session = token::authorise(partner, caller, grant)?;
     room(partner, caller, &session)?;
     Ok(session)
@@ -145,6 +143,11 @@ fn accepted(partner: &Partner, job: &str) -> Result<Response, Refusal> {
 }
 
 impl Partner {
+    /// Whether another client's job was lent to this one.
+    pub(crate) fn has_lent(&self, job: &str, client: &str) -> bool {
+        held(&self.lent).contains(&(job.to_owned(), client.to_owned()))
+    }
+
     /// Who would disclose to whom today.
     pub(crate) fn disclosure(&self, requester_npi: &'static str) -> Disclosure<'_> {
         Disclosure {
@@ -153,26 +156,5 @@ impl Partner {
             today: self.clock.today(),
             rule: self.behaviour().consent,
         }
-    }
-}
-
-pub(crate) fn refuse_when_told(partner: &Partner) -> Result<(), Refusal> {
-    match partner.fault() {
-        Some(Fault::ServerError) => Err(Refusal::internal("told to fail")),
-        Some(Fault::Throttled) => Err(Refusal::too_much(
-            TooMuch::Told(limits::THROTTLED_RETRY_SECONDS),
-            "told to slow clients down",
-        )),
-        None
-        | Some(
-            Fault::ConnectionRefused
-            | Fault::ResetMidBody
-            | Fault::SlowHeaders
-            | Fault::SlowBody
-            | Fault::TokenRefused
-            | Fault::JobNeverCompletes
-            | Fault::RecordsMissing
-            | Fault::ForeignRecord,
-        ) => Ok(()),
     }
 }

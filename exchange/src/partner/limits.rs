@@ -41,6 +41,8 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 pub const ASSERTION_BYTES_MAX: usize = 16 * 1024;
 /// Longest `jti`; a longer one is refused.
 pub const JTI_BYTES_MAX: usize = 256;
+/// Longest answer that a fault can bend, in bytes; a longer one is answered with 500.
+pub const BENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How many members a served roster has.
 pub const ROSTER_MEMBERS: usize = 120;
 /// Longest wait for a TLS handshake, and for the headers of a request.

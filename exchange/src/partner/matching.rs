@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::consent::{self, Disclosure};
 use super::limits::MEMBERS_MAX;
 use super::outcome::Refusal;
-use crate::member::{Bucket, Person, Roster};
+use crate::member::{Bucket, Card, Person, Roster, is_short_form};
 
 /// One `MemberBundle`.
 #[derive(Clone, Debug)]
@@ -145,28 +145,32 @@ pub(crate) fn decide(bundle: &Bundle, roster: &Roster, disclosure: Disclosure<'_
 
 /// Whether the person may be disclosed today.
 pub(crate) fn permits(bundle: &Bundle, person: &Person, disclosure: Disclosure<'_>) -> bool {
-    !person.opted_out && consent::policy(&bundle.consent, disclosure).is_some()
+    !person.opt_out.at_match() && consent::policy(&bundle.consent, disclosure).is_some()
 }
 
-/// A card's number, the birth date, and a family and first given name that the person has or had together.
-/// All four: twins share three of them with the card of a household.
+/// A number of a card that the person has or had, the birth date, and a family and first given name that
+/// the person has or had together, the given name also in its usual short form. All four: twins share three
+/// of them with the card of a household. An entry that another one has replaced is nobody.
 fn is(person: &Person, patient: &Value, coverage: &Value) -> bool {
     let subscriber = coverage["subscriberId"].as_str();
-    let on_card = coverage["identifier"]
-        .as_array()
-        .is_some_and(|identifiers| {
-            identifiers
-                .iter()
-                .any(|i| i["value"] == person.member_number.as_str())
-        });
-    let card = on_card || subscriber == Some(person.subscriber_id.as_str());
+    let none = Vec::new();
+    let identifiers = coverage["identifier"].as_array().unwrap_or(&none);
+    let has = |card: &Card| {
+        let on_card = identifiers
+            .iter()
+            .any(|identifier| identifier["value"] == card.member_number.as_str());
+        on_card || subscriber == Some(card.subscriber_id.as_str())
+    };
+    let card = !person.replaced && person.cards.iter().any(has);
     let born = patient["birthDate"] == person.birth_date.to_string();
     let named = patient["name"].as_array().is_some_and(|names| {
         names.iter().any(|name| {
             let family = folded(&name["family"]);
             let given = folded(&name["given"][0]);
             person.names.iter().any(|held| {
-                held.family.to_lowercase() == family && held.given.to_lowercase() == given
+                let held_given = held.given.to_lowercase();
+                held.family.to_lowercase() == family
+                    && (held_given == given || is_short_form(&held_given, &given))
             })
         })
     });
@@ -183,11 +187,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::member::{Payer, REQUESTER_NPI, member_set};
+    use crate::member::{EdgeCase, OptOut, Payer, REQUESTER_NPI, member_set};
     use crate::persona::ConsentRule;
 
     fn parameters(payer: Payer) -> Value {
-        let parts: Vec<Value> = member_set(payer, "s", 7, 12)
+        let parts: Vec<Value> = member_set(payer, "s", 7, EdgeCase::ALL.len())
             .members
             .into_iter()
             .map(|m| {
@@ -228,7 +232,7 @@ mod tests {
         let payer = Payer::ALL[0];
         let mut roster = Roster::draw(payer, 7, 12);
         let bundle = bundles(&parameters(payer)).unwrap().remove(0);
-        roster.people[0].opted_out = true;
+        roster.people[0].opt_out = OptOut::BeforeMatch;
         assert_eq!(
             decide(&bundle, &roster, disclosure(&payer)),
             Decision::Constrained

@@ -6,6 +6,7 @@
 mod assertion;
 #[cfg(test)]
 mod bench;
+mod bend;
 mod body;
 mod bulk;
 mod bundle;
@@ -39,6 +40,7 @@ mod types;
 mod wanted;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +52,7 @@ pub use stats::Stats;
 pub use wire::{Bound, Listener, ListenerError};
 
 use crate::clock::Clock;
-use crate::fault::Fault;
+use crate::fault::Book;
 use crate::member::{Payer, Roster};
 use crate::persona::Behaviour;
 use crate::store::Store;
@@ -114,7 +116,8 @@ pub struct Partner {
     roster: Roster,
     store: Arc<Store>,
     clock: Clock,
-    fault: Mutex<Option<Fault>>,
+    faults: Mutex<Book>,
+    lent: Mutex<BTreeSet<(String, String)>>,
     stats: Mutex<Stats>,
     polls: Mutex<throttle::Polls>,
     keyed: Mutex<()>,
@@ -143,7 +146,8 @@ impl Partner {
             roster,
             store,
             clock,
-            fault: Mutex::default(),
+            faults: Mutex::default(),
+            lent: Mutex::default(),
             stats: Mutex::default(),
             polls: Mutex::default(),
             keyed: Mutex::default(),
@@ -172,14 +176,9 @@ impl Partner {
         self.settings.certificates
     }
 
-    /// The fault that is on.
-    pub fn fault(&self) -> Option<Fault> {
-        *held(&self.fault)
-    }
-
-    /// Switches a fault on, or all off. The listener must be told as well of `connection-refused`.
-    pub fn set_fault(&self, fault: Option<Fault>) {
-        *held(&self.fault) = fault;
+    /// Reads or writes the orders to misbehave. The listener must be told as well of its own faults.
+    pub fn with_faults<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
+        act(&mut held(&self.faults))
     }
 
     /// A copy of the counters.
@@ -201,6 +200,7 @@ impl Partner {
     pub fn reset(&self) -> Result<(), crate::store::StoreError> {
         *held(&self.stats) = Stats::default();
         *held(&self.polls) = throttle::Polls::default();
+        held(&self.lent).clear();
         self.store.reset(self.payer.id)
     }
 

@@ -146,7 +146,7 @@ fn records_of(partner: &Partner, session: &Session, id: &str) -> Result<Vec<Valu
     let consent: Value = serde_json::from_str(&known.consent)
         .map_err(|_| Refusal::internal("the kept consent cannot be read"))?;
     match consent::policy(&consent, partner.disclosure(session.npi)) {
-        Some(policy) if !person.opted_out => {
+        Some(policy) if !person.opt_out.at_export() => {
             let whole = record(&partner.payer, person, partner.roster.seed);
             Ok(disclosed(whole, policy))
         }

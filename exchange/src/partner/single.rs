@@ -12,7 +12,7 @@ use super::matching::{self, Bundle, Found};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::token::Session;
-use super::{Partner, body, kickoff, token};
+use super::{Partner, body, token};
 use crate::member::Person;
 use crate::persona::SingleShape;
 use crate::store::KnownPatient;
@@ -23,7 +23,6 @@ pub(crate) async fn member_match(
     State(partner): State<Arc<Partner>>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    kickoff::refuse_when_told(&partner)?;
     let caller = Caller::of(&request);
     let session = token::authorise(&partner, &caller, Grant::SingleMatch)?;
     let bundle = asked(&body::json(request).await?)?;
@@ -105,7 +104,7 @@ fn echoed(partner: &Partner, person: &Person, bundle: &Bundle) -> Value {
                 "code": "MB",
             }]},
             "system": partner.payer.system("member"),
-            "value": person.member_number,
+            "value": person.card().member_number,
         }},
     ]})
 }

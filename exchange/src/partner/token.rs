@@ -17,11 +17,14 @@ use super::headers::{Caller, Peer};
 use super::outcome::Refusal;
 use super::scope::{Grant, granted};
 use super::{Partner, body, limits};
-use crate::fault::Fault;
+use crate::fault::{Fault, Hits};
 use crate::store::{StoreError, Token};
 use crate::trust::TrustError;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// How far ahead the clock is under the fault `clock-skew`, in seconds.
+const SKEW_SECONDS: i64 = 600;
 
 /// Why no token is handed out.
 enum TokenRefusal {
@@ -32,8 +35,6 @@ enum TokenRefusal {
     },
     /// The assertion does not prove the client.
     Assertion(AssertionFault),
-    /// The fault `token-refused` is on.
-    Told,
     /// The store failed.
     Store(StoreError),
     /// The registered keys could not be read.
@@ -71,11 +72,16 @@ impl From<StoreError> for TokenRefusal {
 /// `POST /{id}/oauth/token`.
 pub(crate) async fn issue(State(partner): State<Arc<Partner>>, request: Request) -> Response {
     let peer = Caller::of(&request).peer;
+    let hits = request
+        .extensions()
+        .get::<Hits>()
+        .cloned()
+        .unwrap_or_default();
     let form = match form(request).await {
         Ok(form) => form,
         Err(response) => return response,
     };
-    match grant(&partner, &form, peer.as_ref()) {
+    match grant(&partner, &form, peer.as_ref(), &hits) {
         Ok(body) => {
             partner.count(|stats| stats.tokens_issued += 1);
             answer(StatusCode::OK, &body)
@@ -128,10 +134,8 @@ fn grant(
     partner: &Partner,
     form: &[(String, String)],
     peer: Option<&Peer>,
+    hits: &Hits,
 ) -> Result<Value, TokenRefusal> {
-    if partner.fault() == Some(Fault::TokenRefused) {
-        return Err(TokenRefusal::Told);
-    }
     let bad = |error, text| TokenRefusal::Request { error, text };
     let field = |name: &str| {
         form.iter()
@@ -151,12 +155,20 @@ fn grant(
         ));
     }
     let now = partner.clock.now();
-    let clients = partner.registry.read().map_err(TokenRefusal::Keys)?;
+    let mut clients = partner.registry.read().map_err(TokenRefusal::Keys)?;
+    if hits.has(Fault::KeysStale) {
+        clients.iter_mut().for_each(|client| client.keys.clear());
+    }
+    let skew = if hits.has(Fault::ClockSkew) {
+        SKEW_SECONDS
+    } else {
+        0
+    };
     let asserted = assertion::check(
         field("client_assertion"),
         &clients,
         &partner.token_url(),
-        now.timestamp(),
+        now.timestamp() + skew,
     )
     .map_err(TokenRefusal::Assertion)?;
     let now_ms = now.timestamp_millis();
@@ -197,6 +209,19 @@ fn scopes(text: &str) -> Option<String> {
     granted(&scopes)
 }
 
+/// Lets a token that was handed out end after so many seconds.
+pub(crate) fn shorten(partner: &Partner, secret: &str, seconds: i64) -> Result<(), StoreError> {
+    let hash = hash(secret);
+    let now_ms = partner.clock.now_millis();
+    if let Some(mut token) = partner.store.token(partner.payer.id, &hash)? {
+        token.until_ms = now_ms + seconds * 1_000;
+        partner
+            .store
+            .keep_token(partner.payer.id, &hash, &token, now_ms)?;
+    }
+    Ok(())
+}
+
 /// An opaque token of 256 random bits.
 fn secret() -> Option<String> {
     let mut bytes = [0; 32];
@@ -233,7 +258,6 @@ fn refused(partner: &Partner, refusal: TokenRefusal) -> Response {
     let (reason, error_code, text) = match refusal {
         TokenRefusal::Request { error, text } => (error, error, text),
         TokenRefusal::Assertion(fault) => (fault.name(), "invalid_client", fault.text()),
-        TokenRefusal::Told => ("fault", "invalid_client", "told to refuse"),
         TokenRefusal::Store(failure) => return Refusal::from(failure).into_response(),
         TokenRefusal::Keys(failure) => {
             tracing::error!(partner = partner.payer.id, error = %failure, "no registered keys");
@@ -251,7 +275,7 @@ fn refused(partner: &Partner, refusal: TokenRefusal) -> Response {
     error(StatusCode::BAD_REQUEST, error_code, text)
 }
 
-fn error(status: StatusCode, code: &str, text: &str) -> Response {
+pub(crate) fn error(status: StatusCode, code: &str, text: &str) -> Response {
     answer(status, &json!({"error": code, "error_description": text}))
 }
 
@@ -302,7 +326,6 @@ mod tests {
             Ok(_) => "good",
             Err(TokenRefusal::Request { error, .. }) => error,
             Err(TokenRefusal::Assertion(fault)) => fault.name(),
-            Err(TokenRefusal::Told) => "fault",
             Err(TokenRefusal::Store(_)) => "store",
             Err(TokenRefusal::Keys(_)) => "keys",
         }
@@ -312,10 +335,19 @@ mod tests {
     fn a_jti_is_good_once_and_the_request_must_be_whole() {
         let bench = Bench::new();
         let good = form(&assertion(&bench, "j-1"), BULK_MEMBER_MATCH);
-        assert_eq!(reason(grant(&bench.partner, &good, None)), "good");
-        assert_eq!(reason(grant(&bench.partner, &good, None)), "jti-replay");
+        assert_eq!(
+            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            "good"
+        );
+        assert_eq!(
+            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            "jti-replay"
+        );
         bench.partner.clock.advance(200_000);
-        assert_eq!(reason(grant(&bench.partner, &good, None)), "jti-replay");
+        assert_eq!(
+            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            "jti-replay"
+        );
         for (place, value, expected) in [
             (0, "authorization_code", "unsupported_grant_type"),
             (1, "password", "invalid_request"),
@@ -329,14 +361,11 @@ mod tests {
             );
             bad[place].1 = value.to_owned();
             assert_eq!(
-                reason(grant(&bench.partner, &bad, None)),
+                reason(grant(&bench.partner, &bad, None, &Hits::default())),
                 expected,
                 "{value}"
             );
         }
-        bench.partner.set_fault(Some(Fault::TokenRefused));
-        let fresh = form(&assertion(&bench, "j-2"), BULK_MEMBER_MATCH);
-        assert_eq!(reason(grant(&bench.partner, &fresh, None)), "fault");
     }
 
     #[test]
@@ -347,6 +376,7 @@ mod tests {
             &bench.partner,
             &form(&assertion(&bench, "j"), BULK_MEMBER_MATCH),
             None,
+            &Hits::default(),
         )
         .ok();
         let body = body.unwrap();
@@ -372,7 +402,9 @@ mod tests {
         let bench = Bench::new();
         let own = Peer("own".to_owned());
         let form = form(&assertion(&bench, "j"), BULK_MEMBER_MATCH);
-        let body = grant(&bench.partner, &form, Some(&own)).ok().unwrap();
+        let body = grant(&bench.partner, &form, Some(&own), &Hits::default())
+            .ok()
+            .unwrap();
         let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
         let mut caller = Caller::default();
         caller

@@ -16,7 +16,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +25,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::headers::Peer;
 use super::{Partner, limits, routes};
+use crate::fault::Leaf;
+use crate::trust::Certificates;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -49,6 +50,7 @@ pub enum ListenerError {
 enum Order {
     Close(oneshot::Sender<io::Result<()>>),
     Open(oneshot::Sender<io::Result<()>>),
+    Show(Leaf),
     Stop,
 }
 
@@ -84,25 +86,26 @@ impl Listener {
     }
 
     /// Serves `partner` there until it is stopped.
-    pub fn serve(bound: Bound, partner: Arc<Partner>, tls: Arc<ServerConfig>) -> Self {
+    pub fn serve(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
         let router = routes::router(&partner);
         Self::start(bound, partner, router, tls)
     }
 
     /// Serves the other origin of a `partner` that redirects.
-    pub fn serve_elsewhere(bound: Bound, partner: Arc<Partner>, tls: Arc<ServerConfig>) -> Self {
+    pub fn serve_elsewhere(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
         let router = routes::elsewhere(&partner);
         Self::start(bound, partner, router, tls)
     }
 
-    fn start(bound: Bound, partner: Arc<Partner>, router: Router, tls: Arc<ServerConfig>) -> Self {
+    fn start(bound: Bound, partner: Arc<Partner>, router: Router, tls: Arc<Certificates>) -> Self {
         let (orders, inbox) = mpsc::channel(8);
         let address = bound.address;
         let server = Server {
             address,
             router,
             partner,
-            acceptor: TlsAcceptor::from(tls),
+            certificates: tls,
+            shown: Leaf::Good,
         };
         let task = tokio::spawn(server.run(bound.socket, inbox));
         Self {
@@ -120,6 +123,12 @@ impl Listener {
     /// Listens on the same port again.
     pub async fn open(&self) -> Result<(), ListenerError> {
         self.order(Order::Open).await
+    }
+
+    /// Shows another certificate to connections from now on.
+    pub async fn show(&self, leaf: Leaf) -> Result<(), ListenerError> {
+        let sent = self.orders.send(Order::Show(leaf)).await;
+        sent.map_err(|_| ListenerError::Stopped)
     }
 
     /// Stops, connections and all.
@@ -158,11 +167,12 @@ struct Server {
     address: SocketAddr,
     router: Router,
     partner: Arc<Partner>,
-    acceptor: TlsAcceptor,
+    certificates: Arc<Certificates>,
+    shown: Leaf,
 }
 
 impl Server {
-    async fn run(self, socket: TcpListener, mut inbox: mpsc::Receiver<Order>) {
+    async fn run(mut self, socket: TcpListener, mut inbox: mpsc::Receiver<Order>) {
         let mut port = Port::Open(socket);
         let mut connections = JoinSet::new();
         loop {
@@ -174,6 +184,7 @@ impl Server {
                         port = self.shut(port, answer);
                     }
                     Some(Order::Open(answer)) => port = self.open(port, answer),
+                    Some(Order::Show(leaf)) => self.shown = leaf,
                 },
                 accepted = accept(&port), if connections.len() < limits::CONNECTIONS_MAX => {
                     self.take(accepted, &mut connections);
@@ -188,8 +199,9 @@ impl Server {
         match accepted {
             Ok(tcp) => {
                 self.partner.count(|stats| stats.connections += 1);
-                let served = serve(tcp, self.acceptor.clone(), self.router.clone());
-                connections.spawn(served);
+                if let Some(tls) = self.certificates.with(self.shown) {
+                    connections.spawn(serve(tcp, TlsAcceptor::from(tls), self.router.clone()));
+                }
             }
             Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
         }

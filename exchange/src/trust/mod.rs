@@ -3,13 +3,14 @@
 //! The CA and the keys are kept in the state folder, so that a restarted exchange is the same to its
 //! clients. Private keys are readable by their owner only. None of this is for real data.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{Datelike as _, Days, NaiveDate};
+use chrono::{Datelike as _, NaiveDate};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm, date_time_ymd,
@@ -19,6 +20,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::fault::Leaf;
+
 mod clients;
 mod own;
 
@@ -26,7 +29,13 @@ pub use clients::{Client, Handed, RIVAL_NPI, RegisteredKey, Registry};
 pub use own::OwnKey;
 
 /// How long a server certificate lives; a new one is made at every start.
-const LEAF_DAYS: u64 = 90;
+const LEAF_DAYS: i64 = 90;
+/// How long the certificate of the fault `certificate-expired` had lived.
+const EXPIRED_LIVED_DAYS: i64 = 90;
+/// How long the certificate of the fault `certificate-soon-to-expire` has to live.
+const SOON_DAYS: i64 = 3;
+/// Whom the certificate of the fault `certificate-wrong-name` is for.
+const ANOTHER_NAME: &str = "fhir.another-payer.example";
 /// The names under which the listeners are reached.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
@@ -74,17 +83,58 @@ fn authority(
     Ok((certificate, Issuer::new(ca_params, ca_key)))
 }
 
-/// Makes today's server configuration.
+/// A server configuration for each certificate that a listener can show.
+#[derive(Clone, Debug)]
+pub struct Certificates(BTreeMap<Leaf, Arc<ServerConfig>>);
+
+impl Certificates {
+    /// The configuration with that certificate; with the good one, should there be none.
+    pub fn with(&self, leaf: Leaf) -> Option<Arc<ServerConfig>> {
+        self.0.get(&leaf).or(self.0.get(&Leaf::Good)).cloned()
+    }
+}
+
+/// Makes today's server configurations.
 pub fn server(
     state: &Path,
     today: NaiveDate,
     clients: ClientCertificates,
+) -> Result<Arc<Certificates>, TrustError> {
+    let mut configs = BTreeMap::new();
+    for leaf in Leaf::ALL {
+        configs.insert(leaf, config(state, today, clients, leaf)?);
+    }
+    Ok(Arc::new(Certificates(configs)))
+}
+
+fn config(
+    state: &Path,
+    today: NaiveDate,
+    clients: ClientCertificates,
+    leaf: Leaf,
 ) -> Result<Arc<ServerConfig>, TrustError> {
     let unusable = |error: &dyn std::fmt::Display| TrustError::Unusable(error.to_string());
     let (ca, issuer) = authority(state)?;
     let leaf_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let purpose = ExtendedKeyUsagePurpose::ServerAuth;
-    let leaf = leaf_params(today, "Exchange sandbox", purpose)?.signed_by(&leaf_key, &issuer)?;
+    let issuer = match leaf {
+        Leaf::Untrusted => Issuer::new(
+            ca_params()?,
+            KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
+        ),
+        Leaf::Good | Leaf::Expired | Leaf::WrongName | Leaf::SoonToExpire => issuer,
+    };
+    let mut params = leaf_params(today, "Exchange sandbox", purpose)?;
+    match leaf {
+        Leaf::Good | Leaf::Untrusted => {}
+        Leaf::Expired => lives(&mut params, today, -EXPIRED_LIVED_DAYS, -1),
+        Leaf::SoonToExpire => lives(&mut params, today, -1, SOON_DAYS),
+        Leaf::WrongName => {
+            params.subject_alt_names =
+                CertificateParams::new([ANOTHER_NAME.to_owned()])?.subject_alt_names;
+        }
+    }
+    let leaf = params.signed_by(&leaf_key, &issuer)?;
     let key = PrivateKeyDer::from_pem_slice(leaf_key.serialize_pem().as_bytes())
         .map_err(|error| unusable(&error))?;
     let builder = ServerConfig::builder();
@@ -133,6 +183,18 @@ fn ca_params() -> Result<CertificateParams, TrustError> {
     Ok(params)
 }
 
+/// Lets a certificate be good from and until midnight so many days after `today`.
+fn lives(params: &mut CertificateParams, today: NaiveDate, from: i64, until: i64) {
+    let part = |n: u32| u8::try_from(n).unwrap_or(1);
+    let at = |days: i64| {
+        let day = today.checked_add_signed(chrono::Duration::days(days));
+        let day = day.unwrap_or(today);
+        date_time_ymd(day.year(), part(day.month()), part(day.day()))
+    };
+    params.not_before = at(from);
+    params.not_after = at(until);
+}
+
 fn leaf_params(
     today: NaiveDate,
     name: &str,
@@ -142,13 +204,8 @@ fn leaf_params(
     params.distinguished_name.push(DnType::CommonName, name);
     params.use_authority_key_identifier_extension = true;
     params.extended_key_usages = vec![purpose];
-    let part = |n: u32| u8::try_from(n).unwrap_or(1);
-    let at = |day: NaiveDate| date_time_ymd(day.year(), part(day.month()), part(day.day()));
     // A day of grace, for clients whose clock is behind.
-    params.not_before = at(today.checked_sub_days(Days::new(1)).unwrap_or(today));
-    params.not_after = at(today
-        .checked_add_days(Days::new(LEAF_DAYS))
-        .unwrap_or(today));
+    lives(&mut params, today, -1, LEAF_DAYS);
     Ok(params)
 }
 
