@@ -20,7 +20,9 @@ pub(super) fn bend(text: &str, hits: &Hits) -> Option<String> {
 }
 
 /// Faults of a file's text as a whole.
-const WHOLE: [(Fault, fn(&str) -> String); 2] = [
+type Whole = fn(&str) -> String;
+
+const WHOLE: [(Fault, Whole); 2] = [
     (Fault::TruncatedLine, truncated),
     (Fault::MixedTypes, mixed),
 ];
