@@ -61,6 +61,7 @@ mod tests {
                 identity: None,
                 resources: BTreeMap::new(),
                 canaries: Vec::new(),
+                others: Vec::new(),
             },
         }
     }
