@@ -134,8 +134,9 @@ impl Scheduler {
         let Some(permit) = self.permits.try_take(probe.class) else {
             return;
         };
-        let usual = crate::schedule::usual_requests(journey);
-        let admission = self.partners.admit(&probe.id.partner, &self.clock, usual);
+        let seen = self.live.requests_most(&probe.id);
+        let likely = crate::schedule::likely_requests(journey, seen);
+        let admission = self.partners.admit(&probe.id.partner, &self.clock, likely);
         let client = admission.and_then(|one| self.partners.client(&probe.id.partner, one));
         let Some(client) = client else { return };
         let walk = Walk {

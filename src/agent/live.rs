@@ -288,6 +288,12 @@ impl Live {
         }
     }
 
+    /// The most requests that a run of a probe made; 0 before one was seen.
+    pub(super) fn requests_most(&self, probe: &ProbeId) -> u64 {
+        let state = self.state();
+        state.probes.get(probe).map_or(0, |one| one.requests_most)
+    }
+
     /// The watchdog came back, or the wait for it begins.
     pub(super) fn hear_watchdog(&self, now: Instant) {
         self.state().watchdog = Some(now);

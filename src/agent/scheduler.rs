@@ -274,9 +274,9 @@ impl Scheduler {
             return Err(Disposition::Overlap);
         }
         let journey = self.plan.journeys.get(&probe.id.journey);
-        let usual = journey.map_or(0, schedule::usual_requests);
         let partner = &probe.id.partner;
-        let requests = usual.max(state.requests_most);
+        let seen = state.requests_most;
+        let requests = journey.map_or(0, |one| schedule::likely_requests(one, seen));
         let admission = self.partners.admit(partner, &self.clock, requests);
         let client = admission.and_then(|admission| self.partners.client(partner, admission));
         let client = client.ok_or(Disposition::Capped)?;

@@ -16,10 +16,9 @@ pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations 
     ];
     let of_tier = [&of_slo[..], &[("tier", "=", alarm.tier.name())]].concat();
     let affected = format!(
-        "{} ({}, {}, {}): every run of {}",
+        "{} ({}, {}): every run of {}",
         partner.name,
         partner.id,
-        partner.region,
         partner.environment,
         journeys(objective).replace('|', " and ")
     );
@@ -32,7 +31,7 @@ pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations 
     );
     // The whole window is counted every few minutes only; what the alert itself saw is spent in any case.
     let spent = format!(
-        "max({}) or max({})",
+        "max({} or {})",
         select(BAD_PERIOD, &of_slo),
         select(BAD_LONG, &of_tier)
     );

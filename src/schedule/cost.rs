@@ -93,9 +93,21 @@ pub fn cost(probe: &Probe, journey: &Journey) -> Cost {
     Cost { requests, jobs }
 }
 
-/// Requests of a run in which every step that asks does so once: what is kept free for a run before
-/// one was seen.
-pub fn usual_requests(journey: &Journey) -> u64 {
+/// More than any partner agrees to in a minute.
+const NOBODY_KNOWS: u64 = u32::MAX as u64;
+
+/// Requests that are kept free for a run: the most that one of its probe's runs was seen to make. Before
+/// one was seen that fetches files, nobody knows how many there are, and it gets a minute for itself.
+pub fn likely_requests(journey: &Journey, seen: u64) -> u64 {
+    let fetches = |step: &Step| matches!(step.action, Action::Download { .. });
+    if seen == 0 && journey.steps.iter().any(fetches) {
+        return NOBODY_KNOWS;
+    }
+    usual_requests(journey).max(seen)
+}
+
+/// Requests of a run in which every step that asks does so once.
+fn usual_requests(journey: &Journey) -> u64 {
     let asking = journey.steps.iter().filter(|step| match &step.action {
         Action::Check { .. } => false,
         Action::Request { .. }

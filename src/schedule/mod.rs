@@ -8,6 +8,6 @@ mod count;
 mod rotation;
 
 pub use agenda::{Agenda, ClockChange, HourAgenda, PartnerAgenda, ProbeAgenda, Window, agenda};
-pub use cost::{Cost, Range, cost, usual_requests};
+pub use cost::{Cost, Range, cost, likely_requests};
 pub use count::{count, count_judged};
 pub use rotation::member_of;

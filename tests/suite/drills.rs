@@ -84,7 +84,7 @@ key = {{ file = "missing.pem" }}
 [[probe]]
 journey = "bulk-exchange"
 every = "3m"
-timeout = "6m"
+timeout = "3m"
 deadline = "6m"
 concurrency = 2
 members = "{id}-basic"

@@ -283,7 +283,7 @@ fn assert_tells(stage: &Stage, page: &Told, name: &str, cause: &str) {
     assert!((status, text.contains(title)) == (200, true), "{text}");
     let affected = page.annotation("affected");
     assert!(
-        affected.starts_with(&format!("{name} ({partner}, us-east, sandbox)")),
+        affected.starts_with(&format!("{name} ({partner}, sandbox)")),
         "{affected}"
     );
     let confidence = page.annotation("confidence");
