@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
+use outrider::clock::Clock;
 use serde_json::Value;
 
 use crate::page::is_burn;
@@ -232,7 +233,7 @@ fn every_failure_mode_pages_for_itself_and_for_nobody_else() {
     let mut partners: Vec<String> = modes.iter().map(Mode::partner).collect();
     partners.push(CALM.to_owned());
     let stage = Stage::set(&partners);
-    let broken = Utc::now();
+    let broken = Clock::real().system();
     for (place, mode) in modes.iter().enumerate() {
         let (sandbox, played) = seat(&stage.sandboxes, place);
         sandbox.inject(played, &mode.fault);

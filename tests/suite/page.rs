@@ -281,6 +281,21 @@ fn assert_tells(stage: &Stage, page: &Told, name: &str, cause: &str) {
     let title = std::fs::read_to_string(repository().join("runbooks").join(&page_name)).unwrap();
     let title = title.lines().next().unwrap().trim_start_matches("# ");
     assert!((status, text.contains(title)) == (200, true), "{text}");
+    assert_answers(page, partner, name);
+    let evidence = page.annotation("evidence_url");
+    assert_eq!(
+        evidence,
+        stage.agent.url(&format!("/evidence/{partner}/{slo}"))
+    );
+    let (status, text) = http("GET", evidence, "");
+    let first = &stage.bad(partner, slo)[0];
+    let link = format!("/runs/{}", first["run"].as_str().unwrap());
+    assert!((status, text.contains(&link)) == (200, true), "{text}");
+    assert!(text.contains(word), "no {word} in {text}");
+}
+
+/// For whom, how sure, what it costs, what to do.
+fn assert_answers(page: &Told, partner: &str, name: &str) {
     let affected = page.annotation("affected");
     assert!(
         affected.starts_with(&format!("{name} ({partner}, sandbox)")),
@@ -301,16 +316,6 @@ fn assert_tells(stage: &Stage, page: &Told, name: &str, cause: &str) {
     let action = page.annotation("action");
     let walk = format!("(outrider once bulk-exchange --partner {partner})");
     assert!(action.contains(&walk), "{action}");
-    let evidence = page.annotation("evidence_url");
-    assert_eq!(
-        evidence,
-        stage.agent.url(&format!("/evidence/{partner}/{slo}"))
-    );
-    let (status, text) = http("GET", evidence, "");
-    let first = &stage.bad(partner, slo)[0];
-    let link = format!("/runs/{}", first["run"].as_str().unwrap());
-    assert!((status, text.contains(&link)) == (200, true), "{text}");
-    assert!(text.contains(word), "no {word} in {text}");
 }
 
 /// `since` is when the first of the bad runs in a row was due, to a few cadences.
