@@ -4,9 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::calendar::merged;
-use crate::model::{Effect, Plan, Probe, Window};
+use crate::model::{Plan, Probe, Window};
 use crate::render::FlightLine;
+use crate::schedule::count_judged;
 use crate::sli::{Series, Sketch, hour_of, slo_bucket};
 use crate::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
 
@@ -64,15 +64,9 @@ fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
         let all = probes(plan, objective).map(|probe| probe.count(from, to));
         all.sum()
     };
-    // Windows hold back what begins at their first instant, and not at their last.
-    let before = TimeDelta::milliseconds(1);
     let free = |from, to| -> u64 {
-        let calendars = plan.calendars_of(&objective.partner.id);
-        let windows = merged(calendars, Effect::Blackout, from, to).into_iter();
-        let held: u64 = windows
-            .map(|(begin, end)| count(begin - before, end - before))
-            .sum();
-        count(from, to).saturating_sub(held)
+        let all = probes(plan, objective).map(|probe| count_judged(plan, probe, from, to));
+        all.sum()
     };
     match objective.slo.window {
         Window::Rolling(length) => {

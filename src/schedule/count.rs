@@ -1,17 +1,12 @@
-//! How many starts a stretch of time holds, without walking through them where that can be saved.
+//! How many starts can be judged, without walking through them where that can be saved.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::calendar::merged;
 use crate::model::{Effect, Plan, Probe};
 
-/// Intended starts of a probe in `(after, until]`, those that calendars hold back among them: exact,
-/// because they depend on its id and cadence alone.
-pub fn count(probe: &Probe, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
-    probe.count(after, until)
-}
-
-/// The same without those that declared windows hold back: what can be judged.
+/// Intended starts of a probe in `(after, until]` ([`Probe::count`]) without those that declared windows
+/// hold back.
 pub fn count_judged(plan: &Plan, probe: &Probe, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
     // Windows hold back what begins at their first instant, and not at their last.
     let before = TimeDelta::nanoseconds(1);

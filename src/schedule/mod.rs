@@ -9,5 +9,5 @@ mod rotation;
 
 pub use agenda::{Agenda, ClockChange, HourAgenda, PartnerAgenda, ProbeAgenda, Window, agenda};
 pub use cost::{Cost, Range, cost, likely_requests};
-pub use count::{count, count_judged};
+pub use count::count_judged;
 pub use rotation::member_of;

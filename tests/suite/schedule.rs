@@ -346,7 +346,7 @@ fn what_is_counted_is_what_walking_through_the_starts_gives() {
             let until = after + TimeDelta::minutes(37 * (hours + 1));
             let starts: Vec<_> = probe.starts(after, until).collect();
             let count = |number: usize| u64::try_from(number).unwrap();
-            let whole = outrider::schedule::count(probe, after, until);
+            let whole = probe.count(after, until);
             assert_eq!(whole, count(starts.len()), "{to} after {after}");
             let calendars = || plan.calendars_of(&probe.id.partner);
             let kept = starts
