@@ -90,10 +90,8 @@ impl Source {
     fn load(&self) -> Loaded {
         let read = config::load(&self.config, self.overlay.as_deref())
             .map_err(|complaints| complaints.0.iter().map(ToString::to_string).collect());
-        let plan = read.and_then(|plan| {
-            plan.scaled(self.scale)
-                .map_err(|why| vec![format!("--scale: {why} follows civil time")])
-        });
+        let plan =
+            read.and_then(|plan| plan.scaled(self.scale).map_err(|why| vec![why.to_string()]));
         Loaded(plan.map(|mut plan| {
             if let Some(ledger) = &self.ledger {
                 plan.settings.ledger.clone_from(ledger);
