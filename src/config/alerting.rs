@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::tree::{Placed, Table};
-use crate::model::{Alerting, BusinessHours, Escalation, Weekday};
+use crate::model::{Alerting, BusinessHours, Escalation, Weekday, Zone};
 
 /// Longest `contact` of an escalation map, in bytes: it stands in every alert.
 const CONTACT_BYTES_MAX: usize = 200;
@@ -65,14 +65,14 @@ fn business_hours(table: &Table<'_>) -> Option<BusinessHours> {
     let timezone = table
         .need_text("timezone", "\"America/New_York\"")
         .and_then(|placed| {
-            let is_zone = placed.value.parse::<chrono_tz::Tz>().is_ok();
-            if !is_zone {
+            let zone = Zone::named(placed.value);
+            if zone.is_none() {
                 let what = format!("there is no time zone \"{}\"", placed.value);
                 let cure =
                     "write a name of the IANA database, such as \"America/New_York\" or \"UTC\"";
                 table.complain(placed.span, what, cure);
             }
-            is_zone.then(|| placed.value.to_owned())
+            zone
         });
     let days = days(table);
     let from = time_of_day(table, "from");

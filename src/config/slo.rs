@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::str::FromStr;
 use std::time::Duration;
-
-use chrono_tz::Tz;
 
 use super::complaint::nearest;
 use super::tree::{Each, Placed, Table};
-use crate::model::{JourneyId, SloName, TierName, Window, span};
+use crate::model::{JourneyId, SloName, TierName, Window, Zone, span};
 use crate::slo;
 
 /// The window of an objective, unless the file says otherwise.
@@ -111,7 +108,7 @@ fn threshold(table: &Table<'_>) -> Option<Each<Duration>> {
 fn window(table: &Table<'_>) -> Option<Window> {
     let zone = table.text("timezone");
     let written = table.text("window");
-    let calendar: Option<fn(Tz) -> Window> = match written.as_ref().map(|placed| placed.value) {
+    let calendar: Option<fn(Zone) -> Window> = match written.as_ref().map(|placed| placed.value) {
         Some("month") => Some(Window::Month),
         Some("quarter") => Some(Window::Quarter),
         Some(_) | None => None,
@@ -153,11 +150,10 @@ fn rolling(table: &Table<'_>) -> Option<Window> {
     Some(Window::Rolling(placed.value))
 }
 
-fn time_zone(table: &Table<'_>, zone: &Placed<&str>) -> Option<Tz> {
-    let known = Tz::from_str(zone.value).ok();
+fn time_zone(table: &Table<'_>, zone: &Placed<&str>) -> Option<Zone> {
+    let known = Zone::named(zone.value);
     if known.is_none() {
-        let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-        let cure = match nearest(zone.value, names) {
+        let cure = match nearest(zone.value, Zone::names()) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "write a name of the IANA list, such as \"America/New_York\"".to_owned(),
         };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Zone;
+
 /// Who hears of alerts (`[alerting]` of `outrider.toml`): what generated files name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alerting {
@@ -22,8 +24,8 @@ pub struct Alerting {
 /// Hours of a week in a time zone, the end not included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusinessHours {
-    /// The zone's name in the IANA database.
-    pub timezone: String,
+    /// Whose clocks show them.
+    pub timezone: Zone,
     /// The days.
     pub days: Vec<Weekday>,
     /// Since midnight, in whole minutes.

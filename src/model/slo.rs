@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono_tz::Tz;
-
 use super::layer::closed;
-use super::{JourneyId, Layer};
+use super::{JourneyId, Layer, Zone};
 
 closed!(
     /// The objectives that a partner can have, one of each at most; a label and the table's name.
@@ -123,9 +121,9 @@ pub enum Window {
     /// The time that ends now.
     Rolling(Duration),
     /// The calendar month of a time zone.
-    Month(Tz),
+    Month(Zone),
     /// The calendar quarter of a time zone.
-    Quarter(Tz),
+    Quarter(Zone),
 }
 
 /// The shortest month: alerts of a calendar month are never later than in any month.
@@ -148,8 +146,8 @@ impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rolling(length) => f.write_str(&super::span(*length)),
-            Self::Month(zone) => write!(f, "a month in {zone}"),
-            Self::Quarter(zone) => write!(f, "a quarter in {zone}"),
+            Self::Month(zone) => write!(f, "a month in {}", zone.name()),
+            Self::Quarter(zone) => write!(f, "a quarter in {}", zone.name()),
         }
     }
 }

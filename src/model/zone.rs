@@ -1,6 +1,6 @@
 //! Civil time of a place: between wall clocks and instants, through both clock changes of a year.
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// No clock change is larger; how far around an instant one is looked for.
@@ -93,15 +93,6 @@ impl Zone {
         }
         DateTime::from_timestamp(high, 0)
     }
-
-    /// Midnight, or the first instant of the day, of the civil day that holds an instant; and of the
-    /// next day.
-    pub fn day_of(self, at: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
-        let day = self.local(at).date();
-        let next = day.succ_opt().unwrap_or(day);
-        let begin = |day: chrono::NaiveDate| self.first_at(day.and_time(NaiveTime::MIN));
-        (begin(day), begin(next))
-    }
 }
 
 /// How often wall clocks show a time.
@@ -145,11 +136,11 @@ mod tests {
             at("2026-11-01T05:30:00Z")
         );
         // A day of 23 hours, and one of 25.
-        let length = |text: &str| {
-            let (begin, end) = zone.day_of(at(text));
-            (end - begin).num_hours()
+        let length = |day: &str, next: &str| {
+            let begin = |day: &str| zone.first_at(local(&format!("{day}T00:00:00")));
+            (begin(next) - begin(day)).num_hours()
         };
-        assert_eq!(length("2026-03-08T12:00:00Z"), 23);
-        assert_eq!(length("2026-11-01T12:00:00Z"), 25);
+        assert_eq!(length("2026-03-08", "2026-03-09"), 23);
+        assert_eq!(length("2026-11-01", "2026-11-02"), 25);
     }
 }

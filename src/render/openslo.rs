@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Generated, RenderError, yaml};
 use crate::model::names;
-use crate::model::{Measure, Plan, Slo, Window, span};
+use crate::model::{Measure, Plan, Slo, Window, Zone, span};
 use crate::slo::Objective;
 
 const VERSION: &str = "openslo/v1";
@@ -99,7 +99,7 @@ fn good(slo: &Slo) -> String {
 
 /// A calendar window begins with a month of its zone; OpenSLO names one such begin.
 fn window(window: Window) -> Value {
-    let calendar = |duration: &str, zone: chrono_tz::Tz| {
+    let calendar = |duration: &str, zone: Zone| {
         json!({
             "duration": duration,
             "isRolling": false,

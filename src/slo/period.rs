@@ -1,9 +1,8 @@
 //! Where a window lies at a time: rolling ones end now, calendar ones at civil midnight of their zone.
 
-use chrono::{DateTime, Datelike, LocalResult, NaiveDate, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use crate::model::Window;
+use crate::model::{Window, Zone};
 
 /// A stretch of time, its begin outside and its end inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +28,8 @@ impl Period {
 }
 
 /// The stretch of so many whole months that begins with a multiple of them.
-fn calendar(zone: Tz, now: DateTime<Utc>, months: u32) -> Period {
-    let local = now.with_timezone(&zone);
+fn calendar(zone: Zone, now: DateTime<Utc>, months: u32) -> Period {
+    let local = zone.local(now);
     let first = local.month0() / months * months;
     let (year, next) = (local.year(), first + months);
     let (next_year, next) = if next < 12 {
@@ -46,16 +45,9 @@ fn calendar(zone: Tz, now: DateTime<Utc>, months: u32) -> Period {
 
 /// The first moment of a month. Some zones begin daylight saving at midnight: then the first hour is not
 /// there, and the day begins at its end.
-fn midnight(zone: Tz, year: i32, month0: u32) -> DateTime<Utc> {
+fn midnight(zone: Zone, year: i32, month0: u32) -> DateTime<Utc> {
     let first = NaiveDate::from_ymd_opt(year, month0 + 1, 1).unwrap_or_default();
-    let mut local = first.and_hms_opt(0, 0, 0).unwrap_or_default();
-    for _quarter_of_an_hour in 0..12 {
-        match zone.from_local_datetime(&local) {
-            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return at.to_utc(),
-            LocalResult::None => local += TimeDelta::minutes(15),
-        }
-    }
-    local.and_utc()
+    zone.first_at(first.and_time(NaiveTime::MIN))
 }
 
 #[cfg(test)]
@@ -63,6 +55,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    fn zone(name: &str) -> Zone {
+        Zone::named(name).unwrap()
+    }
 
     fn at(text: &str) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(text).unwrap().to_utc()
@@ -79,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_month_ends_at_midnight_of_its_zone_in_summer_and_in_winter() {
-        let new_york = Window::Month(Tz::America__New_York);
+        let new_york = Window::Month(zone("America/New_York"));
         // The clocks go forward on 8 March and back on 1 November 2026.
         assert_eq!(
             period(new_york, "2026-03-15T12:00:00Z"),
@@ -95,14 +91,14 @@ mod tests {
             pair("2026-11-01T04:00:00Z", "2026-12-01T05:00:00Z")
         );
         assert_eq!(
-            period(Window::Month(Tz::UTC), "2028-02-29T23:59:59Z"),
+            period(Window::Month(Zone::UTC), "2028-02-29T23:59:59Z"),
             pair("2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z")
         );
     }
 
     #[test]
     fn quarters_are_those_of_the_calendar() {
-        let quarter = Window::Quarter(Tz::America__Chicago);
+        let quarter = Window::Quarter(zone("America/Chicago"));
         assert_eq!(
             period(quarter, "2026-12-31T12:00:00Z"),
             pair("2026-10-01T05:00:00Z", "2027-01-01T06:00:00Z")
@@ -116,10 +112,10 @@ mod tests {
     #[test]
     fn a_day_without_its_first_hour_begins_at_its_end() {
         // In Beirut 1 May 1984 had no hour from midnight on.
-        let month = Window::Month(Tz::Asia__Beirut);
+        let month = Window::Month(zone("Asia/Beirut"));
         let Period { from, .. } = Period::of(month, at("1984-05-10T00:00:00Z"));
         assert_eq!(from, at("1984-04-30T22:00:00Z"));
-        let moved = midnight(Tz::America__Asuncion, 2017, 9);
+        let moved = midnight(zone("America/Asuncion"), 2017, 9);
         assert_eq!(moved, at("2017-10-01T04:00:00Z"));
     }
 

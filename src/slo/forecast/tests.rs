@@ -1,7 +1,7 @@
 //! Worked examples and calibration.
 
 use super::*;
-use crate::model::{SloName, Window};
+use crate::model::{SloName, Window, Zone};
 use crate::slo::chance::Chance;
 
 const DAY_RUNS: u64 = 1_440;
@@ -11,7 +11,7 @@ fn slo(objective_ppm: u32) -> Slo {
         name: SloName::Transport,
         journeys: Vec::new(),
         objective_ppm,
-        window: Window::Month(chrono_tz::Tz::UTC),
+        window: Window::Month(Zone::UTC),
         floor: 3,
         tiers: Default::default(),
         thresholds: Default::default(),
