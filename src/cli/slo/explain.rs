@@ -16,11 +16,7 @@ pub(super) struct Explain {
 }
 
 impl Explain {
-    pub(super) fn carry_out(self) -> Exit {
-        self.told().unwrap_or_else(|exit| exit)
-    }
-
-    fn told(&self) -> Result<Exit, Exit> {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let plan = plan(&self.files)?;
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;

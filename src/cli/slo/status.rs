@@ -25,11 +25,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn carry_out(self) -> Exit {
-        self.told().unwrap_or_else(|exit| exit)
-    }
-
-    fn told(&self) -> Result<Exit, Exit> {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let plan = super::scaled_plan(&self.files, Scale::new(self.scale))?;
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;
