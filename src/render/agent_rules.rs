@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED};
+use super::alerts::{
+    AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, TO_NOBODY,
+};
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
@@ -67,7 +69,7 @@ fn watchdog(plan: &Plan) -> Alert {
         expr: "vector(1)".to_owned(),
         hold: None,
         keep_firing_for: None,
-        labels: BTreeMap::from([("severity", "none".to_owned())]),
+        labels: BTreeMap::from([("severity", TO_NOBODY.to_owned())]),
         annotations: annotations::base(plan, kind, summary, description),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::alerts::{AlertKind, HEARTBEAT};
-use super::inhibition::{Inhibit, inhibitions};
+use super::alerts::{AlertKind, HEARTBEAT, TO_NOBODY};
+use super::inhibition::{Inhibit, inhibitions, is};
 use super::warnings::INFO;
 use crate::model::names::WATCHDOG_PATH;
 use crate::model::{BusinessHours, Partner, Plan, span};
@@ -90,7 +90,7 @@ struct TimeInterval {
 struct Interval {
     weekdays: Vec<String>,
     times: Vec<BTreeMap<&'static str, String>>,
-    location: String,
+    location: &'static str,
 }
 
 pub(super) fn config(plan: &Plan) -> Config {
@@ -116,7 +116,7 @@ fn interval(hours: &BusinessHours) -> TimeInterval {
                 ("start_time", clock(hours.from)),
                 ("end_time", clock(hours.to)),
             ])],
-            location: hours.timezone.clone(),
+            location: hours.timezone.name(),
         }],
     }
 }
@@ -176,10 +176,6 @@ fn receivers(plan: &Plan) -> Vec<Receiver> {
     all
 }
 
-fn is(label: &str, value: &str) -> String {
-    format!("{label}=\"{value}\"")
-}
-
 /// A route with the times of what is no page.
 fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Route {
     let scaled = |real| span(plan.scale.of(real));
@@ -200,7 +196,7 @@ fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Rou
 fn root(plan: &Plan) -> Route {
     let mut root = route(plan, Urgency::Ticket.name(), Vec::new());
     root.routes = watchdog(plan).into();
-    let silent = vec![format!("severity=~\"none|{INFO}\"")];
+    let silent = vec![format!("severity=~\"{TO_NOBODY}|{INFO}\"")];
     root.routes.push(route(plan, NOBODY, silent));
     for partner in plan.partners.values() {
         let escalates = [Urgency::Page, Urgency::Ticket]

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::model::closed;
 
+/// The severity of what is told to nobody: it keeps others quiet, or its silence tells.
+pub(super) const TO_NOBODY: &str = "none";
+
 closed!(
     /// Every alert we raise.
     AlertKind {

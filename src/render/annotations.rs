@@ -46,6 +46,16 @@ pub(super) fn board_url(plan: &Plan, partner: &Partner) -> Option<(&'static str,
     Some(("dashboard_url", url))
 }
 
+/// The last run of a partner that broke in a layer.
+pub(super) fn evidence_url(
+    plan: &Plan,
+    partner: &Partner,
+    layer: Layer,
+) -> [(&'static str, String); 1] {
+    let url = format!("{}/evidence/{}/{layer}", portal(plan), partner.id);
+    [("evidence_url", url)]
+}
+
 /// A number of one series, without decimals.
 pub(super) fn number(query: &str) -> String {
     let query = query.replace('"', "'");
@@ -116,10 +126,7 @@ pub(super) fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Ann
         ),
     );
     told.insert("since", since(plan, objective));
-    told.insert(
-        "evidence_url",
-        format!("{}/evidence/{}/{layer}", portal(plan), partner.id),
-    );
+    told.extend(evidence_url(plan, partner, layer));
     told.extend(super::questions::answered(objective, alarm));
     told.extend(board_url(plan, partner));
     told

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, STALLED};
+use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, STALLED, TO_NOBODY};
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Rule, RuleFile};
@@ -55,7 +55,7 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
         "No agent that answers started a run there for {window}. This alert is told to nobody: it keeps the \
          partner's low coverage quiet, which says the same again."
     );
-    let mut labels = severity("none");
+    let mut labels = severity(TO_NOBODY);
     labels.insert("partner", partner.id.to_string());
     Some(Alert {
         alert: kind.name(),

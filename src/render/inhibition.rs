@@ -15,7 +15,8 @@ pub(super) struct Inhibit {
     equal: Vec<&'static str>,
 }
 
-fn is(label: &str, value: &str) -> String {
+/// A matcher of Alertmanager.
+pub(super) fn is(label: &str, value: &str) -> String {
     format!("{label}=\"{value}\"")
 }
 

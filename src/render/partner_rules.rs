@@ -8,7 +8,7 @@ use super::annotations;
 use super::promql::{grown, increase, indent, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 use crate::model::names;
-use crate::model::{Partner, Plan, Probe, Scale, Window, span};
+use crate::model::{Layer, Partner, Plan, Probe, Scale, Window, span};
 use crate::slo::{Alarm, Objective, Pace, Urgency};
 
 /// Bad runs within a tier's long window.
@@ -338,13 +338,11 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
         journey = probe.id.journey,
     );
     let mut alert = alert(plan, kind, partner, probe, expr, summary, description);
-    let evidence = format!(
-        "{}/evidence/{}/business",
-        annotations::portal(plan),
-        partner.id
-    );
-    alert.annotations.insert("evidence_url", evidence);
-    alert.annotations.insert("layer", "business".to_owned());
+    let layer = Layer::Business;
+    alert
+        .annotations
+        .extend(annotations::evidence_url(plan, partner, layer));
+    alert.annotations.insert("layer", layer.to_string());
     alert
         .annotations
         .insert("cause", "business disclosure".to_owned());

@@ -152,17 +152,8 @@ fn deadline_near(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert>
         "It goes on for {{{{ $value | humanizeDuration }}}}, and its deadline is {}.",
         span(probe.deadline)
     );
-    let labels = of_probe(probe).map(|(name, _, value)| (name, value));
-    let kind = AlertKind::DeadlineNear;
-    let mut alert = warning(
-        plan,
-        partner,
-        kind,
-        TICKET,
-        expr,
-        &labels,
-        (summary, description),
-    );
+    let kind = (AlertKind::DeadlineNear, TICKET);
+    let mut alert = of_runs(plan, partner, probe, kind, expr, (summary, description));
     alert.hold = Some(span(hold));
     Some(alert)
 }
@@ -190,16 +181,8 @@ fn retry_storm(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
         "{{{{ $value | humanize }}}} requests a run in the last {hour}, more than {SURGE} times those of the day \
          before. Polls without end, or refusals for load."
     );
-    let labels = of_probe(probe).map(|(name, _, value)| (name, value));
-    warning(
-        plan,
-        partner,
-        AlertKind::RetryStorm,
-        TICKET,
-        expr,
-        &labels,
-        (summary, description),
-    )
+    let kind = (AlertKind::RetryStorm, TICKET);
+    of_runs(plan, partner, probe, kind, expr, (summary, description))
 }
 
 /// So many in an hour, and no more usual than a third of it the day before.
@@ -225,23 +208,12 @@ fn surge(
          hour of the day before.",
         probe.id.journey
     );
-    let labels = of_probe(probe).map(|(name, _, value)| (name, value));
-    let mut alert = warning(
-        plan,
-        partner,
-        kind,
-        TICKET,
-        expr,
-        &labels,
-        (summary, description),
-    );
+    let kind = (kind, TICKET);
+    let mut alert = of_runs(plan, partner, probe, kind, expr, (summary, description));
     let layer = cause.layer();
-    let evidence = format!(
-        "{}/evidence/{}/{layer}",
-        annotations::portal(plan),
-        partner.id
-    );
-    alert.annotations.insert("evidence_url", evidence);
+    alert
+        .annotations
+        .extend(annotations::evidence_url(plan, partner, layer));
     alert.annotations.insert("layer", layer.to_string());
     alert
         .annotations
@@ -268,17 +240,9 @@ fn failing_in_a_row(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Ale
         "{{{{ $value }}}} runs in a row failed. It runs every {}, which is too rare for counts within the hour.",
         span(pace.time_of(1))
     );
-    let labels = of_probe(probe).map(|(name, _, value)| (name, value));
-    let kind = AlertKind::FailingInARow;
-    Some(warning(
-        plan,
-        partner,
-        kind,
-        PAGE,
-        expr,
-        &labels,
-        (summary, description),
-    ))
+    let kind = (AlertKind::FailingInARow, PAGE);
+    let words = (summary, description);
+    Some(of_runs(plan, partner, probe, kind, expr, words))
 }
 
 fn of_probe(probe: &Probe) -> [(&'static str, &'static str, &str); 2] {
@@ -286,6 +250,19 @@ fn of_probe(probe: &Probe) -> [(&'static str, &'static str, &str); 2] {
         ("partner", "=", probe.id.partner.as_str()),
         ("journey", "=", probe.id.journey.as_str()),
     ]
+}
+
+/// A warning about the runs of a probe.
+fn of_runs(
+    plan: &Plan,
+    partner: &Partner,
+    probe: &Probe,
+    (kind, severity): (AlertKind, &'static str),
+    expr: String,
+    words: (String, String),
+) -> Alert {
+    let labels = of_probe(probe).map(|(name, _, value)| (name, value));
+    warning(plan, partner, kind, severity, expr, &labels, words)
 }
 
 fn warning(

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use outrider::clock::Clock;
 use serde_json::Value;
 
-use crate::page::is_burn;
+use crate::page::{is_burn, objectives};
 use crate::stack::{self, Alertmanager, Prometheus, Told, Webhook};
 use crate::world::{Agent, Config, Pace, Sandbox, eventually, eventually_within, repository};
 
@@ -70,28 +70,18 @@ fn modes() -> Vec<Mode> {
 
 /// A partner's file: three promises that page at the third bad run.
 fn partner(id: &str) -> String {
-    let promises = ["transport", "application", "business"]
-        .map(|slo| format!("[slo.{slo}]\njourneys = [\"bulk-exchange\"]\nobjective = 99.0\n"));
-    format!(
-        r#"
-id = "{id}"
-name = "Drill {id}"
-base_url = "https://127.0.0.1:1/fhir"
-environment = "sandbox"
-region = "us-east"
-[auth]
-client_id = "outrider"
-key = {{ file = "missing.pem" }}
-[[probe]]
+    let probe = format!(
+        r#"[[probe]]
 journey = "bulk-exchange"
 every = "3m"
 timeout = "3m"
 deadline = "6m"
 concurrency = 2
 members = "{id}-basic"
-{}"#,
-        promises.concat()
-    )
+"#
+    );
+    let more = probe + &objectives("99.0", "99.0", "99.0");
+    crate::page::partner(id, &format!("Drill {id}"), &more)
 }
 
 /// Which sandbox plays a partner, and as which payer.

@@ -27,7 +27,7 @@ struct Stage {
 }
 
 /// A partner's file. `more` holds its probe and its objectives.
-fn partner(id: &str, name: &str, more: &str) -> String {
+pub(crate) fn partner(id: &str, name: &str, more: &str) -> String {
     format!(
         r#"
 id = "{id}"
@@ -57,7 +57,7 @@ members = "{members}"
 }
 
 /// Objectives that page at the 9th bad run of the layer that breaks, and later above it.
-fn objectives(transport: &str, application: &str, business: &str) -> String {
+pub(crate) fn objectives(transport: &str, application: &str, business: &str) -> String {
     let all = [
         ("transport", transport),
         ("application", application),
