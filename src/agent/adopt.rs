@@ -68,6 +68,7 @@ impl Scheduler {
         self.partners = self.partners.of(&plan, &self.clock);
         self.plan = Arc::clone(&plan);
         self.live.adopt(&plan, diff);
+        self.live.await_watchdog(&plan, self.clock.instant());
         let begun: BTreeSet<&ProbeId> = diff.probes.added.union(&diff.rescheduled).collect();
         self.due
             .retain(|(_, id)| !begun.contains(id) && !diff.probes.removed.contains(id));

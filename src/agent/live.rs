@@ -294,9 +294,21 @@ impl Live {
         state.probes.get(probe).map_or(0, |one| one.requests_most)
     }
 
-    /// The watchdog came back, or the wait for it begins.
+    /// The watchdog came back.
     pub(super) fn hear_watchdog(&self, now: Instant) {
         self.state().watchdog = Some(now);
+    }
+
+    /// The wait for the watchdog begins where a plan has an Alertmanager, goes on where it went on, and
+    /// ends where there is none.
+    pub(super) fn await_watchdog(&self, plan: &Plan, now: Instant) {
+        let mut state = self.state();
+        if plan.settings.alerting.alertmanager.is_some() {
+            state.watchdog.get_or_insert(now);
+        } else {
+            state.watchdog = None;
+            self.numbers().clear(&names::ALERTING_LOOP_AGE);
+        }
     }
 
     /// Sets the gauges that change by themselves.

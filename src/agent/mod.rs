@@ -97,9 +97,7 @@ pub async fn run(
         .map_err(|why| AgentError::Listen { address, why })?;
     let mut ledger = Ledger::open(&plan.settings.ledger)?;
     let live = restore::restore(&plan, &mut ledger, &clock)?;
-    if plan.settings.alerting.alertmanager.is_some() {
-        live.hear_watchdog(clock.instant());
-    }
+    live.await_watchdog(&plan, clock.instant());
     let health = Health::default();
     let reader = Ledger::reader(&plan.settings.ledger)?;
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
