@@ -27,6 +27,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("business-identity.md"),
     page!("business-integrity.md"),
     page!("business-stale.md"),
+    page!("config-refused.md"),
     page!("counters-reset.md"),
     page!("coverage-low.md"),
     page!("latency-high.md"),

@@ -29,6 +29,7 @@ pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
     rules.extend(stalled(plan, &own));
     rules.push(reset(plan, &own));
     rules.extend(alerting_loop(plan, &own));
+    rules.push(refused(plan, &own));
     // What others keep quiet comes first: it ends a moment before what keeps it quiet, and not after.
     rules.extend(
         own_alarms(plan)
@@ -174,6 +175,24 @@ fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     })
+}
+
+/// Somebody wrote files that the agent could not take over.
+fn refused(plan: &Plan, own: &Own<'_>) -> Alert {
+    let kind = AlertKind::ConfigRefused;
+    let agent = &plan.settings.agent;
+    let summary = format!("Outrider's agent {agent} could not use its files");
+    let description = "They were changed and have mistakes. It goes on as before, so what the change was for did not \
+                       happen. Run: outrider check"
+        .to_owned();
+    Alert {
+        alert: kind.name(),
+        expr: format!("{} < 0.5", select(name(&names::CONFIG_RELOAD), own)),
+        hold: Some(span(plan.scale.of(DOWN_FOR))),
+        keep_firing_for: None,
+        labels: labels(plan, Urgency::Ticket),
+        annotations: annotations::base(plan, kind, summary, description),
+    }
 }
 
 /// Runs that failed by the agent's fault and starts that it missed, against its own budget.

@@ -42,6 +42,8 @@ closed!(
         RulesStale = "OutriderRulesStale",
         /// No agent that lives and goes on watches this partner. Told to nobody: it keeps others quiet.
         PartnerUnwatched = "OutriderPartnerUnwatched",
+        /// The agent was given files that it could not use, and goes on by those of before.
+        ConfigRefused = "OutriderConfigRefused",
         /// Half of all partners cannot be reached at once: look at what lies between.
         PathDown = "OutriderPathDown",
         /// The watchdog no longer comes back from Alertmanager to the agent.
@@ -70,6 +72,7 @@ impl AlertKind {
             Self::AlertingLoopBroken => "alerting-loop.md",
             Self::CountersReset => "counters-reset.md",
             Self::RulesStale => "rules-stale.md",
+            Self::ConfigRefused => "config-refused.md",
         }
     }
 }

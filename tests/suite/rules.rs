@@ -849,6 +849,38 @@ fn rules_of_another_configuration_are_told() {
 }
 
 #[test]
+fn files_that_the_agent_could_not_use_are_told_while_it_goes_on_without_them() {
+    story(|_, _| {
+        let read = |values: Vec<Option<u64>>| {
+            vec![Series::new(
+                "outrider_config_last_reload_successful",
+                &[],
+                values,
+            )]
+        };
+        let told_at = |minute, fires| {
+            let alert = firing("OutriderConfigRefused", &[("severity", "ticket")]);
+            look(minute, alert, fires)
+        };
+        // Refused for ten minutes, and for one: whoever writes several files at once is not told.
+        let mended = [vec![Some(1); 10], vec![Some(0); 10], vec![Some(1); 10]].concat();
+        let short = [vec![Some(1); 10], vec![Some(0); 1], vec![Some(1); 19]].concat();
+        vec![
+            told(
+                "refused, then mended",
+                vec![read(mended)],
+                vec![told_at(9, false), told_at(15, true), told_at(21, false)],
+            ),
+            told(
+                "refused for a moment",
+                vec![read(short)],
+                vec![told_at(10, false), told_at(12, false)],
+            ),
+        ]
+    });
+}
+
+#[test]
 fn failures_leave_the_long_window() {
     story(|objective, alarm| {
         let minutes = 120;
