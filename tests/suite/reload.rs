@@ -140,6 +140,26 @@ fn a_bad_file_keeps_the_plan_and_says_so_in_metric_log_and_page() {
 }
 
 #[test]
+fn the_watchdog_is_awaited_while_there_is_an_alertmanager() {
+    let config = Config::new(&Pace::default());
+    let alertmanager = |text: &str| config.write("overlay.toml", text);
+    let there = "[alerting]\nalertmanager = \"127.0.0.1:1\"\n";
+    alertmanager("");
+    let agent = config.agent();
+    let is_awaited = || {
+        let metrics = agent.metrics();
+        metrics.0.contains("outrider_alerting_loop_age_seconds{")
+    };
+    assert!(!is_awaited());
+    for (text, awaited) in [(there, true), ("", false), (there, true)] {
+        alertmanager(text);
+        reload(&agent);
+        eventually("the other plan", || (is_awaited() == awaited).then_some(()));
+    }
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
 fn partners_come_and_go_and_their_counts_stay() {
     let sandbox = Sandbox::start();
     let config = Config::at(&sandbox, &FAST);
