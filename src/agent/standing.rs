@@ -48,6 +48,7 @@ fn seen(
         events: judged(period.from)?,
         recent_events: judged(recent)?,
         excused: 0,
+        left_out: ledger.slo_excluded(partner, slo, (slo_bucket(plan, period.from), now))?,
         since: None,
     };
     for probe in probes(plan, objective) {

@@ -24,12 +24,13 @@ pub use write::Entry;
 use witness::State;
 
 /// The schema this version reads and writes.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 /// What each version added, oldest first.
-const SCHEMAS: [&str; 3] = [
+const SCHEMAS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
 ];
 const MOVE_AWAY: &str = "Move it away, or name another file with --ledger";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

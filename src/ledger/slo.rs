@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Ledger, LedgerError};
 use crate::model::{Disposition, PartnerId, ProbeId, SloName};
+use crate::slo::LeftOut;
 
 /// A bad run of an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,36 @@ pub struct BadRun {
 }
 
 impl Ledger {
+    /// What runs that ended within `[from, until]`, and were declared to be left out of the SLA, are of an
+    /// objective.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn slo_excluded(
+        &self,
+        partner: &PartnerId,
+        slo: SloName,
+        (from, until): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<LeftOut, LedgerError> {
+        let sql = "SELECT coalesce(sum(runs), 0), coalesce(sum(events), 0), coalesce(sum(bad), 0)
+                   FROM slo_excluded
+                   WHERE partner = ?1 AND slo = ?2 AND at_us >= ?3 AND at_us <= ?4";
+        let of = params![
+            partner.as_str(),
+            slo.name(),
+            from.timestamp_micros(),
+            until.timestamp_micros()
+        ];
+        let sums = self.read_all(sql, of, |row| {
+            Ok(LeftOut {
+                runs: row.get(0)?,
+                events: row.get(1)?,
+                bad: row.get(2)?,
+            })
+        })?;
+        Ok(sums.first().copied().unwrap_or_default())
+    }
+
     /// Bad runs of an objective that ended within `(after, until]`, in order of time.
     ///
     /// # Errors

@@ -183,12 +183,20 @@ fn slo_rows(to: &Transaction<'_>, events: &[SloEvent]) -> rusqlite::Result<()> {
         "INSERT INTO slo_bad VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET bad = bad + excluded.bad",
     )?;
+    let mut excluded = to.prepare_cached(
+        "INSERT INTO slo_excluded VALUES (?1, ?2, ?3, 1, ?4, ?5)
+         ON CONFLICT DO UPDATE SET runs = runs + 1, events = events + excluded.events,
+                                   bad = bad + excluded.bad",
+    )?;
     for one in events {
         let (partner, slo) = (one.partner.as_str(), one.slo.name());
-        let bucket = one.bucket.timestamp_micros();
+        let (bucket, at) = (one.bucket.timestamp_micros(), one.at.timestamp_micros());
         judged.execute(params![partner, slo, bucket, one.events])?;
         if one.bad > 0 {
-            bad.execute(params![partner, slo, one.at.timestamp_micros(), one.bad])?;
+            bad.execute(params![partner, slo, at, one.bad])?;
+        }
+        if one.excluded {
+            excluded.execute(params![partner, slo, at, one.events, one.bad])?;
         }
     }
     Ok(())

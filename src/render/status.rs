@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::words::{about, percent, plain, table};
 use crate::model::{ProbeId, Window, span};
-use crate::slo::{Objective, Standing};
+use crate::slo::{Net, Objective, Standing};
 use crate::view::Paint;
 
-/// Why net is raw.
-const NET: &str = "nothing was excluded or judged again: the ledger keeps no revisions";
+/// What makes net figures, and what does not.
+const NET: &str =
+    "net is without runs in windows that a calendar excludes; nothing is judged again";
 /// A forecast from here on is worth a colour.
 const LIKELY: f64 = 0.5;
 
@@ -60,7 +61,10 @@ pub fn status_text(status: &Status<'_>, paint: Paint) -> String {
     if status.objectives.is_empty() {
         parts.push("no objective".to_owned());
     }
-    parts.push(paint.dim(&format!("raw = net: {NET}. At {}", time(status.at))));
+    parts.push(paint.dim(&format!(
+        "What alerts count is raw; {NET}. At {}",
+        time(status.at)
+    )));
     parts.join("\n\n")
 }
 
@@ -92,6 +96,7 @@ fn one(objective: &Objective<'_>, stands: &Standing, paint: Paint) -> String {
             stands.events,
             coverage(stands)
         ),
+        format!("  net        {}", net(&stands.net)),
         format!("  burn       {}", burns(stands)),
         format!("  forecast   {}", forecast(slo.window, stands, paint)),
     ];
@@ -107,6 +112,21 @@ fn one(objective: &Objective<'_>, stands: &Standing, paint: Paint) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn net(net: &Net) -> String {
+    if net.left_out == 0 {
+        return "the same: no run was left out of the SLA".to_owned();
+    }
+    format!(
+        "{} of {} bad runs left ({}); {} bad of {} judged, {} runs left out of the SLA",
+        plain(net.bad_left(), 1),
+        plain(net.budget, 1),
+        percent(net.left),
+        net.bad,
+        net.events,
+        net.left_out
+    )
 }
 
 fn coverage(stands: &Standing) -> String {
@@ -189,8 +209,13 @@ pub fn status_json(status: &Status<'_>) -> Value {
 }
 
 fn json_of(objective: &Objective<'_>, stands: &Standing) -> Value {
-    let counts = json!({
-        "events": stands.events, "bad": stands.bad, "budget_remaining_ratio": stands.left,
+    let raw = json!({
+        "events": stands.events, "bad": stands.bad, "budget_runs": stands.budget,
+        "budget_remaining_ratio": stands.left, "left_out": 0,
+    });
+    let net = json!({
+        "events": stands.net.events, "bad": stands.net.bad, "budget_runs": stands.net.budget,
+        "budget_remaining_ratio": stands.net.left, "left_out": stands.net.left_out,
     });
     let burns: Vec<Value> = stands
         .burns
@@ -214,8 +239,8 @@ fn json_of(objective: &Objective<'_>, stands: &Standing) -> Value {
         "to": time(stands.period.to),
         "runs_due": stands.due,
         "budget_runs": stands.budget,
-        "raw": counts,
-        "net": counts,
+        "raw": raw,
+        "net": net,
         "net_reason": NET,
         "coverage_ratio": stands.coverage,
         "excused": stands.excused,

@@ -27,6 +27,8 @@ pub struct SloEvent {
     pub events: u64,
     /// Those of them that are bad.
     pub bad: u64,
+    /// Whether it was declared that the run is left out of the SLA: net figures are without it.
+    pub excluded: bool,
 }
 
 /// What a run adds to the objectives of its partner.
@@ -40,7 +42,9 @@ pub fn slo_events(plan: &Plan, run: &RunRecord) -> Vec<SloEvent> {
         .values()
         .filter(|slo| slo.journeys.contains(&run.journey));
     let counted = counting.filter_map(|slo| {
-        let (events, bad) = count(plan, slo, run)?;
+        // What is left out of the SLA is one run fewer there, also when it is no event here.
+        let counted = count(plan, slo, run).or(run.excluded.then_some((0, 0)));
+        let (events, bad) = counted?;
         Some(SloEvent {
             partner: run.partner.clone(),
             slo: slo.name,
@@ -48,6 +52,7 @@ pub fn slo_events(plan: &Plan, run: &RunRecord) -> Vec<SloEvent> {
             bucket: bucket_of(at, plan.scale.of(BUCKET)),
             events,
             bad,
+            excluded: run.excluded,
         })
     });
     counted.collect()

@@ -21,5 +21,5 @@ pub use objective::{Objective, Unwatchable, objectives};
 pub use own::{OWN_OBJECTIVE_PPM, OwnAlarm, own_alarms};
 pub use pace::Pace;
 pub use period::Period;
-pub use standing::{Burn, Due, HORIZON, Seen, Standing, asked};
+pub use standing::{Burn, Due, HORIZON, LeftOut, Net, Seen, Standing, asked};
 pub use tier::{FLOOR, FLOOR_MAX, FLOOR_MIN, TIERS, Tier, Urgency};

@@ -17,6 +17,17 @@ pub const HORIZON: Duration = Duration::from_secs(3 * 86_400);
 const RECENT: Duration = Duration::from_secs(6 * 3_600);
 const MILLION: f64 = 1e6;
 
+/// What declared windows leave out of an objective.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Runs.
+    pub runs: u64,
+    /// Judged ones, as the objective counts.
+    pub events: u64,
+    /// Bad ones.
+    pub bad: u64,
+}
+
 /// What the ledger says of an objective.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -28,6 +39,8 @@ pub struct Seen {
     pub recent_events: u64,
     /// Ticks within the window that declared blackout or maintenance left out.
     pub excused: u64,
+    /// What runs within the window were declared to be left out of the SLA.
+    pub left_out: LeftOut,
     /// The first tick of one of its probes.
     pub since: Option<DateTime<Utc>>,
 }
@@ -54,7 +67,22 @@ pub struct Burn {
     pub factor: f64,
 }
 
-/// How an objective stands.
+/// An objective's counts without what was declared to be left out of the SLA.
+#[derive(Clone, Copy, Debug)]
+pub struct Net {
+    /// Runs that were left out.
+    pub left_out: u64,
+    /// Bad runs that the window may hold: the same share of what remains due.
+    pub budget: f64,
+    /// Judged runs.
+    pub events: u64,
+    /// Bad runs.
+    pub bad: u64,
+    /// What is left of the budget, as a share.
+    pub left: f64,
+}
+
+/// How an objective stands. Its own counts are raw: what alerts and counters are made of.
 #[derive(Clone, Debug)]
 pub struct Standing {
     /// Where its window lies.
@@ -69,6 +97,8 @@ pub struct Standing {
     pub bad: u64,
     /// What is left of the budget, as a share: 1 is untouched, below 0 the promise is broken.
     pub left: f64,
+    /// The same without what was left out of the SLA.
+    pub net: Net,
     /// Judged runs ÷ runs due by now, without those that were excused.
     pub coverage: f64,
     /// Runs that were excused.
@@ -96,6 +126,13 @@ pub fn asked(plan: &Plan, window: Window, now: DateTime<Utc>) -> (Period, DateTi
 
 fn back(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     now - TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX)
+}
+
+impl Net {
+    /// Bad runs that the window may hold besides those that it does.
+    pub fn bad_left(&self) -> f64 {
+        self.budget - float(self.bad)
+    }
 }
 
 impl Standing {
@@ -143,6 +180,7 @@ impl Standing {
             events: seen.events,
             bad,
             left: 1.0 - float(bad) / budget,
+            net: net(seen, bad, budget, left),
             coverage: if expected == 0 {
                 1.0
             } else {
@@ -154,6 +192,29 @@ impl Standing {
             forecast: view.forecast(budget, recent_from),
             exhausted_after: view.exhausted(budget),
         }
+    }
+}
+
+/// `share` of the runs due may be bad.
+fn net(seen: &Seen, bad: u64, budget: f64, share: f64) -> Net {
+    let LeftOut {
+        runs,
+        events,
+        bad: left_out,
+    } = seen.left_out;
+    let bad = bad.saturating_sub(left_out);
+    let budget = (budget - float(runs) * share).max(0.0);
+    Net {
+        left_out: runs,
+        budget,
+        events: seen.events.saturating_sub(events),
+        bad,
+        left: match bad {
+            0 => 1.0,
+            // Everything else was left out: each bad run is one too many.
+            _ if budget <= 0.0 => -float(bad),
+            _ => 1.0 - float(bad) / budget,
+        },
     }
 }
 

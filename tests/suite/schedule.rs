@@ -23,7 +23,7 @@ fn now() -> DateTime<Utc> {
 }
 
 /// A calendar that holds now and for an hour.
-fn around_now(effects: &str) -> String {
+pub(crate) fn around_now(effects: &str) -> String {
     let stamp = |at: DateTime<Utc>| at.to_rfc3339();
     format!(
         "[[calendar]]\nreason = \"the partner moves house\"\neffects = [{effects}]\nfrom = \"{}\"\nto = \"{}\"\n",
