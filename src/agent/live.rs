@@ -124,7 +124,7 @@ impl Live {
                 Measure::Clock(_) => &mut clocks,
                 Measure::Layer(_) | Measure::Refusal => continue,
             };
-            of.extend(slo.thresholds.values().copied());
+            of.extend(slo.thresholds.values().filter_map(|one| one.fixed()));
         }
         let mut numbers = self.numbers();
         numbers.set_thresholds(&names::JOURNEY_DURATION, journeys);

@@ -18,6 +18,7 @@ mod secrets;
 mod settings;
 mod slo;
 mod template;
+mod threshold;
 mod timing;
 mod tree;
 

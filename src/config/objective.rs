@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::time::Duration;
 
 use super::partner::{PartnerFile, ProbeEntry};
 use super::slo::SloEntry;
 use super::tree::{Each, Placed};
 use super::{Reading, near_or_all};
-use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, span};
+use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, Threshold, span};
 use crate::sli;
 use crate::slo::{Objective, Unwatchable};
 
@@ -104,7 +103,7 @@ impl Reading {
         &mut self,
         file: &PartnerFile,
         entry: &SloEntry,
-    ) -> Option<BTreeMap<JourneyId, Duration>> {
+    ) -> Option<BTreeMap<JourneyId, Threshold>> {
         let mut thresholds = BTreeMap::new();
         let Some(written) = &entry.threshold else {
             return Some(thresholds);
@@ -114,7 +113,7 @@ impl Reading {
             .iter()
             .map(|placed| placed.value.as_str())
             .collect();
-        let all: Vec<(&str, &Placed<Duration>)> = match written {
+        let all: Vec<(&str, &Placed<Threshold>)> = match written {
             Each::All(placed) => journeys.iter().map(|name| (*name, placed)).collect(),
             Each::ByName(named) => named
                 .iter()
@@ -148,16 +147,16 @@ impl Reading {
         &mut self,
         file: &PartnerFile,
         id: &JourneyId,
-        placed: &Placed<Duration>,
+        placed: &Placed<Threshold>,
     ) -> Option<()> {
         let probe = self.plan.probes.get(&probe_id(file, id))?;
         let deadline = probe.deadline;
-        if placed.value < deadline {
+        if placed.value.at_least() < deadline {
             return Some(());
         }
         let what = format!(
             "a threshold of {}, and a run of \"{id}\" ends after {} at the latest",
-            span(placed.value),
+            placed.value,
             span(deadline)
         );
         self.complain(file, &placed.span, what, "set it below the deadline");

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::complaint::nearest;
+use super::threshold::{has_business_days, threshold};
 use super::tree::{Each, Placed, Table};
-use crate::model::{JourneyId, SloName, TierName, Window, Zone, span};
+use crate::model::{JourneyId, SloName, Threshold, TierName, Window, Zone, span};
 use crate::slo;
 
 /// The window of an objective, unless the file says otherwise.
@@ -24,7 +25,7 @@ pub(super) struct SloEntry {
     pub(super) window: Window,
     pub(super) floor: u32,
     pub(super) tiers: BTreeSet<TierName>,
-    pub(super) threshold: Option<Each<Duration>>,
+    pub(super) threshold: Option<Each<Threshold>>,
 }
 
 /// What is promised where the file does not say, per million; none where nothing is usual.
@@ -68,14 +69,17 @@ fn entry(table: &Table<'_>, name: SloName) -> Option<SloEntry> {
         table.missing("journeys", "[\"bulk-exchange\"]");
     }
     let objective = objective(table, name);
-    let window = window(table);
+    let zone = table.text("timezone");
     let floor = floor(table);
     let tiers = tiers(table);
     let threshold = if name.has_threshold() {
-        threshold(table)
+        threshold(table, name, zone.as_ref())
     } else {
         None
     };
+    // A threshold with a mistake may have meant them.
+    let may_need_zone = name.has_threshold() && threshold.as_ref().is_none_or(has_business_days);
+    let window = window(table, zone, may_need_zone);
     table.close();
     let journeys = journeys.into_iter().map(|placed| Placed {
         value: JourneyId::new(placed.value),
@@ -96,17 +100,8 @@ fn entry(table: &Table<'_>, name: SloName) -> Option<SloEntry> {
     })
 }
 
-/// The longest that is good: for all journeys, or for each.
-fn threshold(table: &Table<'_>) -> Option<Each<Duration>> {
-    if !table.has("threshold") {
-        table.missing("threshold", "\"60s\", or { bulk-exchange = \"60s\" }");
-    }
-    table.each_duration("threshold")
-}
-
-/// `window` with its `timezone`; none when what is written cannot be one.
-fn window(table: &Table<'_>) -> Option<Window> {
-    let zone = table.text("timezone");
+/// `window` with its `timezone`; none when what is written cannot be one. Business days need the zone too.
+fn window(table: &Table<'_>, zone: Option<Placed<&str>>, may_need_zone: bool) -> Option<Window> {
     let written = table.text("window");
     let calendar: Option<fn(Zone) -> Window> = match written.as_ref().map(|placed| placed.value) {
         Some("month") => Some(Window::Month),
@@ -123,6 +118,10 @@ fn window(table: &Table<'_>) -> Option<Window> {
                 table.complain(place, what, cure);
             }
             None
+        }
+        (None, Some(zone)) if may_need_zone => {
+            time_zone(table, &zone)?;
+            rolling(table)
         }
         (None, Some(zone)) => {
             let cure = "leave it out, or set window = \"month\" or \"quarter\"";

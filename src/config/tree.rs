@@ -202,33 +202,38 @@ impl<'a> Table<'a> {
         self.parsed(key, text)
     }
 
-    /// A duration, or a table with one for each name; none when one of them is wrong.
-    pub(super) fn each_duration(&self, key: &'static str) -> Option<Each<Duration>> {
+    /// A value, or a table with one for each name; none when one of them is wrong. `read` takes the name and
+    /// the text, and complains.
+    pub(super) fn each<T>(
+        &self,
+        key: &'static str,
+        wanted: &str,
+        read: impl Fn(&str, Placed<&str>) -> Option<Placed<T>>,
+    ) -> Option<Each<T>> {
         let is_table = self.get(key)?.get_ref().as_table().is_some();
         if !is_table {
-            return self.duration(key).map(Each::All);
+            let text = self.typed(key, wanted, DeValue::as_str)?;
+            return read(key, text).map(Each::All);
         }
         let table = self.table(key)?;
         let mut named = BTreeMap::new();
         for (name, value) in table.table {
             let Some(text) = value.get_ref().as_str() else {
                 let what = format!("`{}` is {}", name.get_ref(), a_kind(value.get_ref()));
-                self.complain(value.span(), what, "write a duration such as \"90s\"");
+                self.complain(value.span(), what, format!("write {wanted}"));
                 return None;
             };
             let placed = Placed {
                 value: text,
                 span: value.span(),
             };
-            named.insert(
-                name.get_ref().to_string(),
-                self.parsed(name.get_ref(), placed)?,
-            );
+            named.insert(name.get_ref().to_string(), read(name.get_ref(), placed)?);
         }
         Some(Each::ByName(named))
     }
 
-    fn parsed(&self, key: &str, text: Placed<&str>) -> Option<Placed<Duration>> {
+    /// A text as a duration.
+    pub(super) fn parsed(&self, key: &str, text: Placed<&str>) -> Option<Placed<Duration>> {
         match parse_duration(text.value) {
             Ok(value) => Some(Placed {
                 value,

@@ -1,6 +1,7 @@
 //! The nouns. No I/O, no storage or file format.
 
 mod alerting;
+mod business;
 mod cadence;
 pub mod calendar;
 mod civil;
@@ -20,6 +21,7 @@ mod verdict;
 mod zone;
 
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
+pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
 pub use civil::Civil;
@@ -38,7 +40,7 @@ pub use plan::{
 };
 pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};
-pub use slo::{Clock, Measure, Slo, SloName, TierName, Window};
+pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use span::span;
 pub use spread::stable_hash;
 pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};

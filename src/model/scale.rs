@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::{Action, Cadence, PartnerId, ProbeId, SloName, Window};
+use super::{Action, Cadence, PartnerId, ProbeId, SloName, Threshold, Window};
 
 /// Divides durations, all by the same factor, so that counts stay what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Unscalable {
     Probe(ProbeId),
     /// An objective over a calendar month or quarter.
     Window(PartnerId, SloName),
+    /// An objective that counts business days.
+    Threshold(PartnerId, SloName),
 }
 
 impl std::fmt::Display for Unscalable {
@@ -51,6 +53,11 @@ impl std::fmt::Display for Unscalable {
                 f,
                 "[slo.{slo}] of {partner} counts over a calendar, which cannot be scaled. Leave --scale out, or \
                  give it a window such as \"30d\""
+            ),
+            Self::Threshold(partner, slo) => write!(
+                f,
+                "[slo.{slo}] of {partner} counts business days, which cannot be scaled. Leave --scale out, or \
+                 give it a threshold such as \"24h\""
             ),
         }
     }
@@ -95,7 +102,10 @@ impl Plan {
                 };
                 *length = scale.of(*length);
                 for threshold in slo.thresholds.values_mut() {
-                    *threshold = scale.of(*threshold);
+                    let Threshold::Within(longest) = threshold else {
+                        return Err(Unscalable::Threshold(partner.id.clone(), slo.name));
+                    };
+                    *longest = scale.of(*longest);
                 }
             }
         }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::layer::closed;
-use super::{JourneyId, Layer, Zone};
+use super::{BusinessDays, JourneyId, Layer, Zone};
 
 closed!(
     /// The objectives that a partner can have, one of each at most; a label and the table's name.
@@ -142,6 +144,58 @@ impl Window {
     }
 }
 
+/// The longest that is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// So long.
+    Within(Duration),
+    /// Until so many business days are over: of settlement alone, whose clock begins with its run.
+    BusinessDays(BusinessDays),
+}
+
+impl Threshold {
+    /// Whether what began then and took so long is good.
+    pub fn holds(self, began: DateTime<Utc>, took: Duration) -> bool {
+        match self {
+            Self::Within(longest) => took <= longest,
+            Self::BusinessDays(days) => {
+                let took = TimeDelta::from_std(took).unwrap_or(TimeDelta::MAX);
+                let ended = began.checked_add_signed(took);
+                ended.is_some_and(|ended| ended <= days.after(began))
+            }
+        }
+    }
+
+    /// The longest that is good, where it is the same for every begin.
+    pub fn fixed(self) -> Option<Duration> {
+        match self {
+            Self::Within(longest) => Some(longest),
+            Self::BusinessDays(_) => None,
+        }
+    }
+
+    /// What takes less is good whenever it began.
+    pub fn at_least(self) -> Duration {
+        match self {
+            Self::Within(longest) => longest,
+            // A day on which clocks go forward has 23 hours.
+            Self::BusinessDays(days) => BUSINESS_DAY_MIN * days.days,
+        }
+    }
+}
+
+/// The least that a business day lasts.
+const BUSINESS_DAY_MIN: Duration = Duration::from_secs(23 * 3600);
+
+impl std::fmt::Display for Threshold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Within(longest) => f.write_str(&super::span(*longest)),
+            Self::BusinessDays(days) => days.fmt(f),
+        }
+    }
+}
+
 impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -168,5 +222,25 @@ pub struct Slo {
     /// The tiers that alert.
     pub tiers: BTreeSet<TierName>,
     /// The longest that is good, by journey; empty where nothing is timed.
-    pub thresholds: BTreeMap<JourneyId, Duration>,
+    pub thresholds: BTreeMap<JourneyId, Threshold>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn business_days_are_longer_over_a_weekend_and_at_least_a_day() {
+        let at = |text| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+        let zone = Zone::named("America/New_York").unwrap();
+        let one = Threshold::BusinessDays(BusinessDays { days: 1, zone });
+        let hours = |hours: u64| Duration::from_secs(3600 * hours);
+        // From a Tuesday, and from a Friday.
+        let (tuesday, friday) = (at("2026-11-17T15:00:00Z"), at("2026-11-20T15:00:00Z"));
+        assert!(one.holds(tuesday, hours(24)) && !one.holds(tuesday, hours(25)));
+        assert!(one.holds(friday, hours(72)) && !one.holds(friday, hours(73)));
+        assert!(one.at_least() <= hours(24));
+        assert_eq!(one.fixed(), None);
+        assert!(!one.holds(friday, Duration::MAX));
+    }
 }

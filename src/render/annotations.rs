@@ -69,12 +69,13 @@ const NO_LAYER: &str = "";
 
 /// What a bad run of an objective is, in words.
 fn words(slo: &Slo) -> String {
-    let longest = slo.thresholds.values().max().copied().unwrap_or_default();
+    let longest = slo.thresholds.values().max_by_key(|one| one.at_least());
+    let longest = longest.map(ToString::to_string).unwrap_or_default();
     match slo.name.measure() {
         Measure::Layer(_) => "bad".to_owned(),
         Measure::Refusal => "not refused as they should be".to_owned(),
-        Measure::Duration => format!("slower than {}", span(longest)),
-        Measure::Clock(clock) => format!("over {} on the clock {clock}", span(longest)),
+        Measure::Duration => format!("slower than {longest}"),
+        Measure::Clock(clock) => format!("over {longest} on the clock {clock}"),
     }
 }
 

@@ -77,7 +77,7 @@ fn good(slo: &Slo) -> String {
     let longest: Vec<String> = slo
         .thresholds
         .iter()
-        .map(|(journey, longest)| format!("{} ({journey})", span(*longest)))
+        .map(|(journey, longest)| format!("{longest} ({journey})"))
         .collect();
     let longest = longest.join(", ");
     match slo.name.measure() {

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::clocks::clocks;
 use crate::model::{
     Clock, Count, Layer, Measure, Outcome, Owner, PartnerId, Plan, RunRecord, Slo, SloName,
+    Threshold,
 };
 
 /// How finely judged runs are kept by time, in real time.
@@ -81,7 +82,7 @@ fn count(plan: &Plan, slo: &Slo, run: &RunRecord) -> Option<(u64, u64)> {
         },
         Measure::Duration => {
             let is_event = run.outcome == Outcome::Passed && !is_contaminated(plan, run);
-            one(run.duration > threshold?).filter(|_| is_event)
+            one(!threshold?.holds(run.started_at, run.duration)).filter(|_| is_event)
         }
         Measure::Clock(clock) => of_clock(plan, run, clock, threshold?),
     }
@@ -104,14 +105,22 @@ pub(super) fn of_layer(run: &RunRecord, layer: Layer) -> Option<(u64, u64)> {
 }
 
 /// A clock that began and did not come to its end is as bad as one that ended late.
-fn of_clock(plan: &Plan, run: &RunRecord, clock: Clock, threshold: Duration) -> Option<(u64, u64)> {
+fn of_clock(
+    plan: &Plan,
+    run: &RunRecord,
+    clock: Clock,
+    threshold: Threshold,
+) -> Option<(u64, u64)> {
     if run.outcome == Outcome::AgentFault {
         return None;
     }
     let journey = plan.journeys.get(&run.journey)?;
     let all = clocks(journey, run);
     let timed = all.iter().find(|timed| timed.clock == clock)?;
-    Some((1, u64::from(!timed.ended || timed.time > threshold)))
+    Some((
+        1,
+        u64::from(!timed.ended || !threshold.holds(run.started_at, timed.time)),
+    ))
 }
 
 /// Whether we held the run up ourselves: its duration says nothing exact about the partner.

@@ -344,6 +344,38 @@ fn assert_status(config: &Config) {
 }
 
 #[test]
+fn settlement_is_promised_in_business_days() {
+    let config = Config::new(&Pace::default());
+    let file = config.folder.path().join("partners/keystone.toml");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let (head, _) = whole.split_once("[[probe]]").unwrap();
+    // An exchange a quarter of an hour, each with four days to come to its end.
+    let rest = r#"[[probe]]
+journey = "bulk-exchange"
+every = "15m"
+deadline = "4d"
+concurrency = 400
+members = "keystone-basic"
+[slo.settlement]
+journeys = ["bulk-exchange"]
+objective = 95
+threshold = "1 business day"
+timezone = "America/New_York"
+tiers = ["page-slow"]
+"#;
+    std::fs::write(&file, head.to_owned() + rest).unwrap();
+    let shown = config.output(&["slo", "explain"]);
+    let shown = text(&shown.stdout) + &text(&shown.stderr);
+    assert!(
+        shown.contains("within 1 business day in America/New_York (bulk-exchange)"),
+        "{shown}"
+    );
+    let refused = config.output(&["run", "--scale", "60"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("counts business days, which cannot be scaled"));
+}
+
+#[test]
 fn net_figures_are_without_what_a_calendar_excludes() {
     let sandbox = Sandbox::start();
     let config = Config::at(&sandbox, &Pace::default());
