@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::live::{ConfigState, Live};
-use crate::clock::Clock;
+use crate::clock::{CLOCK_STEP_MIN, Clock};
 use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
 use crate::model::names;
 use crate::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
@@ -32,6 +32,7 @@ pub(super) fn restore(
     note_setback(ledger)?;
     close_left_over(plan, ledger, now)?;
     let watermarks = ledger.watermarks()?;
+    note_clock_set_back(ledger, watermarks.values(), now)?;
     for (id, state) in &mut live.state().probes {
         state.through = watermarks.get(id).copied();
         state.runs_begun = ledger.run_count(id)?;
@@ -76,9 +77,33 @@ fn note_setback(ledger: &mut Ledger) -> Result<(), LedgerError> {
         return Ok(());
     };
     tracing::error!(%setback, "the ledger lost its past; counters begin at 0");
+    fault(ledger, AgentFault::Ledger)
+}
+
+/// The schedule never goes back, so no start gets two records: what was written before a clock was set back
+/// must be caught up with first. Nothing runs until then, which is said, counted and alerted as a standstill.
+fn note_clock_set_back<'w>(
+    ledger: &mut Ledger,
+    watermarks: impl Iterator<Item = &'w DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    let least = TimeDelta::from_std(CLOCK_STEP_MIN).unwrap_or_default();
+    let Some(latest) = watermarks.max().filter(|latest| **latest > now + least) else {
+        return Ok(());
+    };
+    tracing::error!(
+        now = %now.to_rfc3339(),
+        recorded_until = %latest.to_rfc3339(),
+        "this machine's clock was set back: starts are recorded until then already, and nothing runs before. \
+         Set the clock right, or name another file with --ledger"
+    );
+    fault(ledger, AgentFault::Clock)
+}
+
+fn fault(ledger: &mut Ledger, fault: AgentFault) -> Result<(), LedgerError> {
     let fault = Increment {
         metric: names::AGENT_FAULTS.name,
-        labels: vec![AgentFault::Ledger.name().to_owned()],
+        labels: vec![fault.name().to_owned()],
         by: 1,
     };
     ledger.commit(&[Entry::Counters(&[fault])]).map(|_| ())

@@ -161,3 +161,38 @@ fn evidence_shows_the_last_run_that_was_bad_in_a_layer() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_clock_that_was_set_back_between_two_lives_is_told_and_doubles_no_start() {
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let agent = config.agent();
+    until_events(&agent, 3.0);
+    assert_eq!(agent.stop(), 0);
+    // The same as a clock set back by an hour: what was recorded lies ahead.
+    let ledger = config.ledger();
+    for sql in [
+        "UPDATE watermarks SET through_us = through_us + 3600000000",
+        "UPDATE ticks SET due_us = due_us + 3600000000",
+    ] {
+        ledger.execute(sql, []).unwrap();
+    }
+    let ticks = |config: &Config| config.in_ledger::<u64>("SELECT count(*) FROM ticks");
+    let before = ticks(&config);
+    drop(ledger);
+    let agent = config.agent();
+    let faults = agent
+        .metrics()
+        .count("outrider_agent_faults_total", &[("fault", "clock")]);
+    assert_eq!(faults, 1);
+    let log = agent.log();
+    for word in [
+        "clock was set back",
+        "recorded_until",
+        "Set the clock right",
+    ] {
+        assert!(log.contains(word), "no {word} in {log}");
+    }
+    assert_eq!(agent.stop(), 0);
+    assert_eq!(ticks(&config), before);
+}
