@@ -136,6 +136,12 @@ impl Walker<'_> {
                 }
             };
             let answer = answer(head, &document);
+            if self
+                .sign_in_again(&mut call, answer.status, timeout, notes)
+                .await?
+            {
+                continue;
+            }
             if is_redirect(answer.status) {
                 redirect(&mut call, &answer, notes)?;
                 redirects += 1;
@@ -205,6 +211,7 @@ fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), H
     };
     if !same_origin(&call.to.url, &next) {
         call.headers.remove(AUTHORIZATION);
+        call.token = None;
     }
     call.to = Address {
         url: next,

@@ -17,7 +17,9 @@ mod meter;
 mod order;
 mod orphan;
 mod poll;
+mod sign_in;
 mod steps;
+mod tokens;
 mod walk;
 mod wire;
 
@@ -25,4 +27,5 @@ pub use client::{Client, Resolver};
 pub use meter::{Admission, Meter};
 pub use order::{JobNote, Order};
 pub use orphan::release_orphan;
+pub use tokens::Tokens;
 pub use walk::walk;
