@@ -4,6 +4,7 @@ mod alerting;
 mod business;
 mod cadence;
 pub mod calendar;
+mod check;
 mod civil;
 mod diff;
 mod evidence;
@@ -12,6 +13,7 @@ mod layer;
 mod member;
 pub mod names;
 mod plan;
+mod reach;
 mod record;
 mod scale;
 mod slo;
@@ -24,6 +26,7 @@ pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
+pub use check::Check;
 pub use civil::Civil;
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
@@ -35,8 +38,12 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
-    Plan, Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
+    Action, Auth, AuthKind, Body, Capture, CaptureKind, Class, ClientCertificate, Duty, Expect,
+    Filling, Fresh, Headers, Is, Journey, JsonRule, Limits, NamedBody, Part, Partner, Plan, Probe,
+    Query, Read, Root, SecretRef, Settings, Step, Template, When,
+};
+pub use reach::{
+    Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
 pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};

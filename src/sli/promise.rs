@@ -81,7 +81,7 @@ fn count(plan: &Plan, slo: &Slo, run: &RunRecord) -> Option<(u64, u64)> {
             Count::Good | Count::Bad => one(run.outcome == Outcome::Failed),
         },
         Measure::Duration => {
-            let is_event = run.outcome == Outcome::Passed && !is_contaminated(plan, run);
+            let is_event = run.outcome.is_passed() && !is_contaminated(plan, run);
             one(!threshold?.holds(run.started_at, run.duration)).filter(|_| is_event)
         }
         Measure::Clock(clock) => of_clock(plan, run, clock, threshold?),
@@ -125,7 +125,7 @@ fn of_clock(
 
 /// Whether we held the run up ourselves: its duration says nothing exact about the partner.
 fn is_contaminated(plan: &Plan, run: &RunRecord) -> bool {
-    run.start_delay() > plan.settings.late_after
+    run.contaminated || run.start_delay() > plan.settings.late_after
 }
 
 #[cfg(test)]
