@@ -50,6 +50,8 @@ pub struct Entry {
     pub first_out_ns: Option<u64>,
     /// When its last byte was.
     pub last_out_ns: Option<u64>,
+    /// When it was over: answered, broken off, or the client gone.
+    pub over_ns: u64,
     /// Bytes read and written, without TLS.
     pub bytes_in: u64,
     /// See `bytes_in`.
@@ -157,6 +159,7 @@ mod tests {
             last_in_ns: None,
             first_out_ns: None,
             last_out_ns: None,
+            over_ns: 2,
             bytes_in: 0,
             bytes_out: 0,
             received,

@@ -156,6 +156,7 @@ async fn exchange<S: Wire>(
         last_in_ns: stamps.last_in,
         first_out_ns: stamps.first_out,
         last_out_ns: stamps.last_out,
+        over_ns: shared.watch.nanos(),
         bytes_in: stamps.bytes_in,
         bytes_out: stamps.bytes_out,
         received: behaviour.keep.then(|| request.shown()),
