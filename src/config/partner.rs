@@ -7,13 +7,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::word;
+use super::auth::auth;
 use super::calendar::{self, CalendarEntry};
 use super::complaint::Source;
 use super::limits;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Placed, Table};
-use crate::model::{Auth, Class, JourneyId, Partner, PartnerId, SecretRef, SloName, span};
+use crate::model::{Class, FamilyWanted, JourneyId, Partner, PartnerId, SloName, span};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -46,6 +48,7 @@ pub(super) struct ProbeEntry {
     pub(super) deadline: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) seed: u64,
+    pub(super) family: FamilyWanted,
 }
 
 /// Whether a text can be an id: a label, a file's stem and a part of a URL.
@@ -72,6 +75,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         .text("trust")
         .map(|placed| folder.join(PathBuf::from(placed.value)));
     let auth = auth(root, folder);
+    let job_origins = job_origins(root);
     let tables = root.tables("probe");
     let probes: Vec<ProbeEntry> = tables.iter().filter_map(probe).collect();
     let has_broken_probe = probes.len() < tables.len();
@@ -101,6 +105,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
                 .map(|entry| entry.calendar.clone())
                 .collect(),
             limits: limits.value,
+            job_origins,
         },
         id_span: id.span,
         probes,
@@ -152,30 +157,31 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
     Some(placed.value.trim_end_matches('/').to_owned())
 }
 
-fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
-    let Some(auth) = root.table("auth") else {
-        if !root.has("auth") {
-            root.missing_table("[auth]", "client_id = \"…\" and key = { file = \"…\" }");
+/// Origins beside its own where its jobs may be.
+fn job_origins(root: &Table<'_>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for placed in root.texts("job_origins") {
+        let uri = http::Uri::from_str(placed.value).ok();
+        let is_origin = uri.is_some_and(|uri| {
+            uri.scheme_str() == Some("https")
+                && uri.host().is_some()
+                && uri
+                    .authority()
+                    .is_some_and(|one| !one.as_str().contains('@'))
+                && matches!(
+                    uri.path_and_query().map(|path| path.as_str()),
+                    None | Some("/")
+                )
+        });
+        if is_origin && !placed.value.contains('#') {
+            origins.push(placed.value.trim_end_matches('/').to_owned());
+        } else {
+            let what = format!("\"{}\" is no origin over TLS", placed.value);
+            let cure = "write such as \"https://jobs.payer.example\"";
+            root.complain(placed.span, what, cure);
         }
-        return None;
-    };
-    let client_id = auth.need_text("client_id", "\"outrider\"");
-    let kid = auth.text("kid").map(|placed| placed.value.to_owned());
-    let key = auth.table("key");
-    if !auth.has("key") {
-        auth.missing("key", "{ file = \"keys/partner.es384.pem\" }");
     }
-    let file = key.and_then(|key| {
-        let file = key.need_text("file", "\"keys/partner.es384.pem\"");
-        key.close();
-        file
-    });
-    auth.close();
-    Some(Auth {
-        client_id: client_id?.value.to_owned(),
-        key: SecretRef::File(folder.join(PathBuf::from(file?.value))),
-        kid,
-    })
+    origins
 }
 
 fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
@@ -192,6 +198,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let deadline = table.duration("deadline").map(|placed| placed.value);
     let timeout = table.duration("timeout").map(|placed| placed.value);
     let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
+    let family = word(table, "family", FamilyWanted::ALL, FamilyWanted::name);
     table.close();
     let timing = timing?;
     if let Some(every) = when_failing.as_ref().filter(|one| one.value >= timing.gap) {
@@ -222,6 +229,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
         deadline,
         timeout,
         seed,
+        family: family.unwrap_or(FamilyWanted::Any),
     })
 }
 

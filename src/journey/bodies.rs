@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Body, Member};
+use crate::model::{Member, NamedBody};
 
 /// The body of a kick-off; none when it needs a member and there is none.
-pub(super) fn build(body: Body, member: Option<&Member>) -> Option<Value> {
+pub(super) fn build(body: NamedBody, member: Option<&Member>) -> Option<Value> {
     match body {
-        Body::MemberMatchParameters => member.map(member_match),
-        Body::DataExportParameters => Some(data_export()),
+        NamedBody::MemberMatchParameters => member.map(member_match),
+        NamedBody::DataExportParameters => Some(data_export()),
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! A broken partner is a value here. What we could not look at is a [`crate::judge::Stop`].
 
+mod ask;
 mod auth;
 mod beat;
 mod bind;
@@ -11,11 +12,14 @@ mod body;
 mod client;
 mod dial;
 mod fault;
+mod files;
 mod meter;
 mod order;
 mod orphan;
 mod poll;
+mod sign_in;
 mod steps;
+mod tokens;
 mod walk;
 mod wire;
 
@@ -23,4 +27,5 @@ pub use client::{Client, Resolver};
 pub use meter::{Admission, Meter};
 pub use order::{JobNote, Order};
 pub use orphan::release_orphan;
+pub use tokens::Tokens;
 pub use walk::walk;

@@ -70,6 +70,7 @@ rules! {
     TOKEN_SHAPE = "A-03" "token-shape" Fail Schema;
     TOKEN_LIFETIME_SHORT = "A-03" "token-lifetime-short" Warn Schema;
     TOKEN_LIFETIME = "A-03" "token-lifetime" Fail Schema;
+    KEPT_TOKEN = "" "kept-token" Warn Auth;
     ACCEPTED = "A-07" "accepted" Fail Status;
     CONTENT_LOCATION = "A-07" "content-location" Fail Protocol;
     OPERATION_OUTCOME = "A-08" "operation-outcome" Warn Schema;

@@ -303,6 +303,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
         completeness: None,
         overlaps: 0,
         excluded: false,
+        contaminated: false,
         certificate_expires_at: None,
     };
     let seq = row.get(0)?;

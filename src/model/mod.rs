@@ -3,6 +3,7 @@
 mod alerting;
 mod cadence;
 pub mod calendar;
+mod check;
 mod civil;
 mod diff;
 mod evidence;
@@ -11,6 +12,7 @@ mod layer;
 mod member;
 pub mod names;
 mod plan;
+mod reach;
 mod record;
 mod scale;
 mod slo;
@@ -22,6 +24,7 @@ mod zone;
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
+pub use check::Check;
 pub use civil::Civil;
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
@@ -33,8 +36,12 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
-    Plan, Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
+    Action, Auth, AuthKind, Body, Capture, CaptureKind, Class, ClientCertificate, Duty, Expect,
+    Filling, Fresh, Headers, Is, Journey, JsonRule, Limits, NamedBody, Part, Partner, Plan, Probe,
+    Query, Read, Root, SecretRef, Settings, Step, Template, When,
+};
+pub use reach::{
+    Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
 pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};

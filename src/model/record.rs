@@ -57,6 +57,8 @@ closed!(
     Outcome {
         /// Nothing broke.
         Passed = "passed",
+        /// An attempt broke, and all was well in the end.
+        PassedOnRetry = "passed_on_retry",
         /// A layer broke, and it is not our fault.
         Failed = "failed",
         /// Our fault.
@@ -106,7 +108,7 @@ impl Aside {
             .as_ref()
             .map(|blame| blame.cause.name());
         let says = match walked.outcome {
-            Outcome::Passed => Reproduction::NotReproduced,
+            Outcome::Passed | Outcome::PassedOnRetry => Reproduction::NotReproduced,
             Outcome::AgentFault => Reproduction::CouldNotLook,
             Outcome::Failed if own == Some(cause) => Reproduction::Reproduced,
             Outcome::Failed => Reproduction::FailedOtherwise,
@@ -156,8 +158,17 @@ pub struct RunRecord {
     pub overlaps: u32,
     /// A calendar leaves its tick out of the SLA: raw figures hold it, net ones do not.
     pub excluded: bool,
+    /// We held it up ourselves, at its begin or in a request: it enters no latency objective.
+    pub contaminated: bool,
     /// When the certificate that the partner served expires; none without TLS.
     pub certificate_expires_at: Option<DateTime<Utc>>,
+}
+
+impl Outcome {
+    /// Whether all was well in the end.
+    pub fn is_passed(self) -> bool {
+        matches!(self, Self::Passed | Self::PassedOnRetry)
+    }
 }
 
 impl RunRecord {

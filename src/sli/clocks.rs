@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Body, Clock, Journey, Outcome, Part, Read, RequestEvidence, RequestKind, Root,
+    Action, Body, Clock, Journey, NamedBody, Part, Read, RequestEvidence, RequestKind, Root,
     RunRecord, Step, StepEvidence, StepId, StepState, Template,
 };
 
@@ -46,7 +46,7 @@ fn timed(journey: &Journey, run: &RunRecord, clock: Clock) -> Option<Timed> {
         Clock::Settlement => Some(Timed {
             clock,
             time: run.duration,
-            ended: run.outcome == Outcome::Passed,
+            ended: run.outcome.is_passed(),
         }),
     }
 }
@@ -91,10 +91,15 @@ fn is_accepted(request: &RequestEvidence) -> bool {
     request.failure.is_none() && request.status == Some(ACCEPTED)
 }
 
-fn body_of(step: &Step) -> Option<Body> {
+fn body_of(step: &Step) -> Option<NamedBody> {
     match &step.action {
-        Action::Submit { body, .. } => Some(*body),
-        Action::Request { .. }
+        Action::Submit {
+            body: Body::Named(body),
+            ..
+        } => Some(*body),
+        Action::Submit { .. }
+        | Action::Watch { .. }
+        | Action::Request { .. }
         | Action::Token { .. }
         | Action::Poll { .. }
         | Action::Download { .. }
@@ -105,7 +110,7 @@ fn body_of(step: &Step) -> Option<Body> {
 
 /// The submit of a match and the poll that brings its manifest.
 fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
-    let submit = submit(journey, Body::MemberMatchParameters)?;
+    let submit = submit(journey, NamedBody::MemberMatchParameters)?;
     let poll = journey
         .steps
         .iter()
@@ -115,7 +120,7 @@ fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
 
 /// The submit of an export and the download of its files.
 fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
-    let submit = submit(journey, Body::DataExportParameters)?;
+    let submit = submit(journey, NamedBody::DataExportParameters)?;
     let download = journey.steps.iter().find(|step| {
         matches!(
             &step.action,
@@ -128,7 +133,7 @@ fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
     Some((submit, &download.id))
 }
 
-fn submit(journey: &Journey, wanted: Body) -> Option<&StepId> {
+fn submit(journey: &Journey, wanted: NamedBody) -> Option<&StepId> {
     let mut steps = journey.steps.iter();
     steps
         .find(|step| body_of(step) == Some(wanted))

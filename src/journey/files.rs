@@ -1,0 +1,229 @@
+//! Files of a manifest, and redirects.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
+use http::{HeaderValue, Uri};
+
+use super::ask::Asked;
+use super::bind::{Address, absolute, same_origin};
+use super::body::Sink;
+use super::walk::{Halt, Notes, Walker, answer};
+use super::wire::Call;
+use crate::judge::capture::Captured;
+use crate::judge::manifest::File;
+use crate::judge::matches::MatchSeen;
+use crate::judge::records::RecordsSeen;
+use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
+use crate::judge::{answer as judge_answer, catalogue};
+use crate::model::{Answer, Limit, Method, Read, RequestKind, Step, StepId};
+
+/// Redirects in a row that are followed.
+const REDIRECTS_MAX: usize = 5;
+
+impl Walker<'_> {
+    pub(super) async fn download(
+        &mut self,
+        step: &Step,
+        manifest: &StepId,
+        read: Read,
+        token: &StepId,
+        timeout: Duration,
+        notes: &mut Notes,
+    ) -> Result<(), Halt> {
+        let manifest = self.manifests.get(manifest).cloned();
+        let Some((manifest, (member, set))) = manifest.zip(self.order.member) else {
+            return Ok(());
+        };
+        let needs_token = manifest.requires_access_token;
+        let token = needs_token.then_some(token);
+        match read {
+            Read::MatchResult => {
+                let mut seen = MatchSeen::new(&member.patient);
+                let done = self
+                    .files(&manifest.match_result(), token, timeout, notes, &mut seen)
+                    .await;
+                if let Some(group) = seen.matched_group.clone() {
+                    self.values.keep(&step.id, "group", Captured::Text(group));
+                }
+                self.matches = Some(seen);
+                done
+            }
+            Read::MemberData => {
+                // A second download adds to what the first one saw.
+                let seen = self.records.take();
+                let mut seen = seen.unwrap_or_else(|| RecordsSeen::new(member, set));
+                let done = self
+                    .files(&manifest.output, token, timeout, notes, &mut seen)
+                    .await;
+                self.records = Some(seen);
+                self.read_by = Some(step.id.clone());
+                done
+            }
+        }
+    }
+
+    async fn files<L: Lines>(
+        &mut self,
+        files: &[File],
+        token: Option<&StepId>,
+        timeout: Duration,
+        notes: &mut Notes,
+        lines: &mut L,
+    ) -> Result<(), Halt> {
+        for (place, file) in files.iter().enumerate() {
+            let Some(url) = absolute(&file.url) else {
+                continue;
+            };
+            let shown = format!("{{file {}: {}}}", place + 1, known_type(&file.kind));
+            let mut call = self.call(RequestKind::File, Method::Get, Address { url, shown });
+            let accept = "application/fhir+ndjson, application/ndjson";
+            call.headers
+                .insert(ACCEPT, HeaderValue::from_static(accept));
+            if let Some(token) = token {
+                self.authorise(&mut call, token, timeout, notes).await?;
+            }
+            self.file(file, call, timeout, notes, lines).await?;
+        }
+        Ok(())
+    }
+
+    async fn file<L: Lines>(
+        &mut self,
+        file: &File,
+        mut call: Call,
+        timeout: Duration,
+        notes: &mut Notes,
+        lines: &mut L,
+    ) -> Result<(), Halt> {
+        let (mut redirects, mut attempt) = (0, 1);
+        while redirects <= REDIRECTS_MAX {
+            let mut fold = FileFold::new(file.kind.as_str());
+            let mut sink = Sink::File {
+                fold: &mut fold,
+                lines: &mut *lines,
+                other: Vec::new(),
+                values: JsonValues::default(),
+                is_file: false,
+            };
+            let asked = Asked {
+                attempt,
+                expected: &[],
+            };
+            let sent = self
+                .send(notes, timeout, attempt, call.clone(), &mut sink)
+                .await;
+            let document = sink.document();
+            // Lines that were read already must not be read twice.
+            let is_untouched = match &sent {
+                Ok(head) => head.status != 200,
+                Err(broken) => broken.bytes == 0,
+            };
+            let again = if is_untouched {
+                self.again(notes, asked, &sent).await
+            } else {
+                None
+            };
+            if again.is_some() {
+                attempt += 1;
+                continue;
+            }
+            let head = match sent {
+                Ok(head) => head,
+                Err(broken) => {
+                    fold.break_off(lines);
+                    return Err(broken.end(notes));
+                }
+            };
+            let answer = answer(head, &document);
+            if self
+                .sign_in_again(&mut call, answer.status, timeout, notes)
+                .await?
+            {
+                continue;
+            }
+            if is_redirect(answer.status) {
+                redirect(&mut call, &answer, notes)?;
+                redirects += 1;
+                continue;
+            }
+            let found = judge_answer::expected(
+                &crate::model::Expect {
+                    status: vec![200],
+                    ..Default::default()
+                },
+                &answer,
+            );
+            notes.judge(found)?;
+            let media = answer.media.as_deref().unwrap_or("none");
+            let held = media == "application/fhir+ndjson";
+            let seen = if held { "just that" } else { "another type" };
+            notes.judge([catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)])?;
+            return notes.judge(fold.finish(file.count, lines));
+        }
+        notes.judge([too_many_redirects()])
+    }
+
+    /// Sends a call and follows redirects of a GET, leaving the token behind at another origin.
+    pub(super) async fn ask_following(
+        &mut self,
+        notes: &mut Notes,
+        timeout: Duration,
+        mut call: Call,
+        expected: &[u16],
+    ) -> Result<Answer, Halt> {
+        for _ in 0..=REDIRECTS_MAX {
+            let answer = self.ask_for(notes, timeout, call.clone(), expected).await?;
+            let is_wanted = expected.contains(&answer.status);
+            if is_wanted || !is_redirect(answer.status) || call.method != Method::Get {
+                return Ok(answer);
+            }
+            redirect(&mut call, &answer, notes)?;
+        }
+        notes.judge([too_many_redirects()])?;
+        Err(Halt::Broken)
+    }
+}
+
+fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+fn too_many_redirects() -> crate::model::Finding {
+    let expected = format!("at most {REDIRECTS_MAX} {}", Limit::Redirects);
+    catalogue::REDIRECT.find(false, expected, "one more")
+}
+
+fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
+    let next = answer
+        .header(LOCATION.as_str())
+        .and_then(|location| resolve(&call.to.url, location));
+    let downgrade = |next: &Uri| {
+        call.to.url.scheme_str() == Some("https") && next.scheme_str() != Some("https")
+    };
+    let Some(next) = next.filter(|next| !downgrade(next)) else {
+        let seen = "one without a location, or away from TLS";
+        return notes.judge([catalogue::REDIRECT.find(
+            false,
+            "a redirect that may be followed",
+            seen,
+        )]);
+    };
+    if !same_origin(&call.to.url, &next) {
+        call.headers.remove(AUTHORIZATION);
+        call.token = None;
+    }
+    call.to = Address {
+        url: next,
+        shown: "{redirect}".to_owned(),
+    };
+    Ok(())
+}
+
+fn resolve(base: &Uri, location: &str) -> Option<Uri> {
+    if location.starts_with('/') && !location.starts_with("//") {
+        let origin = format!("{}://{}", base.scheme_str()?, base.authority()?);
+        return absolute(&format!("{origin}{location}"));
+    }
+    absolute(location)
+}
