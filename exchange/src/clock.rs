@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -70,4 +71,24 @@ impl Clock {
 )]
 fn system_now() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// A monotonic clock that began when it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "beside the time of day, the one place that may ask for the time"
+    )]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Nanoseconds since its begin; never goes back.
+    pub fn nanos(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
 }

@@ -14,6 +14,7 @@
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
 //! | [`identity`] | who is whom: matching that explains itself |
 //! | [`capability`] | what partners can do, by version, and which journeys prove it |
+//! | [`groundtruth`] | a server that does what it is told and knows when each byte passed |
 //! | [`landing`] | the page that says what runs where |
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
 //! | [`cli`] | the commands |
@@ -33,6 +34,7 @@ pub mod identity;
 pub mod capability;
 
 pub mod control;
+pub mod groundtruth;
 pub mod landing;
 
 pub mod cli;

@@ -34,6 +34,7 @@ mod schedule;
 mod second_opinion;
 mod slo;
 mod stack;
+mod traps;
 mod walk;
 mod warnings;
 mod world;

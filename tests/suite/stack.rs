@@ -104,8 +104,19 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// On the generated `alerts/` in a folder.
     pub(crate) fn start(generated: &Path) -> Self {
+        Self::start_with(generated, &[])
+    }
+
+    /// The same, which tells Alertmanager of what fires anew each second. By itself it does so each minute,
+    /// and forgets what fired before it knew of an Alertmanager.
+    pub(crate) fn start_eager(generated: &Path) -> Self {
+        Self::start_with(generated, &["--rules.alert.resend-delay=1s"])
+    }
+
+    fn start_with(generated: &Path, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(tool("prometheus"));
+        command.args(more);
         let file = generated.join("alerts/prometheus.yml");
         command
             .arg(format!("--config.file={}", file.display()))

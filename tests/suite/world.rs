@@ -480,6 +480,15 @@ journeys = ["bulk-exchange"]
         self.agent_with(&["--overlay", "overlay.toml"])
     }
 
+    /// The same, which logs all that it has words for.
+    pub(crate) fn talkative_agent(&self) -> Agent {
+        let mut command = self.outrider(&["run", "--overlay", "overlay.toml"]);
+        command.env("RUST_LOG", "trace");
+        Agent {
+            program: Program::start(command, &self.folder.path().join("agent.log")),
+        }
+    }
+
     /// An agent with arguments of the test's own.
     pub(crate) fn agent_with(&self, arguments: &[&str]) -> Agent {
         let command = self.outrider(&[&["run"], arguments].concat());
@@ -587,7 +596,8 @@ impl Metrics {
     /// The same for counters, exactly.
     pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let sum = self.sum(name, labels);
-        let count: u64 = format!("{sum:.0}").parse().unwrap();
+        // The sum of no samples is -0.
+        let count: u64 = format!("{:.0}", sum.abs()).parse().unwrap();
         assert!(
             (sum - f64::from(u32::try_from(count).unwrap())).abs() < 1e-9,
             "{name} is {sum}"

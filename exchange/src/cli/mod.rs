@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod faults;
+mod groundtruth;
 mod identity;
 mod members;
 mod personas;
@@ -76,6 +77,8 @@ enum Command {
     /// What a partner can be told to do wrong.
     #[command(subcommand)]
     Faults(faults::Command),
+    /// Serve requests just as their addresses say, and log when each byte passed, until SIGTERM or SIGINT.
+    Groundtruth(groundtruth::Arguments),
     /// What the partners can do, by name and version, and which journeys prove it.
     Capabilities(capabilities::Arguments),
     /// How the partners differ: the compatibility matrix.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
+        Command::Groundtruth(arguments) => groundtruth::run(&arguments),
         Command::Capabilities(arguments) => capabilities::run(&arguments),
         Command::Personas(arguments) => personas::run(&arguments),
         Command::Identity(command) => identity::run(&command),

@@ -131,7 +131,7 @@ fn payers(ids: &[String]) -> Result<Vec<Payer>, Failure> {
     Ok(payers)
 }
 
-fn prepare(state: &Path) -> Result<(), Failure> {
+pub(super) fn prepare(state: &Path) -> Result<(), Failure> {
     let probe = state.join(".writable");
     fs::create_dir_all(state)
         .and_then(|()| fs::write(&probe, b""))
@@ -150,7 +150,7 @@ fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
     )
 }
 
-fn untrusted(state: &Path, error: &TrustError) -> Failure {
+pub(super) fn untrusted(state: &Path, error: &TrustError) -> Failure {
     match error {
         TrustError::File { .. } => unwritable(state, error),
         TrustError::Certificate(_) | TrustError::Unusable(_) => unusable(state, error),
@@ -188,7 +188,7 @@ async fn serve(
     for (place, payer) in (0_u16..).zip(payers) {
         doors.push(Door::bind(*payer, arguments.port, place)?);
     }
-    let control = control_listener(arguments.control_port).await?;
+    let control = port("--control-port", arguments.control_port).await?;
     let control_address = control.local_addr().map_err(Failure::internal)?;
     let progress = Progress::new();
     let mut served = BTreeMap::new();
@@ -314,11 +314,12 @@ fn bind(first_port: u16, place: u16) -> Result<Bound, Failure> {
     })
 }
 
-async fn control_listener(port: u16) -> Result<TcpListener, Failure> {
+/// A port of loopback, as the option says.
+pub(super) async fn port(option: &str, port: u16) -> Result<TcpListener, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpListener::bind(address)
         .await
-        .map_err(|error| port_taken("--control-port", address, &error))
+        .map_err(|error| port_taken(option, address, &error))
 }
 
 fn port_taken(option: &str, address: SocketAddr, error: &io::Error) -> Failure {
@@ -329,12 +330,12 @@ fn port_taken(option: &str, address: SocketAddr, error: &io::Error) -> Failure {
 }
 
 /// SIGTERM and SIGINT.
-struct Stop {
+pub(super) struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
-fn stop_signals() -> Result<Stop, Failure> {
+pub(super) fn stop_signals() -> Result<Stop, Failure> {
     let terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
     let interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
     Ok(Stop {
@@ -344,7 +345,7 @@ fn stop_signals() -> Result<Stop, Failure> {
 }
 
 impl Stop {
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -352,7 +353,7 @@ impl Stop {
     }
 }
 
-fn log() {
+pub(super) fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -46,7 +46,8 @@ const SOON: Pace<'_> = Pace {
 /// Nothing was wrong.
 const PASSED: &str = "passed";
 
-fn key() -> &'static str {
+/// A private key of ours, made once.
+pub(crate) fn key() -> &'static str {
     static KEY: OnceLock<String> = OnceLock::new();
     KEY.get_or_init(|| {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();

@@ -1,0 +1,22 @@
+//! Files of keys and certificates, and the certificate that a partner shows.
+#![no_main]
+
+use ground::Site;
+use libfuzzer_sys::fuzz_target;
+use outrider::secret::{SigningKey, read_trust};
+
+thread_local!(static SITE: Site = Site::new());
+
+fuzz_target!(|input: &[u8]| {
+    SITE.with(|site| {
+        let file = site.file("input.pem");
+        std::fs::write(&file, input).unwrap();
+        if let Ok(certificates) = read_trust(&file) {
+            assert!(!certificates.is_empty(), "an empty file is trusted");
+        }
+        if let Ok(key) = SigningKey::read(&file) {
+            assert_eq!(key.thumbprint().len(), 43, "SHA-256, base64url without padding");
+            assert!(!format!("{key:?}").contains("PRIVATE"));
+        }
+    });
+});

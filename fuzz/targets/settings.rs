@@ -1,0 +1,4 @@
+//! `outrider.toml`.
+#![no_main]
+
+ground::config_target!("outrider.toml");
