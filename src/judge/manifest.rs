@@ -1,5 +1,6 @@
 //! The manifest of a finished job (Bulk Data 2.0, "Response - Complete Status").
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::catalogue;
@@ -8,13 +9,20 @@ use crate::model::{Answer, Finding, Limit};
 /// Files that one manifest may name.
 pub const FILES_MAX: usize = 10_000;
 
+/// Error files that are read; they are shown, and decide nothing.
+pub const ERROR_FILES_MAX: usize = 10;
+
 /// A readable manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// Whether files are fetched with a token; when not, none may be sent.
     pub requires_access_token: bool,
+    /// When the answer was made, if that can be read.
+    pub transaction_time: Option<DateTime<Utc>>,
     /// The files.
     pub output: Vec<File>,
+    /// Files that say what went wrong.
+    pub errors: Vec<File>,
 }
 
 impl Manifest {
@@ -62,6 +70,9 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
     if output.is_none() {
         wrong.push("output");
     }
+    let errors: Option<Vec<File>> = json["error"]
+        .as_array()
+        .and_then(|files| files.iter().take(ERROR_FILES_MAX).map(file).collect());
     let seen = if wrong.is_empty() {
         "all".to_owned()
     } else {
@@ -79,9 +90,14 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
         let seen = format!("{} error files", errors.len());
         findings.push(catalogue::PARTIAL_ERRORS.find(false, "no error files", seen));
     }
+    let told = json["transactionTime"].as_str();
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
+        transaction_time: told
+            .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
+            .map(|time| time.to_utc()),
         output,
+        errors: errors.unwrap_or_default(),
     };
     (
         (!findings.iter().any(Finding::breaks)).then_some(manifest),

@@ -2,20 +2,30 @@
 //! facts can be judged again.
 //!
 //! One file a subject: [`wire`] for whether an answer arrived, [`answer`], [`token`], [`job`],
-//! [`manifest`] for what it says, [`stream`], [`mod@matches`], [`records`] for files judged line by
-//! line, [`business`] for the oracle, [`run()`] for the verdict. Ids are those of the catalogue
+//! [`manifest`], [`refusal`] for what it says, [`stream`], [`head`], [`mod@matches`], [`records`] for files
+//! judged line by line, [`claims`] to [`structure`] for what whole records tell, [`business`] for the oracle,
+//! [`quirks`] for what a partner does differently, [`run()`] for the verdict. Ids are those of the catalogue
 //! (T-, A-, B-); every rule stands in [`catalogue`].
 
 pub mod answer;
+pub mod authorizations;
 pub mod business;
 pub mod catalogue;
+pub mod claims;
+pub mod codes;
+pub mod head;
 pub mod job;
 pub mod manifest;
 pub mod matches;
 pub mod normalise;
+pub mod quirks;
 pub mod records;
+pub mod references;
+pub mod refusal;
 mod run;
+pub mod sent;
 pub mod stream;
+pub mod structure;
 pub mod token;
 pub mod wire;
 

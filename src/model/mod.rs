@@ -3,7 +3,9 @@
 mod alerting;
 mod cadence;
 pub mod calendar;
+mod check;
 mod civil;
+mod completeness;
 mod diff;
 mod evidence;
 mod ids;
@@ -11,6 +13,7 @@ mod layer;
 mod member;
 pub mod names;
 mod plan;
+mod quirk;
 mod record;
 mod scale;
 mod slo;
@@ -22,7 +25,9 @@ mod zone;
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
+pub use check::Check;
 pub use civil::Civil;
+pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
@@ -33,13 +38,14 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Auth, Body, Capture, Check, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
+    Action, Auth, Body, Capture, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
     Plan, Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
 };
+pub use quirk::Quirk;
 pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};
 pub use slo::{Clock, Measure, Slo, SloName, TierName, Window};
 pub use span::span;
 pub use spread::stable_hash;
-pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};
+pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};
 pub use zone::Zone;
