@@ -76,7 +76,7 @@ impl ProbeState {
     /// Counts failures in a row; our own faults say nothing.
     fn fate(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Passed => self.failures_in_row = 0,
+            Outcome::Passed | Outcome::PassedOnRetry => self.failures_in_row = 0,
             Outcome::Failed => self.failures_in_row += 1,
             Outcome::AgentFault => {}
         }

@@ -69,7 +69,7 @@ impl Once {
             out::say(view::waterfall(&record, out::paint()).trim_end());
         }
         match record.outcome {
-            Outcome::Passed => Exit::Fine,
+            Outcome::Passed | Outcome::PassedOnRetry => Exit::Fine,
             Outcome::Failed => Exit::Partner,
             Outcome::AgentFault => Exit::CouldNotLook,
         }

@@ -4,6 +4,8 @@
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
 mod alerting;
+mod answer;
+mod auth;
 mod calendar;
 mod complaint;
 mod declared;
@@ -15,11 +17,13 @@ mod objective;
 mod overlay;
 mod partner;
 mod secrets;
+mod send;
 mod settings;
 mod slo;
 mod template;
 mod timing;
 mod tree;
+mod verb;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -123,6 +127,7 @@ fn settings_in_want() -> crate::model::Settings {
         long_runs_in_flight_max: 1,
         late_after: std::time::Duration::ZERO,
         stop_grace: std::time::Duration::ZERO,
+        own_delay_max: std::time::Duration::ZERO,
         nameservers: Vec::new(),
         portal: None,
         alerting: crate::model::Alerting::default(),
@@ -381,6 +386,7 @@ impl Reading {
             deadline,
             timeout: entry.timeout.unwrap_or(journey.timeout),
             seed: entry.seed,
+            family: entry.family,
         })
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::complaint::{Complaints, Source, nearest};
 use super::tree::Table;
-use crate::model::{Alerting, PartnerId, Plan, SecretRef};
+use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan, SecretRef};
 
 /// What an overlay sets.
 pub(super) struct Overlay {
@@ -23,6 +23,8 @@ struct PartnerOverlay {
     base_url: Option<String>,
     trust: Option<PathBuf>,
     key: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    certificate_key: Option<PathBuf>,
 }
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
@@ -31,6 +33,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     let alerting = root
         .table("alerting")
         .map(|table| super::alerting::alerting(&table));
+    let path = |table: &Table<'_>, key| table.text(key).map(|placed| folder.join(placed.value));
     let partners = root.named_tables("partner").into_iter().map(|(id, table)| {
         let overlay = PartnerOverlay {
             id,
@@ -39,8 +42,10 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
                 .has("base_url")
                 .then(|| super::partner::base_url(&table))
                 .flatten(),
-            trust: table.text("trust").map(|placed| folder.join(placed.value)),
-            key: table.text("key").map(|placed| folder.join(placed.value)),
+            trust: path(&table, "trust"),
+            key: path(&table, "key"),
+            certificate: path(&table, "certificate"),
+            certificate_key: path(&table, "certificate_key"),
         };
         table.close();
         overlay
@@ -103,8 +108,24 @@ impl Overlay {
             if overlay.trust.is_some() {
                 partner.trust = overlay.trust;
             }
-            if let Some(key) = overlay.key {
-                partner.auth.key = SecretRef::File(key);
+            if let Some(path) = overlay.key {
+                match &mut partner.auth.kind {
+                    AuthKind::PrivateKeyJwt { key: own, .. } => *own = SecretRef::File(path),
+                    AuthKind::ClientSecretBasic { .. }
+                    | AuthKind::ClientSecretPost { .. }
+                    | AuthKind::TlsClientAuth
+                    | AuthKind::Bearer { .. } => complaints.add(
+                        source,
+                        Some(overlay.place.clone()),
+                        format!("\"{}\" signs in without a key", overlay.id),
+                        "take `key` away",
+                    ),
+                }
+            }
+            let shown = overlay.certificate.zip(overlay.certificate_key);
+            if let Some((chain, key)) = shown {
+                let key = SecretRef::File(key);
+                partner.auth.certificate = Some(ClientCertificate { chain, key });
             }
         }
     }

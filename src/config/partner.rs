@@ -1,19 +1,22 @@
 //! `partners/<id>.toml`: who is watched, how we sign in, and what is scheduled there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::unknown;
+use super::answer::word;
+use super::auth::auth;
 use super::calendar::{self, CalendarEntry};
 use super::complaint::Source;
 use super::limits;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Placed, Table};
-use crate::model::{Auth, Class, JourneyId, Partner, PartnerId, SecretRef, SloName, span};
+use crate::model::{Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, span};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -46,6 +49,7 @@ pub(super) struct ProbeEntry {
     pub(super) deadline: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) seed: u64,
+    pub(super) family: FamilyWanted,
 }
 
 /// Whether a text can be an id: a label, a file's stem and a part of a URL.
@@ -72,6 +76,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         .text("trust")
         .map(|placed| folder.join(PathBuf::from(placed.value)));
     let auth = auth(root, folder);
+    let job_origins = job_origins(root);
     let tables = root.tables("probe");
     let probes: Vec<ProbeEntry> = tables.iter().filter_map(probe).collect();
     let has_broken_probe = probes.len() < tables.len();
@@ -101,6 +106,8 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
                 .map(|entry| entry.calendar.clone())
                 .collect(),
             limits: limits.value,
+            job_origins,
+            quirks: quirks(root),
         },
         id_span: id.span,
         probes,
@@ -152,30 +159,46 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
     Some(placed.value.trim_end_matches('/').to_owned())
 }
 
-fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
-    let Some(auth) = root.table("auth") else {
-        if !root.has("auth") {
-            root.missing_table("[auth]", "client_id = \"…\" and key = { file = \"…\" }");
+/// Origins beside its own where its jobs may be.
+/// What the partner does differently and may.
+fn quirks(root: &Table<'_>) -> BTreeSet<Quirk> {
+    let known = || Quirk::ALL.iter().map(|quirk| quirk.name());
+    let mut quirks = BTreeSet::new();
+    for placed in root.texts("quirks") {
+        match Quirk::named(placed.value) {
+            Some(quirk) => {
+                quirks.insert(quirk);
+            }
+            None => unknown(root, &placed, "quirks", known()),
         }
-        return None;
-    };
-    let client_id = auth.need_text("client_id", "\"outrider\"");
-    let kid = auth.text("kid").map(|placed| placed.value.to_owned());
-    let key = auth.table("key");
-    if !auth.has("key") {
-        auth.missing("key", "{ file = \"keys/partner.es384.pem\" }");
     }
-    let file = key.and_then(|key| {
-        let file = key.need_text("file", "\"keys/partner.es384.pem\"");
-        key.close();
-        file
-    });
-    auth.close();
-    Some(Auth {
-        client_id: client_id?.value.to_owned(),
-        key: SecretRef::File(folder.join(PathBuf::from(file?.value))),
-        kid,
-    })
+    quirks
+}
+
+fn job_origins(root: &Table<'_>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for placed in root.texts("job_origins") {
+        let uri = http::Uri::from_str(placed.value).ok();
+        let is_origin = uri.is_some_and(|uri| {
+            uri.scheme_str() == Some("https")
+                && uri.host().is_some()
+                && uri
+                    .authority()
+                    .is_some_and(|one| !one.as_str().contains('@'))
+                && matches!(
+                    uri.path_and_query().map(|path| path.as_str()),
+                    None | Some("/")
+                )
+        });
+        if is_origin && !placed.value.contains('#') {
+            origins.push(placed.value.trim_end_matches('/').to_owned());
+        } else {
+            let what = format!("\"{}\" is no origin over TLS", placed.value);
+            let cure = "write such as \"https://jobs.payer.example\"";
+            root.complain(placed.span, what, cure);
+        }
+    }
+    origins
 }
 
 fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
@@ -192,6 +215,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let deadline = table.duration("deadline").map(|placed| placed.value);
     let timeout = table.duration("timeout").map(|placed| placed.value);
     let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
+    let family = word(table, "family", FamilyWanted::ALL, FamilyWanted::name);
     table.close();
     let timing = timing?;
     if let Some(every) = when_failing.as_ref().filter(|one| one.value >= timing.gap) {
@@ -222,6 +246,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
         deadline,
         timeout,
         seed,
+        family: family.unwrap_or(FamilyWanted::Any),
     })
 }
 

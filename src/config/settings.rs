@@ -15,6 +15,9 @@ const RUNS_IN_FLIGHT_LIMIT: u64 = 10_001;
 /// Of so many permits long runs may have three, unless the file says otherwise.
 const LONG_OF: usize = 4;
 
+/// A request that we held up for longer is contaminated, unless the file says otherwise.
+const OWN_DELAY_MAX: Duration = Duration::from_millis(10);
+
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
     let text = |key, default: &str| {
         root.text(key)
@@ -59,6 +62,9 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
         stop_grace: root
             .duration("stop_grace")
             .map_or(Duration::from_secs(10), |p| p.value),
+        own_delay_max: root
+            .duration("own_delay_max")
+            .map_or(OWN_DELAY_MAX, |p| p.value),
         nameservers: root
             .texts("nameservers")
             .into_iter()

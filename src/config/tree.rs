@@ -26,6 +26,20 @@ pub(super) enum Each<T> {
     ByName(BTreeMap<String, Placed<T>>),
 }
 
+/// A value as JSON could hold it.
+pub(super) enum Leaf<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A number or a truth value.
+    Fixed(serde_json::Value),
+    /// A list.
+    List(Vec<Placed<Leaf<'a>>>),
+    /// A table.
+    Table(Vec<(String, Placed<Leaf<'a>>)>),
+    /// What JSON has not: its kind with its article.
+    Unknown(String),
+}
+
 /// One table being read; what nobody asked for is a mistake when it is closed.
 pub(super) struct Table<'a> {
     pub(super) source: &'a Arc<Source>,
@@ -326,16 +340,31 @@ impl<'a> Table<'a> {
 
     /// Any scalar as JSON, for comparison.
     pub(super) fn scalar(&self, key: &'static str) -> Option<serde_json::Value> {
-        let placed = self.typed(key, "a string, a whole number, true or false", |value| {
-            if let Some(text) = value.as_str() {
-                return Some(text.into());
-            }
-            if let Some(flag) = value.as_bool() {
-                return Some(flag.into());
-            }
-            Some(i64::try_from(integer(value)?).ok()?.into())
-        });
+        let placed = self.typed(key, "a string, a whole number, true or false", as_scalar);
         placed.map(|placed| placed.value)
+    }
+
+    /// A list of scalars as JSON, for comparison.
+    pub(super) fn scalars(&self, key: &'static str) -> Vec<serde_json::Value> {
+        let item = "a string, a whole number, true or false";
+        let scalars = self.items(key, "a list of strings or whole numbers", item, as_scalar);
+        scalars.into_iter().map(|placed| placed.value).collect()
+    }
+
+    /// Whether a table stands there.
+    pub(super) fn is_table(&self, key: &'static str) -> bool {
+        self.get(key)
+            .is_some_and(|value| value.get_ref().as_table().is_some())
+    }
+
+    /// A value with all that is in it.
+    pub(super) fn leaf(&self, key: &'static str) -> Option<Placed<Leaf<'a>>> {
+        self.get(key).map(as_leaf)
+    }
+
+    /// Every key with its value; none of them is unknown then.
+    pub(super) fn leaves(&self) -> Vec<(String, Placed<Leaf<'a>>)> {
+        leaves(self.table)
     }
 
     fn child(&self, key: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Table<'a> {
@@ -457,4 +486,44 @@ fn a_kind(value: &DeValue<'_>) -> String {
 fn integer(value: &DeValue<'_>) -> Option<i128> {
     let integer = value.as_integer()?;
     i128::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn as_scalar(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    if let Some(text) = value.as_str() {
+        return Some(text.into());
+    }
+    if let Some(flag) = value.as_bool() {
+        return Some(flag.into());
+    }
+    Some(i64::try_from(integer(value)?).ok()?.into())
+}
+
+fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Placed<Leaf<'a>>)> {
+    let entries = table.iter();
+    entries
+        .map(|(key, value)| (key.get_ref().to_string(), as_leaf(value)))
+        .collect()
+}
+
+fn as_leaf<'a>(spanned: &'a Spanned<DeValue<'a>>) -> Placed<Leaf<'a>> {
+    let value = spanned.get_ref();
+    let number = || {
+        let float: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
+        serde_json::Number::from_f64(float).map(serde_json::Value::Number)
+    };
+    let leaf = if let Some(text) = value.as_str() {
+        Leaf::Text(text)
+    } else if let Some(table) = value.as_table() {
+        Leaf::Table(leaves(table))
+    } else if let Some(list) = value.as_array() {
+        Leaf::List(list.iter().map(as_leaf).collect())
+    } else if let Some(fixed) = as_scalar(value).or_else(number) {
+        Leaf::Fixed(fixed)
+    } else {
+        Leaf::Unknown(a_kind(value))
+    };
+    Placed {
+        value: leaf,
+        span: spanned.span(),
+    }
 }

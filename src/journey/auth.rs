@@ -1,9 +1,11 @@
-//! SMART Backend Services: a signed client assertion for an access token, renewed in time.
+//! Signing in: what the partner's `[auth]` says, for an access token that is renewed in time.
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -11,8 +13,8 @@ use serde_json::json;
 use super::bind::Address;
 use super::wire::Call;
 use crate::clock::Clock;
-use crate::model::{AgentFault, Auth, Method, RequestKind, SecretRef};
-use crate::secret::{Secret, SigningKey};
+use crate::model::{AgentFault, Auth, AuthKind, Method, RequestKind, SecretRef};
+use crate::secret::{Secret, SigningKey, read_text};
 
 /// How long an assertion is good for: the specification's bound is five minutes, and clocks differ.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(240);
@@ -31,7 +33,7 @@ pub(super) struct Held {
 impl Held {
     /// A token is renewed when four fifths of its life are over.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        now - self.since >= self.lifetime * 4 / 5
+        now - self.since >= self.lifetime.saturating_mul(4) / 5
     }
 }
 
@@ -45,46 +47,107 @@ pub(super) fn token_call(
     endpoint: &Address,
     scope: &[String],
 ) -> Result<Call, (AgentFault, String)> {
-    let SecretRef::File(path) = &auth.key;
-    let key = SigningKey::read(path).map_err(|why| {
-        (
-            AgentFault::Key,
-            format!("the signing key cannot be used: {why}"),
-        )
-    })?;
-    let now = clock.system().timestamp();
-    let lifetime = i64::try_from(ASSERTION_LIFETIME.as_secs()).unwrap_or(0);
-    let claims = json!({
-        "iss": auth.client_id,
-        "sub": auth.client_id,
-        "aud": endpoint.url.to_string(),
-        "iat": now,
-        "exp": now + lifetime,
-        "jti": uuid::Uuid::new_v4().to_string(),
-    });
-    let kid = auth.kid.as_deref().unwrap_or(key.thumbprint());
-    let assertion = key
-        .sign(kid, &claims)
-        .ok_or((AgentFault::Key, "the signing key cannot sign".to_owned()))?;
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("scope", &scope.join(" ")),
-        ("client_assertion_type", ASSERTION_TYPE),
-        ("client_assertion", assertion.reveal()),
-    ]
-    .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-    .join("&");
+    let scope = scope.join(" ");
+    let mut form = vec![
+        ("grant_type", Secret::new("client_credentials")),
+        ("scope", Secret::new(scope)),
+    ];
     let mut headers = HeaderMap::new();
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(CONTENT_TYPE, form_type);
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    match &auth.kind {
+        AuthKind::PrivateKeyJwt { key, kid, .. } => {
+            let assertion = assertion(&auth.client_id, key, kid.as_deref(), clock, endpoint)?;
+            form.push(("client_assertion_type", Secret::new(ASSERTION_TYPE)));
+            form.push(("client_assertion", assertion));
+        }
+        AuthKind::ClientSecretBasic { secret } => {
+            // RFC 6749 §2.3.1: both are form-encoded first.
+            let secret = read_secret(secret)?;
+            let pair = format!("{}:{}", encoded(&auth.client_id), encoded(secret.reveal()));
+            let text = format!("Basic {}", STANDARD.encode(pair));
+            let mut value = HeaderValue::from_str(&text).map_err(|_| {
+                (
+                    AgentFault::Key,
+                    "the client secret cannot be sent".to_owned(),
+                )
+            })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        AuthKind::ClientSecretPost { secret } => {
+            form.push(("client_id", Secret::new(auth.client_id.as_str())));
+            form.push(("client_secret", read_secret(secret)?));
+        }
+        AuthKind::TlsClientAuth => form.push(("client_id", Secret::new(auth.client_id.as_str()))),
+        // Nobody asks for one: the step takes the token as it is.
+        AuthKind::Bearer { .. } => {}
+    }
+    let form = form
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encoded(value.reveal())));
     Ok(Call {
         kind: RequestKind::Token,
         method: Method::Post,
         to: endpoint.clone(),
         headers,
-        body: Bytes::from(form),
+        body: Bytes::from(form.collect::<Vec<_>>().join("&")),
     })
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// A token that does not change; none where tokens are asked for.
+///
+/// # Errors
+/// Our own fault, in words free of secrets.
+pub(super) fn fixed_token(auth: &Auth) -> Result<Option<Secret>, (AgentFault, String)> {
+    match &auth.kind {
+        AuthKind::Bearer { token } => read_secret(token).map(Some),
+        AuthKind::PrivateKeyJwt { .. }
+        | AuthKind::ClientSecretBasic { .. }
+        | AuthKind::ClientSecretPost { .. }
+        | AuthKind::TlsClientAuth => Ok(None),
+    }
+}
+
+fn read_secret(secret: &SecretRef) -> Result<Secret, (AgentFault, String)> {
+    let SecretRef::File(path) = secret;
+    read_text(path).map_err(|why| {
+        let why = format!("the secret cannot be used: {why}");
+        (AgentFault::Key, why)
+    })
+}
+
+/// A client assertion (RFC 7523), by the key as its file holds it now.
+fn assertion(
+    client_id: &str,
+    key: &SecretRef,
+    kid: Option<&str>,
+    clock: &Clock,
+    endpoint: &Address,
+) -> Result<Secret, (AgentFault, String)> {
+    let SecretRef::File(path) = key;
+    let key = SigningKey::read(path).map_err(|why| {
+        let why = format!("the signing key cannot be used: {why}");
+        (AgentFault::Key, why)
+    })?;
+    let now = clock.system().timestamp();
+    let lifetime = i64::try_from(ASSERTION_LIFETIME.as_secs()).unwrap_or(0);
+    let claims = json!({
+        "iss": client_id,
+        "sub": client_id,
+        "aud": endpoint.url.to_string(),
+        "iat": now,
+        "exp": now + lifetime,
+        "jti": uuid::Uuid::new_v4().to_string(),
+    });
+    let thumbprint = key.public().thumbprint();
+    key.sign(kid.unwrap_or(&thumbprint), &claims)
+        .ok_or((AgentFault::Key, "the signing key cannot sign".to_owned()))
 }
 
 /// `Authorization: Bearer …`, marked so that nothing prints it; none for a token that cannot stand

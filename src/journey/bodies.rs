@@ -2,31 +2,35 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Body, Member};
+use crate::model::{Member, NamedBody};
 
 /// The body of a kick-off; none when it needs a member and there is none.
-pub(super) fn build(body: Body, member: Option<&Member>) -> Option<Value> {
+pub(super) fn build(body: NamedBody, member: Option<&Member>) -> Option<Value> {
     match body {
-        Body::MemberMatchParameters => member.map(member_match),
-        Body::DataExportParameters => Some(data_export()),
+        NamedBody::MemberMatchParameters => member.map(member_match),
+        NamedBody::DataExportParameters => Some(data_export()),
     }
 }
 
-/// PDex 2.2 `$bulk-member-match`: one MemberBundle.
+/// PDex 2.2 `$bulk-member-match`: one MemberBundle for each coverage.
 fn member_match(member: &Member) -> Value {
+    let coverages = std::iter::once(&member.coverage).chain(&member.more_coverages);
+    let bundles = coverages.map(|coverage| {
+        json!({
+            "name": "MemberBundle",
+            "part": [
+                {"name": "MemberPatient", "resource": member.patient},
+                {"name": "CoverageToMatch", "resource": coverage},
+                {"name": "Consent", "resource": member.consent},
+            ],
+        })
+    });
     json!({
         "resourceType": "Parameters",
         "meta": {"profile": [
             "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-parameters-multi-member-match-bundle-in"
         ]},
-        "parameter": [{
-            "name": "MemberBundle",
-            "part": [
-                {"name": "MemberPatient", "resource": member.patient},
-                {"name": "CoverageToMatch", "resource": member.coverage},
-                {"name": "Consent", "resource": member.consent},
-            ],
-        }],
+        "parameter": bundles.collect::<Vec<_>>(),
     })
 }
 

@@ -12,8 +12,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::meter::Admission;
-use crate::model::{AgentFault, Failure, Partner, Settings};
-use crate::secret::read_trust;
+use crate::model::{AgentFault, Failure, Partner, SecretRef, Settings};
+use crate::secret::{read_private_key, read_trust};
 
 /// How long one question to a name server may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ fn tune(options: &mut ResolverOpts) {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(super) resolver: Resolver,
-    /// None when the trust file is of no use: our fault, told with each run.
+    /// None when trust, client certificate or its key is of no use: our fault, told with each run.
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) contact: String,
     /// Counts what one run asks; none for walks that nobody counts.
@@ -139,27 +139,50 @@ impl Client {
 fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
     /// The machine's own trust, read once for all partners that name none.
     static NATIVE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let Some(path) = &partner.trust else {
-        let native = NATIVE.get_or_init(|| {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            Arc::new(config(roots))
-        });
-        return Some(Arc::clone(native));
+    let native = || {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
     };
-    let mut roots = RootCertStore::empty();
-    for certificate in read_trust(path).ok()? {
-        roots.add(certificate).ok()?;
-    }
-    Some(Arc::new(config(roots)))
+    let shown = partner.auth.certificate.as_ref();
+    let roots = match &partner.trust {
+        None if shown.is_none() => {
+            let native = NATIVE.get_or_init(|| Arc::new(tune_tls(without(native()))));
+            return Some(Arc::clone(native));
+        }
+        None => native(),
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in read_trust(path).ok()? {
+                roots.add(certificate).ok()?;
+            }
+            roots
+        }
+    };
+    let config = match shown {
+        None => without(roots),
+        Some(shown) => {
+            let SecretRef::File(key) = &shown.key;
+            let chain = read_trust(&shown.chain).ok()?;
+            let key = read_private_key(key).ok()?;
+            ClientConfig::builder()
+                .with_root_certificates(roots)
+                .with_client_auth_cert(chain, key)
+                .ok()?
+        }
+    };
+    Some(Arc::new(tune_tls(config)))
 }
 
-fn config(roots: RootCertStore) -> ClientConfig {
-    let mut config = ClientConfig::builder()
+fn without(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder()
         .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_no_client_auth()
+}
+
+fn tune_tls(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Each request is a new session by design: what is measured is what a first visitor sees.
+    // Each connection is a new session by design: what is measured is what a first visitor sees.
     config.resumption = rustls::client::Resumption::disabled();
     config
 }

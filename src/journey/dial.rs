@@ -14,7 +14,7 @@ use super::client::Client;
 use super::fault;
 use super::wire::Progress;
 use crate::clock::Clock;
-use crate::model::{AgentFault, Failure, Phase};
+use crate::model::{AgentFault, Failure, Family, Phase};
 
 /// Addresses of one host tried, in order.
 const ADDRESSES_MAX: usize = 4;
@@ -44,7 +44,7 @@ pub(super) async fn dial(
     progress.enter(Phase::Dns, clock.instant());
     let addresses = client.resolver.addresses(target.host).await?;
     progress.enter(Phase::Connect, clock.instant());
-    let tcp = connect(&addresses, target.port).await?;
+    let tcp = connect(&addresses, target.port, progress).await?;
     if !target.is_tls {
         progress.leave(clock.instant());
         return Ok(Stream::Plain(tcp));
@@ -66,9 +66,18 @@ pub(super) async fn dial(
     Ok(Stream::Tls(Box::new(tls)))
 }
 
-async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Failure> {
+async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    progress: &mut Progress,
+) -> Result<TcpStream, Failure> {
     let mut last = None;
     for address in interleaved(addresses).take(ADDRESSES_MAX) {
+        progress.family = Some(if address.is_ipv6() {
+            Family::V6
+        } else {
+            Family::V4
+        });
         let failure = match TcpStream::connect(SocketAddr::new(address, port)).await {
             // Small requests must not wait for more to send.
             Ok(stream) if stream.set_nodelay(true).is_ok() => return Ok(stream),

@@ -3,6 +3,7 @@
 //!
 //! A broken partner is a value here. What we could not look at is a [`crate::judge::Stop`].
 
+mod ask;
 mod auth;
 mod beat;
 mod bind;
@@ -11,11 +12,13 @@ mod body;
 mod client;
 mod dial;
 mod fault;
+mod files;
 mod meter;
 mod order;
 mod orphan;
 mod poll;
 mod steps;
+mod told;
 mod walk;
 mod wire;
 

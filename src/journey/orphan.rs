@@ -5,14 +5,16 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 
 use super::auth;
-use super::bind::{Address, absolute, same_origin};
+use super::bind::{Address, absolute};
 use super::body::{NoLines, Sink};
 use super::client::Client;
+use super::steps::may_hold_jobs;
 use super::walk::answer;
 use super::wire::{self, Call, Time};
 use crate::clock::Clock;
 use crate::judge::{job, token};
 use crate::model::{Answer, Job, Method, Partner, RequestKind};
+use crate::secret::Secret;
 
 /// The time of each of the two requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,16 +25,10 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
     else {
         return true;
     };
-    if !absolute(&partner.base_url).is_some_and(|home| same_origin(&home, &url)) {
+    if !may_hold_jobs(partner, &url) {
         return true;
     }
-    let Ok(call) = auth::token_call(&partner.auth, clock, &address(endpoint), &job.scope) else {
-        return false;
-    };
-    let Some(granted) = ask(client, clock, call)
-        .await
-        .and_then(|answer| token::granted(&answer).0)
-    else {
+    let Some(token) = sign_in(client, clock, partner, address(endpoint), job).await else {
         return false;
     };
     let mut call = Call {
@@ -42,12 +38,27 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
         headers: http::HeaderMap::new(),
         body: bytes::Bytes::new(),
     };
-    if let Some(value) = auth::bearer(&granted.token) {
+    if let Some(value) = auth::bearer(&token) {
         call.headers.insert(AUTHORIZATION, value);
     }
     ask(client, clock, call)
         .await
         .is_some_and(|answer| job::released(&answer).held || matches!(answer.status, 404 | 410))
+}
+
+async fn sign_in(
+    client: &Client,
+    clock: &Clock,
+    partner: &Partner,
+    endpoint: Address,
+    job: &Job,
+) -> Option<Secret> {
+    if let Some(token) = auth::fixed_token(&partner.auth).ok()? {
+        return Some(token);
+    }
+    let call = auth::token_call(&partner.auth, clock, &endpoint, &job.scope).ok()?;
+    let answer = ask(client, clock, call).await?;
+    token::granted(&answer).0.map(|granted| granted.token)
 }
 
 /// Nobody is shown what an orphan's release looked like.

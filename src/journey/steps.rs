@@ -3,31 +3,28 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::sync::oneshot;
 
+use super::ask::Asked;
 use super::auth::{self, Held};
 use super::bind::{Address, absolute, same_origin};
 use super::bodies;
-use super::body::Sink;
 use super::order::JobNote;
-use super::walk::{Halt, Notes, Walker, answer};
+use super::told::KickOff;
+use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
-use crate::judge::manifest::File;
-use crate::judge::matches::MatchSeen;
-use crate::judge::records::RecordsSeen;
-use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
-use crate::judge::{answer as judge_answer, business, catalogue, job, token};
+use crate::judge::capture::{self, Captured};
+use crate::judge::{answer as judge_answer, business, catalogue, job, quirks, token};
 use crate::model::{
-    Action, AgentFault, Answer, Body, Cause, Check, Job, Limit, Method, Read, RequestKind, Step,
-    StepId, Template,
+    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Fresh, Headers, Job, Method,
+    NamedBody, Partner, RequestKind, Step, StepId, Template,
 };
 
 /// How long our own ledger may take to note a job.
 const LEDGER_TIME: Duration = Duration::from_secs(5);
-/// Redirects in a row that are followed.
-const REDIRECTS_MAX: usize = 5;
+const FORM: &str = "application/x-www-form-urlencoded";
 const FHIR_JSON: &str = "application/fhir+json";
 
 impl Walker<'_> {
@@ -35,43 +32,17 @@ impl Walker<'_> {
     pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), Halt> {
         let timeout = step.timeout.unwrap_or(self.order.timeout);
         match &step.action {
-            Action::Request {
-                method,
-                url,
-                token,
-                expect,
-                checks,
-                captures,
+            Action::Request { .. } => self.request(step, timeout, notes).await,
+            Action::Token {
+                endpoint,
+                scope,
+                fresh,
             } => {
-                let mut call = self.call(RequestKind::Request, *method, self.address(url, notes)?);
-                if let Some(token) = token {
-                    self.authorise(&mut call, token, timeout, notes).await?;
-                }
-                let answer = self.ask_following(notes, timeout, call).await?;
-                notes.judge(judge_answer::expected(expect, &answer))?;
-                notes.judge(
-                    checks
-                        .iter()
-                        .filter_map(|one| judge_answer::named(*one, &answer)),
-                )?;
-                for capture in captures {
-                    let text = judge_answer::capture(capture, &answer);
-                    let text =
-                        text.or_else(|broken| notes.judge([broken]).map(|()| String::new()))?;
-                    self.values
-                        .captured
-                        .insert((step.id.clone(), capture.name.clone()), text);
-                }
-                Ok(())
-            }
-            Action::Token { endpoint, scope } => {
                 let endpoint = self.address(endpoint, notes)?;
-                self.sign_in(&step.id, &endpoint, scope, timeout, notes)
+                self.sign_in(&step.id, &endpoint, scope, *fresh, timeout, notes)
                     .await
             }
-            Action::Submit { url, body, token } => {
-                self.submit(step, url, *body, token, timeout, notes).await
-            }
+            Action::Submit { .. } => self.submit(step, timeout, notes).await,
             Action::Poll {
                 job,
                 token,
@@ -81,6 +52,7 @@ impl Walker<'_> {
                 self.poll(step, &url, token, *retry_after_max, timeout, notes)
                     .await
             }
+            Action::Watch { .. } => self.watch(step, timeout, notes).await,
             Action::Download {
                 manifest,
                 read,
@@ -94,13 +66,108 @@ impl Walker<'_> {
         }
     }
 
-    fn address(&self, template: &Template, notes: &mut Notes) -> Result<Address, Halt> {
-        self.values.address(template).ok_or_else(|| {
-            let seen = "a captured value that makes none";
-            let finding = catalogue::CAPTURE.find(false, "an absolute http or https URL", seen);
-            notes.findings.push(finding);
-            Halt::Broken
-        })
+    async fn request(
+        &mut self,
+        step: &Step,
+        timeout: Duration,
+        notes: &mut Notes,
+    ) -> Result<(), Halt> {
+        let Action::Request {
+            method,
+            url,
+            headers,
+            body,
+            token,
+            expect,
+            checks,
+            captures,
+        } = &step.action
+        else {
+            return Ok(());
+        };
+        let mut call = self.call(RequestKind::Request, *method, self.address(url, notes)?);
+        if let Some(body) = body {
+            self.fill_body(&mut call, body, notes)?;
+        }
+        self.fill_headers(&mut call, headers, notes)?;
+        if let Some(token) = token {
+            self.authorise(&mut call, token, timeout, notes).await?;
+        }
+        let answer = self
+            .ask_following(notes, timeout, call, &expect.status)
+            .await?;
+        let mut findings = judge_answer::expected(expect, &answer);
+        if !findings.iter().any(Finding::breaks) {
+            let checks = checks.iter();
+            findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer)));
+        }
+        self.note(quirks::of_refusal(&answer));
+        notes.judge(self.excused(findings, &answer))?;
+        self.capture(&step.id, captures, &answer, notes)
+    }
+
+    /// Keeps what a step captures; what is optional and not there stays away.
+    pub(super) fn capture(
+        &mut self,
+        step: &StepId,
+        captures: &[Capture],
+        answer: &Answer,
+        notes: &mut Notes,
+    ) -> Result<(), Halt> {
+        for wanted in captures {
+            match capture::capture(wanted, answer) {
+                Ok(Some(value)) => self.values.keep(step, &wanted.name, value),
+                Ok(None) => {}
+                Err(broken) => notes.judge([broken])?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn address(&self, template: &Template, notes: &mut Notes) -> Result<Address, Halt> {
+        let found = self.values.address(template);
+        found.ok_or_else(|| unfit(notes, "an absolute http or https URL"))
+    }
+
+    pub(super) fn fill_headers(
+        &self,
+        call: &mut Call,
+        headers: &Headers,
+        notes: &mut Notes,
+    ) -> Result<(), Halt> {
+        for (name, template) in headers {
+            let value = self.values.header(template);
+            let value = value.ok_or_else(|| unfit(notes, "a value that a header field takes"))?;
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                call.headers.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_body(&self, call: &mut Call, body: &Body, notes: &mut Notes) -> Result<(), Halt> {
+        let (kind, text) = match body {
+            Body::Named(named) => {
+                let member = self.order.member.map(|(member, _)| member);
+                let body = bodies::build(*named, member).unwrap_or_default();
+                (FHIR_JSON, Some(body.to_string()))
+            }
+            Body::Json(filling) => {
+                let kind = if call.kind == RequestKind::Submit {
+                    FHIR_JSON
+                } else {
+                    "application/json"
+                };
+                let json = self.values.json(filling);
+                (kind, json.map(|json| json.to_string()))
+            }
+            Body::Form(fields) => (FORM, self.values.form(fields)),
+        };
+        let text = text.ok_or_else(|| unfit(notes, "a value that the body takes"))?;
+        call.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        call.body = Bytes::from(text);
+        Ok(())
     }
 
     pub(super) fn call(&self, kind: RequestKind, method: Method, to: Address) -> Call {
@@ -124,14 +191,17 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
-        if !self.is_home(&call.to.url) {
+        if !self.is_trusted(call) {
             return Ok(());
         }
         let Some(held) = self.tokens.get(token).cloned() else {
             return Ok(());
         };
         if held.is_due(self.order.clock.instant()) {
-            self.sign_in(token, &held.endpoint, &held.scope, timeout, notes)
+            let Held {
+                endpoint, scope, ..
+            } = held;
+            self.sign_in(token, &endpoint, &scope, Fresh::Never, timeout, notes)
                 .await?;
         }
         let value = self
@@ -149,10 +219,24 @@ impl Walker<'_> {
         step: &StepId,
         endpoint: &Address,
         scope: &[String],
+        _fresh: Fresh,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
         let order = self.order;
+        let fixed = auth::fixed_token(&order.partner.auth)
+            .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
+        if let Some(token) = fixed {
+            let held = Held {
+                token,
+                since: order.clock.instant(),
+                lifetime: Duration::MAX,
+                endpoint: endpoint.clone(),
+                scope: scope.to_vec(),
+            };
+            self.tokens.insert(step.clone(), held);
+            return Ok(());
+        }
         let is_tls = |url: &Uri| url.scheme_str() == Some("https");
         if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home))
             && !is_tls(&endpoint.url)
@@ -162,10 +246,21 @@ impl Walker<'_> {
                 catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
             return notes.judge([finding]);
         }
-        let call = auth::token_call(&order.partner.auth, order.clock, endpoint, scope)
-            .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
-        let since = order.clock.instant();
-        let answer = self.ask(notes, timeout, call).await?;
+        let mut attempt = 1;
+        let (since, answer) = loop {
+            // An assertion is good for one attempt.
+            let call = auth::token_call(&order.partner.auth, order.clock, endpoint, scope)
+                .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
+            let since = order.clock.instant();
+            let asked = Asked {
+                attempt,
+                expected: &[],
+            };
+            if let Some(answer) = self.ask_once(notes, timeout, call, asked).await? {
+                break (since, answer);
+            }
+            attempt += 1;
+        };
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;
         let Some(granted) = granted else {
@@ -185,15 +280,19 @@ impl Walker<'_> {
     async fn submit(
         &mut self,
         step: &Step,
-        url: &Template,
-        body: Body,
-        token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
+        let Action::Submit {
+            url,
+            headers,
+            body,
+            token,
+        } = &step.action
+        else {
+            return Ok(());
+        };
         let mut call = self.call(RequestKind::Submit, Method::Post, self.address(url, notes)?);
-        call.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
         call.headers
             .insert("prefer", HeaderValue::from_static("respond-async"));
         let key = format!("{}-{}", self.order.run, step.id);
@@ -201,11 +300,22 @@ impl Walker<'_> {
             call.headers
                 .insert(HeaderName::from_static("idempotency-key"), key);
         }
-        let body = bodies::build(body, self.order.member.map(|(member, _)| member));
-        call.body = Bytes::from(body.unwrap_or_default().to_string());
+        self.fill_body(&mut call, body, notes)?;
+        self.fill_headers(&mut call, headers, notes)?;
         self.authorise(&mut call, token, timeout, notes).await?;
+        let kick_off = KickOff::of(&call, self.order.clock.system());
         let answer = self.ask(notes, timeout, call).await?;
+        if *body == Body::Named(NamedBody::MemberMatchParameters) {
+            self.note(quirks::of_kick_off(&answer));
+            if job::is_direct(&answer) {
+                self.direct = answer.json;
+                let (expected, seen) = ("status 202, or 200 with the result", "status 200");
+                return notes.judge([catalogue::ACCEPTED.find(true, expected, seen)]);
+            }
+        }
         let (location, findings) = job::accepted(&answer);
+        self.note(quirks::of_refusal(&answer));
+        let findings = self.excused(findings, &answer);
         if findings
             .iter()
             .any(|finding| finding.cause == Cause::Throttled && finding.breaks())
@@ -215,7 +325,7 @@ impl Walker<'_> {
         let Some(location) = location else {
             return notes.judge(findings);
         };
-        if !absolute(&location).is_some_and(|url| self.is_home(&url)) {
+        if !absolute(&location).is_some_and(|url| self.may_hold_jobs(&url)) {
             // No token may travel there, so the job could neither be polled nor released.
             let (expected, seen) = ("a status URL at the partner's own origin", "one elsewhere");
             return notes.judge([catalogue::CONTENT_LOCATION.find(false, expected, seen)]);
@@ -229,9 +339,9 @@ impl Walker<'_> {
         self.limit += own;
         self.deadline += own;
         done?;
+        self.kick_offs.push(kick_off.at(&location));
         self.values
-            .captured
-            .insert((step.id.clone(), "location".to_owned()), location);
+            .keep(&step.id, "location", Captured::Text(location));
         notes.judge(findings)
     }
 
@@ -290,7 +400,7 @@ impl Walker<'_> {
         let Some(url) = absolute(&job.location) else {
             return Ok(());
         };
-        if !self.is_home(&url) {
+        if !self.may_hold_jobs(&url) {
             // Whoever is there, a partner must not aim our DELETE at it.
             self.tell_released(job.location).await?;
             let expected = "a status URL at the partner's own origin";
@@ -304,8 +414,12 @@ impl Walker<'_> {
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
             self.tell_released(job.location).await?;
+            self.jobs.remove(job_of);
         }
-        notes.judge([finding])
+        self.note(quirks::of_release(&answer));
+        let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
+        let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
+        notes.judge(self.excused(findings, &answer))
     }
 
     async fn tell_released(&self, location: String) -> Result<(), Halt> {
@@ -316,159 +430,32 @@ impl Walker<'_> {
         })
     }
 
+    /// Whether our token may travel there: the partner's own origin, or one that its file names.
+    fn is_trusted(&self, call: &Call) -> bool {
+        let is_of_job = matches!(call.kind, RequestKind::Poll | RequestKind::Release);
+        self.is_home(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
+    }
+
     fn is_home(&self, url: &Uri) -> bool {
         absolute(&self.order.partner.base_url).is_some_and(|home| same_origin(&home, url))
+    }
+
+    fn may_hold_jobs(&self, url: &Uri) -> bool {
+        may_hold_jobs(self.order.partner, url)
     }
 
     fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), Halt> {
         let Some((member, _)) = self.order.member else {
             return Ok(());
         };
-        let seen = business::Seen {
-            member,
-            matches: self.matches.as_ref(),
-            records: self.records.as_ref(),
-        };
+        let same_key = self.same_key();
+        let seen = self.seen(member, &same_key);
         // Every check is asked, so that a disclosure is not hidden behind a missing record.
         notes.judge(
             checks
                 .iter()
                 .flat_map(|check| business::check(*check, &seen)),
         )
-    }
-
-    async fn download(
-        &mut self,
-        step: &Step,
-        manifest: &StepId,
-        read: Read,
-        token: &StepId,
-        timeout: Duration,
-        notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let manifest = self.manifests.get(manifest).cloned();
-        let Some((manifest, (member, set))) = manifest.zip(self.order.member) else {
-            return Ok(());
-        };
-        let needs_token = manifest.requires_access_token;
-        let token = needs_token.then_some(token);
-        match read {
-            Read::MatchResult => {
-                let mut seen = MatchSeen::new(&member.patient);
-                let done = self
-                    .files(&manifest.match_result(), token, timeout, notes, &mut seen)
-                    .await;
-                if let Some(group) = seen.matched_group.clone() {
-                    self.values
-                        .captured
-                        .insert((step.id.clone(), "group".to_owned()), group);
-                }
-                self.matches = Some(seen);
-                done
-            }
-            Read::MemberData => {
-                // A second download adds to what the first one saw.
-                let seen = self.records.take();
-                let mut seen = seen.unwrap_or_else(|| RecordsSeen::new(member, set));
-                let done = self
-                    .files(&manifest.output, token, timeout, notes, &mut seen)
-                    .await;
-                self.records = Some(seen);
-                self.read_by = Some(step.id.clone());
-                done
-            }
-        }
-    }
-
-    async fn files<L: Lines>(
-        &mut self,
-        files: &[File],
-        token: Option<&StepId>,
-        timeout: Duration,
-        notes: &mut Notes,
-        lines: &mut L,
-    ) -> Result<(), Halt> {
-        for (place, file) in files.iter().enumerate() {
-            let Some(url) = absolute(&file.url) else {
-                continue;
-            };
-            let shown = format!("{{file {}: {}}}", place + 1, known_type(&file.kind));
-            let mut call = self.call(RequestKind::File, Method::Get, Address { url, shown });
-            let accept = "application/fhir+ndjson, application/ndjson";
-            call.headers
-                .insert(ACCEPT, HeaderValue::from_static(accept));
-            if let Some(token) = token {
-                self.authorise(&mut call, token, timeout, notes).await?;
-            }
-            self.file(file, call, timeout, notes, lines).await?;
-        }
-        Ok(())
-    }
-
-    async fn file<L: Lines>(
-        &mut self,
-        file: &File,
-        mut call: Call,
-        timeout: Duration,
-        notes: &mut Notes,
-        lines: &mut L,
-    ) -> Result<(), Halt> {
-        for _ in 0..=REDIRECTS_MAX {
-            let mut fold = FileFold::new(file.kind.as_str());
-            let mut sink = Sink::File {
-                fold: &mut fold,
-                lines: &mut *lines,
-                other: Vec::new(),
-                values: JsonValues::default(),
-                is_file: false,
-            };
-            let sent = self.send(notes, timeout, call.clone(), &mut sink).await;
-            let document = sink.document();
-            let head = match sent {
-                Ok(head) => head,
-                Err(halt) => {
-                    fold.break_off(lines);
-                    return Err(halt);
-                }
-            };
-            let answer = answer(head, &document);
-            if is_redirect(answer.status) {
-                redirect(&mut call, &answer, notes)?;
-                continue;
-            }
-            let found = judge_answer::expected(
-                &crate::model::Expect {
-                    status: vec![200],
-                    ..Default::default()
-                },
-                &answer,
-            );
-            notes.judge(found)?;
-            let media = answer.media.as_deref().unwrap_or("none");
-            let held = media == "application/fhir+ndjson";
-            let seen = if held { "just that" } else { "another type" };
-            notes.judge([catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)])?;
-            return notes.judge(fold.finish(file.count, lines));
-        }
-        notes.judge([too_many_redirects()])
-    }
-
-    /// Sends a call and follows redirects of a GET, leaving the token behind at another origin.
-    async fn ask_following(
-        &mut self,
-        notes: &mut Notes,
-        timeout: Duration,
-        mut call: Call,
-    ) -> Result<Answer, Halt> {
-        for _ in 0..=REDIRECTS_MAX {
-            let answer = self.ask(notes, timeout, call.clone()).await?;
-            if !is_redirect(answer.status) || call.method != Method::Get {
-                return Ok(answer);
-            }
-            redirect(&mut call, &answer, notes)?;
-        }
-        notes.judge([too_many_redirects()])?;
-        Err(Halt::Broken)
     }
 }
 
@@ -480,44 +467,17 @@ async fn is_yes(answer: oneshot::Receiver<bool>) -> bool {
     )
 }
 
-fn is_redirect(status: u16) -> bool {
-    matches!(status, 301 | 302 | 303 | 307 | 308)
+/// A captured value does not fit where it goes.
+fn unfit(notes: &mut Notes, expected: &'static str) -> Halt {
+    let seen = "a captured value that makes none";
+    notes
+        .findings
+        .push(catalogue::CAPTURE.find(false, expected, seen));
+    Halt::Broken
 }
 
-fn too_many_redirects() -> crate::model::Finding {
-    let expected = format!("at most {REDIRECTS_MAX} {}", Limit::Redirects);
-    catalogue::REDIRECT.find(false, expected, "one more")
-}
-
-fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
-    let next = answer
-        .header(LOCATION.as_str())
-        .and_then(|location| resolve(&call.to.url, location));
-    let downgrade = |next: &Uri| {
-        call.to.url.scheme_str() == Some("https") && next.scheme_str() != Some("https")
-    };
-    let Some(next) = next.filter(|next| !downgrade(next)) else {
-        let seen = "one without a location, or away from TLS";
-        return notes.judge([catalogue::REDIRECT.find(
-            false,
-            "a redirect that may be followed",
-            seen,
-        )]);
-    };
-    if !same_origin(&call.to.url, &next) {
-        call.headers.remove(AUTHORIZATION);
-    }
-    call.to = Address {
-        url: next,
-        shown: "{redirect}".to_owned(),
-    };
-    Ok(())
-}
-
-fn resolve(base: &Uri, location: &str) -> Option<Uri> {
-    if location.starts_with('/') && !location.starts_with("//") {
-        let origin = format!("{}://{}", base.scheme_str()?, base.authority()?);
-        return absolute(&format!("{origin}{location}"));
-    }
-    absolute(location)
+/// Whether a partner's jobs may be there.
+pub(super) fn may_hold_jobs(partner: &Partner, url: &Uri) -> bool {
+    let mut origins = std::iter::once(&partner.base_url).chain(&partner.job_origins);
+    origins.any(|origin| absolute(origin).is_some_and(|origin| same_origin(&origin, url)))
 }

@@ -3,25 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue};
-
 use super::auth::Held;
 use super::beat::Beat;
 use super::bind::Values;
-use super::body::{NoLines, Sink};
 use super::order::Order;
-use super::wire::{self, Call, Head, Sent, Time};
+use super::told::{KickOff, Told};
+use super::wire::Head;
 use crate::clock::StepWatch;
-use crate::judge::manifest::Manifest;
+use crate::judge::business::ExportTimes;
 use crate::judge::matches::MatchSeen;
+use crate::judge::quirks::QuirksSeen;
 use crate::judge::records::RecordsSeen;
-use crate::judge::stream::Lines;
 use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
-    AgentFault, Answer, BlameCause, Bucket, Cause, Check, Failure, Finding, Job, JobTimes,
-    MemberId, Outcome, Owner, RequestEvidence, RequestResult, RunRecord, Step, StepEvidence,
-    StepId, StepState, Verdict, When,
+    AgentFault, Answer, Bucket, Cause, Check, Finding, Job, JobTimes, MemberId, Outcome,
+    RequestEvidence, RequestResult, Retry, RunRecord, Step, StepEvidence, StepId, StepState,
+    Verdict, When,
 };
 
 /// How long steps that always run may take after a walk broke or ran out of time.
@@ -29,8 +26,6 @@ const CLEANUP_TIME: Duration = Duration::from_secs(10);
 /// Of a step's requests, the first and the last so many are kept.
 const REQUESTS_KEPT_FIRST: usize = 4;
 const REQUESTS_KEPT_LAST: usize = 12;
-
-const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Of a step's findings, so many are kept, and every one that breaks it.
 const FINDINGS_KEPT: usize = 64;
@@ -53,12 +48,17 @@ pub(super) struct Notes {
     pub(super) omitted: BTreeMap<RequestResult, u32>,
     pub(super) findings: Vec<Finding>,
     pub(super) job: Option<JobTimes>,
+    /// What broke attempts that were followed by another one.
+    pub(super) retried: Vec<Finding>,
+    pub(super) cached_token: bool,
+    /// How the step asks again.
+    pub(super) retry: Option<Retry>,
     /// Time that our own ledger took; no part of the step's duration.
     pub(super) own: Duration,
 }
 
 impl Notes {
-    fn request(&mut self, evidence: RequestEvidence) {
+    pub(super) fn request(&mut self, evidence: RequestEvidence) {
         if self.requests.len() == REQUESTS_KEPT_FIRST + REQUESTS_KEPT_LAST {
             let left_out = self.requests.remove(REQUESTS_KEPT_FIRST);
             *self.omitted.entry(left_out.result()).or_default() += 1;
@@ -95,7 +95,13 @@ pub(super) struct Walker<'a> {
     pub(super) values: Values,
     pub(super) tokens: BTreeMap<StepId, Held>,
     pub(super) jobs: BTreeMap<StepId, Job>,
-    pub(super) manifests: BTreeMap<StepId, Manifest>,
+    pub(super) manifests: BTreeMap<StepId, Told>,
+    pub(super) kick_offs: Vec<KickOff>,
+    /// The match result that came as the answer to its kick-off, without a job.
+    pub(super) direct: Option<serde_json::Value>,
+    /// The exports that were read.
+    pub(super) exports: Vec<ExportTimes>,
+    pub(super) quirks: QuirksSeen,
     pub(super) matches: Option<MatchSeen>,
     pub(super) records: Option<RecordsSeen>,
     /// The step that read the records.
@@ -124,17 +130,17 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
     let mut stop = None;
     let mut is_broken = false;
     for step in &order.journey.steps {
-        if (is_broken && !step.always) || !walker.is_due(step) {
+        if (is_broken && !step.is_always()) || !walker.is_due(step) {
             steps.push(skipped(step, walker.began, order.clock.instant()));
             continue;
         }
-        walker.deadline = if step.always {
+        walker.deadline = if step.is_always() {
             walker.limit.max(order.clock.instant() + CLEANUP_TIME)
         } else {
             walker.limit
         };
         let (evidence, halt) = walker.step(step).await;
-        if !step.always && halt.is_some() {
+        if step.decides() && halt.is_some() {
             is_broken = true;
             stop = match halt {
                 Some(Halt::Deadline) => Some(Stop::Deadline(step.id.clone())),
@@ -147,7 +153,8 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
         steps.push(evidence);
     }
     walker.disclosed_unsaid(&mut steps);
-    let verdict = judge::run(&Walked {
+    walker.said_at_the_end(&mut steps);
+    let walked = Walked {
         journey: order.journey,
         steps: &steps,
         stop,
@@ -155,9 +162,11 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
         standstill: beat.standstill(),
         own_job_open: walker.own_job_open,
         asked_too_much: walker.asked_too_much,
-    });
+    };
+    let verdict = judge::run(&walked);
+    let outcome = judge::outcome(&walked, &verdict);
     let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
-    walker.record(steps, verdict, started_at, duration)
+    walker.record(steps, (outcome, verdict), started_at, duration)
 }
 
 fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
@@ -169,18 +178,9 @@ fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
         requests: Vec::new(),
         requests_omitted: BTreeMap::new(),
         findings: Vec::new(),
+        retried: Vec::new(),
+        cached_token: false,
         job: None,
-    }
-}
-
-fn outcome(verdict: &Verdict) -> Outcome {
-    match &verdict.blame {
-        None => Outcome::Passed,
-        Some(blame) if blame.owner == Owner::Agent => Outcome::AgentFault,
-        Some(blame) => match blame.cause {
-            BlameCause::Agent(_) => Outcome::AgentFault,
-            BlameCause::Layer(_) => Outcome::Failed,
-        },
     }
 }
 
@@ -196,6 +196,10 @@ impl<'a> Walker<'a> {
             values: Values {
                 base_url: order.partner.base_url.clone(),
                 run: order.run.to_string(),
+                started_at: order
+                    .clock
+                    .now()
+                    .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
                 member: order
                     .member
                     .map(|(member, _)| member.id.to_string())
@@ -205,6 +209,10 @@ impl<'a> Walker<'a> {
             tokens: BTreeMap::new(),
             jobs: BTreeMap::new(),
             manifests: BTreeMap::new(),
+            kick_offs: Vec::new(),
+            direct: None,
+            exports: Vec::new(),
+            quirks: QuirksSeen::default(),
             matches: None,
             records: None,
             read_by: None,
@@ -220,18 +228,32 @@ impl<'a> Walker<'a> {
         {
             return false;
         }
-        match step.when {
+        // What an optional capture or a step that may fail did not bring, nobody can use.
+        if !self.values.has_all(step.action.templates()) {
+            return false;
+        }
+        match &step.when {
             None => true,
             Some(When::Matched) => self
                 .matches
                 .as_ref()
                 .is_some_and(|matches| matches.bucket() == Some(Bucket::Match)),
+            Some(When::Present(step, name, wanted)) => {
+                self.values.captured(step, name).is_some() == *wanted
+            }
+            Some(When::Equals(step, name, wanted)) => self
+                .values
+                .captured(step, name)
+                .is_some_and(|value| value.is(wanted)),
         }
     }
 
     async fn step(&mut self, step: &Step) -> (StepEvidence, Option<Halt>) {
         let began = self.order.clock.instant();
-        let mut notes = Notes::default();
+        let mut notes = Notes {
+            retry: step.retry.clone(),
+            ..Notes::default()
+        };
         let halt = if began >= self.deadline {
             Some(Halt::Deadline)
         } else {
@@ -249,6 +271,8 @@ impl<'a> Walker<'a> {
             requests: notes.requests,
             requests_omitted: notes.omitted,
             findings: notes.findings,
+            retried: notes.retried,
+            cached_token: notes.cached_token,
             job: notes.job,
         };
         (evidence, halt)
@@ -269,12 +293,7 @@ impl<'a> Walker<'a> {
         if is_said {
             return;
         }
-        let (matches, records) = (self.matches.as_ref(), self.records.as_ref());
-        let seen = business::Seen {
-            member,
-            matches,
-            records,
-        };
+        let seen = self.seen(member, &[]);
         let checks = [Check::NobodyElse, Check::RightMember];
         let found = checks
             .into_iter()
@@ -284,10 +303,28 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// What is told of the whole run: with its first answer the certificate, with its last step quirks.
+    fn said_at_the_end(&self, steps: &mut [StepEvidence]) {
+        let now = self.order.clock.system();
+        let life = self.certificate_expires_at;
+        let life = life.map(|at| judge::wire::certificate_life(at, now));
+        let first = steps.iter_mut().find(|step| !step.requests.is_empty());
+        if let Some((first, life)) = first.zip(life) {
+            first.findings.push(life);
+        }
+        let last = steps
+            .iter_mut()
+            .rfind(|step| step.state != StepState::Skipped);
+        if let Some(last) = last {
+            last.findings
+                .extend(self.quirks.findings(&self.order.partner.quirks));
+        }
+    }
+
     fn record(
         self,
         steps: Vec<StepEvidence>,
-        verdict: Verdict,
+        (outcome, verdict): (Outcome, Verdict),
         started_at: chrono::DateTime<chrono::Utc>,
         duration: Duration,
     ) -> RunRecord {
@@ -299,7 +336,9 @@ impl<'a> Walker<'a> {
             .map(RecordsSeen::score)
             .filter(|score| score.due > 0);
         #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
-        let completeness = score.map(|score| score.found as f64 / score.due as f64);
+        let completeness = score
+            .as_ref()
+            .map(|score| score.found as f64 / score.due as f64);
         RunRecord {
             run: order.run.clone(),
             origin: order.origin,
@@ -312,89 +351,16 @@ impl<'a> Walker<'a> {
             due_at: order.due_at,
             started_at,
             duration,
-            outcome: outcome(&verdict),
+            outcome,
             verdict,
             steps,
             completeness,
+            kinds: score.map(|score| score.kinds).unwrap_or_default(),
             overlaps: 0,
             excluded: false,
+            contaminated: false,
             certificate_expires_at: self.certificate_expires_at,
         }
-    }
-
-    /// Sends a call within the step's time, notes it, and judges whether a whole answer came.
-    pub(super) async fn send<L: Lines>(
-        &mut self,
-        notes: &mut Notes,
-        timeout: Duration,
-        mut call: Call,
-        sink: &mut Sink<'_, L>,
-    ) -> Result<Head, Halt> {
-        call.headers.extend(self.common_headers());
-        let time = Time {
-            run_began: self.began,
-            timeout,
-            deadline: self.deadline,
-        };
-        let Sent {
-            evidence,
-            head,
-            certificate_expires_at,
-        } = wire::send(self.order.client, self.order.clock, time, call, sink).await;
-        self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
-        if evidence.status == Some(TOO_MANY_REQUESTS) {
-            let now = self.order.clock.instant();
-            self.asked_too_much |= self.order.client.is_above_rate(now);
-        }
-        let failure = evidence.failure;
-        let finding = judge::wire::whole_answer(&evidence);
-        notes.request(evidence);
-        match (head, failure) {
-            (Some(head), None) => Ok(head),
-            (_, Some(Failure::Deadline(_))) => Err(Halt::Deadline),
-            (_, Some(Failure::Agent(fault))) => {
-                Err(Halt::CouldNotLook(fault, fault.words().to_owned()))
-            }
-            _ => {
-                notes.findings.extend(finding);
-                Err(Halt::Broken)
-            }
-        }
-    }
-
-    /// Sends a call whose answer is a document.
-    pub(super) async fn ask(
-        &mut self,
-        notes: &mut Notes,
-        timeout: Duration,
-        call: Call,
-    ) -> Result<Answer, Halt> {
-        let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
-        let head = self.send(notes, timeout, call, &mut sink).await?;
-        Ok(answer(head, &sink.document()))
-    }
-
-    fn common_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let agent = format!(
-            "Outrider/{} (+{}; run {})",
-            env!("CARGO_PKG_VERSION"),
-            self.order.client.contact,
-            self.order.run
-        );
-        for (name, text) in [
-            ("x-correlation-id", self.order.run.as_str()),
-            ("x-request-id", self.order.run.as_str()),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(text) {
-                headers.insert(name, value);
-            }
-        }
-        if let Ok(value) = HeaderValue::from_str(&agent) {
-            headers.insert(USER_AGENT, value);
-        }
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        headers
     }
 }
 

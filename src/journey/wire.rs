@@ -24,7 +24,10 @@ use super::fault;
 use crate::clock::Clock;
 use crate::judge::answer::known_media;
 use crate::judge::stream::Lines;
-use crate::model::{AgentFault, Failure, Method, Phase, Phases, RequestEvidence, RequestKind};
+use crate::model::{
+    AgentFault, Failure, Family, HttpVersion, Link, Method, Phase, Phases, RequestEvidence,
+    RequestKind,
+};
 
 /// The largest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -71,6 +74,8 @@ pub(super) struct Progress {
     marks: Arc<Marks>,
     head: Option<Head>,
     bytes: u64,
+    pub(super) family: Option<Family>,
+    http: Option<HttpVersion>,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
@@ -86,6 +91,8 @@ impl Progress {
             }),
             head: None,
             bytes: 0,
+            family: None,
+            http: None,
             certificate_expires_at: None,
         }
     }
@@ -183,6 +190,12 @@ pub(super) async fn send<L: Lines>(
             .map(|media| known_media(media).to_owned()),
         bytes: progress.bytes,
         failure,
+        attempt: 1,
+        link: Link::New,
+        family: progress.family,
+        http: progress.http,
+        own_delay: Duration::ZERO,
+        contaminated: false,
     };
     let head = if failure.is_none() {
         progress.head
@@ -236,6 +249,7 @@ async fn exchange<L: Lines>(
             .await
             .map_err(|why| broken(&why))?;
         let (parts, mut body) = answer.into_parts();
+        progress.http = version(parts.version);
         let head = head(parts.status.as_u16(), &parts.headers);
         sink.head(head.status);
         let encoding = head
@@ -301,6 +315,15 @@ fn request(call: Call) -> Result<Request<Full<Bytes>>, Failure> {
         .map_err(|_| Failure::Redirect)?;
     request.headers_mut().extend(call.headers);
     Ok(request)
+}
+
+fn version(version: http::Version) -> Option<HttpVersion> {
+    match version {
+        http::Version::HTTP_10 => Some(HttpVersion::OneZero),
+        http::Version::HTTP_11 => Some(HttpVersion::One),
+        http::Version::HTTP_2 => Some(HttpVersion::Two),
+        _ => None,
+    }
 }
 
 fn head(status: u16, headers: &HeaderMap) -> Head {

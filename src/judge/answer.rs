@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::catalogue::{self, Rule};
-use crate::model::{Answer, Capture, Cause, Check, Expect, Finding, Query};
+use crate::model::{Answer, Cause, Check, Expect, Finding, Is};
 
 /// The cause that an unexpected status gives.
 pub fn status_cause(status: u16) -> Cause {
@@ -61,6 +61,14 @@ fn status(wanted: &[u16], answer: &Answer) -> Finding {
     )
 }
 
+/// Whether a document holds one of the values at a place, of the same kind.
+pub fn holds(is: &Is, answer: &Answer) -> bool {
+    answer.json.as_ref().is_some_and(|json| {
+        let found = is.path.query(json).exactly_one();
+        found.is_ok_and(|value| is.one_of.contains(value))
+    })
+}
+
 /// an error's body is an OperationOutcome. None when there is no body.
 pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
     answer.has_body.then(|| {
@@ -95,30 +103,6 @@ pub fn known_media(media: &str) -> &'static str {
         .find(|known| **known == media)
         .copied()
         .unwrap_or("another type")
-}
-
-/// One captured text, or the finding that it is not there as a string.
-///
-/// # Errors
-/// The finding that broke: no such value, more than one, or not a string.
-pub fn capture(capture: &Capture, answer: &Answer) -> Result<String, Finding> {
-    let (place, text) = match &capture.query {
-        Query::Header(name) => (format!("header {name}"), answer.header(name)),
-        Query::Json(path) => (
-            path.to_string(),
-            answer
-                .json
-                .as_ref()
-                .and_then(|json| path.query(json).exactly_one().ok()?.as_str()),
-        ),
-    };
-    text.map(str::to_owned).ok_or_else(|| {
-        catalogue::CAPTURE.find(
-            false,
-            format!("one string at {place}"),
-            "none, several or no string",
-        )
-    })
 }
 
 /// The named checks that look at one answer.

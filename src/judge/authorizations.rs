@@ -79,7 +79,9 @@ impl Authorizations {
             .filter_map(|one| day(&one["valueDateTime"]))
             .chain(day(&record["created"]));
         let a_year_ago = self.today.checked_sub_months(Months::new(MONTHS_KEPT));
-        days.max().zip(a_year_ago).is_some_and(|(last, floor)| last < floor)
+        days.max()
+            .zip(a_year_ago)
+            .is_some_and(|(last, floor)| last < floor)
     }
 
     /// B-19.
@@ -100,7 +102,10 @@ impl Authorizations {
         catalogue::AUTHORIZATION_DOCUMENTS.find(
             self.bare == 0 && loose == 0,
             "a document with content for each active or pending one",
-            format!("{} name none, {loose} documents missing or empty", self.bare),
+            format!(
+                "{} name none, {loose} documents missing or empty",
+                self.bare
+            ),
         )
     }
 }
@@ -109,7 +114,11 @@ fn has_content(document: &Value) -> bool {
     let content = document["content"].as_array().into_iter().flatten();
     content.into_iter().any(|one| {
         let attachment = &one["attachment"];
-        ["data", "url"].iter().any(|key| attachment[*key].as_str().is_some_and(|text| !text.is_empty()))
+        ["data", "url"].iter().any(|key| {
+            attachment[*key]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        })
     })
 }
 
@@ -118,7 +127,9 @@ fn is_drug(record: &Value) -> bool {
     let mut services = items.flat_map(|item| codings(&item["productOrService"]));
     codings(&record["type"]).any(|coding| coding["code"] == "pharmacy")
         || services.any(|coding| {
-            DRUG_SYSTEMS.iter().any(|system| coding["system"] == *system)
+            DRUG_SYSTEMS
+                .iter()
+                .any(|system| coding["system"] == *system)
         })
 }
 

@@ -53,15 +53,14 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         | Check::StrangersRefused
         | Check::ReplayRefused => Vec::new(),
         Check::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
-        Check::AccountingIdentity => {
-            matched(&catalogue::ACCOUNTING_IDENTITY, &matches::accounting_identity)
-        }
+        Check::AccountingIdentity => matched(
+            &catalogue::ACCOUNTING_IDENTITY,
+            &matches::accounting_identity,
+        ),
         Check::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
             matches::patient_unchanged(one, seen.declared)
         }),
-        Check::MatchParameters => {
-            matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters)
-        }
+        Check::MatchParameters => matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters),
         Check::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
         Check::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
             expected_bucket(one, seen.member)
@@ -101,7 +100,9 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         Check::OptOut => vec![on_records(&catalogue::OPT_OUT, seen, |one| {
             opt_out(one, seen.member)
         })],
-        Check::Umb => vec![on_records(&catalogue::UMB, seen, |one| umb(one, seen.member))],
+        Check::Umb => vec![on_records(&catalogue::UMB, seen, |one| {
+            umb(one, seen.member)
+        })],
         Check::OneJob => vec![one_job(seen)],
         Check::TransactionTime => transaction_time(seen),
     }
@@ -112,11 +113,7 @@ fn on_whole(rule: &Rule, seen: &Seen<'_>, judge: fn(&Whole) -> Finding) -> Findi
     whole.map_or_else(|| rule.find(false, "exported records", "none"), judge)
 }
 
-fn on_matches(
-    rule: &Rule,
-    seen: &Seen<'_>,
-    judge: impl FnOnce(&MatchSeen) -> Finding,
-) -> Finding {
+fn on_matches(rule: &Rule, seen: &Seen<'_>, judge: impl FnOnce(&MatchSeen) -> Finding) -> Finding {
     seen.matches
         .map_or_else(|| rule.find(false, "a match result", "none"), judge)
 }
@@ -166,7 +163,10 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
 }
 
 fn no_duplicates(records: &RecordsSeen) -> Finding {
-    let seen = format!("{} twice in {} records", records.duplicates, records.records);
+    let seen = format!(
+        "{} twice in {} records",
+        records.duplicates, records.records
+    );
     catalogue::NO_DUPLICATES.find(records.duplicates == 0, "each record and claim once", seen)
 }
 
@@ -219,7 +219,11 @@ fn opt_out(records: &RecordsSeen, member: &Member) -> Finding {
 
 /// B-27: one UMB, the one that the person always had, whatever became of their cards.
 fn umb(records: &RecordsSeen, member: &Member) -> Finding {
-    let due = member.expected.identity.as_ref().map(|identity| &identity.umb);
+    let due = member
+        .expected
+        .identity
+        .as_ref()
+        .map(|identity| &identity.umb);
     let is_other = |person: &&Person| person.umbs.iter().any(|one| Some(one) != due);
     let others = records.patients.iter().filter(is_other).count();
     let seen = format!("{others} Patients with another");

@@ -61,7 +61,9 @@ impl Claims {
     }
 
     fn day(&mut self, value: &Value) {
-        let day = value.as_str().and_then(|text| text.get(..10)?.parse::<NaiveDate>().ok());
+        let day = value
+            .as_str()
+            .and_then(|text| text.get(..10)?.parse::<NaiveDate>().ok());
         let Some(day) = day else { return };
         let floor = self.today.checked_sub_months(Months::new(12 * YEARS_DUE));
         self.older += u64::from(floor.is_some_and(|floor| day < floor));
@@ -70,12 +72,16 @@ impl Claims {
     }
 
     fn parties(&mut self, record: &Value) {
-        let insurances = record["insurance"].as_array().map_or(&[][..], Vec::as_slice);
+        let insurances = record["insurance"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
         let mut is_whole = is_named(&record["insurer"]) && is_named(&record["provider"]);
         is_whole &= !insurances.is_empty();
         for insurance in insurances {
             is_whole &= is_named(&insurance["coverage"]);
-            let literal = insurance["coverage"]["reference"].as_str().and_then(literal_reference);
+            let literal = insurance["coverage"]["reference"]
+                .as_str()
+                .and_then(literal_reference);
             if let Some(coverage) = literal {
                 self.named_coverages.add(coverage);
             }

@@ -9,25 +9,52 @@ const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
 /// Code systems, and the OIDs by which some still write them.
 const SYSTEMS: &[(&str, &str)] = &[
-    ("http://hl7.org/fhir/sid/icd-10-cm", "2.16.840.1.113883.6.90"),
-    ("http://www.cms.gov/Medicare/Coding/ICD10", "2.16.840.1.113883.6.4"),
+    (
+        "http://hl7.org/fhir/sid/icd-10-cm",
+        "2.16.840.1.113883.6.90",
+    ),
+    (
+        "http://www.cms.gov/Medicare/Coding/ICD10",
+        "2.16.840.1.113883.6.4",
+    ),
     ("http://www.ama-assn.org/go/cpt", "2.16.840.1.113883.6.12"),
-    ("https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "2.16.840.1.113883.6.285"),
+    (
+        "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+        "2.16.840.1.113883.6.285",
+    ),
     ("http://hl7.org/fhir/sid/ndc", "2.16.840.1.113883.6.69"),
-    ("http://www.nlm.nih.gov/research/umls/rxnorm", "2.16.840.1.113883.6.88"),
+    (
+        "http://www.nlm.nih.gov/research/umls/rxnorm",
+        "2.16.840.1.113883.6.88",
+    ),
     ("http://loinc.org", "2.16.840.1.113883.6.1"),
     ("http://snomed.info/sct", "2.16.840.1.113883.6.96"),
     ("http://hl7.org/fhir/sid/cvx", "2.16.840.1.113883.12.292"),
-    ("https://codesystem.x12.org/005010/306", "2.16.840.1.113883.6.306"),
-    ("https://x12.org/codes/claim-adjustment-reason-codes", "2.16.840.1.113883.6.314"),
+    (
+        "https://codesystem.x12.org/005010/306",
+        "2.16.840.1.113883.6.306",
+    ),
+    (
+        "https://x12.org/codes/claim-adjustment-reason-codes",
+        "2.16.840.1.113883.6.314",
+    ),
     ("http://unitsofmeasure.org", "2.16.840.1.113883.6.8"),
 ];
 /// Other names for the same, seen in the wild, in the loosened form of [`loose`].
 const ALIASES: &[(&str, &str)] = &[
-    ("hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm"),
-    ("hl7.org/fhir/sid/icd10-cm", "http://hl7.org/fhir/sid/icd-10-cm"),
+    (
+        "hl7.org/fhir/sid/icd-10",
+        "http://hl7.org/fhir/sid/icd-10-cm",
+    ),
+    (
+        "hl7.org/fhir/sid/icd10-cm",
+        "http://hl7.org/fhir/sid/icd-10-cm",
+    ),
     ("snomed.org/sct", "http://snomed.info/sct"),
-    ("rxnorm.info/rxnorm", "http://www.nlm.nih.gov/research/umls/rxnorm"),
+    (
+        "rxnorm.info/rxnorm",
+        "http://www.nlm.nih.gov/research/umls/rxnorm",
+    ),
 ];
 
 /// What codes say.
@@ -86,7 +113,10 @@ fn misspelt(system: &str) -> Option<&'static str> {
     }
     let is_oid = |oid: &str| system.strip_prefix("urn:oid:").unwrap_or(system) == oid;
     let plain = loose(system);
-    let alias = ALIASES.iter().find(|(name, _)| *name == plain).map(|(_, right)| *right);
+    let alias = ALIASES
+        .iter()
+        .find(|(name, _)| *name == plain)
+        .map(|(_, right)| *right);
     alias.or_else(|| {
         let mut all = SYSTEMS.iter();
         all.find(|(right, oid)| is_oid(oid) || loose(right) == plain)
@@ -97,7 +127,9 @@ fn misspelt(system: &str) -> Option<&'static str> {
 /// Without scheme, `www.`, capitals and a slash at the end.
 fn loose(system: &str) -> String {
     let text = system.trim().to_ascii_lowercase();
-    let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+    let text = text
+        .split_once("://")
+        .map_or(text.as_str(), |(_, rest)| rest);
     let text = text.strip_prefix("www.").unwrap_or(text);
     text.trim_end_matches('/').to_owned()
 }

@@ -294,14 +294,28 @@ mod tests {
     #[test]
     fn other_shapes_are_nothing_and_what_is_no_json_is_none() {
         for line in [
-            "[]", "7", "\"x\"", "null", "true", "-1.5",
+            "[]",
+            "7",
+            "\"x\"",
+            "null",
+            "true",
+            "-1.5",
             r#"{"id":7,"patient":"x","subject":[{"reference":1}],"identifier":{"value":1},"use":{}}"#,
             r#"{"identifier":[1,"x",{"type":"uc","value":{}},{"type":{"coding":{"code":"uc"}},"value":"v"}]}"#,
         ] {
             let head = Head::read(line).expect(line);
             assert_eq!((head.id.get(), head.claim.get()), (None, None), "{line}");
         }
-        for line in ["", "{", "{} {}", "{\"a\":01}", "{\"a\":\"\u{1}\"}", "{'a':1}", "{\"id\":\"\\x\"}", "nul"] {
+        for line in [
+            "",
+            "{",
+            "{} {}",
+            "{\"a\":01}",
+            "{\"a\":\"\u{1}\"}",
+            "{'a':1}",
+            "{\"id\":\"\\x\"}",
+            "nul",
+        ] {
             assert!(Head::read(line).is_none(), "{line}");
         }
     }

@@ -210,7 +210,11 @@ pub fn expires(answer: &Answer, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, F
 }
 
 /// B-31: a file that is refused as gone although its time is not over.
-pub fn gone_early(status: u16, until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Finding> {
+pub fn gone_early(
+    status: u16,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<Finding> {
     let is_early = matches!(status, 404 | 410) && until.is_some_and(|until| now < until);
     is_early.then(|| {
         let seen = format!("status {status} before that");

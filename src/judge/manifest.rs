@@ -1,10 +1,12 @@
 //! The manifest of a finished job (Bulk Data 2.0, "Response - Complete Status").
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::catalogue;
-use crate::model::{Answer, Finding, Limit};
+use crate::model::{Answer, Finding, Limit, Quirk};
 
 /// Files that one manifest may name.
 pub const FILES_MAX: usize = 10_000;
@@ -47,7 +49,7 @@ pub struct File {
 }
 
 /// The manifest, or the findings why it cannot be read.
-pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
+pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, Vec<Finding>) {
     let Some(json) = &answer.json else {
         let finding = catalogue::MANIFEST.find(false, "a JSON manifest", "no JSON");
         return (None, vec![finding]);
@@ -61,7 +63,8 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
     if !json["requiresAccessToken"].is_boolean() {
         wrong.push("requiresAccessToken");
     }
-    if !json["error"].is_array() {
+    let may_be_bare = declared.contains(&Quirk::NoErrorList) && json["error"].is_null();
+    if !json["error"].is_array() && !may_be_bare {
         wrong.push("error");
     }
     let output: Option<Vec<File>> = json["output"]
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn each_key_is_needed_and_a_good_one_is_read() {
-        let (manifest, findings) = read(&answer(good()));
+        let (manifest, findings) = read(&answer(good()), &BTreeSet::new());
         assert!(findings.iter().all(|finding| finding.held));
         assert_eq!(manifest.unwrap().output[0].count, Some(1));
         for key in [
@@ -157,7 +160,7 @@ mod tests {
         ] {
             let mut json = good();
             json.as_object_mut().unwrap().remove(key);
-            let (manifest, findings) = read(&answer(json));
+            let (manifest, findings) = read(&answer(json), &BTreeSet::new());
             assert!(manifest.is_none());
             assert_eq!(findings[0].seen, format!("not: {key}"));
         }
@@ -169,7 +172,10 @@ mod tests {
         let legacy = json!({"type":"Parameters","url":"https://p.example/l"});
         json["output"].as_array_mut().unwrap().push(legacy.clone());
         let kinds = |json: Value| -> Vec<String> {
-            let files = read(&answer(json)).0.unwrap().match_result();
+            let files = read(&answer(json), &BTreeSet::new())
+                .0
+                .unwrap()
+                .match_result();
             files.into_iter().map(|file| file.kind).collect()
         };
         assert_eq!(kinds(json.clone()), ["Group"]);
@@ -188,10 +194,10 @@ mod tests {
         ] {
             let mut json = good();
             json["output"] = json!([file]);
-            assert!(read(&answer(json)).0.is_none());
+            assert!(read(&answer(json), &BTreeSet::new()).0.is_none());
         }
         let mut json = good();
         json["output"] = Value::Array(vec![good()["output"][0].clone(); FILES_MAX + 1]);
-        assert!(read(&answer(json)).0.is_none());
+        assert!(read(&answer(json), &BTreeSet::new()).0.is_none());
     }
 }

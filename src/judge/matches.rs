@@ -258,12 +258,12 @@ impl MatchSeen {
         let all = group["characteristic"].as_array().into_iter().flatten();
         all.into_iter().any(|one| {
             let start = one["period"]["start"].as_str().unwrap_or_default();
-            let day = start.get(..10).and_then(|day| day.parse::<NaiveDate>().ok());
+            let day = start
+                .get(..10)
+                .and_then(|day| day.parse::<NaiveDate>().ok());
             one["valueReference"]["identifier"]["value"] == self.submitted.requester_npi.as_str()
                 && one["exclude"] == false
-                && day.is_some_and(|day| {
-                    (day - self.submitted.today).num_days().abs() <= 1
-                })
+                && day.is_some_and(|day| (day - self.submitted.today).num_days().abs() <= 1)
         })
     }
 
@@ -394,9 +394,14 @@ fn says_why(group: &Value) -> bool {
     has_words(&group["text"]["div"])
         || has_words(&group["name"])
         || members.into_iter().any(|member| {
-            let extensions = member["entity"]["extension"].as_array().into_iter().flatten();
+            let extensions = member["entity"]["extension"]
+                .as_array()
+                .into_iter()
+                .flatten();
             has_words(&member["entity"]["display"])
-                || extensions.into_iter().any(|one| has_words(&one["valueString"]))
+                || extensions
+                    .into_iter()
+                    .any(|one| has_words(&one["valueString"]))
         })
 }
 

@@ -1,15 +1,18 @@
 //! Evidence in, findings and verdicts out. Pure: no I/O, no async, no clock, so that recorded
 //! facts can be judged again.
 //!
-//! One file a subject: [`wire`] for whether an answer arrived, [`answer`], [`token`], [`job`],
-//! [`manifest`], [`refusal`] for what it says, [`stream`], [`head`], [`mod@matches`], [`records`] for files
-//! judged line by line, [`claims`] to [`structure`] for what whole records tell, [`business`] for the oracle,
-//! [`quirks`] for what a partner does differently, [`run()`] for the verdict. Ids are those of the catalogue
+//! One file a subject: [`wire`] for whether an answer arrived, [`again`] for another attempt, [`mod@capture`]
+//! for what is kept of it, [`answer`], [`token`], [`job`], [`manifest`], [`refusal`] for what it says,
+//! [`stream`], [`head`], [`mod@matches`], [`records`] for files judged line by line, [`claims`] to
+//! [`structure`] for what whole records tell, [`business`] for the oracle, [`quirks`] for what a partner does
+//! differently, [`run()`] for the verdict. Ids are those of the catalogue
 //! (T-, A-, B-); every rule stands in [`catalogue`].
 
+pub mod again;
 pub mod answer;
 pub mod authorizations;
 pub mod business;
+pub mod capture;
 pub mod catalogue;
 pub mod claims;
 pub mod codes;
@@ -30,4 +33,4 @@ pub mod token;
 pub mod wire;
 
 pub use catalogue::Rule;
-pub use run::{Stop, Walked, run};
+pub use run::{Stop, Walked, outcome, run};

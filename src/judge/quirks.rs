@@ -71,7 +71,10 @@ pub fn of_kick_off(answer: &Answer) -> Vec<(Quirk, bool)> {
 }
 
 fn says_one_job(answer: &Answer) -> bool {
-    let words = answer.json.as_ref().map(|json| json["issue"].to_string().to_ascii_lowercase());
+    let words = answer
+        .json
+        .as_ref()
+        .map(|json| json["issue"].to_string().to_ascii_lowercase());
     words.is_some_and(|words| words.contains("open") && words.contains("group"))
 }
 
@@ -96,10 +99,15 @@ pub fn of_wait(answer: &Answer, asked: RetryAfter) -> Vec<(Quirk, bool)> {
 /// The answer that carries a manifest.
 pub fn of_manifest(answer: &Answer) -> Vec<(Quirk, bool)> {
     let expires = answer.header("expires");
+    let is_bare = answer
+        .json
+        .as_ref()
+        .is_some_and(|json| json["error"].is_null());
     let is_odd = expires.is_some_and(|text| httpdate::parse_http_date(text).is_err());
     vec![
         (Quirk::ExpiresAbsent, expires.is_none()),
         (Quirk::ExpiresOdd, is_odd),
+        (Quirk::NoErrorList, is_bare),
     ]
 }
 
@@ -116,12 +124,14 @@ pub fn of_release(answer: &Answer) -> Vec<(Quirk, bool)> {
 /// Any refusal.
 pub fn of_refusal(answer: &Answer) -> Vec<(Quirk, bool)> {
     let is_error = answer.status >= 400 && answer.has_body;
-    let is_outcome = answer
-        .json
-        .as_ref()
-        .is_some_and(|json| json["resourceType"] == "OperationOutcome" || json["error"].is_string());
+    let is_outcome = answer.json.as_ref().is_some_and(|json| {
+        json["resourceType"] == "OperationOutcome" || json["error"].is_string()
+    });
     if is_error {
-        vec![(Quirk::ErrorsOfItsOwn, !is_outcome), (Quirk::Gone410, answer.status == 410)]
+        vec![
+            (Quirk::ErrorsOfItsOwn, !is_outcome),
+            (Quirk::Gone410, answer.status == 410),
+        ]
     } else {
         Vec::new()
     }
@@ -155,8 +165,17 @@ mod tests {
     #[test]
     fn declared_ones_are_silent_others_are_new_and_unseen_ones_are_told() {
         let mut seen = QuirksSeen::default();
-        seen.note([(Quirk::Delete404, true), (Quirk::ExpiresOdd, true), (Quirk::EmptyGroups, false)]);
-        let declared = [Quirk::Delete404, Quirk::EmptyGroups, Quirk::DirectResult, Quirk::OneJob];
+        seen.note([
+            (Quirk::Delete404, true),
+            (Quirk::ExpiresOdd, true),
+            (Quirk::EmptyGroups, false),
+        ]);
+        let declared = [
+            Quirk::Delete404,
+            Quirk::EmptyGroups,
+            Quirk::DirectResult,
+            Quirk::OneJob,
+        ];
         let findings = seen.findings(&declared.into());
         let told: Vec<_> = findings
             .iter()
@@ -166,10 +185,17 @@ mod tests {
             told,
             [
                 (false, "warn", "a new quirk: expires-odd"),
-                (false, "info", "a partner without it: take it out of `quirks`"),
+                (
+                    false,
+                    "info",
+                    "a partner without it: take it out of `quirks`"
+                ),
                 (true, "warn", "delete-404"),
             ]
         );
-        assert!(findings[1].expected.contains("empty-groups"), "what was not looked at is not missed");
+        assert!(
+            findings[1].expected.contains("empty-groups"),
+            "what was not looked at is not missed"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aho_corasick::AhoCorasick;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use super::authorizations::Authorizations;
@@ -15,9 +15,7 @@ use super::references::{References, mark};
 use super::sent::Sent;
 use super::stream::{Lines, known_type, short};
 use super::structure::Structure;
-use crate::model::{
-    Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind,
-};
+use crate::model::{Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind};
 
 /// Records and claims whose identity is remembered to find duplicates; the rest is not looked at for that.
 pub const REMEMBERED_MAX: usize = 2_000_000;
@@ -150,6 +148,13 @@ impl RecordsSeen {
             duplicates: 0,
             records: 0,
             whole: (depth == Depth::Whole).then(|| Box::new(whole())),
+        }
+    }
+
+    /// What comes from here on was asked for with `_since`.
+    pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
+        if let Some(whole) = &mut self.whole {
+            whole.sent.asked_since(since);
         }
     }
 
@@ -287,7 +292,10 @@ fn person(patient: &Value) -> Person {
     let identifiers = || list("identifier").iter().take(NAMES_MAX);
     let text = |value: &Value| value.as_str().map(short);
     let is_umb = |identifier: &&Value| {
-        let mut codings = identifier["type"]["coding"].as_array().into_iter().flatten();
+        let mut codings = identifier["type"]["coding"]
+            .as_array()
+            .into_iter()
+            .flatten();
         codings.any(|coding| coding["code"] == "UMB")
     };
     Person {
@@ -298,7 +306,12 @@ fn person(patient: &Value) -> Person {
         family: names().filter_map(|name| text(&name["family"])).collect(),
         given: names().filter_map(|name| text(&name["given"][0])).collect(),
         birth_date: text(&patient["birthDate"]).unwrap_or_default(),
-        identifiers: identifiers().filter_map(|one| text(&one["value"])).collect(),
-        umbs: identifiers().filter(is_umb).filter_map(|one| text(&one["value"])).collect(),
+        identifiers: identifiers()
+            .filter_map(|one| text(&one["value"]))
+            .collect(),
+        umbs: identifiers()
+            .filter(is_umb)
+            .filter_map(|one| text(&one["value"]))
+            .collect(),
     }
 }

@@ -17,7 +17,10 @@ pub fn refused(rule: &Rule, statuses: &[u16], answer: &Answer) -> Vec<Finding> {
     };
     let seen = format!("status {}", answer.status);
     let mut findings = vec![rule.find_as(cause, held, expected, seen)];
-    let is_oauth = answer.json.as_ref().is_some_and(|json| json["error"].is_string());
+    let is_oauth = answer
+        .json
+        .as_ref()
+        .is_some_and(|json| json["error"].is_string());
     if held && !is_oauth {
         findings.extend(operation_outcome(answer));
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, Journey, Layer, LayerVerdict,
-    Owner, StepEvidence, StepId, Verdict,
+    Outcome, Owner, StepEvidence, StepId, Verdict,
 };
 
 /// Everything that was seen on one walk.
@@ -38,7 +38,7 @@ pub fn run(walked: &Walked<'_>) -> Verdict {
     if let Some(blame) = agent_fault(walked) {
         return ours(blame);
     }
-    match first_broken(walked).or_else(|| past_deadline(walked)) {
+    let verdict = match first_broken(walked).or_else(|| past_deadline(walked)) {
         None => sound(walked.journey),
         Some((step, finding)) if is_own_load(walked, step, &finding) => ours(Blame {
             cause: BlameCause::Layer(finding.cause),
@@ -47,7 +47,59 @@ pub fn run(walked: &Walked<'_>) -> Verdict {
             summary: format!("{}; another job of ours was open", said(&finding)),
         }),
         Some((step, finding)) => broken(walked.journey, step, &finding),
+    };
+    first_attempts(walked, verdict)
+}
+
+/// What a judged run came to.
+pub fn outcome(walked: &Walked<'_>, verdict: &Verdict) -> Outcome {
+    let Some(blame) = &verdict.blame else {
+        return Outcome::Passed;
+    };
+    match (blame.owner, blame.cause) {
+        (Owner::Agent, _) | (_, BlameCause::Agent(_)) => Outcome::AgentFault,
+        (Owner::Partner | Owner::Path, BlameCause::Layer(_)) => {
+            let broken = first_broken(walked).or_else(|| past_deadline(walked));
+            if broken.is_some() {
+                Outcome::Failed
+            } else {
+                Outcome::PassedOnRetry
+            }
+        }
     }
+}
+
+/// The first attempt decides transport and application, the final state business (design §3).
+fn first_attempts(walked: &Walked<'_>, mut verdict: Verdict) -> Verdict {
+    let retried = required(walked)
+        .flat_map(|step| step.retried.iter().map(move |one| (&step.step, one)))
+        .min_by_key(|(_, finding)| finding.cause.layer());
+    let Some((step, finding)) = retried else {
+        return verdict;
+    };
+    if verdict
+        .blame
+        .as_ref()
+        .is_some_and(|blame| blame.owner == Owner::Agent)
+    {
+        return verdict;
+    }
+    let at = finding.cause.layer() as usize;
+    verdict.layers[at] = LayerVerdict::Bad;
+    verdict.counts[at] = Count::Bad;
+    let application = Layer::Application as usize;
+    if at < application && verdict.counts[application] == Count::Good {
+        // The first attempt got no answer that could be judged.
+        verdict.layers[application] = LayerVerdict::NotReached;
+        verdict.counts[application] = Count::Out;
+    }
+    verdict.blame.get_or_insert_with(|| Blame {
+        cause: BlameCause::Layer(finding.cause),
+        owner: Owner::Partner,
+        step: Some(step.clone()),
+        summary: format!("{}; a later attempt passed", said(finding)),
+    });
+    verdict
 }
 
 fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
@@ -88,7 +140,7 @@ fn required<'a>(walked: &'a Walked<'_>) -> impl Iterator<Item = &'a StepEvidence
             .journey
             .steps
             .iter()
-            .any(|step| step.id == *id && !step.always)
+            .any(|step| step.id == *id && step.decides())
     };
     walked
         .steps

@@ -9,7 +9,9 @@ use super::references::Marks;
 use crate::model::Finding;
 
 /// Labels of records that only a consent to sensitive data covers (HL7 v3 ActCode and Confidentiality).
-const SENSITIVE: &[&str] = &["ETH", "PSY", "HIV", "SUD", "SEX", "SDV", "STD", "SPI", "R", "V"];
+const SENSITIVE: &[&str] = &[
+    "ETH", "PSY", "HIV", "SUD", "SEX", "SDV", "STD", "SPI", "R", "V",
+];
 /// How far clocks may differ.
 pub const SKEW: TimeDelta = TimeDelta::minutes(5);
 /// A transaction time so much before the kick-off is a clock that stands still.
@@ -89,7 +91,10 @@ impl Sent {
             }
             if agent["who"]["identifier"]["value"] == self.responder_npi.as_str() {
                 self.by_npi += 1;
-            } else if let Some(who) = agent["who"]["reference"].as_str().and_then(literal_reference) {
+            } else if let Some(who) = agent["who"]["reference"]
+                .as_str()
+                .and_then(literal_reference)
+            {
                 self.transmitters.add(who);
             }
         }
@@ -103,7 +108,9 @@ impl Sent {
         let seen = match (self.records, is_sent) {
             (0, _) => "no record".to_owned(),
             (_, true) => format!("sent by the responder, {loose} targets elsewhere"),
-            (_, false) => format!("no transmitter that is the responder, {loose} targets elsewhere"),
+            (_, false) => {
+                format!("no transmitter that is the responder, {loose} targets elsewhere")
+            }
         };
         catalogue::PROVENANCE.find(
             self.records == 0 || (is_sent && loose == 0),
@@ -118,7 +125,10 @@ impl Sent {
         let (held, expected) = if self.covers_sensitive {
             (true, "labelled records may come")
         } else {
-            (self.labelled == 0, "no record that the consent does not cover")
+            (
+                self.labelled == 0,
+                "no record that the consent does not cover",
+            )
         };
         catalogue::LABELS.find(held, expected, seen)
     }
@@ -133,7 +143,12 @@ impl Sent {
     }
 
     /// B-30: when the answer was made, by its manifest, against when it was asked for.
-    pub fn times(&self, told: DateTime<Utc>, asked: DateTime<Utc>, now: DateTime<Utc>) -> [Finding; 2] {
+    pub fn times(
+        &self,
+        told: DateTime<Utc>,
+        asked: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> [Finding; 2] {
         let is_stale = asked - told > STALE;
         let (is_early, is_future) = (!is_stale && told + SKEW < asked, told > now + SKEW);
         let is_newer = self.newest.is_some_and(|newest| newest > told + SKEW);

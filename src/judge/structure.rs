@@ -102,7 +102,8 @@ pub struct Structure {
 impl Structure {
     /// Takes one record.
     pub fn take(&mut self, kind: &str, record: &Value) {
-        let Some((place, shape)) = SHAPES.iter().enumerate().find(|(_, one)| one.kind == kind) else {
+        let Some((place, shape)) = SHAPES.iter().enumerate().find(|(_, one)| one.kind == kind)
+        else {
             return;
         };
         let wrong = wrong(shape, record);
@@ -140,12 +141,19 @@ impl Structure {
             [] => "each is".to_owned(),
             some => format!("never {}", some.join(", ")),
         };
-        catalogue::MUST_SUPPORT.find(never.is_empty(), "must-support elements filled somewhere", seen)
+        catalogue::MUST_SUPPORT.find(
+            never.is_empty(),
+            "must-support elements filled somewhere",
+            seen,
+        )
     }
 }
 
 fn wrong(shape: &Shape, record: &Value) -> Option<(&'static str, &'static str)> {
-    let missing = shape.required.iter().find(|(name, _)| record[*name].is_null());
+    let missing = shape
+        .required
+        .iter()
+        .find(|(name, _)| record[*name].is_null());
     if let Some((name, _)) = missing {
         return Some((*name, "which is required"));
     }
@@ -156,13 +164,18 @@ fn wrong(shape: &Shape, record: &Value) -> Option<(&'static str, &'static str)> 
         return Some((*first, "of which one form is required"));
     }
     let all = [EVERY, shape.required, shape.one_of, shape.known].concat();
-    let other = all.iter().filter(is_there).find(|(name, is)| !fits(&record[*name], *is));
+    let other = all
+        .iter()
+        .filter(is_there)
+        .find(|(name, is)| !fits(&record[*name], *is));
     other.map(|(name, _)| (*name, "of another type"))
 }
 
 fn fits(value: &Value, is: Is) -> bool {
     let all = |test: fn(&Value) -> bool| {
-        value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(test))
+        value
+            .as_array()
+            .is_some_and(|list| !list.is_empty() && list.iter().all(test))
     };
     match is {
         Text => value.as_str().is_some_and(|text| !text.is_empty()),

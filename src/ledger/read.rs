@@ -301,8 +301,10 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
         },
         steps: Vec::new(),
         completeness: None,
+        kinds: Vec::new(),
         overlaps: 0,
         excluded: false,
+        contaminated: false,
         certificate_expires_at: None,
     };
     let seq = row.get(0)?;

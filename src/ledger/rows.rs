@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, JobTimes, LayerVerdict, Limit,
-    Method, Owner, Phase, Phases, RequestEvidence, RequestKind, RequestResult, RunRecord, Severity,
-    StepEvidence, StepId, StepState, TlsFailure, Verdict,
+    AgentFault, Blame, BlameCause, Cause, Count, Failure, Family, Finding, HttpVersion, JobTimes,
+    KindScore, LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, RecordKind,
+    RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId,
+    StepState, TlsFailure, Verdict,
 };
 
 /// What a run's columns do not hold.
@@ -21,10 +22,15 @@ pub(super) struct Detail {
     blame: Option<BlameRow>,
     steps: Vec<StepRow>,
     completeness: Option<f64>,
+    /// Kind, due, found, missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kinds: Vec<(String, usize, usize, Vec<String>)>,
     overlaps: u32,
     /// Rows of earlier versions do not say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     excluded: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    contaminated: bool,
     certificate_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -45,7 +51,14 @@ struct StepRow {
     requests: Vec<RequestRow>,
     requests_omitted: BTreeMap<String, u32>,
     findings: Vec<FindingRow>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retried: Vec<FindingRow>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    cached_token: bool,
     job: Option<(u32, u64, u64, Option<u8>)>,
+    /// Server, overhead, transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job_parts_us: Option<[u64; 3]>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,6 +74,28 @@ struct RequestRow {
     media: Option<String>,
     bytes: u64,
     failure: Option<(String, String)>,
+    /// Rows of earlier versions know one attempt, on a connection of its own.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    attempt: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http: Option<String>,
+    #[serde(default)]
+    own_delay_us: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    contaminated: bool,
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 1
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +103,9 @@ struct FindingRow {
     id: String,
     check: String,
     severity: String,
+    /// Rows of earlier versions do not say.
+    #[serde(default)]
+    source: String,
     held: bool,
     cause: String,
     expected: String,
@@ -93,8 +131,21 @@ impl Detail {
             }),
             steps: run.steps.iter().map(step_row).collect(),
             completeness: run.completeness,
+            kinds: run
+                .kinds
+                .iter()
+                .map(|one| {
+                    (
+                        one.kind.to_string(),
+                        one.due,
+                        one.found,
+                        one.missing.clone(),
+                    )
+                })
+                .collect(),
             overlaps: run.overlaps,
             excluded: run.excluded,
+            contaminated: run.contaminated,
             certificate_expires_at: run.certificate_expires_at,
         }
     }
@@ -112,8 +163,19 @@ impl Detail {
         };
         run.steps = self.steps.into_iter().map(step_of).collect::<Option<_>>()?;
         run.completeness = self.completeness;
+        let kinds = self.kinds.into_iter();
+        let kinds = kinds.map(|(kind, due, found, missing)| {
+            Some(KindScore {
+                kind: RecordKind::named(&kind)?,
+                due,
+                found,
+                missing,
+            })
+        });
+        run.kinds = kinds.collect::<Option<_>>()?;
         run.overlaps = self.overlaps;
         run.excluded = self.excluded;
+        run.contaminated = self.contaminated;
         run.certificate_expires_at = self.certificate_expires_at;
         Some(run)
     }
@@ -153,6 +215,11 @@ fn step_row(step: &StepEvidence) -> StepRow {
             .map(|(result, count)| (result.to_string(), *count))
             .collect(),
         findings: step.findings.iter().map(finding_row).collect(),
+        retried: step.retried.iter().map(finding_row).collect(),
+        cached_token: step.cached_token,
+        job_parts_us: step
+            .job
+            .map(|job| [us(job.server), us(job.overhead), us(job.transfer)]),
         job: step.job.map(|job| {
             (
                 job.polls,
@@ -165,6 +232,8 @@ fn step_row(step: &StepEvidence) -> StepRow {
 }
 
 fn step_of(row: StepRow) -> Option<StepEvidence> {
+    let parts = row.job_parts_us.unwrap_or_default();
+    let [server, overhead, transfer] = parts.map(Duration::from_micros);
     Some(StepEvidence {
         step: StepId::new(row.step),
         state: StepState::named(&row.state)?,
@@ -185,6 +254,12 @@ fn step_of(row: StepRow) -> Option<StepEvidence> {
             .into_iter()
             .map(finding_of)
             .collect::<Option<_>>()?,
+        retried: row
+            .retried
+            .into_iter()
+            .map(finding_of)
+            .collect::<Option<_>>()?,
+        cached_token: row.cached_token,
         job: row
             .job
             .map(|(polls, elapsed, waited, progress_percent)| JobTimes {
@@ -192,6 +267,9 @@ fn step_of(row: StepRow) -> Option<StepEvidence> {
                 polls,
                 elapsed: Duration::from_micros(elapsed),
                 waited: Duration::from_micros(waited),
+                server,
+                overhead,
+                transfer,
             }),
     })
 }
@@ -211,6 +289,12 @@ fn request_row(request: &RequestEvidence) -> RequestRow {
         media: request.media.clone(),
         bytes: request.bytes,
         failure: request.failure.map(failure_row),
+        attempt: request.attempt,
+        link: (request.link != Link::New).then(|| request.link.to_string()),
+        family: request.family.map(|family| family.to_string()),
+        http: request.http.map(|http| http.to_string()),
+        own_delay_us: us(request.own_delay),
+        contaminated: request.contaminated,
     }
 }
 
@@ -235,6 +319,14 @@ fn request_of(row: RequestRow) -> Option<RequestEvidence> {
             Some((kind, detail)) => Some(failure_of(&kind, &detail)?),
             None => None,
         },
+        attempt: row.attempt,
+        link: row
+            .link
+            .map_or(Some(Link::New), |word| Link::named(&word))?,
+        family: row.family.as_deref().and_then(Family::named),
+        http: row.http.as_deref().and_then(HttpVersion::named),
+        own_delay: Duration::from_micros(row.own_delay_us),
+        contaminated: row.contaminated,
     })
 }
 
@@ -275,6 +367,7 @@ fn finding_row(finding: &Finding) -> FindingRow {
         id: finding.id.to_string(),
         check: finding.check.to_string(),
         severity: finding.severity.to_string(),
+        source: finding.source.to_string(),
         held: finding.held,
         cause: finding.cause.to_string(),
         expected: finding.expected.clone(),
@@ -287,6 +380,7 @@ fn finding_of(row: FindingRow) -> Option<Finding> {
         id: row.id.into(),
         check: row.check.into(),
         severity: Severity::named(&row.severity)?,
+        source: Source::named(&row.source).unwrap_or(Source::Contract),
         held: row.held,
         cause: Cause::named(&row.cause)?,
         expected: row.expected,

@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn an_authorization_is_told_from_a_claim_by_its_key() {
         let of = |key: &str| RecordKind::of("ExplanationOfBenefit", key);
-        assert_eq!(of("https://p.example/pa|1"), RecordKind::PriorAuthorizations);
+        assert_eq!(
+            of("https://p.example/pa|1"),
+            RecordKind::PriorAuthorizations
+        );
         assert_eq!(of("https://p.example/claim|pa"), RecordKind::Claims);
         assert_eq!(of("sha256:00"), RecordKind::Claims);
         assert_eq!(RecordKind::of("Goal", "x"), RecordKind::Clinical);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::layer::closed;
-use super::{AgentFault, Finding, StepId};
+use super::{AgentFault, Family, Finding, HttpVersion, Link, StepId};
 
 closed!(
     /// HTTP methods that journeys use.
@@ -158,6 +158,18 @@ pub struct RequestEvidence {
     pub bytes: u64,
     /// Why the answer is not whole; none when it is.
     pub failure: Option<Failure>,
+    /// 1 for the first; a step's retry makes more of the same request.
+    pub attempt: u32,
+    /// What its connection was. A reused one has no phases dns, connect and tls.
+    pub link: Link,
+    /// The family of the address reached, or tried last; none before an address was tried.
+    pub family: Option<Family>,
+    /// The version of HTTP; none before a connection was there.
+    pub http: Option<HttpVersion>,
+    /// Of its time, at most so much was ours: waiting for this machine or for other work of ours.
+    pub own_delay: Duration,
+    /// Whether that is above the limit: its times say nothing exact about the partner.
+    pub contaminated: bool,
 }
 
 closed!(
@@ -258,6 +270,13 @@ pub struct JobTimes {
     pub elapsed: Duration,
     /// Of that, time in which we waited by rule.
     pub waited: Duration,
+    /// Of `elapsed`, what the server was seen to take: until the last answer that said "not yet".
+    pub server: Duration,
+    /// Of `elapsed`, what looking adds: from there to the first byte of the last answer. The job may
+    /// have been done at any time in it.
+    pub overhead: Duration,
+    /// Of `elapsed`, the transfer of the last answer.
+    pub transfer: Duration,
     /// The last percentage that `X-Progress` told while the job went on.
     pub progress_percent: Option<u8>,
 }
@@ -279,6 +298,10 @@ pub struct StepEvidence {
     pub requests_omitted: BTreeMap<RequestResult, u32>,
     /// What was found, in order.
     pub findings: Vec<Finding>,
+    /// What broke attempts that were followed by another one: these decide transport and application.
+    pub retried: Vec<Finding>,
+    /// Whether a token from an earlier run was good enough, so that none was asked for.
+    pub cached_token: bool,
     /// The times of the job it waited for.
     pub job: Option<JobTimes>,
 }

@@ -14,6 +14,7 @@ mod member;
 pub mod names;
 mod plan;
 mod quirk;
+mod reach;
 mod record;
 mod scale;
 mod slo;
@@ -38,10 +39,14 @@ pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{
-    Action, Auth, Body, Capture, Class, Expect, Journey, JsonRule, Limits, Part, Partner,
-    Plan, Probe, Query, Read, Root, SecretRef, Settings, Step, Template, When,
+    Action, Auth, AuthKind, Body, Capture, CaptureKind, Class, ClientCertificate, Duty, Expect,
+    Filling, Fresh, Headers, Is, Journey, JsonRule, Limits, NamedBody, Part, Partner, Plan, Probe,
+    Query, Read, Root, SecretRef, Settings, Step, Template, When,
 };
 pub use quirk::Quirk;
+pub use reach::{
+    Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
+};
 pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::{Scale, Unscalable};
 pub use slo::{Clock, Measure, Slo, SloName, TierName, Window};

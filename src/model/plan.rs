@@ -1,14 +1,14 @@
 //! The plan: what the files mean, once they are checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layer::closed;
 use super::{
-    Alerting, Cadence, Calendar, Escalation, JourneyId, MemberSet, Method, PartnerId, ProbeId,
-    Scale, Slo, SloName, StepId,
+    Alerting, Cadence, Calendar, Check, Connection, Escalation, FamilyWanted, HttpWanted,
+    JourneyId, MemberSet, Method, PartnerId, ProbeId, Quirk, Retry, Scale, Slo, SloName, StepId,
 };
 
 /// Everything that the files say, whole and consistent.
@@ -59,6 +59,8 @@ pub struct Settings {
     pub late_after: Duration,
     /// How long runs may go on after a stop was asked for.
     pub stop_grace: Duration,
+    /// A request that we ourselves held up for longer is `contaminated`.
+    pub own_delay_max: Duration,
     /// Name servers instead of the machine's; empty for the machine's.
     pub nameservers: Vec<SocketAddr>,
     /// Where people reach the pages, without a slash at the end; none for where it listens.
@@ -96,6 +98,10 @@ pub struct Partner {
     pub calendars: Vec<Calendar>,
     /// What it lets us ask of it.
     pub limits: Limits,
+    /// Origins beside its own where its jobs may be: our token travels there.
+    pub job_origins: Vec<String>,
+    /// What it does differently and may.
+    pub quirks: BTreeSet<Quirk>,
 }
 
 /// What a partner lets us ask of it; none for what is not agreed.
@@ -107,15 +113,55 @@ pub struct Limits {
     pub runs_in_flight: Option<usize>,
 }
 
-/// SMART Backend Services: `private_key_jwt`, ES384.
+/// How we sign in at a partner.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Auth {
-    /// Our id at the partner; `iss` and `sub`.
+    /// Our id at the partner: `iss` and `sub` of an assertion, or `client_id`. Empty for a bearer token.
     pub client_id: String,
-    /// The private key, PEM.
+    /// What proves that it is us.
+    pub kind: AuthKind,
+    /// The certificate that we show in each TLS handshake (RFC 8705); none for none.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// What proves that it is us; names of RFC 7591 and RFC 8705.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AuthKind {
+    /// SMART Backend Services: an assertion signed by RS384 or ES384, as the key is.
+    PrivateKeyJwt {
+        /// The private key, PEM.
+        key: SecretRef,
+        /// The key's id at the partner; none for its RFC 7638 thumbprint.
+        kid: Option<String>,
+        /// Keys that are not signed with, and whose public halves we publish beside.
+        also_published: Vec<PathBuf>,
+    },
+    /// A shared secret in the `Authorization` header of the token request.
+    ClientSecretBasic {
+        /// The secret.
+        secret: SecretRef,
+    },
+    /// A shared secret in the body of the token request.
+    ClientSecretPost {
+        /// The secret.
+        secret: SecretRef,
+    },
+    /// The client certificate alone.
+    TlsClientAuth,
+    /// A token that does not change; no endpoint is asked.
+    Bearer {
+        /// The token.
+        token: SecretRef,
+    },
+}
+
+/// A client certificate and its key, PEM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientCertificate {
+    /// The chain, leaf first.
+    pub chain: PathBuf,
+    /// Its private key.
     pub key: SecretRef,
-    /// The key's id at the partner; none for its RFC 7638 thumbprint.
-    pub kid: Option<String>,
 }
 
 /// Where a secret is; never the secret.
@@ -150,6 +196,8 @@ pub struct Probe {
     pub timeout: Duration,
     /// Shuffles the order of members.
     pub seed: u64,
+    /// The family of addresses that its requests go to.
+    pub family: FamilyWanted,
 }
 
 closed!(
@@ -177,6 +225,10 @@ pub struct Journey {
     pub timeout: Duration,
     /// Whether the partner must refuse: such runs feed conformance, and no other objective.
     pub negative: bool,
+    /// A connection for each request, unless the step says otherwise.
+    pub connection: Connection,
+    /// The version of HTTP spoken.
+    pub http: HttpWanted,
     /// Its steps in order.
     pub steps: Vec<Step>,
 }
@@ -191,11 +243,7 @@ impl Journey {
 
     /// Whether it carries a member.
     pub fn needs_member(&self) -> bool {
-        self.judges_business()
-            || self
-                .steps
-                .iter()
-                .any(|step| matches!(step.action, Action::Submit { .. }))
+        self.judges_business() || self.steps.iter().any(|step| step.action.names_member())
     }
 }
 
@@ -204,23 +252,54 @@ impl Journey {
 pub struct Step {
     /// Its id.
     pub id: StepId,
-    /// Runs also when something broke before.
-    pub always: bool,
+    /// What its failure, and that of others, means for it.
+    pub duty: Duty,
     /// Runs only then; none for each time.
     pub when: Option<When>,
     /// The time of one request; none for the journey's.
     pub timeout: Option<Duration>,
+    /// Asks again after a failure that may pass by itself; none for never.
+    pub retry: Option<Retry>,
+    /// None for the journey's.
+    pub connection: Option<Connection>,
     /// What it does.
     pub action: Action,
 }
 
+impl Step {
+    /// Whether it runs also when something broke before; such a step never decides.
+    pub fn is_always(&self) -> bool {
+        self.duty == Duty::Always
+    }
+
+    /// Whether its findings decide the verdict.
+    pub fn decides(&self) -> bool {
+        self.duty == Duty::Required
+    }
+}
+
 closed!(
-    /// A condition of a step.
-    When {
-        /// The partner put our member into MatchedMembers.
-        Matched = "matched",
+    /// What a step's failure means.
+    Duty {
+        /// The run fails with it, and later steps are skipped.
+        Required = "required",
+        /// It is shown; the run goes on, without the steps that need what it would have captured.
+        MayFail = "may-fail",
+        /// Runs also when something broke before; its failure is shown.
+        Always = "always",
     }
 );
+
+/// A condition of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    /// The partner put our member into MatchedMembers.
+    Matched,
+    /// An earlier step captured this value, or did not.
+    Present(StepId, String, bool),
+    /// An earlier step captured just this value, of the same kind.
+    Equals(StepId, String, serde_json::Value),
+}
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,6 +310,10 @@ pub enum Action {
         method: Method,
         /// Where to.
         url: Template,
+        /// Header fields of its own.
+        headers: Headers,
+        /// What is sent.
+        body: Option<Body>,
         /// The step whose token goes along.
         token: Option<StepId>,
         /// What the answer must be.
@@ -240,17 +323,21 @@ pub enum Action {
         /// What is kept of the answer for later steps.
         captures: Vec<Capture>,
     },
-    /// An access token by SMART Backend Services.
+    /// An access token, as the partner's `[auth]` says.
     Token {
         /// The token endpoint; also the assertion's audience.
         endpoint: Template,
         /// The scopes asked for.
         scope: Vec<String>,
+        /// When a kept token is not good enough.
+        fresh: Fresh,
     },
     /// The kick-off of an asynchronous job: 202 and `Content-Location`.
     Submit {
         /// Where to.
         url: Template,
+        /// Header fields of its own, instead of ours where they have the same name.
+        headers: Headers,
         /// What is sent.
         body: Body,
         /// The step whose token goes along.
@@ -264,6 +351,27 @@ pub enum Action {
         token: StepId,
         /// The longest wait that a `Retry-After` may ask for.
         retry_after_max: Duration,
+    },
+    /// Looks at a document until a value in it says that it is done.
+    Watch {
+        /// Where it is.
+        url: Template,
+        /// Header fields of its own.
+        headers: Headers,
+        /// The step whose token goes along.
+        token: Option<StepId>,
+        /// What each answer must be.
+        expect: Expect,
+        /// Done when this holds.
+        until: Is,
+        /// Over, and not done, when this holds.
+        fail: Option<Is>,
+        /// The wait before the first look again; it doubles, and `Retry-After` goes before it.
+        every: Duration,
+        /// The longest wait, and the longest that a `Retry-After` may ask for.
+        retry_after_max: Duration,
+        /// What is kept of the last answer for later steps.
+        captures: Vec<Capture>,
     },
     /// Every file of a manifest, judged as a stream.
     Download {
@@ -289,13 +397,58 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it sends something that is made for a member.
+    fn names_member(&self) -> bool {
+        match self {
+            // A job is opened for somebody.
+            Self::Submit { .. } => true,
+            Self::Request { body, .. } => matches!(body, Some(Body::Named(_))),
+            Self::Token { .. }
+            | Self::Poll { .. }
+            | Self::Watch { .. }
+            | Self::Download { .. }
+            | Self::Check { .. }
+            | Self::Release { .. } => false,
+        }
+    }
+
+    /// Every template that must be filled before it can be done.
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Request {
+                url, headers, body, ..
+            } => {
+                let mut all = vec![url];
+                all.extend(headers.values());
+                all.extend(body.iter().flat_map(Body::templates));
+                all
+            }
+            Self::Submit {
+                url, headers, body, ..
+            } => {
+                let mut all = vec![url];
+                all.extend(headers.values());
+                all.extend(body.templates());
+                all
+            }
+            Self::Watch { url, headers, .. } => {
+                let mut all = vec![url];
+                all.extend(headers.values());
+                all
+            }
+            Self::Token { endpoint, .. } => vec![endpoint],
+            Self::Poll { job, .. } => vec![job],
+            Self::Download { .. } | Self::Check { .. } | Self::Release { .. } => Vec::new(),
+        }
+    }
+
     /// The word in the file.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Request { .. } => "request",
             Self::Token { .. } => "token",
             Self::Submit { .. } => "submit",
-            Self::Poll { .. } => "poll",
+            Self::Poll { .. } | Self::Watch { .. } => "poll",
             Self::Download { .. } => "download",
             Self::Check { .. } => "check",
             Self::Release { .. } => "release",
@@ -303,9 +456,78 @@ impl Action {
     }
 }
 
+/// Header fields of a step, by lower-case name.
+pub type Headers = BTreeMap<String, Template>;
+
+/// When a token step does not take a token that is kept from an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// Any token is good until four fifths of its life are over.
+    Never,
+    /// Each run asks anew.
+    Always,
+    /// The first run that comes so long after the last one that did asks anew.
+    Every(Duration),
+}
+
+/// What a request or a kick-off sends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// One that is made for the run's member.
+    Named(NamedBody),
+    /// A JSON document with templates for its texts.
+    Json(Filling),
+    /// `application/x-www-form-urlencoded`, in this order.
+    Form(Vec<(String, Template)>),
+}
+
+impl Body {
+    /// Every template in it.
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Named(_) => Vec::new(),
+            Self::Json(filling) => filling.templates(),
+            Self::Form(fields) => fields.iter().map(|(_, template)| template).collect(),
+        }
+    }
+}
+
+/// A JSON document with holes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filling {
+    /// As it stands: a number, a truth value, null.
+    Fixed(serde_json::Value),
+    /// A text, or the value itself with its own type where a template is nothing else.
+    Text(Template),
+    /// A list.
+    List(Vec<Filling>),
+    /// An object.
+    Object(BTreeMap<String, Filling>),
+}
+
+impl Filling {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Fixed(_) => Vec::new(),
+            Self::Text(template) => vec![template],
+            Self::List(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Object(entries) => entries.values().flat_map(Self::templates).collect(),
+        }
+    }
+}
+
+/// A value inside a document, and what it is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Is {
+    /// Where (RFC 9535).
+    pub path: serde_json_path::JsonPath,
+    /// It is one of these, of the same kind.
+    pub one_of: Vec<serde_json::Value>,
+}
+
 closed!(
-    /// Bodies that a submit step can send.
-    Body {
+    /// Bodies that are made for the run's member.
+    NamedBody {
         /// PDex bulk match request for the run's member.
         MemberMatchParameters = "member-match-parameters",
         /// PDex payer-to-payer export request.
@@ -350,14 +572,36 @@ pub struct Capture {
     pub name: String,
     /// Where it is.
     pub query: Query,
+    /// What it must be. Nothing is turned into it.
+    pub kind: CaptureKind,
+    /// Whether the answer may lack it.
+    pub optional: bool,
 }
 
-/// Where a captured text is.
+closed!(
+    /// What a captured value is.
+    CaptureKind {
+        /// A string.
+        String = "string",
+        /// A JSON number, with its digits.
+        Number = "number",
+        /// True or false.
+        Bool = "bool",
+        /// A string that is never shown, and never stands in a URL.
+        Secret = "secret",
+        /// Every value found, in order: a header's fields, the nodes of a path, or one JSON array.
+        List = "list",
+        /// One JSON value of any kind, or the whole document.
+        Document = "document",
+    }
+);
+
+/// Where a captured value is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
-    /// A string inside the document (RFC 9535). Numbers are not turned into strings.
+    /// Inside the document (RFC 9535).
     Json(serde_json_path::JsonPath),
-    /// A header field.
+    /// A header field, by lower-case name. Repeated fields stay apart.
     Header(String),
 }
 
@@ -381,6 +625,8 @@ pub enum Root {
     BaseUrl,
     /// `run.id`.
     RunId,
+    /// `run.started_at`: RFC 3339, UTC, whole seconds.
+    StartedAt,
     /// `member.id`.
     MemberId,
     /// `<step>.<name>`.

@@ -33,6 +33,8 @@ closed!(
         ExpiresOdd = "expires-odd",
         /// There is no `Expires`.
         ExpiresAbsent = "expires-absent",
+        /// Manifests have no `error`.
+        NoErrorList = "no-error-list",
         /// Files are redirected to another origin.
         FilesRedirected = "files-redirected",
         /// Errors are no OperationOutcome.
@@ -66,6 +68,7 @@ impl Quirk {
             | Self::Delete405
             | Self::ExpiresOdd
             | Self::ExpiresAbsent
+            | Self::NoErrorList
             | Self::FilesRedirected => true,
         }
     }

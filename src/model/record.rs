@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::layer::closed;
-use super::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepEvidence, Verdict};
+use super::{JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, StepEvidence, Verdict};
 
 closed!(
     /// How a tick ended. Every intended start has exactly one.
@@ -57,6 +57,8 @@ closed!(
     Outcome {
         /// Nothing broke.
         Passed = "passed",
+        /// An attempt broke, and all was well in the end.
+        PassedOnRetry = "passed_on_retry",
         /// A layer broke, and it is not our fault.
         Failed = "failed",
         /// Our fault.
@@ -106,7 +108,7 @@ impl Aside {
             .as_ref()
             .map(|blame| blame.cause.name());
         let says = match walked.outcome {
-            Outcome::Passed => Reproduction::NotReproduced,
+            Outcome::Passed | Outcome::PassedOnRetry => Reproduction::NotReproduced,
             Outcome::AgentFault => Reproduction::CouldNotLook,
             Outcome::Failed if own == Some(cause) => Reproduction::Reproduced,
             Outcome::Failed => Reproduction::FailedOtherwise,
@@ -152,12 +154,23 @@ pub struct RunRecord {
     pub steps: Vec<StepEvidence>,
     /// Found records ÷ due records; none when no record was due or looked for.
     pub completeness: Option<f64>,
+    /// The same by kind of record, with what is missing; empty likewise.
+    pub kinds: Vec<KindScore>,
     /// Ticks of the same probe that found this run still going.
     pub overlaps: u32,
     /// A calendar leaves its tick out of the SLA: raw figures hold it, net ones do not.
     pub excluded: bool,
+    /// We held it up ourselves, at its begin or in a request: it enters no latency objective.
+    pub contaminated: bool,
     /// When the certificate that the partner served expires; none without TLS.
     pub certificate_expires_at: Option<DateTime<Utc>>,
+}
+
+impl Outcome {
+    /// Whether all was well in the end.
+    pub fn is_passed(self) -> bool {
+        matches!(self, Self::Passed | Self::PassedOnRetry)
+    }
 }
 
 impl RunRecord {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::{Action, Cadence, PartnerId, ProbeId, SloName, Window};
+use super::{Action, Cadence, Fresh, PartnerId, ProbeId, SloName, Window};
 
 /// Divides durations, all by the same factor, so that counts stay what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +82,23 @@ impl Plan {
                 step.timeout = step.timeout.map(|timeout| scale.of(timeout));
                 if let Action::Poll {
                     retry_after_max, ..
+                }
+                | Action::Watch {
+                    retry_after_max, ..
                 } = &mut step.action
                 {
                     *retry_after_max = scale.of(*retry_after_max);
+                }
+                if let Some(retry) = &mut step.retry {
+                    retry.wait = scale.of(retry.wait);
+                    retry.wait_max = scale.of(retry.wait_max);
+                }
+                if let Action::Token {
+                    fresh: Fresh::Every(every),
+                    ..
+                } = &mut step.action
+                {
+                    *every = scale.of(*every);
                 }
             }
         }

@@ -114,6 +114,7 @@ fn usual_requests(journey: &Journey) -> u64 {
         | Action::Token { .. }
         | Action::Submit { .. }
         | Action::Poll { .. }
+        | Action::Watch { .. }
         | Action::Download { .. }
         | Action::Release { .. } => true,
     });
@@ -124,7 +125,7 @@ fn of_step(step: &Step, deadline: Duration) -> (Range, Range) {
     match &step.action {
         Action::Request { .. } | Action::Token { .. } => (Range::just(1), Range::NONE),
         Action::Submit { .. } => (Range::just(1), Range::just(1)),
-        Action::Poll { .. } => {
+        Action::Poll { .. } | Action::Watch { .. } => {
             let polls = deadline.as_secs() / POLL_WAIT.as_secs() + 1;
             let requests = Range {
                 least: 1,

@@ -2,7 +2,7 @@
 
 mod key;
 
-pub use key::{SigningKey, Unusable, read_trust};
+pub use key::{PublicKey, SigningKey, Unusable, read_private_key, read_text, read_trust};
 
 use std::fmt;
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Body, Clock, Journey, Outcome, Part, Read, RequestEvidence, RequestKind, Root,
+    Action, Body, Clock, Journey, NamedBody, Part, Read, RequestEvidence, RequestKind, Root,
     RunRecord, Step, StepEvidence, StepId, StepState, Template,
 };
 
 /// The answer that says a job was taken.
 const ACCEPTED: u16 = 202;
+/// The answer that is the result itself, where a partner needs no job.
+const DIRECT: u16 = 200;
 
 /// One clock of one run. A clock that never began has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ fn timed(journey: &Journey, run: &RunRecord, clock: Clock) -> Option<Timed> {
         Clock::Settlement => Some(Timed {
             clock,
             time: run.duration,
-            ended: run.outcome == Outcome::Passed,
+            ended: run.outcome.is_passed(),
         }),
     }
 }
@@ -68,6 +70,13 @@ fn acceptance(journey: &Journey, run: &RunRecord) -> Option<Timed> {
 /// From the 202 of one step to the end of another; none when there was no 202.
 fn between(run: &RunRecord, clock: Clock, (first, last): (&StepId, &StepId)) -> Option<Timed> {
     let begin = kick_off(evidence(run, first)?).filter(|request| is_accepted(request))?;
+    if begin.status == Some(DIRECT) {
+        return Some(Timed {
+            clock,
+            time: begin.total,
+            ended: true,
+        });
+    }
     let begin = begin.offset + begin.total;
     let end = evidence(run, last).filter(|step| step.state == StepState::Passed);
     let until = end.map_or(run.duration, |step| step.offset + step.duration);
@@ -88,13 +97,18 @@ fn kick_off(step: &StepEvidence) -> Option<&RequestEvidence> {
 }
 
 fn is_accepted(request: &RequestEvidence) -> bool {
-    request.failure.is_none() && request.status == Some(ACCEPTED)
+    request.failure.is_none() && matches!(request.status, Some(ACCEPTED | DIRECT))
 }
 
-fn body_of(step: &Step) -> Option<Body> {
+fn body_of(step: &Step) -> Option<NamedBody> {
     match &step.action {
-        Action::Submit { body, .. } => Some(*body),
-        Action::Request { .. }
+        Action::Submit {
+            body: Body::Named(body),
+            ..
+        } => Some(*body),
+        Action::Submit { .. }
+        | Action::Watch { .. }
+        | Action::Request { .. }
         | Action::Token { .. }
         | Action::Poll { .. }
         | Action::Download { .. }
@@ -105,7 +119,7 @@ fn body_of(step: &Step) -> Option<Body> {
 
 /// The submit of a match and the poll that brings its manifest.
 fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
-    let submit = submit(journey, Body::MemberMatchParameters)?;
+    let submit = submit(journey, NamedBody::MemberMatchParameters)?;
     let poll = journey
         .steps
         .iter()
@@ -115,7 +129,7 @@ fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
 
 /// The submit of an export and the download of its files.
 fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
-    let submit = submit(journey, Body::DataExportParameters)?;
+    let submit = submit(journey, NamedBody::DataExportParameters)?;
     let download = journey.steps.iter().find(|step| {
         matches!(
             &step.action,
@@ -128,7 +142,7 @@ fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
     Some((submit, &download.id))
 }
 
-fn submit(journey: &Journey, wanted: Body) -> Option<&StepId> {
+fn submit(journey: &Journey, wanted: NamedBody) -> Option<&StepId> {
     let mut steps = journey.steps.iter();
     steps
         .find(|step| body_of(step) == Some(wanted))

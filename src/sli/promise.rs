@@ -75,7 +75,7 @@ fn count(plan: &Plan, slo: &Slo, run: &RunRecord) -> Option<(u64, u64)> {
             Count::Good | Count::Bad => one(run.outcome == Outcome::Failed),
         },
         Measure::Duration => {
-            let is_event = run.outcome == Outcome::Passed && !is_contaminated(plan, run);
+            let is_event = run.outcome.is_passed() && !is_contaminated(plan, run);
             one(run.duration > threshold?).filter(|_| is_event)
         }
         Measure::Clock(clock) => of_clock(plan, run, clock, threshold?),
@@ -111,7 +111,7 @@ fn of_clock(plan: &Plan, run: &RunRecord, clock: Clock, threshold: Duration) -> 
 
 /// Whether we held the run up ourselves: its duration says nothing exact about the partner.
 fn is_contaminated(plan: &Plan, run: &RunRecord) -> bool {
-    run.start_delay() > plan.settings.late_after
+    run.contaminated || run.start_delay() > plan.settings.late_after
 }
 
 #[cfg(test)]

@@ -1,0 +1,195 @@
+//! What an answer must be, what is kept of it, and words of closed lists.
+
+use std::ops::Range;
+
+use serde_json_path::JsonPath;
+
+use super::complaint::nearest;
+use super::tree::{Placed, Table};
+use crate::model::{Capture, CaptureKind, Expect, Is, JsonRule, Query};
+
+pub(super) fn expect(table: &Table<'_>) -> Expect {
+    let Some(table) = table.table("expect") else {
+        // No rule written must not mean that a 500 is fine.
+        return Expect {
+            status: vec![200],
+            ..Expect::default()
+        };
+    };
+    let status = table.statuses("status");
+    let media = table
+        .texts("media")
+        .into_iter()
+        .map(|p| p.value.to_ascii_lowercase())
+        .collect();
+    let json = table.tables("json").iter().filter_map(json_rule).collect();
+    table.close();
+    Expect {
+        status: if status.is_empty() { vec![200] } else { status },
+        media,
+        json,
+    }
+}
+
+fn json_rule(table: &Table<'_>) -> Option<JsonRule> {
+    let path = table.need_text("path", "\"$.fhirVersion\"");
+    let equals = table.scalar("equals");
+    if !table.has("equals") {
+        table.missing("equals", "\"4.0.1\"");
+    }
+    table.close();
+    Some(JsonRule {
+        path: json_path(table, &path?)?,
+        equals: equals?,
+    })
+}
+
+fn json_path(table: &Table<'_>, placed: &Placed<&str>) -> Option<JsonPath> {
+    let parsed = JsonPath::parse(placed.value);
+    if let Err(why) = &parsed {
+        let what = format!("\"{}\" is no JSONPath: {why}", placed.value);
+        table.complain(
+            placed.span.clone(),
+            what,
+            "write such as $.token_endpoint (RFC 9535)",
+        );
+    }
+    parsed.ok()
+}
+
+/// None when one of them has a mistake.
+pub(super) fn captures(table: &Table<'_>) -> Option<Vec<Capture>> {
+    let Some(table) = table.table("capture") else {
+        return Some(Vec::new());
+    };
+    let entries = table.entries().into_iter();
+    let all: Vec<_> = entries
+        .map(|(name, span, inner)| capture(&table, &name, span, inner))
+        .collect();
+    all.into_iter().collect()
+}
+
+fn capture<'a>(
+    table: &Table<'a>,
+    name: &str,
+    span: Range<usize>,
+    inner: Option<&'a toml::de::DeTable<'a>>,
+) -> Option<Capture> {
+    let Some(inner) = inner else {
+        let cure = format!("write {name} = {{ json = \"$.{name}\" }} or {{ header = \"…\" }}");
+        table.complain(span, format!("capture `{name}` is not a table"), cure);
+        return None;
+    };
+    let entry = table.entry(name, inner, span.clone());
+    let (json, header) = (entry.text("json"), entry.text("header"));
+    let kind = word(&entry, "as", CaptureKind::ALL, CaptureKind::name);
+    let optional = entry.flag("optional").unwrap_or(false);
+    let is_known = entry.close();
+    let query = match (json, header) {
+        (Some(json), None) => Query::Json(json_path(table, &json)?),
+        (None, Some(header)) => Query::Header(header.value.to_ascii_lowercase()),
+        (Some(_), Some(_)) => {
+            let what = format!("capture `{name}` has both `json` and `header`");
+            table.complain(span, what, "keep one of them");
+            return None;
+        }
+        (None, None) => {
+            if is_known && !entry.has("json") && !entry.has("header") {
+                let what = format!("capture `{name}` needs `json` or `header`");
+                table.complain(span, what, "write one of them");
+            }
+            return None;
+        }
+    };
+    let kind = match kind {
+        Some(kind) => kind,
+        None if entry.has("as") => return None,
+        None => CaptureKind::String,
+    };
+    let is_text = matches!(
+        kind,
+        CaptureKind::String | CaptureKind::Secret | CaptureKind::List
+    );
+    if matches!(query, Query::Header(_)) && !is_text {
+        let what = format!("capture `{name}` takes a {kind} from a header field, which holds text");
+        let cure = "write as = \"string\", \"secret\" or \"list\"";
+        table.complain(span, what, cure);
+        return None;
+    }
+    Some(Capture {
+        name: name.to_owned(),
+        query,
+        kind,
+        optional,
+    })
+}
+
+/// A value in a document: `{ path = "$.state", equals = "…" }` or `one_of = ["…"]`.
+pub(super) fn is(table: &Table<'_>, key: &'static str) -> Option<Is> {
+    let table = table.table(key)?;
+    let path = table.need_text("path", "\"$.state\"");
+    let (equals, one_of) = (table.scalar("equals"), table.scalars("one_of"));
+    if table.has("equals") == table.has("one_of") || table.is_empty_list("one_of") {
+        let what = format!("`{key}` does not say what the value is");
+        let cure = "write one of `equals = \"…\"` and `one_of = [\"…\", \"…\"]`";
+        table.complain(table.place(), what, cure);
+        table.close();
+        return None;
+    }
+    table.close();
+    let path = json_path(&table, &path?)?;
+    let one_of = match equals {
+        Some(equals) => vec![equals],
+        None => one_of,
+    };
+    (!one_of.is_empty()).then_some(Is { path, one_of })
+}
+
+/// Each word of a list.
+pub(super) fn words<T: Copy>(
+    table: &Table<'_>,
+    key: &'static str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for placed in table.texts(key) {
+        match all.iter().copied().find(|one| name(*one) == placed.value) {
+            Some(one) => found.push(one),
+            None => unknown(table, &placed, key, all.iter().map(|one| name(*one))),
+        }
+    }
+    found
+}
+
+pub(super) fn word<T: Copy>(
+    table: &Table<'_>,
+    key: &'static str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Option<T> {
+    let placed = table.text(key)?;
+    let found = all.iter().copied().find(|one| name(*one) == placed.value);
+    if found.is_none() {
+        unknown(table, &placed, key, all.iter().map(|one| name(*one)));
+    }
+    found
+}
+
+/// Complains of a word that is not on a list.
+pub(super) fn unknown<'k>(
+    table: &Table<'_>,
+    placed: &Placed<&str>,
+    key: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+) {
+    let cure = match nearest(placed.value, known.clone()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("known: {}", known.collect::<Vec<_>>().join(", ")),
+    };
+    table.complain(
+        placed.span.clone(),
+        format!("`{key}` = \"{}\" is not known", placed.value),
+        cure,
+    );
+}

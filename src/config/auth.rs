@@ -1,0 +1,108 @@
+//! `[auth]`: how we sign in at a partner.
+
+use std::path::{Path, PathBuf};
+
+use super::answer::unknown;
+use super::tree::Table;
+use crate::model::{Auth, AuthKind, ClientCertificate, SecretRef};
+
+/// Kinds by their names in RFC 7591 and RFC 8705.
+const KINDS: &[&str] = &[
+    "private_key_jwt",
+    "client_secret_basic",
+    "client_secret_post",
+    "tls_client_auth",
+    "bearer",
+];
+
+/// Reads `[auth]`; without `kind` it is SMART Backend Services.
+pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
+    let Some(auth) = root.table("auth") else {
+        if !root.has("auth") {
+            root.missing_table("[auth]", "client_id = \"…\" and key = { file = \"…\" }");
+        }
+        return None;
+    };
+    let placed = auth.text("kind");
+    let kind = placed.as_ref().map_or(KINDS[0], |placed| placed.value);
+    let client_id = match kind {
+        "bearer" => auth.text("client_id"),
+        _ => auth.need_text("client_id", "\"outrider\""),
+    };
+    let secret = |key, example| secret(&auth, folder, key, example);
+    let kind = match kind {
+        "private_key_jwt" => private_key_jwt(&auth, folder),
+        "client_secret_basic" => secret("secret", "{ file = \"keys/partner.secret\" }")
+            .map(|secret| AuthKind::ClientSecretBasic { secret }),
+        "client_secret_post" => secret("secret", "{ file = \"keys/partner.secret\" }")
+            .map(|secret| AuthKind::ClientSecretPost { secret }),
+        "tls_client_auth" => {
+            if !auth.has("certificate") {
+                auth.missing("certificate", "{ chain = \"…\", key = { file = \"…\" } }");
+            }
+            Some(AuthKind::TlsClientAuth)
+        }
+        "bearer" => secret("token", "{ file = \"keys/partner.token\" }")
+            .map(|token| AuthKind::Bearer { token }),
+        _ => {
+            if let Some(placed) = &placed {
+                unknown(&auth, placed, "kind", KINDS.iter().copied());
+            }
+            return None;
+        }
+    };
+    let certificate = certificate(&auth, folder);
+    auth.close();
+    let client_id = match (&kind, client_id) {
+        (_, Some(placed)) => placed.value.to_owned(),
+        (Some(AuthKind::Bearer { .. }), None) => String::new(),
+        (_, None) => return None,
+    };
+    Some(Auth {
+        client_id,
+        kind: kind?,
+        certificate,
+    })
+}
+
+fn private_key_jwt(auth: &Table<'_>, folder: &Path) -> Option<AuthKind> {
+    let kid = auth.text("kid").map(|placed| placed.value.to_owned());
+    let key = secret(auth, folder, "key", "{ file = \"keys/partner.es384.pem\" }");
+    let also_published = auth.texts("also_published").into_iter();
+    let also_published = also_published
+        .map(|placed| folder.join(placed.value))
+        .collect();
+    Some(AuthKind::PrivateKeyJwt {
+        key: key?,
+        kid,
+        also_published,
+    })
+}
+
+/// `{ file = "…" }`, which must be there.
+fn secret(table: &Table<'_>, folder: &Path, key: &'static str, example: &str) -> Option<SecretRef> {
+    let inner = table.table(key);
+    if !table.has(key) {
+        table.missing(key, example);
+    }
+    let inner = inner?;
+    let file = inner.need_text("file", "\"keys/partner.es384.pem\"");
+    inner.close();
+    Some(SecretRef::File(folder.join(PathBuf::from(file?.value))))
+}
+
+fn certificate(auth: &Table<'_>, folder: &Path) -> Option<ClientCertificate> {
+    let table = auth.table("certificate")?;
+    let chain = table.need_text("chain", "\"keys/partner.client.pem\"");
+    let key = secret(
+        &table,
+        folder,
+        "key",
+        "{ file = \"keys/partner.client.key.pem\" }",
+    );
+    table.close();
+    Some(ClientCertificate {
+        chain: folder.join(PathBuf::from(chain?.value)),
+        key: key?,
+    })
+}

@@ -1,0 +1,259 @@
+//! What is kept of an answer: typed, never turned into another type.
+
+use serde_json::{Number, Value};
+use serde_json_path::JsonPath;
+
+use super::catalogue;
+use crate::model::{Answer, Capture, CaptureKind, Finding, Query};
+use crate::secret::Secret;
+
+/// The longest text that is kept.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// A captured value.
+#[derive(Clone, Debug)]
+pub enum Captured {
+    /// A string, as it was.
+    Text(String),
+    /// A number, with its digits.
+    Number(Number),
+    /// A truth value.
+    Bool(bool),
+    /// A string that nothing shows.
+    Secret(Secret),
+    /// Values in order.
+    List(Vec<Value>),
+    /// One value of any kind.
+    Document(Value),
+}
+
+impl Captured {
+    /// Whether it is just this value, of the same kind. Nothing is just a secret.
+    pub fn is(&self, wanted: &Value) -> bool {
+        match self {
+            Self::Text(text) => wanted.as_str() == Some(text),
+            Self::Number(number) => wanted.as_number() == Some(number),
+            Self::Bool(flag) => wanted.as_bool() == Some(*flag),
+            Self::Secret(_) => false,
+            Self::List(list) => wanted.as_array() == Some(list),
+            Self::Document(value) => wanted == value,
+        }
+    }
+}
+
+/// One captured value; none where it is optional and not there.
+///
+/// # Errors
+/// The finding that broke: not there, more than one, or of another type.
+pub fn capture(capture: &Capture, answer: &Answer) -> Result<Option<Captured>, Finding> {
+    let (place, found) = match &capture.query {
+        Query::Header(name) => (
+            format!("header {name}"),
+            of_header(capture.kind, answer.headers.get(name)),
+        ),
+        Query::Json(path) => (
+            path.to_string(),
+            of_json(capture.kind, path, answer.json.as_ref()),
+        ),
+    };
+    match found {
+        Found::Value(value) => Ok(Some(value)),
+        Found::Absent if capture.optional => Ok(None),
+        Found::Absent => Err(broken(capture.kind, &place, "none")),
+        Found::Several => Err(broken(capture.kind, &place, "several")),
+        Found::OtherType => Err(broken(capture.kind, &place, "another type")),
+        Found::TooLong => Err(broken(capture.kind, &place, "a text above the limit")),
+    }
+}
+
+fn broken(kind: CaptureKind, place: &str, seen: &'static str) -> Finding {
+    let expected = match kind {
+        CaptureKind::List => format!("a list at {place}"),
+        CaptureKind::String
+        | CaptureKind::Number
+        | CaptureKind::Bool
+        | CaptureKind::Secret
+        | CaptureKind::Document => format!("one {kind} at {place}"),
+    };
+    catalogue::CAPTURE.find(false, expected, seen)
+}
+
+enum Found {
+    Value(Captured),
+    Absent,
+    Several,
+    OtherType,
+    TooLong,
+}
+
+/// Fields of the same name stay apart (RFC 9110 §5.3 lets lists be joined, and `Set-Cookie` is none).
+fn of_header(kind: CaptureKind, values: Option<&Vec<String>>) -> Found {
+    let Some(values) = values.filter(|values| !values.is_empty()) else {
+        return Found::Absent;
+    };
+    match kind {
+        CaptureKind::List => Found::Value(Captured::List(
+            values.iter().map(|value| value.as_str().into()).collect(),
+        )),
+        CaptureKind::String | CaptureKind::Secret => match &values[..] {
+            [one] => text(kind, one),
+            _ => Found::Several,
+        },
+        // The configuration lets none of these through for a header.
+        CaptureKind::Number | CaptureKind::Bool | CaptureKind::Document => Found::OtherType,
+    }
+}
+
+fn of_json(kind: CaptureKind, path: &JsonPath, json: Option<&Value>) -> Found {
+    let Some(json) = json else {
+        return Found::Absent;
+    };
+    let found = path.query(json).all();
+    if kind == CaptureKind::List {
+        // One array is the list; else the nodes are.
+        return match &found[..] {
+            [] => Found::Absent,
+            [Value::Array(list)] => Found::Value(Captured::List(list.clone())),
+            nodes => Found::Value(Captured::List(nodes.iter().copied().cloned().collect())),
+        };
+    }
+    let one = match &found[..] {
+        [] => return Found::Absent,
+        [one] => *one,
+        _ => return Found::Several,
+    };
+    match (kind, one) {
+        (CaptureKind::String | CaptureKind::Secret, Value::String(one)) => text(kind, one),
+        (CaptureKind::Number, Value::Number(number)) => {
+            Found::Value(Captured::Number(number.clone()))
+        }
+        (CaptureKind::Bool, Value::Bool(flag)) => Found::Value(Captured::Bool(*flag)),
+        (CaptureKind::Document, value) => Found::Value(Captured::Document(value.clone())),
+        (
+            CaptureKind::String
+            | CaptureKind::Secret
+            | CaptureKind::Number
+            | CaptureKind::Bool
+            | CaptureKind::List,
+            _,
+        ) => Found::OtherType,
+    }
+}
+
+fn text(kind: CaptureKind, text: &str) -> Found {
+    if text.len() > TEXT_BYTES_MAX {
+        return Found::TooLong;
+    }
+    Found::Value(if kind == CaptureKind::Secret {
+        Captured::Secret(Secret::new(text))
+    } else {
+        Captured::Text(text.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn answer(json: Value, headers: &[(&str, &[&str])]) -> Answer {
+        let headers = headers.iter().map(|(name, values)| {
+            let values = values.iter().map(|&value| value.to_owned()).collect();
+            ((*name).to_owned(), values)
+        });
+        Answer {
+            status: 200,
+            media: None,
+            headers: headers.collect(),
+            json: Some(json),
+            has_body: true,
+        }
+    }
+
+    fn of(kind: CaptureKind, path: &str) -> Capture {
+        Capture {
+            name: "it".to_owned(),
+            query: Query::Json(JsonPath::parse(path).unwrap()),
+            kind,
+            optional: false,
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+            "[0-9]{1,12}".prop_map(Value::from),
+            Just(json!("true")),
+            Just(json!("T")),
+            Just(json!(["a", 1])),
+            Just(json!({"a": 1})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_captured_as_what_it_is_or_not_at_all(value in any_json()) {
+            let answer = answer(json!({"it": value}), &[]);
+            for kind in CaptureKind::ALL {
+                let captured = capture(&of(*kind, "$.it"), &answer).ok().flatten();
+                let fits = match kind {
+                    CaptureKind::String | CaptureKind::Secret => value.is_string(),
+                    CaptureKind::Number => value.is_number(),
+                    CaptureKind::Bool => value.is_boolean(),
+                    CaptureKind::List | CaptureKind::Document => true,
+                };
+                prop_assert_eq!(captured.is_some(), fits, "{} of {}", kind, value);
+                let back = match captured {
+                    Some(Captured::Text(text)) => Value::from(text),
+                    Some(Captured::Secret(secret)) => Value::from(secret.reveal()),
+                    Some(Captured::Number(number)) => Value::Number(number),
+                    Some(Captured::Bool(flag)) => Value::from(flag),
+                    Some(Captured::Document(value)) => value,
+                    Some(Captured::List(list)) if value.is_array() => Value::Array(list),
+                    Some(Captured::List(list)) => list[0].clone(),
+                    None => continue,
+                };
+                prop_assert_eq!(&back, &value);
+            }
+        }
+    }
+
+    #[test]
+    fn header_fields_stay_apart_and_one_is_one() {
+        let answer = answer(
+            Value::Null,
+            &[("set-cookie", &["a=1, b", "c=2"]), ("etag", &["x"])],
+        );
+        let header = |name: &str, kind| Capture {
+            query: Query::Header(name.to_owned()),
+            ..of(kind, "$")
+        };
+        let list = capture(&header("set-cookie", CaptureKind::List), &answer);
+        assert!(list.unwrap().unwrap().is(&json!(["a=1, b", "c=2"])));
+        let several = capture(&header("set-cookie", CaptureKind::String), &answer).unwrap_err();
+        assert_eq!(several.seen, "several");
+        let one = capture(&header("etag", CaptureKind::String), &answer);
+        assert!(one.unwrap().unwrap().is(&json!("x")));
+        let none = header("link", CaptureKind::String);
+        assert_eq!(capture(&none, &answer).unwrap_err().seen, "none");
+        let optional = Capture {
+            optional: true,
+            ..none
+        };
+        assert!(capture(&optional, &answer).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_condition_compares_without_turning_one_kind_into_another() {
+        assert!(Captured::Text("1".to_owned()).is(&json!("1")));
+        assert!(!Captured::Text("1".to_owned()).is(&json!(1)));
+        assert!(!Captured::Number(1.into()).is(&json!("1")));
+        assert!(!Captured::Bool(true).is(&json!("true")));
+        assert!(!Captured::Secret(Secret::new("x")).is(&json!("x")));
+    }
+}
