@@ -52,6 +52,8 @@ struct MemberEntry {
 struct RequestEntry {
     patient: serde_json::Value,
     coverage_to_match: serde_json::Value,
+    #[serde(default)]
+    more_coverages: Vec<serde_json::Value>,
     consent: serde_json::Value,
 }
 
@@ -187,6 +189,7 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
         edge_case: entry.edge_case,
         patient: entry.request.patient,
         coverage: entry.request.coverage_to_match,
+        more_coverages: entry.request.more_coverages,
         consent: entry.request.consent,
         expected: Expected {
             bucket,

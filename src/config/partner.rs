@@ -1,12 +1,13 @@
 //! `partners/<id>.toml`: who is watched, how we sign in, and what is scheduled there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::unknown;
 use super::answer::word;
 use super::auth::auth;
 use super::calendar::{self, CalendarEntry};
@@ -15,7 +16,7 @@ use super::limits;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Placed, Table};
-use crate::model::{Class, FamilyWanted, JourneyId, Partner, PartnerId, SloName, span};
+use crate::model::{Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, span};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -106,6 +107,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
                 .collect(),
             limits: limits.value,
             job_origins,
+            quirks: quirks(root),
         },
         id_span: id.span,
         probes,
@@ -158,6 +160,21 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
 }
 
 /// Origins beside its own where its jobs may be.
+/// What the partner does differently and may.
+fn quirks(root: &Table<'_>) -> BTreeSet<Quirk> {
+    let known = || Quirk::ALL.iter().map(|quirk| quirk.name());
+    let mut quirks = BTreeSet::new();
+    for placed in root.texts("quirks") {
+        match Quirk::named(placed.value) {
+            Some(quirk) => {
+                quirks.insert(quirk);
+            }
+            None => unknown(root, &placed, "quirks", known()),
+        }
+    }
+    quirks
+}
+
 fn job_origins(root: &Table<'_>) -> Vec<String> {
     let mut origins = Vec::new();
     for placed in root.texts("job_origins") {

@@ -167,8 +167,11 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
         );
     }
     let token = token_named(table, known);
-    let expect = expect(table);
+    let mut expect = expect(table);
     let checks = checks(table, |check| !is_of_what_was_gathered(check));
+    if !table.has("expect") && checks.iter().any(|check| check.is_refusal()) {
+        expect.status.clear();
+    }
     let captures = captures(table);
     Some(Action::Request {
         method,
@@ -184,10 +187,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
 
 /// Checks of a `check` step; the others look at one answer.
 fn is_of_what_was_gathered(check: Check) -> bool {
-    !matches!(
-        check,
-        Check::SmartConfiguration | Check::CapabilityStatement
-    )
+    !check.is_of_answer()
 }
 
 fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {

@@ -12,21 +12,25 @@ pub(super) fn build(body: NamedBody, member: Option<&Member>) -> Option<Value> {
     }
 }
 
-/// PDex 2.2 `$bulk-member-match`: one MemberBundle.
+/// PDex 2.2 `$bulk-member-match`: one MemberBundle for each coverage.
 fn member_match(member: &Member) -> Value {
+    let coverages = std::iter::once(&member.coverage).chain(&member.more_coverages);
+    let bundles = coverages.map(|coverage| {
+        json!({
+            "name": "MemberBundle",
+            "part": [
+                {"name": "MemberPatient", "resource": member.patient},
+                {"name": "CoverageToMatch", "resource": coverage},
+                {"name": "Consent", "resource": member.consent},
+            ],
+        })
+    });
     json!({
         "resourceType": "Parameters",
         "meta": {"profile": [
             "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-parameters-multi-member-match-bundle-in"
         ]},
-        "parameter": [{
-            "name": "MemberBundle",
-            "part": [
-                {"name": "MemberPatient", "resource": member.patient},
-                {"name": "CoverageToMatch", "resource": member.coverage},
-                {"name": "Consent", "resource": member.consent},
-            ],
-        }],
+        "parameter": bundles.collect::<Vec<_>>(),
     })
 }
 

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
 
+use crate::judge::head::Head;
 use crate::judge::stream::{FileFold, JsonValues, Lines};
 use crate::model::{Failure, Limit};
 
@@ -34,7 +35,9 @@ pub(super) enum Sink<'a, L> {
 pub(super) struct NoLines;
 
 impl Lines for NoLines {
-    fn line(&mut self, _: &[u8], _: &serde_json::Value) {}
+    fn line(&mut self, _: &str, _: &Head<'_>) -> bool {
+        true
+    }
 }
 
 impl<L: Lines> Sink<'_, L> {

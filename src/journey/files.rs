@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Uri};
 
 use super::ask::Asked;
 use super::bind::{Address, absolute, same_origin};
-use super::body::Sink;
+use super::body::{NoLines, Sink};
+use super::told::Told;
 use super::walk::{Halt, Notes, Walker, answer};
 use super::wire::Call;
 use crate::judge::capture::Captured;
 use crate::judge::manifest::File;
-use crate::judge::matches::MatchSeen;
+use crate::judge::matches::{MatchSeen, Shape, Submitted};
 use crate::judge::records::RecordsSeen;
 use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
-use crate::judge::{answer as judge_answer, catalogue};
-use crate::model::{Answer, Limit, Method, Read, RequestKind, Step, StepId};
+use crate::judge::{answer as judge_answer, catalogue, job};
+use crate::model::{Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId};
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -31,42 +33,94 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), Halt> {
-        let manifest = self.manifests.get(manifest).cloned();
-        let Some((manifest, (member, set))) = manifest.zip(self.order.member) else {
+        let told = self.manifests.get(manifest).cloned();
+        match read {
+            Read::MatchResult => self.match_result(step, told, token, timeout, notes).await,
+            Read::MemberData => self.member_data(step, told, token, timeout, notes).await,
+        }
+    }
+
+    /// Reads a match result in any of its three shapes.
+    async fn match_result(
+        &mut self,
+        step: &Step,
+        told: Option<Told>,
+        token: &StepId,
+        timeout: Duration,
+        notes: &mut Notes,
+    ) -> Result<(), Halt> {
+        let Some((member, set)) = self.order.member else {
             return Ok(());
         };
-        let needs_token = manifest.requires_access_token;
-        let token = needs_token.then_some(token);
-        match read {
-            Read::MatchResult => {
-                let mut seen = MatchSeen::new(&member.patient);
-                let done = self
-                    .files(&manifest.match_result(), token, timeout, notes, &mut seen)
-                    .await;
-                if let Some(group) = seen.matched_group.clone() {
-                    self.values.keep(&step.id, "group", Captured::Text(group));
-                }
-                self.matches = Some(seen);
-                done
+        let today = self.order.clock.system().date_naive();
+        let mut seen = MatchSeen::new(Submitted::new(member, set, today));
+        let (shape, done) = match (told, self.direct.take()) {
+            (Some(told), _) => {
+                let reading = Reading::of(&told, token);
+                let files = told.manifest.match_result();
+                let read = self.files(&files, reading, timeout, notes, &mut seen);
+                (Shape::of(&told.manifest), read.await)
             }
-            Read::MemberData => {
-                // A second download adds to what the first one saw.
-                let seen = self.records.take();
-                let mut seen = seen.unwrap_or_else(|| RecordsSeen::new(member, set));
-                let done = self
-                    .files(&manifest.output, token, timeout, notes, &mut seen)
-                    .await;
-                self.records = Some(seen);
-                self.read_by = Some(step.id.clone());
-                done
+            (None, Some(answer)) => {
+                seen.document(&answer);
+                (Shape::Direct, Ok(()))
             }
+            (None, None) => return Ok(()),
+        };
+        let all = [
+            Quirk::ParametersResult,
+            Quirk::BothResults,
+            Quirk::DirectResult,
+        ];
+        self.note(all.map(|quirk| (quirk, shape.quirk() == Some(quirk))));
+        if done.is_ok() {
+            self.note(seen.quirks());
         }
+        if let Some(group) = seen.matched_group.clone() {
+            self.values.keep(&step.id, "group", Captured::Text(group));
+        }
+        self.matches = Some(seen);
+        done?;
+        notes.judge([shape.finding()])
+    }
+
+    async fn member_data(
+        &mut self,
+        step: &Step,
+        told: Option<Told>,
+        token: &StepId,
+        timeout: Duration,
+        notes: &mut Notes,
+    ) -> Result<(), Halt> {
+        let Some((told, (member, set))) = told.zip(self.order.member) else {
+            return Ok(());
+        };
+        let today = self.order.clock.system().date_naive();
+        // A second download adds to what the first one saw.
+        let seen = self.records.take();
+        let new = || RecordsSeen::new(member, set, today, self.depth());
+        let mut seen = seen.unwrap_or_else(new);
+        seen.asked_since(told.since);
+        self.exports.push(told.times);
+        let reading = Reading::of(&told, token);
+        let files = &told.manifest.output;
+        let done = self.files(files, reading, timeout, notes, &mut seen).await;
+        self.records = Some(seen);
+        self.read_by = Some(step.id.clone());
+        done?;
+        let reading = Reading {
+            are_errors: true,
+            ..reading
+        };
+        let files = &told.manifest.errors;
+        self.files(files, reading, timeout, notes, &mut NoLines)
+            .await
     }
 
     async fn files<L: Lines>(
         &mut self,
         files: &[File],
-        token: Option<&StepId>,
+        reading: Reading<'_>,
         timeout: Duration,
         notes: &mut Notes,
         lines: &mut L,
@@ -80,10 +134,11 @@ impl Walker<'_> {
             let accept = "application/fhir+ndjson, application/ndjson";
             call.headers
                 .insert(ACCEPT, HeaderValue::from_static(accept));
-            if let Some(token) = token {
+            if let Some(token) = reading.token {
                 self.authorise(&mut call, token, timeout, notes).await?;
             }
-            self.file(file, call, timeout, notes, lines).await?;
+            self.file(file, call, reading, timeout, notes, lines)
+                .await?;
         }
         Ok(())
     }
@@ -92,10 +147,12 @@ impl Walker<'_> {
         &mut self,
         file: &File,
         mut call: Call,
+        reading: Reading<'_>,
         timeout: Duration,
         notes: &mut Notes,
         lines: &mut L,
     ) -> Result<(), Halt> {
+        let home = call.to.url.clone();
         let (mut redirects, mut attempt) = (0, 1);
         while redirects <= REDIRECTS_MAX {
             let mut fold = FileFold::new(file.kind.as_str());
@@ -154,12 +211,17 @@ impl Walker<'_> {
                 },
                 &answer,
             );
-            notes.judge(found)?;
-            let media = answer.media.as_deref().unwrap_or("none");
-            let held = media == "application/fhir+ndjson";
-            let seen = if held { "just that" } else { "another type" };
-            notes.judge([catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)])?;
-            return notes.judge(fold.finish(file.count, lines));
+            let now = self.order.clock.system();
+            let early = job::gone_early(answer.status, reading.until, now);
+            notes.judge(early.into_iter().chain(self.excused(found, &answer)))?;
+            self.note([(Quirk::FilesRedirected, !same_origin(&home, &call.to.url))]);
+            notes.judge([media_of(file, &answer)])?;
+            let findings = fold.finish(file.count, lines);
+            return notes.judge(if reading.are_errors {
+                vec![error_outcomes(&findings)]
+            } else {
+                findings
+            });
         }
         notes.judge([too_many_redirects()])
     }
@@ -183,6 +245,44 @@ impl Walker<'_> {
         notes.judge([too_many_redirects()])?;
         Err(Halt::Broken)
     }
+}
+
+/// How the files of one manifest are read.
+#[derive(Clone, Copy, Debug)]
+struct Reading<'a> {
+    /// The step whose token goes along.
+    token: Option<&'a StepId>,
+    /// Until when they can be fetched.
+    until: Option<DateTime<Utc>>,
+    /// Whether they tell what went wrong: then they are shown, and decide nothing.
+    are_errors: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of(told: &Told, token: &'a StepId) -> Self {
+        Self {
+            token: told.manifest.requires_access_token.then_some(token),
+            until: told.until,
+            are_errors: false,
+        }
+    }
+}
+
+/// A Parameters resource may come as one document, as PDex 2.1 has it.
+fn media_of(file: &File, answer: &Answer) -> Finding {
+    let media = answer.media.as_deref().unwrap_or("none");
+    let is_document = file.kind == "Parameters" && media == "application/fhir+json";
+    let held = media == "application/fhir+ndjson" || is_document;
+    let seen = if held { "just that" } else { "another type" };
+    catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)
+}
+
+/// B-28: what went wrong is told as OperationOutcomes.
+fn error_outcomes(findings: &[Finding]) -> Finding {
+    let broken = findings.iter().find(|finding| !finding.held);
+    let seen = broken.map_or("just that", |finding| finding.seen.as_str());
+    let expected = "an OperationOutcome a line of an error file";
+    catalogue::ERROR_OUTCOMES.find(broken.is_none(), expected, seen)
 }
 
 fn is_redirect(status: u16) -> bool {

@@ -20,6 +20,7 @@ mod poll;
 mod sign_in;
 mod steps;
 mod tokens;
+mod told;
 mod walk;
 mod wire;
 

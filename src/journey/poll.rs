@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::bind::Address;
 use super::walk::{Halt, Notes, Walker};
 use crate::judge::job::{self, PollState, RetryAfter};
-use crate::judge::{answer as judge_answer, catalogue, manifest};
+use crate::judge::{answer as judge_answer, catalogue, manifest, quirks};
 use crate::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
 
 impl Walker<'_> {
@@ -30,6 +30,7 @@ impl Walker<'_> {
             times.progress_percent = progress.or(times.progress_percent);
             notes.job = Some(times);
             let (state, findings) = job::poll(&answer, self.order.clock.system());
+            let findings = self.excused(findings, &answer);
             // A quirk is said once, not at every poll.
             let new = findings
                 .into_iter()
@@ -38,15 +39,25 @@ impl Walker<'_> {
             notes.judge(new)?;
             let asked = match state {
                 PollState::Pending(asked) => {
+                    self.note(quirks::of_wait(&answer, asked));
                     times = not_yet(times);
                     asked
                 }
-                PollState::Failed => return Err(Halt::Broken),
+                PollState::Failed => {
+                    self.note(quirks::of_refusal(&answer));
+                    return Err(Halt::Broken);
+                }
                 PollState::Done => {
-                    let (manifest, findings) = manifest::read(&answer);
+                    self.note(quirks::of_manifest(&answer));
+                    let declared = &self.order.partner.quirks;
+                    let (manifest, findings) = manifest::read(&answer, declared);
                     notes.judge(findings)?;
-                    self.manifests
-                        .extend(manifest.map(|manifest| (step.id.clone(), manifest)));
+                    let (until, finding) = job::expires(&answer, self.order.clock.system());
+                    notes.judge(self.excused(vec![finding], &answer))?;
+                    if let Some(manifest) = manifest {
+                        let told = self.told(&to.url.to_string(), manifest, until);
+                        self.manifests.insert(step.id.clone(), told);
+                    }
                     return Ok(());
                 }
             };

@@ -11,13 +11,14 @@ use super::bind::{Address, absolute, same_origin};
 use super::bodies;
 use super::order::JobNote;
 use super::sign_in::Wanted;
+use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
 use crate::judge::capture::{self, Captured};
-use crate::judge::{answer as judge_answer, business, catalogue, job};
+use crate::judge::{answer as judge_answer, business, catalogue, job, quirks};
 use crate::model::{
-    Action, AgentFault, Answer, Body, Capture, Cause, Check, Headers, Job, Method, Partner,
-    RequestKind, Step, StepId, Template,
+    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Method,
+    NamedBody, Partner, RequestKind, Step, StepId, Template,
 };
 
 /// How long our own ledger may take to note a job.
@@ -98,12 +99,13 @@ impl Walker<'_> {
         let answer = self
             .ask_following(notes, timeout, call, &expect.status)
             .await?;
-        notes.judge(judge_answer::expected(expect, &answer))?;
-        notes.judge(
-            checks
-                .iter()
-                .filter_map(|one| judge_answer::named(*one, &answer)),
-        )?;
+        let mut findings = judge_answer::expected(expect, &answer);
+        if !findings.iter().any(Finding::breaks) {
+            let checks = checks.iter();
+            findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer)));
+        }
+        self.note(quirks::of_refusal(&answer));
+        notes.judge(self.excused(findings, &answer))?;
         self.capture(&step.id, captures, &answer, notes)
     }
 
@@ -211,8 +213,19 @@ impl Walker<'_> {
         self.fill_body(&mut call, body, notes)?;
         self.fill_headers(&mut call, headers, notes)?;
         self.authorise(&mut call, token, timeout, notes).await?;
+        let kick_off = KickOff::of(&call, self.order.clock.system());
         let answer = self.ask(notes, timeout, call).await?;
+        if *body == Body::Named(NamedBody::MemberMatchParameters) {
+            self.note(quirks::of_kick_off(&answer));
+            if job::is_direct(&answer) {
+                self.direct = answer.json;
+                let (expected, seen) = ("status 202, or 200 with the result", "status 200");
+                return notes.judge([catalogue::ACCEPTED.find(true, expected, seen)]);
+            }
+        }
         let (location, findings) = job::accepted(&answer);
+        self.note(quirks::of_refusal(&answer));
+        let findings = self.excused(findings, &answer);
         if findings
             .iter()
             .any(|finding| finding.cause == Cause::Throttled && finding.breaks())
@@ -236,6 +249,7 @@ impl Walker<'_> {
         self.limit += own;
         self.deadline += own;
         done?;
+        self.kick_offs.push(kick_off.at(&location));
         self.values
             .keep(&step.id, "location", Captured::Text(location));
         notes.judge(findings)
@@ -310,8 +324,12 @@ impl Walker<'_> {
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
             self.tell_released(job.location).await?;
+            self.jobs.remove(job_of);
         }
-        notes.judge([finding])
+        self.note(quirks::of_release(&answer));
+        let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
+        let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
+        notes.judge(self.excused(findings, &answer))
     }
 
     async fn tell_released(&self, location: String) -> Result<(), Halt> {
@@ -334,11 +352,8 @@ impl Walker<'_> {
         let Some((member, _)) = self.order.member else {
             return Ok(());
         };
-        let seen = business::Seen {
-            member,
-            matches: self.matches.as_ref(),
-            records: self.records.as_ref(),
-        };
+        let same_key = self.same_key();
+        let seen = self.seen(member, &same_key);
         // Every check is asked, so that a disclosure is not hidden behind a missing record.
         notes.judge(
             checks

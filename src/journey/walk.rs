@@ -7,10 +7,12 @@ use super::auth::Held;
 use super::beat::Beat;
 use super::bind::Values;
 use super::order::Order;
+use super::told::{KickOff, Told};
 use super::wire::Head;
 use crate::clock::StepWatch;
-use crate::judge::manifest::Manifest;
+use crate::judge::business::ExportTimes;
 use crate::judge::matches::MatchSeen;
+use crate::judge::quirks::QuirksSeen;
 use crate::judge::records::RecordsSeen;
 use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
@@ -93,7 +95,13 @@ pub(super) struct Walker<'a> {
     pub(super) values: Values,
     pub(super) tokens: BTreeMap<StepId, Held>,
     pub(super) jobs: BTreeMap<StepId, Job>,
-    pub(super) manifests: BTreeMap<StepId, Manifest>,
+    pub(super) manifests: BTreeMap<StepId, Told>,
+    pub(super) kick_offs: Vec<KickOff>,
+    /// The match result that came as the answer to its kick-off, without a job.
+    pub(super) direct: Option<serde_json::Value>,
+    /// The exports that were read.
+    pub(super) exports: Vec<ExportTimes>,
+    pub(super) quirks: QuirksSeen,
     pub(super) matches: Option<MatchSeen>,
     pub(super) records: Option<RecordsSeen>,
     /// The step that read the records.
@@ -145,6 +153,7 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
         steps.push(evidence);
     }
     walker.disclosed_unsaid(&mut steps);
+    walker.said_at_the_end(&mut steps);
     let walked = Walked {
         journey: order.journey,
         steps: &steps,
@@ -200,6 +209,10 @@ impl<'a> Walker<'a> {
             tokens: BTreeMap::new(),
             jobs: BTreeMap::new(),
             manifests: BTreeMap::new(),
+            kick_offs: Vec::new(),
+            direct: None,
+            exports: Vec::new(),
+            quirks: QuirksSeen::default(),
             matches: None,
             records: None,
             read_by: None,
@@ -280,18 +293,31 @@ impl<'a> Walker<'a> {
         if is_said {
             return;
         }
-        let (matches, records) = (self.matches.as_ref(), self.records.as_ref());
-        let seen = business::Seen {
-            member,
-            matches,
-            records,
-        };
+        let seen = self.seen(member, &[]);
         let checks = [Check::NobodyElse, Check::RightMember];
         let found = checks
             .into_iter()
             .flat_map(|check| business::check(check, &seen));
         if let Some(evidence) = steps.iter_mut().find(|evidence| evidence.step == *step) {
             evidence.findings.extend(found.filter(is_disclosure));
+        }
+    }
+
+    /// What is told of the whole run: with its first answer the certificate, with its last step quirks.
+    fn said_at_the_end(&self, steps: &mut [StepEvidence]) {
+        let now = self.order.clock.system();
+        let life = self.certificate_expires_at;
+        let life = life.map(|at| judge::wire::certificate_life(at, now));
+        let first = steps.iter_mut().find(|step| !step.requests.is_empty());
+        if let Some((first, life)) = first.zip(life) {
+            first.findings.push(life);
+        }
+        let last = steps
+            .iter_mut()
+            .rfind(|step| step.state != StepState::Skipped);
+        if let Some(last) = last {
+            last.findings
+                .extend(self.quirks.findings(&self.order.partner.quirks));
         }
     }
 
@@ -310,7 +336,9 @@ impl<'a> Walker<'a> {
             .map(RecordsSeen::score)
             .filter(|score| score.due > 0);
         #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
-        let completeness = score.map(|score| score.found as f64 / score.due as f64);
+        let completeness = score
+            .as_ref()
+            .map(|score| score.found as f64 / score.due as f64);
         RunRecord {
             run: order.run.clone(),
             origin: order.origin,
@@ -327,6 +355,7 @@ impl<'a> Walker<'a> {
             verdict,
             steps,
             completeness,
+            kinds: score.map(|score| score.kinds).unwrap_or_default(),
             overlaps: 0,
             excluded: false,
             contaminated: false,

@@ -1,9 +1,24 @@
 //! The named checks of the business layer: what was seen against the member's oracle.
 
-use super::catalogue;
-use super::matches::MatchSeen;
-use super::records::{Person, RecordsSeen};
-use crate::model::{Bucket, Cause, Check, Finding, Identity, Member};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::catalogue::{self, Rule};
+use super::matches::{self, MatchSeen};
+use super::records::{Person, RecordsSeen, Whole};
+use crate::model::{Bucket, Cause, Check, Finding, Identity, Member, Quirk};
+
+/// The times of one export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportTimes {
+    /// When it was kicked off.
+    pub asked: DateTime<Utc>,
+    /// When its manifest was read.
+    pub read: DateTime<Utc>,
+    /// The manifest's `transactionTime`; none when it is no time.
+    pub told: Option<DateTime<Utc>>,
+}
 
 /// What the journey has gathered when a check step comes.
 #[derive(Debug)]
@@ -14,41 +29,44 @@ pub struct Seen<'a> {
     pub matches: Option<&'a MatchSeen>,
     /// The exported records, when some were read.
     pub records: Option<&'a RecordsSeen>,
+    /// The exports that brought them.
+    pub exports: &'a [ExportTimes],
+    /// Status URLs of the kick-offs that were sent with one key, in order.
+    pub same_key: &'a [String],
+    /// What the partner declares.
+    pub declared: &'a BTreeSet<Quirk>,
 }
 
 /// One named check. Empty when it looks at single answers, not at what was gathered; a check
 /// without anything to look at does not hold.
 pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
+    let whole = |rule, judge: fn(&Whole) -> Finding| vec![on_whole(rule, seen, judge)];
+    let matched = |rule, judge: &dyn Fn(&MatchSeen) -> Finding| vec![on_matches(rule, seen, judge)];
     match check {
-        Check::SmartConfiguration | Check::CapabilityStatement => Vec::new(),
-        Check::MatchGroups => vec![on_matches(&catalogue::MATCH_GROUPS, seen, match_groups)],
-        Check::AccountingIdentity => {
-            vec![on_matches(
-                &catalogue::ACCOUNTING_IDENTITY,
-                seen,
-                accounting_identity,
-            )]
-        }
-        Check::PatientUnchanged => {
-            vec![on_matches(
-                &catalogue::PATIENT_UNCHANGED,
-                seen,
-                patient_unchanged,
-            )]
-        }
-        Check::MatchParameters => {
-            vec![on_matches(
-                &catalogue::MATCH_PARAMETERS,
-                seen,
-                match_parameters,
-            )]
-        }
-        Check::ExpectedBucket => {
-            let member = seen.member;
-            vec![on_matches(&catalogue::EXPECTED_BUCKET, seen, |m| {
-                expected_bucket(m, member)
-            })]
-        }
+        Check::SmartConfiguration
+        | Check::CapabilityStatement
+        | Check::TokenNeeded
+        | Check::ScopeNeeded
+        | Check::PreferNeeded
+        | Check::FileTokenNeeded
+        | Check::Gone
+        | Check::StrangersRefused
+        | Check::ReplayRefused => Vec::new(),
+        Check::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
+        Check::AccountingIdentity => matched(
+            &catalogue::ACCOUNTING_IDENTITY,
+            &matches::accounting_identity,
+        ),
+        Check::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
+            matches::patient_unchanged(one, seen.declared)
+        }),
+        Check::MatchParameters => matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters),
+        Check::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
+        Check::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
+            expected_bucket(one, seen.member)
+        }),
+        Check::NoReason => matched(&catalogue::NO_REASON, &matches::no_reason),
+        Check::Characteristic => matched(&catalogue::CHARACTERISTIC, &matches::characteristic),
         Check::RightMember => {
             let identity = seen.member.expected.identity.as_ref();
             vec![on_records(&catalogue::RIGHT_MEMBER, seen, |r| {
@@ -57,120 +75,56 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         }
         Check::NobodyElse => nobody_else(seen),
         Check::Completeness => completeness(seen),
-        Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, |records| {
-            let seen = format!(
-                "{} twice in {} records",
-                records.duplicates, records.records
-            );
-            catalogue::NO_DUPLICATES.find(
-                records.duplicates == 0,
-                "each record and claim once",
-                seen,
-            )
+        Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, no_duplicates)],
+        Check::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
+        Check::ServiceDates => whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates()),
+        Check::Since => whole(&catalogue::SINCE, |one| one.sent.since()),
+        Check::NothingLost => vec![nothing_lost(seen)],
+        Check::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
+        Check::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
+            one.authorizations.authorizations()
+        }),
+        Check::AuthorizationDocuments => whole(&catalogue::AUTHORIZATION_DOCUMENTS, |one| {
+            one.authorizations.documents()
+        }),
+        Check::ClaimParties => whole(&catalogue::CLAIM_PARTIES, |one| one.claims.claim_parties()),
+        Check::CodeSystems => whole(&catalogue::CODE_SYSTEMS, |one| one.codes.finding()),
+        Check::MustSupport => whole(&catalogue::MUST_SUPPORT, |one| one.structure.must_support()),
+        Check::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
+            one.structure.resources_valid()
+        }),
+        Check::Provenance => whole(&catalogue::PROVENANCE, |one| {
+            one.sent.provenance_finding(&one.references.present)
+        }),
+        Check::Labels => whole(&catalogue::LABELS, |one| one.sent.labels()),
+        Check::OptOut => vec![on_records(&catalogue::OPT_OUT, seen, |one| {
+            opt_out(one, seen.member)
         })],
-        Check::NoMoney => vec![on_records(&catalogue::NO_MONEY, seen, |records| {
-            let seen = format!("{} claims with amounts", records.money);
-            catalogue::NO_MONEY.find(records.money == 0, "no amounts in claims", seen)
+        Check::Umb => vec![on_records(&catalogue::UMB, seen, |one| {
+            umb(one, seen.member)
         })],
+        Check::OneJob => vec![one_job(seen)],
+        Check::TransactionTime => transaction_time(seen),
     }
 }
 
-fn on_matches(
-    rule: &catalogue::Rule,
-    seen: &Seen<'_>,
-    judge: impl FnOnce(&MatchSeen) -> Finding,
-) -> Finding {
+fn on_whole(rule: &Rule, seen: &Seen<'_>, judge: fn(&Whole) -> Finding) -> Finding {
+    let whole = seen.records.and_then(|records| records.whole.as_deref());
+    whole.map_or_else(|| rule.find(false, "exported records", "none"), judge)
+}
+
+fn on_matches(rule: &Rule, seen: &Seen<'_>, judge: impl FnOnce(&MatchSeen) -> Finding) -> Finding {
     seen.matches
         .map_or_else(|| rule.find(false, "a match result", "none"), judge)
 }
 
 fn on_records(
-    rule: &catalogue::Rule,
+    rule: &Rule,
     seen: &Seen<'_>,
     judge: impl FnOnce(&RecordsSeen) -> Finding,
 ) -> Finding {
     seen.records
         .map_or_else(|| rule.find(false, "exported records", "none"), judge)
-}
-
-fn match_groups(matches: &MatchSeen) -> Finding {
-    let count = |bucket| matches.groups.get(&bucket).copied().unwrap_or(0);
-    let counts = Bucket::ALL
-        .iter()
-        .map(|b| format!("{} {b}", count(*b)))
-        .collect::<Vec<_>>();
-    let held = count(Bucket::Match) == 1
-        && count(Bucket::NoMatch) <= 1
-        && count(Bucket::ConsentConstraint) <= 1
-        && matches.unknown_groups == 0
-        && matches.other_lines == 0;
-    let seen = format!(
-        "{}, {} unknown, {} no Group",
-        counts.join(", "),
-        matches.unknown_groups,
-        matches.other_lines
-    );
-    catalogue::MATCH_GROUPS.find(held, "one match group, at most one of each other", seen)
-}
-
-fn accounting_identity(matches: &MatchSeen) -> Finding {
-    let ours = matches.entries.iter().filter(|entry| entry.is_ours).count();
-    let held = matches.entries.len() == 1 && ours == 1;
-    catalogue::ACCOUNTING_IDENTITY.find(
-        held,
-        "1 submitted = 1 in all groups together",
-        format!(
-            "{} in all groups, {ours} of them submitted",
-            matches.entries.len()
-        ),
-    )
-}
-
-fn patient_unchanged(matches: &MatchSeen) -> Finding {
-    let changed = matches
-        .entries
-        .iter()
-        .filter(|entry| entry.is_ours && !entry.is_unchanged)
-        .count();
-    let seen = if changed == 0 {
-        "unchanged".to_owned()
-    } else {
-        format!("{changed} changed")
-    };
-    catalogue::PATIENT_UNCHANGED.find(changed == 0, "contained Patients as submitted", seen)
-}
-
-fn match_parameters(matches: &MatchSeen) -> Finding {
-    let mut matched = matches
-        .entries
-        .iter()
-        .filter(|entry| entry.bucket == Bucket::Match);
-    let loose = matched.by_ref().filter(|entry| !entry.is_ours).count();
-    let seen = if loose == 0 {
-        "each does".to_owned()
-    } else {
-        format!("{loose} do not")
-    };
-    catalogue::MATCH_PARAMETERS.find(loose == 0, "each match refers to a Patient we sent", seen)
-}
-
-fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
-    let expected = member.expected.bucket;
-    let seen = matches.bucket();
-    let consent = Bucket::ConsentConstraint;
-    let cause = if expected == consent || seen == Some(consent) {
-        Cause::Consent
-    } else {
-        Cause::Identity
-    };
-    catalogue::EXPECTED_BUCKET.find_as(
-        cause,
-        seen == Some(expected),
-        format!("{expected} for {} ({})", member.id, member.edge_case),
-        seen.map_or("in no group, or in several".to_owned(), |bucket| {
-            bucket.to_string()
-        }),
-    )
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
@@ -206,6 +160,98 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
         "every Patient agrees in name, birth date and UMB",
         format!("{agree} of {all} Patients agree, {same} in birth date and UMB"),
     )
+}
+
+fn no_duplicates(records: &RecordsSeen) -> Finding {
+    let seen = format!(
+        "{} twice in {} records",
+        records.duplicates, records.records
+    );
+    catalogue::NO_DUPLICATES.find(records.duplicates == 0, "each record and claim once", seen)
+}
+
+fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
+    let expected = member.expected.bucket;
+    let seen = matches.bucket();
+    let consent = Bucket::ConsentConstraint;
+    let cause = if expected == consent || seen == Some(consent) {
+        Cause::Consent
+    } else {
+        Cause::Identity
+    };
+    catalogue::EXPECTED_BUCKET.find_as(
+        cause,
+        seen == Some(expected),
+        format!("{expected} for {} ({})", member.id, member.edge_case),
+        seen.map_or("in no group, or in several".to_owned(), |bucket| {
+            bucket.to_string()
+        }),
+    )
+}
+
+/// B-17: a whole export and what changed since, together, are all that is due.
+fn nothing_lost(seen: &Seen<'_>) -> Finding {
+    let rule = &catalogue::NOTHING_LOST;
+    let exports = seen.exports.len();
+    if exports < 2 {
+        return rule.find(false, "two exports in a row", format!("{exports}"));
+    }
+    on_records(rule, seen, |records| {
+        let score = records.score();
+        rule.find(
+            score.found == score.due,
+            format!("{} records due from {exports} exports", score.due),
+            format!("{} of them", score.found),
+        )
+    })
+}
+
+/// B-26: who said no between match and export is not in the export, and nothing of theirs.
+fn opt_out(records: &RecordsSeen, member: &Member) -> Finding {
+    let rule = &catalogue::OPT_OUT;
+    let is_out = member.expected.identity.is_none() && member.expected.resources.is_empty();
+    if !is_out {
+        return rule.find(true, "records: they did not opt out", "no opt-out");
+    }
+    let seen = format!("{} records", records.records);
+    rule.find(records.records == 0, "no record of who opted out", seen)
+}
+
+/// B-27: one UMB, the one that the person always had, whatever became of their cards.
+fn umb(records: &RecordsSeen, member: &Member) -> Finding {
+    let due = member
+        .expected
+        .identity
+        .as_ref()
+        .map(|identity| &identity.umb);
+    let is_other = |person: &&Person| person.umbs.iter().any(|one| Some(one) != due);
+    let others = records.patients.iter().filter(is_other).count();
+    let seen = format!("{others} Patients with another");
+    catalogue::UMB.find(others == 0, "the member's own UMB and no other", seen)
+}
+
+/// B-29.
+fn one_job(seen: &Seen<'_>) -> Finding {
+    let rule = &catalogue::ONE_JOB;
+    let distinct: BTreeSet<_> = seen.same_key.iter().collect();
+    let sent = seen.same_key.len();
+    rule.find(
+        sent >= 2 && distinct.len() == 1,
+        "one job for two kick-offs with one key",
+        format!("{} jobs for {sent}", distinct.len()),
+    )
+}
+
+fn transaction_time(seen: &Seen<'_>) -> Vec<Finding> {
+    let rule = &catalogue::TRANSACTION_TIME;
+    let whole = seen.records.and_then(|records| records.whole.as_deref());
+    let (Some(whole), Some(export)) = (whole, seen.exports.last()) else {
+        return vec![rule.find(false, "an export", "none")];
+    };
+    match export.told {
+        Some(told) => whole.sent.times(told, export.asked, export.read).to_vec(),
+        None => vec![rule.find(false, "a time", "none that can be read")],
+    }
 }
 
 fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {

@@ -1,6 +1,6 @@
 //! Every rule by name: what it is called, what it does when broken, and the cause it gives.
 
-use crate::model::{Cause, Finding, Severity};
+use crate::model::{Cause, Finding, Severity, Source};
 
 /// One rule of the catalogue.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Rule {
     pub severity: Severity,
     /// The cause it gives when broken.
     pub cause: Cause,
+    /// Who asks for it.
+    pub source: Source,
 }
 
 impl Rule {
@@ -38,6 +40,7 @@ impl Rule {
             id: self.id.into(),
             check: self.check.into(),
             severity: self.severity,
+            source: self.source,
             held,
             cause,
             expected: expected.into(),
@@ -47,52 +50,88 @@ impl Rule {
 }
 
 macro_rules! rules {
-    ($($ident:ident = $id:literal $check:literal $severity:ident $cause:ident;)+) => {
+    ($($ident:ident = $id:literal $check:literal $severity:ident $cause:ident $source:ident;)+) => {
         $(#[doc = concat!("`", $check, "` ", $id)] pub const $ident: Rule = Rule {
             id: $id, check: $check, severity: Severity::$severity, cause: Cause::$cause,
+            source: Source::$source,
         };)+
         /// Every rule.
         pub const ALL: &[&Rule] = &[$(&$ident),+];
     };
 }
 
+// Where a severity is not that of the notes' table, the reason stands beside it.
 rules! {
-    WHOLE_ANSWER = "T-01" "whole-answer" Fail Connect;
-    REDIRECT = "T-03" "redirect" Fail Protocol;
-    STATUS = "" "status" Fail Status;
-    MEDIA = "" "media" Fail Media;
-    JSON = "" "json" Fail Schema;
-    CAPTURE = "" "capture" Fail Schema;
-    LIMIT = "" "limit" Fail Protocol;
-    SMART_CONFIGURATION = "A-01" "smart-configuration" Fail Schema;
-    CAPABILITY_STATEMENT = "A-02" "capability-statement" Warn Schema;
-    TOKEN_GRANTED = "A-03" "token-granted" Fail Auth;
-    TOKEN_SHAPE = "A-03" "token-shape" Fail Schema;
-    TOKEN_LIFETIME_SHORT = "A-03" "token-lifetime-short" Warn Schema;
-    TOKEN_LIFETIME = "A-03" "token-lifetime" Fail Schema;
-    KEPT_TOKEN = "" "kept-token" Warn Auth;
-    ACCEPTED = "A-07" "accepted" Fail Status;
-    CONTENT_LOCATION = "A-07" "content-location" Fail Protocol;
-    OPERATION_OUTCOME = "A-08" "operation-outcome" Warn Schema;
-    RETRY_AFTER = "A-09" "retry-after" Warn Protocol;
-    JOB_STATUS = "" "job-status" Fail Status;
-    MANIFEST = "A-10" "manifest" Fail Schema;
-    RESULT_SHAPE = "A-11" "result-shape" Info Schema;
-    NDJSON_MEDIA = "A-13" "ndjson-media" Warn Media;
-    NDJSON_LINES = "A-14" "ndjson-lines" Fail Schema;
-    LINE_COUNT = "A-15" "line-count" Fail Schema;
-    RELEASED = "A-17" "released" Warn Status;
-    MATCH_GROUPS = "B-01" "match-groups" Fail Integrity;
-    ACCOUNTING_IDENTITY = "B-02" "accounting-identity" Fail Integrity;
-    PATIENT_UNCHANGED = "B-03" "patient-unchanged" Fail Integrity;
-    MATCH_PARAMETERS = "B-04" "match-parameters" Fail Integrity;
-    EXPECTED_BUCKET = "B-06" "expected-bucket" Fail Identity;
-    RIGHT_MEMBER = "B-09" "right-member" Fail Identity;
-    NOBODY_ELSE = "B-10" "nobody-else" Fail Disclosure;
-    CANARIES = "B-11" "canaries" Fail Disclosure;
-    COMPLETENESS = "B-13" "completeness" Fail Completeness;
-    UNCHANGED_RECORDS = "B-13" "unchanged-records" Fail Integrity;
-    NO_DUPLICATES = "B-14" "no-duplicates" Fail Duplicate;
-    NO_MONEY = "B-18" "no-money" Fail Integrity;
-    PARTIAL_ERRORS = "B-28" "partial-errors" Warn Completeness;
+    WHOLE_ANSWER = "T-01" "whole-answer" Fail Connect Contract;
+    CERTIFICATE_LIFE = "T-02" "certificate-life" Warn Tls Contract;
+    REDIRECT = "T-03" "redirect" Fail Protocol Guide;
+    STATUS = "" "status" Fail Status Contract;
+    MEDIA = "" "media" Fail Media Contract;
+    JSON = "" "json" Fail Schema Contract;
+    CAPTURE = "" "capture" Fail Schema Contract;
+    LIMIT = "" "limit" Fail Protocol Contract;
+    SMART_CONFIGURATION = "A-01" "smart-configuration" Fail Schema Guide;
+    CAPABILITY_STATEMENT = "A-02" "capability-statement" Warn Schema Guide;
+    TOKEN_GRANTED = "A-03" "token-granted" Fail Auth Guide;
+    TOKEN_SHAPE = "A-03" "token-shape" Fail Schema Guide;
+    TOKEN_LIFETIME_SHORT = "A-03" "token-lifetime-short" Warn Schema Guide;
+    TOKEN_LIFETIME = "A-03" "token-lifetime" Fail Schema Guide;
+    KEPT_TOKEN = "" "kept-token" Warn Auth Contract;
+    REPLAY_REFUSED = "A-04" "replay-refused" Fail Auth Guide;
+    TOKEN_NEEDED = "A-05" "token-needed" Fail Auth Guide;
+    SCOPE_NEEDED = "A-05" "scope-needed" Fail Auth Guide;
+    PREFER_NEEDED = "A-06" "prefer-needed" Warn Status Guide;
+    ACCEPTED = "A-07" "accepted" Fail Status Guide;
+    CONTENT_LOCATION = "A-07" "content-location" Fail Protocol Guide;
+    OPERATION_OUTCOME = "A-08" "operation-outcome" Warn Schema Guide;
+    RETRY_AFTER = "A-09" "retry-after" Warn Protocol Guide;
+    JOB_STATUS = "" "job-status" Fail Status Guide;
+    MANIFEST = "A-10" "manifest" Fail Schema Guide;
+    RESULT_SHAPE = "A-11" "result-shape" Info Schema Guide;
+    FILE_TOKEN_NEEDED = "A-12" "file-token-needed" Fail Auth Guide;
+    NDJSON_MEDIA = "A-13" "ndjson-media" Warn Media Guide;
+    NDJSON_LINES = "A-14" "ndjson-lines" Fail Schema Guide;
+    LINE_COUNT = "A-15" "line-count" Fail Schema Guide;
+    RESOURCES_VALID = "A-16" "resources-valid" Fail Schema Regulation;
+    RELEASED = "A-17" "released" Warn Status Guide;
+    GONE = "A-17" "gone" Warn Status Guide;
+    DRIFT = "A-18" "drift" Warn Schema Contract;
+    STRANGERS_REFUSED = "A-19" "strangers-refused" Fail Disclosure Guide;
+    MATCH_GROUPS = "B-01" "match-groups" Fail Integrity Guide;
+    ACCOUNTING_IDENTITY = "B-02" "accounting-identity" Fail Integrity Guide;
+    PATIENT_UNCHANGED = "B-03" "patient-unchanged" Fail Integrity Guide;
+    MATCH_PARAMETERS = "B-04" "match-parameters" Fail Integrity Guide;
+    MATCH_COVERAGE = "B-05" "match-coverage" Fail Integrity Guide;
+    EXPECTED_BUCKET = "B-06" "expected-bucket" Fail Identity Contract;
+    NO_REASON = "B-07" "no-reason" Warn Consent Guide;
+    CHARACTERISTIC = "B-08" "characteristic" Warn Integrity Guide;
+    RIGHT_MEMBER = "B-09" "right-member" Fail Identity Regulation;
+    NOBODY_ELSE = "B-10" "nobody-else" Fail Disclosure Regulation;
+    CANARIES = "B-11" "canaries" Fail Disclosure Regulation;
+    REFERENCES = "B-12" "references" Fail Integrity Guide;
+    COMPLETENESS = "B-13" "completeness" Fail Completeness Regulation;
+    UNCHANGED_RECORDS = "B-13" "unchanged-records" Fail Integrity Contract;
+    NO_DUPLICATES = "B-14" "no-duplicates" Fail Duplicate Guide;
+    SERVICE_DATES = "B-15" "service-dates" Warn Integrity Regulation;
+    SINCE = "B-16" "since" Fail Stale Guide;
+    NOTHING_LOST = "B-17" "nothing-lost" Fail Completeness Guide;
+    NO_MONEY = "B-18" "no-money" Fail Integrity Regulation;
+    AUTHORIZATIONS = "B-19" "authorizations" Warn Integrity Regulation;
+    AUTHORIZATION_DOCUMENTS = "B-20" "authorization-documents" Warn Completeness Regulation;
+    CLAIM_PARTIES = "B-21" "claim-parties" Fail Integrity Guide;
+    CODE_SYSTEMS = "B-22" "code-systems" Warn Integrity Guide;
+    MUST_SUPPORT = "B-23" "must-support" Warn Completeness Guide;
+    PROVENANCE = "B-24" "provenance" Fail Integrity Guide;
+    LABELS = "B-25" "labels" Fail Consent Regulation;
+    OPT_OUT = "B-26" "opt-out" Fail Consent Regulation;
+    UMB = "B-27" "umb" Fail Identity Guide;
+    PARTIAL_ERRORS = "B-28" "partial-errors" Warn Completeness Guide;
+    ERROR_OUTCOMES = "B-28" "error-outcomes" Warn Schema Guide;
+    ONE_JOB = "B-29" "one-job" Fail Duplicate Contract;
+    TRANSACTION_TIME = "B-30" "transaction-time" Warn Integrity Guide;
+    // The table warns. A clock that stands still for a day means that nothing new will ever come, for
+    // which there is a cause of its own.
+    FRESH = "B-30" "fresh" Fail Stale Guide;
+    EXPIRES = "B-31" "expires" Warn Protocol Guide;
+    QUIRK = "" "quirk" Warn Protocol Contract;
 }

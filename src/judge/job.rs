@@ -15,6 +15,15 @@ const EPOCH_LIKE_MIN: u64 = 1_000_000_000;
 /// The shortest wait between two polls.
 pub const POLL_WAIT_MIN: Duration = Duration::from_secs(1);
 
+/// Whether the answer to a match kick-off is the result itself, without a job.
+pub fn is_direct(answer: &Answer) -> bool {
+    answer.status == 200
+        && answer
+            .json
+            .as_ref()
+            .is_some_and(|json| json["resourceType"] == "Parameters")
+}
+
 /// The kick-off's answer: the job's status URL, or why not.
 pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
     let status = catalogue::ACCEPTED.find_as(
@@ -182,6 +191,35 @@ fn is_transient(answer: &Answer) -> bool {
                 !issues.is_empty() && issues.iter().all(|issue| issue["code"] == "transient")
             })
         })
+}
+
+/// B-31: how long files can be fetched is told as an HTTP date that is yet to come.
+pub fn expires(answer: &Answer, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Finding) {
+    let text = answer.header("expires");
+    let until = text.and_then(|text| httpdate::parse_http_date(text).ok());
+    let until = until.map(DateTime::<Utc>::from);
+    let seen = match (text, until) {
+        (None, _) => "none",
+        (Some(_), None) => "no HTTP date",
+        (Some(_), Some(until)) if until <= now => "a time that is over",
+        (Some(_), Some(_)) => "just that",
+    };
+    let held = until.is_some_and(|until| until > now);
+    let finding = catalogue::EXPIRES.find(held, "Expires, an HTTP date to come", seen);
+    (until, finding)
+}
+
+/// B-31: a file that is refused as gone although its time is not over.
+pub fn gone_early(
+    status: u16,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<Finding> {
+    let is_early = matches!(status, 404 | 410) && until.is_some_and(|until| now < until);
+    is_early.then(|| {
+        let seen = format!("status {status} before that");
+        catalogue::EXPIRES.find(false, "files to be fetched until Expires", seen)
+    })
 }
 
 /// the release was accepted.

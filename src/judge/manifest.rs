@@ -1,20 +1,30 @@
 //! The manifest of a finished job (Bulk Data 2.0, "Response - Complete Status").
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::catalogue;
-use crate::model::{Answer, Finding, Limit};
+use crate::model::{Answer, Finding, Limit, Quirk};
 
 /// Files that one manifest may name.
 pub const FILES_MAX: usize = 10_000;
+
+/// Error files that are read; they are shown, and decide nothing.
+pub const ERROR_FILES_MAX: usize = 10;
 
 /// A readable manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// Whether files are fetched with a token; when not, none may be sent.
     pub requires_access_token: bool,
+    /// When the answer was made, if that can be read.
+    pub transaction_time: Option<DateTime<Utc>>,
     /// The files.
     pub output: Vec<File>,
+    /// Files that say what went wrong.
+    pub errors: Vec<File>,
 }
 
 impl Manifest {
@@ -39,7 +49,7 @@ pub struct File {
 }
 
 /// The manifest, or the findings why it cannot be read.
-pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
+pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, Vec<Finding>) {
     let Some(json) = &answer.json else {
         let finding = catalogue::MANIFEST.find(false, "a JSON manifest", "no JSON");
         return (None, vec![finding]);
@@ -53,7 +63,8 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
     if !json["requiresAccessToken"].is_boolean() {
         wrong.push("requiresAccessToken");
     }
-    if !json["error"].is_array() {
+    let may_be_bare = declared.contains(&Quirk::NoErrorList) && json["error"].is_null();
+    if !json["error"].is_array() && !may_be_bare {
         wrong.push("error");
     }
     let output: Option<Vec<File>> = json["output"]
@@ -62,6 +73,9 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
     if output.is_none() {
         wrong.push("output");
     }
+    let errors: Option<Vec<File>> = json["error"]
+        .as_array()
+        .and_then(|files| files.iter().take(ERROR_FILES_MAX).map(file).collect());
     let seen = if wrong.is_empty() {
         "all".to_owned()
     } else {
@@ -79,9 +93,14 @@ pub fn read(answer: &Answer) -> (Option<Manifest>, Vec<Finding>) {
         let seen = format!("{} error files", errors.len());
         findings.push(catalogue::PARTIAL_ERRORS.find(false, "no error files", seen));
     }
+    let told = json["transactionTime"].as_str();
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
+        transaction_time: told
+            .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
+            .map(|time| time.to_utc()),
         output,
+        errors: errors.unwrap_or_default(),
     };
     (
         (!findings.iter().any(Finding::breaks)).then_some(manifest),
@@ -129,7 +148,7 @@ mod tests {
 
     #[test]
     fn each_key_is_needed_and_a_good_one_is_read() {
-        let (manifest, findings) = read(&answer(good()));
+        let (manifest, findings) = read(&answer(good()), &BTreeSet::new());
         assert!(findings.iter().all(|finding| finding.held));
         assert_eq!(manifest.unwrap().output[0].count, Some(1));
         for key in [
@@ -141,7 +160,7 @@ mod tests {
         ] {
             let mut json = good();
             json.as_object_mut().unwrap().remove(key);
-            let (manifest, findings) = read(&answer(json));
+            let (manifest, findings) = read(&answer(json), &BTreeSet::new());
             assert!(manifest.is_none());
             assert_eq!(findings[0].seen, format!("not: {key}"));
         }
@@ -153,7 +172,10 @@ mod tests {
         let legacy = json!({"type":"Parameters","url":"https://p.example/l"});
         json["output"].as_array_mut().unwrap().push(legacy.clone());
         let kinds = |json: Value| -> Vec<String> {
-            let files = read(&answer(json)).0.unwrap().match_result();
+            let files = read(&answer(json), &BTreeSet::new())
+                .0
+                .unwrap()
+                .match_result();
             files.into_iter().map(|file| file.kind).collect()
         };
         assert_eq!(kinds(json.clone()), ["Group"]);
@@ -172,10 +194,10 @@ mod tests {
         ] {
             let mut json = good();
             json["output"] = json!([file]);
-            assert!(read(&answer(json)).0.is_none());
+            assert!(read(&answer(json), &BTreeSet::new()).0.is_none());
         }
         let mut json = good();
         json["output"] = Value::Array(vec![good()["output"][0].clone(); FILES_MAX + 1]);
-        assert!(read(&answer(json)).0.is_none());
+        assert!(read(&answer(json), &BTreeSet::new()).0.is_none());
     }
 }

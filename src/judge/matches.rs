@@ -1,31 +1,135 @@
-//! A match result as Group NDJSON (PDex 2.2, §2.7 of the protocol notes).
+//! A match result: Groups as NDJSON (PDex 2.2), or one Parameters resource with the same Groups (2.1), in a
+//! file or in the answer itself (§2.7, §4.3 of the protocol notes).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use serde_json::Value;
 
+use super::catalogue;
+use super::head::Head;
+use super::manifest::Manifest;
 use super::stream::{Lines, short};
-use crate::model::Bucket;
+use crate::model::{Bucket, Finding, Member, MemberSet, Quirk};
 
 /// Group entries remembered; a run submits one member, so far fewer are right.
 pub const ENTRIES_MAX: usize = 1_000;
 const MATCH_PARAMETERS: &str =
     "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/base-ext-match-parameters";
+const MATCH_COVERAGE: &str =
+    "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/base-ext-match-coverage";
+
+/// in which shape a match result came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Files of Groups.
+    Groups,
+    /// A file with one Parameters resource.
+    Parameters,
+    /// Both.
+    Both,
+    /// The answer to the kick-off.
+    Direct,
+}
+
+impl Shape {
+    /// The shape that a manifest's files have.
+    pub fn of(manifest: &Manifest) -> Self {
+        let has = |kind: &str| manifest.output.iter().any(|file| file.kind == kind);
+        match (has("Group"), has("Parameters")) {
+            (true, true) => Self::Both,
+            (false, true) => Self::Parameters,
+            (true | false, false) => Self::Groups,
+        }
+    }
+
+    /// What of it is not by the book.
+    pub fn quirk(self) -> Option<Quirk> {
+        match self {
+            Self::Groups => None,
+            Self::Parameters => Some(Quirk::ParametersResult),
+            Self::Both => Some(Quirk::BothResults),
+            Self::Direct => Some(Quirk::DirectResult),
+        }
+    }
+
+    /// What is recorded of it.
+    pub fn finding(self) -> Finding {
+        let seen = match self {
+            Self::Groups => "group-ndjson",
+            Self::Parameters => "parameters-ndjson",
+            Self::Both => "group-ndjson and parameters-ndjson",
+            Self::Direct => "direct-parameters",
+        };
+        catalogue::RESULT_SHAPE.find(true, "one of the three shapes", seen)
+    }
+}
+
+/// What was submitted, and by whom.
+#[derive(Clone, Debug, Default)]
+pub struct Submitted {
+    patient: Value,
+    /// Ids of the coverages, one a MemberBundle.
+    coverages: Vec<String>,
+    requester_npi: String,
+    today: NaiveDate,
+}
+
+impl Submitted {
+    /// What a run submits for a member today.
+    pub fn new(member: &Member, set: &MemberSet, today: NaiveDate) -> Self {
+        let coverages = std::iter::once(&member.coverage).chain(&member.more_coverages);
+        let id = |coverage: &Value| coverage["id"].as_str().unwrap_or_default().to_owned();
+        Self {
+            patient: member.patient.clone(),
+            coverages: coverages.map(id).collect(),
+            requester_npi: set.requester_npi.clone(),
+            today,
+        }
+    }
+
+    /// MemberBundles sent.
+    pub fn bundles(&self) -> usize {
+        self.coverages.len()
+    }
+}
 
 /// What a match result says about the one member that was submitted.
 #[derive(Clone, Debug, Default)]
 pub struct MatchSeen {
-    submitted: Value,
+    /// What was asked.
+    pub submitted: Submitted,
     /// Groups by bucket.
     pub groups: BTreeMap<Bucket, u32>,
+    /// Of the groups, those without members; MatchedMembers may be empty by the book.
+    pub empty_groups: u32,
     /// Groups whose code is none of the three.
     pub unknown_groups: u32,
     /// Lines that are no Group.
     pub other_lines: u32,
+    /// Groups of constrained members that say why.
+    pub reasons: u32,
+    /// Groups whose characteristic is not that of this request.
+    pub odd_characteristics: u32,
     /// Every member entry of every group.
     pub entries: Vec<Entry>,
     /// The id of the MatchedMembers group.
     pub matched_group: Option<String>,
+}
+
+/// How the Patient that an entry leads to differs from the one that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Not at all.
+    Same,
+    /// It has another id; all else is the same.
+    Renumbered,
+    /// It is named and not contained.
+    LeftOut,
+    /// It is ours by its id, and not as it was.
+    Changed,
+    /// It is none of ours.
+    Foreign,
 }
 
 /// One member entry of a group.
@@ -35,28 +139,35 @@ pub struct Entry {
     pub bucket: Bucket,
     /// `member.entity.reference`.
     pub reference: String,
-    /// Whether it leads to a contained Patient with the id that we sent.
-    pub is_ours: bool,
-    /// Whether that contained Patient is as submitted, but for what a server may strip.
-    pub is_unchanged: bool,
+    /// Where it leads to.
+    pub sent: Sent,
+    /// The contained Coverage that it names, when it is one that was sent.
+    pub coverage: Option<String>,
+}
+
+impl Entry {
+    /// Whether it is about the member that was submitted.
+    pub fn is_ours(&self) -> bool {
+        self.sent != Sent::Foreign
+    }
 }
 
 impl MatchSeen {
-    /// Begins a result for the Patient as submitted.
-    pub fn new(submitted: &Value) -> Self {
+    /// Begins a result.
+    pub fn new(submitted: Submitted) -> Self {
         Self {
-            submitted: submitted.clone(),
+            submitted,
             ..Self::default()
         }
     }
 
     /// The bucket our member is in, when it is in just one.
     pub fn bucket(&self) -> Option<Bucket> {
-        let mut ours = self.entries.iter().filter(|entry| entry.is_ours);
-        match (ours.next(), ours.next()) {
-            (Some(entry), None) => Some(entry.bucket),
-            _ => None,
-        }
+        let ours = self.entries.iter().filter(|entry| entry.is_ours());
+        let buckets: Vec<Bucket> = ours.map(|entry| entry.bucket).collect();
+        let first = buckets.first().copied()?;
+        let is_one = buckets.len() <= self.submitted.bundles().max(1);
+        (is_one && buckets.iter().all(|bucket| *bucket == first)).then_some(first)
     }
 
     /// References of the persons in MatchedMembers.
@@ -67,39 +178,18 @@ impl MatchSeen {
             .map(|entry| entry.reference.as_str())
     }
 
-    fn entry(&self, bucket: Bucket, group: &Value, member: &Value) -> Entry {
-        let entity = &member["entity"];
-        let reference = entity["reference"].as_str().unwrap_or_default();
-        // In MatchedMembers the extension leads to what was sent; elsewhere the entity itself does.
-        let sent = match bucket {
-            Bucket::Match => entity["extension"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .find(|extension| extension["url"] == MATCH_PARAMETERS)
-                .and_then(|extension| extension["valueReference"]["reference"].as_str())
-                .unwrap_or_default(),
-            Bucket::NoMatch | Bucket::ConsentConstraint => reference,
-        };
-        let contained = sent.strip_prefix('#').and_then(|id| {
-            let contained = group["contained"].as_array()?;
-            contained
-                .iter()
-                .find(|one| one["resourceType"] == "Patient" && one["id"] == id)
-        });
-        let is_ours = contained.is_some_and(|one| one["id"] == self.submitted["id"]);
-        let is_unchanged = contained.is_some_and(|one| is_as_sent(one, &self.submitted));
-        Entry {
-            bucket,
-            reference: short(reference),
-            is_ours,
-            is_unchanged,
+    /// Takes a Group, or a Parameters resource with Groups.
+    pub fn document(&mut self, document: &Value) {
+        if document["resourceType"] != "Parameters" {
+            self.group(document);
+            return;
+        }
+        for parameter in document["parameter"].as_array().into_iter().flatten() {
+            self.group(&parameter["resource"]);
         }
     }
-}
 
-impl Lines for MatchSeen {
-    fn line(&mut self, _: &[u8], group: &Value) {
+    fn group(&mut self, group: &Value) {
         if group["resourceType"] != "Group" {
             self.other_lines += 1;
             return;
@@ -116,7 +206,11 @@ impl Lines for MatchSeen {
         if bucket == Bucket::Match && self.matched_group.is_none() {
             self.matched_group = group["id"].as_str().map(str::to_owned);
         }
-        for member in group["member"].as_array().into_iter().flatten() {
+        let members = group["member"].as_array().map_or(&[][..], Vec::as_slice);
+        self.empty_groups += u32::from(members.is_empty() && bucket != Bucket::Match);
+        self.reasons += u32::from(bucket == Bucket::ConsentConstraint && says_why(group));
+        self.odd_characteristics += u32::from(!self.is_characteristic(group));
+        for member in members {
             if self.entries.len() == ENTRIES_MAX {
                 return;
             }
@@ -124,14 +218,209 @@ impl Lines for MatchSeen {
             self.entries.push(entry);
         }
     }
+
+    fn entry(&self, bucket: Bucket, group: &Value, member: &Value) -> Entry {
+        let entity = &member["entity"];
+        let reference = entity["reference"].as_str().unwrap_or_default();
+        // In MatchedMembers the extension leads to what was sent; elsewhere the entity itself does.
+        let fragment = match bucket {
+            Bucket::Match => extension(entity, MATCH_PARAMETERS).unwrap_or_default(),
+            Bucket::NoMatch | Bucket::ConsentConstraint => reference,
+        };
+        let coverage = extension(entity, MATCH_COVERAGE)
+            .and_then(|reference| reference.strip_prefix('#'))
+            .filter(|id| contained(group, "Coverage", id).is_some())
+            .filter(|id| self.submitted.coverages.iter().any(|one| one == id));
+        Entry {
+            bucket,
+            reference: short(reference),
+            sent: self.sent(bucket, group, fragment),
+            coverage: coverage.map(str::to_owned),
+        }
+    }
+
+    fn sent(&self, bucket: Bucket, group: &Value, fragment: &str) -> Sent {
+        let Some(id) = fragment.strip_prefix('#') else {
+            return Sent::Foreign;
+        };
+        let ours = &self.submitted.patient;
+        match contained(group, "Patient", id) {
+            Some(one) if one["id"] == ours["id"] && is_as_sent(one, ours) => Sent::Same,
+            Some(one) if one["id"] == ours["id"] => Sent::Changed,
+            Some(one) if is_as_sent(one, ours) => Sent::Renumbered,
+            None if bucket == Bucket::Match && ours["id"] == id => Sent::LeftOut,
+            Some(_) | None => Sent::Foreign,
+        }
+    }
+
+    /// B-08 of one group: our NPI, not excluded, today. A day is given either way for other time zones.
+    fn is_characteristic(&self, group: &Value) -> bool {
+        let all = group["characteristic"].as_array().into_iter().flatten();
+        all.into_iter().any(|one| {
+            let start = one["period"]["start"].as_str().unwrap_or_default();
+            let day = start
+                .get(..10)
+                .and_then(|day| day.parse::<NaiveDate>().ok());
+            one["valueReference"]["identifier"]["value"] == self.submitted.requester_npi.as_str()
+                && one["exclude"] == false
+                && day.is_some_and(|day| (day - self.submitted.today).num_days().abs() <= 1)
+        })
+    }
+
+    /// What is not by the book, of the kinds that can be seen here, and whether it was.
+    pub fn quirks(&self) -> Vec<(Quirk, bool)> {
+        let ours = |sent| self.entries.iter().any(|entry| entry.sent == sent);
+        let mut seen = vec![(Quirk::EmptyGroups, self.empty_groups > 0)];
+        if !self.entries.is_empty() {
+            seen.push((Quirk::ContainedRenumbered, ours(Sent::Renumbered)));
+        }
+        if self.matched().next().is_some() {
+            seen.push((Quirk::ContainedLeftOut, ours(Sent::LeftOut)));
+        }
+        seen
+    }
+}
+
+impl Lines for MatchSeen {
+    fn line(&mut self, text: &str, _: &Head<'_>) -> bool {
+        let document = serde_json::from_str(text);
+        if let Ok(document) = &document {
+            self.document(document);
+        }
+        document.is_ok()
+    }
+}
+
+/// B-01.
+pub(super) fn match_groups(matches: &MatchSeen) -> Finding {
+    let count = |bucket| matches.groups.get(&bucket).copied().unwrap_or(0);
+    let counts = Bucket::ALL
+        .iter()
+        .map(|b| format!("{} {b}", count(*b)))
+        .collect::<Vec<_>>();
+    let held = count(Bucket::Match) == 1
+        && count(Bucket::NoMatch) <= 1
+        && count(Bucket::ConsentConstraint) <= 1
+        && matches.unknown_groups == 0
+        && matches.other_lines == 0;
+    let seen = format!(
+        "{}, {} unknown, {} no Group",
+        counts.join(", "),
+        matches.unknown_groups,
+        matches.other_lines
+    );
+    catalogue::MATCH_GROUPS.find(held, "one match group, at most one of each other", seen)
+}
+
+/// B-02.
+pub(super) fn accounting_identity(matches: &MatchSeen) -> Finding {
+    let ours = matches.entries.iter().filter(|entry| entry.is_ours());
+    let (ours, bundles) = (ours.count(), matches.submitted.bundles());
+    catalogue::ACCOUNTING_IDENTITY.find(
+        matches.entries.len() == bundles && ours == bundles,
+        format!("{bundles} submitted = {bundles} in all groups together"),
+        format!(
+            "{} in all groups, {ours} of them submitted",
+            matches.entries.len()
+        ),
+    )
+}
+
+/// B-03. A declared difference is what is expected.
+pub(super) fn patient_unchanged(matches: &MatchSeen, declared: &BTreeSet<Quirk>) -> Finding {
+    let is_changed = |entry: &&Entry| match entry.sent {
+        Sent::Same | Sent::Foreign => false,
+        Sent::Renumbered => !declared.contains(&Quirk::ContainedRenumbered),
+        Sent::LeftOut => !declared.contains(&Quirk::ContainedLeftOut),
+        Sent::Changed => true,
+    };
+    let changed = matches.entries.iter().filter(is_changed).count();
+    let seen = if changed == 0 {
+        "unchanged".to_owned()
+    } else {
+        format!("{changed} changed")
+    };
+    catalogue::PATIENT_UNCHANGED.find(changed == 0, "contained Patients as submitted", seen)
+}
+
+/// B-04.
+pub(super) fn match_parameters(matches: &MatchSeen) -> Finding {
+    let matched = matches.entries.iter();
+    let loose = matched
+        .filter(|entry| entry.bucket == Bucket::Match && !entry.is_ours())
+        .count();
+    let seen = if loose == 0 {
+        "each does".to_owned()
+    } else {
+        format!("{loose} do not")
+    };
+    catalogue::MATCH_PARAMETERS.find(loose == 0, "each match refers to a Patient we sent", seen)
+}
+
+/// B-05: with several coverages, each entry names its own.
+pub(super) fn match_coverage(matches: &MatchSeen) -> Finding {
+    let rule = &catalogue::MATCH_COVERAGE;
+    if matches.submitted.bundles() < 2 {
+        return rule.find(true, "one coverage needs no name", "one");
+    }
+    let ours = matches.entries.iter().filter(|entry| entry.is_ours());
+    let named: Vec<&String> = ours.filter_map(|entry| entry.coverage.as_ref()).collect();
+    let distinct: BTreeSet<_> = named.iter().collect();
+    let bundles = matches.submitted.bundles();
+    rule.find(
+        named.len() == bundles && distinct.len() == bundles,
+        format!("each of {bundles} coverages named once"),
+        format!("{} entries name {} coverages", named.len(), distinct.len()),
+    )
+}
+
+/// B-07.
+pub(super) fn no_reason(matches: &MatchSeen) -> Finding {
+    let seen = format!("{} with words", matches.reasons);
+    catalogue::NO_REASON.find(matches.reasons == 0, "constrained without a reason", seen)
+}
+
+/// B-08.
+pub(super) fn characteristic(matches: &MatchSeen) -> Finding {
+    let seen = format!("{} groups with another", matches.odd_characteristics);
+    let expected = "our NPI, exclude false, from today";
+    catalogue::CHARACTERISTIC.find(matches.odd_characteristics == 0, expected, seen)
+}
+
+/// Free words about constrained members tell who is on file for what.
+fn says_why(group: &Value) -> bool {
+    let members = group["member"].as_array().into_iter().flatten();
+    let has_words = |value: &Value| value.is_string();
+    has_words(&group["text"]["div"])
+        || has_words(&group["name"])
+        || members.into_iter().any(|member| {
+            let extensions = member["entity"]["extension"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            has_words(&member["entity"]["display"])
+                || extensions
+                    .into_iter()
+                    .any(|one| has_words(&one["valueString"]))
+        })
+}
+
+fn extension<'g>(entity: &'g Value, url: &str) -> Option<&'g str> {
+    let mut extensions = entity["extension"].as_array()?.iter();
+    extensions.find(|one| one["url"] == url)?["valueReference"]["reference"].as_str()
+}
+
+fn contained<'g>(group: &'g Value, kind: &str, id: &str) -> Option<&'g Value> {
+    let mut all = group["contained"].as_array()?.iter();
+    all.find(|one| one["resourceType"] == kind && one["id"] == id)
 }
 
 /// A contained Patient loses `meta.versionId`, `meta.lastUpdated`, `meta.security` and nested
-/// contained resources, nothing else (§150–152).
+/// contained resources, nothing else (§150–152). Its id is looked at apart.
 /// Nothing is copied: a thousand entries may lead to one large Patient.
 fn is_as_sent(contained: &Value, sent: &Value) -> bool {
     const META: &[&str] = &["versionId", "lastUpdated", "security"];
-    const REST: &[&str] = &["contained", "meta"];
+    const REST: &[&str] = &["contained", "meta", "id"];
     fields(contained, REST).eq(fields(sent, REST))
         && fields(&contained["meta"], META).eq(fields(&sent["meta"], META))
 }

@@ -1,23 +1,49 @@
 //! Exported records against the oracle, line by line, within bounded memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aho_corasick::AhoCorasick;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
+use super::authorizations::Authorizations;
+use super::claims::Claims;
+use super::codes::Codes;
+use super::head::Head;
 use super::normalise;
+use super::references::{References, mark};
+use super::sent::Sent;
 use super::stream::{Lines, known_type, short};
-use crate::model::{Expected, Member, MemberSet};
+use super::structure::Structure;
+use crate::model::{Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind};
 
-/// Records whose identity is remembered to find duplicates; the rest is not looked at for that.
-pub const REMEMBERED_MAX: usize = 1_000_000;
+/// Records and claims whose identity is remembered to find duplicates; the rest is not looked at for that.
+pub const REMEMBERED_MAX: usize = 2_000_000;
 /// Persons remembered; one is right.
 pub const PERSONS_MAX: usize = 1_000;
 /// Names and identifiers of one person remembered.
 const NAMES_MAX: usize = 32;
-/// Elements that hold money in a claim (CARIN Basis has none of them).
-const MONEY_IN_ITEM: &[&str] = &["net", "unitPrice"];
+
+/// How much of each line is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Its top: enough for whose it is, and whether it came twice.
+    Heads,
+    /// All of it.
+    Whole,
+}
+
+impl Depth {
+    /// What these checks need.
+    pub fn of(checks: impl IntoIterator<Item = Check>) -> Self {
+        let is_shallow = |check: Check| matches!(check, Check::NobodyElse | Check::NoDuplicates);
+        if checks.into_iter().all(is_shallow) {
+            Self::Heads
+        } else {
+            Self::Whole
+        }
+    }
+}
 
 /// What the files hold, seen by one member's oracle.
 #[derive(Debug)]
@@ -33,10 +59,27 @@ pub struct RecordsSeen {
     pub foreign_lines: u64,
     /// Records with a type and id, or a claim identifier, seen before.
     pub duplicates: u64,
-    /// Claims that hold money.
-    pub money: u64,
     /// Records.
     pub records: u64,
+    /// What only whole records tell; none when nobody asks.
+    pub whole: Option<Box<Whole>>,
+}
+
+/// What whole records tell.
+#[derive(Debug)]
+pub struct Whole {
+    /// B-12.
+    pub references: References,
+    /// B-15, B-18, B-21.
+    pub claims: Claims,
+    /// B-19, B-20.
+    pub authorizations: Authorizations,
+    /// B-22.
+    pub codes: Codes,
+    /// A-16, B-23.
+    pub structure: Structure,
+    /// B-16, B-24, B-25, B-30.
+    pub sent: Sent,
 }
 
 #[derive(Clone, Debug)]
@@ -59,9 +102,11 @@ pub struct Person {
     pub birth_date: String,
     /// Values of identifiers.
     pub identifiers: Vec<String>,
+    /// Of them, those that say to be a unique member identifier (HRex `UMB`).
+    pub umbs: Vec<String>,
 }
 
-/// Due and found, by resource type.
+/// Due and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Score {
     /// Records due.
@@ -72,17 +117,27 @@ pub struct Score {
     pub changed: usize,
     /// Types with missing records, and how many.
     pub missing: BTreeMap<String, usize>,
+    /// The same by kind of record, missing ones by name.
+    pub kinds: Vec<KindScore>,
 }
 
 impl RecordsSeen {
     /// Begins for one member; canaries of all others in its set must not appear.
-    pub fn new(member: &Member, set: &MemberSet) -> Self {
+    pub fn new(member: &Member, set: &MemberSet, today: NaiveDate, depth: Depth) -> Self {
         let others = set.members.iter().filter(|other| other.id != member.id);
         let canaries: Vec<&str> = others
             .flat_map(|other| &other.expected.canaries)
             .chain(set.members.iter().flat_map(|one| &one.expected.others))
             .map(String::as_str)
             .collect();
+        let whole = || Whole {
+            references: References::default(),
+            claims: Claims::on(today),
+            authorizations: Authorizations::on(today),
+            codes: Codes::default(),
+            structure: Structure::default(),
+            sent: Sent::new(&set.responder_npi, covers_sensitive(member)),
+        };
         Self {
             expected: due(&member.expected),
             foreign_canaries: AhoCorasick::new(canaries).ok(),
@@ -91,36 +146,51 @@ impl RecordsSeen {
             subjects: BTreeSet::new(),
             foreign_lines: 0,
             duplicates: 0,
-            money: 0,
             records: 0,
+            whole: (depth == Depth::Whole).then(|| Box::new(whole())),
+        }
+    }
+
+    /// What comes from here on was asked for with `_since`.
+    pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
+        if let Some(whole) = &mut self.whole {
+            whole.sent.asked_since(since);
         }
     }
 
     /// Due and found so far.
     pub fn score(&self) -> Score {
         let mut score = Score::default();
+        let mut kinds: BTreeMap<RecordKind, KindScore> = BTreeMap::new();
         for (kind, records) in &self.expected {
-            let missing = records.values().filter(|due| !due.found).count();
-            score.due += records.len();
-            score.found += records.len() - missing;
-            score.changed += records
-                .values()
-                .filter(|due| due.found && !due.unchanged)
-                .count();
-            if missing > 0 {
-                score.missing.insert(kind.clone(), missing);
+            for (key, due) in records {
+                let of = RecordKind::of(kind, key);
+                let of_kind = kinds.entry(of).or_insert_with(|| KindScore {
+                    kind: of,
+                    due: 0,
+                    found: 0,
+                    missing: Vec::new(),
+                });
+                of_kind.due += 1;
+                score.due += 1;
+                if due.found {
+                    of_kind.found += 1;
+                    score.found += 1;
+                    score.changed += usize::from(!due.unchanged);
+                    continue;
+                }
+                *score.missing.entry(kind.clone()).or_default() += 1;
+                if of_kind.missing.len() < MISSING_NAMED_MAX {
+                    of_kind.missing.push(format!("{kind} {key}"));
+                }
             }
         }
+        score.kinds = kinds.into_values().collect();
         score
     }
 
-    fn remember(&mut self, what: impl Hash) {
-        if self.identities.len() >= REMEMBERED_MAX {
-            return;
-        }
-        let mut hasher = DefaultHasher::new();
-        what.hash(&mut hasher);
-        if !self.identities.insert(hasher.finish()) {
+    fn remember(&mut self, what: impl std::hash::Hash) {
+        if self.identities.len() < REMEMBERED_MAX && !self.identities.insert(mark(what)) {
             self.duplicates += 1;
         }
     }
@@ -135,6 +205,48 @@ impl RecordsSeen {
             due.found = true;
         }
     }
+
+    /// Takes what the top of a record says.
+    fn head(&mut self, kind: &'static str, head: &Head<'_>) {
+        self.records += 1;
+        if let Some(id) = head.id.get() {
+            self.remember((kind, id));
+        }
+        for reference in head.persons.iter().filter_map(|text| text.get()) {
+            if self.subjects.len() < PERSONS_MAX && !self.subjects.contains(reference) {
+                self.subjects.insert(short(reference));
+            }
+        }
+        if kind == "ExplanationOfBenefit" && head.purpose.get() == Some("claim") {
+            if let Some(claim) = head.claim.get() {
+                self.remember(("claim", claim));
+            }
+        }
+    }
+
+    fn record(&mut self, kind: &'static str, record: &Value) {
+        if kind == "Patient" && self.patients.len() < PERSONS_MAX {
+            self.patients.push(person(record));
+        }
+        let Some(whole) = &mut self.whole else {
+            return;
+        };
+        whole.references.take(kind, record);
+        whole.claims.take(kind, record);
+        whole.authorizations.take(kind, record);
+        whole.codes.take(record);
+        whole.structure.take(kind, record);
+        whole.sent.take(kind, record);
+        self.tick_off(kind, record);
+    }
+}
+
+/// What the consent that is sent along permits (§2.10).
+fn covers_sensitive(member: &Member) -> bool {
+    let policies = member.consent["policy"].as_array().into_iter().flatten();
+    policies
+        .filter_map(|policy| policy["uri"].as_str())
+        .any(|uri| uri.ends_with("#sensitive"))
 }
 
 fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
@@ -159,40 +271,33 @@ impl Lines for RecordsSeen {
         self.foreign_lines += u64::from(canaries.is_some_and(|one| one.is_match(bytes)));
     }
 
-    fn line(&mut self, _: &[u8], record: &Value) {
-        self.records += 1;
-        let kind = known_type(record["resourceType"].as_str().unwrap_or_default()).to_owned();
-        if let Some(id) = record["id"].as_str() {
-            self.remember((&kind, id));
+    fn line(&mut self, text: &str, head: &Head<'_>) -> bool {
+        let kind = known_type(head.kind.get().unwrap_or_default());
+        if self.whole.is_none() && kind != "Patient" {
+            self.head(kind, head);
+            return true;
         }
-        if kind == "Patient" && self.patients.len() < PERSONS_MAX {
-            self.patients.push(person(record));
-        }
-        for role in ["patient", "subject", "beneficiary"] {
-            let reference = record[role]["reference"].as_str();
-            if let Some(reference) = reference.filter(|_| self.subjects.len() < PERSONS_MAX) {
-                self.subjects.insert(short(reference));
-            }
-        }
-        if kind == "ExplanationOfBenefit" && record["use"] == "claim" {
-            if let Some(claim) = claim_identifier(record) {
-                self.remember(("claim", claim));
-            }
-            self.money += u64::from(holds_money(record));
-        }
-        self.tick_off(&kind, record);
+        let Ok(record) = serde_json::from_str(text) else {
+            return false;
+        };
+        self.head(kind, head);
+        self.record(kind, &record);
+        true
     }
 }
 
 fn person(patient: &Value) -> Person {
-    let names = || {
-        patient["name"]
+    let list = |name: &str| patient[name].as_array().map_or(&[][..], Vec::as_slice);
+    let names = || list("name").iter().take(NAMES_MAX);
+    let identifiers = || list("identifier").iter().take(NAMES_MAX);
+    let text = |value: &Value| value.as_str().map(short);
+    let is_umb = |identifier: &&Value| {
+        let mut codings = identifier["type"]["coding"]
             .as_array()
             .into_iter()
-            .flatten()
-            .take(NAMES_MAX)
+            .flatten();
+        codings.any(|coding| coding["code"] == "UMB")
     };
-    let text = |value: &Value| value.as_str().map(short);
     Person {
         reference: format!(
             "Patient/{}",
@@ -201,40 +306,12 @@ fn person(patient: &Value) -> Person {
         family: names().filter_map(|name| text(&name["family"])).collect(),
         given: names().filter_map(|name| text(&name["given"][0])).collect(),
         birth_date: text(&patient["birthDate"]).unwrap_or_default(),
-        identifiers: patient["identifier"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .take(NAMES_MAX)
-            .filter_map(|identifier| text(&identifier["value"]))
+        identifiers: identifiers()
+            .filter_map(|one| text(&one["value"]))
+            .collect(),
+        umbs: identifiers()
+            .filter(is_umb)
+            .filter_map(|one| text(&one["value"]))
             .collect(),
     }
-}
-
-/// The unique claim identifier (`C4BBIdentifierType#uc`).
-fn claim_identifier(claim: &Value) -> Option<&str> {
-    claim["identifier"]
-        .as_array()?
-        .iter()
-        .find_map(|identifier| {
-            let is_uc = identifier["type"]["coding"]
-                .as_array()?
-                .iter()
-                .any(|c| c["code"] == "uc");
-            is_uc.then(|| identifier["value"].as_str()).flatten()
-        })
-}
-
-fn holds_money(claim: &Value) -> bool {
-    let has = |value: &Value| !value.is_null();
-    let any = |list: &Value, test: &dyn Fn(&Value) -> bool| {
-        list.as_array().is_some_and(|list| list.iter().any(test))
-    };
-    let priced = |one: &Value| has(&one["amount"]);
-    has(&claim["total"])
-        || has(&claim["payment"]["amount"])
-        || any(&claim["adjudication"], &priced)
-        || any(&claim["item"], &|item| {
-            MONEY_IN_ITEM.iter().any(|key| has(&item[*key])) || any(&item["adjudication"], &priced)
-        })
 }

@@ -175,6 +175,7 @@ fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
         check: "deadline",
         severity: crate::model::Severity::Fail,
         cause,
+        source: crate::model::Source::Contract,
     }
     .find(
         false,

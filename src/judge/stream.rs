@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::Value;
-
 use super::catalogue;
+use super::head::Head;
 use crate::model::{Finding, Limit};
 
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
@@ -35,8 +34,9 @@ impl JsonValues {
 
 /// What takes the parsed lines of a file.
 pub trait Lines {
-    /// One line: its bytes and the document in them.
-    fn line(&mut self, bytes: &[u8], document: &Value);
+    /// One line that is JSON, and what it says at its top. False when it cannot be taken in: nested
+    /// deeper than the parser of trees goes.
+    fn line(&mut self, text: &str, head: &Head<'_>) -> bool;
 
     /// The bytes of any line, also of one that is no document or was cut.
     fn bytes(&mut self, _bytes: &[u8]) {}
@@ -68,7 +68,7 @@ impl FileFold {
 
     /// Takes in the next bytes. Breaks off at a line over the limit.
     pub fn feed(&mut self, mut chunk: &[u8], sink: &mut impl Lines) -> ControlFlow<Limit> {
-        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', chunk) {
             let (head, rest) = chunk.split_at(end);
             chunk = &rest[1..];
             if self.partial.len() + head.len() > LINE_BYTES_MAX {
@@ -106,12 +106,12 @@ impl FileFold {
         }
         self.lines += 1;
         sink.bytes(line);
-        let bad = match std::str::from_utf8(line).map(serde_json::from_str::<Value>) {
+        let bad = match std::str::from_utf8(line).map(|text| (text, Head::read(text))) {
             Err(_) => Some("not UTF-8"),
-            Ok(Err(_)) => Some("not JSON"),
-            Ok(Ok(document)) => {
-                sink.line(line, &document);
-                (document["resourceType"] != self.kind.as_str()).then_some("of another type")
+            Ok((_, None)) => Some("not JSON"),
+            Ok((text, Some(head))) if !sink.line(text, &head) => Some("not JSON"),
+            Ok((_, Some(head))) => {
+                (head.kind.get() != Some(self.kind.as_str())).then_some("of another type")
             }
         };
         if let (Some(bad), None) = (bad, self.first_bad) {
@@ -229,8 +229,9 @@ mod tests {
     #[derive(Default)]
     struct Seen(Vec<String>);
     impl Lines for Seen {
-        fn line(&mut self, bytes: &[u8], _: &Value) {
-            self.0.push(String::from_utf8_lossy(bytes).into_owned());
+        fn line(&mut self, text: &str, _: &Head<'_>) -> bool {
+            self.0.push(text.to_owned());
+            true
         }
     }
 

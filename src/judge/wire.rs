@@ -1,5 +1,7 @@
 //! Whether a whole answer arrived.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::catalogue::{self, Rule};
 use crate::model::{Cause, Failure, Finding, RequestEvidence};
 
@@ -47,6 +49,19 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
         ),
         Some(Failure::Deadline(_) | Failure::Agent(_)) => None,
     }
+}
+
+/// A certificate that ends within this is worth a warning.
+pub const CERTIFICATE_LIFE_MIN: TimeDelta = TimeDelta::days(14);
+
+/// T-02: the served certificate lasts. One that is over is no session at all (T-01).
+pub fn certificate_life(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
+    let left = expires_at - now;
+    catalogue::CERTIFICATE_LIFE.find(
+        left > CERTIFICATE_LIFE_MIN,
+        format!("more than {} days left", CERTIFICATE_LIFE_MIN.num_days()),
+        format!("{} days left", left.num_days()),
+    )
 }
 
 fn protocol(rule: &Rule, expected: &str, seen: String) -> Option<Finding> {

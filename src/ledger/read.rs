@@ -301,6 +301,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
         },
         steps: Vec::new(),
         completeness: None,
+        kinds: Vec::new(),
         overlaps: 0,
         excluded: false,
         contaminated: false,

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Family, Finding, HttpVersion, JobTimes,
-    LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, RequestEvidence, RequestKind,
-    RequestResult, RunRecord, Severity, StepEvidence, StepId, StepState, TlsFailure, Verdict,
+    KindScore, LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, RecordKind,
+    RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId,
+    StepState, TlsFailure, Verdict,
 };
 
 /// What a run's columns do not hold.
@@ -21,6 +22,9 @@ pub(super) struct Detail {
     blame: Option<BlameRow>,
     steps: Vec<StepRow>,
     completeness: Option<f64>,
+    /// Kind, due, found, missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kinds: Vec<(String, usize, usize, Vec<String>)>,
     overlaps: u32,
     /// Rows of earlier versions do not say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -99,6 +103,9 @@ struct FindingRow {
     id: String,
     check: String,
     severity: String,
+    /// Rows of earlier versions do not say.
+    #[serde(default)]
+    source: String,
     held: bool,
     cause: String,
     expected: String,
@@ -124,6 +131,18 @@ impl Detail {
             }),
             steps: run.steps.iter().map(step_row).collect(),
             completeness: run.completeness,
+            kinds: run
+                .kinds
+                .iter()
+                .map(|one| {
+                    (
+                        one.kind.to_string(),
+                        one.due,
+                        one.found,
+                        one.missing.clone(),
+                    )
+                })
+                .collect(),
             overlaps: run.overlaps,
             excluded: run.excluded,
             contaminated: run.contaminated,
@@ -144,6 +163,16 @@ impl Detail {
         };
         run.steps = self.steps.into_iter().map(step_of).collect::<Option<_>>()?;
         run.completeness = self.completeness;
+        let kinds = self.kinds.into_iter();
+        let kinds = kinds.map(|(kind, due, found, missing)| {
+            Some(KindScore {
+                kind: RecordKind::named(&kind)?,
+                due,
+                found,
+                missing,
+            })
+        });
+        run.kinds = kinds.collect::<Option<_>>()?;
         run.overlaps = self.overlaps;
         run.excluded = self.excluded;
         run.contaminated = self.contaminated;
@@ -338,6 +367,7 @@ fn finding_row(finding: &Finding) -> FindingRow {
         id: finding.id.to_string(),
         check: finding.check.to_string(),
         severity: finding.severity.to_string(),
+        source: finding.source.to_string(),
         held: finding.held,
         cause: finding.cause.to_string(),
         expected: finding.expected.clone(),
@@ -350,6 +380,7 @@ fn finding_of(row: FindingRow) -> Option<Finding> {
         id: row.id.into(),
         check: row.check.into(),
         severity: Severity::named(&row.severity)?,
+        source: Source::named(&row.source).unwrap_or(Source::Contract),
         held: row.held,
         cause: Cause::named(&row.cause)?,
         expected: row.expected,

@@ -47,6 +47,8 @@ pub struct Member {
     pub patient: serde_json::Value,
     /// FHIR Coverage to match as submitted.
     pub coverage: serde_json::Value,
+    /// Other FHIR Coverages of the same payer, each for a MemberBundle of its own.
+    pub more_coverages: Vec<serde_json::Value>,
     /// FHIR Consent as submitted.
     pub consent: serde_json::Value,
     /// What must come of it.

@@ -6,6 +6,7 @@ mod cadence;
 pub mod calendar;
 mod check;
 mod civil;
+mod completeness;
 mod diff;
 mod evidence;
 mod ids;
@@ -13,6 +14,7 @@ mod layer;
 mod member;
 pub mod names;
 mod plan;
+mod quirk;
 mod reach;
 mod record;
 mod scale;
@@ -28,6 +30,7 @@ pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
 pub use check::Check;
 pub use civil::Civil;
+pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
@@ -42,6 +45,7 @@ pub use plan::{
     Filling, Fresh, Headers, Is, Journey, JsonRule, Limits, NamedBody, Part, Partner, Plan, Probe,
     Query, Read, Root, SecretRef, Settings, Step, Template, When,
 };
+pub use quirk::Quirk;
 pub use reach::{
     Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
@@ -50,5 +54,5 @@ pub use scale::{Scale, Unscalable};
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use span::span;
 pub use spread::stable_hash;
-pub use verdict::{Blame, BlameCause, Count, Finding, Severity, Verdict};
+pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};
 pub use zone::Zone;

@@ -1,6 +1,6 @@
 //! The plan: what the files mean, once they are checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::closed;
 use super::{
     Alerting, Cadence, Calendar, Check, Connection, Escalation, FamilyWanted, HttpWanted,
-    JourneyId, MemberSet, Method, PartnerId, ProbeId, Retry, Scale, Slo, SloName, StepId,
+    JourneyId, MemberSet, Method, PartnerId, ProbeId, Quirk, Retry, Scale, Slo, SloName, StepId,
 };
 
 /// Everything that the files say, whole and consistent.
@@ -100,6 +100,8 @@ pub struct Partner {
     pub limits: Limits,
     /// Origins beside its own where its jobs may be: our token travels there.
     pub job_origins: Vec<String>,
+    /// What it does differently and may.
+    pub quirks: BTreeSet<Quirk>,
 }
 
 /// What a partner lets us ask of it; none for what is not agreed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::layer::closed;
-use super::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepEvidence, Verdict};
+use super::{JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, StepEvidence, Verdict};
 
 closed!(
     /// How a tick ended. Every intended start has exactly one.
@@ -154,6 +154,8 @@ pub struct RunRecord {
     pub steps: Vec<StepEvidence>,
     /// Found records ÷ due records; none when no record was due or looked for.
     pub completeness: Option<f64>,
+    /// The same by kind of record, with what is missing; empty likewise.
+    pub kinds: Vec<KindScore>,
     /// Ticks of the same probe that found this run still going.
     pub overlaps: u32,
     /// A calendar leaves its tick out of the SLA: raw figures hold it, net ones do not.

@@ -17,6 +17,52 @@ closed!(
     }
 );
 
+closed!(
+    /// Who asks for what a check looks at. A partner can satisfy the regulation and fail the guide, and
+    /// the other way round, so each has a verdict of its own.
+    Source {
+        /// CMS-0057-F: what must move, what must not, for whom.
+        Regulation = "regulation",
+        /// The guides it leans on: PDex, Bulk Data, SMART, CARIN, US Core.
+        Guide = "guide",
+        /// What was agreed with the partner: an address, an oracle, a limit.
+        Contract = "contract",
+    }
+);
+
+closed!(
+    /// What all findings of one source say together.
+    Conformance {
+        /// All that was looked at held.
+        Held = "held",
+        /// Nothing broke, something is worth a warning.
+        Warned = "warned",
+        /// Something broke.
+        Broken = "broken",
+        /// Nothing was looked at.
+        NotReached = "not_reached",
+    }
+);
+
+impl Conformance {
+    /// What these findings say of one source.
+    pub fn of<'f>(source: Source, findings: impl Iterator<Item = &'f Finding>) -> Self {
+        let mut all = Self::NotReached;
+        for finding in findings.filter(|finding| finding.source == source) {
+            let one = match (finding.held, finding.severity) {
+                (true, _) | (false, Severity::Info) => Self::Held,
+                (false, Severity::Warn) => Self::Warned,
+                (false, Severity::Fail) => Self::Broken,
+            };
+            all = match (all, one) {
+                (Self::NotReached, one) => one,
+                (all, one) => all.max(one),
+            };
+        }
+        all
+    }
+}
+
 /// One check's answer. `expected` and `seen` hold counts, names of types and codes; never values
 /// out of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +73,8 @@ pub struct Finding {
     pub check: Cow<'static, str>,
     /// What it does when not held.
     pub severity: Severity,
+    /// Who asks for it.
+    pub source: Source,
     /// Whether it held.
     pub held: bool,
     /// The cause it gives when it did not hold.

@@ -55,6 +55,7 @@ mod tests {
             edge_case: String::new(),
             patient: Value::Null,
             coverage: Value::Null,
+            more_coverages: Vec::new(),
             consent: Value::Null,
             expected: Expected {
                 bucket: Bucket::NoMatch,

@@ -9,6 +9,8 @@ use crate::model::{
 
 /// The answer that says a job was taken.
 const ACCEPTED: u16 = 202;
+/// The answer that is the result itself, where a partner needs no job.
+const DIRECT: u16 = 200;
 
 /// One clock of one run. A clock that never began has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,13 @@ fn acceptance(journey: &Journey, run: &RunRecord) -> Option<Timed> {
 /// From the 202 of one step to the end of another; none when there was no 202.
 fn between(run: &RunRecord, clock: Clock, (first, last): (&StepId, &StepId)) -> Option<Timed> {
     let begin = kick_off(evidence(run, first)?).filter(|request| is_accepted(request))?;
+    if begin.status == Some(DIRECT) {
+        return Some(Timed {
+            clock,
+            time: begin.total,
+            ended: true,
+        });
+    }
     let begin = begin.offset + begin.total;
     let end = evidence(run, last).filter(|step| step.state == StepState::Passed);
     let until = end.map_or(run.duration, |step| step.offset + step.duration);
@@ -88,7 +97,7 @@ fn kick_off(step: &StepEvidence) -> Option<&RequestEvidence> {
 }
 
 fn is_accepted(request: &RequestEvidence) -> bool {
-    request.failure.is_none() && request.status == Some(ACCEPTED)
+    request.failure.is_none() && matches!(request.status, Some(ACCEPTED | DIRECT))
 }
 
 fn body_of(step: &Step) -> Option<NamedBody> {

@@ -1,0 +1,144 @@
+//! What a walk remembers of kick-offs, manifests and quirks, for the checks that compare one with another.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::walk::Walker;
+use super::wire::Call;
+use crate::judge::business::{self, ExportTimes};
+use crate::judge::manifest::Manifest;
+use crate::judge::quirks;
+use crate::judge::records::Depth;
+use crate::model::{Action, Answer, Check, Finding, Member, Quirk};
+
+/// A kick-off that was accepted.
+#[derive(Clone, Debug)]
+pub(super) struct KickOff {
+    at: DateTime<Utc>,
+    /// The `_since` of an export.
+    since: Option<DateTime<Utc>>,
+    key: String,
+    location: String,
+}
+
+impl KickOff {
+    /// What is about to be sent.
+    pub(super) fn of(call: &Call, at: DateTime<Utc>) -> Self {
+        let key = call.headers.get("idempotency-key");
+        Self {
+            at,
+            since: since(&call.body),
+            key: key
+                .and_then(|key| key.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            location: String::new(),
+        }
+    }
+
+    /// The job that came of it.
+    pub(super) fn at(self, location: &str) -> Self {
+        Self {
+            location: location.to_owned(),
+            ..self
+        }
+    }
+}
+
+fn since(body: &[u8]) -> Option<DateTime<Utc>> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let mut parameters = body["parameter"].as_array()?.iter();
+    let since = parameters.find(|one| one["name"] == "_since")?["valueInstant"].as_str()?;
+    DateTime::parse_from_rfc3339(since)
+        .ok()
+        .map(|at| at.to_utc())
+}
+
+/// A manifest, and when it was asked for and told.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) manifest: Manifest,
+    pub(super) times: ExportTimes,
+    pub(super) since: Option<DateTime<Utc>>,
+    /// Until when files can be fetched, by `Expires`.
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+impl Walker<'_> {
+    /// A manifest that was read at a status URL.
+    pub(super) fn told(&self, url: &str, manifest: Manifest, until: Option<DateTime<Utc>>) -> Told {
+        let read = self.order.clock.system();
+        let mut kick_offs = self.kick_offs.iter().rev();
+        let kick_off = kick_offs.find(|one| one.location == url);
+        let times = ExportTimes {
+            asked: kick_off.map_or(read, |one| one.at),
+            read,
+            told: manifest.transaction_time,
+        };
+        let since = kick_off.and_then(|one| one.since);
+        Told {
+            manifest,
+            times,
+            since,
+            until,
+        }
+    }
+
+    /// What was gathered, for the checks.
+    pub(super) fn seen<'s>(
+        &'s self,
+        member: &'s Member,
+        same_key: &'s [String],
+    ) -> business::Seen<'s> {
+        business::Seen {
+            member,
+            matches: self.matches.as_ref(),
+            records: self.records.as_ref(),
+            exports: &self.exports,
+            same_key,
+            declared: &self.order.partner.quirks,
+        }
+    }
+
+    /// Status URLs that came of the key which was used last more than once.
+    pub(super) fn same_key(&self) -> Vec<String> {
+        let of = |key: &str| {
+            let same = self
+                .kick_offs
+                .iter()
+                .filter(|one| one.key == key && !key.is_empty());
+            same.map(|one| one.location.clone()).collect::<Vec<_>>()
+        };
+        let all = self.kick_offs.iter().rev().map(|one| of(&one.key));
+        all.max_by_key(Vec::len).unwrap_or_default()
+    }
+
+    /// Takes out what a declared quirk makes the expected answer.
+    pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
+        let declared = &self.order.partner.quirks;
+        let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
+        findings.into_iter().filter(stays).collect()
+    }
+
+    /// Notes what an answer shows of quirks.
+    pub(super) fn note(&mut self, seen: impl IntoIterator<Item = (Quirk, bool)>) {
+        self.quirks.note(seen);
+    }
+
+    /// How much of each record the journey's checks need.
+    pub(super) fn depth(&self) -> Depth {
+        let steps = self.order.journey.steps.iter();
+        let checks = steps.flat_map(|step| match &step.action {
+            Action::Check { checks } => checks.as_slice(),
+            Action::Request { .. }
+            | Action::Token { .. }
+            | Action::Submit { .. }
+            | Action::Poll { .. }
+            | Action::Watch { .. }
+            | Action::Download { .. }
+            | Action::Release { .. } => &[],
+        });
+        let checks: Vec<Check> = checks.copied().collect();
+        Depth::of(checks)
+    }
+}

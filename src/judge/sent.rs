@@ -1,0 +1,173 @@
+//! Who sent it, under which consent, and as of when: B-24, B-25, B-16, B-30.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::catalogue;
+use super::normalise::literal_reference;
+use super::references::Marks;
+use crate::model::Finding;
+
+/// Labels of records that only a consent to sensitive data covers (HL7 v3 ActCode and Confidentiality).
+const SENSITIVE: &[&str] = &[
+    "ETH", "PSY", "HIV", "SUD", "SEX", "SDV", "STD", "SPI", "R", "V",
+];
+/// How far clocks may differ.
+pub const SKEW: TimeDelta = TimeDelta::minutes(5);
+/// A transaction time so much before the kick-off is a clock that stands still.
+pub const STALE: TimeDelta = TimeDelta::hours(24);
+
+/// What records say about their sending.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    responder_npi: String,
+    covers_sensitive: bool,
+    /// Records changed before this should not come; none for a whole export.
+    since: Option<DateTime<Utc>>,
+    older_than_since: u64,
+    newest: Option<DateTime<Utc>>,
+    labelled: u64,
+    responders: Marks,
+    transmitters: Marks,
+    /// Transmitters named by the responder's NPI.
+    by_npi: u64,
+    targets: Marks,
+    records: u64,
+}
+
+impl Sent {
+    /// Begins for a responder, under a consent.
+    pub fn new(responder_npi: &str, covers_sensitive: bool) -> Self {
+        Self {
+            responder_npi: responder_npi.to_owned(),
+            covers_sensitive,
+            ..Self::default()
+        }
+    }
+
+    /// What comes from here on was asked for with `_since`.
+    pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
+        self.since = since;
+    }
+
+    /// Takes one record.
+    pub fn take(&mut self, kind: &str, record: &Value) {
+        self.records += 1;
+        let labels = record["meta"]["security"].as_array().into_iter().flatten();
+        let mut codes = labels.filter_map(|label| label["code"].as_str());
+        self.labelled += u64::from(codes.any(|code| SENSITIVE.contains(&code)));
+        let changed = record["meta"]["lastUpdated"].as_str();
+        if let Some(at) = changed.and_then(|text| DateTime::parse_from_rfc3339(text).ok()) {
+            let at = at.to_utc();
+            self.newest = self.newest.max(Some(at));
+            self.older_than_since += u64::from(self.since.is_some_and(|since| at < since));
+        }
+        match kind {
+            "Organization" if self.is_responder(&record["identifier"]) => {
+                if let Some(id) = record["id"].as_str() {
+                    self.responders.add(("Organization", id));
+                }
+            }
+            "Provenance" => self.provenance(record),
+            _ => {}
+        }
+    }
+
+    fn is_responder(&self, identifiers: &Value) -> bool {
+        let mut all = identifiers.as_array().into_iter().flatten();
+        all.any(|one| one["value"] == self.responder_npi.as_str())
+    }
+
+    fn provenance(&mut self, record: &Value) {
+        for target in record["target"].as_array().into_iter().flatten() {
+            if let Some(target) = target["reference"].as_str().and_then(literal_reference) {
+                self.targets.add(target);
+            }
+        }
+        for agent in record["agent"].as_array().into_iter().flatten() {
+            let mut kinds = agent["type"]["coding"].as_array().into_iter().flatten();
+            if !kinds.any(|coding| coding["code"] == "transmitter") {
+                continue;
+            }
+            if agent["who"]["identifier"]["value"] == self.responder_npi.as_str() {
+                self.by_npi += 1;
+            } else if let Some(who) = agent["who"]["reference"]
+                .as_str()
+                .and_then(literal_reference)
+            {
+                self.transmitters.add(who);
+            }
+        }
+    }
+
+    /// B-24. An empty export was sent by nobody.
+    pub fn provenance_finding(&self, present: &Marks) -> Finding {
+        let named = self.transmitters.len() - self.transmitters.missing_in(&self.responders);
+        let is_sent = self.by_npi > 0 || named > 0;
+        let loose = self.targets.missing_in(present);
+        let seen = match (self.records, is_sent) {
+            (0, _) => "no record".to_owned(),
+            (_, true) => format!("sent by the responder, {loose} targets elsewhere"),
+            (_, false) => {
+                format!("no transmitter that is the responder, {loose} targets elsewhere")
+            }
+        };
+        catalogue::PROVENANCE.find(
+            self.records == 0 || (is_sent && loose == 0),
+            "a transmitter that is the responder, targets within the export",
+            seen,
+        )
+    }
+
+    /// B-25. That what the consent covers did come is B-13's.
+    pub fn labels(&self) -> Finding {
+        let seen = format!("{} labelled records", self.labelled);
+        let (held, expected) = if self.covers_sensitive {
+            (true, "labelled records may come")
+        } else {
+            (
+                self.labelled == 0,
+                "no record that the consent does not cover",
+            )
+        };
+        catalogue::LABELS.find(held, expected, seen)
+    }
+
+    /// B-16.
+    pub fn since(&self) -> Finding {
+        catalogue::SINCE.find(
+            self.older_than_since == 0,
+            "only what changed since then",
+            format!("{} records from before", self.older_than_since),
+        )
+    }
+
+    /// B-30: when the answer was made, by its manifest, against when it was asked for.
+    pub fn times(
+        &self,
+        told: DateTime<Utc>,
+        asked: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> [Finding; 2] {
+        let is_stale = asked - told > STALE;
+        let (is_early, is_future) = (!is_stale && told + SKEW < asked, told > now + SKEW);
+        let is_newer = self.newest.is_some_and(|newest| newest > told + SKEW);
+        let seen = match (is_future, is_early, is_newer) {
+            (true, _, _) => "in the future",
+            (_, true, _) => "before the kick-off",
+            (_, _, true) => "before the newest record",
+            (false, false, false) => "just that",
+        };
+        let held = !(is_early || is_future || is_newer);
+        let expected = "transactionTime between kick-off and now, no record newer";
+        let days = (asked - told).num_days().max(0);
+        [
+            catalogue::TRANSACTION_TIME.find(held, expected, seen),
+            catalogue::FRESH.find(
+                !is_stale,
+                "transactionTime of today",
+                format!("{days} days before the kick-off"),
+            ),
+        ]
+    }
+}
