@@ -413,8 +413,9 @@ impl Walker<'_> {
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
+            // Two kick-offs with one key may have opened one job.
+            self.jobs.retain(|_, one| one.location != job.location);
             self.tell_released(job.location).await?;
-            self.jobs.remove(job_of);
         }
         self.note(quirks::of_release(&answer));
         let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
