@@ -144,6 +144,7 @@ impl Scheduler {
             clock: self.clock.clone(),
             notes: self.notes.clone(),
             client,
+            tokens: self.partners.tokens.clone(),
             tick: Tick {
                 probe: probe.id.clone(),
                 due_at: now,

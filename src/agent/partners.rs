@@ -1,10 +1,10 @@
-//! How each partner of the plan is reached, and what is asked of it.
+//! How each partner of the plan is reached, what is asked of it, and the tokens that it gave.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::journey::{Admission, Client, Meter, Resolver};
+use crate::journey::{Admission, Client, Meter, Resolver, Tokens};
 use crate::model::{PartnerId, Plan};
 
 /// A client and a meter for each partner.
@@ -12,6 +12,8 @@ use crate::model::{PartnerId, Plan};
 pub(super) struct Partners {
     pub(super) clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
     meters: BTreeMap<PartnerId, Arc<Meter>>,
+    /// Outlive a reload: they are kept by what they were asked with.
+    pub(super) tokens: Tokens,
 }
 
 impl Partners {
@@ -19,6 +21,7 @@ impl Partners {
         let none = Self {
             clients: Arc::default(),
             meters: BTreeMap::new(),
+            tokens: Tokens::new(),
         };
         none.of(plan, clock)
     }
@@ -43,6 +46,7 @@ impl Partners {
         Self {
             clients: Arc::new(clients.collect()),
             meters: meters.collect(),
+            tokens: self.tokens.clone(),
         }
     }
 

@@ -234,6 +234,7 @@ impl Scheduler {
             clock: self.clock.clone(),
             notes: self.notes.clone(),
             client,
+            tokens: self.partners.tokens.clone(),
             tick,
             number,
             run,

@@ -10,7 +10,7 @@ use super::notes::{Note, Notes, Walked};
 use super::permits::Permits;
 use super::scheduler::tell;
 use crate::clock::Clock;
-use crate::journey::{Client, JobNote, Order, walk};
+use crate::journey::{Client, JobNote, Order, Tokens, walk};
 use crate::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
 use crate::schedule;
 
@@ -23,6 +23,7 @@ pub(super) struct Walk {
     pub(super) clock: Clock,
     pub(super) notes: Notes,
     pub(super) client: Client,
+    pub(super) tokens: Tokens,
     /// Beside the schedule, its probe and its begin.
     pub(super) tick: Tick,
     /// Its number among the probe's ticks, which picks the member.
@@ -139,6 +140,9 @@ impl Walk {
                 timeout: probe.timeout,
                 member,
                 client: &self.client,
+                family: probe.family,
+                own_delay_max: self.plan.settings.own_delay_max,
+                tokens: &self.tokens,
                 clock: &self.clock,
                 jobs: &jobs,
             };

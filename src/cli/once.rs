@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::{Exit, Files, out};
 use crate::clock::Clock;
 use crate::config;
-use crate::journey::{Client, JobNote, Order, Resolver, release_orphan, walk};
+use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk};
 use crate::model::{
     JourneyId, Member, MemberSet, Origin, Outcome, PartnerId, Plan, Probe, ProbeId, RunId,
     RunRecord,
@@ -136,6 +136,9 @@ async fn walk_once(
         timeout: probe.timeout,
         member,
         client: &client,
+        family: probe.family,
+        own_delay_max: plan.settings.own_delay_max,
+        tokens: &Tokens::new(),
         clock,
         jobs: &jobs,
     };

@@ -154,17 +154,25 @@ impl Walker<'_> {
         &mut self,
         notes: &mut Notes,
         timeout: Duration,
-        call: Call,
+        mut call: Call,
         expected: &[u16],
     ) -> Result<Answer, Halt> {
         let mut attempt = 1;
         loop {
             let asked = Asked { attempt, expected };
             let answer = self.ask_once(notes, timeout, call.clone(), asked).await?;
-            if let Some(answer) = answer {
+            let Some(answer) = answer else {
+                attempt += 1;
+                continue;
+            };
+            let is_wanted = expected.contains(&answer.status);
+            if is_wanted
+                || !self
+                    .sign_in_again(&mut call, answer.status, timeout, notes)
+                    .await?
+            {
                 return Ok(answer);
             }
-            attempt += 1;
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Held {
     pub(super) lifetime: Duration,
     pub(super) endpoint: Address,
     pub(super) scope: Vec<String>,
+    /// From an earlier run: the partner may have taken it back since.
+    pub(super) is_kept: bool,
 }
 
 impl Held {
@@ -93,6 +95,7 @@ pub(super) fn token_call(
         to: endpoint.clone(),
         headers,
         body: Bytes::from(form.collect::<Vec<_>>().join("&")),
+        token: None,
     })
 }
 
@@ -145,7 +148,7 @@ fn assertion(
         "exp": now + lifetime,
         "jti": uuid::Uuid::new_v4().to_string(),
     });
-    let thumbprint = key.public().thumbprint();
+    let thumbprint = key.thumbprint();
     key.sign(kid.unwrap_or(&thumbprint), &claims)
         .ok_or((AgentFault::Key, "the signing key cannot sign".to_owned()))
 }

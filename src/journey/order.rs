@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
+use super::tokens::Tokens;
 use crate::clock::Clock;
-use crate::model::{Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId};
+use crate::model::{
+    FamilyWanted, Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
+};
 
 /// One walk to be made.
 #[derive(Debug)]
@@ -30,6 +33,12 @@ pub struct Order<'a> {
     pub member: Option<(&'a Member, &'a MemberSet)>,
     /// How the partner is reached.
     pub client: &'a Client,
+    /// The family of addresses that requests go to.
+    pub family: FamilyWanted,
+    /// A request that we held up for longer is contaminated.
+    pub own_delay_max: Duration,
+    /// Tokens that are kept from run to run.
+    pub tokens: &'a Tokens,
     /// The time.
     pub clock: &'a Clock,
     /// Where jobs are journalled.

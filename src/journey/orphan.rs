@@ -37,6 +37,7 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
         to: address(url),
         headers: http::HeaderMap::new(),
         body: bytes::Bytes::new(),
+        token: None,
     };
     if let Some(value) = auth::bearer(&token) {
         call.headers.insert(AUTHORIZATION, value);

@@ -3,22 +3,21 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::sync::oneshot;
 
-use super::ask::Asked;
-use super::auth::{self, Held};
 use super::bind::{Address, absolute, same_origin};
 use super::bodies;
 use super::order::JobNote;
+use super::sign_in::Wanted;
 use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
 use crate::judge::capture::{self, Captured};
-use crate::judge::{answer as judge_answer, business, catalogue, job, quirks, token};
+use crate::judge::{answer as judge_answer, business, catalogue, job, quirks};
 use crate::model::{
-    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Fresh, Headers, Job, Method,
+    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Method,
     NamedBody, Partner, RequestKind, Step, StepId, Template,
 };
 
@@ -39,8 +38,12 @@ impl Walker<'_> {
                 fresh,
             } => {
                 let endpoint = self.address(endpoint, notes)?;
-                self.sign_in(&step.id, &endpoint, scope, *fresh, timeout, notes)
-                    .await
+                let wanted = Wanted {
+                    endpoint,
+                    scope: scope.clone(),
+                    fresh: *fresh,
+                };
+                self.sign_in(&step.id, &wanted, timeout, notes).await
             }
             Action::Submit { .. } => self.submit(step, timeout, notes).await,
             Action::Poll {
@@ -180,101 +183,8 @@ impl Walker<'_> {
             to,
             headers,
             body: Bytes::new(),
+            token: None,
         }
-    }
-
-    /// Puts a token on a call, a fresh one when it is due. It never travels to another origin.
-    pub(super) async fn authorise(
-        &mut self,
-        call: &mut Call,
-        token: &StepId,
-        timeout: Duration,
-        notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        if !self.is_trusted(call) {
-            return Ok(());
-        }
-        let Some(held) = self.tokens.get(token).cloned() else {
-            return Ok(());
-        };
-        if held.is_due(self.order.clock.instant()) {
-            let Held {
-                endpoint, scope, ..
-            } = held;
-            self.sign_in(token, &endpoint, &scope, Fresh::Never, timeout, notes)
-                .await?;
-        }
-        let value = self
-            .tokens
-            .get(token)
-            .and_then(|held| auth::bearer(&held.token));
-        if let Some(value) = value {
-            call.headers.insert(AUTHORIZATION, value);
-        }
-        Ok(())
-    }
-
-    async fn sign_in(
-        &mut self,
-        step: &StepId,
-        endpoint: &Address,
-        scope: &[String],
-        _fresh: Fresh,
-        timeout: Duration,
-        notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let order = self.order;
-        let fixed = auth::fixed_token(&order.partner.auth)
-            .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
-        if let Some(token) = fixed {
-            let held = Held {
-                token,
-                since: order.clock.instant(),
-                lifetime: Duration::MAX,
-                endpoint: endpoint.clone(),
-                scope: scope.to_vec(),
-            };
-            self.tokens.insert(step.clone(), held);
-            return Ok(());
-        }
-        let is_tls = |url: &Uri| url.scheme_str() == Some("https");
-        if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home))
-            && !is_tls(&endpoint.url)
-        {
-            let seen = "one away from TLS";
-            let finding =
-                catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
-            return notes.judge([finding]);
-        }
-        let mut attempt = 1;
-        let (since, answer) = loop {
-            // An assertion is good for one attempt.
-            let call = auth::token_call(&order.partner.auth, order.clock, endpoint, scope)
-                .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
-            let since = order.clock.instant();
-            let asked = Asked {
-                attempt,
-                expected: &[],
-            };
-            if let Some(answer) = self.ask_once(notes, timeout, call, asked).await? {
-                break (since, answer);
-            }
-            attempt += 1;
-        };
-        let (granted, findings) = token::granted(&answer);
-        notes.judge(findings)?;
-        let Some(granted) = granted else {
-            return Err(Halt::Broken);
-        };
-        let held = Held {
-            token: granted.token,
-            since,
-            lifetime: granted.lifetime,
-            endpoint: endpoint.clone(),
-            scope: scope.to_vec(),
-        };
-        self.tokens.insert(step.clone(), held);
-        Ok(())
     }
 
     async fn submit(
@@ -415,9 +325,12 @@ impl Walker<'_> {
         if finding.held || matches!(answer.status, 404 | 410) {
             // Two kick-offs with one key may have opened one job.
             self.jobs.retain(|_, one| one.location != job.location);
-            self.tell_released(job.location).await?;
+            self.tell_released(job.location.clone()).await?;
         }
-        self.note(quirks::of_release(&answer));
+        // What becomes of a job in mid-run says nothing of one that is done.
+        let is_done = self.is_told(&job.location);
+        let seen = quirks::of_release(&answer).into_iter();
+        self.note(seen.filter(|(_, is_there)| is_done || *is_there));
         let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
         let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
         notes.judge(self.excused(findings, &answer))
@@ -431,17 +344,11 @@ impl Walker<'_> {
         })
     }
 
-    /// Whether our token may travel there: the partner's own origin, or one that its file names.
-    fn is_trusted(&self, call: &Call) -> bool {
-        let is_of_job = matches!(call.kind, RequestKind::Poll | RequestKind::Release);
-        self.is_home(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
-    }
-
-    fn is_home(&self, url: &Uri) -> bool {
+    pub(super) fn is_home(&self, url: &Uri) -> bool {
         absolute(&self.order.partner.base_url).is_some_and(|home| same_origin(&home, url))
     }
 
-    fn may_hold_jobs(&self, url: &Uri) -> bool {
+    pub(super) fn may_hold_jobs(&self, url: &Uri) -> bool {
         may_hold_jobs(self.order.partner, url)
     }
 

@@ -26,7 +26,7 @@ use crate::judge::answer::known_media;
 use crate::judge::stream::Lines;
 use crate::model::{
     AgentFault, Failure, Family, HttpVersion, Link, Method, Phase, Phases, RequestEvidence,
-    RequestKind,
+    RequestKind, StepId,
 };
 
 /// The largest head of an answer.
@@ -48,6 +48,8 @@ pub(super) struct Call {
     pub(super) to: Address,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The step whose token goes along.
+    pub(super) token: Option<StepId>,
 }
 
 /// How long it may take: the request's own time, and the journey's deadline.

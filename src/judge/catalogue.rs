@@ -76,6 +76,7 @@ rules! {
     TOKEN_SHAPE = "A-03" "token-shape" Fail Schema Guide;
     TOKEN_LIFETIME_SHORT = "A-03" "token-lifetime-short" Warn Schema Guide;
     TOKEN_LIFETIME = "A-03" "token-lifetime" Fail Schema Guide;
+    KEPT_TOKEN = "" "kept-token" Warn Auth Contract;
     REPLAY_REFUSED = "A-04" "replay-refused" Fail Auth Guide;
     TOKEN_NEEDED = "A-05" "token-needed" Fail Auth Guide;
     SCOPE_NEEDED = "A-05" "scope-needed" Fail Auth Guide;

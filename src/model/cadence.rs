@@ -273,6 +273,7 @@ mod tests {
             deadline: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
             seed: 0,
+            family: crate::model::FamilyWanted::Any,
         }
     }
 

@@ -137,6 +137,11 @@ impl SigningKey {
         })
     }
 
+    /// RFC 7638 thumbprint of its public half.
+    pub fn thumbprint(&self) -> String {
+        self.public.thumbprint()
+    }
+
     /// Its public half.
     pub fn public(&self) -> &PublicKey {
         &self.public

@@ -1,8 +1,8 @@
 //! What is Outrider's own trouble stays out of a partner's counts.
 
 use outrider::clock::Clock;
-use outrider::journey::{Client, JobNote, Order, Resolver, walk};
-use outrider::model::{Count, JourneyId, Origin, Outcome, PartnerId, RunId};
+use outrider::journey::{Client, JobNote, Order, Resolver, Tokens, walk};
+use outrider::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
 use tokio::sync::mpsc;
 
 use crate::world::{Config, Pace, Sandbox, after, eventually, http, json};
@@ -41,6 +41,9 @@ fn a_clock_step_in_mid_run_leaves_every_count() {
                 timeout: std::time::Duration::from_secs(5),
                 member: Some((&set.members[0], set)),
                 client: &client,
+                family: FamilyWanted::Any,
+                own_delay_max: plan.settings.own_delay_max,
+                tokens: &Tokens::new(),
                 clock: &clock,
                 jobs: &jobs,
             };
