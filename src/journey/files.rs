@@ -13,12 +13,12 @@ use super::told::Told;
 use super::walk::{Halt, Notes, Walker, answer};
 use super::wire::Call;
 use crate::judge::capture::Captured;
-use crate::judge::manifest::File;
+use crate::judge::manifest::{self, File};
 use crate::judge::matches::{MatchSeen, Shape, Submitted};
 use crate::judge::records::RecordsSeen;
 use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
 use crate::judge::{answer as judge_answer, catalogue, job};
-use crate::model::{Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId};
+use crate::model::{Answer, Limit, Method, Quirk, Read, RequestKind, Step, StepId};
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -215,10 +215,10 @@ impl Walker<'_> {
             let early = job::gone_early(answer.status, reading.until, now);
             notes.judge(early.into_iter().chain(self.excused(found, &answer)))?;
             self.note([(Quirk::FilesRedirected, !same_origin(&home, &call.to.url))]);
-            notes.judge([media_of(file, &answer)])?;
+            notes.judge([manifest::media(file, &answer)])?;
             let findings = fold.finish(file.count, lines);
             return notes.judge(if reading.are_errors {
-                vec![error_outcomes(&findings)]
+                vec![manifest::error_outcomes(&findings)]
             } else {
                 findings
             });
@@ -266,23 +266,6 @@ impl<'a> Reading<'a> {
             are_errors: false,
         }
     }
-}
-
-/// A Parameters resource may come as one document, as PDex 2.1 has it.
-fn media_of(file: &File, answer: &Answer) -> Finding {
-    let media = answer.media.as_deref().unwrap_or("none");
-    let is_document = file.kind == "Parameters" && media == "application/fhir+json";
-    let held = media == "application/fhir+ndjson" || is_document;
-    let seen = if held { "just that" } else { "another type" };
-    catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)
-}
-
-/// B-28: what went wrong is told as OperationOutcomes.
-fn error_outcomes(findings: &[Finding]) -> Finding {
-    let broken = findings.iter().find(|finding| !finding.held);
-    let seen = broken.map_or("just that", |finding| finding.seen.as_str());
-    let expected = "an OperationOutcome a line of an error file";
-    catalogue::ERROR_OUTCOMES.find(broken.is_none(), expected, seen)
 }
 
 fn is_redirect(status: u16) -> bool {

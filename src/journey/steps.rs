@@ -323,10 +323,14 @@ impl Walker<'_> {
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
-            self.tell_released(job.location).await?;
-            self.jobs.remove(job_of);
+            // Two kick-offs with one key may have opened one job.
+            self.jobs.retain(|_, one| one.location != job.location);
+            self.tell_released(job.location.clone()).await?;
         }
-        self.note(quirks::of_release(&answer));
+        // What becomes of a job in mid-run says nothing of one that is done.
+        let is_done = self.is_told(&job.location);
+        let seen = quirks::of_release(&answer).into_iter();
+        self.note(seen.filter(|(_, is_there)| is_done || *is_there));
         let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
         let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
         notes.judge(self.excused(findings, &answer))

@@ -57,6 +57,7 @@ fn since(body: &[u8]) -> Option<DateTime<Utc>> {
 /// A manifest, and when it was asked for and told.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
+    url: String,
     pub(super) manifest: Manifest,
     pub(super) times: ExportTimes,
     pub(super) since: Option<DateTime<Utc>>,
@@ -77,11 +78,17 @@ impl Walker<'_> {
         };
         let since = kick_off.and_then(|one| one.since);
         Told {
+            url: url.to_owned(),
             manifest,
             times,
             since,
             until,
         }
+    }
+
+    /// Whether a job's manifest was read.
+    pub(super) fn is_told(&self, url: &str) -> bool {
+        self.manifests.values().any(|told| told.url == url)
     }
 
     /// What was gathered, for the checks.

@@ -89,10 +89,9 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
         let expected = format!("at most {FILES_MAX} {}", Limit::Files);
         findings.push(catalogue::LIMIT.find(false, expected, seen));
     }
-    if let Some(errors) = json["error"].as_array().filter(|errors| !errors.is_empty()) {
-        let seen = format!("{} error files", errors.len());
-        findings.push(catalogue::PARTIAL_ERRORS.find(false, "no error files", seen));
-    }
+    let told_errors = json["error"].as_array().map_or(0, Vec::len);
+    let seen = format!("{told_errors} error files");
+    findings.push(catalogue::PARTIAL_ERRORS.find(told_errors == 0, "no error files", seen));
     let told = json["transactionTime"].as_str();
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
@@ -106,6 +105,23 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
         (!findings.iter().any(Finding::breaks)).then_some(manifest),
         findings,
     )
+}
+
+/// A Parameters resource may come as one document, as PDex 2.1 has it.
+pub fn media(file: &File, answer: &Answer) -> Finding {
+    let media = answer.media.as_deref().unwrap_or("none");
+    let is_document = file.kind == "Parameters" && media == "application/fhir+json";
+    let held = media == "application/fhir+ndjson" || is_document;
+    let seen = if held { "just that" } else { "another type" };
+    catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)
+}
+
+/// B-28: what went wrong is told as OperationOutcomes. Of the findings about an error file's lines.
+pub fn error_outcomes(findings: &[Finding]) -> Finding {
+    let broken = findings.iter().find(|finding| !finding.held);
+    let seen = broken.map_or("just that", |finding| finding.seen.as_str());
+    let expected = "an OperationOutcome a line of an error file";
+    catalogue::ERROR_OUTCOMES.find(broken.is_none(), expected, seen)
 }
 
 fn file(json: &Value) -> Option<File> {

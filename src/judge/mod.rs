@@ -13,6 +13,8 @@ pub mod answer;
 pub mod authorizations;
 pub mod business;
 pub mod capture;
+#[cfg(test)]
+mod cases;
 pub mod catalogue;
 pub mod claims;
 pub mod codes;

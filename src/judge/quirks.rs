@@ -154,6 +154,9 @@ pub fn excuses(declared: &BTreeSet<Quirk>, finding: &Finding, answer: &Answer) -
         let asked = super::job::retry_after(answer.header("retry-after"), now);
         return asked == RetryAfter::Absurd && has(Quirk::RetryAfterEpoch);
     }
+    if is(&catalogue::GONE) {
+        return has(Quirk::Delete404) || has(Quirk::Delete405);
+    }
     (is(&catalogue::EXPIRES) && (has(Quirk::ExpiresOdd) || has(Quirk::ExpiresAbsent)))
         || (is(&catalogue::OPERATION_OUTCOME) && has(Quirk::ErrorsOfItsOwn))
 }

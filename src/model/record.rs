@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::layer::closed;
-use super::{JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, StepEvidence, Verdict};
+use super::{
+    Conformance, Finding, JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, Severity,
+    Source, StepEvidence, Verdict,
+};
 
 closed!(
     /// How a tick ended. Every intended start has exactly one.
@@ -182,6 +185,24 @@ impl RunRecord {
     /// When it ended.
     pub fn ended_at(&self) -> DateTime<Utc> {
         self.started_at + chrono::TimeDelta::from_std(self.duration).unwrap_or_default()
+    }
+
+    /// What all findings of one source say together.
+    pub fn conformance(&self, source: Source) -> Conformance {
+        Conformance::of(source, self.steps.iter().flat_map(|step| &step.findings))
+    }
+
+    /// The checks of one source that broke or warn, in order, each once.
+    pub fn told_by(&self, source: Source) -> Vec<&Finding> {
+        let mut told: Vec<&Finding> = Vec::new();
+        let findings = self.steps.iter().flat_map(|step| &step.findings);
+        for finding in findings.filter(|one| one.source == source && !one.held) {
+            let is_said = told.iter().any(|one| one.check == finding.check);
+            if finding.severity != Severity::Info && !is_said {
+                told.push(finding);
+            }
+        }
+        told
     }
 
     /// Whether another member's data were seen.

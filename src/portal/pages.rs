@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::handle::{Handle, RunAnswer, RunsAsked};
-use crate::model::{Aside, Count, Layer, LayerVerdict, RunRecord};
+use crate::model::{Aside, Count, Layer, LayerVerdict, RunRecord, Source};
 use crate::view::{self, LayerLine, Overview, Paint, milliseconds};
 
 /// Runs listed on the overview.
@@ -171,6 +171,22 @@ fn layer_words(line: &LayerLine) -> String {
         Some((LayerVerdict::Bad, None)) => "bad".to_owned(),
         Some((LayerVerdict::NotReached, _)) => "not reached".to_owned(),
     }
+}
+
+/// The regulation and the guides, each with its verdict and what it rests on.
+fn conformance_words(run: &RunRecord) -> String {
+    let words = [Source::Regulation, Source::Guide].map(|source| {
+        let checks = run.told_by(source).into_iter();
+        let checks: Vec<_> = checks
+            .map(|one| format!("{} {}", one.id, one.check))
+            .collect();
+        let verdict = run.conformance(source).name().replace('_', " ");
+        match checks.as_slice() {
+            [] => format!("{source}: {verdict}"),
+            some => format!("{source}: {verdict} ({})", some.join(", ")),
+        }
+    });
+    words.join(" · ")
 }
 
 /// A run's blame in words.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    Aside, Failure, Finding, Layer, Phase, RequestEvidence, RunRecord, StepEvidence,
+    Aside, Failure, Finding, KindScore, Layer, Phase, RequestEvidence, RunRecord, Source,
+    StepEvidence,
 };
 
 /// A run without its steps. `seq` is its place in the ledger.
@@ -40,9 +41,20 @@ pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
             "runbook": blame.cause.runbook(),
         })),
         "completeness": run.completeness,
+        "completeness_by_kind": run.kinds.iter().map(kind).collect::<Vec<_>>(),
         "correlation_id": run.run.as_str(),
         "overlaps": run.overlaps,
         "excluded": run.excluded,
+    })
+}
+
+fn kind(score: &KindScore) -> Value {
+    json!({
+        "kind": score.kind.name(),
+        "due": score.due,
+        "found": score.found,
+        "ratio": score.ratio(),
+        "missing": score.missing,
     })
 }
 
@@ -62,6 +74,9 @@ pub fn aside_json(aside: &Aside) -> Value {
 /// A run with everything that is kept of it.
 pub fn run_whole(seq: Option<u64>, run: &RunRecord) -> Value {
     let mut whole = run_brief(seq, run);
+    let sources = Source::ALL.iter();
+    let sources = sources.map(|source| (source.name(), run.conformance(*source).name()));
+    whole["conformance"] = sources.collect();
     whole["steps"] = run.steps.iter().map(step).collect();
     whole
 }
@@ -126,6 +141,7 @@ fn finding(finding: &Finding) -> Value {
         "id": finding.id,
         "check": finding.check,
         "severity": finding.severity.name(),
+        "source": finding.source.name(),
         "held": finding.held,
         "layer": finding.cause.layer().name(),
         "cause": finding.cause.name(),

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::model::{
-    Finding, Layer, LayerVerdict, Phase, RequestEvidence, RunRecord, Severity, StepEvidence,
-    StepState,
+    Conformance, Finding, Layer, LayerVerdict, Phase, RequestEvidence, RunRecord, Severity, Source,
+    StepEvidence, StepState,
 };
 
 /// Columns of the bar.
@@ -216,6 +216,46 @@ fn finding_line(finding: &Finding, paint: Paint) -> String {
     }
 }
 
+/// The regulation and the guides apart, and completeness by kind with what is missing.
+fn conformance_lines(text: &mut String, run: &RunRecord, paint: Paint) {
+    for source in [Source::Regulation, Source::Guide] {
+        let verdict = run.conformance(source);
+        let shown = match verdict {
+            Conformance::Held => paint.good(verdict.name()),
+            Conformance::Warned => paint.warn(verdict.name()),
+            Conformance::Broken => paint.bad(verdict.name()),
+            Conformance::NotReached => paint.dim(verdict.name()),
+        };
+        let checks = run.told_by(source).into_iter();
+        let checks: Vec<_> = checks
+            .map(|one| format!("{} {}", one.id, one.check))
+            .collect();
+        line(
+            text,
+            &format!("{:<12} {shown}  {}", source.name(), checks.join(", ")),
+        );
+    }
+    let Some(score) = run.completeness else {
+        return;
+    };
+    line(text, &format!("completeness {score:.4}"));
+    for one in &run.kinds {
+        let told = format!("  {:<20} {} of {}", one.kind.name(), one.found, one.due);
+        if one.missing.is_empty() {
+            line(text, &paint.dim(&told));
+            continue;
+        }
+        line(text, &paint.bad(&told));
+        for missing in &one.missing {
+            line(text, &format!("    missing {missing}"));
+        }
+        let unnamed = one.due - one.found - one.missing.len();
+        if unnamed > 0 {
+            line(text, &format!("    and {unnamed} more"));
+        }
+    }
+}
+
 fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
     for layer in Layer::ALL {
         let verdict = run.verdict.of(*layer);
@@ -230,9 +270,7 @@ fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
             &format!("{:<12} {shown}  (counts as {count})", layer.name()),
         );
     }
-    if let Some(score) = run.completeness {
-        line(text, &format!("completeness {score:.4}"));
-    }
+    conformance_lines(text, run, paint);
     let outcome = run.outcome.name();
     match &run.verdict.blame {
         None => line(text, &format!("verdict      {}", paint.good(outcome))),

@@ -111,6 +111,9 @@ const SHORT: Pace<'_> = Pace {
 fn play(lines: &[Line], first: usize, problems: &Mutex<Vec<String>>) {
     let sandbox = Sandbox::start_with(&["--partners", "keystone"]);
     let (patient, short) = (Config::at(&sandbox, &PATIENT), Config::at(&sandbox, &SHORT));
+    for config in [&patient, &short] {
+        config.also("duplicate");
+    }
     let member = ["--member", "or-m0001"];
     let mut found = Vec::new();
     // Whoever breaks off a kick-off leaves a job that no standard call can find.
@@ -122,7 +125,8 @@ fn play(lines: &[Line], first: usize, problems: &Mutex<Vec<String>>) {
         };
         lost += usize::from(line.name == "lost-accept");
         sandbox.inject("keystone", &line.name);
-        let (code, run) = config.once("bulk-exchange", &member);
+        let journey = line.text("journey").unwrap_or("bulk-exchange");
+        let (code, run) = config.once(journey, &member);
         sandbox.heal("keystone");
         found.extend(differences(line, code, &run));
         let (code, run) = patient.once("bulk-exchange", &member);

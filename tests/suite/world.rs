@@ -443,6 +443,18 @@ journeys = ["bulk-exchange"]
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
+    /// Adds a probe of another journey with the same members.
+    pub(crate) fn also(&self, journey: &str) {
+        let probe = format!(
+            "[[probe]]\njourney = \"{journey}\"\nevery = \"1h\"\nmembers = \"keystone-basic\"\n"
+        );
+        self.replace(
+            "partners/keystone.toml",
+            "[slo.transport]",
+            &format!("{probe}[slo.transport]"),
+        );
+    }
+
     pub(crate) fn replace(&self, name: &str, from: &str, to: &str) {
         let path = self.folder.path().join(name);
         let text = std::fs::read_to_string(&path).unwrap();
