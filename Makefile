@@ -5,7 +5,7 @@ CARGO ?= cargo
 VENV := target/tools/venv
 BULK := target/tools/bulk
 
-.PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite demo-check tools bench bench-tools members clean
+.PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite fuzz traps demo-check tools bench bench-tools bench-where members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
@@ -13,6 +13,8 @@ help:
 	@echo "make stack      the demo with Prometheus and Alertmanager: faults that page, until stopped"
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
 	@echo "make bench      the budgets, measured on this machine, as a table (about 7 minutes)"
+	@echo "make traps      who falls into which of sixteen traps: ours, and others behind an adapter"
+	@echo "make fuzz       hostile input to every parser, RUNS=N inputs each (5000)"
 	@echo "make members    writes members/ anew from the generator"
 
 # One stage: says what it is, does it, says how long it took.
@@ -39,7 +41,7 @@ stack-pages:
 	  $(foreach part,$(PAGES),libjs-$(part):../share/javascript/$(part)) \
 	  fonts-glyphicons-halflings:../share/fonts-glyphicons)
 
-test: tools fmt clippy doc build generated unit suite demo-check
+test: tools fmt clippy doc build generated unit suite fuzz demo-check
 	@echo "== all checks passed"
 
 # Python with venv for the clients that are not ours; Prometheus and Alertmanager from Debian's packages.
@@ -60,7 +62,8 @@ tools:
 	    $(BULK)/bin/pip install -q --disable-pip-version-check -r tests/foreign/bulk.txt; \
 	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
-	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool)
+	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \
+	    prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
 fmt:
 	$(call stage,fmt,$(CARGO) fmt --all --check)
@@ -84,6 +87,17 @@ unit:
 suite:
 	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite)
 
+# A fixed number of inputs from a kept corpus and a fixed seed; built in a target directory of its own.
+RUNS ?= 5000
+fuzz:
+	$(call stage,fuzz ($(RUNS) inputs to each target),CARGO=$(CARGO) fuzz/run.sh $(RUNS))
+
+# Each test leads every monitor into one trap and writes down what came of it.
+traps: tools
+	$(call stage,traps,rm -rf target/traps; \
+	  $(CARGO) test --quiet --release --package outrider --test suite -- traps::t; \
+	  echo; echo "| trap | what | monitor | | why |"; echo "|---|---|---|---|---|"; cat target/traps/*.md)
+
 # The scripted incident holds its expectations, and fails when the fault is left out.
 demo-check:
 	$(call stage,demo-once,target/release/demo --once)
@@ -94,6 +108,7 @@ demo-check:
 
 # Figures, never a verdict: they go to the terminal and to target/bench/results.json.
 bench: bench-tools
+	@$(CARGO) build --release --package exchange
 	@$(CARGO) bench --bench budgets
 
 bench-tools:

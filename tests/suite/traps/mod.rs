@@ -3,6 +3,7 @@
 
 mod alarms;
 mod blackbox;
+mod chains;
 mod monitor;
 mod outrider;
 mod truth;
@@ -88,16 +89,32 @@ fn t03_a_500_without_a_rule_fails() {
 }
 
 #[test]
+fn t04_a_captured_value_keeps_its_type() {
+    let truth = Truth::start();
+    face("T04", "captured types", &truth, |monitor, truth| {
+        monitor.walks()?;
+        Ok(chains::types_stay(truth))
+    });
+}
+
+#[test]
 fn t05_a_token_endpoint_that_is_down_fails_and_is_named() {
     let truth = Truth::start();
     face("T05", "token endpoint down", &truth, |monitor, truth| {
         let seen = monitor.sign_in_down(truth)?;
+        let kept = monitor
+            .walks()
+            .map(|()| chains::a_kept_token_hides_nothing(truth));
+        let kept = kept.map_or(String::new(), |kept| format!("; {kept}"));
         let why = match (seen.fails, seen.is_named) {
             (true, true) => "fails, and says that it was the sign-in",
-            (true, false) => "fails, and nothing it says names the sign-in",
+            (true, false) => "fails, and no series says that it was the sign-in",
             (false, _) => "does not fail",
         };
-        Ok(Score::of(seen.fails && seen.is_named, why))
+        Ok(Score::of(
+            seen.fails && seen.is_named,
+            format!("{why}{kept}"),
+        ))
     });
 }
 
@@ -130,7 +147,8 @@ fn t06_the_deadline_cuts_the_running_step_and_skips_the_rest() {
                 (4, wanted.as_slice()),
                 "{run:#}"
             );
-            assert_eq!(run["blame"]["cause"], "deadline");
+            let summary = run["blame"]["summary"].as_str().unwrap();
+            assert!(summary.contains("deadline came in step b"), "{summary}");
             assert_eq!(request(&run, "b")["failure"], "deadline in wait");
             let cut = time(&request(&run, "b")["total_ms"]);
             let asked = truth.asked("/late");
@@ -232,6 +250,20 @@ fn t07_a_skipped_step_shifts_no_result() {
 }
 
 #[test]
+fn t08_a_captured_text_is_escaped_for_where_it_goes() {
+    let truth = Truth::start();
+    face(
+        "T08",
+        "escaping of captured texts",
+        &truth,
+        |monitor, truth| {
+            monitor.walks()?;
+            Ok(chains::texts_are_escaped(truth))
+        },
+    );
+}
+
+#[test]
 fn t09_secrets_are_never_shown() {
     let truth = Truth::start();
     face(
@@ -240,13 +272,10 @@ fn t09_secrets_are_never_shown() {
         &truth,
         |monitor, truth| {
             let said = monitor.say_all(truth)?;
-            assert!(
-                !said.secrets.is_empty()
-                    && said
-                        .texts
-                        .iter()
-                        .all(|(place, text)| !text.is_empty() || place == "check")
-            );
+            assert!(!said.secrets.is_empty());
+            let silent = said.texts.iter().filter(|(_, text)| text.is_empty());
+            let silent: Vec<&String> = silent.map(|(place, _)| place).collect();
+            assert!(silent.is_empty(), "nothing to look through: {silent:?}");
             let shows = |text: &str| {
                 said.secrets
                     .iter()
@@ -318,6 +347,20 @@ fn t11_a_dead_agent_is_unknown_and_told() {
 }
 
 #[test]
+fn t12_a_retry_that_passes_hides_no_failure() {
+    let truth = Truth::start();
+    face(
+        "T12",
+        "passes on the second try",
+        &truth,
+        |monitor, truth| {
+            monitor.retries()?;
+            Ok(chains::the_first_try_counts(truth))
+        },
+    );
+}
+
+#[test]
 fn t13_a_bad_reload_keeps_the_old_plan_and_a_good_one_restarts_only_what_changed() {
     let truth = Truth::start();
     face("T13", "bad reload", &truth, |monitor, truth| {
@@ -375,6 +418,20 @@ fn t15_a_notification_that_fails_is_told_as_failed() {
         monitor.alerts()?;
         Ok(alarms::unheard(truth))
     });
+}
+
+#[test]
+fn t16_a_header_field_given_twice_is_two_values() {
+    let truth = Truth::start();
+    face(
+        "T16",
+        "multi-valued header fields",
+        &truth,
+        |monitor, truth| {
+            monitor.walks()?;
+            Ok(chains::fields_stay_apart(truth))
+        },
+    );
 }
 
 /// The truth itself must be true, or nothing here is worth anything.

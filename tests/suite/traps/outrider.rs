@@ -294,8 +294,7 @@ impl Monitor for Outrider {
         said.texts.push(("log".to_owned(), agent.log()));
         assert_eq!(agent.stop(), 0);
         for (place, bytes) in [
-            ("once", walked.stdout),
-            ("log of once", walked.stderr),
+            ("once", [walked.stdout, walked.stderr].concat()),
             ("check", config.output(&["check", "--json"]).stdout),
             (
                 "ledger",

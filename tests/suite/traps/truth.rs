@@ -116,11 +116,6 @@ impl Asked {
         self.0["target"].as_str().unwrap()
     }
 
-    /// The connection that it came on.
-    pub(super) fn connection(&self) -> u64 {
-        self.0["connection"].as_u64().unwrap()
-    }
-
     /// The request as it was received, where that was ordered.
     pub(super) fn received(&self) -> &Value {
         &self.0["received"]
