@@ -114,6 +114,12 @@ bench: bench-tools
 bench-tools:
 	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
+# Instructions by function, under callgrind: where a check's time goes.
+bench-where:
+	$(call stage,callgrind,command -v valgrind > /dev/null || tests/tools/unpack.sh valgrind:valgrind)
+	@$(CARGO) build --release --package exchange --package outrider
+	@benches/where.sh 20
+
 # The partners at which bulk-exchange is walked.
 WALKED := keystone lakeside juniper stonebridge tidewater marigold
 members:
