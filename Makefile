@@ -114,6 +114,12 @@ bench: bench-tools
 bench-tools:
 	$(call stage,bench tools,tests/tools/unpack.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter)
 
+# Instructions by function, under callgrind: where a check's time goes.
+bench-where:
+	$(call stage,callgrind,command -v valgrind > /dev/null || tests/tools/unpack.sh valgrind:valgrind)
+	@$(CARGO) build --release --package exchange --package outrider
+	@benches/where.sh 20
+
 # How many members of each partner are walked. Cedarway lets an expired consent pass, the case of its twelfth;
 # Brightwater leaves out a large record and says nothing, the case of its seventh.
 WALKED := keystone:12 cedarway:11 lakeside:12 brightwater:6 northfield:12 juniper:12 stonebridge:12 tidewater:12 marigold:12

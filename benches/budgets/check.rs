@@ -103,7 +103,7 @@ fn tell(table: &mut Table, is_tls: bool, floor: &[Pair], blackbox: &[Pair]) {
 }
 
 /// CPU seconds a second of an agent whose probes are never due.
-fn idle(site: &Site) -> f64 {
+pub(crate) fn idle(site: &Site) -> f64 {
     let scene = Scene::of_checks(site, false, PARTNERS, NEVER_MS);
     let agent = scene.agent(None);
     wait::rest(WARM_UP);

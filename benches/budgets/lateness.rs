@@ -12,9 +12,9 @@ use super::table::{Bar, Row, Table};
 use super::wait;
 
 /// The agent's core; the server has the other one.
-const CORE: usize = 1;
-const EVERY_MS: u32 = 100;
-const WARM_UP: Duration = Duration::from_secs(3);
+pub(crate) const CORE: usize = 1;
+pub(crate) const EVERY_MS: u32 = 100;
+pub(crate) const WARM_UP: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_secs(4);
 const WINDOW: Duration = Duration::from_secs(20);
 /// Checks a second at which the search begins, and how far each step goes.
@@ -24,8 +24,8 @@ const STEP: f64 = 1.4;
 const KEPT_UP: f64 = 0.97;
 const FULL: f64 = 0.97;
 
-pub(crate) fn measure(site: &Site, table: &mut Table) {
-    let full = saturation(site);
+/// `full` is how many checks a second fill the agent's core.
+pub(crate) fn measure(site: &Site, table: &mut Table, full: f64) {
     let partners = partners_for(full / 2.0);
     let scene = Scene::of_checks(site, false, partners, EVERY_MS);
     let agent = scene.agent(Some(CORE));
@@ -76,7 +76,7 @@ pub(crate) fn measure(site: &Site, table: &mut Table) {
 }
 
 /// Checks a second that one core can make: the rate is raised until the agent does not keep up.
-fn saturation(site: &Site) -> f64 {
+pub(crate) fn saturation(site: &Site) -> f64 {
     let mut rate = FIRST_RATE;
     let mut most = 0.0_f64;
     loop {
@@ -135,7 +135,8 @@ fn quantile_ms(sorted: &[i64], share: f64) -> f64 {
     found.map_or(f64::NAN, |(us, _)| *us as f64 / 1000.0)
 }
 
-fn partners_for(rate: f64) -> u32 {
+/// Partners whose checks make such a rate.
+pub(crate) fn partners_for(rate: f64) -> u32 {
     let wanted = rate * f64::from(EVERY_MS) / 1000.0;
     (1..).find(|n| f64::from(*n) >= wanted).unwrap_or(1)
 }

@@ -1,5 +1,5 @@
 //! The budgets of design §9, measured on the real programs: `make bench`, or one part alone with
-//! `cargo bench --bench budgets -- check|lateness|memory|scrape`.
+//! `cargo bench --bench budgets -- check|journey|lateness|latency|memory|scrape`.
 //!
 //! Nothing here is asserted: figures go to the terminal and to `target/bench/results.json`.
 #![expect(
@@ -15,6 +15,8 @@ mod blackbox;
 mod check;
 mod floor;
 mod get;
+mod journey;
+mod latency;
 mod lateness;
 mod memory;
 mod process;
@@ -22,6 +24,7 @@ mod scene;
 mod scrape;
 mod site;
 mod table;
+mod truth;
 mod wait;
 
 use self::site::Site;
@@ -53,8 +56,17 @@ fn measure(parts: &[&str]) {
     if is_wanted("check") {
         check::measure(&site, &mut table);
     }
-    if is_wanted("lateness") {
-        lateness::measure(&site, &mut table);
+    if is_wanted("journey") {
+        journey::measure(&site, &mut table);
+    }
+    if is_wanted("lateness") || is_wanted("latency") {
+        let full = lateness::saturation(&site);
+        if is_wanted("lateness") {
+            lateness::measure(&site, &mut table, full);
+        }
+        if is_wanted("latency") {
+            latency::measure(&mut table, full);
+        }
     }
     if is_wanted("memory") {
         memory::measure(&site, &mut table);

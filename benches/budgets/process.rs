@@ -77,6 +77,13 @@ impl Program {
         std::fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
     }
 
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(told.is_ok_and(|status| status.success()), "SIG{name}");
+    }
+
     fn proc_file(&self, name: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id()))
             .expect("the program runs")

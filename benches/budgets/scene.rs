@@ -64,12 +64,23 @@ impl Scene {
     /// Writes a partner at the site with probes: journey and cadence in milliseconds. The first
     /// journey has objectives in the layers that a request has.
     pub(crate) fn partner(&self, id: &str, site: &Site, is_tls: bool, probes: &[(String, u32)]) {
+        let trust = is_tls.then(|| site.trust());
+        self.partner_at(id, &site.url(is_tls, AGENT), trust.as_deref(), probes);
+    }
+
+    /// The same at any address.
+    pub(crate) fn partner_at(
+        &self,
+        id: &str,
+        base_url: &str,
+        trust: Option<&Path>,
+        probes: &[(String, u32)],
+    ) {
         let mut text = format!(
-            "id = \"{id}\"\nbase_url = \"{}\"\nenvironment = \"sandbox\"\nregion = \"us-east\"\n",
-            site.url(is_tls, AGENT)
+            "id = \"{id}\"\nbase_url = \"{base_url}\"\nenvironment = \"sandbox\"\nregion = \"us-east\"\n"
         );
-        if is_tls {
-            text += &format!("trust = \"{}\"\n", site.trust().display());
+        if let Some(trust) = trust {
+            text += &format!("trust = \"{}\"\n", trust.display());
         }
         text += "[auth]\nclient_id = \"bench\"\nkey = { file = \"unused.pem\" }\n";
         for (journey, every_ms) in probes {
@@ -112,6 +123,15 @@ impl Scene {
             .env_remove("RUST_LOG");
         let program = Program::start_ready(command, &self.folder.path().join("agent.log"));
         Agent { program }
+    }
+
+    /// Two columns of texts out of the ledger.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<(String, String)> {
+        let path = self.folder.path().join("ledger.db");
+        let ledger = rusqlite::Connection::open(path).expect("a ledger");
+        let mut statement = ledger.prepare(sql).expect("a question");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.expect("rows").map(|row| row.expect("texts")).collect()
     }
 
     /// One column of numbers out of the ledger.

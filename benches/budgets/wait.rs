@@ -1,6 +1,6 @@
 //! Time: the one place of the bench that asks for it and lets it pass.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Nothing that is waited for takes longer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -12,6 +12,16 @@ const PATIENCE: Duration = Duration::from_secs(120);
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day in microseconds since 1970, as the ledger has it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of the bench that asks for the time"
+)]
+pub(crate) fn wall_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.expect("after 1970").as_micros()).expect("before 290000")
 }
 
 /// Lets time pass.

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::monitor::{Blames, Cannot, Look, Monitor, Reread, Said, Seen, SignIn, Tally};
+use super::monitor::{
+    Blames, Cannot, DISTURBED, Look, Monitor, STOPPED, Said, Seen, SignIn, Slips, Tally, UNTOLD,
+    slips,
+};
 use super::truth::Truth;
 use crate::world::{Metrics, after, eventually, http, tool};
 
@@ -191,7 +194,7 @@ impl Monitor for Blackbox {
         Ok(said)
     }
 
-    fn reread(&self, truth: &Truth) -> Result<Reread, Cannot> {
+    fn reread(&self, truth: &Truth) -> Result<Slips, Cannot> {
         let look = Look::at(truth.plain("/reread/look"));
         let exporter = start(&look);
         let slow = truth.plain("/reread/do/head_ms=1500/look");
@@ -207,11 +210,11 @@ impl Monitor for Blackbox {
         });
         let (_, metrics) = http("GET", &exporter.url("/metrics"), "");
         let name = "blackbox_exporter_config_last_reload_successful";
-        Ok(Reread {
-            goes_on,
-            is_told: Metrics(metrics).count(name, &[]) == 0,
-            others_left_alone,
-        })
+        Ok(slips([
+            (STOPPED, !goes_on),
+            (UNTOLD, Metrics(metrics).count(name, &[]) != 0),
+            (DISTURBED, !others_left_alone),
+        ]))
     }
 
     fn sign_in_down(&self, truth: &Truth) -> Result<SignIn, Cannot> {

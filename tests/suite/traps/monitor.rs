@@ -67,15 +67,20 @@ pub(super) struct Tally {
     pub(super) good: u64,
 }
 
-/// What became of a bad configuration.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reread {
-    /// Whether it goes on by the old one.
-    pub(super) goes_on: bool,
-    /// Whether a metric says that the new one is bad.
-    pub(super) is_told: bool,
-    /// Whether work that the change is not about was left alone.
-    pub(super) others_left_alone: bool,
+/// What a monitor did wrong with a bad configuration; nothing when it is empty.
+pub(super) type Slips = Vec<&'static str>;
+
+/// It no longer looks by the old configuration.
+pub(super) const STOPPED: &str = "stops looking";
+/// No metric says that the new one is bad.
+pub(super) const UNTOLD: &str = "tells nobody";
+/// Work that the change is not about began anew.
+pub(super) const DISTURBED: &str = "disturbs what did not change";
+
+/// The slips that are so.
+pub(super) fn slips(all: [(&'static str, bool); 3]) -> Slips {
+    let so = all.into_iter().filter(|(_, is_so)| *is_so);
+    so.map(|(slip, _)| slip).collect()
 }
 
 /// Whatever a monitor says to the outside, and what must not be in it.
@@ -122,7 +127,7 @@ pub(super) trait Monitor {
     fn say_all(&self, truth: &Truth) -> Result<Said, Cannot>;
 
     /// Reads a bad configuration while it runs.
-    fn reread(&self, truth: &Truth) -> Result<Reread, Cannot>;
+    fn reread(&self, truth: &Truth) -> Result<Slips, Cannot>;
 
     /// Walks several requests that build on each other: whether it can at all.
     fn walks(&self) -> Result<(), Cannot> {

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::monitor::{Blames, Cannot, Look, Monitor, Reread, Said, Seen, SignIn, Tally};
+use super::monitor::{
+    Blames, Cannot, DISTURBED, Look, Monitor, STOPPED, Said, Seen, SignIn, Slips, Tally, UNTOLD,
+    slips,
+};
 use super::truth::Truth;
 use crate::hostile::key;
 use crate::world::{Config, Pace, after, eventually, http};
@@ -308,7 +311,7 @@ impl Monitor for Outrider {
         Ok(said)
     }
 
-    fn reread(&self, truth: &Truth) -> Result<Reread, Cannot> {
+    fn reread(&self, truth: &Truth) -> Result<Slips, Cannot> {
         let scheduled = Scheduled {
             every: "500ms",
             timeout: "5s",
@@ -361,12 +364,13 @@ impl Monitor for Outrider {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .unwrap();
-        Ok(Reread {
-            goes_on: bad < 0.5,
-            is_told: true,
-            // Every start of its one grid ran, through both changes.
-            others_left_alone: others.0 == others.1 && others.0 > 8,
-        })
+        // Every start of its one grid ran, through both changes. (It waited for the mistake to be told.)
+        let is_disturbed = others.0 != others.1 || others.0 <= 8;
+        Ok(slips([
+            (STOPPED, bad > 0.5),
+            (UNTOLD, false),
+            (DISTURBED, is_disturbed),
+        ]))
     }
 
     fn walks(&self) -> Result<(), Cannot> {
