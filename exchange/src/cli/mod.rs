@@ -1,6 +1,7 @@
 //! The commands, one file each, and the exit codes.
 
 mod capabilities;
+mod core;
 mod faults;
 mod identity;
 mod members;
@@ -70,6 +71,9 @@ struct Arguments {
 enum Command {
     /// Serve partners until SIGTERM or SIGINT; one JSON line on stdout says when and where.
     Serve(serve::Arguments),
+    /// The exchange core: requests in, an account of every member out.
+    #[command(subcommand)]
+    Core(core::Command),
     /// Write member sets, and show who is in them.
     #[command(subcommand)]
     Members(members::Command),
@@ -89,6 +93,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Core(command) => core::run(&command),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
         Command::Capabilities(arguments) => capabilities::run(&arguments),

@@ -1,0 +1,69 @@
+//! `exchange core`: the exchange core alone, beside partners that run elsewhere.
+
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+pub(super) use run::{Options, Running};
+
+use super::{Failure, say, serve};
+use crate::clock::Clock;
+use crate::core::adapter::Directory;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve the core alone until SIGTERM or SIGINT; one JSON line on stdout says where.
+    Serve(Box<Serve>),
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Folder for its memory, keys and certificate; made when it is not there.
+    #[arg(long)]
+    state: PathBuf,
+    /// Directory of partners: the ready line of `exchange serve`, in a file.
+    #[arg(long)]
+    partners: PathBuf,
+    #[command(flatten)]
+    options: Options,
+}
+
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(arguments) => alone(arguments),
+    }
+}
+
+fn alone(arguments: &Serve) -> Result<(), Failure> {
+    serve::begin();
+    let file = arguments.partners.display();
+    let cure = "give --partners the ready line of `exchange serve`, in a file";
+    let text = std::fs::read_to_string(&arguments.partners)
+        .map_err(|error| Failure::usage(format!("could not read {file}: {error}"), cure))?;
+    let ready: Value = serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{file} is no JSON: {error}"), cure))?;
+    let directory = Directory::read(&ready)
+        .map_err(|error| Failure::usage(format!("{file} is no directory: {error}"), cure))?;
+    let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
+    serve::prepare(&state)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::internal)?;
+    runtime.block_on(async {
+        let mut stop = serve::stop_signals()?;
+        let running = Running::start(
+            &state,
+            &state,
+            &directory,
+            Clock::System,
+            &arguments.options,
+        )
+        .await?;
+        say(&json!({"ready": "exchange core", "core": running.ready}).to_string())?;
+        stop.wait().await;
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(())
+    })
+}
