@@ -74,6 +74,12 @@ enum Command {
     /// The exchange core: requests in, an account of every member out.
     #[command(subcommand)]
     Core(core::Command),
+    /// What the core has done: one life, the whole trail, whether it is sound.
+    #[command(subcommand)]
+    Audit(core::audit::Command),
+    /// What waits for a person at the core, and what is done about it.
+    #[command(subcommand)]
+    Review(core::review::Command),
     /// Write member sets, and show who is in them.
     #[command(subcommand)]
     Members(members::Command),
@@ -94,6 +100,8 @@ pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Core(command) => core::run(&command),
+        Command::Audit(command) => core::audit::run(&command),
+        Command::Review(command) => core::review::run(&command),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
         Command::Capabilities(arguments) => capabilities::run(&arguments),

@@ -1,8 +1,11 @@
-//! `exchange core`: the exchange core alone, beside partners that run elsewhere.
+//! `exchange core`: the exchange core alone, beside partners that run elsewhere; and what is in its memory.
 
+pub(super) mod audit;
+mod look;
+pub(super) mod review;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -12,11 +15,46 @@ pub(super) use run::{Options, Running};
 use super::{Failure, say, serve};
 use crate::clock::Clock;
 use crate::core::adapter::Directory;
+use crate::core::limits::STORE_MIB;
+use crate::core::store::Store;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Serve the core alone until SIGTERM or SIGINT; one JSON line on stdout says where.
     Serve(Box<Serve>),
+    /// Where an exchange and each member in it stand.
+    Status(look::Status),
+    /// The exchanges, the oldest first.
+    Exchanges(look::Exchanges),
+    /// What waits: for partners, and for people.
+    Queues(At),
+}
+
+/// The memory of a core, whether it runs or not, and how to answer.
+#[derive(Args)]
+pub(crate) struct At {
+    /// The core's state folder; `exchange serve --state DIR` keeps it in DIR/core.
+    #[arg(long)]
+    state: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl At {
+    fn open(&self) -> Result<Store, Failure> {
+        open(&self.state)
+    }
+}
+
+/// Opens a memory that is there already.
+fn open(state: &Path) -> Result<Store, Failure> {
+    if !state.join("core.sqlite").is_file() {
+        let what = format!("{} is no state folder of a core", state.display());
+        let cure = "give --state the folder that the ready line names under core";
+        return Err(Failure::usage(what, cure));
+    }
+    Store::open(state, STORE_MIB, None).map_err(|error| serve::unusable(state, &error))
 }
 
 #[derive(Args)]
@@ -34,6 +72,9 @@ pub(crate) struct Serve {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => alone(arguments),
+        Command::Status(wish) => look::status_of(wish),
+        Command::Exchanges(wish) => look::exchanges(wish),
+        Command::Queues(at) => look::waiting(at),
     }
 }
 

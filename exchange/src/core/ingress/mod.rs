@@ -4,7 +4,10 @@ mod auth;
 mod door;
 mod exchanges;
 mod intake;
+mod metrics;
+mod operations;
 mod problem;
+pub mod queues;
 mod show;
 
 use std::sync::Arc;
@@ -67,6 +70,13 @@ pub fn router(front: Arc<Front>) -> Router {
         .route("/v1/exchanges/{id}/follow-up", post(exchanges::follow_up))
         .route("/v1/callbacks/{id}", post(exchanges::callback))
         .route("/v1/events", get(exchanges::events))
+        .route("/v1/queues", get(operations::waiting))
+        .route("/v1/reviews", get(operations::reviews))
+        .route("/v1/reviews/{id}/{action}", post(operations::act))
+        .route("/v1/audit", get(operations::audit))
+        .route("/v1/partners", get(operations::partners))
+        .route("/v1/openapi.json", get(operations::openapi))
+        .route("/metrics", get(operations::metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(|| async { Problem::not_found("address") })
         .method_not_allowed_fallback(|| async {
