@@ -13,6 +13,7 @@
 //! | [`store`] | what survives between two requests, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
 //! | [`identity`] | who is whom: matching that explains itself |
+//! | [`core`] | the exchange core: from a request to an account of every member |
 //! | [`capability`] | what partners can do, by version, and which journeys prove it |
 //! | [`groundtruth`] | a server that does what it is told and knows when each byte passed |
 //! | [`landing`] | the page that says what runs where |
@@ -30,6 +31,8 @@ pub mod store;
 pub mod partner;
 
 pub mod identity;
+
+pub mod core;
 
 pub mod capability;
 

@@ -1,6 +1,7 @@
 //! The commands, one file each, and the exit codes.
 
 mod capabilities;
+mod core;
 mod faults;
 mod groundtruth;
 mod identity;
@@ -71,6 +72,15 @@ struct Arguments {
 enum Command {
     /// Serve partners until SIGTERM or SIGINT; one JSON line on stdout says when and where.
     Serve(serve::Arguments),
+    /// The exchange core: requests in, an account of every member out.
+    #[command(subcommand)]
+    Core(core::Command),
+    /// What the core has done: one life, the whole trail, whether it is sound.
+    #[command(subcommand)]
+    Audit(core::audit::Command),
+    /// What waits for a person at the core, and what is done about it.
+    #[command(subcommand)]
+    Review(core::review::Command),
     /// Write member sets, and show who is in them.
     #[command(subcommand)]
     Members(members::Command),
@@ -92,6 +102,9 @@ enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Core(command) => core::run(&command),
+        Command::Audit(command) => core::audit::run(&command),
+        Command::Review(command) => core::review::run(&command),
         Command::Members(command) => members::run(&command),
         Command::Faults(command) => faults::run(&command),
         Command::Groundtruth(arguments) => groundtruth::run(&arguments),

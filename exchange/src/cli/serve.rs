@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::core::{Options, Running};
 use super::progress::Progress;
 use super::{Failure, say};
 use crate::cli::members::LARGE_MAX;
 use crate::clock::Clock;
 use crate::control::{self, Partners, Served};
+use crate::core::adapter::Directory;
 use crate::identity;
 use crate::identity::rules::Rules;
 use crate::identity::service::Service;
@@ -72,6 +74,11 @@ pub(crate) struct Arguments {
     /// Scanned documents that every export holds besides, in MiB; made when they are fetched.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(SCANS_MIB_MAX)))]
     scans_mib: u32,
+    /// Do not serve the exchange core beside the partners.
+    #[arg(long)]
+    no_core: bool,
+    #[command(flatten)]
+    core: Options,
 }
 
 impl Arguments {
@@ -90,12 +97,17 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+/// What every program that serves does first: logs, and one TLS provider.
+pub(super) fn begin() {
     log();
     // Fails only when a provider is installed already, which is as good.
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .unwrap_or_default();
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    begin();
     let payers = payers(&arguments.partners)?;
     let active = super::identity::rules(arguments.identity_rules.as_deref())?;
     let next = match &arguments.identity_next {
@@ -140,7 +152,7 @@ pub(super) fn prepare(state: &Path) -> Result<(), Failure> {
 }
 
 /// Keys or a database that are there and cannot be used.
-fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
+pub(super) fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::usage(
         format!(
             "could not use what is in the state folder {}: {error}",
@@ -212,14 +224,18 @@ async fn serve(
     }
     let partners: Partners = Arc::new(served);
     let mut stop = stop_signals()?;
-    progress.done(control_address);
-    say(&json!({
+    let mut ready = json!({
         "ready": "exchange",
         "control": format!("http://{control_address}"),
         "trust": state.join("ca.pem"),
         "partners": ready,
-    })
-    .to_string())?;
+    });
+    let core = core(arguments, state, &ready, &clock).await?;
+    if let Some(core) = &core {
+        ready["core"] = core.ready.clone();
+    }
+    progress.done(control_address);
+    say(&ready.to_string())?;
     let site = Site {
         control: format!("http://{control_address}"),
         trust: state.join("ca.pem"),
@@ -231,12 +247,32 @@ async fn serve(
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),
     }
+    if let Some(core) = core {
+        core.stop().await;
+    }
     if let Some(served) = Arc::into_inner(partners) {
         for (_, one) in served {
             one.stop().await;
         }
     }
     Ok(())
+}
+
+/// The core beside the partners, unless it is switched off. It goes by the partners' clock.
+async fn core(
+    arguments: &Arguments,
+    state: &Path,
+    ready: &Value,
+    clock: &Clock,
+) -> Result<Option<Running>, Failure> {
+    if arguments.no_core {
+        return Ok(None);
+    }
+    let directory = Directory::read(ready).map_err(Failure::internal)?;
+    let folder = state.join("core");
+    let running =
+        Running::start(&folder, state, &directory, clock.clone(), &arguments.core).await?;
+    Ok(Some(running))
 }
 
 /// The ready line's part about one partner.
@@ -261,6 +297,7 @@ fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
     Ok(json!({
         "id": partner.payer.id,
         "persona": partner.payer.persona.name(),
+        "npi": partner.payer.npi,
         "base_url": partner.base_url,
         "elsewhere": partner.elsewhere,
         "client_id": clients[0]["client_id"],
@@ -322,7 +359,7 @@ pub(super) async fn port(option: &str, port: u16) -> Result<TcpListener, Failure
         .map_err(|error| port_taken(option, address, &error))
 }
 
-fn port_taken(option: &str, address: SocketAddr, error: &io::Error) -> Failure {
+pub(super) fn port_taken(option: &str, address: SocketAddr, error: &io::Error) -> Failure {
     Failure::usage(
         format!("could not listen on {address}: {error}"),
         format!("stop what uses the port, give {option} another, or leave it out for a free one"),

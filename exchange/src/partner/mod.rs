@@ -3,7 +3,7 @@
 //! Speaks PDex 2.2 with Group NDJSON results. Every request goes fault first, then token, then content:
 //! a partner in trouble does not look at who is asking.
 
-mod assertion;
+pub(crate) mod assertion;
 #[cfg(test)]
 mod bench;
 mod bend;
@@ -45,6 +45,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use body::form_fields;
 pub(crate) use job::rfc3339;
 pub use operation::Operation;
 pub(crate) use scope::BULK_MEMBER_MATCH;

@@ -1,0 +1,151 @@
+//! What the core knows, in SQLite with `synchronous=FULL`: once a write returns, it outlives a power cut.
+//!
+//! A transition, what it is told by (audit, event) and what it leads to (members, payloads, reviews) are one
+//! transaction. The database may not outgrow its limit: new exchanges are refused while there is still room for
+//! those under way.
+
+mod apply;
+mod crash;
+mod open;
+mod payloads;
+mod query;
+mod reviews;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+pub use apply::{Change, Note, Opening};
+pub use crash::{CrashAt, Side};
+pub use open::Opened;
+pub use payloads::{Payload, Role};
+pub use query::Search;
+pub use reviews::{Closing, NewReview, Queue, Review, ReviewState};
+
+use super::audit::Keys;
+use super::exchange::{Event, State};
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no more room.
+    #[error("the core's store is full")]
+    Full,
+    /// Somebody else has written the exchange meanwhile.
+    #[error("the exchange was changed meanwhile")]
+    Stale,
+    /// The table of transitions does not know the move.
+    #[error("{event:?} may not happen in {from:?}")]
+    Illegal {
+        /// The state.
+        from: Option<State>,
+        /// The event.
+        event: Event,
+    },
+    /// What is stored cannot be read.
+    #[error("a row cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// SQLite.
+    #[error("the core's store failed: {0}")]
+    Database(rusqlite::Error),
+    /// A file beside the database.
+    #[error("the core's store failed: {0}")]
+    File(#[from] std::io::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            Self::Full
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+/// What the store answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The store.
+pub struct Store {
+    database: Mutex<Connection>,
+    folder: PathBuf,
+    keys: Keys,
+    blob_bytes_max: u64,
+    crash: Option<CrashAt>,
+}
+
+const SCHEMA: &str = include_str!("schema.sql");
+const PAGE_BYTES: i64 = 4_096;
+
+impl Store {
+    /// Opens `folder/core.sqlite`, made when it is not there; database and payloads may have `mib` MiB each.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to, or holds something else.
+    pub fn open(folder: &Path, mib: u32, crash: Option<CrashAt>) -> Result<Self> {
+        std::fs::create_dir_all(folder.join("payloads"))?;
+        let keys = Keys::open(folder)?;
+        let database = Connection::open(folder.join("core.sqlite"))?;
+        database.busy_timeout(std::time::Duration::from_secs(10))?;
+        let pages = i64::from(mib.max(1)) * 1_048_576 / PAGE_BYTES;
+        database.execute_batch(&format!(
+            "PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA max_page_count={pages};"
+        ))?;
+        database.execute_batch(SCHEMA)?;
+        database.set_prepared_statement_cache_capacity(64);
+        Ok(Self {
+            database: Mutex::new(database),
+            folder: folder.to_owned(),
+            keys,
+            blob_bytes_max: u64::from(mib.max(1)) * 1_048_576,
+            crash,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves SQLite itself consistent.
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One transaction, all or nothing.
+    fn write<T>(&self, act: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        // It waits for the disk: other tasks of this thread must not.
+        tokio::task::block_in_place(|| {
+            let mut database = self.lock();
+            let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = act(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+    }
+
+    /// One question.
+    pub(in crate::core) fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        act(&self.lock())
+    }
+
+    /// The keys of audit and events.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many of 100 parts of the database are used.
+    pub fn fill_percent(&self) -> Result<u64> {
+        self.read(|db| {
+            let pragma = |name: &str| -> Result<u64> {
+                Ok(db.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
+            };
+            let free = pragma("freelist_count")?;
+            let used = pragma("page_count")?.saturating_sub(free);
+            Ok(used * 100 / pragma("max_page_count")?.max(1))
+        })
+    }
+}
