@@ -1,9 +1,11 @@
 //! Answers the portal's questions from what is true now and from the ledger.
 
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 
 use super::live::Live;
 use super::notes::{Note, Notes};
+use super::published::{LOOK_EVERY, Published};
 use super::scheduler::tell;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunFilter};
@@ -18,8 +20,20 @@ pub(super) async fn answer(
     clock: Clock,
 ) {
     let mut reader = Some(reader);
-    while let Some(ask) = asked.recv().await {
+    let published = Published::default();
+    let mut look_due = tokio::time::interval(LOOK_EVERY);
+    look_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let ask = tokio::select! {
+            ask = asked.recv() => ask,
+            _ = look_due.tick() => {
+                look_at_keys(&published, &live, &clock, None);
+                continue;
+            }
+        };
+        let Some(ask) = ask else { return };
         match ask {
+            Ask::Keys(to) => look_at_keys(&published, &live, &clock, Some(to)),
             Ask::Overview(to) => {
                 let _gone = to.send(live.overview(&live.plan(), clock.now()));
             }
@@ -36,6 +50,23 @@ pub(super) async fn answer(
             }
         }
     }
+}
+
+/// Key files are read on a thread that may block; then whoever asked is told.
+fn look_at_keys(
+    published: &Published,
+    live: &Live,
+    clock: &Clock,
+    to: Option<oneshot::Sender<serde_json::Value>>,
+) {
+    let (published, plan, now) = (published.clone(), live.plan(), clock.instant());
+    // It tells by itself; nobody waits for its end.
+    drop(tokio::task::spawn_blocking(move || {
+        published.look(&plan, now);
+        if let Some(to) = to {
+            let _gone = to.send(published.jwks());
+        }
+    }));
 }
 
 fn look(ledger: Ledger, ask: Ask) -> Ledger {
@@ -61,7 +92,7 @@ fn look(ledger: Ledger, ask: Ask) -> Ledger {
                 let _gone = to.send(found);
             }
         }
-        Ask::Overview(_) | Ask::Resume(..) | Ask::Watchdog(_) => {}
+        Ask::Overview(_) | Ask::Resume(..) | Ask::Watchdog(_) | Ask::Keys(_) => {}
     }
     ledger
 }

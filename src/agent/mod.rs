@@ -14,6 +14,7 @@ mod notes;
 mod orphans;
 mod partners;
 mod permits;
+mod published;
 mod recorder;
 mod reload;
 mod restore;

@@ -72,6 +72,7 @@ pub(super) async fn work(work: Work) {
     drop(permit);
     record.overlaps = work.leave();
     record.excluded = work.is_excluded();
+    record.contaminated |= record.start_delay() > late_after;
     watch.is_told = true;
     let disposition = if record.start_delay() > late_after {
         Disposition::Late

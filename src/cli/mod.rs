@@ -113,5 +113,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .worker_threads(WORKERS)
         .enable_all()
         .on_thread_start(crate::secret::warm_up)
+        .on_thread_park(crate::clock::parks)
+        .on_thread_unpark(crate::clock::woke)
         .build()
 }

@@ -100,7 +100,8 @@ fn fits(
         };
         let what = format!("{{{{ {step}.{name} }}}} is {why}");
         let cure = match place {
-            Place::Url => "send it in a header field or a body, or capture what the URL needs",
+            Place::Url if kind == CaptureKind::Secret => "send it in a header field or in a body",
+            Place::Url => "capture the one value in it that the URL needs",
             Place::Text | Place::Json => "let it stand alone as a value of a JSON body",
         };
         table.complain(placed.span.clone(), what, cure);

@@ -223,26 +223,135 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn template(parts: Vec<Part>) -> Template {
-        Template(parts)
+    use percent_encoding::percent_decode_str;
+    use serde_json::json;
+
+    /// Values with one captured text, `a.it`.
+    fn values(captured: Captured) -> Values {
+        let mut values = Values {
+            base_url: "https://p.example/fhir".to_owned(),
+            ..Values::default()
+        };
+        values.keep(&StepId::new("a"), "it", captured);
+        values
+    }
+
+    fn it() -> Part {
+        Part::Value(Root::Captured(StepId::new("a"), "it".to_owned()))
+    }
+
+    fn text(text: &str) -> Part {
+        Part::Text(text.to_owned())
+    }
+
+    fn decoded(text: &str) -> String {
+        percent_decode_str(text).decode_utf8().unwrap().into_owned()
     }
 
     proptest! {
         #[test]
-        fn a_captured_value_never_leaves_its_place(value in ".{3,40}") {
-            let mut values = Values { base_url: "https://p.example/fhir".to_owned(), ..Values::default() };
-            let place = (StepId::new("files"), "group".to_owned());
-            values.captured.insert(place, Captured::Text(value));
-            let url = values.address(&template(vec![
+        fn a_value_in_a_url_comes_back_and_never_leaves_its_place(value in "\\PC{1,40}|[\\x00-\\x7f]{1,12}") {
+            let template = Template(vec![
                 Part::Value(Root::BaseUrl),
-                Part::Text("/Group/".to_owned()),
-                Part::Value(Root::Captured(StepId::new("files"), "group".to_owned())),
-                Part::Text("/$export".to_owned()),
-            ])).unwrap().url;
+                text("/Group/"),
+                it(),
+                text("/$export?_since="),
+                it(),
+                text("&x=1"),
+            ]);
+            let Some(address) = values(Captured::Text(value.clone())).address(&template) else {
+                prop_assert!([".", ".."].contains(&value.as_str()), "{value:?} is refused");
+                return Ok(());
+            };
+            let url = address.url;
             prop_assert_eq!(url.host(), Some("p.example"));
-            prop_assert_eq!(url.path().split('/').count(), 5);
-            prop_assert!(url.query().is_none());
+            let path: Vec<&str> = url.path().split('/').collect();
+            prop_assert_eq!(path.len(), 5);
+            prop_assert_eq!(decoded(path[3]), value.clone());
+            let query: Vec<&str> = url.query().unwrap().split('&').collect();
+            prop_assert_eq!(query.len(), 2);
+            prop_assert_eq!(decoded(query[0].strip_prefix("_since=").unwrap()), value);
+            prop_assert_eq!(query[1], "x=1");
+            prop_assert!(address.shown.contains("{a.it}"), "people see its name");
         }
+
+        #[test]
+        fn a_value_in_a_header_field_is_itself_or_is_not_sent(value in "[ -~]{0,40}|\\PC{0,20}|[\\x00-\\xff]{0,8}") {
+            let template = Template(vec![it()]);
+            let sent = values(Captured::Text(value.clone())).header(&template);
+            let is_plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+            let is_bare = !value.starts_with(' ') && !value.ends_with(' ');
+            prop_assert_eq!(sent.is_some(), is_plain && is_bare, "{:?}", value);
+            if let Some(sent) = sent {
+                prop_assert_eq!(sent.as_bytes(), value.as_bytes());
+            }
+        }
+
+        #[test]
+        fn a_value_in_json_stays_a_text_and_adds_nothing(value in "\\PC{0,40}|[\\x00-\\x7f]{0,20}|[0-9]{1,9}|true|null") {
+            let body = Filling::Object(BTreeMap::from([
+                ("alone".to_owned(), Filling::Text(Template(vec![it()]))),
+                (
+                    "within".to_owned(),
+                    Filling::List(vec![Filling::Text(Template(vec![text("<"), it(), text(">")]))]),
+                ),
+                ("fixed".to_owned(), Filling::Fixed(json!(1))),
+            ]));
+            let sent = values(Captured::Text(value.clone())).json(&body).unwrap().to_string();
+            let back: Value = serde_json::from_str(&sent).unwrap();
+            let within = format!("<{value}>");
+            prop_assert_eq!(back, json!({"alone": value, "within": [within], "fixed": 1}));
+        }
+
+        #[test]
+        fn a_value_in_a_form_comes_back_and_adds_no_field(value in "\\PC{0,40}|[\\x00-\\x7f]{0,20}") {
+            let fields = [
+                ("a&b".to_owned(), Template(vec![it()])),
+                ("c".to_owned(), Template(vec![text("="), it()])),
+            ];
+            let sent = values(Captured::Text(value.clone())).form(&fields).unwrap();
+            let back: Vec<(String, String)> = sent
+                .split('&')
+                .map(|field| field.split_once('=').unwrap())
+                .map(|(name, value)| (decoded(name), decoded(value)))
+                .collect();
+            let wanted = [
+                ("a&b".to_owned(), value.clone()),
+                ("c".to_owned(), format!("={value}")),
+            ];
+            prop_assert_eq!(back, wanted);
+        }
+
+        #[test]
+        fn a_value_that_stands_alone_in_json_keeps_its_kind(number in any::<i64>(), flag in any::<bool>()) {
+            let body = Filling::Text(Template(vec![it()]));
+            let alone = |captured| values(captured).json(&body).unwrap();
+            prop_assert_eq!(alone(Captured::Number(number.into())), json!(number));
+            prop_assert_eq!(alone(Captured::Bool(flag)), json!(flag));
+            let list = vec![json!(number), json!(flag.to_string())];
+            prop_assert_eq!(alone(Captured::List(list.clone())), Value::Array(list));
+            let within = Filling::Text(Template(vec![it(), text("")]));
+            let as_text = values(Captured::Number(number.into())).json(&within).unwrap();
+            prop_assert_eq!(as_text, json!(number.to_string()), "part of a text is text");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_text_and_a_secret_is_marked() {
+        let list = values(Captured::List(vec![json!("a")]));
+        assert!(list.header(&Template(vec![it()])).is_none());
+        assert!(
+            list.form(&[("a".to_owned(), Template(vec![it()]))])
+                .is_none()
+        );
+        let secret = values(Captured::Secret(crate::secret::Secret::new("hunter2")));
+        let sent = secret.header(&Template(vec![it()])).unwrap();
+        assert!(sent.is_sensitive());
+        assert!(!format!("{secret:?} {sent:?}").contains("hunter2"));
+        assert!(!secret.has_all([&Template(vec![Part::Value(Root::Captured(
+            StepId::new("b"),
+            "it".to_owned()
+        ))])]));
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The nouns. No I/O, no storage or file format.
 
 mod alerting;
+mod auth;
 mod cadence;
 pub mod calendar;
 mod check;
 mod civil;
 mod completeness;
+mod content;
 mod diff;
 mod evidence;
 mod ids;
+mod journey;
 mod layer;
 mod member;
 pub mod names;
@@ -24,25 +27,27 @@ mod verdict;
 mod zone;
 
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
+pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
 pub use check::Check;
 pub use civil::Civil;
 pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
+pub use content::{
+    Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule, NamedBody, Part,
+    Query, Read, Root, Template,
+};
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
     RequestResult, StepEvidence, StepState, TlsFailure,
 };
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
+pub use journey::{Action, Duty, Journey, Step, When};
 pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
-pub use plan::{
-    Action, Auth, AuthKind, Body, Capture, CaptureKind, Class, ClientCertificate, Duty, Expect,
-    Filling, Fresh, Headers, Is, Journey, JsonRule, Limits, NamedBody, Part, Partner, Plan, Probe,
-    Query, Read, Root, SecretRef, Settings, Step, Template, When,
-};
+pub use plan::{Class, Limits, Partner, Plan, Probe, Settings};
 pub use quirk::Quirk;
 pub use reach::{
     Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,

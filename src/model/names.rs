@@ -59,6 +59,8 @@ metrics! {
         "Intended starts by disposition.";
     DISCLOSURES = Counter "outrider_disclosures_total" ["partner", "journey"]
         "Runs in which another member's data were seen.";
+    CONTAMINATED = Counter "outrider_contaminated_runs_total" ["partner", "journey"]
+        "Runs that we held up ourselves: they enter no latency objective.";
     JOURNEY_DURATION = Histogram "outrider_journey_duration_seconds" ["partner", "journey"]
         "From a run's begin to its end, failures included.";
     STEP_DURATION = Histogram "outrider_step_duration_seconds" ["partner", "journey", "step"]

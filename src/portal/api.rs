@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -125,6 +125,19 @@ pub(super) struct Notification {
 #[derive(Debug, Deserialize)]
 struct Notified {
     labels: BTreeMap<String, String>,
+}
+
+/// The public halves of the keys that we sign with (RFC 7517).
+pub(super) async fn keys(State(handle): State<Handle>) -> Response {
+    // A partner that keeps them this long still has a new key before the old one is forgotten.
+    let head = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "max-age=300"),
+    ];
+    match handle.keys().await {
+        Some(keys) => (head, keys.to_string()).into_response(),
+        None => away(),
+    }
 }
 
 /// The watchdog came back: agent → Prometheus → Alertmanager → agent.

@@ -42,6 +42,8 @@ pub enum Ask {
     Run(String, oneshot::Sender<Option<RunAnswer>>),
     /// Notes that the watchdog came back from Alertmanager.
     Watchdog(oneshot::Sender<()>),
+    /// The public halves of our signing keys, as a JWK set.
+    Keys(oneshot::Sender<serde_json::Value>),
     /// Lifts the pause of a journey; false when there was none.
     Resume(ProbeId, oneshot::Sender<bool>),
 }
@@ -76,6 +78,10 @@ impl Handle {
 
     pub(super) async fn watchdog(&self) -> Option<()> {
         self.ask(Ask::Watchdog).await
+    }
+
+    pub(super) async fn keys(&self) -> Option<serde_json::Value> {
+        self.ask(Ask::Keys).await
     }
 
     pub(super) async fn resume(&self, probe: ProbeId) -> Option<bool> {

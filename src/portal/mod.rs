@@ -21,6 +21,7 @@ pub fn routes(handle: Handle) -> Router {
         .route("/runs/{run}", get(pages::run))
         .route("/evidence/{partner}/{layer}", get(pages::evidence))
         .route("/runbooks/{page}", get(pages::runbook))
+        .route("/.well-known/jwks.json", get(api::keys))
         .route("/v1/partners", get(api::partners))
         .route("/v1/runs", get(api::runs))
         .route("/v1/runs/{run}", get(api::run))

@@ -110,7 +110,7 @@ fn of_clock(plan: &Plan, run: &RunRecord, clock: Clock, threshold: Duration) -> 
 }
 
 /// Whether we held the run up ourselves: its duration says nothing exact about the partner.
-fn is_contaminated(plan: &Plan, run: &RunRecord) -> bool {
+pub(super) fn is_contaminated(plan: &Plan, run: &RunRecord) -> bool {
     run.contaminated || run.start_delay() > plan.settings.late_after
 }
 

@@ -64,6 +64,9 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
     if run.discloses() {
         added.push(Increment::new(&names::DISCLOSURES, &[partner, journey], 1));
     }
+    if promise::is_contaminated(plan, run) {
+        added.push(Increment::new(&names::CONTAMINATED, &[partner, journey], 1));
+    }
     for step in &run.steps {
         for request in &step.requests {
             let labels = [
@@ -162,7 +165,10 @@ fn zeros_of_all(plan: &Plan) -> Vec<Increment> {
 
 fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
     let (partner, journey) = (probe.id.partner.as_str(), probe.id.journey.as_str());
-    let mut zeros = vec![Increment::new(&names::DISCLOSURES, &[partner, journey], 0)];
+    let mut zeros = vec![
+        Increment::new(&names::DISCLOSURES, &[partner, journey], 0),
+        Increment::new(&names::CONTAMINATED, &[partner, journey], 0),
+    ];
     for outcome in Outcome::ALL {
         zeros.push(Increment::new(
             &names::RUNS,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    Aside, Failure, Finding, KindScore, Layer, Phase, RequestEvidence, RunRecord, Source,
-    StepEvidence,
+    Aside, Failure, Family, Finding, HttpVersion, KindScore, Layer, Phase, RequestEvidence,
+    RunRecord, Source, StepEvidence,
 };
 
 /// A run without its steps. `seq` is its place in the ledger.
@@ -45,6 +45,7 @@ pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
         "correlation_id": run.run.as_str(),
         "overlaps": run.overlaps,
         "excluded": run.excluded,
+        "contaminated": run.contaminated,
     })
 }
 
@@ -91,11 +92,16 @@ fn step(step: &StepEvidence) -> Value {
             "polls": job.polls,
             "elapsed_ms": milliseconds(job.elapsed),
             "waited_ms": milliseconds(job.waited),
+            "server_ms": milliseconds(job.server),
+            "overhead_ms": milliseconds(job.overhead),
+            "transfer_ms": milliseconds(job.transfer),
             "progress_percent": job.progress_percent,
         })),
         "requests": step.requests.iter().map(request).collect::<Vec<_>>(),
         "requests_omitted": step.requests_omitted.values().sum::<u32>(),
         "findings": step.findings.iter().map(finding).collect::<Vec<_>>(),
+        "retried": step.retried.iter().map(finding).collect::<Vec<_>>(),
+        "cached_token": step.cached_token,
     })
 }
 
@@ -118,6 +124,12 @@ fn request(request: &RequestEvidence) -> Value {
         "media": request.media,
         "bytes": request.bytes,
         "failure": request.failure.map(failure),
+        "attempt": request.attempt,
+        "connection": request.link.name(),
+        "family": request.family.map(Family::name),
+        "http": request.http.map(HttpVersion::name),
+        "own_delay_ms": milliseconds(request.own_delay),
+        "contaminated": request.contaminated,
     })
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::model::{
-    Conformance, Finding, Layer, LayerVerdict, Phase, RequestEvidence, RunRecord, Severity, Source,
-    StepEvidence, StepState,
+    Conformance, Family, Finding, HttpVersion, Layer, LayerVerdict, Link, Phase, RequestEvidence,
+    RunRecord, Severity, Source, StepEvidence, StepState,
 };
 
 /// Columns of the bar.
@@ -110,13 +110,26 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
             .progress_percent
             .map(|percent| format!(", last progress {percent} %"));
         let times = format!(
-            "job: {} polls, {:.1} ms, of which {:.1} ms waiting by rule{}",
+            "job: {} polls, {:.1} ms: server {:.1}, looking {:.1}, transfer {:.1}; waited {:.1} by rule{}",
             job.polls,
             milliseconds(job.elapsed),
+            milliseconds(job.server),
+            milliseconds(job.overhead),
+            milliseconds(job.transfer),
             milliseconds(job.waited),
             progress.unwrap_or_default()
         );
         line(text, &format!("    {}", paint.dim(&times)));
+    }
+    if step.cached_token {
+        line(
+            text,
+            &format!("    {}", paint.dim("a token of before is still good")),
+        );
+    }
+    for finding in &step.retried {
+        let told = format!("{}: {}; asked again", finding.check, finding.seen);
+        line(text, &format!("    {}", paint.warn(&format!("! {told}"))));
     }
     for (finding, times) in told_once(&step.findings) {
         let times = if times > 1 {
@@ -193,7 +206,37 @@ fn request_line(request: &RequestEvidence) -> String {
         })
         .collect();
     write!(text, "{result}  [{} ms]", phases.join(" · ")).unwrap_or_default();
+    for told in asides(request) {
+        write!(text, "  {told}").unwrap_or_default();
+    }
     text
+}
+
+/// What is not as usual about a request.
+fn asides(request: &RequestEvidence) -> Vec<String> {
+    let mut told = Vec::new();
+    if request.attempt > 1 {
+        told.push(format!("attempt {}", request.attempt));
+    }
+    match request.link {
+        Link::New => {}
+        Link::Reused => told.push("reused".to_owned()),
+        Link::Replaced => told.push("new, the one left open was dead".to_owned()),
+    }
+    match request.http {
+        None | Some(HttpVersion::One) => {}
+        Some(other @ (HttpVersion::OneZero | HttpVersion::Two)) => {
+            told.push(format!("HTTP/{other}"));
+        }
+    }
+    if request.family == Some(Family::V6) {
+        told.push("ipv6".to_owned());
+    }
+    if request.contaminated {
+        let own = milliseconds(request.own_delay);
+        told.push(format!("contaminated: {own:.1} ms of it may be ours"));
+    }
+    told
 }
 
 fn finding_line(finding: &Finding, paint: Paint) -> String {

@@ -331,7 +331,7 @@ fn strict_refuses_the_demo_before_it_has_its_keys() {
             [
                 format!(
                     "var/demo/exchange/{id}.es384.pem: the key for \"{id}\" cannot be used: there is \
-                     no such file. put the ES384 private key (PEM, PKCS #8) there"
+                     no such file. put the ES384 or RS384 private key (PEM, PKCS #8) there"
                 ),
                 format!(
                     "var/demo/exchange/ca.pem: the trust file for \"{id}\" cannot be used: there is \
@@ -407,7 +407,7 @@ fn assert_key_is_refused(
 ) {
     let wanted = format!(
         "missing.pem: the key for \"keystone\" cannot be used: {why}. \
-         put the ES384 private key (PEM, PKCS #8) there"
+         put the ES384 or RS384 private key (PEM, PKCS #8) there"
     );
     for (strict, code, severity) in [(None, 0, "warning"), (Some("--strict"), 3, "error")] {
         let with = |more: Option<&'static str>| {
@@ -442,7 +442,7 @@ fn a_key_of_no_use_is_a_warning_and_never_shown() {
     let key = config.folder.path().join("missing.pem");
     let run = |arguments: &[&str]| config.output(arguments);
     assert_key_is_refused(&config, "there is no such file", "", run);
-    let wrong_kind = "it is not a P-384 key";
+    let wrong_kind = "it is neither a P-384 key nor an RSA key of 2048 bits or more";
     for (content, why) in [
         (
             "open sesame".to_owned(),
@@ -455,7 +455,6 @@ fn a_key_of_no_use_is_a_warning_and_never_shown() {
         ),
         (pem("PRIVATE KEY", b"open sesame"), wrong_kind),
         (ec_key(&ECDSA_P256_SHA256_FIXED_SIGNING), wrong_kind),
-        (rsa_key(), wrong_kind),
     ] {
         fs::write(&key, &content).unwrap();
         assert_key_is_refused(&config, why, &content, run);
@@ -463,6 +462,10 @@ fn a_key_of_no_use_is_a_warning_and_never_shown() {
     fs::remove_file(&key).unwrap();
     fs::create_dir(&key).unwrap();
     assert_key_is_refused(&config, "it is a folder", "", run);
+    fs::remove_dir(&key).unwrap();
+    // SMART asks clients for both algorithms; the key says which.
+    fs::write(&key, rsa_key()).unwrap();
+    assert_eq!(run(&["check", "--strict"]).status.code(), Some(0));
 }
 
 #[test]
@@ -547,10 +550,9 @@ fn check_touches_no_network_and_makes_no_files() {
         assert_eq!(text(&output.stderr), "");
     }
     let summary = text(&config.output(&["check"]).stdout);
-    assert_eq!(
-        summary,
-        "fine: 2 partners, 2 journeys, 2 probes, 24 members\n"
-    );
+    let journeys = fs::read_dir(repository().join("probes")).unwrap().count();
+    let wanted = format!("fine: 2 partners, {journeys} journeys, 2 probes, 24 members\n");
+    assert_eq!(summary, wanted);
     assert_eq!(
         files(config.folder.path()),
         before,

@@ -8,6 +8,7 @@
 
 mod abuse;
 mod agent;
+mod auth;
 mod config;
 mod drills;
 mod exits;
@@ -31,9 +32,12 @@ mod rogue;
 mod routing;
 mod rules;
 mod schedule;
+mod scripted;
 mod second_opinion;
 mod slo;
 mod stack;
+mod steps;
+mod timing;
 mod walk;
 mod warnings;
 mod world;

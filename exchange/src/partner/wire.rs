@@ -14,7 +14,7 @@ use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::service::Service as _;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use super::headers::Peer;
 use super::{Partner, limits, routes};
 use crate::fault::Leaf;
-use crate::trust::Certificates;
+use crate::trust::{Certificates, HTTP_2};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -273,6 +273,7 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
         Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
         Err(_elapsed) => return tracing::debug!("no TLS in time"),
     };
+    let speaks_two = tls.get_ref().1.alpn_protocol() == Some(HTTP_2);
     let shown = tls.get_ref().1.peer_certificates();
     let peer = shown.and_then(<[_]>::first).map(|certificate| {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
@@ -286,11 +287,19 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
         }
         routed.call(request)
     });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits::HANDSHAKE)
-        .serve_connection(TokioIo::new(tls), service);
-    if let Err(error) = connection.await {
+    let served = if speaks_two {
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(tls), service)
+            .await
+    } else {
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits::HANDSHAKE)
+            .serve_connection(TokioIo::new(tls), service)
+            .await
+    };
+    if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -28,6 +28,8 @@ mod own;
 pub use clients::{Client, Handed, RIVAL_NPI, RegisteredKey, Registry};
 pub use own::OwnKey;
 
+/// HTTP/2 by its name in ALPN.
+pub(crate) const HTTP_2: &[u8] = b"h2";
 /// How long a server certificate lives; a new one is made at every start.
 const LEAF_DAYS: i64 = 90;
 /// How long the certificate of the fault `certificate-expired` had lived.
@@ -152,7 +154,8 @@ fn config(
     let mut config = builder
         .with_single_cert(vec![CertificateDer::from(leaf.der().to_vec())], key)
         .map_err(|error| unusable(&error))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // HTTP/2 for whoever speaks nothing else.
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), HTTP_2.to_vec()];
     Ok(Arc::new(config))
 }
 

@@ -5,6 +5,10 @@
 //! corrections and forward steps, and stands its ground when the machine's clock is set back, so
 //! that no tick gets a second record.
 
+mod lag;
+
+pub use lag::{Lag, parks, woke};
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,0 +1,339 @@
+//! Times and connections: what is used again, what speaks HTTP/2, which family, and what was ours.
+
+use std::time::Duration;
+
+use outrider::clock::{self, Clock};
+use outrider::journey::{Client, Order, Resolver, Tokens, walk};
+use outrider::model::{FamilyWanted, JourneyId, Origin, PartnerId, RunId, RunRecord};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::scripted::{Say, Scripted, document, status};
+use crate::world::{Config, Pace, Sandbox, eventually};
+
+fn journey(connection: &str, paths: &[&str]) -> String {
+    let steps = paths.iter().enumerate().map(|(place, path)| {
+        format!(
+            "[[step]]\nid = \"s{place}\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}{path}\"\n"
+        )
+    });
+    let head = format!("id = \"scripted\"\ndeadline = \"5s\"\nconnection = \"{connection}\"\n");
+    head + &steps.collect::<String>()
+}
+
+/// The requests of a run in order.
+fn requests(run: &Value) -> Vec<&Value> {
+    let steps = run["steps"].as_array().unwrap().iter();
+    steps
+        .flat_map(|step| step["requests"].as_array().unwrap())
+        .collect()
+}
+
+fn links(run: &Value) -> Vec<&str> {
+    let all = requests(run).into_iter();
+    all.map(|request| request["connection"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_connection_is_used_again_only_where_the_journey_says_so() {
+    let server = Scripted::start([("/a", vec![document(&json!({"x": 1}))])]);
+    let paths = ["/a", "/a", "/a"];
+    let config = server.config(&journey("reuse", &paths), &Pace::default());
+    let (code, run) = config.once("scripted", &[]);
+    assert_eq!(code, 0, "{run}");
+    assert_eq!(links(&run), ["new", "reused", "reused"]);
+    assert_eq!(server.connections(), 1);
+    for (place, request) in requests(&run).into_iter().enumerate() {
+        let phases = request["phases"].as_object().unwrap();
+        let names: Vec<_> = phases.keys().map(String::as_str).collect();
+        let all = ["connect_ms", "dns_ms", "send_ms", "transfer_ms", "wait_ms"];
+        let reused = ["send_ms", "transfer_ms", "wait_ms"];
+        assert_eq!(names, if place == 0 { &all[..] } else { &reused[..] });
+        let sum: f64 = phases.values().map(|time| time.as_f64().unwrap()).sum();
+        let total = request["total_ms"].as_f64().unwrap();
+        assert!(sum <= total + 0.01, "{sum} of {total} ms");
+        assert_eq!(
+            (&request["family"], &request["http"]),
+            (&json!("ipv4"), &json!("1.1"))
+        );
+    }
+    assert!(
+        server
+            .got()
+            .iter()
+            .all(|got| got.field("connection").is_none())
+    );
+    let config = server.config(&journey("new", &paths), &Pace::default());
+    let (code, run) = config.once("scripted", &[]);
+    assert_eq!((code, links(&run)), (0, vec!["new"; 3]), "{run}");
+    assert_eq!(server.connections(), 4);
+    assert_eq!(server.got()[3].field("connection"), Some("close"));
+    let each: Vec<usize> = server.got().iter().map(|got| got.connection).collect();
+    assert_eq!(each, [1, 1, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_connection_found_dead_is_replaced_and_said_so() {
+    let server = Scripted::start([
+        ("/a", vec![Say::AnswerAndClose(200, "{}".to_owned())]),
+        ("/b", vec![status(200)]),
+    ]);
+    let config = server.config(&journey("reuse", &["/a", "/b"]), &Pace::default());
+    let (code, run) = config.once("scripted", &[]);
+    assert_eq!(code, 0, "{run}");
+    let links = links(&run);
+    assert_eq!((links[0], server.got().len()), ("new", 2), "{run}");
+    // The farewell is heard before the second request, or its write tells; it is never sent twice.
+    assert_eq!(links[1], "replaced", "{run}");
+    assert!(requests(&run)[1]["phases"]["connect_ms"].is_number());
+}
+
+#[test]
+fn no_request_is_sent_again_behind_our_back() {
+    // The connection dies with the request on it: nobody knows whether it was taken.
+    let server = Scripted::start([
+        ("/a", vec![status(200)]),
+        ("/b", vec![Say::Close, status(200)]),
+    ]);
+    for (connection, sent) in [("reuse", 2), ("new", 4)] {
+        server.script("/b", vec![Say::Close, status(200)]);
+        let config = server.config(&journey(connection, &["/a", "/b"]), &Pace::default());
+        let (code, run) = config.once("scripted", &[]);
+        assert_eq!(
+            (code, &run["blame"]["cause"]),
+            (4, &json!("reset")),
+            "{run}"
+        );
+        assert_eq!(requests(&run).len(), 2);
+        assert_eq!(server.got().len(), sent, "each request is sent once");
+    }
+}
+
+fn patient() -> Pace<'static> {
+    Pace {
+        deadline: "20s",
+        timeout: "5s",
+        concurrency: 20,
+        ..Pace::default()
+    }
+}
+
+/// The whole exchange with more in the head of its journey's file.
+fn with_head(config: &Config, head: &str) {
+    let id = "id = \"bulk-exchange\"";
+    config.replace("probes/bulk-exchange.toml", id, &format!("{id}\n{head}"));
+}
+
+#[test]
+fn a_whole_exchange_is_spoken_in_http_2_and_over_one_connection() {
+    let sandbox = Sandbox::start();
+    let versions = |run: &Value| -> Vec<String> {
+        let mut versions: Vec<_> = requests(run)
+            .into_iter()
+            .map(|request| request["http"].as_str().unwrap_or("none").to_owned())
+            .collect();
+        versions.dedup();
+        versions
+    };
+    for (head, version) in [
+        ("http = \"2\"", "2"),
+        ("http = \"auto\"", "1.1"),
+        ("http = \"2\"\nconnection = \"reuse\"", "2"),
+        ("connection = \"reuse\"", "1.1"),
+    ] {
+        let config = Config::at(&sandbox, &patient());
+        with_head(&config, head);
+        let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
+        assert_eq!(
+            (code, &run["outcome"]),
+            (0, &json!("passed")),
+            "{head}: {run}"
+        );
+        assert_eq!(versions(&run), [version], "{head}");
+        let links = links(&run);
+        let reused = links.iter().filter(|link| **link == "reused").count();
+        let wanted = if head.contains("reuse") {
+            links.len() - 1
+        } else {
+            0
+        };
+        assert_eq!(reused, wanted, "{head}: {run}");
+        for request in requests(&run) {
+            let total = request["total_ms"].as_f64().unwrap();
+            let phases = request["phases"].as_object().unwrap().values();
+            let sum: f64 = phases.map(|time| time.as_f64().unwrap()).sum();
+            assert!(sum <= total + 0.01, "{request}");
+            assert!(
+                request["phases"]["wait_ms"].as_f64().unwrap() > 0.0,
+                "{request}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_is_a_reset_in_http_2_as_well() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &patient());
+    with_head(&config, "http = \"2\"");
+    sandbox.inject("keystone", "reset-mid-body");
+    let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
+    assert_eq!(
+        (code, &run["blame"]["cause"]),
+        (4, &json!("reset")),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_probe_keeps_to_its_family_of_addresses() {
+    let sandbox = Sandbox::start();
+    for (family, code, cause) in [
+        ("ipv4", 0, Value::Null),
+        // The partner has an IPv4 address alone.
+        ("ipv6", 4, json!("dns")),
+    ] {
+        let config = Config::at(&sandbox, &patient());
+        config.replace(
+            "partners/keystone.toml",
+            "members = \"keystone-basic\"",
+            &format!("members = \"keystone-basic\"\nfamily = \"{family}\""),
+        );
+        let (seen, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
+        assert_eq!((seen, &run["blame"]["cause"]), (code, &cause), "{run}");
+        if code == 0 {
+            assert!(requests(&run).iter().all(|one| one["family"] == "ipv4"));
+        }
+    }
+}
+
+#[test]
+fn a_partner_is_reached_by_its_ipv6_address() {
+    let server = Scripted::start_at("[::1]:0", [("/a", vec![status(200)])]);
+    for (family, code) in [("any", 0), ("ipv6", 0), ("ipv4", 4)] {
+        let config = server.config(&journey("new", &["/a"]), &Pace::default());
+        config.replace(
+            "partners/keystone.toml",
+            "journey = \"scripted\"",
+            &format!("journey = \"scripted\"\nfamily = \"{family}\""),
+        );
+        let (seen, run) = config.once("scripted", &[]);
+        assert_eq!(seen, code, "{run}");
+        if code == 0 {
+            assert_eq!(requests(&run)[0]["family"], "ipv6");
+        }
+    }
+}
+
+/// One walk in a runtime like the agent's, with something beside it on the same thread.
+fn walk_beside(config: &Config, limit: Duration, beside: Duration) -> RunRecord {
+    let folder = config.folder.path();
+    let overlay = folder.join("overlay.toml");
+    let plan = outrider::config::load(&folder.join("outrider.toml"), Some(&overlay)).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .on_thread_park(clock::parks)
+        .on_thread_unpark(clock::woke)
+        .build()
+        .unwrap();
+    let walking = async move {
+        let clock = Clock::real();
+        let partner = &plan.partners[&PartnerId::new("keystone")];
+        let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
+        let (jobs, _told) = mpsc::channel(4);
+        let busy = clock.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let began = busy.instant();
+                while busy.instant() - began < beside {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        let order = Order {
+            run: RunId::new("a-run"),
+            origin: Origin::Once,
+            due_at: clock.now(),
+            partner,
+            journey: &plan.journeys[&JourneyId::new("scripted")],
+            deadline: Duration::from_secs(20),
+            timeout: Duration::from_secs(5),
+            member: None,
+            client: &client,
+            family: FamilyWanted::Any,
+            own_delay_max: limit,
+            tokens: &Tokens::new(),
+            clock: &clock,
+            jobs: &jobs,
+        };
+        walk(&order).await
+    };
+    let record = runtime.block_on(async { tokio::spawn(walking).await.unwrap() });
+    runtime.shutdown_background();
+    record
+}
+
+#[test]
+fn what_we_held_up_ourselves_is_measured_and_above_the_limit_contaminated() {
+    let server = Scripted::start([("/a", vec![status(200)])]);
+    let config = server.config(&journey("new", &["/a"]), &Pace::default());
+    let beside = Duration::from_millis(60);
+    let record = walk_beside(&config, Duration::from_millis(20), beside);
+    let request = &record.steps[0].requests[0];
+    assert!(
+        request.own_delay >= Duration::from_millis(20),
+        "{request:?}"
+    );
+    assert!(request.own_delay <= request.total, "{request:?}");
+    assert!(request.contaminated && record.contaminated);
+    assert!(record.verdict.blame.is_none(), "it is never judged");
+    let record = walk_beside(&config, Duration::from_secs(60), beside);
+    assert!(!record.contaminated, "{record:?}");
+}
+
+#[test]
+fn contaminated_runs_are_counted_and_enter_no_latency_objective() {
+    let server = Scripted::start([("/a", vec![status(200)])]);
+    let pace = Pace {
+        every: "100ms",
+        concurrency: 20,
+        ..Pace::default()
+    };
+    let config = server.config(&journey("new", &["/a", "/a", "/a", "/a"]), &pace);
+    // So little that a busy machine is often above it.
+    config.replace(
+        "outrider.toml",
+        "stop_grace",
+        "own_delay_max = \"1ms\"\nstop_grace",
+    );
+    let slo = "[slo.latency]\njourneys = [\"scripted\"]\nobjective = 90\nthreshold = \"2s\"\n";
+    let file = config.folder.path().join("partners/keystone.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(file, text + slo).unwrap();
+    let agent = config.agent();
+    // Both kinds, so that neither count is nothing.
+    eventually("runs that were held up", || {
+        let metrics = agent.metrics();
+        let held_up = metrics.count("outrider_contaminated_runs_total", &[]);
+        (held_up >= 1).then_some(())
+    });
+    assert_eq!(agent.stop(), 0);
+    let in_ledger = |sql: &str| -> u64 { config.in_ledger(sql) };
+    let passed = in_ledger("SELECT count(*) FROM runs WHERE outcome = 'passed'");
+    let flagged = in_ledger(
+        "SELECT count(*) FROM runs WHERE outcome = 'passed' AND json_extract(detail, '$.contaminated')",
+    );
+    let counted = in_ledger(
+        "SELECT value FROM counters WHERE metric = 'outrider_contaminated_runs_total'
+         AND json_extract(labels, '$[1]') = 'scripted'",
+    );
+    let events = in_ledger(
+        "SELECT value FROM counters WHERE metric = 'outrider_slo_events_total'
+         AND json_extract(labels, '$[1]') = 'latency'",
+    );
+    assert!(counted >= flagged && flagged >= 1);
+    assert_eq!(events, passed - flagged, "they say nothing exact");
+}
