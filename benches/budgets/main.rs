@@ -19,6 +19,7 @@ mod journey;
 mod latency;
 mod lateness;
 mod memory;
+mod ndjson;
 mod process;
 mod scene;
 mod scrape;
@@ -43,6 +44,7 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["serve", folder] => site::serve(folder.as_ref()),
+        ["ndjson", lines] if lines.contains('/') => ndjson::serve(lines),
         ["timer", seconds] => lateness::timer(seconds.parse().expect("seconds")),
         ["floor", url, trust, rate] => floor::run(url, trust, rate.parse().expect("a rate")),
         parts => measure(parts),
@@ -73,6 +75,9 @@ fn measure(parts: &[&str]) {
     }
     if is_wanted("scrape") {
         scrape::measure(&site, &mut table);
+    }
+    if is_wanted("ndjson") {
+        ndjson::measure(&mut table);
     }
     table.show();
     table.store();

@@ -9,6 +9,8 @@ use super::scene::bench_folder;
 pub(crate) enum Bar {
     /// The figure stays at or below.
     AtMost(f64),
+    /// The figure stays at or above.
+    AtLeast(f64),
 }
 
 /// One figure.
@@ -57,6 +59,8 @@ impl Table {
             let (bar, met) = match row.bar {
                 Some(Bar::AtMost(bar)) if row.value <= bar => (format!("≤ {bar:.3}"), "yes"),
                 Some(Bar::AtMost(bar)) => (format!("≤ {bar:.3}"), "**no**"),
+                Some(Bar::AtLeast(bar)) if row.value >= bar => (format!("≥ {bar:.3}"), "yes"),
+                Some(Bar::AtLeast(bar)) => (format!("≥ {bar:.3}"), "**no**"),
                 None => ("none".to_owned(), ""),
             };
             println!(
