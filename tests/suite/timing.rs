@@ -328,11 +328,11 @@ fn contaminated_runs_are_counted_and_enter_no_latency_objective() {
         "SELECT count(*) FROM runs WHERE outcome = 'passed' AND json_extract(detail, '$.contaminated')",
     );
     let counted = in_ledger(
-        "SELECT value FROM counters WHERE metric = 'outrider_contaminated_runs_total'
+        "SELECT coalesce(sum(value), 0) FROM counters WHERE metric = 'outrider_contaminated_runs_total'
          AND json_extract(labels, '$[1]') = 'scripted'",
     );
     let events = in_ledger(
-        "SELECT value FROM counters WHERE metric = 'outrider_slo_events_total'
+        "SELECT coalesce(sum(value), 0) FROM counters WHERE metric = 'outrider_slo_events_total'
          AND json_extract(labels, '$[1]') = 'latency'",
     );
     assert!(counted >= flagged && flagged >= 1);
