@@ -136,31 +136,8 @@ fn a_step_asks_again_by_its_rule_and_never_else() {
     assert_eq!(requests(step(&run, "match")).len(), 1);
 }
 
-#[test]
-fn what_is_captured_goes_out_as_it_came_in_and_escaped_for_its_place() {
-    let odd = "a/b?c=d&e \"quoted\"\\ ü";
-    let server = Scripted::start([
-        (
-            "/begin",
-            vec![Say::Answer(
-                200,
-                vec![
-                    ("content-type", "application/json".to_owned()),
-                    ("set-cookie", "a=1, b".to_owned()),
-                    ("set-cookie", "c=2".to_owned()),
-                    ("etag", "W/\"7\"".to_owned()),
-                ],
-                json!({
-                    "id": "00012345", "flag": "T", "yes": true, "count": 3, "odd": odd,
-                    "key": "s3cret-9f2", "list": ["x", 1], "whole": {"a": [null, "T"]},
-                })
-                .to_string(),
-            )],
-        ),
-        ("/send", vec![document(&json!({}))]),
-        ("/form", vec![document(&json!({}))]),
-    ]);
-    let journey = r#"
+/// Captures one of each kind and sends each to every place that takes it.
+const EACH_KIND: &str = r#"
 id = "scripted"
 deadline = "5s"
 [[step]]
@@ -206,7 +183,32 @@ id = "never"
 use = "request"
 url = "{{ partner.base_url }}/never/{{ begin.absent }}"
 "#;
-    let config = server.config(journey, &Pace::default());
+
+#[test]
+fn what_is_captured_goes_out_as_it_came_in_and_escaped_for_its_place() {
+    let odd = "a/b?c=d&e \"quoted\"\\ ü";
+    let server = Scripted::start([
+        (
+            "/begin",
+            vec![Say::Answer(
+                200,
+                vec![
+                    ("content-type", "application/json".to_owned()),
+                    ("set-cookie", "a=1, b".to_owned()),
+                    ("set-cookie", "c=2".to_owned()),
+                    ("etag", "W/\"7\"".to_owned()),
+                ],
+                json!({
+                    "id": "00012345", "flag": "T", "yes": true, "count": 3, "odd": odd,
+                    "key": "s3cret-9f2", "list": ["x", 1], "whole": {"a": [null, "T"]},
+                })
+                .to_string(),
+            )],
+        ),
+        ("/send", vec![document(&json!({}))]),
+        ("/form", vec![document(&json!({}))]),
+    ]);
+    let config = server.config(EACH_KIND, &Pace::default());
     let (code, run) = config.once("scripted", &[]);
     assert_eq!(code, 0, "{run}");
     let got = server.got();
