@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::body::{NoLines, Sink};
 use super::walk::{Halt, Notes, Walker, answer};
-use super::wire::{self, Call, Head, Sent, Time};
+use super::wire::{self, Call, Head, Sent, Time, Way};
 use crate::judge::job::{RetryAfter, retry_after};
 use crate::judge::stream::Lines;
 use crate::judge::{self, again};
@@ -60,11 +60,19 @@ impl Walker<'_> {
             timeout,
             deadline: self.deadline,
         };
+        let way = Way {
+            connection: notes.connection,
+            http: self.order.journey.http,
+            family: self.order.family,
+            pool: &mut self.pool,
+            lag: &self.lag,
+            own_delay_max: self.order.own_delay_max,
+        };
         let Sent {
             mut evidence,
             head,
             certificate_expires_at,
-        } = wire::send(self.order.client, self.order.clock, time, call, sink).await;
+        } = wire::send(self.order.client, self.order.clock, time, call, way, sink).await;
         evidence.attempt = attempt;
         self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
         if evidence.status == Some(TOO_MANY_REQUESTS) {

@@ -180,7 +180,7 @@ impl Values {
     fn shown(&self, root: &Root) -> String {
         match root {
             Root::BaseUrl => absolute(&self.base_url)
-                .map(|url| url.path().to_owned())
+                .map(|url| url.path().trim_end_matches('/').to_owned())
                 .unwrap_or_default(),
             Root::RunId => "{run.id}".to_owned(),
             Root::StartedAt => "{run.started_at}".to_owned(),

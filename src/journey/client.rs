@@ -12,7 +12,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::meter::Admission;
-use crate::model::{AgentFault, Failure, Partner, SecretRef, Settings};
+use crate::model::{AgentFault, Failure, HttpWanted, Partner, SecretRef, Settings};
 use crate::secret::{read_private_key, read_trust};
 
 /// How long one question to a name server may take.
@@ -97,7 +97,7 @@ fn tune(options: &mut ResolverOpts) {
 pub struct Client {
     pub(super) resolver: Resolver,
     /// None when trust, client certificate or its key is of no use: our fault, told with each run.
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Tls>,
     pub(super) contact: String,
     /// Counts what one run asks; none for walks that nobody counts.
     admission: Option<Arc<Admission>>,
@@ -136,9 +136,46 @@ impl Client {
     }
 }
 
-fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
+/// HTTP/2 by its name in ALPN.
+pub(super) const H2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// TLS for each choice of HTTP.
+#[derive(Clone, Debug)]
+pub(super) struct Tls {
+    one: Arc<ClientConfig>,
+    two: Arc<ClientConfig>,
+    auto: Arc<ClientConfig>,
+}
+
+impl Tls {
+    fn new(mut config: ClientConfig) -> Self {
+        // Each connection is a new session by design: what is measured is what a first visitor sees.
+        config.resumption = rustls::client::Resumption::disabled();
+        let with = |protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            Arc::new(config)
+        };
+        Self {
+            one: with(&[HTTP_1_1]),
+            two: with(&[H2]),
+            auto: with(&[H2, HTTP_1_1]),
+        }
+    }
+
+    pub(super) fn of(&self, wanted: HttpWanted) -> Arc<ClientConfig> {
+        Arc::clone(match wanted {
+            HttpWanted::One => &self.one,
+            HttpWanted::Two => &self.two,
+            HttpWanted::Auto => &self.auto,
+        })
+    }
+}
+
+fn tls(partner: &Partner) -> Option<Tls> {
     /// The machine's own trust, read once for all partners that name none.
-    static NATIVE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    static NATIVE: OnceLock<Tls> = OnceLock::new();
     let native = || {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -147,8 +184,7 @@ fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
     let shown = partner.auth.certificate.as_ref();
     let roots = match &partner.trust {
         None if shown.is_none() => {
-            let native = NATIVE.get_or_init(|| Arc::new(tune_tls(without(native()))));
-            return Some(Arc::clone(native));
+            return Some(NATIVE.get_or_init(|| Tls::new(without(native()))).clone());
         }
         None => native(),
         Some(path) => {
@@ -171,18 +207,11 @@ fn tls(partner: &Partner) -> Option<Arc<ClientConfig>> {
                 .ok()?
         }
     };
-    Some(Arc::new(tune_tls(config)))
+    Some(Tls::new(config))
 }
 
 fn without(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth()
-}
-
-fn tune_tls(mut config: ClientConfig) -> ClientConfig {
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Each connection is a new session by design: what is measured is what a first visitor sees.
-    config.resumption = rustls::client::Resumption::disabled();
-    config
 }

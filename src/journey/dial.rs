@@ -10,11 +10,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::client::Client;
+use super::client::{Client, H2};
 use super::fault;
-use super::wire::Progress;
+use super::progress::Progress;
 use crate::clock::Clock;
-use crate::model::{AgentFault, Failure, Family, Phase};
+use crate::model::{AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure};
 
 /// Addresses of one host tried, in order.
 const ADDRESSES_MAX: usize = 4;
@@ -25,6 +25,8 @@ pub(super) struct Target<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) is_tls: bool,
+    pub(super) family: FamilyWanted,
+    pub(super) http: HttpWanted,
 }
 
 /// A connection, plain or not.
@@ -34,36 +36,72 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// An open stream, and what was agreed on it.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) stream: Stream,
+    pub(super) speaks_two: bool,
+    pub(super) family: Option<Family>,
+    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
 /// Opens a connection, noting each phase.
 pub(super) async fn dial(
     client: &Client,
     clock: &Clock,
     target: &Target<'_>,
     progress: &mut Progress,
-) -> Result<Stream, Failure> {
+) -> Result<Dialled, Failure> {
     progress.enter(Phase::Dns, clock.instant());
     let addresses = client.resolver.addresses(target.host).await?;
+    let addresses: Vec<IpAddr> = addresses
+        .into_iter()
+        .filter(|address| is_of(target.family, address))
+        .collect();
     progress.enter(Phase::Connect, clock.instant());
     let tcp = connect(&addresses, target.port, progress).await?;
     if !target.is_tls {
         progress.leave(clock.instant());
-        return Ok(Stream::Plain(tcp));
+        return Ok(Dialled {
+            stream: Stream::Plain(tcp),
+            speaks_two: false,
+            family: progress.family,
+            certificate_expires_at: None,
+        });
     }
     progress.enter(Phase::Tls, clock.instant());
-    let config = client.tls.clone().ok_or(Failure::Agent(AgentFault::Key))?;
+    let config = client.tls.as_ref().ok_or(Failure::Agent(AgentFault::Key))?;
     let bare = target
         .host
         .trim_start_matches('[')
         .trim_end_matches(']')
         .to_owned();
     let name = ServerName::try_from(bare).map_err(|_| Failure::NoSuchName)?;
-    let tls = TlsConnector::from(config)
+    let tls = TlsConnector::from(config.of(target.http))
         .connect(name, tcp)
         .await
         .map_err(|why| fault::of_tls(&why))?;
     progress.certificate_expires_at = expiry(&tls);
     progress.leave(clock.instant());
-    Ok(Stream::Tls(Box::new(tls)))
+    let speaks_two = tls.get_ref().1.alpn_protocol() == Some(H2);
+    if target.http == HttpWanted::Two && !speaks_two {
+        // It knows no ALPN, so it never said that it does not speak HTTP/2.
+        return Err(Failure::Tls(TlsFailure::Handshake));
+    }
+    Ok(Dialled {
+        stream: Stream::Tls(Box::new(tls)),
+        speaks_two,
+        family: progress.family,
+        certificate_expires_at: progress.certificate_expires_at,
+    })
+}
+
+fn is_of(wanted: FamilyWanted, address: &IpAddr) -> bool {
+    match wanted {
+        FamilyWanted::Any => true,
+        FamilyWanted::V4 => address.is_ipv4(),
+        FamilyWanted::V6 => address.is_ipv6(),
+    }
 }
 
 async fn connect(

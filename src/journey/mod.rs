@@ -17,6 +17,8 @@ mod meter;
 mod order;
 mod orphan;
 mod poll;
+mod pool;
+mod progress;
 mod sign_in;
 mod steps;
 mod tokens;

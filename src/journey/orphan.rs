@@ -8,12 +8,15 @@ use super::auth;
 use super::bind::{Address, absolute};
 use super::body::{NoLines, Sink};
 use super::client::Client;
+use super::pool::Pool;
 use super::steps::may_hold_jobs;
 use super::walk::answer;
-use super::wire::{self, Call, Time};
-use crate::clock::Clock;
+use super::wire::{self, Call, Time, Way};
+use crate::clock::{Clock, Lag};
 use crate::judge::{job, token};
-use crate::model::{Answer, Job, Method, Partner, RequestKind};
+use crate::model::{
+    Answer, Connection, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
+};
 use crate::secret::Secret;
 
 /// The time of each of the two requests.
@@ -78,7 +81,15 @@ async fn ask(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
         deadline: now + TIMEOUT * 2,
     };
     let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
-    let head = wire::send(client, clock, time, call, &mut sink)
+    let way = Way {
+        connection: Connection::New,
+        http: HttpWanted::Auto,
+        family: FamilyWanted::Any,
+        pool: &mut Pool::default(),
+        lag: &Lag::new(clock),
+        own_delay_max: TIMEOUT,
+    };
+    let head = wire::send(client, clock, time, call, way, &mut sink)
         .await
         .head?;
     Some(answer(head, &sink.document()))

@@ -7,16 +7,17 @@ use super::auth::Held;
 use super::beat::Beat;
 use super::bind::Values;
 use super::order::Order;
+use super::pool::Pool;
 use super::wire::Head;
-use crate::clock::StepWatch;
+use crate::clock::{Lag, StepWatch};
 use crate::judge::manifest::Manifest;
 use crate::judge::matches::MatchSeen;
 use crate::judge::records::RecordsSeen;
 use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
-    AgentFault, Answer, Bucket, Cause, Check, Finding, Job, JobTimes, MemberId, Outcome,
-    RequestEvidence, RequestResult, Retry, RunRecord, Step, StepEvidence, StepId, StepState,
-    Verdict, When,
+    AgentFault, Answer, Bucket, Cause, Check, Connection, Finding, Job, JobTimes, Journey,
+    MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step, StepEvidence,
+    StepId, StepState, Verdict, When,
 };
 
 /// How long steps that always run may take after a walk broke or ran out of time.
@@ -40,7 +41,7 @@ pub(super) enum Halt {
 }
 
 /// What one step notes while it goes on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Notes {
     pub(super) requests: Vec<RequestEvidence>,
     pub(super) omitted: BTreeMap<RequestResult, u32>,
@@ -51,11 +52,26 @@ pub(super) struct Notes {
     pub(super) cached_token: bool,
     /// How the step asks again.
     pub(super) retry: Option<Retry>,
+    pub(super) connection: Connection,
     /// Time that our own ledger took; no part of the step's duration.
     pub(super) own: Duration,
 }
 
 impl Notes {
+    fn new(step: &Step, journey: &Journey) -> Self {
+        Self {
+            requests: Vec::new(),
+            omitted: BTreeMap::new(),
+            findings: Vec::new(),
+            job: None,
+            retried: Vec::new(),
+            cached_token: false,
+            retry: step.retry.clone(),
+            connection: step.connection.unwrap_or(journey.connection),
+            own: Duration::ZERO,
+        }
+    }
+
     pub(super) fn request(&mut self, evidence: RequestEvidence) {
         if self.requests.len() == REQUESTS_KEPT_FIRST + REQUESTS_KEPT_LAST {
             let left_out = self.requests.remove(REQUESTS_KEPT_FIRST);
@@ -98,6 +114,10 @@ pub(super) struct Walker<'a> {
     pub(super) records: Option<RecordsSeen>,
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
+    /// Connections that requests left open.
+    pub(super) pool: Pool,
+    /// What this machine held up.
+    pub(super) lag: Lag,
     pub(super) own_job_open: bool,
     /// A 429 came while we asked more than is agreed.
     pub(super) asked_too_much: bool,
@@ -107,17 +127,21 @@ pub(super) struct Walker<'a> {
 /// Walks one journey and returns its record, judged.
 pub async fn walk(order: &Order<'_>) -> RunRecord {
     let beat = Beat::new(order.clock);
-    tokio::select! {
-        biased;
-        record = walk_steps(order, &beat) => record,
-        record = beat.run() => record,
-    }
+    let lag = Lag::new(order.clock);
+    lag.measured(async {
+        tokio::select! {
+            biased;
+            record = walk_steps(order, &beat, lag.clone()) => record,
+            record = beat.run() => record,
+        }
+    })
+    .await
 }
 
-async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
+async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> RunRecord {
     let watch = StepWatch::start(order.clock);
     let started_at = order.clock.now();
-    let mut walker = Walker::new(order);
+    let mut walker = Walker::new(order, lag);
     let mut steps: Vec<StepEvidence> = Vec::with_capacity(order.journey.steps.len());
     let mut stop = None;
     let mut is_broken = false;
@@ -176,7 +200,7 @@ fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
 }
 
 impl<'a> Walker<'a> {
-    fn new(order: &'a Order<'a>) -> Self {
+    fn new(order: &'a Order<'a>, lag: Lag) -> Self {
         let began = order.clock.instant();
         Self {
             order,
@@ -203,6 +227,8 @@ impl<'a> Walker<'a> {
             matches: None,
             records: None,
             read_by: None,
+            pool: Pool::default(),
+            lag,
             own_job_open: false,
             asked_too_much: false,
             certificate_expires_at: None,
@@ -237,10 +263,7 @@ impl<'a> Walker<'a> {
 
     async fn step(&mut self, step: &Step) -> (StepEvidence, Option<Halt>) {
         let began = self.order.clock.instant();
-        let mut notes = Notes {
-            retry: step.retry.clone(),
-            ..Notes::default()
-        };
+        let mut notes = Notes::new(step, self.order.journey);
         let halt = if began >= self.deadline {
             Some(Halt::Deadline)
         } else {
@@ -311,6 +334,7 @@ impl<'a> Walker<'a> {
             .filter(|score| score.due > 0);
         #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
         let completeness = score.map(|score| score.found as f64 / score.due as f64);
+        let contaminated = is_contaminated(order, &steps);
         RunRecord {
             run: order.run.clone(),
             origin: order.origin,
@@ -329,7 +353,7 @@ impl<'a> Walker<'a> {
             completeness,
             overlaps: 0,
             excluded: false,
-            contaminated: false,
+            contaminated,
             certificate_expires_at: self.certificate_expires_at,
         }
     }
@@ -344,4 +368,17 @@ pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
         json: serde_json::from_slice(document).ok(),
         has_body: !document.is_empty(),
     }
+}
+
+/// Whether we held up a request that decides.
+fn is_contaminated(order: &Order<'_>, steps: &[StepEvidence]) -> bool {
+    let decides = |id: &StepId| {
+        let mut all = order.journey.steps.iter();
+        all.any(|step| step.id == *id && step.decides())
+    };
+    steps
+        .iter()
+        .filter(|step| decides(&step.step))
+        .flat_map(|step| &step.requests)
+        .any(|request| request.contaminated)
 }

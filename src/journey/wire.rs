@@ -1,38 +1,28 @@
-//! One HTTP exchange on a connection of its own, phase by phase, within limits.
+//! One HTTP exchange, phase by phase, within limits.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::io;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::bind::Address;
 use super::body::{Sink, Unpack};
 use super::client::Client;
-use super::dial::{Stream, Target, dial};
+use super::dial::{Target, dial};
 use super::fault;
-use crate::clock::Clock;
+use super::pool::{Open, Outgoing, Pool};
+use super::progress::Progress;
+use crate::clock::{Clock, Lag};
 use crate::judge::answer::known_media;
 use crate::judge::stream::Lines;
 use crate::model::{
-    AgentFault, Failure, Family, HttpVersion, Link, Method, Phase, Phases, RequestEvidence,
-    RequestKind, StepId,
+    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
+    RequestEvidence, RequestKind, StepId,
 };
 
-/// The largest head of an answer.
-const HEAD_BYTES_MAX: usize = 64 << 10;
-/// The most header fields of an answer.
-const HEADER_FIELDS_MAX: usize = 128;
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
 /// After so many bytes off the wire whoever else is due may go on.
@@ -68,74 +58,6 @@ pub(super) struct Head {
     pub(super) headers: BTreeMap<String, Vec<String>>,
 }
 
-/// How far an exchange has come; outlives it when time runs out.
-#[derive(Debug)]
-pub(super) struct Progress {
-    phases: Phases,
-    now_in: Option<(Phase, Instant)>,
-    marks: Arc<Marks>,
-    head: Option<Head>,
-    bytes: u64,
-    pub(super) family: Option<Family>,
-    http: Option<HttpVersion>,
-    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-impl Progress {
-    fn new(began: Instant) -> Self {
-        Self {
-            phases: Phases::default(),
-            now_in: None,
-            marks: Arc::new(Marks {
-                base: began,
-                wrote: AtomicU64::new(0),
-                read: AtomicU64::new(0),
-            }),
-            head: None,
-            bytes: 0,
-            family: None,
-            http: None,
-            certificate_expires_at: None,
-        }
-    }
-
-    /// Leaves the phase that goes on and enters another.
-    pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
-        self.leave(now);
-        self.now_in = Some((phase, now));
-    }
-
-    /// Leaves the phase that goes on.
-    pub(super) fn leave(&mut self, now: Instant) {
-        if let Some((phase, since)) = self.now_in.take() {
-            self.phases.add(phase, now - since);
-        }
-    }
-
-    /// Splits the time on the open connection into send, wait and transfer by what the socket saw.
-    fn close(&mut self, now: Instant) -> Phase {
-        let Some((phase, since)) = self.now_in.take() else {
-            return Phase::Dns;
-        };
-        if phase != Phase::Send {
-            self.phases.add(phase, now - since);
-            return phase;
-        }
-        let wrote = self.marks.wrote().map_or(now, |at| at.clamp(since, now));
-        self.phases.add(Phase::Send, wrote - since);
-        if self.marks.wrote().is_none() {
-            return Phase::Send;
-        }
-        let read = self.marks.read().map_or(now, |at| at.clamp(wrote, now));
-        self.phases.add(Phase::Wait, read - wrote);
-        if self.marks.read().is_none() {
-            return Phase::Wait;
-        }
-        self.phases.add(Phase::Transfer, now - read);
-        Phase::Transfer
-    }
-}
-
 /// What one exchange left: evidence, and the head when the answer is whole.
 #[derive(Debug)]
 pub(super) struct Sent {
@@ -144,23 +66,38 @@ pub(super) struct Sent {
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
+/// How it goes: the pool and the choices of the journey, the step and the probe.
+#[derive(Debug)]
+pub(super) struct Way<'p> {
+    pub(super) connection: Connection,
+    pub(super) http: HttpWanted,
+    pub(super) family: FamilyWanted,
+    /// Connections that requests of the same run left open.
+    pub(super) pool: &'p mut Pool,
+    pub(super) lag: &'p Lag,
+    /// A request that we held up for longer is contaminated.
+    pub(super) own_delay_max: Duration,
+}
+
 /// Sends one request and takes in the whole answer. Never follows a redirect, never tries again.
 pub(super) async fn send<L: Lines>(
     client: &Client,
     clock: &Clock,
     time: Time,
     call: Call,
+    mut way: Way<'_>,
     sink: &mut Sink<'_, L>,
 ) -> Sent {
     let began = clock.instant();
+    let own_before = way.lag.so_far();
     client.count(began);
     let (kind, method) = (call.kind, call.method);
     let path: String = call.to.shown.chars().take(KEPT_CHARS_MAX).collect();
-    let mut progress = Progress::new(began);
+    let mut progress = Progress::new();
     let own_end = began + time.timeout;
     let end = tokio::time::Instant::from_std(own_end.min(time.deadline));
-    let result =
-        tokio::time::timeout_at(end, exchange(client, clock, call, sink, &mut progress)).await;
+    let exchanged = exchange(client, clock, call, &mut way, sink, &mut progress);
+    let result = tokio::time::timeout_at(end, exchanged).await;
     let now = clock.instant();
     let phase = progress.close(now);
     let failure = match result {
@@ -177,12 +114,14 @@ pub(super) async fn send<L: Lines>(
         Err(_) if phase == Phase::Connect => Some(Failure::Connect),
         Err(_) => Some(Failure::Timeout(phase)),
     };
+    let total = now - began;
+    let own_delay = way.lag.so_far().saturating_sub(own_before).min(total);
     let evidence = RequestEvidence {
         kind,
         method,
         path,
         offset: began - time.run_began,
-        total: now - began,
+        total,
         phases: progress.phases,
         status: progress.head.as_ref().map(|head| head.status),
         media: progress
@@ -193,11 +132,11 @@ pub(super) async fn send<L: Lines>(
         bytes: progress.bytes,
         failure,
         attempt: 1,
-        link: Link::New,
+        link: progress.link,
         family: progress.family,
         http: progress.http,
-        own_delay: Duration::ZERO,
-        contaminated: false,
+        own_delay,
+        contaminated: own_delay > way.own_delay_max,
     };
     let head = if failure.is_none() {
         progress.head
@@ -215,6 +154,7 @@ async fn exchange<L: Lines>(
     client: &Client,
     clock: &Clock,
     call: Call,
+    way: &mut Way<'_>,
     sink: &mut Sink<'_, L>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
@@ -229,27 +169,72 @@ async fn exchange<L: Lines>(
         host: &host,
         port,
         is_tls,
+        family: way.family,
+        http: way.http,
     };
-    let stream = dial(client, clock, &target, progress).await?;
+    let is_kept = way.connection == Connection::Reuse;
+    let mut request = call.request(is_kept)?;
+    if is_kept && let Some(mut open) = way.pool.take(&target).await {
+        progress.link = Link::Reused;
+        progress.family = open.family;
+        progress.certificate_expires_at = open.certificate_expires_at;
+        progress.begin(&open, clock.instant());
+        match talk(&mut open, request, sink, progress, clock).await {
+            Talked::Whole => {
+                way.pool.give(&target, open);
+                return Ok(());
+            }
+            Talked::Broken(failure) => return Err(failure),
+            // Nothing of it was sent on the old connection: it was dead before.
+            Talked::Unsent(back) => request = back,
+        }
+        progress.link = Link::Replaced;
+    } else if is_kept && way.pool.had_dead(&target) {
+        progress.link = Link::Replaced;
+    }
+    let dialled = dial(client, clock, &target, progress).await?;
     progress.enter(Phase::Send, clock.instant());
-    let marked = Marked {
-        stream,
-        marks: Arc::clone(&progress.marks),
-        clock: clock.clone(),
-    };
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADER_FIELDS_MAX)
-        .handshake(TokioIo::new(marked))
-        .await
-        .map_err(|why| fault::of_http(&why, Phase::Send))?;
-    let request = request(call)?;
+    let mut open = Open::new(dialled, clock).await?;
+    progress.begin(&open, clock.instant());
+    match talk(&mut open, request, sink, progress, clock).await {
+        Talked::Whole => {
+            if is_kept {
+                way.pool.give(&target, open);
+            }
+            Ok(())
+        }
+        Talked::Broken(failure) => Err(failure),
+        Talked::Unsent(_) => Err(Failure::Reset(Phase::Send)),
+    }
+}
+
+/// How a talk ended.
+enum Talked {
+    Whole,
+    Broken(Failure),
+    /// The connection was gone before a byte of the request was on it; this is the request.
+    Unsent(Outgoing),
+}
+
+async fn talk<L: Lines>(
+    open: &mut Open,
+    request: Outgoing,
+    sink: &mut Sink<'_, L>,
+    progress: &mut Progress,
+    clock: &Clock,
+) -> Talked {
+    let marks = Arc::clone(&open.marks);
+    let Open {
+        speaker, driven, ..
+    } = open;
     let talk = async {
-        let broken = |why: &hyper::Error| fault::of_http(why, Phase::Wait);
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(|why| broken(&why))?;
+        let broken = |why: &hyper::Error| Talked::Broken(fault::of_http(why, Phase::Wait));
+        let answer = match speaker.send(request).await {
+            Ok(answer) => answer,
+            Err((_, Some(unsent))) if !marks.has_written() => return Talked::Unsent(unsent),
+            Err((why, _)) => return broken(&why),
+        };
+        marks.head(clock.instant());
         let (parts, mut body) = answer.into_parts();
         progress.http = version(parts.version);
         let head = head(parts.status.as_u16(), &parts.headers);
@@ -258,17 +243,23 @@ async fn exchange<L: Lines>(
             .headers
             .get("content-encoding")
             .and_then(|values| values.first());
-        let mut unpack =
-            Unpack::new(encoding.map(String::as_str), sink).ok_or(Failure::Malformed)?;
+        let Some(mut unpack) = Unpack::new(encoding.map(String::as_str), sink) else {
+            return Talked::Broken(Failure::Malformed);
+        };
         progress.head = Some(head);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|why| broken(&why))?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(why) => return broken(&why),
+            };
             let Some(data) = frame.data_ref() else {
                 continue;
             };
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
             for piece in data.chunks(PIECE_BYTES) {
-                unpack.take(piece, progress.bytes)?;
+                if let Err(failure) = unpack.take(piece, progress.bytes) {
+                    return Talked::Broken(failure);
+                }
                 if piece.len() == PIECE_BYTES {
                     // A long file arrives without a wait, and a bomb unfolds without one; runs
                     // beside it must not wait for its end.
@@ -276,47 +267,43 @@ async fn exchange<L: Lines>(
                 }
             }
         }
-        unpack.finish()
+        unpack
+            .finish()
+            .map_or_else(Talked::Broken, |()| Talked::Whole)
     };
-    drive(connection, talk).await
+    driven.during(talk).await
 }
 
-/// Runs a connection and the talk on it in one task, so that nothing is spawned and forgotten.
-async fn drive<T>(connection: impl Future, talk: impl Future<Output = T>) -> T {
-    let mut connection = pin!(connection);
-    let mut talk = pin!(talk);
-    let mut is_open = true;
-    std::future::poll_fn(move |cx| {
-        if is_open && connection.as_mut().poll(cx).is_ready() {
-            is_open = false;
+impl Call {
+    /// The request for HTTP/1; [`super::pool`] makes it one for HTTP/2 where that is spoken.
+    fn request(self, is_kept: bool) -> Result<Outgoing, Failure> {
+        let path = self
+            .to
+            .url
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        let authority = self
+            .to
+            .url
+            .authority()
+            .map(ToString::to_string)
+            .ok_or(Failure::Redirect)?;
+        let mut request = Request::builder()
+            .method(self.method.name())
+            .uri(path)
+            .header(http::header::HOST, authority)
+            .body(Full::new(self.body))
+            .map_err(|_| Failure::Redirect)?;
+        if !is_kept {
+            let close = http::HeaderValue::from_static("close");
+            request
+                .headers_mut()
+                .insert(http::header::CONNECTION, close);
         }
-        talk.as_mut().poll(cx)
-    })
-    .await
-}
-
-fn request(call: Call) -> Result<Request<Full<Bytes>>, Failure> {
-    let path = call
-        .to
-        .url
-        .path_and_query()
-        .map_or("/", |path| path.as_str())
-        .to_owned();
-    let authority = call
-        .to
-        .url
-        .authority()
-        .map(ToString::to_string)
-        .ok_or(Failure::Redirect)?;
-    let mut request = Request::builder()
-        .method(call.method.name())
-        .uri(path)
-        .header(http::header::HOST, authority)
-        .header(http::header::CONNECTION, "close")
-        .body(Full::new(call.body))
-        .map_err(|_| Failure::Redirect)?;
-    request.headers_mut().extend(call.headers);
-    Ok(request)
+        request.headers_mut().extend(self.headers);
+        Ok(request)
+    }
 }
 
 fn version(version: http::Version) -> Option<HttpVersion> {
@@ -351,87 +338,5 @@ fn head(status: u16, headers: &HeaderMap) -> Head {
         status,
         media,
         headers: all,
-    }
-}
-
-/// When the last byte was written before the first was read, and when that was. Nanoseconds since
-/// `base`; 0 for never.
-#[derive(Debug)]
-struct Marks {
-    base: Instant,
-    wrote: AtomicU64,
-    read: AtomicU64,
-}
-
-impl Marks {
-    fn at(&self, mark: &AtomicU64) -> Option<Instant> {
-        match mark.load(Ordering::Relaxed) {
-            0 => None,
-            nanos => Some(self.base + Duration::from_nanos(nanos)),
-        }
-    }
-
-    fn wrote(&self) -> Option<Instant> {
-        self.at(&self.wrote)
-    }
-
-    fn read(&self) -> Option<Instant> {
-        self.at(&self.read)
-    }
-
-    fn set(&self, mark: &AtomicU64, now: Instant) {
-        let nanos = u64::try_from((now - self.base).as_nanos())
-            .unwrap_or(u64::MAX)
-            .max(1);
-        mark.store(nanos, Ordering::Relaxed);
-    }
-}
-
-/// A stream that notes when bytes pass.
-struct Marked {
-    stream: Stream,
-    marks: Arc<Marks>,
-    clock: Clock,
-}
-
-impl AsyncRead for Marked {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if buf.filled().len() > before && this.marks.read().is_none() {
-            this.marks.set(&this.marks.read, this.clock.instant());
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Marked {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        // The begin of the last write: the call itself may return only after the partner, on the
-        // same machine, has answered.
-        let began = this.clock.instant();
-        let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        if matches!(polled, Poll::Ready(Ok(1..))) && this.marks.read().is_none() {
-            this.marks.set(&this.marks.wrote, began);
-        }
-        polled
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::{Add, Mul};
 use std::time::Duration;
 
-use crate::model::{Action, Journey, Probe, Step};
+use crate::model::{Action, Fresh, Journey, Probe, Step};
 
 /// The shortest wait between two looks at a job, which a partner can ask for.
 const POLL_WAIT: Duration = Duration::from_secs(1);
@@ -81,6 +81,11 @@ impl Mul<u64> for Cost {
 pub fn cost(probe: &Probe, journey: &Journey) -> Cost {
     let steps = journey.steps.iter().map(|step| {
         let (requests, jobs) = of_step(step, probe.deadline);
+        let attempts = step.retry.as_ref().map_or(1, |retry| retry.attempts);
+        let requests = Range {
+            least: requests.least,
+            ..requests * u64::from(attempts)
+        };
         // A step with a condition is left out in some runs.
         let least = |range: Range| Range {
             least: if step.when.is_some() { 0 } else { range.least },
@@ -123,7 +128,19 @@ fn usual_requests(journey: &Journey) -> u64 {
 
 fn of_step(step: &Step, deadline: Duration) -> (Range, Range) {
     match &step.action {
-        Action::Request { .. } | Action::Token { .. } => (Range::just(1), Range::NONE),
+        Action::Request { .. }
+        | Action::Token {
+            fresh: Fresh::Always,
+            ..
+        } => (Range::just(1), Range::NONE),
+        // One that is kept from an earlier run may do.
+        Action::Token { .. } => {
+            let requests = Range {
+                least: 0,
+                most: Some(1),
+            };
+            (requests, Range::NONE)
+        }
         Action::Submit { .. } => (Range::just(1), Range::just(1)),
         Action::Poll { .. } | Action::Watch { .. } => {
             let polls = deadline.as_secs() / POLL_WAIT.as_secs() + 1;

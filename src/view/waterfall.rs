@@ -294,9 +294,14 @@ fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
             line(text, &format!("runbook      {}", blame.cause.runbook()));
         }
     }
+    let held_up = if run.contaminated {
+        ", contaminated: we held it up ourselves"
+    } else {
+        ""
+    };
     line(
         text,
-        &format!("duration     {:.1} ms", milliseconds(run.duration)),
+        &format!("duration     {:.1} ms{held_up}", milliseconds(run.duration)),
     );
     line(text, &format!("correlation  {}", run.run));
 }

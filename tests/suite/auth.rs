@@ -180,6 +180,8 @@ fn a_client_certificate_is_shown_and_the_token_is_bound_to_it() {
 fn often(server: &Scripted, every: &str) -> Config {
     let pace = Pace {
         every,
+        deadline: "2s",
+        concurrency: 20,
         ..Pace::default()
     };
     let config = server.config(JOURNEY, &pace);
@@ -324,6 +326,7 @@ fn a_key_that_replaces_another_signs_the_next_assertion_and_both_are_published()
     let sandbox = Sandbox::start();
     let pace = Pace {
         every: "500ms",
+        deadline: "10s",
         ..patient()
     };
     let config = Config::at(&sandbox, &pace);

@@ -299,6 +299,7 @@ fn contaminated_runs_are_counted_and_enter_no_latency_objective() {
     let server = Scripted::start([("/a", vec![status(200)])]);
     let pace = Pace {
         every: "100ms",
+        deadline: "2s",
         concurrency: 20,
         ..Pace::default()
     };
@@ -309,7 +310,7 @@ fn contaminated_runs_are_counted_and_enter_no_latency_objective() {
         "stop_grace",
         "own_delay_max = \"1ms\"\nstop_grace",
     );
-    let slo = "[slo.latency]\njourneys = [\"scripted\"]\nobjective = 90\nthreshold = \"2s\"\n";
+    let slo = "[slo.latency]\njourneys = [\"scripted\"]\nobjective = 90\nthreshold = \"1s\"\n";
     let file = config.folder.path().join("partners/keystone.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(file, text + slo).unwrap();
