@@ -325,3 +325,29 @@ pub(super) fn a_kept_token_hides_nothing(truth: &Truth) -> String {
         bad("sign-in")
     )
 }
+
+/// T14: the second request on a connection is answered by its end; nobody sends it once more.
+pub(super) fn a_reused_connection_ends(truth: &Truth) -> String {
+    let steps = r#"
+connection = "reuse"
+[[step]]
+id = "first"
+use = "request"
+url = "{{ partner.base_url }}/first"
+[[step]]
+id = "second"
+use = "request"
+url = "{{ partner.base_url }}/do/end=close/second"
+"#;
+    let config = config(&truth.plain("/reused"), steps, SELDOM);
+    let (code, run) = config.once("trap", &[]);
+    assert_eq!((code, states(&run)[1].1), (4, "failed"), "{run:#}");
+    let asked = truth.asked("/reused");
+    let nth: Vec<&Value> = asked.iter().map(|one| &one.0["nth"]).collect();
+    assert_eq!(
+        nth,
+        [&json!(1), &json!(2)],
+        "one connection, one request each"
+    );
+    "; on a connection that we reuse: 1".to_owned()
+}

@@ -404,11 +404,14 @@ fn t14_no_request_is_sent_again_behind_our_back() {
                     whys.push(asked.to_string());
                 }
             }
+            let reused = monitor
+                .walks()
+                .map(|()| chains::a_reused_connection_ends(truth));
             Ok(Score::of(
                 is_so,
                 format!(
                     "requests for one look, closed at first and behind a redirect, reset likewise: {}",
-                    whys.join(", ")
+                    whys.join(", ") + &reused.unwrap_or_default()
                 ),
             ))
         },
