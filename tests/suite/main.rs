@@ -9,6 +9,7 @@
 mod abuse;
 mod agent;
 mod config;
+mod core;
 mod drills;
 mod exits;
 mod faults;
