@@ -4,6 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 VENV := target/tools/venv
 BULK := target/tools/bulk
+OPENAPI := target/tools/openapi
 
 .PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite fuzz traps demo-check tools bench bench-tools bench-where members clean
 
@@ -60,6 +61,11 @@ tools:
 	    echo "installing a bulk client into $(BULK)"; \
 	    rm -rf $(BULK); python3 -m venv $(BULK); \
 	    $(BULK)/bin/pip install -q --disable-pip-version-check -r tests/foreign/bulk.txt; \
+	  fi; \
+	  if ! $(OPENAPI)/bin/python -c 'import schemathesis' 2>/dev/null; then \
+	    echo "installing a reader of OpenAPI into $(OPENAPI)"; \
+	    rm -rf $(OPENAPI); python3 -m venv $(OPENAPI); \
+	    $(OPENAPI)/bin/pip install -q --disable-pip-version-check -r tests/foreign/openapi.txt; \
 	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
 	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \

@@ -33,7 +33,12 @@ const BULK_TYPES: [&str; 6] = [
 ];
 
 pub(crate) fn python(arguments: &[&str], input: &str) -> (bool, String) {
-    let python = repository().join("target/tools/venv/bin/python");
+    python_of("venv", arguments, input)
+}
+
+/// The Python of one of the folders that `make tools` fills.
+pub(crate) fn python_of(tools: &str, arguments: &[&str], input: &str) -> (bool, String) {
+    let python = repository().join(format!("target/tools/{tools}/bin/python"));
     assert!(
         python.is_file(),
         "{} is missing: run `make tools`",

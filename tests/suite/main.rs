@@ -10,6 +10,7 @@ mod abuse;
 mod agent;
 mod auth;
 mod config;
+mod core;
 mod drills;
 mod exits;
 mod faults;

@@ -454,6 +454,11 @@ pub(crate) fn location(answer: &Answer) -> String {
 
 /// The first members of a partner, as its own generator writes them.
 pub(crate) fn members(partner: &str) -> Vec<Value> {
+    some_members(partner, 12)
+}
+
+/// The first members of a partner.
+pub(crate) fn some_members(partner: &str, count: usize) -> Vec<Value> {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
     let set = format!("{partner}-{}", uuid::Uuid::new_v4());
@@ -466,7 +471,7 @@ pub(crate) fn members(partner: &str) -> Vec<Value> {
             "--set",
             &set,
             "--count",
-            "12",
+            &count.to_string(),
             "--out",
         ])
         .arg(folder.path())

@@ -172,6 +172,12 @@ impl Program {
         }
     }
 
+    /// Waits for its end; no code when a signal ended it.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let status = eventually("the program to end", || self.child.try_wait().unwrap());
+        status.code()
+    }
+
     /// SIGKILL: no chance to clean up.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

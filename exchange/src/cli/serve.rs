@@ -203,8 +203,7 @@ async fn serve(
     let control = port("--control-port", arguments.control_port).await?;
     let control_address = control.local_addr().map_err(Failure::internal)?;
     let progress = Progress::new();
-    let mut served = BTreeMap::new();
-    let mut ready = Vec::new();
+    let (mut served, mut ready) = (BTreeMap::new(), Vec::new());
     for (place, door) in (1..).zip(doors) {
         let payer = door.payer;
         progress.step(place, payers.len(), &payer);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Largest request body in bytes; more is answered with 413.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes of a body that is too large which are passed over; then the connection is closed.
+pub const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most members in one exchange; more are answered with 413.
 pub const MEMBERS_MAX: usize = 500;
 /// Longest `Idempotency-Key`; a longer one is refused.

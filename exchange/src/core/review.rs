@@ -169,7 +169,6 @@ pub fn fresh(
         missing_count: 0,
         score_milli: None,
         callback: format!("cb-{}", uuid::Uuid::new_v4().simple()),
-        repeats: 0,
         metadata,
     }
 }

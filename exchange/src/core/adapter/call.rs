@@ -138,7 +138,7 @@ impl Broken {
 #[derive(Debug)]
 pub enum Seen {
     /// A whole answer.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// None.
     Broken(Broken),
 }

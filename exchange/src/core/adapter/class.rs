@@ -99,12 +99,12 @@ mod tests {
     #[test]
     fn failures_are_told_apart() {
         let answer = |status, code: &str, retry: bool| {
-            Seen::Answer(Answer {
+            Seen::Answer(Box::new(Answer {
                 status,
                 retry_after: retry.then(|| "5".to_owned()),
                 body: Bytes::from(format!(r#"{{"issue":[{{"code":"{code}"}}]}}"#)),
                 ..Answer::default()
-            })
+            }))
         };
         let table = [
             (answer(202, "", false), Class::Good),

@@ -175,7 +175,7 @@ impl Client {
     /// Sends a request as it is.
     pub async fn send(&self, call: Call, sink: Sink) -> Seen {
         match tokio::time::timeout(self.patience, self.exchange(call, sink)).await {
-            Ok(Ok(answer)) => Seen::Answer(answer),
+            Ok(Ok(answer)) => Seen::Answer(Box::new(answer)),
             Ok(Err(broken)) => Seen::Broken(broken),
             Err(_elapsed) => Seen::Broken(Broken::Timeout),
         }

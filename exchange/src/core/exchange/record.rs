@@ -222,6 +222,10 @@ pub struct Member {
 
 /// One exchange: a batch of members to one partner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that must survive a crash; together they are no state"
+)]
 pub struct Exchange {
     /// Its id.
     pub id: String,
@@ -297,8 +301,6 @@ pub struct Exchange {
     pub score_milli: Option<u32>,
     /// The last part of the callback address.
     pub callback: String,
-    /// How often the same request came again.
-    pub repeats: u32,
 }
 
 impl Exchange {

@@ -147,7 +147,7 @@ fn grant(front: &Front, form: &[(String, String)]) -> Result<serde_json::Value, 
     }
     let asked: Vec<&str> = field("scope").split_ascii_whitespace().collect();
     let is_known = |scope: &&str| Scope::ALL.iter().any(|one| one.name() == *scope);
-    if asked.is_empty() || !asked.iter().all(|scope| is_known(scope)) {
+    if asked.is_empty() || !asked.iter().all(is_known) {
         let known = "scope names none, or one that is not exchange.write, exchange.read, review, audit.read or events.read";
         return Err(no("invalid_scope", known));
     }

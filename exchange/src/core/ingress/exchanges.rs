@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State as Of};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -18,7 +17,7 @@ use super::problem::Problem;
 use super::{Front, show};
 use crate::core::adapter::Partner;
 use crate::core::exchange::{Event, Exchange, Reason, State, Step};
-use crate::core::limits::{BODY_BYTES_MAX, KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
+use crate::core::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
 use crate::core::review::{fresh, named};
 use crate::core::store::{Change, Note, Opened, Opening, Search};
 use crate::member::hex_of_sha256;
@@ -31,7 +30,7 @@ pub(super) async fn open(
     Of(front): Of<Arc<Front>>,
     session: Session,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Answer {
     session.must(Scope::Write)?;
     let opened = opened(&front, &session, &headers, body);
@@ -68,17 +67,8 @@ fn opened(
     front: &Front,
     session: &Session,
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Opened, Problem> {
-    let body = body.map_err(|_| {
-        let what = format!("the body is larger than {BODY_BYTES_MAX} bytes, or did not arrive");
-        Problem::of(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            what,
-            "send fewer members at a time",
-        )
-    })?;
     let key = key(headers)?;
     let document: Value = serde_json::from_slice(&body).map_err(|error| {
         let what = format!(

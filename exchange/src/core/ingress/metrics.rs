@@ -140,7 +140,10 @@ impl Page<'_> {
                 "exchange_follow_ups_total" => ("sum(json_extract(data,'$.follow_ups'))", "1"),
                 "exchange_retries_total" => ("sum(json_extract(data,'$.retries'))", "1"),
                 "exchange_retried_well_total" => ("sum(json_extract(data,'$.retried_well'))", "1"),
-                "exchange_duplicates_total" => ("sum(json_extract(data,'$.repeats'))", "1"),
+                "exchange_duplicates_total" => (
+                    "sum((SELECT count FROM repeated WHERE exchange = id))",
+                    "id IN (SELECT exchange FROM repeated)",
+                ),
                 _ => ("count(*)", condition),
             };
             self.count(
@@ -148,6 +151,10 @@ impl Page<'_> {
                 &format!("SELECT {BY}, {what} FROM exchange WHERE {condition} GROUP BY {BY}"),
             )?;
         }
+        self.verdicts()
+    }
+
+    fn verdicts(&self) -> Result<(), StoreError> {
         let states: Vec<&str> = State::ALL
             .into_iter()
             .filter(|one| one.is_terminal())
@@ -252,6 +259,15 @@ impl Page<'_> {
              WHERE m.state NOT IN {TERMINAL} GROUP BY {BY}, m.state"
         ))?;
         set(&depth, found);
+        self.registry.register(Box::new(depth)).map_err(ours)?;
+        self.people()
+    }
+
+    /// The queues of people, and the room that is left.
+    fn people(&self) -> Result<(), StoreError> {
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            IntGaugeVec::new(Opts::new(name, help), labels).map_err(ours)
+        };
         let open = gauge(
             "exchange_review_queue_depth",
             "Open items of the queues for people.",
@@ -282,7 +298,7 @@ impl Page<'_> {
             (words, u64::try_from((now - since) / 1_000).unwrap_or(0))
         });
         set(&age, ages.collect());
-        for gauge in [depth, open, age] {
+        for gauge in [open, age] {
             self.registry.register(Box::new(gauge)).map_err(ours)?;
         }
         let fill = gauge(

@@ -9,6 +9,7 @@ mod operations;
 mod problem;
 pub mod queues;
 mod show;
+mod whole;
 
 use std::sync::Arc;
 
@@ -24,7 +25,6 @@ pub use problem::{Mistake, Problem};
 pub use show::{line, result, status};
 
 use super::Core;
-use super::limits::BODY_BYTES_MAX;
 use crate::trust::Registry;
 
 /// What every route knows.
@@ -84,6 +84,7 @@ pub fn router(front: Arc<Front>) -> Router {
             let what = "this method is not allowed here";
             Problem::of(StatusCode::METHOD_NOT_ALLOWED, "method", what, cure)
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn(whole::whole))
         .with_state(front)
 }

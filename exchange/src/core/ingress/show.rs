@@ -31,7 +31,6 @@ pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) 
         "retries": exchange.retries,
         "follow_ups": exchange.follow_ups,
         "has_follow_up": exchange.has_follow_up || (exchange.is_follow_up && exchange.due_ms.is_some()),
-        "repeats": exchange.repeats,
         "callback": format!("/v1/callbacks/{}", exchange.callback),
         "members": counts,
         "member_count": members.len(),

@@ -59,7 +59,7 @@ fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     if work.exchange.settled_ms.is_none() {
         change.members = work.moved(State::Accepted)?;
     }
-    work.apply(change)
+    work.apply_job(change)
 }
 
 pub(super) async fn look(mut work: Work<'_>) -> Result<()> {

@@ -86,16 +86,17 @@ fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
         (200, _) if serde_json::from_slice::<Value>(&answer.body).is_ok() => Event::AnsweredAtOnce,
         (_, _) => return work.dead(Reason::NotUnderstood),
     };
-    let payload = match event {
-        Event::AnsweredAtOnce => Some(work.keep(Role::Match, "Parameters", "", answer)?),
-        _ => None,
+    let payload = if event == Event::AnsweredAtOnce {
+        Some(work.keep(Role::Match, "Parameters", "", answer)?)
+    } else {
+        None
     };
     work.exchange.accepted_ms = Some(now_ms);
     work.exchange.go_on(Step::Match, now_ms);
     let mut change = work.change(event);
     change.payloads = payload.into_iter().collect();
     change.members = work.moved(State::Accepted)?;
-    work.apply(change)
+    work.apply_job(change)
 }
 
 /// Remembers a job: what is looked at, and what must be released one day.

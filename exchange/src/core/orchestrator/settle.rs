@@ -138,6 +138,8 @@ fn gaps(payload: &Payload, reading: &Reading) -> impl Iterator<Item = Why> {
 fn judge(work: &Work<'_>, members: &mut [Member], sum: &Sum, missing: &mut Vec<Missing>) {
     let is_patient_due = is_wanted(work, "Patient");
     let of_nobody = missing.iter().any(|one| one.member.is_none());
+    // Whatever was announced is gone: nobody has opted out.
+    let is_gone = sum.count() == 0 && missing.iter().any(|one| one.why == Why::FileLost);
     let named: BTreeSet<String> = missing
         .iter()
         .filter_map(|one| one.member.clone())
@@ -156,7 +158,11 @@ fn judge(work: &Work<'_>, members: &mut [Member], sum: &Sum, missing: &mut Vec<M
                 record: None,
                 why: Why::NothingCame,
             });
-            (State::Failed, Reason::AbsentAtExport)
+            if is_gone {
+                (State::Expired, Reason::Expired)
+            } else {
+                (State::Failed, Reason::AbsentAtExport)
+            }
         } else if named.contains(&member.id) {
             (State::PartiallyCompleted, Reason::MissingRecords)
         } else if of_nobody && named.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::core::Core;
 use crate::core::adapter::{Answer, Call, Class, Client, Seen, Sink, class, issue_code};
 use crate::core::clocks::Said;
-use crate::core::exchange::{Event, Exchange, Member, Reason, State, Step};
+use crate::core::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
 use crate::core::limits::{ANSWER_BYTES_MAX, RETRIES_MAX};
 use crate::core::store::{Change, NewReview, Note, Payload, Queue, Result, Role, StoreError};
 use crate::member::hex_of_sha256;
@@ -153,6 +153,31 @@ impl<'a> Work<'a> {
     pub(super) fn apply(&mut self, change: Change) -> Result<()> {
         self.exchange = self.core.store.apply(change)?;
         Ok(())
+    }
+
+    /// The same for a job that the partner has just given us. Whoever called the exchange off meanwhile did not
+    /// know of the job: it is put on the list of those to release.
+    pub(super) fn apply_job(&mut self, change: Change) -> Result<()> {
+        let jobs = change.exchange.jobs.clone();
+        let (core, id) = (self.core, self.exchange.id.clone());
+        match self.apply(change) {
+            Err(StoreError::Stale) => {}
+            done => return done,
+        }
+        let Some(mut now) = core.store.exchange(&id)? else {
+            return Err(StoreError::Stale);
+        };
+        if !now.state.is_terminal() {
+            // It is asked for again under the same key, which gives the same job.
+            return Err(StoreError::Stale);
+        }
+        let is_new = |job: &Job| now.jobs.iter().all(|known| known.at != job.at);
+        let more: Vec<Job> = jobs.into_iter().filter(is_new).collect();
+        now.jobs.extend(more);
+        now.go_on(Step::Release, core.clock.now_millis());
+        self.exchange = now;
+        let change = self.books();
+        self.apply(change)
     }
 
     /// The members that are still under way, in another state.

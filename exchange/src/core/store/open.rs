@@ -100,11 +100,12 @@ impl Store {
             if hash != body_hash {
                 return Ok(Some(Opened::Other));
             }
-            let mut exchange: Exchange = serde_json::from_str(&data)?;
-            let version = exchange.version;
-            exchange.repeats += 1;
-            exchange.version += 1;
-            written(db, &exchange, version)?;
+            let exchange: Exchange = serde_json::from_str(&data)?;
+            // Beside the record, which somebody may be working on.
+            db.prepare_cached(
+                "INSERT INTO repeated VALUES(?1, 1) ON CONFLICT(exchange) DO UPDATE SET count = count + 1",
+            )?
+            .execute([&exchange.id])?;
             Ok(Some(Opened::Same(Box::new(exchange))))
         })
     }

@@ -1,0 +1,9 @@
+//! The exchange core, through its front door: what comes of a request, whatever partners do and whenever it dies.
+
+mod crash;
+mod door;
+mod front;
+mod life;
+mod load;
+mod odds;
+mod trail;
