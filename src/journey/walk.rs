@@ -16,7 +16,7 @@ use crate::judge::quirks::QuirksSeen;
 use crate::judge::records::RecordsSeen;
 use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
-    AgentFault, Answer, Bucket, Cause, Check, Finding, Job, JobTimes, MemberId, Outcome,
+    AgentFault, Answer, Baseline, Bucket, Cause, Check, Finding, Job, JobTimes, MemberId, Outcome,
     RequestEvidence, RequestResult, Retry, RunRecord, Step, StepEvidence, StepId, StepState,
     Verdict, When,
 };
@@ -114,6 +114,11 @@ pub(super) struct Walker<'a> {
 
 /// Walks one journey and returns its record, judged.
 pub async fn walk(order: &Order<'_>) -> RunRecord {
+    walk_keeping(order).await.0
+}
+
+/// The same, and the shape of the records that were read whole.
+pub async fn walk_keeping(order: &Order<'_>) -> (RunRecord, Option<Baseline>) {
     let beat = Beat::new(order.clock);
     tokio::select! {
         biased;
@@ -122,7 +127,7 @@ pub async fn walk(order: &Order<'_>) -> RunRecord {
     }
 }
 
-async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
+async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> (RunRecord, Option<Baseline>) {
     let watch = StepWatch::start(order.clock);
     let started_at = order.clock.now();
     let mut walker = Walker::new(order);
@@ -166,7 +171,13 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>) -> RunRecord {
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
     let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
-    walker.record(steps, (outcome, verdict), started_at, duration)
+    let whole = walker
+        .records
+        .as_ref()
+        .and_then(|seen| seen.whole.as_deref());
+    let shapes = whole.map(|whole| whole.drift.seen().clone());
+    let record = walker.record(steps, (outcome, verdict), started_at, duration);
+    (record, shapes)
 }
 
 fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {

@@ -2,6 +2,7 @@
 
 mod alerting;
 mod auth;
+mod baseline;
 mod cadence;
 pub mod calendar;
 mod check;
@@ -28,6 +29,7 @@ mod zone;
 
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
+pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
 pub use check::Check;
