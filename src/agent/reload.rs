@@ -20,10 +20,11 @@ use crate::model::{Plan, Scale};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The folders beside the agent's file, and the endings of what is read there.
-const FOLDERS: [(&str, &str); 3] = [
+const FOLDERS: [(&str, &str); 4] = [
     ("partners", "toml"),
     ("probes", "toml"),
     ("members", "json"),
+    ("baselines", "json"),
 ];
 
 /// Where a plan comes from.

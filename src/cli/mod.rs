@@ -1,5 +1,6 @@
 //! The roof: one file a command. No logic here that is worth a unit test.
 
+mod baseline;
 mod check;
 mod exit;
 mod generate;
@@ -47,6 +48,8 @@ enum Command {
     Slo(slo::Slo),
     /// Shows what will run, when, and what it costs each partner
     Schedule(schedule::Schedule),
+    /// Records the shape of a partner's records, so that a drift of it is seen
+    Baseline(baseline::Baseline),
     /// Resumes a journey that a disclosure has paused
     Resume(resume::Resume),
 }
@@ -86,6 +89,7 @@ pub fn main() -> Exit {
         Command::Generate(generate) => generate.carry_out(),
         Command::Slo(slo) => slo.carry_out(),
         Command::Schedule(schedule) => schedule.carry_out(),
+        Command::Baseline(baseline) => baseline.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     }
 }

@@ -5,10 +5,10 @@ use tokio::sync::mpsc;
 use super::{Exit, Files, out};
 use crate::clock::Clock;
 use crate::config;
-use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk};
+use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk_keeping};
 use crate::model::{
-    JourneyId, Member, MemberSet, Origin, Outcome, PartnerId, Plan, Probe, ProbeId, RunId,
-    RunRecord,
+    Baseline, JourneyId, Member, MemberSet, Origin, Outcome, PartnerId, Plan, Probe, ProbeId,
+    RunId, RunRecord,
 };
 use crate::{schedule, view};
 
@@ -60,7 +60,8 @@ impl Once {
             Ok(member) => member,
             Err(exit) => return exit,
         };
-        let Some(record) = runtime.block_on(walk_once(&plan, probe, member, &clock)) else {
+        let Some(Walk { record, .. }) = runtime.block_on(walk_once(&plan, probe, member, &clock))
+        else {
             return Exit::CouldNotLook;
         };
         if self.json {
@@ -116,13 +117,20 @@ impl Once {
     }
 }
 
+/// What came of a walk.
+pub(super) struct Walk {
+    pub(super) record: RunRecord,
+    /// The shape of the records that were read.
+    pub(super) shapes: Option<Baseline>,
+}
+
 /// Walks; none when a person stops it. Jobs that are open then are released first.
-async fn walk_once(
+pub(super) async fn walk_once(
     plan: &Plan,
     probe: &Probe,
     member: Option<(&Member, &MemberSet)>,
     clock: &Clock,
-) -> Option<RunRecord> {
+) -> Option<Walk> {
     let partner = &plan.partners[&probe.id.partner];
     let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
     let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
@@ -143,10 +151,10 @@ async fn walk_once(
         jobs: &jobs,
     };
     let mut open = Vec::new();
-    let mut walking = std::pin::pin!(walk(&order));
+    let mut walking = std::pin::pin!(walk_keeping(&order));
     loop {
         tokio::select! {
-            record = &mut walking => return Some(record),
+            (record, shapes) = &mut walking => return Some(Walk { record, shapes }),
             note = told.recv() => match note {
                 Some(JobNote::Opened(job, durable)) => {
                     open.push(job);

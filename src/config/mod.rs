@@ -6,6 +6,7 @@
 mod alerting;
 mod answer;
 mod auth;
+mod baseline;
 mod calendar;
 mod complaint;
 mod declared;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use baseline::{baseline_path, baseline_text};
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use secrets::secrets;
 
@@ -91,13 +93,16 @@ pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
         complaints,
         unread_journeys,
         unread_members,
+        unread_partners,
     };
     for file in partners {
         reading.partner(file);
     }
+    reading.baselines(&folder.join("baselines"));
     let Reading {
         mut plan,
         mut complaints,
+        unread_partners,
         ..
     } = reading;
     if let Some(path) = overlay
@@ -308,9 +313,31 @@ struct Reading {
     complaints: Complaints,
     unread_journeys: Unread,
     unread_members: Unread,
+    unread_partners: Unread,
 }
 
 impl Reading {
+    /// The recorded shapes, where there are any.
+    fn baselines(&mut self, folder: &Path) {
+        if !folder.is_dir() {
+            return;
+        }
+        for file in sources(folder, "json", &mut self.complaints).0 {
+            let Some((id, baseline)) = baseline::read(&file, &mut self.complaints) else {
+                continue;
+            };
+            match self.plan.partners.get_mut(&id) {
+                Some(partner) => partner.baseline = Some(baseline),
+                None if self.unread_partners.holds(id.as_str()) => {}
+                None => {
+                    let what = format!("is of \"{id}\", which is no partner");
+                    let cure = "take the file away, or name a partner";
+                    self.complaints.add(&file, None, what, cure);
+                }
+            }
+        }
+    }
+
     fn partner(&mut self, file: partner::PartnerFile) {
         let id = file.partner.id.clone();
         if self.plan.partners.contains_key(&id) {

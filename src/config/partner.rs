@@ -108,6 +108,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             limits: limits.value,
             job_origins,
             quirks: quirks(root),
+            baseline: None,
         },
         id_span: id.span,
         probes,

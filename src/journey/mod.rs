@@ -32,4 +32,4 @@ pub use meter::{Admission, Meter};
 pub use order::{JobNote, Order};
 pub use orphan::release_orphan;
 pub use tokens::Tokens;
-pub use walk::walk;
+pub use walk::{walk, walk_keeping};

@@ -103,6 +103,7 @@ impl Walker<'_> {
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,
+            baseline: self.order.partner.baseline.as_ref(),
             declared: &self.order.partner.quirks,
         }
     }

@@ -17,9 +17,9 @@ use crate::judge::quirks::QuirksSeen;
 use crate::judge::records::RecordsSeen;
 use crate::judge::{self, Stop, Walked, business};
 use crate::model::{
-    AgentFault, Answer, Bucket, Cause, Check, Connection, Finding, Job, JobTimes, Journey,
-    MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step, StepEvidence,
-    StepId, StepState, Verdict, When,
+    AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
+    Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
+    StepEvidence, StepId, StepState, Verdict, When,
 };
 
 /// How long steps that always run may take after a walk broke or ran out of time.
@@ -134,6 +134,11 @@ pub(super) struct Walker<'a> {
 
 /// Walks one journey and returns its record, judged.
 pub async fn walk(order: &Order<'_>) -> RunRecord {
+    walk_keeping(order).await.0
+}
+
+/// The same, and the shape of the records that were read whole.
+pub async fn walk_keeping(order: &Order<'_>) -> (RunRecord, Option<Baseline>) {
     let beat = Beat::new(order.clock);
     let lag = Lag::new(order.clock);
     lag.measured(async {
@@ -146,7 +151,7 @@ pub async fn walk(order: &Order<'_>) -> RunRecord {
     .await
 }
 
-async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> RunRecord {
+async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> (RunRecord, Option<Baseline>) {
     let watch = StepWatch::start(order.clock);
     let started_at = order.clock.now();
     let mut walker = Walker::new(order, lag);
@@ -190,7 +195,13 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> RunRecord {
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
     let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
-    walker.record(steps, (outcome, verdict), started_at, duration)
+    let whole = walker
+        .records
+        .as_ref()
+        .and_then(|seen| seen.whole.as_deref());
+    let shapes = whole.map(|whole| whole.drift.seen().clone());
+    let record = walker.record(steps, (outcome, verdict), started_at, duration);
+    (record, shapes)
 }
 
 fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {

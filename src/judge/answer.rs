@@ -142,6 +142,7 @@ pub fn named(check: Check, answer: &Answer) -> Vec<Finding> {
         | Check::CodeSystems
         | Check::MustSupport
         | Check::ResourcesValid
+        | Check::Drift
         | Check::Provenance
         | Check::Labels
         | Check::OptOut

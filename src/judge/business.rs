@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::catalogue::{self, Rule};
 use super::matches::{self, MatchSeen};
 use super::records::{Person, RecordsSeen, Whole};
-use crate::model::{Bucket, Cause, Check, Finding, Identity, Member, Quirk};
+use crate::model::{Baseline, Bucket, Cause, Check, Finding, Identity, Member, Quirk};
 
 /// The times of one export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Seen<'a> {
     pub exports: &'a [ExportTimes],
     /// Status URLs of the kick-offs that were sent with one key, in order.
     pub same_key: &'a [String],
+    /// The shape that records had when it was recorded.
+    pub baseline: Option<&'a Baseline>,
     /// What the partner declares.
     pub declared: &'a BTreeSet<Quirk>,
 }
@@ -93,6 +95,7 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         Check::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
             one.structure.resources_valid()
         }),
+        Check::Drift => drift(seen),
         Check::Provenance => whole(&catalogue::PROVENANCE, |one| {
             one.sent.provenance_finding(&one.references.present)
         }),
@@ -240,6 +243,14 @@ fn one_job(seen: &Seen<'_>) -> Finding {
         "one job for two kick-offs with one key",
         format!("{} jobs for {sent}", distinct.len()),
     )
+}
+
+fn drift(seen: &Seen<'_>) -> Vec<Finding> {
+    let whole = seen.records.and_then(|records| records.whole.as_deref());
+    match whole {
+        Some(whole) => whole.drift.findings(seen.baseline),
+        None => vec![catalogue::DRIFT.find(false, "exported records", "none")],
+    }
 }
 
 fn transaction_time(seen: &Seen<'_>) -> Vec<Finding> {

@@ -182,6 +182,7 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
         records: Some(&seen),
         exports: &[export, export],
         same_key: &[],
+        baseline: None,
         declared: &BTreeSet::new(),
     };
     let all = Check::ALL.iter().filter(|check| **check != Check::OneJob);
@@ -228,6 +229,7 @@ fn judge_matches(good: &[Value], case: &Value) -> Vec<String> {
         records: None,
         exports: &[],
         same_key: &[],
+        baseline: None,
         declared: &BTreeSet::new(),
     };
     let checks = [
@@ -326,6 +328,7 @@ fn one_job(same_key: &[&str]) -> Vec<Finding> {
         records: None,
         exports: &[],
         same_key: &same_key,
+        baseline: None,
         declared: &BTreeSet::new(),
     };
     business::check(Check::OneJob, &seen)

@@ -18,6 +18,7 @@ mod cases;
 pub mod catalogue;
 pub mod claims;
 pub mod codes;
+pub mod drift;
 pub mod head;
 pub mod job;
 pub mod manifest;

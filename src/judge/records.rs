@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::authorizations::Authorizations;
 use super::claims::Claims;
 use super::codes::Codes;
+use super::drift::Drift;
 use super::head::Head;
 use super::normalise;
 use super::references::{References, mark};
@@ -80,6 +81,8 @@ pub struct Whole {
     pub structure: Structure,
     /// B-16, B-24, B-25, B-30.
     pub sent: Sent,
+    ///
+    pub drift: Drift,
 }
 
 #[derive(Clone, Debug)]
@@ -137,6 +140,7 @@ impl RecordsSeen {
             codes: Codes::default(),
             structure: Structure::default(),
             sent: Sent::new(&set.responder_npi, covers_sensitive(member)),
+            drift: Drift::default(),
         };
         Self {
             expected: due(&member.expected),
@@ -237,6 +241,7 @@ impl RecordsSeen {
         whole.codes.take(record);
         whole.structure.take(kind, record);
         whole.sent.take(kind, record);
+        whole.drift.take(kind, record);
         self.tick_off(kind, record);
     }
 }

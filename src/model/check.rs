@@ -23,6 +23,8 @@ closed!(
         Gone = "gone",
         /// what belongs to another client is not shown.
         StrangersRefused = "strangers-refused",
+        /// records have the shape that was recorded.
+        Drift = "drift",
         /// resources have the structure of R4.
         ResourcesValid = "resources-valid",
         /// B-01: MatchedMembers is there, the other groups at most once.

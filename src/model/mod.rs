@@ -2,6 +2,7 @@
 
 mod alerting;
 mod auth;
+mod baseline;
 mod business;
 mod cadence;
 pub mod calendar;
@@ -29,6 +30,7 @@ mod zone;
 
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
+pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
 pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};

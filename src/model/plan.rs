@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::layer::closed;
 use super::{
-    Alerting, Auth, Cadence, Calendar, Escalation, FamilyWanted, Journey, JourneyId, MemberSet,
-    PartnerId, ProbeId, Quirk, Scale, Slo, SloName,
+    Alerting, Auth, Baseline, Cadence, Calendar, Escalation, FamilyWanted, Journey, JourneyId,
+    MemberSet, PartnerId, ProbeId, Quirk, Scale, Slo, SloName,
 };
 
 /// Everything that the files say, whole and consistent.
@@ -102,6 +102,8 @@ pub struct Partner {
     pub job_origins: Vec<String>,
     /// What it does differently and may.
     pub quirks: BTreeSet<Quirk>,
+    /// The shape that its records had when it was recorded; none when it was not.
+    pub baseline: Option<Baseline>,
 }
 
 /// What a partner lets us ask of it; none for what is not agreed.
