@@ -60,13 +60,25 @@ pub fn parks() {
     reason = "the clock module asks for the time"
 )]
 pub fn woke() {
-    let (now, before) = (Instant::now(), TURNS.get());
-    let slept = before.looks_at.is_none_or(|at| now - at > LOOK_MAX);
-    TURNS.set(Turns {
-        looked_at: Some(now),
-        since: if slept { Some(now) } else { before.looked_at },
-        ..before
-    });
+    TURNS.set(TURNS.get().after_a_look(Instant::now()));
+}
+
+impl Turns {
+    fn after_a_look(self, now: Instant) -> Self {
+        let slept = self.looks_at.is_none_or(|at| now - at > LOOK_MAX);
+        Self {
+            looked_at: Some(now),
+            since: if slept { Some(now) } else { self.looked_at },
+            ..self
+        }
+    }
+
+    /// How long a walk that gets its turn now may have waited for it, since its last turn ended.
+    fn held_up(self, ended: Option<Instant>, now: Instant) -> Duration {
+        // What woke the walk came after its last turn.
+        let since = self.since.into_iter().chain(ended).max();
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
 }
 
 /// What held one walk up so far.
@@ -97,11 +109,7 @@ impl Lag {
         let mut walk = pin!(walk);
         let mut ended: Option<Instant> = None;
         std::future::poll_fn(move |cx| {
-            let now = self.clock.instant();
-            // What woke the walk came after its last turn.
-            let since = TURNS.get().since.into_iter().chain(ended).max();
-            let held_up =
-                since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+            let held_up = TURNS.get().held_up(ended, self.clock.instant());
             let nanos = u64::try_from(held_up.as_nanos()).unwrap_or(u64::MAX);
             self.other_work.fetch_add(nanos, Ordering::Relaxed);
             let polled = walk.as_mut().poll(cx);
@@ -139,45 +147,55 @@ mod tests {
     }
 
     #[test]
-    fn other_work_of_the_thread_counts_and_the_walks_own_does_not() {
+    fn other_work_of_the_thread_counts_and_neither_sleep_nor_the_walks_own_turn_does() {
+        let begin = Clock::real().instant();
+        let at = |millis| begin + Duration::from_millis(millis);
+        let none = Turns {
+            looks_at: None,
+            looked_at: None,
+            since: None,
+        };
+        let looks = |turns: Turns, at| Turns {
+            looks_at: Some(at),
+            ..turns
+        };
+        // It slept from 0 to 100, and works on something else until 130.
+        let slept = looks(none, at(0)).after_a_look(at(100));
+        let waited = |turns: Turns, ended, now| turns.held_up(ended, at(now)).as_millis();
+        assert_eq!(waited(slept, None, 130), 30);
+        // The walk's own turn ended at 125.
+        assert_eq!(waited(slept, Some(at(125)), 130), 5);
+        // The next look finds events at once: they may have waited since the look before.
+        let busy = looks(slept, at(150)).after_a_look(at(150));
+        assert_eq!(waited(busy, Some(at(90)), 160), 60);
+        assert_eq!(waited(busy, Some(at(140)), 160), 20);
+        assert_eq!(waited(none, None, 7), 0, "no turn yet");
+    }
+
+    #[test]
+    fn the_runtime_tells_a_walk_of_other_work() {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            .enable_time()
             .on_thread_park(parks)
             .on_thread_unpark(woke)
             .build()
             .unwrap();
         let clock = Clock::real();
         let time = Duration::from_millis(40);
-        let walk = |beside: bool| {
-            let clock = clock.clone();
-            runtime.block_on(async move {
-                tokio::spawn(async move {
-                    let lag = Lag::new(&clock);
-                    let waiting = lag.clone();
-                    let other = clock.clone();
-                    let walk = lag.measured(async move {
-                        if beside {
-                            // Ready at once, and in the queue before the timer ends.
-                            tokio::spawn(async move {
-                                tokio::time::sleep(Duration::from_millis(4)).await;
-                                busy(&other, time);
-                            });
-                        } else {
-                            busy(&other, time);
-                        }
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    });
-                    walk.await;
-                    Duration::from_nanos(waiting.other_work.load(Ordering::Relaxed))
-                })
-                .await
-                .unwrap()
-            })
+        let lag = Lag::new(&clock);
+        let own = lag.clone();
+        let walk = async move {
+            let (ready, woken) = tokio::sync::oneshot::channel();
+            tokio::spawn(async move {
+                ready.send(()).unwrap();
+                busy(&clock, time);
+            });
+            woken.await.unwrap();
         };
-        let held_up = walk(true);
-        assert!(held_up >= time / 2, "{held_up:?}");
-        assert!(walk(false) < time / 2);
+        let walk = runtime.spawn(async move { own.measured(walk).await });
+        runtime.block_on(walk).unwrap();
+        let held_up = Duration::from_nanos(lag.other_work.load(Ordering::Relaxed));
+        assert!(held_up >= time, "{held_up:?}");
     }
 
     #[test]
