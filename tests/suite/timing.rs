@@ -110,15 +110,6 @@ fn no_request_is_sent_again_behind_our_back() {
     }
 }
 
-fn patient() -> Pace<'static> {
-    Pace {
-        deadline: "20s",
-        timeout: "5s",
-        concurrency: 20,
-        ..Pace::default()
-    }
-}
-
 /// The whole exchange with more in the head of its journey's file.
 fn with_head(config: &Config, head: &str) {
     let id = "id = \"bulk-exchange\"";
@@ -142,7 +133,7 @@ fn a_whole_exchange_is_spoken_in_http_2_and_over_one_connection() {
         ("http = \"2\"\nconnection = \"reuse\"", "2"),
         ("connection = \"reuse\"", "1.1"),
     ] {
-        let config = Config::at(&sandbox, &patient());
+        let config = Config::at(&sandbox, &Pace::patient());
         with_head(&config, head);
         let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
         assert_eq!(
@@ -175,7 +166,7 @@ fn a_whole_exchange_is_spoken_in_http_2_and_over_one_connection() {
 #[test]
 fn a_body_that_breaks_off_is_a_reset_in_http_2_as_well() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     with_head(&config, "http = \"2\"");
     sandbox.inject("keystone", "reset-mid-body");
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
@@ -194,7 +185,7 @@ fn a_probe_keeps_to_its_family_of_addresses() {
         // The partner has an IPv4 address alone.
         ("ipv6", 4, json!("dns")),
     ] {
-        let config = Config::at(&sandbox, &patient());
+        let config = Config::at(&sandbox, &Pace::patient());
         config.replace(
             "partners/keystone.toml",
             "members = \"keystone-basic\"",
