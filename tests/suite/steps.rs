@@ -17,15 +17,6 @@ fn requests(step: &Value) -> &Vec<Value> {
     step["requests"].as_array().unwrap()
 }
 
-fn patient() -> Pace<'static> {
-    Pace {
-        deadline: "20s",
-        timeout: "5s",
-        concurrency: 20,
-        ..Pace::default()
-    }
-}
-
 /// One fault of the sandbox, for so many hits.
 fn inject(sandbox: &Sandbox, fault: &str, operation: &str, times: u64) {
     let order = json!({"fault": fault, "operation": operation, "times": times}).to_string();
@@ -48,7 +39,7 @@ fn with_retry(config: &Config, retry: &str) {
 #[test]
 fn a_run_that_passes_on_its_second_attempt_says_so_and_the_first_one_counts() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     with_retry(&config, "{ attempts = 3, on = [\"5xx\"], wait = \"50ms\" }");
     inject(&sandbox, "server-error", "bulk-match", 1);
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
@@ -120,7 +111,7 @@ fn a_step_asks_again_by_its_rule_and_never_else() {
             3,
         ),
     ] {
-        let config = Config::at(&sandbox, &patient());
+        let config = Config::at(&sandbox, &Pace::patient());
         with_retry(&config, retry);
         sandbox.inject("keystone", fault);
         let (code, run) = config.once("bulk-exchange", &[]);
@@ -130,7 +121,7 @@ fn a_step_asks_again_by_its_rule_and_never_else() {
         assert_eq!(run["layers"]["business"], "not_reached");
     }
     // Without a rule, once.
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     sandbox.inject("keystone", "server-error");
     let (_, run) = config.once("bulk-exchange", &[]);
     assert_eq!(requests(step(&run, "match")).len(), 1);
@@ -423,7 +414,7 @@ url = "{{{{ partner.base_url }}}}/good?{{{{ watch.result }}}}"
 "#
         )
     };
-    let pace = patient();
+    let pace = Pace::patient();
     let (code, run) = server.config(&watch("good"), &pace).once("scripted", &[]);
     assert_eq!(code, 0, "{run}");
     let job = &step(&run, "watch")["job"];
