@@ -1,27 +1,30 @@
 //! Files of keys and certificates, and the certificate that a partner shows.
 #![no_main]
 
-use ground::Site;
+use fuzz::Site;
+use fuzz::secret::{SigningKey, expires_at, read_private_key, read_trust};
 use libfuzzer_sys::fuzz_target;
-use outrider::journey::certificate_expires_at;
-use outrider::secret::{SigningKey, read_private_key, read_trust};
 
 thread_local!(static SITE: Site = Site::new());
 
 fuzz_target!(|input: &[u8]| {
-    drop(certificate_expires_at(input));
+    drop(expires_at(input));
     SITE.with(|site| {
         let file = site.file("input.pem");
         std::fs::write(&file, input).unwrap();
         if let Ok(certificates) = read_trust(&file) {
             assert!(!certificates.is_empty(), "an empty file is trusted");
             for certificate in &certificates {
-                drop(certificate_expires_at(certificate));
+                drop(expires_at(certificate));
             }
         }
         drop(read_private_key(&file));
         if let Ok(key) = SigningKey::read(&file) {
-            assert_eq!(key.thumbprint().len(), 43, "SHA-256, base64url without padding");
+            assert_eq!(
+                key.thumbprint().len(),
+                43,
+                "SHA-256, base64url without padding"
+            );
             assert!(!format!("{key:?}").contains("PRIVATE"));
         }
     });

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::DateTime;
-use ground::{answer, assert_short};
+use fuzz::judge::job;
+use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
-use outrider::judge::job;
 
 /// The longest wait that the journey allows, and what is left of its deadline.
 const CAP: Duration = Duration::from_secs(120);
@@ -35,7 +35,9 @@ fuzz_target!(|input: &[u8]| {
         let wait = job::poll_wait(asked, poll, CAP, LEFT);
         assert!(wait <= CAP, "{wait:?} is longer than allowed");
     }
-    assert!(job::progress_percent(answer.header("x-progress")).is_none_or(|percent| percent <= 100));
+    assert!(
+        job::progress_percent(answer.header("x-progress")).is_none_or(|percent| percent <= 100)
+    );
     let (_, findings) = job::poll(&answer, now);
     assert_short(&findings);
     assert_short(&[job::released(&answer)]);

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use ground::{answer, assert_short};
+use fuzz::judge::manifest;
+use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
-use outrider::judge::manifest;
 
 fuzz_target!(|input: &[u8]| {
     let (read, findings) = manifest::read(&answer(200, BTreeMap::new(), input));
     assert_short(&findings);
     let Some(read) = read else {
-        assert!(findings.iter().any(|finding| !finding.held), "refused, and nothing says why");
+        assert!(
+            findings.iter().any(|finding| !finding.held),
+            "refused, and nothing says why"
+        );
         return;
     };
     assert!(read.output.len() <= manifest::FILES_MAX);

@@ -1,4 +1,4 @@
 //! A file of `members/`.
 #![no_main]
 
-ground::config_target!("members/two.json");
+fuzz::config_target!("members/two.json");

@@ -4,12 +4,12 @@
 
 use std::ops::ControlFlow;
 
-use ground::{assert_short, plan};
+use fuzz::judge::matches::MatchSeen;
+use fuzz::judge::records::RecordsSeen;
+use fuzz::judge::stream::{FileFold, Lines};
+use fuzz::model::{Finding, Limit, Plan};
+use fuzz::{assert_short, plan};
 use libfuzzer_sys::fuzz_target;
-use outrider::judge::matches::MatchSeen;
-use outrider::judge::records::RecordsSeen;
-use outrider::judge::stream::{FileFold, Lines};
-use outrider::model::{Finding, Limit, Plan};
 
 thread_local!(static PLAN: Plan = plan());
 
@@ -32,7 +32,8 @@ fuzz_target!(|input: &[u8]| {
     PLAN.with(|plan| {
         let set = &plan.members["two"];
         let member = &set.members[0];
-        let (mut whole, mut pieces) = (RecordsSeen::new(member, set), RecordsSeen::new(member, set));
+        let (mut whole, mut pieces) =
+            (RecordsSeen::new(member, set), RecordsSeen::new(member, set));
         let at_once = fold(bytes, bytes.len().max(1), &mut whole);
         let in_parts = fold(bytes, usize::from(*piece).max(1), &mut pieces);
         assert_eq!(at_once, in_parts);

@@ -1,4 +1,4 @@
 //! A file of `partners/`.
 #![no_main]
 
-ground::config_target!("partners/keystone.toml");
+fuzz::config_target!("partners/keystone.toml");

@@ -1,4 +1,4 @@
 //! A file of `probes/`: steps, templates, captures, expectations.
 #![no_main]
 
-ground::config_target!("probes/walk.toml");
+fuzz::config_target!("probes/walk.toml");

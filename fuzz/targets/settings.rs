@@ -1,4 +1,4 @@
 //! `outrider.toml`.
 #![no_main]
 
-ground::config_target!("outrider.toml");
+fuzz::config_target!("outrider.toml");

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use ground::{answer, assert_short};
+use fuzz::judge::token;
+use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
-use outrider::judge::token;
 
 fuzz_target!(|input: &[u8]| {
     let Some((kind, body)) = input.split_first() else {
@@ -16,14 +16,23 @@ fuzz_target!(|input: &[u8]| {
     let (granted, findings) = token::granted(&answer);
     assert_short(&findings);
     let Some(granted) = granted else {
-        assert!(findings.iter().any(|finding| !finding.held), "refused, and nothing says why");
+        assert!(
+            findings.iter().any(|finding| !finding.held),
+            "refused, and nothing says why"
+        );
         return;
     };
     assert_eq!(status, 200);
     let text = granted.token.reveal();
     assert!(!text.is_empty() && text.len() <= token::TOKEN_BYTES_MAX);
-    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "no field of a head");
+    assert!(
+        text.bytes().all(|byte| byte.is_ascii_graphic()),
+        "no field of a head"
+    );
     assert!(granted.lifetime <= token::LIFETIME_MAX || findings.iter().any(|one| !one.held));
-    let is_told = |finding: &outrider::model::Finding| finding.seen.contains(text);
-    assert!(text.len() < 8 || !findings.iter().any(is_told), "a finding shows the token");
+    let is_told = |finding: &fuzz::model::Finding| finding.seen.contains(text);
+    assert!(
+        text.len() < 8 || !findings.iter().any(is_told),
+        "a finding shows the token"
+    );
 });

@@ -151,13 +151,7 @@ fn interleaved(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
 }
 
 fn expiry(tls: &TlsStream<TcpStream>) -> Option<chrono::DateTime<chrono::Utc>> {
-    certificate_expires_at(tls.get_ref().1.peer_certificates()?.first()?)
-}
-
-/// When a certificate (DER) expires; none when it cannot be read.
-pub fn certificate_expires_at(der: &[u8]) -> Option<chrono::DateTime<chrono::Utc>> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
-    chrono::DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
+    crate::secret::expires_at(tls.get_ref().1.peer_certificates()?.first()?)
 }
 
 impl AsyncRead for Stream {

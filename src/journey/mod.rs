@@ -27,7 +27,6 @@ mod walk;
 mod wire;
 
 pub use client::{Client, Resolver};
-pub use dial::certificate_expires_at;
 pub use meter::{Admission, Meter};
 pub use order::{JobNote, Order};
 pub use orphan::release_orphan;

@@ -203,6 +203,12 @@ pub fn read_trust(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable>
         .ok_or(Unusable::NotPem)
 }
 
+/// When a certificate (DER) expires; none when it cannot be read.
+pub fn expires_at(certificate: &[u8]) -> Option<chrono::DateTime<chrono::Utc>> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    chrono::DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
     use std::io::ErrorKind as Kind;
     std::fs::read(path).map_err(|why| {

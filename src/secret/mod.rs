@@ -2,7 +2,9 @@
 
 mod key;
 
-pub use key::{PublicKey, SigningKey, Unusable, read_private_key, read_text, read_trust};
+pub use key::{
+    PublicKey, SigningKey, Unusable, expires_at, read_private_key, read_text, read_trust,
+};
 
 use std::fmt;
 
