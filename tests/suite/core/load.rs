@@ -21,7 +21,7 @@ const ALL: [&str; 9] = [
 ];
 const EXCHANGES: usize = 200;
 const MEMBERS: usize = 50;
-/// It takes a minute on an idle machine.
+/// It took three minutes on a machine that was busy with other builds.
 const PATIENCE: Duration = Duration::from_secs(420);
 
 /// What breaks, and which of the requests.
@@ -36,7 +36,6 @@ const FAULTS: [(&str, f64); 5] = [
 #[test]
 fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
     let sandbox = together(&ALL.join(","), &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
     for (n, partner) in ALL.iter().enumerate() {
         for (fault, probability) in FAULTS {
             let mut wish =
@@ -52,6 +51,8 @@ fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
         .iter()
         .map(|partner| (*partner, askable(partner, 118)))
         .collect();
+    // Last of all: an idle connection is closed after a while.
+    let mut front = Front::at(&sandbox.ready()["core"]);
     let mut opened = BTreeMap::new();
     for n in 0..EXCHANGES {
         let partner = ALL[n % ALL.len()];

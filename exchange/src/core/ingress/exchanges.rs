@@ -19,8 +19,11 @@ use crate::core::adapter::Partner;
 use crate::core::exchange::{Event, Exchange, Reason, State, Step};
 use crate::core::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
 use crate::core::review::{fresh, named};
-use crate::core::store::{Change, Note, Opened, Opening, Search};
+use crate::core::store::{Change, Note, Opened, Opening, Search, StoreError};
 use crate::member::hex_of_sha256;
+
+/// How often a write is tried again when the orchestrator was faster.
+const STALE_MAX: u32 = 8;
 
 type Answer = Result<Response, Problem>;
 type Parameters = Query<BTreeMap<String, String>>;
@@ -304,7 +307,7 @@ pub(super) async fn payload(
         return Err(Problem::not_found("payload"));
     }
     let bytes = tokio::task::block_in_place(|| std::fs::read(front.core.store.blob(&sha256)))
-        .map_err(crate::core::store::StoreError::from)?;
+        .map_err(StoreError::from)?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
@@ -315,33 +318,68 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Answer {
     session.must(Scope::Write)?;
-    let mut exchange = own(&front, &session, &id)?;
+    let mut tries = 0;
+    let exchange = loop {
+        match called_off(&front, &session, &id) {
+            Err(Off::Stale) if tries < STALE_MAX => tries += 1,
+            Err(Off::Stale) => return Err(StoreError::Stale.into()),
+            Err(Off::Problem(problem)) => return Err(*problem),
+            Ok(exchange) => break exchange,
+        }
+    };
+    front.core.follow();
+    front.core.nudge();
+    Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+}
+
+/// Why an exchange was not called off.
+enum Off {
+    /// The orchestrator has written it meanwhile.
+    Stale,
+    /// It cannot be.
+    Problem(Box<Problem>),
+}
+
+impl From<Problem> for Off {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl From<StoreError> for Off {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Stale => Self::Stale,
+            StoreError::Full
+            | StoreError::Illegal { .. }
+            | StoreError::Unreadable(_)
+            | StoreError::Database(_)
+            | StoreError::File(_) => Problem::from(error).into(),
+        }
+    }
+}
+
+fn called_off(front: &Front, session: &Session, id: &str) -> Result<Exchange, Off> {
+    let mut exchange = own(front, session, id)?;
     if exchange.state.is_terminal() {
         let what = format!("the exchange is {} already", exchange.state.name());
-        return Err(Problem::of(
-            StatusCode::CONFLICT,
-            "is-over",
-            what,
-            "there is nothing to call off",
-        ));
+        let cure = "there is nothing to call off";
+        return Err(Problem::of(StatusCode::CONFLICT, "is-over", what, cure).into());
     }
     let now_ms = front.core.clock.now_millis();
     exchange.reason = Some(Reason::Cancelled);
     exchange.settled_ms = Some(now_ms);
     exchange.go_on(Step::Release, now_ms);
-    let mut members = front.core.store.members(&id)?;
+    let mut members = front.core.store.members(id)?;
     members.retain(|member| !member.state.is_terminal());
     for member in &mut members {
         member.state = State::Failed;
         member.reason = Some(Reason::Cancelled);
     }
-    let mut change =
-        Change::of(exchange, Event::Cancelled).by(&format!("client:{}", session.client));
+    let actor = format!("client:{}", session.client);
+    let mut change = Change::of(exchange, Event::Cancelled).by(&actor);
     change.members = members;
-    let exchange = front.core.store.apply(change)?;
-    front.core.follow();
-    front.core.nudge();
-    Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+    Ok(front.core.store.apply(change)?)
 }
 
 /// `POST /v1/exchanges/{id}/follow-up`: asks for what is missing, and for nothing else, now.
@@ -394,16 +432,13 @@ pub(super) async fn follow_up(
 /// look, at once. Who knows the address may call.
 pub(super) async fn callback(Of(front): Of<Arc<Front>>, Path(id): Path<String>) -> Answer {
     let found = front.core.store.called_back(&id)?;
-    let mut exchange = found.ok_or_else(|| Problem::not_found("callback"))?;
+    let exchange = found.ok_or_else(|| Problem::not_found("callback"))?;
     if matches!(exchange.step, Step::Match | Step::Manifest) {
-        exchange.due_ms = Some(front.core.clock.now_millis());
         let actor = format!("partner:{}", exchange.metadata.target_payer);
-        let change = Change::books(exchange).by(&actor).note(
-            "decision",
-            json!({"about": "callback", "action": "look at the job now"}),
-        );
-        front.core.store.apply(change)?;
-        front.core.nudge();
+        let now_ms = front.core.clock.now_millis();
+        if front.core.store.hasten(&exchange, &actor, now_ms)? {
+            front.core.nudge();
+        }
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
