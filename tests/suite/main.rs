@@ -9,7 +9,9 @@
 mod abuse;
 mod agent;
 mod auth;
+mod checks;
 mod config;
+mod drift;
 mod drills;
 mod exits;
 mod faults;
@@ -25,6 +27,7 @@ mod page;
 mod partners;
 mod past;
 mod personas;
+mod quirks;
 mod reconcile;
 mod reload;
 mod requester;
