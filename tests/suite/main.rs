@@ -9,8 +9,10 @@
 mod abuse;
 mod agent;
 mod auth;
+mod checks;
 mod config;
 mod core;
+mod drift;
 mod drills;
 mod exits;
 mod faults;
@@ -26,6 +28,7 @@ mod page;
 mod partners;
 mod past;
 mod personas;
+mod quirks;
 mod reconcile;
 mod reload;
 mod requester;

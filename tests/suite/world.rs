@@ -342,6 +342,76 @@ impl Sandbox {
     }
 }
 
+/// The committed files of all nine partners, with deadlines that a test can wait for, at one sandbox.
+pub(crate) struct Nine {
+    pub(crate) config: Config,
+}
+
+impl Nine {
+    pub(crate) fn at(sandbox: &Sandbox) -> Self {
+        let config = Config {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        for name in ["partners", "probes", "members", "baselines"] {
+            std::fs::create_dir(config.folder.path().join(name)).unwrap();
+            for entry in std::fs::read_dir(repository().join(name)).unwrap() {
+                let path = entry.unwrap().path();
+                let file = path.file_name().unwrap().to_str().unwrap();
+                let text = std::fs::read_to_string(&path).unwrap();
+                let text = text.replace("deadline = \"4m\"", "deadline = \"30s\"");
+                let text = text.replace("deadline = \"2m\"", "deadline = \"30s\"");
+                config.write(&format!("{name}/{file}"), &text);
+            }
+        }
+        config.write("outrider.toml", "contact = \"ops@outrider.example\"\n");
+        let ready = sandbox.ready();
+        let trust = ready["trust"].as_str().unwrap();
+        let mut overlay = String::new();
+        for partner in ready["partners"].as_array().unwrap() {
+            let text = |key: &str| partner[key].as_str().unwrap();
+            let (id, url, key) = (text("id"), text("base_url"), text("key"));
+            overlay.push_str(&format!(
+                "[partner.{id}]\nbase_url = \"{url}\"\ntrust = \"{trust}\"\nkey = \"{key}\"\n"
+            ));
+        }
+        config.write("overlay.toml", &overlay);
+        Self { config }
+    }
+
+    pub(crate) fn once(&self, journey: &str, partner: &str, more: &[&str]) -> (i32, Value) {
+        let head = ["once", journey, "--partner", partner, "--json"];
+        let overlay = ["--overlay", "overlay.toml"];
+        let output = self.config.output(&[&head[..], &overlay, more].concat());
+        let run = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), run)
+    }
+
+    /// Takes away what a partner's file declares of quirks.
+    pub(crate) fn undeclare(&self, partner: &str) {
+        let path = self
+            .config
+            .folder
+            .path()
+            .join(format!("partners/{partner}.toml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("quirks = "));
+        let text: Vec<_> = lines.collect();
+        std::fs::write(path, text.join("\n") + "\n").unwrap();
+    }
+
+    /// Declares these quirks instead.
+    pub(crate) fn declare(&self, partner: &str, quirks: &str) {
+        self.undeclare(partner);
+        let file = format!("partners/{partner}.toml");
+        self.config.replace(
+            &file,
+            "\n[auth]",
+            &format!("\nquirks = [{quirks}]\n\n[auth]"),
+        );
+    }
+}
+
 /// How a test's probe differs from the defaults.
 pub(crate) struct Pace<'a> {
     pub(crate) every: &'a str,
