@@ -415,6 +415,8 @@ mod tests {
             calendars: Vec::new(),
             limits: Limits::default(),
             job_origins: Vec::new(),
+            quirks: std::collections::BTreeSet::new(),
+            baseline: None,
         };
         let may = |partner: &Partner, url: &str| may_hold_jobs(partner, &absolute(url).unwrap());
         let elsewhere = "https://jobs.example:8443/1";

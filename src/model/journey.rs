@@ -39,6 +39,20 @@ impl Journey {
             .any(|step| matches!(step.action, Action::Check { .. }))
     }
 
+    /// Whether one of its steps asks for a check of what was gathered.
+    pub fn asks(&self, wanted: Check) -> bool {
+        self.steps.iter().any(|step| match &step.action {
+            Action::Check { checks } => checks.contains(&wanted),
+            Action::Request { .. }
+            | Action::Token { .. }
+            | Action::Submit { .. }
+            | Action::Poll { .. }
+            | Action::Watch { .. }
+            | Action::Download { .. }
+            | Action::Release { .. } => false,
+        })
+    }
+
     /// Whether it carries a member.
     pub fn needs_member(&self) -> bool {
         self.judges_business() || self.steps.iter().any(|step| step.action.names_member())

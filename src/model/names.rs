@@ -59,6 +59,8 @@ metrics! {
         "Intended starts by disposition.";
     DISCLOSURES = Counter "outrider_disclosures_total" ["partner", "journey"]
         "Runs in which another member's data were seen.";
+    DRIFTS = Counter "outrider_drifts_total" ["partner", "journey"]
+        "Runs that saw records of another shape than the recorded one.";
     CONTAMINATED = Counter "outrider_contaminated_runs_total" ["partner", "journey"]
         "Runs that we held up ourselves: they enter no latency objective.";
     JOURNEY_DURATION = Histogram "outrider_journey_duration_seconds" ["partner", "journey"]

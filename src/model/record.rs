@@ -205,6 +205,14 @@ impl RunRecord {
         told
     }
 
+    /// Whether records had another shape than the recorded one.
+    pub fn drifts(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(|step| &step.findings)
+            .any(|finding| !finding.held && finding.check == super::Check::Drift.name())
+    }
+
     /// Whether another member's data were seen.
     pub fn discloses(&self) -> bool {
         self.steps

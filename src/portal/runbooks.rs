@@ -32,6 +32,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("coverage-low.md"),
     page!("latency-high.md"),
     page!("path-down.md"),
+    page!("payload-drift.md"),
     page!("rules-stale.md"),
     page!("transport-connect.md"),
     page!("transport-dns.md"),

@@ -28,6 +28,8 @@ closed!(
         IdentitySurge = "OutriderIdentitySurge",
         /// Far more of the same twice than before.
         DuplicateSurge = "OutriderDuplicateSurge",
+        /// A partner's records have another shape than the recorded one.
+        Drift = "OutriderDrift",
         /// A probe too rare for windows keeps failing.
         FailingInARow = "OutriderFailingInARow",
         /// The agent fails too often by its own fault.
@@ -62,6 +64,7 @@ impl AlertKind {
             Self::Disclosure => "business-disclosure.md",
             Self::BreachLikely => "breach-likely.md",
             Self::DeadlineNear => "business-deadline.md",
+            Self::Drift => "payload-drift.md",
             Self::CertificateExpiry => "transport-tls.md",
             Self::RetryStorm => "application-throttled.md",
             Self::IdentitySurge => "business-identity.md",

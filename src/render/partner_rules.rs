@@ -8,7 +8,7 @@ use super::annotations;
 use super::promql::{grown, increase, indent, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 use crate::model::names;
-use crate::model::{Layer, Partner, Plan, Probe, Scale, Window, span};
+use crate::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
 use crate::slo::{Alarm, Objective, Pace, Urgency};
 
 /// Bad runs within a tier's long window.
@@ -234,7 +234,8 @@ fn coverage_counts(scale: Scale, probe: &Probe) -> Vec<Rule> {
     let own = of_probe(probe);
     let long = coverage_window(scale, probe);
     let window = span(long);
-    let judged = [&own[..], &[("outcome", "=~", "passed|failed")]].concat();
+    let judged_outcomes = judged_outcomes();
+    let judged = [&own[..], &[("outcome", "=~", judged_outcomes.as_str())]].concat();
     let excused = [&own[..], &[("disposition", "=~", "blackout|maintenance")]].concat();
     let due = Pace::of_probe(probe).runs_in(long);
     let labels = own.map(|(name, _, value)| (name, value));
@@ -299,6 +300,14 @@ fn coverage(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     )
 }
 
+/// Runs of which something can be said about the partner.
+fn judged_outcomes() -> String {
+    let all = Outcome::ALL
+        .iter()
+        .filter(|one| **one != Outcome::AgentFault);
+    all.map(|one| one.name()).collect::<Vec<_>>().join("|")
+}
+
 /// One run is enough. It lasts until a person resumes the journey and it ran again; the event itself is
 /// seen for so long that runs before it are not taken for that.
 fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
@@ -309,7 +318,8 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
         ("alertstate", "=", "firing"),
     ];
     let firing = select("ALERTS", &[&firing[..], &own[..]].concat());
-    let judged = [&own[..], &[("outcome", "=~", "passed|failed")]].concat();
+    let judged_outcomes = judged_outcomes();
+    let judged = [&own[..], &[("outcome", "=~", judged_outcomes.as_str())]].concat();
     let pace = Pace::of_probe(probe);
     let resumed = pace
         .time_of(RESUMED_CADENCES)

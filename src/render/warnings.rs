@@ -9,7 +9,7 @@ use super::annotations;
 use super::promql::{grown, name, select};
 use super::yaml::{Alert, Rule};
 use crate::model::names;
-use crate::model::{Cause, Partner, Plan, Probe, span};
+use crate::model::{Cause, Check, Partner, Plan, Probe, span};
 use crate::slo::{FLOOR, Objective, Pace};
 
 /// What is told nobody by itself, and shown.
@@ -59,6 +59,7 @@ pub(super) fn rules(
         alerts.extend(deadline_near(plan, partner, probe));
         alerts.push(retry_storm(plan, partner, probe));
         alerts.extend(SURGES.map(|surge| self::surge(plan, partner, probe, surge)));
+        alerts.extend(drift(plan, partner, probe));
         alerts.extend(failing_in_a_row(plan, partner, probe));
     }
     alerts.into_iter().map(Rule::Alert).collect()
@@ -219,6 +220,31 @@ fn surge(
         .annotations
         .insert("cause", format!("{layer} {cause}"));
     alert
+}
+
+/// Of journeys that hold records against a recorded shape. One run is enough: a change stays.
+fn drift(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
+    partner.baseline.as_ref()?;
+    let journey = plan.journeys.get(&probe.id.journey)?;
+    if !journey.asks(Check::Drift) {
+        return None;
+    }
+    let drifts = select(name(&names::DRIFTS), &of_probe(probe));
+    let window = plan
+        .scale
+        .of(LOOK_BACK)
+        .max(Pace::of_probe(probe).time_of(2));
+    let window = span(window);
+    let expr = format!("{} > 0.5", grown("partner, journey", &drifts, &window));
+    let summary = format!("{}: its records have another shape", partner.name);
+    let description = format!(
+        "{{{{ $value }}}} runs of {} in the last {window} saw what the baseline does not know. Each change has a name \
+         in the run.",
+        probe.id.journey
+    );
+    let kind = (AlertKind::Drift, TICKET);
+    let words = (summary, description);
+    Some(of_runs(plan, partner, probe, kind, expr, words))
 }
 
 /// Where runs are too rare for an hour's window. The last word counts for as long as the next run may take.

@@ -64,6 +64,9 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
     if run.discloses() {
         added.push(Increment::new(&names::DISCLOSURES, &[partner, journey], 1));
     }
+    if run.drifts() {
+        added.push(Increment::new(&names::DRIFTS, &[partner, journey], 1));
+    }
     if promise::is_contaminated(plan, run) {
         added.push(Increment::new(&names::CONTAMINATED, &[partner, journey], 1));
     }
@@ -167,6 +170,7 @@ fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
     let (partner, journey) = (probe.id.partner.as_str(), probe.id.journey.as_str());
     let mut zeros = vec![
         Increment::new(&names::DISCLOSURES, &[partner, journey], 0),
+        Increment::new(&names::DRIFTS, &[partner, journey], 0),
         Increment::new(&names::CONTAMINATED, &[partner, journey], 0),
     ];
     for outcome in Outcome::ALL {

@@ -162,6 +162,37 @@ fn a_run_near_its_deadline_is_told_of_where_there_is_time_to_act() {
 }
 
 #[test]
+fn a_drift_is_told_of_from_the_first_run_on_where_there_is_a_baseline() {
+    let mut plan = alone(handed_out(), "keystone", "bulk-exchange");
+    let drifts = |values: &[(usize, Option<u64>)]| {
+        Series::new("outrider_drifts_total", &[KEYSTONE, BULK], counter(values))
+    };
+    let fires = |minute, fires| look(minute, firing("OutriderDrift", &[KEYSTONE, BULK]), fires);
+    let cases = [
+        case(
+            "one run",
+            vec![drifts(&[(10, Some(0)), (1, Some(1)), (120, Some(0))])],
+            vec![fires(10, false), fires(12, true), fires(100, false)],
+        ),
+        case(
+            "none",
+            vec![drifts(&[(60, Some(0))])],
+            vec![fires(30, false)],
+        ),
+    ];
+    promtool(&plan, &[], &cases);
+    for partner in plan.partners.values_mut() {
+        partner.baseline = None;
+    }
+    let rules = outrider::render::all(&plan, &[]).unwrap();
+    assert!(
+        rules
+            .iter()
+            .all(|file| !file.text.contains("OutriderDrift"))
+    );
+}
+
+#[test]
 fn a_surge_is_told_of_unless_it_is_as_usual() {
     let plan = alone(handed_out(), "keystone", "bulk-exchange");
     for (kind, cause, least) in [
