@@ -85,8 +85,8 @@ fn with_authority(mut request: Outgoing) -> Option<Outgoing> {
 pub(super) struct Driven {
     /// Never locked: a walk is shared between threads, and these could not be without.
     tasks: Vec<Mutex<Task>>,
-    /// What HTTP/2 wants done as well.
-    more: Nursery,
+    /// What HTTP/2 wants done as well; none for HTTP/1.
+    more: Option<Nursery>,
 }
 
 impl Driven {
@@ -112,8 +112,9 @@ impl Driven {
     }
 
     fn work_new(&mut self, cx: &mut Context<'_>) {
+        let Some(more) = &self.more else { return };
         loop {
-            let born = std::mem::take(&mut *self.more.born());
+            let born = std::mem::take(&mut *more.born());
             if born.is_empty() {
                 return;
             }
@@ -167,9 +168,10 @@ impl Open {
             clock: clock.clone(),
         });
         let broken = |why: hyper::Error| fault::of_http(&why, Phase::Send);
-        let more = Nursery::default();
+        let mut more = None;
         let (speaker, task): (Speaker, Task) = if speaks_two {
-            let (speaker, connection) = http2::Builder::new(more.clone())
+            let nursery = more.insert(Nursery::default());
+            let (speaker, connection) = http2::Builder::new(nursery.clone())
                 .max_header_list_size(HEAD_LIST_MAX)
                 .handshake(marked)
                 .await

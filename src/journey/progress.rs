@@ -134,11 +134,9 @@ impl Marks {
         }
     }
 
-    /// Bytes came in.
-    fn came_in(&self, now: Instant) {
-        if !self.has_frames.load(Ordering::Relaxed) && self.read().is_none() {
-            self.set(&self.read, now);
-        }
+    /// Whether the first bytes that come in are those of the answer.
+    fn waits_for_bytes(&self) -> bool {
+        !self.has_frames.load(Ordering::Relaxed) && self.read().is_none()
     }
 
     /// Bytes went out, by a write that began then.
@@ -188,8 +186,8 @@ impl AsyncRead for Marked {
         let this = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            this.marks.came_in(this.clock.instant());
+        if buf.filled().len() > before && this.marks.waits_for_bytes() {
+            this.marks.set(&this.marks.read, this.clock.instant());
         }
         polled
     }

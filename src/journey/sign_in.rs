@@ -93,6 +93,10 @@ impl Walker<'_> {
         notes.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
         self.place(&held.endpoint, &held.scope).refused(&held);
         self.renew(&token, timeout, notes).await?;
+        if let Some(held) = self.tokens.get_mut(&token) {
+            // Once: even one that another run asked for meanwhile is not doubted again.
+            held.is_kept = false;
+        }
         self.authorise(call, &token, timeout, notes).await?;
         Ok(true)
     }

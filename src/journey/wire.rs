@@ -186,7 +186,7 @@ async fn exchange<L: Lines>(
             }
             Talked::Broken(failure) => return Err(failure),
             // Nothing of it was sent on the old connection: it was dead before.
-            Talked::Unsent(back) => request = back,
+            Talked::Unsent(back) => request = *back,
         }
         progress.link = Link::Replaced;
     } else if is_kept && way.pool.had_dead(&target) {
@@ -213,7 +213,7 @@ enum Talked {
     Whole,
     Broken(Failure),
     /// The connection was gone before a byte of the request was on it; this is the request.
-    Unsent(Outgoing),
+    Unsent(Box<Outgoing>),
 }
 
 async fn talk<L: Lines>(
@@ -231,7 +231,9 @@ async fn talk<L: Lines>(
         let broken = |why: &hyper::Error| Talked::Broken(fault::of_http(why, Phase::Wait));
         let answer = match speaker.send(request).await {
             Ok(answer) => answer,
-            Err((_, Some(unsent))) if !marks.has_written() => return Talked::Unsent(unsent),
+            Err((_, Some(unsent))) if !marks.has_written() => {
+                return Talked::Unsent(Box::new(unsent));
+            }
             Err((why, _)) => return broken(&why),
         };
         marks.head(clock.instant());

@@ -15,7 +15,7 @@ pub const TEXT_BYTES_MAX: usize = 64 << 10;
 pub enum Captured {
     /// A string, as it was.
     Text(String),
-    /// A number, with its digits.
+    /// A number, as far as 64 bits hold it.
     Number(Number),
     /// A truth value.
     Bool(bool),

@@ -261,3 +261,108 @@ fn ours(blame: Blame) -> Verdict {
         counts: [Count::Out; 3],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::judge::catalogue;
+    use crate::model::{Action, Connection, Duty, HttpWanted, JourneyId, Step, StepState};
+
+    fn journey() -> Journey {
+        let step = Step {
+            id: StepId::new("s"),
+            duty: Duty::Required,
+            when: None,
+            timeout: None,
+            retry: None,
+            connection: None,
+            action: Action::Check { checks: Vec::new() },
+        };
+        Journey {
+            id: JourneyId::new("j"),
+            title: String::new(),
+            transaction_type: String::new(),
+            deadline: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            negative: false,
+            connection: Connection::New,
+            http: HttpWanted::One,
+            steps: vec![step],
+        }
+    }
+
+    fn judged(retried: Vec<Finding>, findings: Vec<Finding>) -> (Verdict, Outcome) {
+        let steps = [StepEvidence {
+            step: StepId::new("s"),
+            state: StepState::Passed,
+            offset: Duration::ZERO,
+            duration: Duration::ZERO,
+            requests: Vec::new(),
+            requests_omitted: Default::default(),
+            findings,
+            retried,
+            cached_token: false,
+            job: None,
+        }];
+        let journey = journey();
+        let walked = Walked {
+            journey: &journey,
+            steps: &steps,
+            stop: None,
+            clock_step_ms: None,
+            standstill: None,
+            own_job_open: false,
+            asked_too_much: false,
+        };
+        let verdict = run(&walked);
+        let outcome = outcome(&walked, &verdict);
+        (verdict, outcome)
+    }
+
+    #[test]
+    fn the_first_attempt_decides_transport_and_application_and_the_last_one_business() {
+        let broke = |cause| catalogue::WHOLE_ANSWER.find_as(cause, false, "", "");
+        let cases = [
+            (vec![], vec![], "good good good", Outcome::Passed),
+            (
+                vec![Cause::Connect],
+                vec![],
+                "bad out good",
+                Outcome::PassedOnRetry,
+            ),
+            (
+                vec![Cause::Status],
+                vec![],
+                "good bad good",
+                Outcome::PassedOnRetry,
+            ),
+            (
+                vec![Cause::Connect],
+                vec![Cause::Status],
+                "bad bad bad",
+                Outcome::Failed,
+            ),
+            (
+                vec![Cause::Status],
+                vec![Cause::Completeness],
+                "good bad bad",
+                Outcome::Failed,
+            ),
+        ];
+        for (retried, last, counts, wanted) in cases {
+            let all = |causes: &[Cause]| causes.iter().map(|cause| broke(*cause)).collect();
+            let (verdict, outcome) = judged(all(&retried), all(&last));
+            let seen: Vec<_> = verdict.counts.iter().map(|count| count.name()).collect();
+            assert_eq!((seen.join(" ").as_str(), outcome), (counts, wanted));
+            let blame = verdict.blame.map(|blame| blame.cause);
+            let first = last.first().or(retried.first()).copied();
+            assert_eq!(
+                blame,
+                first.map(BlameCause::Layer),
+                "what failed at last is told"
+            );
+        }
+    }
+}

@@ -133,7 +133,7 @@ closed!(
     CaptureKind {
         /// A string.
         String = "string",
-        /// A JSON number, with its digits.
+        /// A JSON number, as far as 64 bits hold it; an id with more digits is a string.
         Number = "number",
         /// True or false.
         Bool = "bool",

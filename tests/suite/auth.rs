@@ -11,15 +11,6 @@ use crate::world::{Config, Pace, Sandbox, eventually, http, json as ask_json};
 const SECRET: &str = "correct horse: battery/staple";
 const TOKEN: &str = "kept-token-5d1c";
 
-fn patient() -> Pace<'static> {
-    Pace {
-        deadline: "20s",
-        timeout: "5s",
-        concurrency: 20,
-        ..Pace::default()
-    }
-}
-
 fn tokens_in(run: &Value) -> usize {
     let steps = run["steps"].as_array().unwrap().iter();
     steps
@@ -137,7 +128,7 @@ fn with_key(config: &Config, sandbox: &Sandbox, alg: &str) {
 #[test]
 fn an_rsa_key_signs_by_rs384() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     with_key(&config, &sandbox, "RS384");
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
     assert_eq!((code, &run["outcome"]), (0, &json!("passed")), "{run}");
@@ -146,7 +137,7 @@ fn an_rsa_key_signs_by_rs384() {
 #[test]
 fn a_client_certificate_is_shown_and_the_token_is_bound_to_it() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--mtls"]);
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
     assert_eq!(
         (code, &run["layers"]["transport"]),
@@ -327,7 +318,7 @@ fn a_key_that_replaces_another_signs_the_next_assertion_and_both_are_published()
     let pace = Pace {
         every: "500ms",
         deadline: "10s",
-        ..patient()
+        ..Pace::patient()
     };
     let config = Config::at(&sandbox, &pace);
     let partner = &sandbox.ready()["partners"][0];

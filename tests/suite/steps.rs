@@ -17,15 +17,6 @@ fn requests(step: &Value) -> &Vec<Value> {
     step["requests"].as_array().unwrap()
 }
 
-fn patient() -> Pace<'static> {
-    Pace {
-        deadline: "20s",
-        timeout: "5s",
-        concurrency: 20,
-        ..Pace::default()
-    }
-}
-
 /// One fault of the sandbox, for so many hits.
 fn inject(sandbox: &Sandbox, fault: &str, operation: &str, times: u64) {
     let order = json!({"fault": fault, "operation": operation, "times": times}).to_string();
@@ -48,7 +39,7 @@ fn with_retry(config: &Config, retry: &str) {
 #[test]
 fn a_run_that_passes_on_its_second_attempt_says_so_and_the_first_one_counts() {
     let sandbox = Sandbox::start();
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     with_retry(&config, "{ attempts = 3, on = [\"5xx\"], wait = \"50ms\" }");
     inject(&sandbox, "server-error", "bulk-match", 1);
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
@@ -120,7 +111,7 @@ fn a_step_asks_again_by_its_rule_and_never_else() {
             3,
         ),
     ] {
-        let config = Config::at(&sandbox, &patient());
+        let config = Config::at(&sandbox, &Pace::patient());
         with_retry(&config, retry);
         sandbox.inject("keystone", fault);
         let (code, run) = config.once("bulk-exchange", &[]);
@@ -130,37 +121,14 @@ fn a_step_asks_again_by_its_rule_and_never_else() {
         assert_eq!(run["layers"]["business"], "not_reached");
     }
     // Without a rule, once.
-    let config = Config::at(&sandbox, &patient());
+    let config = Config::at(&sandbox, &Pace::patient());
     sandbox.inject("keystone", "server-error");
     let (_, run) = config.once("bulk-exchange", &[]);
     assert_eq!(requests(step(&run, "match")).len(), 1);
 }
 
-#[test]
-fn what_is_captured_goes_out_as_it_came_in_and_escaped_for_its_place() {
-    let odd = "a/b?c=d&e \"quoted\"\\ ü";
-    let server = Scripted::start([
-        (
-            "/begin",
-            vec![Say::Answer(
-                200,
-                vec![
-                    ("content-type", "application/json".to_owned()),
-                    ("set-cookie", "a=1, b".to_owned()),
-                    ("set-cookie", "c=2".to_owned()),
-                    ("etag", "W/\"7\"".to_owned()),
-                ],
-                json!({
-                    "id": "00012345", "flag": "T", "yes": true, "count": 3, "odd": odd,
-                    "key": "s3cret-9f2", "list": ["x", 1], "whole": {"a": [null, "T"]},
-                })
-                .to_string(),
-            )],
-        ),
-        ("/send", vec![document(&json!({}))]),
-        ("/form", vec![document(&json!({}))]),
-    ]);
-    let journey = r#"
+/// Captures one of each kind and sends each to every place that takes it.
+const EACH_KIND: &str = r#"
 id = "scripted"
 deadline = "5s"
 [[step]]
@@ -206,7 +174,32 @@ id = "never"
 use = "request"
 url = "{{ partner.base_url }}/never/{{ begin.absent }}"
 "#;
-    let config = server.config(journey, &Pace::default());
+
+#[test]
+fn what_is_captured_goes_out_as_it_came_in_and_escaped_for_its_place() {
+    let odd = "a/b?c=d&e \"quoted\"\\ ü";
+    let server = Scripted::start([
+        (
+            "/begin",
+            vec![Say::Answer(
+                200,
+                vec![
+                    ("content-type", "application/json".to_owned()),
+                    ("set-cookie", "a=1, b".to_owned()),
+                    ("set-cookie", "c=2".to_owned()),
+                    ("etag", "W/\"7\"".to_owned()),
+                ],
+                json!({
+                    "id": "00012345", "flag": "T", "yes": true, "count": 3, "odd": odd,
+                    "key": "s3cret-9f2", "list": ["x", 1], "whole": {"a": [null, "T"]},
+                })
+                .to_string(),
+            )],
+        ),
+        ("/send", vec![document(&json!({}))]),
+        ("/form", vec![document(&json!({}))]),
+    ]);
+    let config = server.config(EACH_KIND, &Pace::default());
     let (code, run) = config.once("scripted", &[]);
     assert_eq!(code, 0, "{run}");
     let got = server.got();
@@ -421,7 +414,7 @@ url = "{{{{ partner.base_url }}}}/good?{{{{ watch.result }}}}"
 "#
         )
     };
-    let pace = patient();
+    let pace = Pace::patient();
     let (code, run) = server.config(&watch("good"), &pace).once("scripted", &[]);
     assert_eq!(code, 0, "{run}");
     let job = &step(&run, "watch")["job"];

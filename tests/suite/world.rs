@@ -355,6 +355,18 @@ impl Default for Pace<'_> {
     }
 }
 
+impl Pace<'static> {
+    /// For a whole exchange on a busy machine.
+    pub(crate) fn patient() -> Self {
+        Self {
+            deadline: "20s",
+            timeout: "5s",
+            concurrency: 20,
+            ..Self::default()
+        }
+    }
+}
+
 /// A folder with the repository's journeys and members, and one partner: keystone.
 pub(crate) struct Config {
     pub(crate) folder: tempfile::TempDir,
