@@ -15,7 +15,7 @@ help:
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
 	@echo "make bench      the budgets, measured on this machine, as a table (about 7 minutes)"
 	@echo "make traps      who falls into which of sixteen traps: ours, and others behind an adapter"
-	@echo "make fuzz       hostile input to every parser, RUNS=N inputs each (5000)"
+	@echo "make fuzz       hostile input to every parser, RUNS=N inputs each (10000)"
 	@echo "make members    writes members/ anew from the generator"
 
 # One stage: says what it is, does it, says how long it took.
@@ -94,7 +94,7 @@ suite:
 	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite)
 
 # A fixed number of inputs from a kept corpus and a fixed seed; built in a target directory of its own.
-RUNS ?= 5000
+RUNS ?= 10000
 fuzz:
 	$(call stage,fuzz ($(RUNS) inputs to each target),CARGO=$(CARGO) fuzz/run.sh $(RUNS))
 
