@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::front::{Core, askable, command, request, stats};
+use super::front::{Core, Front, askable, command, request, stats};
 use crate::world::{Sandbox, json};
 
 const SCALE: [&str; 2] = ["--core-scale", "300"];
@@ -55,40 +55,7 @@ fn walk(walk: &Walk) {
                     "{point}"
                 );
             }
-            let status = front.settled(&id);
-            assert_eq!(status["state"], walk.state, "{point}: {status}");
-            assert_eq!(status["member_count"], walk.members.len(), "{point}");
-            let jobs = json(
-                "GET",
-                &sandbox.control(&format!("/partners/{partner}/jobs")),
-                "",
-            );
-            assert_eq!(
-                jobs["jobs"].as_array().unwrap().len(),
-                walk.jobs,
-                "{point}: {}",
-                stats(&sandbox, partner)
-            );
-            let moves = front.audit(&id, "transition");
-            seen.extend(
-                moves
-                    .iter()
-                    .map(|one| one["event"].as_str().unwrap().to_owned()),
-            );
-            let verified = command(&["audit", "verify"], &state);
-            assert!(
-                verified.status.success(),
-                "{point}: {}",
-                String::from_utf8_lossy(&verified.stderr)
-            );
-            let events = front.get("/v1/events").text();
-            assert_eq!(
-                std::fs::read_to_string(state.join("events.ndjson")).unwrap(),
-                events,
-                "{point}"
-            );
-            let found = front.json("/v1/exchanges");
-            assert_eq!(found["exchanges"].as_array().unwrap().len(), 1, "{point}");
+            seen.extend(whole(walk, &sandbox, &mut front, &id, &point));
         }
     }
     // The list is the whole life, a repetition after a crash aside.
@@ -108,6 +75,44 @@ fn walk(walk: &Walk) {
             .map(|event| (*event).to_owned())
             .collect()
     );
+}
+
+/// Nothing lost, nothing twice, nothing stuck; the events of that life.
+fn whole(walk: &Walk, sandbox: &Sandbox, front: &mut Front, id: &str, point: &str) -> Vec<String> {
+    let state = front.state();
+    let status = front.settled(id);
+    assert_eq!(status["state"], walk.state, "{point}: {status}");
+    assert_eq!(status["member_count"], walk.members.len(), "{point}");
+    let jobs = json(
+        "GET",
+        &sandbox.control(&format!("/partners/{}/jobs", walk.partner)),
+        "",
+    );
+    assert_eq!(
+        jobs["jobs"].as_array().unwrap().len(),
+        walk.jobs,
+        "{point}: {}",
+        stats(sandbox, walk.partner)
+    );
+    let verified = command(&["audit", "verify"], &state);
+    assert!(
+        verified.status.success(),
+        "{point}: {}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    let events = front.get("/v1/events").text();
+    assert_eq!(
+        std::fs::read_to_string(state.join("events.ndjson")).unwrap(),
+        events,
+        "{point}"
+    );
+    let found = front.json("/v1/exchanges");
+    assert_eq!(found["exchanges"].as_array().unwrap().len(), 1, "{point}");
+    let moves = front.audit(id, "transition");
+    moves
+        .iter()
+        .map(|one| one["event"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]

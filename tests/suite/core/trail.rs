@@ -207,7 +207,14 @@ fn people_resolve_redrive_and_abandon() {
     assert_eq!(act("redrive", letter).status.code(), Some(2));
     let entries = front.audit(&id, "review");
     assert_eq!(entries.last().unwrap()["led_to"], again.as_str());
-    // A member whom nobody knows is for a person, too.
+}
+
+#[test]
+fn a_member_whom_nobody_knows_is_for_a_person_too() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
+    let folder = tempfile::tempdir().unwrap();
+    let core = Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
+    let mut front = core.front();
     let mut unknown = askable("keystone", 12);
     unknown.retain(|one| {
         ["unknown", "twin"]
