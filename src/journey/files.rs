@@ -18,7 +18,7 @@ use crate::judge::matches::{MatchSeen, Shape, Submitted};
 use crate::judge::records::RecordsSeen;
 use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
 use crate::judge::{answer as judge_answer, catalogue, job};
-use crate::model::{Answer, Limit, Method, Quirk, Read, RequestKind, Step, StepId};
+use crate::model::{Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId};
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -216,12 +216,7 @@ impl Walker<'_> {
             notes.judge(early.into_iter().chain(self.excused(found, &answer)))?;
             self.note([(Quirk::FilesRedirected, !same_origin(&home, &call.to.url))]);
             notes.judge([manifest::media(file, &answer)])?;
-            let findings = fold.finish(file.count, lines);
-            return notes.judge(if reading.are_errors {
-                vec![manifest::error_outcomes(&findings)]
-            } else {
-                findings
-            });
+            return notes.judge(reading.findings(fold.finish(file.count, lines)));
         }
         notes.judge([too_many_redirects()])
     }
@@ -259,6 +254,15 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// What is said of a file's lines.
+    fn findings(self, findings: Vec<Finding>) -> Vec<Finding> {
+        if self.are_errors {
+            vec![manifest::error_outcomes(&findings)]
+        } else {
+            findings
+        }
+    }
+
     fn of(told: &Told, token: &'a StepId) -> Self {
         Self {
             token: told.manifest.requires_access_token.then_some(token),

@@ -28,7 +28,7 @@ const CLEANUP_TIME: Duration = Duration::from_secs(10);
 const REQUESTS_KEPT_FIRST: usize = 4;
 const REQUESTS_KEPT_LAST: usize = 12;
 
-/// Of a step's findings, so many are kept, and every one that breaks it.
+/// Of a step's findings, so many are kept, every one that breaks it, and the first of each check.
 const FINDINGS_KEPT: usize = 64;
 
 /// Why a step ends before its end.
@@ -90,7 +90,8 @@ impl Notes {
         let mut is_broken = false;
         for finding in findings {
             is_broken |= finding.breaks();
-            if finding.breaks() || self.findings.len() < FINDINGS_KEPT {
+            let is_new = |one: &Finding| self.findings.iter().all(|kept| kept.check != one.check);
+            if finding.breaks() || self.findings.len() < FINDINGS_KEPT || is_new(&finding) {
                 self.findings.push(finding);
             }
         }

@@ -221,10 +221,9 @@ impl RecordsSeen {
                 self.subjects.insert(short(reference));
             }
         }
-        if kind == "ExplanationOfBenefit" && head.purpose.get() == Some("claim") {
-            if let Some(claim) = head.claim.get() {
-                self.remember(("claim", claim));
-            }
+        let is_claim = kind == "ExplanationOfBenefit" && head.purpose.get() == Some("claim");
+        if let Some(claim) = head.claim.get().filter(|_| is_claim) {
+            self.remember(("claim", claim));
         }
     }
 

@@ -74,7 +74,8 @@ impl FileFold {
             if self.partial.len() + head.len() > LINE_BYTES_MAX {
                 return self.over_limit();
             }
-            std::mem::take(&mut self.values).take(head)?;
+            self.count(head)?;
+            self.values = JsonValues::default();
             if self.partial.is_empty() {
                 self.take(head, sink);
             } else {
@@ -88,9 +89,22 @@ impl FileFold {
         if self.partial.len() + chunk.len() > LINE_BYTES_MAX {
             return self.over_limit();
         }
-        self.values.take(chunk)?;
+        self.count(chunk)?;
         self.partial.extend_from_slice(chunk);
         ControlFlow::Continue(())
+    }
+
+    /// Counts the values of a line that goes on. A line has fewer values than bytes, so short ones, which are
+    /// nearly all, need no counting.
+    fn count(&mut self, more: &[u8]) -> ControlFlow<Limit> {
+        let before = self.partial.len();
+        if before + more.len() <= JSON_VALUES_MAX {
+            return ControlFlow::Continue(());
+        }
+        if before <= JSON_VALUES_MAX {
+            self.values.take(&self.partial)?;
+        }
+        self.values.take(more)
     }
 
     fn over_limit(&mut self) -> ControlFlow<Limit> {

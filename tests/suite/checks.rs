@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Nine, Sandbox};
+use crate::world::Nine;
 
 const MEMBER: [&str; 2] = ["--member", "or-m0001"];
 
@@ -25,8 +25,7 @@ fn held(run: &Value, check: &str) -> Option<bool> {
 
 #[test]
 fn what_must_be_refused_is_refused_and_shown_by_its_id() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     for partner in [
         "keystone",
         "lakeside",
@@ -47,7 +46,7 @@ fn what_must_be_refused_is_refused_and_shown_by_its_id() {
         }
         assert_eq!(run["layers"]["business"], "not_reached");
         assert_eq!(
-            sandbox.jobs(partner, &["running", "done"]),
+            nine.sandbox.jobs(partner, &["running", "done"]),
             0,
             "{partner} has open jobs"
         );
@@ -60,14 +59,13 @@ fn what_must_be_refused_is_refused_and_shown_by_its_id() {
 
 #[test]
 fn nothing_is_lost_between_a_whole_export_and_what_changed_since() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     let (code, run) = nine.once("delta", "keystone", &MEMBER);
     assert_eq!(code, 0, "{}", run["blame"]);
     for check in ["since", "nothing-lost", "no-duplicates", "transaction-time"] {
         assert_eq!(held(&run, check), Some(true), "{check}");
     }
-    sandbox.inject("keystone", "records-missing");
+    nine.sandbox.inject("keystone", "records-missing");
     let (code, run) = nine.once("delta", "keystone", &MEMBER);
     assert_eq!(
         (code, &run["blame"]["cause"]),
@@ -79,11 +77,10 @@ fn nothing_is_lost_between_a_whole_export_and_what_changed_since() {
 
 #[test]
 fn a_repeated_kick_off_is_one_job_and_a_second_one_is_seen() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     let (code, run) = nine.once("duplicate", "keystone", &MEMBER);
     assert_eq!((code, held(&run, "one-job")), (0, Some(true)), "{run}");
-    sandbox.inject("keystone", "duplicate-job");
+    nine.sandbox.inject("keystone", "duplicate-job");
     let (code, run) = nine.once("duplicate", "keystone", &MEMBER);
     assert_eq!(
         (code, &run["blame"]["cause"]),
@@ -91,7 +88,7 @@ fn a_repeated_kick_off_is_one_job_and_a_second_one_is_seen() {
         "{run}"
     );
     assert_eq!(
-        sandbox.jobs("keystone", &["running", "done"]),
+        nine.sandbox.jobs("keystone", &["running", "done"]),
         0,
         "both are released"
     );
@@ -99,8 +96,7 @@ fn a_repeated_kick_off_is_one_job_and_a_second_one_is_seen() {
 
 #[test]
 fn completeness_is_told_by_kind_and_the_regulation_apart_from_the_guides() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     let (_, run) = nine.once("bulk-exchange", "keystone", &MEMBER);
     assert_eq!(
         run["conformance"],
@@ -125,7 +121,7 @@ fn completeness_is_told_by_kind_and_the_regulation_apart_from_the_guides() {
         whole.contains(&("prior_authorizations".to_owned(), 1, 1)),
         "{whole:?}"
     );
-    sandbox.inject("keystone", "records-missing");
+    nine.sandbox.inject("keystone", "records-missing");
     let (code, run) = nine.once("bulk-exchange", "keystone", &MEMBER);
     assert_eq!(code, 4);
     assert_eq!(run["conformance"]["regulation"], "broken");
@@ -167,18 +163,18 @@ fn completeness_is_told_by_kind_and_the_regulation_apart_from_the_guides() {
 
 #[test]
 fn error_files_are_read_and_a_certificate_that_ends_soon_warns() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
-    sandbox.inject("keystone", "partial-errors");
+    let nine = Nine::with_jobs_of("0");
+    nine.sandbox.inject("keystone", "partial-errors");
     let (code, run) = nine.once("bulk-exchange", "keystone", &MEMBER);
-    sandbox.heal("keystone");
+    nine.sandbox.heal("keystone");
     assert_eq!(
         (code, held(&run, "partial-errors")),
         (4, Some(false)),
         "{run}"
     );
     assert_eq!(held(&run, "error-outcomes"), Some(true));
-    sandbox.inject("keystone", "certificate-soon-to-expire");
+    nine.sandbox
+        .inject("keystone", "certificate-soon-to-expire");
     let (code, run) = nine.once("bulk-exchange", "keystone", &MEMBER);
     assert_eq!(
         (code, held(&run, "certificate-life")),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{Nine, Sandbox};
+use crate::world::Nine;
 
 fn drifted(run: &Value) -> Vec<String> {
     let steps = run["steps"].as_array().unwrap().iter();
@@ -15,8 +15,7 @@ fn drifted(run: &Value) -> Vec<String> {
 
 #[test]
 fn a_change_of_shape_is_told_by_its_name_and_health_shows_none() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     let member = ["--member", "or-m0001"];
     let (code, run) = nine.once("bulk-exchange", "keystone", &member);
     assert_eq!((code, drifted(&run)), (0, Vec::new()), "{run}");
@@ -32,9 +31,9 @@ fn a_change_of_shape_is_told_by_its_name_and_health_shows_none() {
             "new code system or profile: 3 at Observation.meta.profile[]",
         ),
     ] {
-        sandbox.inject("keystone", fault);
+        nine.sandbox.inject("keystone", fault);
         let (_, run) = nine.once("bulk-exchange", "keystone", &member);
-        sandbox.heal("keystone");
+        nine.sandbox.heal("keystone");
         assert!(
             drifted(&run).iter().any(|one| one == wanted),
             "{fault}: {:?}",
@@ -45,8 +44,7 @@ fn a_change_of_shape_is_told_by_its_name_and_health_shows_none() {
 
 #[test]
 fn a_baseline_is_recorded_from_good_runs_only_and_read_back() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     let folder = nine.config.folder.path().join("baselines");
     let path = folder.join("brightwater.json");
     let committed = std::fs::read_to_string(&path).unwrap();
@@ -59,9 +57,9 @@ fn a_baseline_is_recorded_from_good_runs_only_and_read_back() {
         "overlay.toml",
     ];
     std::fs::remove_file(&path).unwrap();
-    sandbox.inject("brightwater", "records-missing");
+    nine.sandbox.inject("brightwater", "records-missing");
     let output = nine.config.output(&record);
-    sandbox.heal("brightwater");
+    nine.sandbox.heal("brightwater");
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     assert!(!path.exists(), "what was found bad is no baseline");
     let output = nine.config.output(&record);

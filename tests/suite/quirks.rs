@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::world::{Nine, Sandbox};
+use crate::world::Nine;
 
 /// Those that need a refusal or a crowd to be seen.
 const NOT_IN_HEALTH: [&str; 4] = ["errors-of-its-own", "throttled-400", "one-job", "gone-410"];
@@ -41,8 +41,7 @@ fn declared() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn healthy_runs_show_just_what_each_partner_declares() {
-    let sandbox = Sandbox::start();
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("200");
     let all = declared();
     assert_eq!(all.len(), 9);
     std::thread::scope(|scope| {
@@ -66,8 +65,7 @@ fn healthy_runs_show_just_what_each_partner_declares() {
 
 #[test]
 fn undeclared_ones_are_new_and_change_nothing_of_the_layers() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     nine.undeclare("juniper");
     let (code, run) = nine.once("bulk-exchange", "juniper", &["--member", "or-m0001"]);
     assert_eq!(code, 0, "{}", run["blame"]);
@@ -91,8 +89,7 @@ fn undeclared_ones_are_new_and_change_nothing_of_the_layers() {
 
 #[test]
 fn a_declared_one_that_is_not_there_is_told() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0"]);
-    let nine = Nine::at(&sandbox);
+    let nine = Nine::with_jobs_of("0");
     nine.declare("keystone", "\"delete-404\", \"one-job\"");
     let (code, run) = nine.once("bulk-exchange", "keystone", &["--member", "or-m0001"]);
     assert_eq!(code, 0, "{}", run["blame"]);

@@ -345,10 +345,15 @@ impl Sandbox {
 /// The committed files of all nine partners, with deadlines that a test can wait for, at one sandbox.
 pub(crate) struct Nine {
     pub(crate) config: Config,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Nine {
-    pub(crate) fn at(sandbox: &Sandbox) -> Self {
+    pub(crate) fn with_jobs_of(millis: &str) -> Self {
+        let ids = std::fs::read_dir(repository().join("partners")).unwrap();
+        let ids = ids.map(|entry| entry.unwrap().path().file_stem().unwrap().to_owned());
+        let ids: Vec<_> = ids.map(|id| id.into_string().unwrap()).collect();
+        let sandbox = Sandbox::start_with(&["--job-ms", millis, "--partners", &ids.join(",")]);
         let config = Config {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -360,6 +365,7 @@ impl Nine {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let text = text.replace("deadline = \"4m\"", "deadline = \"30s\"");
                 let text = text.replace("deadline = \"2m\"", "deadline = \"30s\"");
+                let text = text.replace("timeout = \"45s\"", "timeout = \"8s\"");
                 config.write(&format!("{name}/{file}"), &text);
             }
         }
@@ -375,7 +381,7 @@ impl Nine {
             ));
         }
         config.write("overlay.toml", &overlay);
-        Self { config }
+        Self { config, sandbox }
     }
 
     pub(crate) fn once(&self, journey: &str, partner: &str, more: &[&str]) -> (i32, Value) {
