@@ -56,6 +56,8 @@ impl Run {
                 .to_string(),
             );
         }));
+        // The ledger is closed. What still reads it on another thread, to work budgets out, is not waited for.
+        runtime.shutdown_background();
         match ended {
             Ok(()) => Exit::Fine,
             Err(why) => {
