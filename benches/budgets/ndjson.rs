@@ -275,7 +275,8 @@ fn blocks(text: &str) -> Vec<Block> {
         .iter()
         .filter_map(|one| one["resourceType"].as_str())
         .collect();
-    (kinds.sort_unstable(), kinds.dedup());
+    kinds.sort_unstable();
+    kinds.dedup();
     let of = |kind: &str| -> Vec<String> {
         let all = records.iter().filter(|one| one["resourceType"] == kind);
         all.map(|one| numbered(one, &own)).collect()

@@ -15,7 +15,7 @@ pub(super) struct Baseline {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Walks a journey with each member and writes baselines/<partner>.json, which later runs are held against
+    /// Walks a journey with each member and writes `baselines/PARTNER.json`, which later runs are held against
     Record(Record),
 }
 

@@ -130,43 +130,7 @@ pub(super) fn texts_are_escaped(truth: &Truth) -> Score {
         let before = truth.asked("/escaped/tell").len();
         let (code, run, asked) = told(truth, "escaped", &ask, &two_steps(capture, &second));
         assert_eq!(code, 0, "{context}: {run:#}");
-        let one = &asked[before];
-        let target = one.target().to_owned();
-        let decoded = |text: &str| {
-            let text = text.replace('+', " ");
-            percent_decode_str(&text)
-                .decode_utf8()
-                .unwrap()
-                .into_owned()
-        };
-        match context {
-            "path" => {
-                let parts: Vec<&str> = target.split('/').collect();
-                assert_eq!(parts.len(), 5, "{target}");
-                let part = percent_decode_str(parts[3]).decode_utf8().unwrap();
-                assert_eq!((part.as_ref(), parts[4]), (evil, "end"));
-            }
-            "query" => {
-                let (_, query) = target.split_once('?').unwrap();
-                let (value, end) = query.strip_prefix("v=").unwrap().split_once('&').unwrap();
-                assert_eq!((decoded(value).as_str(), end), (evil, "end=1"));
-            }
-            "header" => assert_eq!(header(one, "x-value"), [plain.as_str()]),
-            "json" => {
-                let around = format!("<{evil}>");
-                assert_eq!(body(one), json!({"v": evil, "w": around}));
-            }
-            _ => {
-                let form = one.received()["body"].as_str().unwrap().to_owned();
-                let pairs: Vec<(&str, String)> = form
-                    .split('&')
-                    .map(|pair| pair.split_once('=').unwrap())
-                    .map(|(name, value)| (name, decoded(value)))
-                    .collect();
-                assert_eq!(pairs.len(), 2, "{form}");
-                assert!(pairs.contains(&("v", evil.to_owned())), "{form}");
-            }
-        }
+        assert_arrives(context, &asked[before], evil, &plain);
     }
     // A line end would be another field: nothing is sent at all.
     let before = truth.asked("/escaped/tell").len();
@@ -180,6 +144,46 @@ pub(super) fn texts_are_escaped(truth: &Truth) -> Score {
         true,
         "path, query, header, JSON and form each get back just the text; a line end into a header sends nothing",
     )
+}
+
+/// What arrived where a text was put is that text and no more.
+fn assert_arrives(context: &str, one: &Asked, evil: &str, plain: &str) {
+    let target = one.target().to_owned();
+    let decoded = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text)
+            .decode_utf8()
+            .unwrap()
+            .into_owned()
+    };
+    match context {
+        "path" => {
+            let parts: Vec<&str> = target.split('/').collect();
+            assert_eq!(parts.len(), 5, "{target}");
+            let part = percent_decode_str(parts[3]).decode_utf8().unwrap();
+            assert_eq!((part.as_ref(), parts[4]), (evil, "end"));
+        }
+        "query" => {
+            let (_, query) = target.split_once('?').unwrap();
+            let (value, end) = query.strip_prefix("v=").unwrap().split_once('&').unwrap();
+            assert_eq!((decoded(value).as_str(), end), (evil, "end=1"));
+        }
+        "header" => assert_eq!(header(one, "x-value"), [plain]),
+        "json" => {
+            let around = format!("<{evil}>");
+            assert_eq!(body(one), json!({"v": evil, "w": around}));
+        }
+        _ => {
+            let form = one.received()["body"].as_str().unwrap().to_owned();
+            let pairs: Vec<(&str, String)> = form
+                .split('&')
+                .map(|pair| pair.split_once('=').unwrap())
+                .map(|(name, value)| (name, decoded(value)))
+                .collect();
+            assert_eq!(pairs.len(), 2, "{form}");
+            assert!(pairs.contains(&("v", evil.to_owned())), "{form}");
+        }
+    }
 }
 
 /// T16: a header field that is there twice is two values.
