@@ -1,14 +1,14 @@
 //! The manifest of a finished job.
 #![no_main]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fuzz::judge::manifest;
 use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    let (read, findings) = manifest::read(&answer(200, BTreeMap::new(), input));
+    let (read, findings) = manifest::read(&answer(200, BTreeMap::new(), input), &BTreeSet::new());
     assert_short(&findings);
     let Some(read) = read else {
         assert!(

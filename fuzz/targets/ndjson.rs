@@ -4,8 +4,10 @@
 
 use std::ops::ControlFlow;
 
-use fuzz::judge::matches::MatchSeen;
-use fuzz::judge::records::RecordsSeen;
+use chrono::NaiveDate;
+
+use fuzz::judge::matches::{MatchSeen, Submitted};
+use fuzz::judge::records::{Depth, RecordsSeen};
 use fuzz::judge::stream::{FileFold, Lines};
 use fuzz::model::{Finding, Limit, Plan};
 use fuzz::{assert_short, plan};
@@ -32,15 +34,21 @@ fuzz_target!(|input: &[u8]| {
     PLAN.with(|plan| {
         let set = &plan.members["two"];
         let member = &set.members[0];
-        let (mut whole, mut pieces) =
-            (RecordsSeen::new(member, set), RecordsSeen::new(member, set));
+        let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+        let depth = if piece % 2 == 0 {
+            Depth::Heads
+        } else {
+            Depth::Whole
+        };
+        let new = || RecordsSeen::new(member, set, today, depth);
+        let (mut whole, mut pieces) = (new(), new());
         let at_once = fold(bytes, bytes.len().max(1), &mut whole);
         let in_parts = fold(bytes, usize::from(*piece).max(1), &mut pieces);
         assert_eq!(at_once, in_parts);
         assert_eq!(whole.score(), pieces.score());
         assert!(whole.score().found <= whole.score().due);
         assert_short(&at_once.unwrap_or_default());
-        let mut matched = MatchSeen::new(&member.patient);
+        let mut matched = MatchSeen::new(Submitted::new(member, set, today));
         drop(fold(bytes, 4096, &mut matched));
         assert!(matched.matched().count() <= bytes.len());
         std::hint::black_box(matched.bucket());
