@@ -165,6 +165,10 @@ fn files(
         let Some((place, resources)) = records(partner, session, member, hits) else {
             continue;
         };
+        // Two cards of one person are two matches, and one history.
+        if !exported.insert(place) {
+            continue;
+        }
         let wanted_records: Vec<Value> = resources
             .into_iter()
             .filter(|resource| wanted.has(resource))
@@ -182,7 +186,6 @@ fn files(
             }
             payer_is_due &= id != partner.payer.id;
         }
-        exported.insert(place);
     }
     if hits.has(Fault::ForeignRecord)
         && let Some(record) = foreign_record(partner, &exported, wanted)
