@@ -15,6 +15,9 @@ pub(super) const DOCUMENT_BYTES_MAX: usize = 8 << 20;
 /// Unpacked bytes for each byte on the wire, once [`RATIO_GRACE_BYTES`] were unpacked.
 const COMPRESSION_RATIO_MAX: u64 = 300;
 const RATIO_GRACE_BYTES: u64 = 16 << 20;
+/// Taken off the wire at a time.
+const PLAIN_PIECE_BYTES: usize = 4 << 10;
+const PACKED_PIECE_BYTES: usize = 64;
 
 /// Takes unpacked bytes.
 pub(super) enum Sink<'a, L> {
@@ -102,6 +105,22 @@ impl<'s, 'a, L: Lines> Unpack<'s, 'a, L> {
             None | Some("identity" | "") => Some(Self::Plain(guard)),
             Some("gzip" | "x-gzip") => Some(Self::Gzip(Box::new(MultiGzDecoder::new(guard)))),
             Some(_) => None,
+        }
+    }
+
+    /// How many bytes off the wire to take at a time: packed ones may unfold a thousandfold.
+    pub(super) fn piece_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) => PLAIN_PIECE_BYTES,
+            Self::Gzip(_) => PACKED_PIECE_BYTES,
+        }
+    }
+
+    /// Bytes unpacked so far.
+    pub(super) fn unpacked(&self) -> u64 {
+        match self {
+            Self::Plain(guard) => guard.unpacked,
+            Self::Gzip(gzip) => gzip.get_ref().unpacked,
         }
     }
 

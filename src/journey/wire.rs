@@ -25,8 +25,8 @@ use crate::model::{
 
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
-/// After so many bytes off the wire whoever else is due may go on.
-const PIECE_BYTES: usize = 4 << 10;
+/// After so many unpacked bytes whoever else is due may go on.
+const TURN_BYTES: u64 = 4 << 10;
 /// Characters kept of a content type or a path.
 const KEPT_CHARS_MAX: usize = 100;
 
@@ -249,6 +249,7 @@ async fn talk<L: Lines>(
             return Talked::Broken(Failure::Malformed);
         };
         progress.head = Some(head);
+        let mut turn_began = 0;
         while let Some(frame) = body.frame().await {
             let frame = match frame {
                 Ok(frame) => frame,
@@ -258,13 +259,14 @@ async fn talk<L: Lines>(
                 continue;
             };
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
-            for piece in data.chunks(PIECE_BYTES) {
+            for piece in data.chunks(unpack.piece_bytes()) {
                 if let Err(failure) = unpack.take(piece, progress.bytes) {
                     return Talked::Broken(failure);
                 }
-                if piece.len() == PIECE_BYTES {
+                if unpack.unpacked() - turn_began >= TURN_BYTES {
                     // A long file arrives without a wait, and a bomb unfolds without one; runs
                     // beside it must not wait for its end.
+                    turn_began = unpack.unpacked();
                     tokio::task::yield_now().await;
                 }
             }
