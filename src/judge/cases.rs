@@ -42,16 +42,13 @@ fn bent(good: &[Value], case: &Value) -> Vec<Value> {
     let mut all = Value::Array(good.to_vec());
     for one in list("set") {
         let (place, name) = one["at"].as_str().unwrap().rsplit_once('/').unwrap();
-        match all.pointer_mut(place).unwrap() {
-            Value::Array(items) => items[name.parse::<usize>().unwrap()] = one["to"].clone(),
-            Value::Object(fields) if one["to"].is_null() => {
-                fields.remove(name);
-            }
-            holder @ (Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Object(_)) => holder[name] = one["to"].clone(),
+        let holder = all.pointer_mut(place).unwrap();
+        if let Value::Array(items) = holder {
+            items[name.parse::<usize>().unwrap()] = one["to"].clone();
+        } else if one["to"].is_null() {
+            holder.as_object_mut().unwrap().remove(name);
+        } else {
+            holder[name] = one["to"].clone();
         }
     }
     for one in list("add") {

@@ -274,7 +274,7 @@ fn what_is_remembered_of_a_stream_stays_small() {
                 (
                     Place::DataFile,
                     lines(
-                        json!({"resourceType": "Observation", "subject": {"reference": long}}),
+                        json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": long}}),
                         60,
                     ),
                 ),

@@ -63,6 +63,8 @@ fn config_at(rogue: &Rogue, pace: &Pace<'_>) -> Config {
     set["members"].as_array_mut().unwrap().truncate(2);
     set["members"][0]["expect"]["resources"] = json!({});
     config.write("members/keystone-basic.json", &set.to_string());
+    // One person's record is all it has: who sent it and what it refers to is not asked.
+    config.replace("probes/bulk-exchange.toml", "  \"provenance\",\n", "");
     config.write("key.pem", key());
     let overlay = format!(
         "[partner.keystone]\nbase_url = \"{}/fhir\"\nkey = \"key.pem\"\n",

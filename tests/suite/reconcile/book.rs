@@ -15,6 +15,7 @@ pub(super) const FAMILIES: &[(&str, &[&str])] = &[
     ("outrider_slo_events_total", &["partner", "slo"]),
     ("outrider_slo_bad_total", &["partner", "slo"]),
     ("outrider_runs_total", &["partner", "journey", "outcome"]),
+    ("outrider_contaminated_runs_total", &["partner", "journey"]),
     (
         "outrider_ticks_total",
         &["partner", "journey", "disposition"],
@@ -45,6 +46,7 @@ pub(super) struct Run {
     pub(super) counts: [String; 3],
     pub(super) overlaps: u64,
     pub(super) blame: Option<(String, String)>,
+    contaminated: bool,
     delay_us: i64,
     duration_us: i64,
 }
@@ -52,11 +54,16 @@ pub(super) struct Run {
 impl Run {
     /// Events and bad ones of latency: good runs that began in time.
     pub(super) fn adds_latency(&self) -> (u64, u64) {
-        if self.outcome == "passed" && self.delay_us <= LATE_AFTER_US {
+        if self.outcome == "passed" && !self.is_held_up() {
             (1, u64::from(self.duration_us > THRESHOLD_US))
         } else {
             (0, 0)
         }
+    }
+
+    /// Whether the agent itself held it up, before or in its requests.
+    fn is_held_up(&self) -> bool {
+        self.contaminated || self.delay_us > LATE_AFTER_US
     }
 
     /// Events and bad ones in a layer.
@@ -110,7 +117,8 @@ pub(super) fn book(config: &Config) -> Book {
         .prepare(
             "SELECT seq, started_us + duration_us, journey, outcome, detail ->> '$.counts[0]',
              detail ->> '$.counts[1]', detail ->> '$.counts[2]', detail ->> '$.overlaps',
-             detail ->> '$.blame.cause', detail ->> '$.blame.owner', started_us - due_us, duration_us
+             detail ->> '$.blame.cause', detail ->> '$.blame.owner', started_us - due_us, duration_us,
+             coalesce(detail ->> '$.contaminated', 0)
              FROM runs ORDER BY seq",
         )
         .unwrap();
@@ -126,6 +134,7 @@ pub(super) fn book(config: &Config) -> Book {
             blame: cause.zip(owner),
             delay_us: row.get(10)?,
             duration_us: row.get(11)?,
+            contaminated: row.get(12)?,
         })
     });
     let runs = runs.unwrap().map(Result::unwrap).collect();
@@ -158,6 +167,8 @@ impl Book {
         };
         for run in &self.runs {
             add("outrider_runs_total", &[&run.journey, &run.outcome], 1);
+            let held_up = u64::from(run.is_held_up());
+            add("outrider_contaminated_runs_total", &[&run.journey], held_up);
             for (place, layer) in LAYERS.iter().enumerate() {
                 let (events, bad) = run.adds(place);
                 add("outrider_slo_events_total", &[layer], events);
