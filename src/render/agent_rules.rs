@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::alerts::{
-    AlertKind, DOWN_FOR, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, TO_NOBODY,
+    AlertKind, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, TO_NOBODY, down_for,
 };
 use super::annotations;
 use super::promql::{increase, name, select};
@@ -80,12 +80,12 @@ fn down(plan: &Plan, own: &Own<'_>) -> Alert {
     let summary = format!("Outrider's agent {} is gone", plan.settings.agent);
     let description = format!(
         "Prometheus got no metrics of it for {}. No partner is watched; their alerts are held as they were.",
-        span(plan.scale.of(DOWN_FOR))
+        span(down_for(plan))
     );
     Alert {
         alert: kind.name(),
         expr: format!("absent({})", select(name(&names::BUILD_INFO), own)),
-        hold: Some(span(plan.scale.of(DOWN_FOR))),
+        hold: Some(span(down_for(plan))),
         keep_firing_for: None,
         labels: labels(plan, Urgency::Page),
         annotations: annotations::base(plan, kind, summary, description),
@@ -188,7 +188,7 @@ fn refused(plan: &Plan, own: &Own<'_>) -> Alert {
     Alert {
         alert: kind.name(),
         expr: format!("{} < 0.5", select(name(&names::CONFIG_RELOAD), own)),
-        hold: Some(span(plan.scale.of(DOWN_FOR))),
+        hold: Some(span(down_for(plan))),
         keep_firing_for: None,
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),

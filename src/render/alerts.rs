@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::closed;
+use crate::model::{Plan, closed};
 
 /// The severity of what is told to nobody: it keeps others quiet, or its silence tells.
 pub(super) const TO_NOBODY: &str = "none";
@@ -96,7 +96,15 @@ pub(super) const PERIOD_EVALUATION: Duration = seconds(300);
 /// The longest that one scrape may take.
 pub(super) const SCRAPE_TIMEOUT: Duration = seconds(10);
 /// How long nobody may hear of the agent.
-pub(super) const DOWN_FOR: Duration = seconds(120);
+const DOWN_FOR: Duration = seconds(120);
+/// The least of it in scaled time: a busy machine keeps a scrape waiting for real seconds.
+const DOWN_FOR_MIN: Duration = seconds(15);
+
+/// How long nobody may hear of the agent, in the plan's time.
+pub(super) fn down_for(plan: &Plan) -> Duration {
+    plan.scale.of(DOWN_FOR).max(DOWN_FOR_MIN)
+}
+
 /// How long the schedule may stand still, unless its probes are rarer.
 pub(super) const STALLED: Duration = seconds(600);
 /// The window of coverage, of disclosures and of resets, unless probes are rarer.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts::{AlertKind, DOWN_FOR, EVALUATION, KEEP, STALLED, TO_NOBODY};
+use super::alerts::{AlertKind, EVALUATION, KEEP, STALLED, TO_NOBODY, down_for};
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Rule, RuleFile};
@@ -64,7 +64,7 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
             increase(by, &ticks, &window),
             name(&names::BUILD_INFO),
         ),
-        hold: Some(span(plan.scale.of(DOWN_FOR))),
+        hold: Some(span(down_for(plan))),
         keep_firing_for: Some(span(plan.scale.of(KEEP))),
         labels,
         annotations: annotations::base(plan, kind, summary, description),
