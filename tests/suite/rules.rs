@@ -123,6 +123,16 @@ pub(crate) fn look(minute: usize, expr: String, fires: bool) -> Look {
     }
 }
 
+/// The groups of a rule file, in its order. Without one promtool takes groups in an order that changes from run
+/// to run, and a rule that reads another group's record is an evaluation late in some of them.
+fn groups_of(rules: &str) -> Vec<String> {
+    let names = rules.lines().filter_map(|line| {
+        let name = line.trim_start().strip_prefix("- name: ")?;
+        Some(name.trim_matches('"').to_owned())
+    });
+    names.collect()
+}
+
 /// Runs promtool on cases over the rules of these objectives.
 pub(crate) fn promtool(plan: &Plan, objectives: &[Objective<'_>], cases: &[Case]) {
     promtool_with(plan, objectives, &[], cases);
@@ -136,9 +146,10 @@ pub(crate) fn promtool_with(
     cases: &[Case],
 ) {
     let folder = tempfile::tempdir().unwrap();
-    let mut rules = Vec::new();
+    let (mut rules, mut groups) = (Vec::new(), Vec::new());
     for (name, text) in others {
         std::fs::write(folder.path().join(name), text).unwrap();
+        groups.extend(groups_of(text));
         rules.push((*name).to_owned());
     }
     for file in outrider::render::all(plan, objectives).unwrap() {
@@ -150,11 +161,14 @@ pub(crate) fn promtool_with(
             .to_owned();
         if ["agent.yml", "fleet.yml"].contains(&name.as_str()) || name.starts_with("partner-") {
             std::fs::write(folder.path().join(&name), &file.text).unwrap();
+            groups.extend(groups_of(&file.text));
             rules.push(name);
         }
     }
     let tests: Vec<Value> = cases.iter().map(Case::json).collect();
-    let file = json!({"rule_files": rules, "evaluation_interval": "1m", "tests": tests});
+    let file = json!({
+        "rule_files": rules, "evaluation_interval": "1m", "group_eval_order": groups, "tests": tests,
+    });
     let path = folder.path().join("cases.yml");
     std::fs::write(&path, file.to_string()).unwrap();
     let output = Command::new(tool("promtool"))
