@@ -10,8 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
 
-use super::exchange::{Bucket, Event, Exchange, Member, Reason, State};
+use super::exchange::{Event, Exchange, Member, Reason, State};
 use super::store::{Result, Store};
+use crate::member::Bucket;
 
 /// The beginning of every type.
 const TYPE: &str = "org.outrider.exchange";

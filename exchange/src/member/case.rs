@@ -15,12 +15,24 @@ pub enum Bucket {
 }
 
 impl Bucket {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Match, Self::NoMatch, Self::ConsentConstraint];
+
     /// The code in `Group.code` (PDex 2.2 `PdexMultiMemberMatchResultCS`).
     pub const fn code(self) -> &'static str {
         match self {
             Self::Match => "match",
             Self::NoMatch => "nomatch",
             Self::ConsentConstraint => "consentconstraint",
+        }
+    }
+
+    /// The name of the part of a Parameters result (PDex 2.1).
+    pub const fn part(self) -> &'static str {
+        match self {
+            Self::Match => "MatchedMembers",
+            Self::NoMatch => "NonMatchedMembers",
+            Self::ConsentConstraint => "ConsentConstrainedMembers",
         }
     }
 }

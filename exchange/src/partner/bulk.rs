@@ -99,14 +99,7 @@ const fn file_name(bucket: Bucket) -> &'static str {
 fn as_parameters(groups: &[(Bucket, Value)]) -> Value {
     let parameter: Vec<Value> = groups
         .iter()
-        .map(|(bucket, group)| {
-            let name = match bucket {
-                Bucket::Match => "MatchedMembers",
-                Bucket::NoMatch => "NonMatchedMembers",
-                Bucket::ConsentConstraint => "ConsentConstrainedMembers",
-            };
-            json!({"name": name, "resource": group})
-        })
+        .map(|(bucket, group)| json!({"name": bucket.part(), "resource": group}))
         .collect();
     json!({
         "resourceType": "Parameters",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::dialect::Shape;
-use crate::core::exchange::Bucket;
+use crate::member::Bucket;
 
 /// An answer that is not what it should be; in our words, never the partner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

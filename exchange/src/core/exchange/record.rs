@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Metadata, State};
+use crate::member::Bucket;
 
 /// What the orchestrator does next. A step can be done again: it finds out what was done before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,41 +90,6 @@ pub struct Job {
     pub is_over: bool,
     /// How often its release was tried.
     pub tries: u32,
-}
-
-/// Where the partner put a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bucket {
-    /// Exactly one person, and the consent allows it.
-    Match,
-    /// Nobody, or more than one.
-    NoMatch,
-    /// One person, whose consent does not allow it.
-    ConsentConstraint,
-}
-
-impl Bucket {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Match, Self::NoMatch, Self::ConsentConstraint];
-
-    /// The code in `Group.code`.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Match => "match",
-            Self::NoMatch => "nomatch",
-            Self::ConsentConstraint => "consentconstraint",
-        }
-    }
-
-    /// The name of the part of a 2.1 Parameters result.
-    pub const fn part(self) -> &'static str {
-        match self {
-            Self::Match => "MatchedMembers",
-            Self::NoMatch => "NonMatchedMembers",
-            Self::ConsentConstraint => "ConsentConstrainedMembers",
-        }
-    }
 }
 
 macro_rules! reasons {
@@ -325,6 +291,16 @@ impl Exchange {
         self.tries = 0;
         self.is_unanswered = false;
         self.is_running = false;
+    }
+
+    /// Asks for what is missing, at once: another export, under a key of its own.
+    pub fn follow_up(&mut self, now_ms: i64) {
+        self.has_follow_up = false;
+        self.is_follow_up = true;
+        self.is_export_sent = false;
+        self.follow_ups += 1;
+        self.job = None;
+        self.go_on(Step::Export, now_ms);
     }
 
     /// Whether there is a job that needs a release.

@@ -405,15 +405,11 @@ pub(super) async fn follow_up(
     }
     let now_ms = front.core.clock.now_millis();
     if exchange.step == Step::Done {
-        exchange.follow_ups += 1;
-        exchange.is_follow_up = true;
-        exchange.is_export_sent = false;
-        exchange.job = None;
         exchange.deadline_ms = front
             .core
             .pace
             .deadline(exchange.metadata.criticality, front.core.clock.now());
-        exchange.go_on(Step::Export, now_ms);
+        exchange.follow_up(now_ms);
     } else {
         exchange.due_ms = Some(now_ms);
     }

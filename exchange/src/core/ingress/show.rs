@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::core::clocks::Pace;
-use crate::core::exchange::{Bucket, Exchange, Member, Reason, State};
+use crate::core::exchange::{Exchange, Member, Reason, State};
 use crate::core::store::{Payload, Role};
+use crate::member::Bucket;
 use crate::partner::rfc3339;
 
 /// The status of an exchange.

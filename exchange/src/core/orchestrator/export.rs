@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::kickoff::{hop_headers, took};
-use super::work::{Asked, Work};
+use super::work::Work;
 use crate::core::adapter::{Answer, Call, Class, Listed, Manifest, Method, Seen, export_body};
 use crate::core::exchange::{Event, Place, Reason, State, Step};
 use crate::core::store::{Payload, Result, Role};
@@ -28,14 +28,7 @@ pub(super) async fn ask(mut work: Work<'_>) -> Result<()> {
     let (patients, types) = &work.exchange.asked;
     call.body = Bytes::from(export_body(patients, types).to_string());
     let scope = work.client.partner.dialect.data_scope();
-    let operation = "export";
-    let (seen, class) = work
-        .ask(Asked {
-            operation,
-            scope,
-            call,
-        })
-        .await;
+    let (seen, class) = work.ask("export", scope, call).await;
     match (&seen, class) {
         (Seen::Answer(answer), Class::Good) => accepted(work, answer),
         (_, class) => work.again(&seen, class),
@@ -68,14 +61,7 @@ pub(super) async fn look(mut work: Work<'_>) -> Result<()> {
     };
     let call = Call::to(Method::Get, place.url(work.origin()));
     let scope = work.client.partner.dialect.data_scope();
-    let operation = "export-status";
-    let (seen, class) = work
-        .ask(Asked {
-            operation,
-            scope,
-            call,
-        })
-        .await;
+    let (seen, class) = work.ask("export-status", scope, call).await;
     match (&seen, class) {
         (Seen::Answer(answer), Class::Good) if answer.status == 202 => {
             work.wait(answer, Event::ExportRunning)
@@ -94,7 +80,12 @@ fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     for what in &manifest.drift {
         work.drift(what);
     }
-    let own = work.keep(Role::Manifest, "manifest", "", answer)?;
+    let own = work.keep(
+        work.next_payload()?,
+        Role::Manifest,
+        "manifest",
+        &answer.body,
+    )?;
     let first = own.n + 1;
     let due = |list: &[Listed], role: Role| -> Vec<(Role, Listed)> {
         list.iter().map(|file| (role, file.clone())).collect()

@@ -1,7 +1,7 @@
 //! The files of an export: each is kept as received before the next one is asked for.
 
-use super::work::{Asked, Work};
-use crate::core::adapter::{Call, Class, Method, Seen, Sink};
+use super::work::Work;
+use crate::core::adapter::{Broken, Call, Class, Method, Seen, Sink};
 use crate::core::exchange::{Event, Place, Step};
 use crate::core::limits::{FILE_BYTES_MAX, RETRIES_MAX};
 use crate::core::store::{Payload, Result};
@@ -17,9 +17,10 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
             None => (Place::from_kept(&payload.at), true),
         };
         let call = Call::to(Method::Get, place.url(work.origin()));
-        let needs_token = needs_token && place.is_own();
+        let scope = work.client.partner.dialect.data_scope();
+        let token = (needs_token && place.is_own()).then_some(scope);
         let core = work.core;
-        let (seen, class) = get(&mut work, "file", call, needs_token, || {
+        let (seen, class) = get(&mut work, "file", token, call, || {
             let (path, file) = core.store.receiving().ok()?;
             Some(Sink::File(path, file, FILE_BYTES_MAX))
         })
@@ -73,36 +74,22 @@ fn lose(work: &mut Work<'_>, payload: Payload) -> Result<()> {
     work.apply(change)
 }
 
-/// Fetches a file, by way of redirects where there are any. A token goes to the partner's own origin only.
+/// Fetches a file, by way of redirects where there are any: with a token of that scope where it needs one, which
+/// goes to the partner's own origin only.
 pub(super) async fn get(
     work: &mut Work<'_>,
     operation: &'static str,
+    token: Option<&str>,
     call: Call,
-    needs_token: bool,
     sink: impl Fn() -> Option<Sink>,
 ) -> (Seen, Class) {
-    let origin = work.origin().to_owned();
+    let origin = format!("{}/", work.origin());
     let mut call = call;
-    let mut needs_token = needs_token && call.url.starts_with(&format!("{origin}/"));
+    let mut token = token.filter(|_| call.url.starts_with(&origin));
     for _ in 0..=REDIRECTS_MAX {
-        let (seen, class) = if needs_token {
-            let scope = if operation == "file" {
-                work.client.partner.dialect.data_scope()
-            } else {
-                work.client.partner.dialect.match_scope()
-            };
-            let call = call.clone();
-            work.ask_into(
-                Asked {
-                    operation,
-                    scope,
-                    call,
-                },
-                &sink,
-            )
-            .await
-        } else {
-            work.ask_openly(operation, call.clone(), sink()).await
+        let (seen, class) = match token {
+            Some(scope) => work.ask_into(operation, scope, call.clone(), &sink).await,
+            None => work.ask_openly(operation, call.clone(), sink()).await,
         };
         let location = match &seen {
             Seen::Answer(answer) if (300..400).contains(&answer.status) => answer.location.clone(),
@@ -111,11 +98,8 @@ pub(super) async fn get(
         let Some(location) = location else {
             return (seen, class);
         };
-        needs_token = needs_token && location.starts_with(&format!("{origin}/"));
+        token = token.filter(|_| location.starts_with(&origin));
         call = Call::to(Method::Get, location);
     }
-    (
-        Seen::Broken(crate::core::adapter::Broken::Address),
-        Class::Business,
-    )
+    (Seen::Broken(Broken::Address), Class::Business)
 }

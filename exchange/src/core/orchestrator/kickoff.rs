@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::reconcile;
-use super::work::{Asked, Work};
+use super::work::Work;
 use crate::core::adapter::{Answer, Call, Class, Method, Seen, match_body};
 use crate::core::exchange::{Event, Job, Place, Reason, State, Step};
 use crate::core::store::{Result, Role};
@@ -39,14 +39,7 @@ async fn send(mut work: Work<'_>) -> Result<()> {
     call.headers.extend(hop_headers(&work));
     call.body = Bytes::from(match_body(&bundles).to_string());
     let scope = work.client.partner.dialect.match_scope();
-    let operation = "match";
-    let (seen, class) = work
-        .ask(Asked {
-            operation,
-            scope,
-            call,
-        })
-        .await;
+    let (seen, class) = work.ask("match", scope, call).await;
     match (&seen, class) {
         (Seen::Answer(answer), Class::Good) => accepted(work, answer),
         (_, Class::Gone) => work.dead(Reason::Refused),
@@ -87,7 +80,8 @@ fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
         (_, _) => return work.dead(Reason::NotUnderstood),
     };
     let payload = if event == Event::AnsweredAtOnce {
-        Some(work.keep(Role::Match, "Parameters", "", answer)?)
+        let n = work.next_payload()?;
+        Some(work.keep(n, Role::Match, "Parameters", &answer.body)?)
     } else {
         None
     };

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::work::{Asked, Work};
+use super::fetch::get;
+use super::work::{Work, in_memory};
 use crate::core::adapter::{
     Answer, Call, Class, Listed, Manifest, MatchResult, Method, Seen, Shape, Unreadable, tie,
 };
-use crate::core::exchange::{Bucket, Event, Member, Reason, State, Step};
+use crate::core::exchange::{Event, Member, Reason, State, Step};
 use crate::core::store::{Payload, Result, Role};
+use crate::member::Bucket;
 
 pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     let Some(place) = work.exchange.job.clone() else {
@@ -15,14 +17,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     };
     let call = Call::to(Method::Get, place.url(work.origin()));
     let scope = work.client.partner.dialect.match_scope();
-    let operation = "match-status";
-    let (seen, class) = work
-        .ask(Asked {
-            operation,
-            scope,
-            call,
-        })
-        .await;
+    let (seen, class) = work.ask("match-status", scope, call).await;
     match (&seen, class) {
         (Seen::Answer(answer), Class::Good) if answer.status == 202 => {
             work.wait(answer, Event::Running)
@@ -54,7 +49,8 @@ fn at_once(work: Work<'_>) -> Result<()> {
 /// Reads the manifest and the files of the result.
 async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let mut payloads = vec![work.keep(Role::Match, "manifest", "", answer)?];
+    let first = work.next_payload()?;
+    let mut payloads = vec![work.keep(first, Role::Match, "manifest", &answer.body)?];
     if !Manifest::is_one(&document) {
         return match MatchResult::of_parameters(Shape::Inline, &document) {
             Ok(result) => took(work, result, payloads),
@@ -88,9 +84,8 @@ async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
         let (Seen::Answer(answer), Class::Good) = (&seen, class) else {
             return work.again(&seen, class);
         };
-        let mut payload = work.keep(Role::Match, &file.kind, "", answer)?;
-        payload.n = payloads.last().map_or(0, |last| last.n) + 1;
-        payloads.push(payload);
+        let n = payloads.last().map_or(0, |last| last.n) + 1;
+        payloads.push(work.keep(n, Role::Match, &file.kind, &answer.body)?);
         match documents(&answer.body) {
             Some(more) => lines.extend(more),
             None => return self::unreadable(work, Unreadable("a line of the result is no JSON")),
@@ -111,12 +106,9 @@ async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
 
 async fn fetch(work: &mut Work<'_>, manifest: &Manifest, file: &Listed) -> (Seen, Class) {
     let call = Call::to(Method::Get, file.url.clone());
-    super::fetch::get(work, "match-file", call, manifest.needs_token, || {
-        Some(crate::core::adapter::Sink::Memory(
-            crate::core::limits::ANSWER_BYTES_MAX,
-        ))
-    })
-    .await
+    let scope = work.client.partner.dialect.match_scope();
+    let token = manifest.needs_token.then_some(scope);
+    get(work, "match-file", token, call, in_memory).await
 }
 
 /// One JSON document, or one in each line.

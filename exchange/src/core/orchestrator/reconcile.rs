@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::work::{Asked, Work};
-use crate::core::adapter::{Answer, Call, Class, Found, MatchResult, Method, Seen, Shape};
+use super::work::Work;
+use crate::core::adapter::{Call, Class, Found, MatchResult, Method, Seen, Shape};
 use crate::core::exchange::{Event, State, Step};
 use crate::core::store::{Result, Role};
-use crate::member::hex_of_sha256;
 
 /// Looks for a Group of today's that holds our members and belongs to no other exchange. Gives the work back when
 /// the request is to be sent again.
@@ -22,14 +20,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<Option<Work<'_>>> {
     );
     let scope = work.client.partner.dialect.match_scope();
     let call = Call::to(Method::Get, url);
-    let operation = "reconcile";
-    let (seen, class) = work
-        .ask(Asked {
-            operation,
-            scope,
-            call,
-        })
-        .await;
+    let (seen, class) = work.ask("reconcile", scope, call).await;
     let found = match (&seen, class) {
         (Seen::Answer(answer), Class::Good) => ours(&work, &answer.body)?,
         // A partner without that search: the key alone must do.
@@ -113,14 +104,8 @@ fn adopt(mut work: Work<'_>, group: &Value) -> Result<()> {
     work.exchange.accepted_ms = Some(now_ms);
     work.exchange.is_adopted = true;
     work.exchange.go_on(Step::Match, now_ms);
-    let body = Bytes::from(group.to_string());
-    let answer = Answer {
-        sha256: hex_of_sha256(&body),
-        bytes: u64::try_from(body.len()).unwrap_or_default(),
-        body,
-        ..Answer::default()
-    };
-    let payload = work.keep(Role::Match, "Group", "", &answer)?;
+    let body = group.to_string();
+    let payload = work.keep(work.next_payload()?, Role::Match, "Group", body.as_bytes())?;
     let mut change = work.change(Event::Adopted);
     change.members = work.moved(State::Accepted)?;
     change.payloads = vec![payload];

@@ -1,6 +1,6 @@
 //! Releases our jobs at the partner: it keeps no data of ours longer than needed, and a slot becomes free.
 
-use super::work::{Asked, Work};
+use super::work::Work;
 use crate::core::adapter::{Call, Class};
 use crate::core::exchange::Step;
 use crate::core::limits::RELEASES_MAX;
@@ -20,14 +20,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
         dialect.match_scope()
     };
     let call = Call::to(method, url);
-    let operation = "release";
-    let (_, class) = work
-        .ask(Asked {
-            operation,
-            scope,
-            call,
-        })
-        .await;
+    let (_, class) = work.ask("release", scope, call).await;
     let job = &mut work.exchange.jobs[at];
     job.tries += 1;
     // 404 and 405 are how some partners say that there is nothing to release.
@@ -49,12 +42,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
 /// What comes after the last release: a follow-up, or nothing.
 fn next(mut work: Work<'_>, now_ms: i64) -> Result<()> {
     if work.exchange.has_follow_up {
-        work.exchange.has_follow_up = false;
-        work.exchange.is_follow_up = true;
-        work.exchange.is_export_sent = false;
-        work.exchange.follow_ups += 1;
-        work.exchange.job = None;
-        work.exchange.go_on(Step::Export, now_ms);
+        work.exchange.follow_up(now_ms);
         work.exchange.due_ms = Some(now_ms + work.core.pace.follow_up());
     } else {
         work.exchange.step = Step::Done;

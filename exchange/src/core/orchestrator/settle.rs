@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::work::Work;
 use crate::core::adapter::{Reading, Sum};
-use crate::core::exchange::{Bucket, Event, Member, Missing, Reason, State, Step, Why, fold};
+use crate::core::exchange::{Event, Member, Missing, Reason, State, Step, Why, fold};
 use crate::core::limits::{FOLLOW_UPS_MAX, MISSING_MAX};
 use crate::core::store::{Payload, Result, Role};
-use crate::member::hex_of_sha256;
+use crate::member::Bucket;
 
 pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     let mut members = work.core.store.members(&work.exchange.id)?;
@@ -206,22 +206,10 @@ fn keep_index(work: &Work<'_>, payloads: &[Payload], index: &[u8]) -> Result<Opt
     if index.is_empty() {
         return Ok(None);
     }
-    let sha256 = hex_of_sha256(index);
-    let (path, mut file) = work.core.store.receiving()?;
-    file.write_all(index)?;
-    work.core.store.keep_blob(&path, &file, &sha256)?;
     let earlier = payloads.iter().find(|one| one.role == Role::Normalised);
     let next = payloads.last().map_or(0, |last| last.n + 1);
-    Ok(Some(Payload {
-        n: earlier.map_or(next, |one| one.n),
-        role: Role::Normalised,
-        at: String::new(),
-        kind: "index".to_owned(),
-        counted: None,
-        sha256: Some(sha256),
-        bytes: u64::try_from(index.len()).ok(),
-        is_lost: false,
-    }))
+    let n = earlier.map_or(next, |one| one.n);
+    work.keep(n, Role::Normalised, "index", index).map(Some)
 }
 
 fn verdict(

@@ -1,9 +1,11 @@
 //! What every step needs: to ask and write down what was seen, to try again later, to end.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::core::Core;
-use crate::core::adapter::{Answer, Call, Class, Client, Seen, Sink, class, issue_code};
+use crate::core::adapter::{Answer, Broken, Call, Class, Client, Seen, Sink, class, issue_code};
 use crate::core::clocks::Said;
 use crate::core::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
 use crate::core::limits::{ANSWER_BYTES_MAX, RETRIES_MAX};
@@ -17,13 +19,6 @@ pub(super) struct Work<'a> {
     pub(super) exchange: Exchange,
     /// What is to be written down with the next change.
     pub(super) notes: Vec<Note>,
-}
-
-/// What was asked, for the audit trail.
-pub(super) struct Asked<'a> {
-    pub(super) operation: &'static str,
-    pub(super) scope: &'a str,
-    pub(super) call: Call,
 }
 
 impl<'a> Work<'a> {
@@ -44,22 +39,28 @@ impl<'a> Work<'a> {
         self.client.partner.origin()
     }
 
-    /// Asks with a token, and notes what was seen.
-    pub(super) async fn ask(&mut self, asked: Asked<'_>) -> (Seen, Class) {
-        self.ask_into(asked, || Some(Sink::Memory(ANSWER_BYTES_MAX)))
-            .await
+    /// Asks with a token of that scope, and notes for the audit trail what was seen of that operation.
+    pub(super) async fn ask(
+        &mut self,
+        operation: &'static str,
+        scope: &str,
+        call: Call,
+    ) -> (Seen, Class) {
+        self.ask_into(operation, scope, call, in_memory).await
     }
 
     /// The same, with the body going elsewhere.
     pub(super) async fn ask_into(
         &mut self,
-        asked: Asked<'_>,
+        operation: &'static str,
+        scope: &str,
+        call: Call,
         sink: impl Fn() -> Option<Sink>,
     ) -> (Seen, Class) {
         let began = self.now_ms();
-        let request = hex_of_sha256(&asked.call.body);
-        let seen = self.client.ask(asked.scope, asked.call, sink).await;
-        self.noted(asked.operation, &request, began, seen)
+        let request = hex_of_sha256(&call.body);
+        let seen = self.client.ask(scope, call, sink).await;
+        self.noted(operation, &request, began, seen)
     }
 
     /// Asks without a token.
@@ -73,7 +74,7 @@ impl<'a> Work<'a> {
         let request = hex_of_sha256(&call.body);
         let seen = match sink {
             Some(sink) => self.client.send(call, sink).await,
-            None => Seen::Broken(crate::core::adapter::Broken::Ours),
+            None => Seen::Broken(Broken::Ours),
         };
         self.noted(operation, &request, began, seen)
     }
@@ -299,26 +300,20 @@ impl<'a> Work<'a> {
         self.apply(change)
     }
 
-    /// Keeps a body that is in memory as a payload.
-    pub(super) fn keep(
-        &self,
-        role: Role,
-        kind: &str,
-        at: &str,
-        answer: &Answer,
-    ) -> Result<Payload> {
-        use std::io::Write as _;
+    /// Keeps a body that is in memory as the payload of that number.
+    pub(super) fn keep(&self, n: u32, role: Role, kind: &str, body: &[u8]) -> Result<Payload> {
+        let sha256 = hex_of_sha256(body);
         let (path, mut file) = self.core.store.receiving()?;
-        file.write_all(&answer.body).map_err(StoreError::from)?;
-        self.core.store.keep_blob(&path, &file, &answer.sha256)?;
+        file.write_all(body)?;
+        self.core.store.keep_blob(&path, &file, &sha256)?;
         Ok(Payload {
-            n: self.next_payload()?,
+            n,
             role,
-            at: at.to_owned(),
+            at: String::new(),
             kind: kind.to_owned(),
             counted: None,
-            sha256: Some(answer.sha256.clone()),
-            bytes: Some(answer.bytes),
+            sha256: Some(sha256),
+            bytes: u64::try_from(body.len()).ok(),
             is_lost: false,
         })
     }
@@ -338,4 +333,9 @@ impl<'a> Work<'a> {
             opened_ms: self.now_ms(),
         }
     }
+}
+
+/// Where the body of a usual answer goes.
+pub(super) fn in_memory() -> Option<Sink> {
+    Some(Sink::Memory(ANSWER_BYTES_MAX))
 }

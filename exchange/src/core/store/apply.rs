@@ -8,7 +8,8 @@ use super::reviews::{self, NewReview};
 use super::{Result, Side, Store, StoreError};
 use crate::core::audit::{self, Keys};
 use crate::core::events;
-use crate::core::exchange::{Event, Exchange, Member, State, next};
+use crate::core::exchange::{Event, Exchange, Member, Reason, State, next};
+use crate::member::Bucket;
 
 /// Something that is written down beside a transition.
 #[derive(Clone, Debug)]
@@ -228,7 +229,7 @@ fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {
         "why": exchange.metadata.trigger.name(),
         "purpose": exchange.metadata.purpose.name(),
         "legal_basis": exchange.metadata.legal_basis,
-        "reason": exchange.reason.map(super::super::exchange::Reason::name),
+        "reason": exchange.reason.map(Reason::name),
         "retries": exchange.retries,
         "key": exchange.hop_key(),
         "since_created_ms": exchange.settled_ms.map(|at| at - exchange.created_ms),
@@ -242,8 +243,8 @@ fn member_moved(member: &Member, from: Option<State>, event: Option<Event>) -> V
         "event": event.map(Event::name),
         "from": from.map(State::name),
         "to": member.state.name(),
-        "reason": member.reason.map(super::super::exchange::Reason::name),
-        "bucket": member.bucket.map(super::super::exchange::Bucket::code),
+        "reason": member.reason.map(Reason::name),
+        "bucket": member.bucket.map(Bucket::code),
         "tied_by": member.tied_by,
     })
 }
@@ -264,7 +265,7 @@ fn keep_member(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result<
             member.n,
             member.id,
             member.state.name(),
-            member.reason.map(super::super::exchange::Reason::name),
+            member.reason.map(Reason::name),
             serde_json::to_string(member)?,
         ])?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::super::exchange::Event;
+use crate::core::exchange::Event;
 
 /// Before or after the durable write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
