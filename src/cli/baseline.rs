@@ -1,10 +1,10 @@
 //! `outrider baseline record`: the shape of a partner's records, as it is today.
 
 use super::once::{Walk, walk_once};
-use super::{Exit, Files, out};
+use super::{Exit, Files, out, probe_of, runtime};
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Baseline as Shapes, JourneyId, Outcome, PartnerId, Plan, Probe, ProbeId};
+use crate::model::{Baseline as Shapes, Outcome, Plan, Probe};
 
 /// What `baseline` takes.
 #[derive(Debug, clap::Args)]
@@ -34,38 +34,22 @@ struct Record {
 impl Baseline {
     pub(super) fn carry_out(self) -> Exit {
         let Command::Record(record) = self.command;
-        record.carry_out()
+        record.carry_out().unwrap_or_else(|exit| exit)
     }
 }
 
 impl Record {
-    fn carry_out(self) -> Exit {
-        let plan = match config::load(&self.files.config, self.files.overlay.as_deref()) {
-            Ok(plan) => plan,
-            Err(complaints) => {
-                out::unusable(&complaints);
-                return Exit::Config;
-            }
-        };
-        let id = ProbeId {
-            partner: PartnerId::new(self.partner.as_str()),
-            journey: JourneyId::new(self.journey.as_str()),
-        };
-        let Some(probe) = plan.probes.get(&id) else {
-            let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
-            out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
-            return Exit::Usage;
-        };
-        let shapes = match shapes(&plan, probe) {
-            Ok(shapes) => shapes,
-            Err(exit) => return exit,
-        };
-        let path = config::baseline_path(&self.files.config, &id.partner);
+    fn carry_out(self) -> Result<Exit, Exit> {
+        let plan = self.files.plan()?;
+        let probe = probe_of(&plan, &self.journey, &self.partner)?;
+        let shapes = shapes(&plan, probe)?;
+        let partner = &probe.id.partner;
+        let path = config::baseline_path(&self.files.config, partner);
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let text = config::baseline_text(&id.partner, &shapes);
+        let text = config::baseline_text(partner, &shapes);
         if let Err(why) = folder.and_then(|()| std::fs::write(&path, text)) {
             out::complain(&format!("{}: cannot be written: {why}", path.display()));
-            return Exit::CouldNotLook;
+            return Err(Exit::CouldNotLook);
         }
         let paths: usize = shapes.0.values().map(|shape| shape.paths.len()).sum();
         out::say(&format!(
@@ -73,7 +57,7 @@ impl Record {
             path.display(),
             shapes.0.len()
         ));
-        Exit::Fine
+        Ok(Exit::Fine)
     }
 }
 
@@ -83,10 +67,7 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
         out::complain(&format!("{} carries no member", probe.id));
         return Err(Exit::Usage);
     };
-    let runtime = super::runtime().map_err(|_| {
-        out::complain("this machine gives no threads");
-        Exit::Internal
-    })?;
+    let runtime = runtime()?;
     let clock = Clock::real();
     let mut all = Shapes::default();
     for member in &set.members {

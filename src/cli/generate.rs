@@ -59,7 +59,7 @@ impl Fate {
 
 impl Generate {
     pub(super) fn carry_out(self) -> Exit {
-        let plan = match super::scaled_plan(&self.files, Scale::new(self.scale)) {
+        let plan = match self.files.scaled_plan(Scale::new(self.scale)) {
             Ok(plan) => plan,
             Err(exit) => return exit,
         };

@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 pub use exit::Exit;
 
 use crate::config;
-use crate::model::{Plan, Scale};
+use crate::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
 
 /// Synthetic monitoring and SLO agent for payer-to-payer health data exchange.
 #[derive(Debug, Parser)]
@@ -94,15 +94,34 @@ pub fn main() -> Exit {
     }
 }
 
-/// The plan in scaled time, or how the command ends without one.
-fn scaled_plan(files: &Files, scale: Scale) -> Result<Plan, Exit> {
-    let plan = config::load(&files.config, files.overlay.as_deref()).map_err(|complaints| {
-        out::unusable(&complaints);
-        Exit::Config
-    })?;
-    plan.scaled(scale).map_err(|why| {
-        out::complain(&format!("outrider: {why}"));
-        Exit::Config
+impl Files {
+    /// The plan in real time, or how the command ends without one.
+    fn plan(&self) -> Result<Plan, Exit> {
+        config::load(&self.config, self.overlay.as_deref()).map_err(|complaints| {
+            out::unusable(&complaints);
+            Exit::Config
+        })
+    }
+
+    /// The plan in scaled time, or how the command ends without one.
+    fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
+        self.plan()?.scaled(scale).map_err(|why| {
+            out::complain(&format!("outrider: {why}"));
+            Exit::Config
+        })
+    }
+}
+
+/// The probe of a journey at a partner, or how the command ends without one.
+fn probe_of<'p>(plan: &'p Plan, journey: &str, partner: &str) -> Result<&'p Probe, Exit> {
+    let id = ProbeId {
+        partner: PartnerId::new(partner),
+        journey: JourneyId::new(journey),
+    };
+    plan.probes.get(&id).ok_or_else(|| {
+        let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
+        out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
+        Exit::Usage
     })
 }
 
@@ -110,8 +129,8 @@ fn scaled_plan(files: &Files, scale: Scale) -> Result<Plan, Exit> {
 /// would wake the first for each, which costs more than half of the check itself.
 const WORKERS: usize = 1;
 
-/// A runtime for commands that wait.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+/// A runtime for commands that wait, or how the command ends without one.
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
     crate::secret::warm_up();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -120,4 +139,8 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .on_thread_park(crate::clock::parks)
         .on_thread_unpark(crate::clock::woke)
         .build()
+        .map_err(|why| {
+            out::complain(&format!("this machine gives no threads: {why}"));
+            Exit::Internal
+        })
 }

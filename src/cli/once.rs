@@ -2,14 +2,10 @@
 
 use tokio::sync::mpsc;
 
-use super::{Exit, Files, out};
+use super::{Exit, Files, out, probe_of, runtime};
 use crate::clock::Clock;
-use crate::config;
 use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk_keeping};
-use crate::model::{
-    Baseline, JourneyId, Member, MemberSet, Origin, Outcome, PartnerId, Plan, Probe, ProbeId,
-    RunId, RunRecord,
-};
+use crate::model::{Baseline, Member, MemberSet, Origin, Outcome, Plan, Probe, RunId, RunRecord};
 use crate::{schedule, view};
 
 /// Notes about jobs that wait.
@@ -35,45 +31,29 @@ pub(super) struct Once {
 
 impl Once {
     pub(super) fn carry_out(self) -> Exit {
-        let plan = match config::load(&self.files.config, self.files.overlay.as_deref()) {
-            Ok(plan) => plan,
-            Err(complaints) => {
-                out::unusable(&complaints);
-                return Exit::Config;
-            }
-        };
-        let id = ProbeId {
-            partner: PartnerId::new(self.partner.as_str()),
-            journey: JourneyId::new(self.journey.as_str()),
-        };
-        let Some(probe) = plan.probes.get(&id) else {
-            let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
-            out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
-            return Exit::Usage;
-        };
-        let Ok(runtime) = super::runtime() else {
-            out::complain("this machine gives no threads");
-            return Exit::Internal;
-        };
+        self.walk().unwrap_or_else(|exit| exit)
+    }
+
+    fn walk(&self) -> Result<Exit, Exit> {
+        let plan = self.files.plan()?;
+        let probe = probe_of(&plan, &self.journey, &self.partner)?;
+        let runtime = runtime()?;
         let clock = Clock::real();
-        let member = match self.member(&plan, probe, &clock) {
-            Ok(member) => member,
-            Err(exit) => return exit,
-        };
+        let member = self.member(&plan, probe, &clock)?;
         let Some(Walk { record, .. }) = runtime.block_on(walk_once(&plan, probe, member, &clock))
         else {
-            return Exit::CouldNotLook;
+            return Err(Exit::CouldNotLook);
         };
         if self.json {
             out::say(&view::run_whole(None, &record).to_string());
         } else {
             out::say(view::waterfall(&record, out::paint()).trim_end());
         }
-        match record.outcome {
+        Ok(match record.outcome {
             Outcome::Passed | Outcome::PassedOnRetry => Exit::Fine,
             Outcome::Failed => Exit::Partner,
             Outcome::AgentFault => Exit::CouldNotLook,
-        }
+        })
     }
 
     fn member<'a>(

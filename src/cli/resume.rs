@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{Exit, Files, out};
-use crate::config;
 
 /// The agent is on this machine; it answers at once or not at all.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,12 +30,9 @@ impl Resume {
     pub(super) fn carry_out(self) -> Exit {
         let address = match self.agent {
             Some(address) => address,
-            None => match config::load(&self.files.config, self.files.overlay.as_deref()) {
+            None => match self.files.plan() {
                 Ok(plan) => plan.settings.listen,
-                Err(complaints) => {
-                    out::unusable(&complaints);
-                    return Exit::Config;
-                }
+                Err(exit) => return exit,
             },
         };
         let body = serde_json::json!({"partner": self.partner, "journey": self.journey});

@@ -31,7 +31,7 @@ impl Run {
             self.ledger.clone(),
             Scale::new(self.scale),
         );
-        let mut plan = match super::scaled_plan(&self.files, Scale::new(self.scale)) {
+        let mut plan = match self.files.scaled_plan(Scale::new(self.scale)) {
             Ok(plan) => plan,
             Err(exit) => return exit,
         };
@@ -42,9 +42,9 @@ impl Run {
         if let Some(ledger) = self.ledger {
             plan.settings.ledger = ledger;
         }
-        let Ok(runtime) = super::runtime() else {
-            out::complain("this machine gives no threads");
-            return Exit::Internal;
+        let runtime = match super::runtime() {
+            Ok(runtime) => runtime,
+            Err(exit) => return exit,
         };
         let ended = runtime.block_on(agent::run(plan, source, Clock::real(), |ready| {
             out::say(

@@ -54,12 +54,9 @@ impl Schedule {
 
 impl Show {
     fn carry_out(self) -> Exit {
-        let plan = match config::load(&self.files.config, self.files.overlay.as_deref()) {
+        let plan = match self.files.plan() {
             Ok(plan) => plan,
-            Err(complaints) => {
-                out::unusable(&complaints);
-                return Exit::Config;
-            }
+            Err(exit) => return exit,
         };
         let stretch = config::duration(&self.stretch)
             .and_then(|stretch| TimeDelta::from_std(stretch).ok())

@@ -9,7 +9,7 @@ use crate::judge::business::{self, ExportTimes};
 use crate::judge::manifest::Manifest;
 use crate::judge::quirks;
 use crate::judge::records::Depth;
-use crate::model::{Action, Answer, Check, Finding, Member, Quirk};
+use crate::model::{Answer, Finding, Member, Quirk};
 
 /// A kick-off that was accepted.
 #[derive(Clone, Debug)]
@@ -135,18 +135,6 @@ impl Walker<'_> {
 
     /// How much of each record the journey's checks need.
     pub(super) fn depth(&self) -> Depth {
-        let steps = self.order.journey.steps.iter();
-        let checks = steps.flat_map(|step| match &step.action {
-            Action::Check { checks } => checks.as_slice(),
-            Action::Request { .. }
-            | Action::Token { .. }
-            | Action::Submit { .. }
-            | Action::Poll { .. }
-            | Action::Watch { .. }
-            | Action::Download { .. }
-            | Action::Release { .. } => &[],
-        });
-        let checks: Vec<Check> = checks.copied().collect();
-        Depth::of(checks)
+        Depth::of(self.order.journey.checks())
     }
 }

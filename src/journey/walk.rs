@@ -196,13 +196,9 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> (RunRecord,
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
     let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
-    let whole = walker
-        .records
-        .as_ref()
-        .and_then(|seen| seen.whole.as_deref());
-    let shapes = whole.map(|whole| whole.drift.seen().clone());
     let record = walker.record(steps, (outcome, verdict), started_at, duration);
-    (record, shapes)
+    let whole = walker.records.and_then(|seen| seen.whole);
+    (record, whole.map(|whole| whole.drift.into_seen()))
 }
 
 fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
@@ -357,7 +353,7 @@ impl<'a> Walker<'a> {
     }
 
     fn record(
-        self,
+        &self,
         steps: Vec<StepEvidence>,
         (outcome, verdict): (Outcome, Verdict),
         started_at: chrono::DateTime<chrono::Utc>,

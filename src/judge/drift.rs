@@ -52,8 +52,8 @@ impl Drift {
     }
 
     /// What was seen, to be recorded.
-    pub fn seen(&self) -> &Baseline {
-        &self.seen
+    pub fn into_seen(self) -> Baseline {
+        self.seen
     }
 
     /// Each change by its name; one finding that holds when there is none.
@@ -207,7 +207,7 @@ mod tests {
     fn each_change_has_its_name_and_the_same_shape_has_none() {
         let good =
             json!({"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"1"}]}});
-        let known = shape(&[good.clone(), good.clone()]).seen().clone();
+        let known = shape(&[good.clone(), good.clone()]).into_seen();
         let told = |record: Value| {
             let findings = shape(&[record]).findings(Some(&known));
             let bad = findings.iter().filter(|one| !one.held);

@@ -34,23 +34,29 @@ pub struct Journey {
 impl Journey {
     /// Whether it looks at the business layer at all.
     pub fn judges_business(&self) -> bool {
+        self.checks().next().is_some()
+    }
+
+    /// The checks of what was gathered, in the order in which its steps ask for them.
+    pub fn checks(&self) -> impl Iterator<Item = Check> {
         self.steps
             .iter()
-            .any(|step| matches!(step.action, Action::Check { .. }))
+            .flat_map(|step| match &step.action {
+                Action::Check { checks } => checks.as_slice(),
+                Action::Request { .. }
+                | Action::Token { .. }
+                | Action::Submit { .. }
+                | Action::Poll { .. }
+                | Action::Watch { .. }
+                | Action::Download { .. }
+                | Action::Release { .. } => &[],
+            })
+            .copied()
     }
 
     /// Whether one of its steps asks for a check of what was gathered.
     pub fn asks(&self, wanted: Check) -> bool {
-        self.steps.iter().any(|step| match &step.action {
-            Action::Check { checks } => checks.contains(&wanted),
-            Action::Request { .. }
-            | Action::Token { .. }
-            | Action::Submit { .. }
-            | Action::Poll { .. }
-            | Action::Watch { .. }
-            | Action::Download { .. }
-            | Action::Release { .. } => false,
-        })
+        self.checks().any(|check| check == wanted)
     }
 
     /// Whether it carries a member.

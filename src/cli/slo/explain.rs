@@ -1,6 +1,6 @@
 //! `outrider slo explain`.
 
-use super::{Exit, Files, Which, objectives, out, plan};
+use super::{Exit, Files, Which, objectives, out};
 use crate::render;
 
 /// What `slo explain` takes.
@@ -17,7 +17,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        let plan = plan(&self.files)?;
+        let plan = self.files.plan()?;
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;
         if self.json {

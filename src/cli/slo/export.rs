@@ -1,6 +1,6 @@
 //! `outrider slo export`.
 
-use super::{Exit, Files, Which, objectives, out, plan};
+use super::{Exit, Files, Which, objectives, out};
 use crate::render;
 
 /// What `slo export` takes.
@@ -14,7 +14,7 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        let plan = plan(&self.files)?;
+        let plan = self.files.plan()?;
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;
         match render::openslo(&plan, &wanted) {

@@ -6,8 +6,7 @@ mod status;
 
 use clap::Subcommand;
 
-use super::{Exit, Files, out, scaled_plan};
-use crate::config;
+use super::{Exit, Files, out};
 use crate::model::{Plan, SloName};
 use crate::slo::{self, Objective};
 
@@ -95,14 +94,6 @@ fn known(wanted: Option<&str>, noun: &str, nouns: &str, all: &[&str]) -> Result<
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// The plan in real time, or how the command ends without one.
-fn plan(files: &Files) -> Result<Plan, Exit> {
-    config::load(&files.config, files.overlay.as_deref()).map_err(|complaints| {
-        out::unusable(&complaints);
-        Exit::Config
-    })
 }
 
 /// Every objective of a plan.

@@ -26,7 +26,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        let plan = super::scaled_plan(&self.files, Scale::new(self.scale))?;
+        let plan = self.files.scaled_plan(Scale::new(self.scale))?;
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;
         let away = |why: LedgerError| {
