@@ -28,6 +28,9 @@ const LINGER: Duration = Duration::from_millis(250);
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// How often a write is tried again once the agent stops.
 const RETRIES_AT_STOP: u32 = 2;
+/// How far the thread steps back behind those that walk (nice(2), which on Linux counts for one thread). On a full
+/// core what it takes from them would be measured as a partner's time.
+const NICE: i32 = 5;
 /// Hours of sketches kept in memory.
 const SKETCH_HOURS: i64 = 2;
 
@@ -61,6 +64,9 @@ pub(super) fn start(
     let thread = std::thread::Builder::new()
         .name("recorder".to_owned())
         .spawn(move || {
+            if let Err(why) = rustix::process::nice(NICE) {
+                tracing::warn!(error = %why, "the recorder keeps the priority of the threads that walk");
+            }
             let written = writer.run(told);
             writer.health.ledger(false);
             written.and_then(|()| writer.ledger.close())
