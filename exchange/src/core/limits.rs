@@ -18,6 +18,8 @@ pub const MISTAKES_MAX: usize = 50;
 pub const TYPES_MAX: usize = 64;
 /// Most rows of one page of any list.
 pub const PAGE_MAX: usize = 1_000;
+/// Longest `Retry-After` of an exchange that goes on, in seconds; a client may look again then, whatever we wait for.
+pub const RETRY_AFTER_SECONDS_MAX: i64 = 120;
 /// How long a token of the core lives, in seconds.
 pub const TOKEN_SECONDS: i64 = 300;
 /// Most connections to the core at once; one more waits in the kernel's queue.

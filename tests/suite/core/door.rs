@@ -326,5 +326,5 @@ fn the_document_is_what_the_service_does() {
     });
     let (passed, text) = python_of("openapi", &["tests/foreign/openapi.py"], &seed.to_string());
     assert!(passed, "{text}");
-    assert!(text.contains("18 operations"), "{text}");
+    assert!(text.contains("20 operations"), "{text}");
 }

@@ -191,6 +191,13 @@ pub(super) fn command(arguments: &[&str], state: &Path) -> Output {
     command.output().unwrap()
 }
 
+/// The hash under which a payload is kept.
+pub(super) fn sha256_of(bytes: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    hex.collect()
+}
+
 /// What a partner counted.
 pub(super) fn stats(sandbox: &Sandbox, partner: &str) -> Value {
     let url = sandbox.control(&format!("/partners/{partner}/stats"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, request, together};
+use super::front::{Front, askable, request, sha256_of, together};
 use crate::world::eventually;
 
 const ALL: &str =
@@ -164,12 +164,7 @@ fn payloads_are_kept_as_received_beside_an_index() {
     for payload in result["payloads"].as_array().unwrap() {
         let sha256 = payload["sha256"].as_str().unwrap();
         let raw = front.get(&format!("/v1/exchanges/{id}/payloads/{sha256}"));
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &raw.body);
-        let hex: String = digest
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex = sha256_of(&raw.body);
         assert_eq!((raw.status, hex.as_str()), (200, sha256));
         match payload["role"].as_str().unwrap() {
             "data" => lines += raw.text().lines().count(),

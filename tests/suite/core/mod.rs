@@ -5,5 +5,6 @@ mod door;
 mod front;
 mod life;
 mod load;
+mod manifest;
 mod odds;
 mod trail;

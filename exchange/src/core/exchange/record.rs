@@ -303,6 +303,15 @@ impl Exchange {
         self.go_on(Step::Export, now_ms);
     }
 
+    /// Whether a follow-up comes or goes on: what the verdict says may still get better.
+    pub fn is_following_up(&self) -> bool {
+        let goes_on = match self.step {
+            Step::Export | Step::Manifest | Step::Fetch | Step::Settle => true,
+            Step::KickOff | Step::Match | Step::Release | Step::Done => false,
+        };
+        self.has_follow_up || (self.is_follow_up && goes_on)
+    }
+
     /// Whether there is a job that needs a release.
     pub fn has_open_job(&self) -> bool {
         self.jobs.iter().any(|job| !job.is_over)

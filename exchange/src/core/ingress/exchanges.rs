@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State as Of};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
@@ -16,14 +16,11 @@ use super::intake::{self, Parties};
 use super::problem::Problem;
 use super::{Front, show};
 use crate::core::adapter::Partner;
-use crate::core::exchange::{Event, Exchange, Reason, State, Step};
+use crate::core::exchange::{Exchange, State, Step};
 use crate::core::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
 use crate::core::review::{fresh, named};
 use crate::core::store::{Change, Note, Opened, Opening, Search, StoreError};
 use crate::member::hex_of_sha256;
-
-/// How often a write is tried again when the orchestrator was faster.
-const STALE_MAX: u32 = 8;
 
 type Answer = Result<Response, Problem>;
 type Parameters = Query<BTreeMap<String, String>>;
@@ -58,9 +55,10 @@ pub(super) async fn open(
     front.core.follow();
     front.core.nudge();
     let location = format!("/v1/exchanges/{}", exchange.id);
+    let manifest = format!("{}{location}/manifest", front.base);
     Ok((
         status,
-        [(LOCATION, location)],
+        [(LOCATION, location), (CONTENT_LOCATION, manifest)],
         Json(seen(&front, &exchange)?),
     )
         .into_response())
@@ -184,7 +182,7 @@ fn key(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-fn seen(front: &Front, exchange: &Exchange) -> Result<Value, Problem> {
+pub(super) fn seen(front: &Front, exchange: &Exchange) -> Result<Value, Problem> {
     let members = front.core.store.members(&exchange.id)?;
     Ok(show::status(
         exchange,
@@ -195,7 +193,7 @@ fn seen(front: &Front, exchange: &Exchange) -> Result<Value, Problem> {
 }
 
 /// The client's own exchange; another's is as good as none.
-fn own(front: &Front, session: &Session, id: &str) -> Result<Exchange, Problem> {
+pub(super) fn own(front: &Front, session: &Session, id: &str) -> Result<Exchange, Problem> {
     let found = front.core.store.exchange(id)?;
     found
         .filter(|one| one.client == session.client)
@@ -308,78 +306,11 @@ pub(super) async fn payload(
     }
     let bytes = tokio::task::block_in_place(|| std::fs::read(front.core.store.blob(&sha256)))
         .map_err(StoreError::from)?;
-    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
-}
-
-/// `POST /v1/exchanges/{id}/cancel`.
-pub(super) async fn cancel(
-    Of(front): Of<Arc<Front>>,
-    session: Session,
-    Path(id): Path<String>,
-) -> Answer {
-    session.must(Scope::Write)?;
-    let mut tries = 0;
-    let exchange = loop {
-        match called_off(&front, &session, &id) {
-            Err(Off::Stale) if tries < STALE_MAX => tries += 1,
-            Err(Off::Stale) => return Err(StoreError::Stale.into()),
-            Err(Off::Problem(problem)) => return Err(*problem),
-            Ok(exchange) => break exchange,
-        }
-    };
-    front.core.follow();
-    front.core.nudge();
-    Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
-}
-
-/// Why an exchange was not called off.
-enum Off {
-    /// The orchestrator has written it meanwhile.
-    Stale,
-    /// It cannot be.
-    Problem(Box<Problem>),
-}
-
-impl From<Problem> for Off {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(Box::new(problem))
-    }
-}
-
-impl From<StoreError> for Off {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Stale => Self::Stale,
-            StoreError::Full
-            | StoreError::Illegal { .. }
-            | StoreError::Unreadable(_)
-            | StoreError::Database(_)
-            | StoreError::File(_) => Problem::from(error).into(),
-        }
-    }
-}
-
-fn called_off(front: &Front, session: &Session, id: &str) -> Result<Exchange, Off> {
-    let mut exchange = own(front, session, id)?;
-    if exchange.state.is_terminal() {
-        let what = format!("the exchange is {} already", exchange.state.name());
-        let cure = "there is nothing to call off";
-        return Err(Problem::of(StatusCode::CONFLICT, "is-over", what, cure).into());
-    }
-    let now_ms = front.core.clock.now_millis();
-    exchange.reason = Some(Reason::Cancelled);
-    exchange.settled_ms = Some(now_ms);
-    exchange.go_on(Step::Release, now_ms);
-    let mut members = front.core.store.members(id)?;
-    members.retain(|member| !member.state.is_terminal());
-    for member in &mut members {
-        member.state = State::Failed;
-        member.reason = Some(Reason::Cancelled);
-    }
-    let actor = format!("client:{}", session.client);
-    let mut change = Change::of(exchange, Event::Cancelled).by(&actor);
-    change.members = members;
-    Ok(front.core.store.apply(change)?)
+    Ok((
+        [(CONTENT_TYPE, show::media_type(&payloads, &sha256))],
+        bytes,
+    )
+        .into_response())
 }
 
 /// `POST /v1/exchanges/{id}/follow-up`: asks for what is missing, and for nothing else, now.

@@ -1,9 +1,11 @@
 //! The front door: HTTPS, tokens, and the routes of `/v1`.
 
 mod auth;
+mod call_off;
 mod door;
 mod exchanges;
 mod intake;
+mod manifest;
 mod metrics;
 mod operations;
 mod problem;
@@ -63,10 +65,14 @@ pub fn router(front: Arc<Front>) -> Router {
         .route("/v1/exchanges/{id}", get(exchanges::status))
         .route("/v1/exchanges/{id}/result", get(exchanges::result))
         .route(
+            "/v1/exchanges/{id}/manifest",
+            get(manifest::look).delete(manifest::release),
+        )
+        .route(
             "/v1/exchanges/{id}/payloads/{sha256}",
             get(exchanges::payload),
         )
-        .route("/v1/exchanges/{id}/cancel", post(exchanges::cancel))
+        .route("/v1/exchanges/{id}/cancel", post(call_off::cancel))
         .route("/v1/exchanges/{id}/follow-up", post(exchanges::follow_up))
         .route("/v1/callbacks/{id}", post(exchanges::callback))
         .route("/v1/events", get(exchanges::events))

@@ -31,7 +31,7 @@ pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) 
         "settled_at": time(exchange.settled_ms),
         "retries": exchange.retries,
         "follow_ups": exchange.follow_ups,
-        "has_follow_up": exchange.has_follow_up || (exchange.is_follow_up && exchange.due_ms.is_some()),
+        "has_follow_up": exchange.is_following_up(),
         "callback": format!("/v1/callbacks/{}", exchange.callback),
         "members": counts,
         "member_count": members.len(),
@@ -56,7 +56,6 @@ pub fn line(exchange: &Exchange) -> Value {
 
 /// What came of an exchange. Of one in quarantine no payload is named.
 pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> Value {
-    let is_held = exchange.reason == Some(Reason::Quarantined);
     let shown = |member: &Member| {
         let missing: Vec<Value> = exchange
             .missing
@@ -76,7 +75,7 @@ pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> 
             "missing": missing,
         })
     };
-    let named = payloads.iter().filter(|_| !is_held).map(payload);
+    let named = payloads.iter().filter(|_| !is_held(exchange)).map(payload);
     json!({
         "id": exchange.id,
         "state": exchange.state.name(),
@@ -101,8 +100,23 @@ fn payload(payload: &Payload) -> Value {
     })
 }
 
+/// Whether no payload may be handed out before a person has looked.
+pub(super) fn is_held(exchange: &Exchange) -> bool {
+    exchange.reason == Some(Reason::Quarantined)
+}
+
 /// Whether a payload of that hash may be handed out.
 pub(super) fn may_have(exchange: &Exchange, payloads: &[Payload], sha256: &str) -> bool {
     let is_own = |one: &Payload| one.sha256.as_deref() == Some(sha256) && one.role != Role::Errors;
-    exchange.reason != Some(Reason::Quarantined) && payloads.iter().any(is_own)
+    !is_held(exchange) && payloads.iter().any(is_own)
+}
+
+/// The media type of a payload of that hash: a data file of a partner is FHIR NDJSON, whatever else it may be.
+pub(super) fn media_type(payloads: &[Payload], sha256: &str) -> &'static str {
+    let is_data = |one: &Payload| one.role == Role::Data && one.sha256.as_deref() == Some(sha256);
+    if payloads.iter().any(is_data) {
+        "application/fhir+ndjson"
+    } else {
+        "application/octet-stream"
+    }
 }
