@@ -162,7 +162,9 @@ fn start_agent(options: &Options, binaries: &Binaries, crew: &mut Crew<'_>) -> P
     command
         .arg("serve")
         .arg("--state")
-        .arg(crew.state.path("exchange"));
+        .arg(crew.state.path("exchange"))
+        .arg("--core-scale")
+        .arg(SCALE.to_string());
     let line = crew.launch("exchange", command)?;
     let sandbox: Ready = serde_json::from_str(&line)
         .with_context(|| format!("exchange says something else than agreed: {line}"))?;

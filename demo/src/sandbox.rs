@@ -18,6 +18,24 @@ pub(crate) struct Ready {
     pub(crate) trust: PathBuf,
     /// The partners that are served.
     pub(crate) partners: Vec<ReadyPartner>,
+    /// The exchange core beside them.
+    pub(crate) core: ReadyCore,
+}
+
+/// The core of the ready line.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ReadyCore {
+    /// Its address, without the version.
+    pub(crate) base_url: String,
+    /// The clients it knows; the first one is ours.
+    pub(crate) clients: Vec<ReadyClient>,
+}
+
+/// A client of the ready line.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ReadyClient {
+    /// The private key that it must sign with.
+    pub(crate) key: PathBuf,
 }
 
 /// One partner of the ready line.

@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::sandbox::Ready;
 
+/// The id of the partner file that watches the exchange core.
+const CORE: &str = "core";
 /// Marks the folder as the demo's, and tells who uses it.
 const LOCK: &str = "demo.lock";
 /// SQLite's files: the ledger, and what it keeps beside it.
@@ -158,16 +160,23 @@ fn overlay(ready: &Ready) -> Result<String> {
     let mut text =
         "# Written by the demo, anew at each start.\nlisten = \"127.0.0.1:0\"\n".to_owned();
     let trust = absolute(&ready.trust)?;
-    for partner in &ready.partners {
+    let mut watched = |id: &str, base_url: &str, key: &Path| {
         write!(
             text,
             "\n[partner.{}]\nbase_url = {}\ntrust = {}\nkey = {}\n",
-            quoted(&partner.id)?,
-            quoted(&partner.base_url)?,
+            quoted(id)?,
+            quoted(base_url)?,
             quoted(trust)?,
-            quoted(absolute(&partner.key)?)?,
+            quoted(absolute(key)?)?,
         )?;
+        anyhow::Ok(())
+    };
+    for partner in &ready.partners {
+        watched(&partner.id, &partner.base_url, &partner.key)?;
     }
+    let client = ready.core.clients.first();
+    let client = client.context("the exchange names no client of its core")?;
+    watched(CORE, &format!("{}/v1", ready.core.base_url), &client.key)?;
     Ok(text)
 }
 
@@ -193,7 +202,7 @@ fn quoted(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::ReadyPartner;
+    use crate::sandbox::{ReadyClient, ReadyCore, ReadyPartner};
 
     #[test]
     fn the_overlay_reads_back_whatever_the_paths_hold() {
@@ -206,6 +215,12 @@ mod tests {
                 base_url: "https://127.0.0.1:41231/keystone/fhir".to_owned(),
                 key: PathBuf::from("/k.pem"),
             }],
+            core: ReadyCore {
+                base_url: "https://127.0.0.1:41232".to_owned(),
+                clients: vec![ReadyClient {
+                    key: PathBuf::from("/c.pem"),
+                }],
+            },
         };
         let read: toml::Table = toml::from_str(&overlay(&ready).unwrap()).unwrap();
         assert_eq!(read["listen"].as_str(), Some("127.0.0.1:0"));
@@ -215,6 +230,12 @@ mod tests {
         assert_eq!(
             partner["base_url"].as_str(),
             Some("https://127.0.0.1:41231/keystone/fhir")
+        );
+        let core = &read["partner"]["core"];
+        assert_eq!(core["key"].as_str(), Some("/c.pem"));
+        assert_eq!(
+            core["base_url"].as_str(),
+            Some("https://127.0.0.1:41232/v1")
         );
         let relative = Ready {
             trust: PathBuf::from("ca.pem"),

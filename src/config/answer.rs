@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::complaint::nearest;
-use super::tree::{Placed, Table};
-use crate::model::{Capture, CaptureKind, Expect, Is, JsonRule, Query};
+use super::tree::{Leaf, Placed, Table};
+use crate::model::{Capture, CaptureKind, Expect, Is, JsonRule, Query, Schema};
 
 pub(super) fn expect(table: &Table<'_>) -> Expect {
     let Some(table) = table.table("expect") else {
@@ -23,12 +24,43 @@ pub(super) fn expect(table: &Table<'_>) -> Expect {
         .map(|p| p.value.to_ascii_lowercase())
         .collect();
     let json = table.tables("json").iter().filter_map(json_rule).collect();
+    let schema = schema(&table);
     table.close();
     Expect {
         status: if status.is_empty() { vec![200] } else { status },
         media,
         json,
+        schema,
     }
+}
+
+/// `schema = { type = "object", required = ["issuer"] }`: a JSON Schema, written as TOML.
+fn schema(table: &Table<'_>) -> Option<Schema> {
+    let leaf = table.leaf("schema")?;
+    let span = leaf.span.clone();
+    let read = plain(leaf.value).and_then(Schema::new);
+    read.map_err(|why| {
+        let cure = "write a JSON Schema (2020-12); what it refers to must stand in it";
+        table.complain(span, format!("`schema` is no JSON Schema: {why}"), cure);
+    })
+    .ok()
+}
+
+fn plain(leaf: Leaf<'_>) -> Result<Value, String> {
+    Ok(match leaf {
+        Leaf::Text(text) => Value::from(text),
+        Leaf::Fixed(value) => value,
+        Leaf::List(items) => {
+            let items = items.into_iter().map(|item| plain(item.value));
+            Value::Array(items.collect::<Result<_, _>>()?)
+        }
+        Leaf::Table(entries) => {
+            let entries = entries.into_iter();
+            let entries = entries.map(|(name, item)| Ok((name, plain(item.value)?)));
+            Value::Object(entries.collect::<Result<_, String>>()?)
+        }
+        Leaf::Unknown(kind) => return Err(format!("JSON has not {kind}")),
+    })
 }
 
 fn json_rule(table: &Table<'_>) -> Option<JsonRule> {

@@ -10,8 +10,8 @@ use super::template::captured;
 use super::tree::Table;
 use super::verb::{self, VERBS};
 use crate::model::{
-    Action, Capture, CaptureKind, Connection, Duty, HttpWanted, Journey, JourneyId, Method, Read,
-    Retry, Step, StepId, Transient, When,
+    ASSERTION, Action, Capture, CaptureKind, Connection, Duty, HttpWanted, Journey, JourneyId,
+    Method, Read, Retry, Step, StepId, Transient, When,
 };
 
 /// The time of one request, unless the file says otherwise.
@@ -148,7 +148,10 @@ fn offer(id: &StepId, action: &Action, known: &mut Known) {
             capture("group", CaptureKind::String);
             known.has_match_result = true;
         }
-        Action::Token { .. } => known.last_token = Some(id.clone()),
+        Action::Token { .. } => {
+            capture(ASSERTION, CaptureKind::Secret);
+            known.last_token = Some(id.clone());
+        }
         Action::Poll { .. }
         | Action::Download {
             read: Read::MemberData,

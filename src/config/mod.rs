@@ -41,7 +41,9 @@ pub fn duration(text: &str) -> Option<Duration> {
     duration::parse_duration(text).ok()
 }
 
-use crate::model::{Class, Journey, JourneyId, MemberSet, Partner, Plan, Probe, ProbeId, Scale};
+use crate::model::{
+    Class, Journey, JourneyId, MemberSet, NamedBody, Partner, Plan, Probe, ProbeId, Scale,
+};
 
 /// A probe whose runs may take longer than this is long, unless its file says otherwise.
 const SHORT_DEADLINE_MAX: Duration = Duration::from_secs(60);
@@ -493,6 +495,8 @@ impl Reading {
                 let what = format!("no member set \"{}\"", members.value);
                 self.complain(file, &members.span, what, cure);
             }
+            // A core asks whoever holds the members.
+            Some(_) if journey.named_bodies().any(NamedBody::is_for_a_core) => {}
             Some(set) if set.partner != file.partner.id => {
                 let what = format!("\"{}\" holds members of {}", members.value, set.partner);
                 self.complain(

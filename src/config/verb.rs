@@ -153,11 +153,8 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let method = word(table, "method", Method::ALL, Method::name).unwrap_or(Method::Get);
     let url = url(table, "url", "\"{{ partner.base_url }}/metadata\"", known);
     let headers = headers(table, known);
-    let body = if table.has("body") {
-        Some(body(table, known)?)
-    } else {
-        None
-    };
+    // What is wrong with it is told beside every other mistake of the step.
+    let body = table.has("body").then(|| body(table, known));
     if body.is_some() && method != Method::Post {
         let what = format!("a {method} with a `body`");
         table.complain(
@@ -177,7 +174,10 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
         method,
         url: url?,
         headers: headers?,
-        body,
+        body: match body {
+            Some(body) => Some(body?),
+            None => None,
+        },
         token,
         expect,
         checks,

@@ -39,7 +39,7 @@ impl Held {
     }
 }
 
-/// The request for a token.
+/// The request for a token, and the assertion in it where there is one.
 ///
 /// # Errors
 /// Our own fault, in words free of secrets.
@@ -48,7 +48,8 @@ pub(super) fn token_call(
     clock: &Clock,
     endpoint: &Address,
     scope: &[String],
-) -> Result<Call, (AgentFault, String)> {
+) -> Result<(Call, Option<Secret>), (AgentFault, String)> {
+    let mut signed = None;
     let scope = scope.join(" ");
     let mut form = vec![
         ("grant_type", Secret::new("client_credentials")),
@@ -62,7 +63,8 @@ pub(super) fn token_call(
         AuthKind::PrivateKeyJwt { key, kid, .. } => {
             let assertion = assertion(&auth.client_id, key, kid.as_deref(), clock, endpoint)?;
             form.push(("client_assertion_type", Secret::new(ASSERTION_TYPE)));
-            form.push(("client_assertion", assertion));
+            form.push(("client_assertion", assertion.clone()));
+            signed = Some(assertion);
         }
         AuthKind::ClientSecretBasic { secret } => {
             // RFC 6749 §2.3.1: both are form-encoded first.
@@ -89,14 +91,15 @@ pub(super) fn token_call(
     let form = form
         .iter()
         .map(|(name, value)| format!("{name}={}", encoded(value.reveal())));
-    Ok(Call {
+    let call = Call {
         kind: RequestKind::Token,
         method: Method::Post,
         to: endpoint.clone(),
         headers,
         body: Bytes::from(form.collect::<Vec<_>>().join("&")),
         token: None,
-    })
+    };
+    Ok((call, signed))
 }
 
 fn encoded(text: &str) -> String {

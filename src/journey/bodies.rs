@@ -1,15 +1,68 @@
-//! The FHIR Parameters that kick-offs send.
+//! What kick-offs send: FHIR Parameters to a partner, a request of its own to an exchange core.
 
 use serde_json::{Value, json};
 
-use crate::model::{Member, NamedBody};
+use super::bind::Values;
+use crate::model::{Member, MemberSet, NamedBody};
 
 /// The body of a kick-off; none when it needs a member and there is none.
-pub(super) fn build(body: NamedBody, member: Option<&Member>) -> Option<Value> {
+pub(super) fn build(
+    body: NamedBody,
+    member: Option<(&Member, &MemberSet)>,
+    values: &Values,
+) -> Option<Value> {
     match body {
-        NamedBody::MemberMatchParameters => member.map(member_match),
+        NamedBody::MemberMatchParameters => member.map(|(member, _)| member_match(member)),
         NamedBody::DataExportParameters => Some(data_export()),
+        NamedBody::ExchangeRequest | NamedBody::ExchangeBatch => {
+            let (_, set) = member?;
+            Some(exchange(&asked(body, member), set, values))
+        }
     }
+}
+
+/// Whom a body asks an exchange core for.
+pub(super) fn asked<'m>(
+    body: NamedBody,
+    member: Option<(&'m Member, &'m MemberSet)>,
+) -> Vec<&'m Member> {
+    match (body, member) {
+        (NamedBody::ExchangeRequest, Some((member, _))) => vec![member],
+        (NamedBody::ExchangeBatch, Some((_, set))) => set.members.iter().collect(),
+        (NamedBody::MemberMatchParameters | NamedBody::DataExportParameters, _) | (_, None) => {
+            Vec::new()
+        }
+    }
+}
+
+/// `POST /v1/exchanges` of the exchange core. The run is what all copies of the request have in common.
+fn exchange(asked: &[&Member], set: &MemberSet, values: &Values) -> Value {
+    let members = asked.iter().map(|member| {
+        let mut told = json!({
+            "id": member.id.as_str(),
+            "patient": member.patient,
+            "coverage_to_match": member.coverage,
+            "consent": member.consent,
+        });
+        if !member.cohort.is_empty() {
+            told["cohort"] = json!(member.cohort);
+        }
+        if !member.more_coverages.is_empty() {
+            told["more_coverages"] = json!(member.more_coverages);
+        }
+        told
+    });
+    json!({
+        "trigger": "opt-in",
+        "source_payer": set.requester_npi,
+        "target_payer": set.partner.as_str(),
+        "purpose": "payer-to-payer",
+        "legal_basis": {"kind": "member-opt-in", "reference": format!("synthetic {}", values.run)},
+        "correlation_id": values.run,
+        "requested_at": values.started_at,
+        "traffic": "synthetic",
+        "members": members.collect::<Vec<_>>(),
+    })
 }
 
 /// PDex 2.2 `$bulk-member-match`: one MemberBundle for each coverage.

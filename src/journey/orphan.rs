@@ -60,7 +60,7 @@ async fn sign_in(
     if let Some(token) = auth::fixed_token(&partner.auth).ok()? {
         return Some(token);
     }
-    let call = auth::token_call(&partner.auth, clock, &endpoint, &job.scope).ok()?;
+    let (call, _) = auth::token_call(&partner.auth, clock, &endpoint, &job.scope).ok()?;
     let answer = ask(client, clock, call).await?;
     token::granted(&answer).0.map(|granted| granted.token)
 }

@@ -12,8 +12,10 @@ use super::bind::{Address, absolute};
 use super::tokens::Place;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
+use crate::judge::capture::Captured;
 use crate::judge::{catalogue, token};
-use crate::model::{Fresh, RequestKind, StepId};
+use crate::model::{ASSERTION, Fresh, RequestKind, StepId};
+use crate::secret::Secret;
 
 const UNAUTHORIZED: u16 = 401;
 
@@ -146,7 +148,11 @@ impl Walker<'_> {
                 return Ok(());
             }
         }
-        let held = self.ask_token(wanted, timeout, notes).await?;
+        let (held, assertion) = self.ask_token(wanted, timeout, notes).await?;
+        if let Some(assertion) = assertion {
+            self.values
+                .keep(step, ASSERTION, Captured::Secret(assertion));
+        }
         place.keep(held.clone(), held.since);
         drop(turn);
         self.tokens.insert(step.clone(), held);
@@ -179,34 +185,36 @@ impl Walker<'_> {
         wanted: &Wanted,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<Held, Halt> {
+    ) -> Result<(Held, Option<Secret>), Halt> {
         let order = self.order;
         let mut attempt = 1;
-        let (since, answer) = loop {
+        let (since, answer, assertion) = loop {
             // An assertion is good for one attempt.
             let auth = &order.partner.auth;
-            let call = auth::token_call(auth, order.clock, &wanted.endpoint, &wanted.scope)
-                .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
+            let signed = auth::token_call(auth, order.clock, &wanted.endpoint, &wanted.scope);
+            let (call, assertion) =
+                signed.map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
             let since = order.clock.instant();
             let asked = Asked {
                 attempt,
                 expected: &[],
             };
             if let Some(answer) = self.ask_once(notes, timeout, call, asked).await? {
-                break (since, answer);
+                break (since, answer, assertion);
             }
             attempt += 1;
         };
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;
         let granted = granted.ok_or(Halt::Broken)?;
-        Ok(Held {
+        let held = Held {
             token: granted.token,
             since,
             lifetime: granted.lifetime,
             endpoint: wanted.endpoint.clone(),
             scope: wanted.scope.clone(),
             is_kept: false,
-        })
+        };
+        Ok((held, assertion))
     }
 }

@@ -15,9 +15,9 @@ use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
 use crate::judge::capture::{self, Captured};
-use crate::judge::{answer as judge_answer, business, catalogue, job, quirks};
+use crate::judge::{answer as judge_answer, business, catalogue, exchange, job, quirks};
 use crate::model::{
-    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Method,
+    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
     NamedBody, Partner, RequestKind, Step, StepId, Template,
 };
 
@@ -25,6 +25,7 @@ use crate::model::{
 const LEDGER_TIME: Duration = Duration::from_secs(5);
 const FORM: &str = "application/x-www-form-urlencoded";
 const FHIR_JSON: &str = "application/fhir+json";
+const JSON: &str = "application/json";
 
 impl Walker<'_> {
     /// What a step does.
@@ -101,12 +102,25 @@ impl Walker<'_> {
             .await?;
         let mut findings = judge_answer::expected(expect, &answer);
         if !findings.iter().any(Finding::breaks) {
+            let asked = self.asked();
             let checks = checks.iter();
-            findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer)));
+            findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &asked)));
+        }
+        if checks.contains(&Check::ExchangeResult) {
+            self.named = answer.json.as_ref().map(exchange::named);
         }
         self.note(quirks::of_refusal(&answer));
         notes.judge(self.excused(findings, &answer))?;
         self.capture(&step.id, captures, &answer, notes)
+    }
+
+    /// Whom the journey asks an exchange core for.
+    fn asked(&self) -> Vec<&Member> {
+        let named = self.order.journey.named_bodies();
+        named
+            .filter(|body| body.is_for_a_core())
+            .last()
+            .map_or_else(Vec::new, |body| bodies::asked(body, self.order.member))
     }
 
     /// Keeps what a step captures; what is optional and not there stays away.
@@ -151,15 +165,19 @@ impl Walker<'_> {
     fn fill_body(&self, call: &mut Call, body: &Body, notes: &mut Notes) -> Result<(), Halt> {
         let (kind, text) = match body {
             Body::Named(named) => {
-                let member = self.order.member.map(|(member, _)| member);
-                let body = bodies::build(*named, member).unwrap_or_default();
-                (FHIR_JSON, Some(body.to_string()))
+                let body = bodies::build(*named, self.order.member, &self.values);
+                let kind = if named.is_for_a_core() {
+                    JSON
+                } else {
+                    FHIR_JSON
+                };
+                (kind, Some(body.unwrap_or_default().to_string()))
             }
             Body::Json(filling) => {
                 let kind = if call.kind == RequestKind::Submit {
                     FHIR_JSON
                 } else {
-                    "application/json"
+                    JSON
                 };
                 let json = self.values.json(filling);
                 (kind, json.map(|json| json.to_string()))

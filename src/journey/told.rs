@@ -100,6 +100,7 @@ impl Walker<'_> {
         business::Seen {
             member,
             matches: self.matches.as_ref(),
+            named: self.named.as_deref(),
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,

@@ -120,6 +120,8 @@ pub(super) struct Walker<'a> {
     pub(super) exports: Vec<ExportTimes>,
     pub(super) quirks: QuirksSeen,
     pub(super) matches: Option<MatchSeen>,
+    /// The Patients whom an exchange core's result names as found.
+    pub(super) named: Option<Vec<String>>,
     pub(super) records: Option<RecordsSeen>,
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
@@ -246,6 +248,7 @@ impl<'a> Walker<'a> {
             exports: Vec::new(),
             quirks: QuirksSeen::default(),
             matches: None,
+            named: None,
             records: None,
             read_by: None,
             pool: Pool::default(),

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::catalogue::{self, Rule};
-use crate::model::{Answer, Cause, Check, Expect, Finding, Is};
+use crate::model::{Answer, Cause, Check, Expect, Finding, Is, Member, Schema};
+
+/// Places of a schema that are told of one answer.
+const BROKEN_SHOWN: usize = 3;
 
 /// The cause that an unexpected status gives.
 pub fn status_cause(status: u16) -> Cause {
@@ -48,7 +51,23 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
             seen,
         ));
     }
+    findings.extend(expect.schema.as_ref().map(|wanted| schema(wanted, answer)));
     findings
+}
+
+fn schema(wanted: &Schema, answer: &Answer) -> Finding {
+    let rule = &catalogue::SCHEMA;
+    let expected = "the document that the schema describes";
+    let Some(json) = &answer.json else {
+        return rule.find(false, expected, "no JSON");
+    };
+    let broken = wanted.broken_by(json, BROKEN_SHOWN);
+    let seen = if broken.is_empty() {
+        "just that".to_owned()
+    } else {
+        format!("a document that breaks {}", broken.join(", "))
+    };
+    rule.find(broken.is_empty(), expected, seen)
 }
 
 fn status(wanted: &[u16], answer: &Answer) -> Finding {
@@ -105,8 +124,8 @@ pub fn known_media(media: &str) -> &'static str {
         .unwrap_or("another type")
 }
 
-/// The named checks that look at one answer.
-pub fn named(check: Check, answer: &Answer) -> Vec<Finding> {
+/// The named checks that look at one answer; `asked` is whom the journey asks an exchange core for.
+pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
     let json = answer.json.as_ref().unwrap_or(&Value::Null);
     let refused = |rule: &Rule, status: &[u16]| super::refusal::refused(rule, status, answer);
     match check {
@@ -119,6 +138,8 @@ pub fn named(check: Check, answer: &Answer) -> Vec<Finding> {
         Check::Gone => refused(&catalogue::GONE, &[404, 410]),
         Check::StrangersRefused => refused(&catalogue::STRANGERS_REFUSED, &[403, 404]),
         Check::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
+        Check::ExchangeResult => super::exchange::result(json, asked),
+        Check::OneExchange => vec![super::exchange::only_one(json)],
         Check::MatchGroups
         | Check::AccountingIdentity
         | Check::PatientUnchanged
@@ -204,4 +225,47 @@ fn capability_statement(json: &Value) -> Finding {
         "bulk-member-match and davinci-data-export on Group",
         seen,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judge::cases::{broken, said};
+
+    fn shaped(body: Value) -> Vec<Finding> {
+        let schema = json!({"type":"object","required":["rest"],"properties":{"rest":{"type":"array",
+            "items":{"properties":{"mode":{"const":"server"},"at":{"format":"date-time"}}}}}});
+        let expect = Expect {
+            status: vec![200],
+            schema: Some(Schema::new(schema).unwrap()),
+            ..Expect::default()
+        };
+        expected(&expect, &said(200, &[], body))
+    }
+
+    #[test]
+    fn a_schema_names_its_own_places_and_nothing_of_the_document() {
+        assert!(broken(&shaped(json!({"rest":[]}))).is_empty());
+        assert!(broken(&shaped(json!({"rest":[{"mode":"server"}]}))).is_empty());
+        for (body, place) in [
+            (
+                json!({"rest":[{"mode":"Osei"}]}),
+                "/properties/rest/items/properties/mode/const",
+            ),
+            (
+                json!({"rest":[{"at":"Osei"}]}),
+                "/properties/rest/items/properties/at/format",
+            ),
+            (json!({"Osei":1}), "/required"),
+            (json!(["Osei"]), "/type"),
+        ] {
+            let found = shaped(body);
+            assert_eq!(broken(&found), ["schema"]);
+            let told = found.iter().find(|one| !one.held).unwrap().seen.to_string();
+            assert!(told.contains(place) && !told.contains("Osei"), "{told}");
+        }
+        assert_eq!(broken(&shaped(Value::Null)), ["schema"]);
+    }
 }

@@ -27,6 +27,8 @@ pub struct Seen<'a> {
     pub member: &'a Member,
     /// The match result, when one was read.
     pub matches: Option<&'a MatchSeen>,
+    /// The Patients whom an exchange core's result names as found, where one was read.
+    pub named: Option<&'a [String]>,
     /// The exported records, when some were read.
     pub records: Option<&'a RecordsSeen>,
     /// The exports that brought them.
@@ -53,7 +55,9 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         | Check::FileTokenNeeded
         | Check::Gone
         | Check::StrangersRefused
-        | Check::ReplayRefused => Vec::new(),
+        | Check::ReplayRefused
+        | Check::ExchangeResult
+        | Check::OneExchange => Vec::new(),
         Check::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
         Check::AccountingIdentity => matched(
             &catalogue::ACCOUNTING_IDENTITY,
@@ -276,10 +280,11 @@ fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
         "no canary of another member",
         format!("{} lines with one", records.foreign_lines),
     );
-    let Some(matches) = seen.matches else {
-        return vec![nothing("a match result"), canaries];
+    let matched: Vec<(&str, &str)> = match (seen.matches, seen.named) {
+        (Some(matches), _) => matches.matched().filter_map(literal).collect(),
+        (None, Some(named)) => named.iter().map(|id| ("Patient", id.as_str())).collect(),
+        (None, None) => return vec![nothing("a match result"), canaries],
     };
-    let matched: Vec<(&str, &str)> = matches.matched().filter_map(literal).collect();
     let is_matched = |reference: &str| literal(reference).is_some_and(|one| matched.contains(&one));
     let patients = records
         .patients

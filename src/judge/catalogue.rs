@@ -68,6 +68,7 @@ rules! {
     STATUS = "" "status" Fail Status Contract;
     MEDIA = "" "media" Fail Media Contract;
     JSON = "" "json" Fail Schema Contract;
+    SCHEMA = "" "schema" Fail Schema Contract;
     CAPTURE = "" "capture" Fail Schema Contract;
     LIMIT = "" "limit" Fail Protocol Contract;
     SMART_CONFIGURATION = "A-01" "smart-configuration" Fail Schema Guide;
@@ -103,6 +104,10 @@ rules! {
     MATCH_PARAMETERS = "B-04" "match-parameters" Fail Integrity Guide;
     MATCH_COVERAGE = "B-05" "match-coverage" Fail Integrity Guide;
     EXPECTED_BUCKET = "B-06" "expected-bucket" Fail Identity Contract;
+    EXCHANGE_ACCOUNTING = "B-02" "exchange-accounting" Fail Integrity Contract;
+    EXCHANGE_VERDICTS = "B-06" "exchange-verdicts" Fail Identity Contract;
+    EXCHANGE_COMPLETENESS = "B-13" "exchange-completeness" Fail Completeness Contract;
+    ONE_EXCHANGE = "B-29" "one-exchange" Fail Duplicate Contract;
     NO_REASON = "B-07" "no-reason" Warn Consent Guide;
     CHARACTERISTIC = "B-08" "characteristic" Warn Integrity Guide;
     RIGHT_MEMBER = "B-09" "right-member" Fail Identity Regulation;

@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod claims;
 pub mod codes;
 pub mod drift;
+pub mod exchange;
 pub mod head;
 pub mod job;
 pub mod manifest;

@@ -23,6 +23,10 @@ closed!(
         Gone = "gone",
         /// what belongs to another client is not shown.
         StrangersRefused = "strangers-refused",
+        /// B-02, B-06, B-13: an exchange core's result has every member that was asked for, where the oracle says.
+        ExchangeResult = "exchange-result",
+        /// B-29: what was asked for twice under one key is one exchange.
+        OneExchange = "one-exchange",
         /// records have the shape that was recorded.
         Drift = "drift",
         /// resources have the structure of R4.
@@ -90,7 +94,14 @@ impl Check {
     /// Whether it looks at one answer, as a step of the verb `request` has it; the others look at what the
     /// journey has gathered.
     pub fn is_of_answer(self) -> bool {
-        matches!(self, Self::SmartConfiguration | Self::CapabilityStatement) || self.is_refusal()
+        self.is_refusal()
+            || self.is_of_a_core()
+            || matches!(self, Self::SmartConfiguration | Self::CapabilityStatement)
+    }
+
+    /// Whether it judges the business of one answer of an exchange core.
+    pub fn is_of_a_core(self) -> bool {
+        matches!(self, Self::ExchangeResult | Self::OneExchange)
     }
 
     /// Whether it knows by itself which refusals are right, so that the step need not list statuses.

@@ -1,6 +1,7 @@
 //! What steps send, expect and keep.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::StepId;
@@ -82,8 +83,22 @@ closed!(
         MemberMatchParameters = "member-match-parameters",
         /// PDex payer-to-payer export request.
         DataExportParameters = "data-export-parameters",
+        /// What an exchange core is asked: the run's member, from the partner that holds its set.
+        ExchangeRequest = "exchange-request",
+        /// The same for every member of the set at once.
+        ExchangeBatch = "exchange-batch",
     }
 );
+
+impl NamedBody {
+    /// Whether an exchange core is asked, which asks the partner that holds the members.
+    pub fn is_for_a_core(self) -> bool {
+        matches!(self, Self::ExchangeRequest | Self::ExchangeBatch)
+    }
+}
+
+/// What a token step offers later ones: the signed assertion that it sent, where it signed one.
+pub const ASSERTION: &str = "assertion";
 
 closed!(
     /// What the files of a manifest are.
@@ -104,6 +119,53 @@ pub struct Expect {
     pub media: Vec<String>,
     /// Values inside the document.
     pub json: Vec<JsonRule>,
+    /// The shape of the document.
+    pub schema: Option<Schema>,
+}
+
+/// The shape of a document (JSON Schema, draft 2020-12 unless it says otherwise).
+#[derive(Clone, Debug)]
+pub struct Schema {
+    source: serde_json::Value,
+    validator: Arc<jsonschema::Validator>,
+}
+
+impl Schema {
+    /// Reads a schema. What it refers to must lie in itself: nothing is fetched. A pattern takes time in proportion
+    /// to the text, whatever that is.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the person who wrote it.
+    pub fn new(source: serde_json::Value) -> Result<Self, String> {
+        let validator = jsonschema::options()
+            .with_pattern_options(jsonschema::PatternOptions::regex())
+            .should_validate_formats(true)
+            .build(&source)
+            .map_err(|why| {
+                // Of what could not be fetched: that nothing is, whatever the library could be built to do.
+                let why = why.to_string();
+                let cut = why.find(" and retrieving").unwrap_or(why.len());
+                why[..cut].to_owned()
+            })?;
+        Ok(Self {
+            source,
+            validator: Arc::new(validator),
+        })
+    }
+
+    /// Places in the schema, at most so many, that a document does not agree with. Nothing of the document is in
+    /// them.
+    pub fn broken_by(&self, document: &serde_json::Value, most: usize) -> Vec<String> {
+        let errors = self.validator.iter_errors(document).take(most);
+        errors.map(|one| one.schema_path().to_string()).collect()
+    }
+}
+
+/// Schemas are the same when their texts say the same.
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
 }
 
 /// A value that a document must hold.

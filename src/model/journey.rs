@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::layer::closed;
 use super::{
     Body, Capture, Check, Connection, Expect, Fresh, Headers, HttpWanted, Is, JourneyId, Method,
-    Read, Retry, StepId, Template,
+    NamedBody, Read, Retry, StepId, Template,
 };
 
 /// A journey (`probes/<id>.toml`).
@@ -34,7 +34,16 @@ pub struct Journey {
 impl Journey {
     /// Whether it looks at the business layer at all.
     pub fn judges_business(&self) -> bool {
-        self.checks().next().is_some()
+        self.steps.iter().any(|step| match &step.action {
+            Action::Check { .. } => true,
+            Action::Request { checks, .. } => checks.iter().any(|check| check.is_of_a_core()),
+            Action::Token { .. }
+            | Action::Submit { .. }
+            | Action::Poll { .. }
+            | Action::Watch { .. }
+            | Action::Download { .. }
+            | Action::Release { .. } => false,
+        })
     }
 
     /// The checks of what was gathered, in the order in which its steps ask for them.
@@ -52,6 +61,16 @@ impl Journey {
                 | Action::Release { .. } => &[],
             })
             .copied()
+    }
+
+    /// The bodies made for its member that it sends, in order.
+    pub fn named_bodies(&self) -> impl Iterator<Item = NamedBody> {
+        self.steps
+            .iter()
+            .filter_map(|step| match step.action.body()? {
+                Body::Named(named) => Some(*named),
+                Body::Json(_) | Body::Form(_) => None,
+            })
     }
 
     /// Whether one of its steps asks for a check of what was gathered.
@@ -227,6 +246,20 @@ impl Action {
             | Self::Download { .. }
             | Self::Check { .. }
             | Self::Release { .. } => false,
+        }
+    }
+
+    /// What it sends.
+    pub fn body(&self) -> Option<&Body> {
+        match self {
+            Self::Request { body, .. } => body.as_ref(),
+            Self::Submit { body, .. } => Some(body),
+            Self::Token { .. }
+            | Self::Poll { .. }
+            | Self::Watch { .. }
+            | Self::Download { .. }
+            | Self::Check { .. }
+            | Self::Release { .. } => None,
         }
     }
 

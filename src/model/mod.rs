@@ -38,8 +38,8 @@ pub use check::Check;
 pub use civil::Civil;
 pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
 pub use content::{
-    Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule, NamedBody, Part,
-    Query, Read, Root, Template,
+    ASSERTION, Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule,
+    NamedBody, Part, Query, Read, Root, Schema, Template,
 };
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{

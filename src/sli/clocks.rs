@@ -117,9 +117,15 @@ fn body_of(step: &Step) -> Option<NamedBody> {
     }
 }
 
-/// The submit of a match and the poll that brings its manifest.
+/// The submit of a match and the poll that brings its manifest; of an exchange core the request and the look at
+/// it that waits for the match.
 fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
-    let submit = submit(journey, NamedBody::MemberMatchParameters)?;
+    if let Some(submit) = submit(journey, NamedBody::is_for_a_core) {
+        let mut steps = journey.steps.iter();
+        let watch = steps.find(|step| matches!(step.action, Action::Watch { .. }))?;
+        return Some((submit, &watch.id));
+    }
+    let submit = submit(journey, |body| body == NamedBody::MemberMatchParameters)?;
     let poll = journey
         .steps
         .iter()
@@ -127,9 +133,11 @@ fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
     Some((submit, &poll.id))
 }
 
-/// The submit of an export and the download of its files.
+/// The submit of an export, or of an exchange, and the download of its files.
 fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
-    let submit = submit(journey, NamedBody::DataExportParameters)?;
+    let submit = submit(journey, |body| {
+        body == NamedBody::DataExportParameters || body.is_for_a_core()
+    })?;
     let download = journey.steps.iter().find(|step| {
         matches!(
             &step.action,
@@ -142,10 +150,10 @@ fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
     Some((submit, &download.id))
 }
 
-fn submit(journey: &Journey, wanted: NamedBody) -> Option<&StepId> {
+fn submit(journey: &Journey, is_wanted: fn(NamedBody) -> bool) -> Option<&StepId> {
     let mut steps = journey.steps.iter();
     steps
-        .find(|step| body_of(step) == Some(wanted))
+        .find(|step| body_of(step).is_some_and(is_wanted))
         .map(|step| &step.id)
 }
 

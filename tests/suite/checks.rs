@@ -36,6 +36,7 @@ fn what_must_be_refused_is_refused_and_shown_by_its_id() {
         let (code, run) = nine.once("refusals", partner, &MEMBER);
         assert_eq!(code, 0, "{partner}: {}", run["blame"]);
         for check in [
+            "replay-refused",
             "token-needed",
             "prefer-needed",
             "file-token-needed",

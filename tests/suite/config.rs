@@ -304,8 +304,9 @@ fn the_files_we_hand_out_load() {
         all.filter(|path| path.extension().is_some_and(|it| it == ending))
             .count()
     };
-    assert_eq!(count("partners", "toml"), 9);
-    let summary = format!("fine: 9 partners, {} journeys, ", count("probes", "toml"));
+    // Nine partners, and the exchange core.
+    assert_eq!(count("partners", "toml"), 10);
+    let summary = format!("fine: 10 partners, {} journeys, ", count("probes", "toml"));
     assert!(text(&output.stdout).starts_with(&summary), "{output:?}");
 }
 
@@ -317,6 +318,7 @@ fn strict_refuses_the_demo_before_it_has_its_keys() {
     let partners = [
         "brightwater",
         "cedarway",
+        "core",
         "juniper",
         "keystone",
         "lakeside",
@@ -325,13 +327,15 @@ fn strict_refuses_the_demo_before_it_has_its_keys() {
         "stonebridge",
         "tidewater",
     ];
+    let folder_of = |id: &str| if id == "core" { "core/" } else { "" };
     let wanted: Vec<String> = partners
         .iter()
         .flat_map(|id| {
             [
                 format!(
-                    "var/demo/exchange/{id}.es384.pem: the key for \"{id}\" cannot be used: there is \
-                     no such file. put the ES384 or RS384 private key (PEM, PKCS #8) there"
+                    "var/demo/exchange/{}{id}.es384.pem: the key for \"{id}\" cannot be used: there \
+                     is no such file. put the ES384 or RS384 private key (PEM, PKCS #8) there",
+                    folder_of(id)
                 ),
                 format!(
                     "var/demo/exchange/ca.pem: the trust file for \"{id}\" cannot be used: there is \

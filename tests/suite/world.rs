@@ -342,7 +342,10 @@ impl Sandbox {
     }
 }
 
-/// The committed files of all nine partners, with deadlines that a test can wait for, at one sandbox.
+/// The exchange core, which is watched like a partner.
+const CORE: &str = "core";
+
+/// The committed files of all nine partners and of the core, with deadlines that a test can wait for, at one sandbox.
 pub(crate) struct Nine {
     pub(crate) config: Config,
     pub(crate) sandbox: Sandbox,
@@ -352,8 +355,16 @@ impl Nine {
     pub(crate) fn with_jobs_of(millis: &str) -> Self {
         let ids = std::fs::read_dir(repository().join("partners")).unwrap();
         let ids = ids.map(|entry| entry.unwrap().path().file_stem().unwrap().to_owned());
-        let ids: Vec<_> = ids.map(|id| id.into_string().unwrap()).collect();
-        let sandbox = Sandbox::start_with(&["--job-ms", millis, "--partners", &ids.join(",")]);
+        let mut ids: Vec<_> = ids.map(|id| id.into_string().unwrap()).collect();
+        ids.retain(|id| id != CORE);
+        let sandbox = Sandbox::start_with(&[
+            "--job-ms",
+            millis,
+            "--core-scale",
+            "30",
+            "--partners",
+            &ids.join(","),
+        ]);
         let config = Config {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -380,6 +391,12 @@ impl Nine {
                 "[partner.{id}]\nbase_url = \"{url}\"\ntrust = \"{trust}\"\nkey = \"{key}\"\n"
             ));
         }
+        let core = &ready["core"];
+        let (url, key) = (&core["base_url"], &core["clients"][0]["key"]);
+        let (url, key) = (url.as_str().unwrap(), key.as_str().unwrap());
+        overlay.push_str(&format!(
+            "[partner.{CORE}]\nbase_url = \"{url}/v1\"\ntrust = \"{trust}\"\nkey = \"{key}\"\n"
+        ));
         config.write("overlay.toml", &overlay);
         Self { config, sandbox }
     }
