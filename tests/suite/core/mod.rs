@@ -8,3 +8,4 @@ mod load;
 mod manifest;
 mod odds;
 mod trail;
+mod trouble;
