@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use serde_json::{Value, json};
 
 use super::exchange::{Criticality, Exchange};
+use super::holidays::is_holiday;
 
 const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
@@ -210,10 +211,11 @@ impl Clock {
     }
 }
 
-/// Milliseconds until the same time of the next business day; Saturdays and Sundays are none (UTC).
+/// Milliseconds until the same time of the next business day, by UTC; Saturdays, Sundays and federal holidays are
+/// none.
 fn business_day(from: DateTime<Utc>) -> i64 {
     let mut to = from + TimeDelta::days(1);
-    while matches!(to.weekday(), Weekday::Sat | Weekday::Sun) {
+    while matches!(to.weekday(), Weekday::Sat | Weekday::Sun) || is_holiday(to.date_naive()) {
         to += TimeDelta::days(1);
     }
     (to - from).num_milliseconds()
@@ -309,10 +311,15 @@ mod tests {
     }
 
     #[test]
-    fn a_business_day_skips_the_weekend() {
+    fn a_business_day_skips_weekends_and_holidays() {
         let friday = Utc.with_ymd_and_hms(2026, 11, 20, 9, 0, 0).unwrap();
         assert_eq!(business_day(friday), 3 * DAY);
         let monday = Utc.with_ymd_and_hms(2026, 11, 23, 9, 0, 0).unwrap();
         assert_eq!(business_day(monday), DAY);
+        let before_thanksgiving = Utc.with_ymd_and_hms(2026, 11, 25, 9, 0, 0).unwrap();
+        assert_eq!(business_day(before_thanksgiving), 2 * DAY);
+        // Independence Day is a Saturday: Thursday, the Friday off, the weekend, Monday.
+        let before_july = Utc.with_ymd_and_hms(2026, 7, 2, 9, 0, 0).unwrap();
+        assert_eq!(business_day(before_july), 4 * DAY);
     }
 }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`exchange`] | states, events, the table of transitions; what is kept of an exchange |
 //! | [`clocks`] | waits, deadlines and SLA clocks, through one scale |
+//! | [`holidays`] | the days that are no business days |
 //! | [`store`] | durable memory: a change and all that is told of it in one transaction |
 //! | [`audit`], [`events`] | what happened, for people who must prove it, and for programs that follow |
 //! | [`adapter`] | how to speak to a kind of partner, and how to read it |
@@ -21,6 +22,7 @@ pub mod away;
 pub mod clocks;
 pub mod events;
 pub mod exchange;
+pub mod holidays;
 pub mod ingress;
 pub mod limits;
 pub mod orchestrator;
