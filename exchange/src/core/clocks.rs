@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use serde_json::{Value, json};
 
 use super::exchange::{Criticality, Exchange};
+use super::holidays::is_holiday;
 
 const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
@@ -106,38 +107,115 @@ impl Pace {
 
     /// The four clocks of an exchange as they stand at `now_ms`.
     pub fn clocks(self, exchange: &Exchange, now_ms: i64) -> Value {
-        let created = DateTime::from_timestamp_millis(exchange.created_ms).unwrap_or_default();
-        let settlement = self.settlement(exchange.metadata.criticality, created);
-        let one = |from: Option<i64>, to: Option<i64>, objective: i64| {
-            let to = to.or(exchange.settled_ms);
-            clock(from, to, self.millis(objective), now_ms)
+        let shown = |one: Sla| (one.name().to_owned(), self.clock(one, exchange).at(now_ms));
+        Sla::ALL.into_iter().map(shown).collect()
+    }
+
+    /// The clocks of a settled exchange that ran over.
+    pub fn breaches(self, exchange: &Exchange) -> impl Iterator<Item = Sla> {
+        let is_over = move |one: &Sla| self.clock(*one, exchange).ran_over();
+        Sla::ALL.into_iter().filter(is_over)
+    }
+
+    fn clock(self, one: Sla, exchange: &Exchange) -> Clock {
+        let (from, to, objective) = match one {
+            Sla::Acceptance => (
+                exchange.submitted_ms,
+                exchange.accepted_ms,
+                self.millis(10 * SECOND),
+            ),
+            Sla::Identity => (
+                exchange.accepted_ms,
+                exchange.matched_ms,
+                self.millis(900 * SECOND),
+            ),
+            Sla::Retrieval => (
+                exchange.exporting_ms,
+                exchange.fetched_ms,
+                self.millis(4 * HOUR),
+            ),
+            Sla::Settlement => {
+                let created = DateTime::from_timestamp_millis(exchange.created_ms);
+                let created = created.unwrap_or_default();
+                let objective = self.settlement(exchange.metadata.criticality, created);
+                (Some(exchange.created_ms), None, objective)
+            }
         };
-        json!({
-            "acceptance": one(exchange.submitted_ms, exchange.accepted_ms, 10 * SECOND),
-            "identity": one(exchange.accepted_ms, exchange.matched_ms, 900 * SECOND),
-            "retrieval": one(exchange.exporting_ms, exchange.fetched_ms, 4 * HOUR),
-            "settlement": clock(Some(exchange.created_ms), exchange.settled_ms, settlement, now_ms),
-        })
+        // What never came ends with the verdict.
+        Clock {
+            from,
+            to: to.or(exchange.settled_ms),
+            objective,
+        }
     }
 }
 
-fn clock(from: Option<i64>, to: Option<i64>, objective: i64, now_ms: i64) -> Value {
-    let Some(from) = from else {
-        return json!({"state": "not-started", "objective_ms": objective});
-    };
-    let elapsed = to.unwrap_or(now_ms) - from;
-    let state = match (to, elapsed <= objective) {
-        (_, false) => "breached",
-        (Some(_), true) => "met",
-        (None, true) => "running",
-    };
-    json!({"state": state, "objective_ms": objective, "elapsed_ms": elapsed})
+/// What is promised of an exchange, each with a clock of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sla {
+    /// From the first request to its acceptance.
+    Acceptance,
+    /// From there to the match result.
+    Identity,
+    /// From the accepted export to the last file.
+    Retrieval,
+    /// From the opening to the verdict.
+    Settlement,
 }
 
-/// Milliseconds until the same time of the next business day; Saturdays and Sundays are none (UTC).
+impl Sla {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Acceptance,
+        Self::Identity,
+        Self::Retrieval,
+        Self::Settlement,
+    ];
+
+    /// The word on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acceptance => "acceptance",
+            Self::Identity => "identity",
+            Self::Retrieval => "retrieval",
+            Self::Settlement => "settlement",
+        }
+    }
+}
+
+/// One clock: when it began and ended, and how long it may take, in milliseconds.
+struct Clock {
+    from: Option<i64>,
+    to: Option<i64>,
+    objective: i64,
+}
+
+impl Clock {
+    fn at(&self, now_ms: i64) -> Value {
+        let objective = self.objective;
+        let Some(from) = self.from else {
+            return json!({"state": "not-started", "objective_ms": objective});
+        };
+        let elapsed = self.to.unwrap_or(now_ms) - from;
+        let state = match (self.to, elapsed <= objective) {
+            (_, false) => "breached",
+            (Some(_), true) => "met",
+            (None, true) => "running",
+        };
+        json!({"state": state, "objective_ms": objective, "elapsed_ms": elapsed})
+    }
+
+    fn ran_over(&self) -> bool {
+        let took = self.from.zip(self.to).map(|(from, to)| to - from);
+        took.is_some_and(|took| took > self.objective)
+    }
+}
+
+/// Milliseconds until the same time of the next business day, by UTC; Saturdays, Sundays and federal holidays are
+/// none.
 fn business_day(from: DateTime<Utc>) -> i64 {
     let mut to = from + TimeDelta::days(1);
-    while matches!(to.weekday(), Weekday::Sat | Weekday::Sun) {
+    while matches!(to.weekday(), Weekday::Sat | Weekday::Sun) || is_holiday(to.date_naive()) {
         to += TimeDelta::days(1);
     }
     (to - from).num_milliseconds()
@@ -233,10 +311,15 @@ mod tests {
     }
 
     #[test]
-    fn a_business_day_skips_the_weekend() {
+    fn a_business_day_skips_weekends_and_holidays() {
         let friday = Utc.with_ymd_and_hms(2026, 11, 20, 9, 0, 0).unwrap();
         assert_eq!(business_day(friday), 3 * DAY);
         let monday = Utc.with_ymd_and_hms(2026, 11, 23, 9, 0, 0).unwrap();
         assert_eq!(business_day(monday), DAY);
+        let before_thanksgiving = Utc.with_ymd_and_hms(2026, 11, 25, 9, 0, 0).unwrap();
+        assert_eq!(business_day(before_thanksgiving), 2 * DAY);
+        // Independence Day is a Saturday: Thursday, the Friday off, the weekend, Monday.
+        let before_july = Utc.with_ymd_and_hms(2026, 7, 2, 9, 0, 0).unwrap();
+        assert_eq!(business_day(before_july), 4 * DAY);
     }
 }

@@ -6,9 +6,11 @@
 //! |---|---|
 //! | [`exchange`] | states, events, the table of transitions; what is kept of an exchange |
 //! | [`clocks`] | waits, deadlines and SLA clocks, through one scale |
+//! | [`holidays`] | the days that are no business days |
 //! | [`store`] | durable memory: a change and all that is told of it in one transaction |
 //! | [`audit`], [`events`] | what happened, for people who must prove it, and for programs that follow |
 //! | [`adapter`] | how to speak to a kind of partner, and how to read it |
+//! | [`away`] | which partners are away, and since when |
 //! | [`orchestrator`] | does what is due, a bounded pool a partner |
 //! | [`review`] | what a person does about dead letters and doubtful members |
 //! | [`ingress`] | the front door: tokens, routes, metrics |
@@ -16,9 +18,11 @@
 
 pub mod adapter;
 pub mod audit;
+pub mod away;
 pub mod clocks;
 pub mod events;
 pub mod exchange;
+pub mod holidays;
 pub mod ingress;
 pub mod limits;
 pub mod orchestrator;
@@ -36,6 +40,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::identity::rules::Rules;
 use adapter::{Client, Directory};
+use away::Away;
 use clocks::Pace;
 use events::Follower;
 use store::{CrashAt, Store};
@@ -66,6 +71,7 @@ pub struct Core {
     follower: Follower,
     dice: AtomicU64,
     wake: Notify,
+    away: Away,
     /// Until when a partner is left alone because it is away.
     paused: Mutex<BTreeMap<String, i64>>,
 }
@@ -111,6 +117,7 @@ impl Core {
             pace: Pace::of(setup.scale),
             dice: AtomicU64::new(setup.seed),
             wake: Notify::new(),
+            away: Away::open(&store)?,
             paused: Mutex::default(),
             rules,
             follower,

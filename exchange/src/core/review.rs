@@ -168,6 +168,8 @@ pub fn fresh(
         missing: Vec::new(),
         missing_count: 0,
         score_milli: None,
+        unreadable_files: 0,
+        short_files: 0,
         callback: format!("cb-{}", uuid::Uuid::new_v4().simple()),
         metadata,
     }

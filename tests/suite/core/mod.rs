@@ -8,4 +8,5 @@ mod load;
 mod manifest;
 mod odds;
 mod trail;
+mod trouble;
 mod watched;

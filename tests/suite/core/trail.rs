@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::front::{Core, Front, askable, command, order, request, together};
+use super::trouble::{CLOCKS, count};
 use crate::world::{Sandbox, tool};
 
 fn run(sandbox: &Sandbox) -> (Front, String) {
@@ -259,6 +260,24 @@ fn a_member_whom_nobody_knows_is_for_a_person_too() {
     assert_eq!(queues["reviews"], json!([]));
 }
 
+/// The numbers about trouble are there, and nothing has happened.
+fn no_trouble_yet(before: &str) {
+    let zero = [
+        r#"exchange_recovery_seconds_count{target="lakeside"} 0"#,
+        r#"exchange_partner_info{adapter="strict22",target="keystone",version="2.2.0"} 1"#,
+    ];
+    for line in zero {
+        assert!(before.contains(line), "{line}: {before}");
+    }
+    for one in CLOCKS {
+        assert_eq!(count(before, "exchange_sla_breaches_total", one), Some(0));
+    }
+    for one in ["unreadable", "short"] {
+        let name = "exchange_payload_failures_total";
+        assert_eq!(count(before, name, one), Some(0));
+    }
+}
+
 #[test]
 fn numbers_are_there_at_zero_and_count_what_happened() {
     let sandbox = together("keystone,lakeside", &[]);
@@ -280,6 +299,7 @@ fn numbers_are_there_at_zero_and_count_what_happened() {
             "{name}"
         );
     }
+    no_trouble_yet(&before);
     let id = front.open(&request("keystone", &askable("keystone", 12)), "k");
     let status = front.settled(&id);
     let page = front.get("/metrics");

@@ -265,6 +265,12 @@ pub struct Exchange {
     pub missing_count: u64,
     /// Came ÷ (came + missing), in thousandths.
     pub score_milli: Option<u32>,
+    /// Files with a line that cannot be read, of all exports so far.
+    #[serde(default)]
+    pub unreadable_files: u64,
+    /// Files with fewer lines than their manifest counts, of all exports so far.
+    #[serde(default)]
+    pub short_files: u64,
     /// The last part of the callback address.
     pub callback: String,
 }

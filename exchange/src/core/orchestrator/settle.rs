@@ -22,6 +22,14 @@ pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     let mut missing = Vec::new();
     let mut index = Vec::new();
     let sum = sum(&work, &payloads, &matched, &mut missing, &mut index)?;
+    let failed = |why: Why| {
+        missing
+            .iter()
+            .map(|one| u64::from(one.why == why))
+            .sum::<u64>()
+    };
+    work.exchange.unreadable_files += failed(Why::Unreadable);
+    work.exchange.short_files += failed(Why::FewerLinesThanCounted);
     if !sum.strangers.is_empty() {
         return quarantine(work, sum.strangers.len());
     }

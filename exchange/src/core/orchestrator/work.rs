@@ -111,6 +111,8 @@ impl<'a> Work<'a> {
         if class != Class::Dependency {
             self.core.pause(&self.client.partner.id, None);
         }
+        let (partner, now_ms) = (&self.client.partner.id, self.now_ms());
+        self.core.away.see(&self.core.store, partner, class, now_ms);
         self.note("call", body);
         (seen, class)
     }

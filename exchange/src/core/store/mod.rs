@@ -4,6 +4,7 @@
 //! transaction. The database may not outgrow its limit: new exchanges are refused while there is still room for
 //! those under way.
 
+mod absences;
 mod apply;
 mod crash;
 mod open;

@@ -78,6 +78,19 @@ impl Store {
         })
     }
 
+    /// Shows every exchange that has a verdict.
+    pub fn each_settled(&self, mut see: impl FnMut(&Exchange)) -> Result<()> {
+        self.read(|db| {
+            let mut query =
+                db.prepare_cached("SELECT data FROM exchange WHERE settled_ms IS NOT NULL")?;
+            let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+            for data in rows {
+                see(&serde_json::from_str(&data?)?);
+            }
+            Ok(())
+        })
+    }
+
     /// The members of an exchange, in the order of the request.
     pub fn members(&self, exchange: &str) -> Result<Vec<Member>> {
         self.read(|db| {

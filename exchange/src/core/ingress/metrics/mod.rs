@@ -3,6 +3,8 @@
 //! Labels are closed: partners that are known, payers that may ask, words of the request. Numbers that need an
 //! oracle are not here: the core does not know what must come.
 
+mod trouble;
+
 use std::collections::BTreeMap;
 
 use prometheus::{
@@ -16,7 +18,7 @@ use crate::core::store::{Queue, StoreError};
 use crate::member::REQUESTER_NPI;
 
 const LABELS: [&str; 5] = ["source", "target", "request_type", "cohort", "traffic"];
-/// Bounds of the completion time, in seconds: from a direct answer to the week that is allowed.
+/// Bounds of completion and recovery, in seconds: from a direct answer to the week that is allowed.
 const BOUNDS: [f64; 14] = [
     0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0,
     604_800.0,
@@ -42,6 +44,7 @@ pub(super) fn page(core: &Core) -> Result<String, StoreError> {
     page.exchanges()?;
     page.members()?;
     page.durations()?;
+    page.trouble()?;
     page.queues()?;
     let mut text = Vec::new();
     TextEncoder::new()
@@ -52,6 +55,11 @@ pub(super) fn page(core: &Core) -> Result<String, StoreError> {
 
 fn ours(error: prometheus::Error) -> StoreError {
     StoreError::File(std::io::Error::other(error))
+}
+
+/// Milliseconds as seconds; more than 49 days are 49 days.
+fn seconds(millis: u64) -> f64 {
+    f64::from(u32::try_from(millis).unwrap_or(u32::MAX)) / 1_000.0
 }
 
 impl Page<'_> {
@@ -218,8 +226,9 @@ impl Page<'_> {
         ))?;
         for (words, millis) in rows {
             let values: Vec<&str> = words.iter().map(String::as_str).collect();
-            let seconds = f64::from(u32::try_from(millis).unwrap_or(u32::MAX)) / 1_000.0;
-            histogram.with_label_values(&values).observe(seconds);
+            histogram
+                .with_label_values(&values)
+                .observe(seconds(millis));
         }
         self.registry.register(Box::new(histogram)).map_err(ours)
     }

@@ -1,0 +1,81 @@
+//! What goes wrong, in the core's numbers.
+
+use serde_json::json;
+
+use super::front::{Front, askable, order, request, together};
+use crate::world::eventually;
+
+pub(super) const CLOCKS: [&str; 4] = ["acceptance", "identity", "retrieval", "settlement"];
+
+/// What the series of keystone with that word count, over all cohorts; nothing where there is none.
+pub(super) fn count(page: &str, name: &str, word: &str) -> Option<u64> {
+    let own = page.lines().filter(|line| {
+        line.starts_with(&format!("{name}{{"))
+            && line.contains(&format!("=\"{word}\""))
+            && line.contains("target=\"keystone\"")
+    });
+    let counts = own.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+    counts.reduce(|sum, one| sum + one)
+}
+
+/// The number of a series without more labels than its partner.
+fn number(page: &str, name: &str) -> f64 {
+    let series = format!("{name}{{target=\"keystone\"}} ");
+    let line = page.lines().find_map(|line| line.strip_prefix(&series));
+    line.unwrap().parse().unwrap()
+}
+
+#[test]
+fn trouble_is_counted() {
+    let sandbox = together("keystone", &[]);
+    let mut front = Front::at(&sandbox.ready()["core"]);
+    let body = request("keystone", &askable("keystone", 3));
+    order(
+        &sandbox,
+        "keystone",
+        &json!({"fault": "connection-refused"}),
+    );
+    let late = front.open(&body, "late");
+    eventually("the partner to be missed", || {
+        let calls = front.audit(&late, "call");
+        calls
+            .iter()
+            .any(|call| call["class"] == "dependency")
+            .then_some(())
+    });
+    let url = sandbox.control("/clock");
+    crate::world::json("PUT", &url, &json!({"advance_seconds": 5}).to_string());
+    sandbox.heal("keystone");
+    let late = front.settled(&late);
+    // At this scale an acceptance may take 33 ms.
+    assert_eq!(late["clocks"]["acceptance"]["state"], "breached", "{late}");
+    order(
+        &sandbox,
+        "keystone",
+        &json!({"fault": "truncated-line", "times": 1}),
+    );
+    let torn = front.open(&body, "torn");
+    let torn = front.settled(&torn);
+    assert_eq!(
+        (&torn["state"], &torn["follow_ups"]),
+        (&json!("completed"), &json!(1)),
+        "{torn}"
+    );
+    let page = front.get("/metrics").text();
+    for one in CLOCKS {
+        let both = [&late, &torn].map(|status| status["clocks"][one]["state"] == "breached");
+        let due = both.into_iter().filter(|is_breached| *is_breached).count();
+        assert_eq!(
+            count(&page, "exchange_sla_breaches_total", one),
+            Some(due as u64),
+            "{one}"
+        );
+    }
+    // The follow-up made it good, and it was a failure all the same.
+    let name = "exchange_payload_failures_total";
+    assert_eq!(count(&page, name, "unreadable"), Some(1));
+    assert_eq!(count(&page, name, "short"), Some(0));
+    assert!((number(&page, "exchange_recovery_seconds_count") - 1.0).abs() < f64::EPSILON);
+    let seconds = number(&page, "exchange_recovery_seconds_sum");
+    assert!((5.0..60.0).contains(&seconds), "{seconds}");
+}
