@@ -168,6 +168,7 @@ pub fn fresh(
         missing: Vec::new(),
         missing_count: 0,
         score_milli: None,
+        looked_through: 0,
         unreadable_files: 0,
         short_files: 0,
         callback: format!("cb-{}", uuid::Uuid::new_v4().simple()),

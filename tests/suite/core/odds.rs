@@ -209,6 +209,40 @@ fn somebody_elses_record_is_handed_to_nobody() {
 }
 
 #[test]
+fn a_file_that_nobody_looked_through_is_handed_to_nobody() {
+    let (sandbox, mut front, body) = started();
+    order(
+        &sandbox,
+        "keystone",
+        &json!({"fault": "latency", "operation": "file", "millis": 400}),
+    );
+    let id = front.open(&body, "k");
+    // Some files are here, others are still to come: then it is called off.
+    let sha256 = eventually("the first file is kept", || {
+        let calls = front.audit(&id, "call");
+        let file = calls
+            .iter()
+            .find(|one| one["operation"] == "file" && one["class"] == "good")?;
+        Some(file["response_sha256"].as_str().unwrap().to_owned())
+    });
+    let off = front.post(&format!("/v1/exchanges/{id}/cancel"), &json!({}), None);
+    assert_eq!(off.status, 202);
+    let result = front.result(&id);
+    let listed = result["payloads"].as_array().unwrap();
+    assert!(
+        !listed.is_empty() && listed.iter().all(|one| one["role"] != "data"),
+        "{result}"
+    );
+    let payload = front.get(&format!("/v1/exchanges/{id}/payloads/{sha256}"));
+    assert_eq!(payload.status, 404);
+    let manifest = eventually("it is over", || {
+        let answer = front.get(&format!("/v1/exchanges/{id}/manifest"));
+        (answer.status == 200).then(|| answer.json())
+    });
+    assert_eq!(manifest["output"], json!([]));
+}
+
+#[test]
 fn files_that_are_gone_are_an_end_that_says_so() {
     let (sandbox, mut front, body) = started();
     order(&sandbox, "keystone", &json!({"fault": "files-expired"}));

@@ -265,6 +265,10 @@ pub struct Exchange {
     pub missing_count: u64,
     /// Came ÷ (came + missing), in thousandths.
     pub score_milli: Option<u32>,
+    /// Files with a lower number were looked through for records of strangers. Those that came later, before the
+    /// exchange ended otherwise, are handed to nobody.
+    #[serde(default)]
+    pub looked_through: u32,
     /// Files with a line that cannot be read, of all exports so far.
     #[serde(default)]
     pub unreadable_files: u64,

@@ -15,7 +15,7 @@ use super::auth::{Scope, Session};
 use super::call_off::{Called, call_off};
 use super::exchanges::{own, seen};
 use super::problem::Problem;
-use super::show::is_held;
+use super::show::may_be_told;
 use crate::core::exchange::Exchange;
 use crate::core::limits::RETRY_AFTER_SECONDS_MAX;
 use crate::core::store::{Payload, Role};
@@ -69,7 +69,7 @@ fn manifest(base: &str, exchange: &Exchange, payloads: &[Payload]) -> Value {
     let own = format!("{base}/v1/exchanges/{}", exchange.id);
     let mut told = BTreeSet::new();
     let mut output = Vec::new();
-    let is_named = |one: &&Payload| one.role == Role::Data && !is_held(exchange);
+    let is_named = |one: &&Payload| one.role == Role::Data && may_be_told(exchange, one);
     for payload in payloads.iter().filter(is_named) {
         let Some(sha256) = payload.sha256.as_deref().filter(|one| told.insert(*one)) else {
             continue;

@@ -75,7 +75,7 @@ pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> 
             "missing": missing,
         })
     };
-    let named = payloads.iter().filter(|_| !is_held(exchange)).map(payload);
+    let named = payloads.iter().filter(|one| may_be_told(exchange, one));
     json!({
         "id": exchange.id,
         "state": exchange.state.name(),
@@ -84,7 +84,7 @@ pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> 
         "members": members.iter().map(shown).collect::<Vec<Value>>(),
         "missing": exchange.missing,
         "missing_count": exchange.missing_count,
-        "payloads": named.collect::<Vec<Value>>(),
+        "payloads": named.map(payload).collect::<Vec<Value>>(),
     })
 }
 
@@ -100,15 +100,20 @@ fn payload(payload: &Payload) -> Value {
     })
 }
 
-/// Whether no payload may be handed out before a person has looked.
-pub(super) fn is_held(exchange: &Exchange) -> bool {
-    exchange.reason == Some(Reason::Quarantined)
+/// Whether a payload may be known of: nothing before a person has looked at somebody else's records, and no file
+/// that was not looked through for them.
+pub(super) fn may_be_told(exchange: &Exchange, payload: &Payload) -> bool {
+    let is_looked_through = payload.role != Role::Data || payload.n < exchange.looked_through;
+    exchange.reason != Some(Reason::Quarantined) && is_looked_through
 }
 
-/// Whether a payload of that hash may be handed out.
+/// Whether a payload of that hash may be handed out: what may be known of, but for the partner's error files.
 pub(super) fn may_have(exchange: &Exchange, payloads: &[Payload], sha256: &str) -> bool {
-    let is_own = |one: &Payload| one.sha256.as_deref() == Some(sha256) && one.role != Role::Errors;
-    !is_held(exchange) && payloads.iter().any(is_own)
+    payloads.iter().any(|one| {
+        one.sha256.as_deref() == Some(sha256)
+            && one.role != Role::Errors
+            && may_be_told(exchange, one)
+    })
 }
 
 /// The media type of a payload of that hash: a data file of a partner is FHIR NDJSON, whatever else it may be.

@@ -33,6 +33,7 @@ pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     if !sum.strangers.is_empty() {
         return quarantine(work, sum.strangers.len());
     }
+    work.exchange.looked_through = payloads.last().map_or(0, |last| last.n + 1);
     let owner = owners(&members);
     for (patient, record) in sum.lost() {
         let kind = record.split('/').next().unwrap_or_default().to_owned();
