@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::scripted::{Say, Scripted, document, status};
+use crate::traps::truth::Truth;
 use crate::world::{Config, Pace, Sandbox, eventually, http, json as ask_json};
 
 const SECRET: &str = "correct horse: battery/staple";
@@ -219,6 +220,55 @@ fn a_token_is_kept_from_run_to_run_and_given_up_before_its_end() {
     assert_eq!(agent.stop(), 0);
     let failed: u64 = config.in_ledger("SELECT count(*) FROM runs WHERE outcome <> 'passed'");
     assert_eq!(failed, 0);
+}
+
+#[test]
+fn runs_that_need_a_token_at_once_wait_for_one_of_them_to_ask() {
+    let truth = Truth::start();
+    let server = server();
+    let config = often(&server, "100ms");
+    let journey = JOURNEY
+        .replace("}}/token", "}}/signing-in/do/head_ms=900/token")
+        .replace("}}/data", "}}/data/do/bytes=2");
+    config.write("probes/scripted.toml", &journey);
+    let home = truth.plain("");
+    let overlay = format!("[partner.keystone]\nbase_url = \"{home}\"\n");
+    config.write("overlay.toml", &overlay);
+    let agent = config.agent();
+    eventually("runs", || (truth.begun("data") >= 20).then_some(()));
+    assert_eq!(truth.begun("signing-in"), 1);
+    assert_eq!(agent.stop(), 0);
+    // Those that began while one was asking took over what it got.
+    let waited: u64 = config.in_ledger(
+        "SELECT count(*) FROM runs WHERE outcome = 'passed' AND duration_us > 100000
+         AND json_extract(detail, '$.steps[0].cached_token') = 1",
+    );
+    assert!(waited > 0);
+}
+
+#[test]
+fn a_token_is_asked_for_on_a_schedule_while_the_kept_one_is_still_good() {
+    let server = server();
+    let config = often(&server, "100ms");
+    let journey = JOURNEY.replace("scope", "fresh_every = \"1s\"\nscope");
+    config.write("probes/scripted.toml", &journey);
+    let agent = config.agent();
+    eventually("four tokens", || {
+        (asked(&server, "/token") >= 4).then_some(())
+    });
+    assert_eq!(agent.stop(), 0);
+    let kept: u64 = config.in_ledger(
+        "SELECT count(*) FROM runs WHERE json_extract(detail, '$.steps[0].cached_token') = 1",
+    );
+    assert!(kept > 0, "a kept token serves between two of them");
+    // From one that was granted to the next that is asked for is never less than what the file says.
+    let sooner: u64 = config.in_ledger(
+        "WITH asked AS (SELECT started_us + duration_us AS ended, started_us AS began FROM runs
+           WHERE json_extract(detail, '$.steps[0].cached_token') IS NOT 1),
+         next AS (SELECT ended - lag(began) OVER (ORDER BY began) AS apart FROM asked)
+         SELECT count(*) FROM next WHERE apart < 1000000",
+    );
+    assert_eq!(sooner, 0);
 }
 
 #[test]

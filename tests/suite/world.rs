@@ -26,7 +26,8 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     path
 }
 
-/// The `exchange` binary, built once, as this suite was: same target directory, same profile.
+/// The `exchange` binary, built once, as this suite was: same target directory, same profile, and the whole workspace, so
+/// that what both stand on is built with one set of features, not twice.
 pub(crate) fn exchange() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -38,7 +39,14 @@ pub(crate) fn exchange() -> &'static Path {
         };
         let status = Command::new(env!("CARGO"))
             .current_dir(repository())
-            .args(["build", "--quiet", "-p", "exchange", "--profile", profile])
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--bins",
+                "--profile",
+                profile,
+            ])
             .arg("--target-dir")
             .arg(folder.parent().unwrap())
             .status()

@@ -43,6 +43,9 @@ fn an_exchange_with_each_partner_passes_with_its_clocks() {
         for journey in ["core-exchange", "core-duplicate", "core-partial"] {
             let (code, run) = nine.once(journey, "core", &[]);
             assert_eq!(code, 0, "{journey} with {partner}: {}", run["blame"]);
+            let mut new = found(&run, "quirk");
+            new.retain(|one| one["held"] == false);
+            assert!(new.is_empty(), "{journey} with {partner}: {new:?}");
             let result = found(&run, "exchange-completeness");
             assert_eq!(result.len(), 1, "{journey} with {partner}");
             if journey == "core-partial" {

@@ -6,7 +6,7 @@ mod blackbox;
 mod chains;
 mod monitor;
 mod outrider;
-mod truth;
+pub(crate) mod truth;
 
 use std::time::Duration;
 

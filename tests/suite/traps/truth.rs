@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::world::{Program, eventually, exchange, http, json};
 
 /// A server that does what it is told; it ends with its test.
-pub(super) struct Truth {
+pub(crate) struct Truth {
     program: Program,
     _folder: tempfile::TempDir,
 }
 
 impl Truth {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(exchange());
         command
@@ -33,7 +33,7 @@ impl Truth {
     }
 
     /// An address over plain HTTP.
-    pub(super) fn plain(&self, path: &str) -> String {
+    pub(crate) fn plain(&self, path: &str) -> String {
         format!("{}{path}", self.ready("plain"))
     }
 
@@ -96,7 +96,7 @@ impl Truth {
     }
 
     /// Requests of a name that were begun, whether they are over or not.
-    pub(super) fn begun(&self, name: &str) -> u64 {
+    pub(crate) fn begun(&self, name: &str) -> u64 {
         let counts = json("GET", &self.control("/counts"), "");
         counts["begun"][name].as_u64().unwrap_or_default()
     }

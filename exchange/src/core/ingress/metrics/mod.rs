@@ -109,51 +109,55 @@ impl Page<'_> {
     }
 
     fn exchanges(&self) -> Result<(), StoreError> {
-        let plain: [(&str, &str, &str); 7] = [
+        let set = |field: &str| format!("json_extract(data,'$.{field}') IS NOT NULL");
+        let sum = |field: &str| format!("sum(json_extract(data,'$.{field}'))");
+        let (each, all) = (|| "count(*)".to_owned(), || "1".to_owned());
+        let plain = [
             (
                 "exchange_submitted_total",
                 "Exchanges whose request was sent.",
-                "json_extract(data,'$.submitted_ms') IS NOT NULL",
+                each(),
+                set("submitted_ms"),
             ),
             (
                 "exchange_accepted_total",
                 "Exchanges that the partner accepted.",
-                "json_extract(data,'$.accepted_ms') IS NOT NULL",
+                each(),
+                set("accepted_ms"),
             ),
             (
                 "exchange_redriven_total",
                 "Exchanges that are another attempt.",
-                "json_extract(data,'$.redrive_of') IS NOT NULL",
+                each(),
+                set("redrive_of"),
             ),
             (
                 "exchange_follow_ups_total",
                 "Follow-ups that were asked.",
-                "",
+                sum("follow_ups"),
+                all(),
             ),
-            ("exchange_retries_total", "Calls that were tried again.", ""),
+            (
+                "exchange_retries_total",
+                "Calls that were tried again.",
+                sum("retries"),
+                all(),
+            ),
             (
                 "exchange_retried_well_total",
                 "Steps that ended well after a retry.",
-                "",
+                sum("retried_well"),
+                all(),
             ),
             (
                 "exchange_duplicates_total",
                 "Requests that came again under the same key.",
-                "",
+                "sum((SELECT count FROM repeated WHERE exchange = id))".to_owned(),
+                "id IN (SELECT exchange FROM repeated)".to_owned(),
             ),
         ];
-        for (name, help, condition) in plain {
+        for (name, help, what, condition) in plain {
             let counter = self.counter(name, help, &[])?;
-            let (what, condition) = match name {
-                "exchange_follow_ups_total" => ("sum(json_extract(data,'$.follow_ups'))", "1"),
-                "exchange_retries_total" => ("sum(json_extract(data,'$.retries'))", "1"),
-                "exchange_retried_well_total" => ("sum(json_extract(data,'$.retried_well'))", "1"),
-                "exchange_duplicates_total" => (
-                    "sum((SELECT count FROM repeated WHERE exchange = id))",
-                    "id IN (SELECT exchange FROM repeated)",
-                ),
-                _ => ("count(*)", condition),
-            };
             self.count(
                 &counter,
                 &format!("SELECT {BY}, {what} FROM exchange WHERE {condition} GROUP BY {BY}"),
