@@ -228,7 +228,7 @@ fn runs_that_need_a_token_at_once_wait_for_one_of_them_to_ask() {
     let server = server();
     let config = often(&server, "100ms");
     let journey = JOURNEY
-        .replace("}}/token", "}}/signing-in/do/head_ms=900/token")
+        .replace("}}/token", "}}/signing-in/do/head_ms=500/token")
         .replace("}}/data", "}}/data/do/bytes=2");
     config.write("probes/scripted.toml", &journey);
     let home = truth.plain("");

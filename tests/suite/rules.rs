@@ -362,8 +362,11 @@ fn alarms_of_one_kind_are_the_same_but_for_labels() {
                     objective.slo.name,
                     alarm.tier.name()
                 );
-                let text = own
-                    .join("\n")
+                let journeys = objective.slo.journeys.iter();
+                let text = journeys
+                    .fold(own.join("\n"), |text, journey| {
+                        text.replace(journey.as_str(), "JOURNEY")
+                    })
                     .replace(objective.partner.id.as_str(), "PARTNER")
                     .replace(objective.slo.name.name(), "SLO");
                 let first = texts
