@@ -30,6 +30,7 @@ pub mod review;
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +70,8 @@ pub struct Core {
     pub clients: BTreeMap<String, Arc<Client>>,
     rules: Rules,
     follower: Follower,
+    /// Held while it runs.
+    _lock: File,
     dice: AtomicU64,
     wake: Notify,
     away: Away,
@@ -82,6 +85,9 @@ pub enum CoreError {
     /// Its store.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// Two would do each step twice.
+    #[error("another core runs on it")]
+    Taken,
     /// The shipped identity rules.
     #[error("the shipped identity rules are wrong: {0}")]
     Rules(String),
@@ -102,6 +108,8 @@ impl Core {
         setup: Setup,
     ) -> Result<Self, CoreError> {
         let store = Store::open(folder, setup.store_mib, setup.crash)?;
+        let lock = File::create(folder.join("core.lock")).map_err(store::StoreError::from)?;
+        lock.try_lock().map_err(|_| CoreError::Taken)?;
         store.sweep_receiving()?;
         let follower = Follower::open(&store)?;
         follower.follow(&store)?;
@@ -121,6 +129,7 @@ impl Core {
             paused: Mutex::default(),
             rules,
             follower,
+            _lock: lock,
             store,
             clock,
         })

@@ -1,10 +1,11 @@
 //! A whole life at each persona: every member accounted for, every transition told once.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, request, sha256_of, together};
+use super::front::{Front, askable, command, request, sha256_of, together};
 use crate::world::eventually;
 
 const ALL: &str =
@@ -179,6 +180,36 @@ fn payloads_are_kept_as_received_beside_an_index() {
     );
     let other = front.get(&format!("/v1/exchanges/{id}/payloads/{}", "0".repeat(64)));
     assert_eq!(other.status, 404);
+    // For this user alone, and handed out only as it was received.
+    let state = front.state();
+    let mode = std::fs::metadata(&state).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let sha256 = result["payloads"][0]["sha256"].as_str().unwrap();
+    let kept = state.join("payloads").join(&sha256[..2]).join(sha256);
+    let mut bytes = std::fs::read(&kept).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&kept, bytes).unwrap();
+    let changed = front.get(&format!("/v1/exchanges/{id}/payloads/{sha256}"));
+    assert_eq!(
+        (changed.status, &changed.json()["code"]),
+        (500, &json!("payload-damaged"))
+    );
+}
+
+#[test]
+fn two_cores_do_not_share_a_state_folder() {
+    let sandbox = together("keystone", &[]);
+    let front = Front::at(&sandbox.ready()["core"]);
+    let partners = front.state().join("partners.json");
+    std::fs::write(&partners, sandbox.ready().to_string()).unwrap();
+    let partners = partners.to_str().unwrap();
+    let second = command(&["core", "serve", "--partners", partners], &front.state());
+    assert_eq!(second.status.code(), Some(2));
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        told.contains("another core runs on it") && told.contains("one core at a time"),
+        "{told}"
+    );
 }
 
 #[test]

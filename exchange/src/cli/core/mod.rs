@@ -54,7 +54,18 @@ fn open(state: &Path) -> Result<Store, Failure> {
         let cure = "give --state the folder that the ready line names under core";
         return Err(Failure::usage(what, cure));
     }
-    Store::open(state, STORE_MIB, None).map_err(|error| serve::unusable(state, &error))
+    Store::open(state, STORE_MIB, None).map_err(|error| unusable(state, &error))
+}
+
+/// A memory that cannot be used. Unlike the sandbox's it holds what nobody can make again.
+fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(
+        format!(
+            "could not use the core's state folder {}: {error}",
+            state.display()
+        ),
+        "it holds the audit trail: keep a copy, put a good one back, or give --state another; one core at a time",
+    )
 }
 
 #[derive(Args)]

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::super::Failure;
-use super::super::serve::{port_taken, untrusted, unusable};
+use super::super::serve::{port_taken, untrusted};
+use super::unusable;
 use crate::clock::Clock;
 use crate::core::adapter::Directory;
 use crate::core::ingress::{self, Front};

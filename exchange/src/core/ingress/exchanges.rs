@@ -19,7 +19,7 @@ use crate::core::adapter::Partner;
 use crate::core::exchange::{Exchange, State, Step};
 use crate::core::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
 use crate::core::review::{fresh, named};
-use crate::core::store::{Change, Note, Opened, Opening, Search, StoreError};
+use crate::core::store::{Change, Note, Opened, Opening, Search};
 use crate::member::hex_of_sha256;
 
 type Answer = Result<Response, Problem>;
@@ -304,8 +304,19 @@ pub(super) async fn payload(
     if !show::may_have(&exchange, &payloads, &sha256) {
         return Err(Problem::not_found("payload"));
     }
-    let bytes = tokio::task::block_in_place(|| std::fs::read(front.core.store.blob(&sha256)))
-        .map_err(StoreError::from)?;
+    let bytes = tokio::task::block_in_place(|| std::fs::read(front.core.store.blob(&sha256)));
+    let bytes = bytes.ok().filter(|bytes| hex_of_sha256(bytes) == sha256);
+    let bytes = bytes.ok_or_else(|| {
+        tracing::error!(exchange = %id, "a kept payload is gone or changed");
+        let what = "the payload is not what was received any more";
+        let cure = "the operator of the core must put a good copy back";
+        Problem::of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "payload-damaged",
+            what,
+            cure,
+        )
+    })?;
     Ok((
         [(CONTENT_TYPE, show::media_type(&payloads, &sha256))],
         bytes,

@@ -13,6 +13,7 @@ mod query;
 mod reviews;
 mod tokens;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -88,6 +89,8 @@ impl Store {
     /// When the folder cannot be written to, or holds something else.
     pub fn open(folder: &Path, mib: u32, crash: Option<CrashAt>) -> Result<Self> {
         std::fs::create_dir_all(folder.join("payloads"))?;
+        // Members' histories lie here: for this user alone.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         let keys = Keys::open(folder)?;
         let database = Connection::open(folder.join("core.sqlite"))?;
         database.busy_timeout(std::time::Duration::from_secs(10))?;
