@@ -62,6 +62,6 @@ dump=$(ls "$work"/out.* | head -n 1)
 total=$(sed -n 's/^totals: //p;s/^summary: //p' "$dump" | head -n 1)
 echo "$checks checks, $((total / checks)) instructions each"
 echo "with what they call:"
-callgrind_annotate --inclusive=yes "$dump" | grep -E '^ *[0-9,]+ ' | grep -v 'PROGRAM TOTALS' | sed 's/ \[.*//' | head -n 45
+callgrind_annotate --inclusive=yes "$dump" | grep -E '^ *[0-9,]+ ' | grep -v 'PROGRAM TOTALS' | sed 's/ \[.*//; s#[^ ]*/registry/src/[^/]*/##' | sed -n '1,45p'
 echo "alone:"
-callgrind_annotate --inclusive=no "$dump" | grep -E '^ *[0-9,]+ ' | grep -v 'PROGRAM TOTALS' | sed 's/ \[.*//' | head -n 25
+callgrind_annotate --auto=no --inclusive=no --threshold=100 "$dump" | grep -E '^ *[0-9,]+ ' | grep -v 'PROGRAM TOTALS' | sed 's/ \[.*//; s#[^ ]*/registry/src/[^/]*/##' | sed -n '1,40p'

@@ -191,7 +191,7 @@ fn payloads_are_kept_as_received_beside_an_index() {
     std::fs::write(&kept, bytes).unwrap();
     let changed = front.get(&format!("/v1/exchanges/{id}/payloads/{sha256}"));
     assert_eq!(
-        (changed.status, &changed.json()["code"]),
+        (changed.status, &changed.json()["title"]),
         (500, &json!("payload-damaged"))
     );
 }
