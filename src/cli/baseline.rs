@@ -32,9 +32,9 @@ struct Record {
 }
 
 impl Baseline {
-    pub(super) fn carry_out(self) -> Exit {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let Command::Record(record) = self.command;
-        record.carry_out().unwrap_or_else(|exit| exit)
+        record.carry_out()
     }
 }
 

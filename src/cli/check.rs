@@ -18,7 +18,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn carry_out(self) -> Exit {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let (plan, mut complaints) =
             match config::load(&self.files.config, self.files.overlay.as_deref()) {
                 Ok(plan) => {
@@ -43,7 +43,11 @@ impl Check {
                 out::say(&summary(&plan));
             }
         }
-        if is_fine { Exit::Fine } else { Exit::Config }
+        if is_fine {
+            Ok(Exit::Fine)
+        } else {
+            Err(Exit::Config)
+        }
     }
 }
 

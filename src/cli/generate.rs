@@ -58,21 +58,15 @@ impl Fate {
 }
 
 impl Generate {
-    pub(super) fn carry_out(self) -> Exit {
-        let plan = match self.files.scaled_plan(Scale::new(self.scale)) {
-            Ok(plan) => plan,
-            Err(exit) => return exit,
-        };
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
+        let plan = self.files.scaled_plan(Scale::new(self.scale))?;
         let rendered = slo::objectives(&plan)
             .map_err(|why| why.to_string())
             .and_then(|all| render::all(&plan, &all).map_err(|why| why.to_string()));
-        let generated = match rendered {
-            Ok(generated) => generated,
-            Err(why) => {
-                out::complain(&format!("outrider: {why}"));
-                return Exit::Internal;
-            }
-        };
+        let generated = rendered.map_err(|why| {
+            out::complain(&format!("outrider: {why}"));
+            Exit::Internal
+        })?;
         let beside = self.files.config.parent().unwrap_or(Path::new(""));
         let folder = self.out.clone().unwrap_or_else(|| beside.to_owned());
         if !self.json && plan.settings.alerting.page.is_none() {
@@ -87,15 +81,13 @@ impl Generate {
             }
             Ok(fates)
         });
-        match ended {
-            Ok(fates) => self.tell(&fates),
-            Err(why) => {
-                out::complain(&format!(
-                    "outrider: {why}. Give this user the right to it, or name another folder with --out"
-                ));
-                Exit::Config
-            }
-        }
+        let fates = ended.map_err(|why| {
+            out::complain(&format!(
+                "outrider: {why}. Give this user the right to it, or name another folder with --out"
+            ));
+            Exit::Config
+        })?;
+        Ok(self.tell(&fates))
     }
 
     fn tell(&self, fates: &[(String, Fate)]) -> Exit {

@@ -82,7 +82,7 @@ pub fn main() -> Exit {
     {
         return Exit::Internal;
     }
-    match arguments.command {
+    let ended = match arguments.command {
         Command::Run(run) => run.carry_out(),
         Command::Once(once) => once.carry_out(),
         Command::Check(check) => check.carry_out(),
@@ -91,7 +91,8 @@ pub fn main() -> Exit {
         Command::Schedule(schedule) => schedule.carry_out(),
         Command::Baseline(baseline) => baseline.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
-    }
+    };
+    ended.unwrap_or_else(|exit| exit)
 }
 
 impl Files {

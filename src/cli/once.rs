@@ -30,11 +30,7 @@ pub(super) struct Once {
 }
 
 impl Once {
-    pub(super) fn carry_out(self) -> Exit {
-        self.walk().unwrap_or_else(|exit| exit)
-    }
-
-    fn walk(&self) -> Result<Exit, Exit> {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let plan = self.files.plan()?;
         let probe = probe_of(&plan, &self.journey, &self.partner)?;
         let runtime = runtime()?;

@@ -27,19 +27,16 @@ pub(super) struct Resume {
 }
 
 impl Resume {
-    pub(super) fn carry_out(self) -> Exit {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let address = match self.agent {
             Some(address) => address,
-            None => match self.files.plan() {
-                Ok(plan) => plan.settings.listen,
-                Err(exit) => return exit,
-            },
+            None => self.files.plan()?.settings.listen,
         };
         let body = serde_json::json!({"partner": self.partner, "journey": self.journey});
         match post(address, &body.to_string()) {
             Ok(answer) if answer.starts_with("HTTP/1.1 200") => {
                 out::say(&format!("resumed {}/{}", self.partner, self.journey));
-                Exit::Fine
+                Ok(Exit::Fine)
             }
             Ok(_) => {
                 let cure = format!("what is paused stands at http://{address}/");
@@ -47,12 +44,12 @@ impl Resume {
                     "{}/{} is not paused; {cure}",
                     self.partner, self.journey
                 ));
-                Exit::Usage
+                Err(Exit::Usage)
             }
             Err(why) => {
                 let cure = "start it, or name its address with --agent";
                 out::complain(&format!("no agent answers at {address}: {why}; {cure}"));
-                Exit::CouldNotLook
+                Err(Exit::CouldNotLook)
             }
         }
     }

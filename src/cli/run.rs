@@ -23,7 +23,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn carry_out(self) -> Exit {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         // Before the files are read: what changes from now on is seen.
         let source = agent::Source::new(
             self.files.config.clone(),
@@ -31,10 +31,7 @@ impl Run {
             self.ledger.clone(),
             Scale::new(self.scale),
         );
-        let mut plan = match self.files.scaled_plan(Scale::new(self.scale)) {
-            Ok(plan) => plan,
-            Err(exit) => return exit,
-        };
+        let mut plan = self.files.scaled_plan(Scale::new(self.scale))?;
         out::start_logging();
         for warning in config::secrets(&plan) {
             tracing::warn!("{warning}");
@@ -42,10 +39,7 @@ impl Run {
         if let Some(ledger) = self.ledger {
             plan.settings.ledger = ledger;
         }
-        let runtime = match super::runtime() {
-            Ok(runtime) => runtime,
-            Err(exit) => return exit,
-        };
+        let runtime = super::runtime()?;
         let ended = runtime.block_on(agent::run(plan, source, Clock::real(), |ready| {
             out::say(
                 &serde_json::json!({
@@ -58,16 +52,13 @@ impl Run {
         }));
         // The ledger is closed. What still reads it on another thread, to work budgets out, is not waited for.
         runtime.shutdown_background();
-        match ended {
-            Ok(()) => Exit::Fine,
-            Err(why) => {
-                out::complain(&format!("outrider: {why}"));
-                match why {
-                    AgentError::Ledger(_) => Exit::Ledger,
-                    AgentError::Listen { .. } => Exit::Config,
-                    AgentError::Start(_) => Exit::Internal,
-                }
+        ended.map(|()| Exit::Fine).map_err(|why| {
+            out::complain(&format!("outrider: {why}"));
+            match why {
+                AgentError::Ledger(_) => Exit::Ledger,
+                AgentError::Listen { .. } => Exit::Config,
+                AgentError::Start(_) => Exit::Internal,
             }
-        }
+        })
     }
 }

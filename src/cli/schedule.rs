@@ -45,7 +45,7 @@ struct Show {
 }
 
 impl Schedule {
-    pub(super) fn carry_out(self) -> Exit {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         match self.what {
             What::Show(show) => show.carry_out(),
         }
@@ -53,11 +53,8 @@ impl Schedule {
 }
 
 impl Show {
-    fn carry_out(self) -> Exit {
-        let plan = match self.files.plan() {
-            Ok(plan) => plan,
-            Err(exit) => return exit,
-        };
+    fn carry_out(self) -> Result<Exit, Exit> {
+        let plan = self.files.plan()?;
         let stretch = config::duration(&self.stretch)
             .and_then(|stretch| TimeDelta::from_std(stretch).ok())
             .filter(|stretch| *stretch <= SHOWN_MAX);
@@ -67,7 +64,7 @@ impl Show {
                 self.stretch,
                 SHOWN_MAX.num_days()
             ));
-            return Exit::Usage;
+            return Err(Exit::Usage);
         };
         let partner = self.partner.as_deref().map(PartnerId::new);
         if let Some(unknown) = partner
@@ -79,12 +76,12 @@ impl Show {
                 "no partner \"{unknown}\". Partners: {}",
                 known.join(", ")
             ));
-            return Exit::Usage;
+            return Err(Exit::Usage);
         }
         let from = self.from.unwrap_or_else(|| Clock::real().now());
         let Some(to) = from.checked_add_signed(stretch) else {
             out::complain("--from lies beyond any calendar. Name an earlier time");
-            return Exit::Usage;
+            return Err(Exit::Usage);
         };
         let agenda = schedule::agenda(&plan, partner.as_ref(), from, to);
         if self.json {
@@ -94,6 +91,6 @@ impl Show {
             let is_terminal = std::io::stdout().is_terminal();
             out::say(render::agenda_text(&agenda, is_terminal).trim_end());
         }
-        Exit::Fine
+        Ok(Exit::Fine)
     }
 }

@@ -102,9 +102,9 @@ impl Walker<'_> {
             .await?;
         let mut findings = judge_answer::expected(expect, &answer);
         if !findings.iter().any(Finding::breaks) {
-            let asked = self.asked();
             let checks = checks.iter();
-            findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &asked)));
+            findings
+                .extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &self.asked())));
         }
         if checks.contains(&Check::ExchangeResult) {
             self.named = answer.json.as_ref().map(exchange::named);

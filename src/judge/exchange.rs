@@ -1,8 +1,6 @@
 //! What an exchange core says of an exchange: every member that was asked for is in its result, where the oracle
 //! says, with the records that are due; and one request is one exchange.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::catalogue;
@@ -67,16 +65,11 @@ fn is_in(told: &Value, bucket: Bucket) -> bool {
 }
 
 fn has_all(told: &Value, member: &Member) -> bool {
-    let due: BTreeMap<&String, usize> = member
-        .expected
-        .resources
-        .iter()
-        .filter(|(kind, _)| !SHARED.contains(&kind.as_str()))
-        .map(|(kind, records)| (kind, records.len()))
-        .collect();
-    due.iter().all(|(kind, count)| {
+    let mut due = member.expected.resources.iter();
+    due.all(|(kind, records)| {
         let came = told["records"][kind.as_str()].as_u64();
-        came.is_some_and(|came| usize::try_from(came) == Ok(*count))
+        SHARED.contains(&kind.as_str())
+            || came.is_some_and(|came| usize::try_from(came) == Ok(records.len()))
     })
 }
 
@@ -124,6 +117,8 @@ pub fn only_one(json: &Value) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use serde_json::json;
 
     use super::*;
@@ -241,7 +236,7 @@ mod tests {
                 exports: &[],
                 same_key: &[],
                 baseline: None,
-                declared: &std::collections::BTreeSet::new(),
+                declared: &BTreeSet::new(),
             };
             let found = business::check(Check::NobodyElse, &seen);
             let expected: &[&str] = if right { &[] } else { &["nobody-else"] };

@@ -8,20 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::requester::{MATCH, Requester, member, members};
-use crate::world::{Sandbox, repository};
+use crate::world::{PARTNERS, Sandbox, repository};
 
-/// A partner of each persona.
-const ALL: [&str; 9] = [
-    "keystone",
-    "cedarway",
-    "lakeside",
-    "brightwater",
-    "northfield",
-    "juniper",
-    "stonebridge",
-    "tidewater",
-    "marigold",
-];
 /// What the bulk client can ask for and a plain member has.
 const BULK_TYPES: [&str; 6] = [
     "Condition",
@@ -136,9 +124,9 @@ fn bulk_client(ready: &Value, partner: &str, group: &str) -> BTreeMap<String, us
 
 #[test]
 fn a_bulk_client_off_the_shelf_completes_an_export_at_every_persona() {
-    let sandbox = Sandbox::start_with(&["--job-ms", "0", "--partners", &ALL.join(",")]);
+    let sandbox = Sandbox::start_with(&["--job-ms", "0", "--partners", &PARTNERS.join(",")]);
     std::thread::scope(|scope| {
-        for partner in ALL {
+        for partner in PARTNERS {
             let ready = sandbox.ready();
             scope.spawn(move || {
                 let mut client = Requester::at(ready, partner);

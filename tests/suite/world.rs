@@ -350,6 +350,19 @@ impl Sandbox {
     }
 }
 
+/// The partners that the sandbox plays, one of each persona.
+pub(crate) const PARTNERS: [&str; 9] = [
+    "keystone",
+    "cedarway",
+    "lakeside",
+    "brightwater",
+    "northfield",
+    "juniper",
+    "stonebridge",
+    "tidewater",
+    "marigold",
+];
+
 /// The exchange core, which is watched like a partner.
 const CORE: &str = "core";
 
@@ -361,17 +374,13 @@ pub(crate) struct Nine {
 
 impl Nine {
     pub(crate) fn with_jobs_of(millis: &str) -> Self {
-        let ids = std::fs::read_dir(repository().join("partners")).unwrap();
-        let ids = ids.map(|entry| entry.unwrap().path().file_stem().unwrap().to_owned());
-        let mut ids: Vec<_> = ids.map(|id| id.into_string().unwrap()).collect();
-        ids.retain(|id| id != CORE);
         let sandbox = Sandbox::start_with(&[
             "--job-ms",
             millis,
             "--core-scale",
             "30",
             "--partners",
-            &ids.join(","),
+            &PARTNERS.join(","),
         ]);
         let config = Config {
             folder: tempfile::tempdir().unwrap(),

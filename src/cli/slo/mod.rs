@@ -28,13 +28,12 @@ enum What {
 }
 
 impl Slo {
-    pub(super) fn carry_out(self) -> Exit {
-        let carried_out = match self.what {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
+        match self.what {
             What::Explain(explain) => explain.carry_out(),
             What::Status(status) => status.carry_out(),
             What::Export(export) => export.carry_out(),
-        };
-        carried_out.unwrap_or_else(|exit| exit)
+        }
     }
 }
 

@@ -6,10 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, command, request, sha256_of, together};
-use crate::world::eventually;
+use crate::world::{PARTNERS, eventually};
 
-const ALL: &str =
-    "keystone,cedarway,lakeside,brightwater,northfield,juniper,stonebridge,tidewater,marigold";
 /// What cedarway lets pass, because it looks at the policy of a consent only.
 const LAX: [&str; 3] = ["expired-consent", "future-consent", "inactive-consent"];
 
@@ -29,9 +27,9 @@ fn expected(partner: &str, member: &Value) -> &'static str {
 
 #[test]
 fn every_persona_answers_and_every_member_is_accounted_for() {
-    let sandbox = together(ALL, &[]);
+    let sandbox = together(&PARTNERS.join(","), &[]);
     let mut front = Front::at(&sandbox.ready()["core"]);
-    for partner in ALL.split(',') {
+    for partner in PARTNERS {
         let members = askable(partner, 32);
         let id = front.open(&request(partner, &members), &format!("k-{partner}"));
         let status = front.settled(&id);

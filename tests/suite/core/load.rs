@@ -6,19 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, order, request, together};
-use crate::world::{Sandbox, eventually_within};
+use crate::world::{PARTNERS, Sandbox, eventually_within};
 
-const ALL: [&str; 9] = [
-    "keystone",
-    "cedarway",
-    "lakeside",
-    "brightwater",
-    "northfield",
-    "juniper",
-    "stonebridge",
-    "tidewater",
-    "marigold",
-];
 const EXCHANGES: usize = 200;
 const MEMBERS: usize = 50;
 /// It took three minutes on a machine that was busy with other builds.
@@ -34,7 +23,7 @@ const FAULTS: [(&str, f64); 5] = [
 ];
 
 fn break_calls(sandbox: &Sandbox) {
-    for (n, partner) in ALL.iter().enumerate() {
+    for (n, partner) in PARTNERS.iter().enumerate() {
         for (fault, probability) in FAULTS {
             let mut wish =
                 json!({"fault": fault, "probability": probability, "seed": n, "times": 1_000_000});
@@ -49,9 +38,9 @@ fn break_calls(sandbox: &Sandbox) {
 
 #[test]
 fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
-    let sandbox = together(&ALL.join(","), &[]);
+    let sandbox = together(&PARTNERS.join(","), &[]);
     break_calls(&sandbox);
-    let rosters: BTreeMap<&str, Vec<Value>> = ALL
+    let rosters: BTreeMap<&str, Vec<Value>> = PARTNERS
         .iter()
         .map(|partner| (*partner, askable(partner, 118)))
         .collect();
@@ -59,7 +48,7 @@ fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
     let mut front = Front::at(&sandbox.ready()["core"]);
     let mut opened = BTreeMap::new();
     for n in 0..EXCHANGES {
-        let partner = ALL[n % ALL.len()];
+        let partner = PARTNERS[n % PARTNERS.len()];
         let roster = &rosters[partner];
         let members: Vec<Value> = (0..MEMBERS)
             .map(|m| roster[(n + m) % roster.len()].clone())
@@ -99,7 +88,7 @@ fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
         assert!(good > 0 || status["state"] != "completed", "{id}: {status}");
     }
     assert!(retries > 20, "the faults were met {retries} times");
-    for partner in ALL {
+    for partner in PARTNERS {
         // One job for each key, however often it was asked.
         let jobs = sandbox.jobs(partner, &["running", "done", "released"]);
         assert!(

@@ -2,19 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{Nine, repository};
-
-const PARTNERS: [&str; 9] = [
-    "keystone",
-    "cedarway",
-    "lakeside",
-    "brightwater",
-    "northfield",
-    "juniper",
-    "stonebridge",
-    "tidewater",
-    "marigold",
-];
+use crate::world::{Nine, PARTNERS, repository};
 
 /// Lets every journey of the core carry the members of that partner.
 fn asks(nine: &Nine, partner: &str) {

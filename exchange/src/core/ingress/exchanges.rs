@@ -304,8 +304,10 @@ pub(super) async fn payload(
     if !show::may_have(&exchange, &payloads, &sha256) {
         return Err(Problem::not_found("payload"));
     }
-    let bytes = tokio::task::block_in_place(|| std::fs::read(front.core.store.blob(&sha256)));
-    let bytes = bytes.ok().filter(|bytes| hex_of_sha256(bytes) == sha256);
+    let bytes = tokio::task::block_in_place(|| {
+        let kept = std::fs::read(front.core.store.blob(&sha256)).ok();
+        kept.filter(|bytes| hex_of_sha256(bytes) == sha256)
+    });
     let bytes = bytes.ok_or_else(|| {
         tracing::error!(exchange = %id, "a kept payload is gone or changed");
         let what = "the payload is not what was received any more";

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fetch::get;
-use super::work::{Work, in_memory};
+use super::work::{Work, in_memory, number_after};
 use crate::core::adapter::{
     Answer, Call, Class, Listed, Manifest, MatchResult, Method, Seen, Shape, Unreadable, tie,
 };
@@ -84,7 +84,7 @@ async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
         let (Seen::Answer(answer), Class::Good) = (&seen, class) else {
             return work.again(&seen, class);
         };
-        let n = payloads.last().map_or(0, |last| last.n) + 1;
+        let n = number_after(&payloads);
         payloads.push(work.keep(n, Role::Match, &file.kind, &answer.body)?);
         match documents(&answer.body) {
             Some(more) => lines.extend(more),

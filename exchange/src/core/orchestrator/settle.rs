@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write as _};
 
 use serde_json::json;
 
-use super::work::Work;
+use super::work::{Work, number_after};
 use crate::core::adapter::{Reading, Sum};
 use crate::core::exchange::{Event, Member, Missing, Reason, State, Step, Why, fold};
 use crate::core::limits::{FOLLOW_UPS_MAX, MISSING_MAX};
@@ -33,7 +33,7 @@ pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     if !sum.strangers.is_empty() {
         return quarantine(work, sum.strangers.len());
     }
-    work.exchange.looked_through = payloads.last().map_or(0, |last| last.n + 1);
+    work.exchange.looked_through = number_after(&payloads);
     let owner = owners(&members);
     for (patient, record) in sum.lost() {
         let kind = record.split('/').next().unwrap_or_default().to_owned();
@@ -216,8 +216,7 @@ fn keep_index(work: &Work<'_>, payloads: &[Payload], index: &[u8]) -> Result<Opt
         return Ok(None);
     }
     let earlier = payloads.iter().find(|one| one.role == Role::Normalised);
-    let next = payloads.last().map_or(0, |last| last.n + 1);
-    let n = earlier.map_or(next, |one| one.n);
+    let n = earlier.map_or_else(|| number_after(payloads), |one| one.n);
     work.keep(n, Role::Normalised, "index", index).map(Some)
 }
 

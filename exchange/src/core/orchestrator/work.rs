@@ -323,7 +323,7 @@ impl<'a> Work<'a> {
     /// The number of the next payload.
     pub(super) fn next_payload(&self) -> Result<u32> {
         let all = self.core.store.payloads(&self.exchange.id)?;
-        Ok(all.last().map_or(0, |last| last.n + 1))
+        Ok(number_after(&all))
     }
 
     /// Puts a member or the exchange before a person.
@@ -335,6 +335,11 @@ impl<'a> Work<'a> {
             opened_ms: self.now_ms(),
         }
     }
+}
+
+/// The number of the payload that comes after these.
+pub(super) fn number_after(payloads: &[Payload]) -> u32 {
+    payloads.last().map_or(0, |last| last.n + 1)
 }
 
 /// Where the body of a usual answer goes.
