@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use outrider::clock::Clock;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
@@ -385,7 +386,7 @@ pub(crate) fn job(location: &str) -> Vec<u8> {
 /// A manifest of one file.
 pub(crate) fn manifest(kind: &str, url: &str) -> Value {
     json!({
-        "transactionTime": "2026-11-21T20:30:06Z",
+        "transactionTime": Clock::real().now(),
         "request": "https://rogue.example/request",
         "requiresAccessToken": true,
         "output": [{"type": kind, "url": url}],

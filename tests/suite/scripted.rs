@@ -40,6 +40,42 @@ pub(crate) enum Say {
     Close,
     /// Nothing, until the client goes.
     Nothing,
+    /// Status 200, once the test has said that it may go; the test learns when it has gone.
+    WhenReleased(Arc<Release>),
+}
+
+/// Lets a test hold an answer back, and know that it is on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Release {
+    requests: AtomicUsize,
+    released: AtomicUsize,
+    answers: AtomicUsize,
+}
+
+impl Release {
+    /// Whether a request waits for its answer.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.requests.load(Ordering::SeqCst) > self.answers.load(Ordering::SeqCst)
+    }
+
+    /// Releases the next answer; returns once it has been written.
+    pub(crate) fn release(&self) {
+        let number = self.released.fetch_add(1, Ordering::SeqCst) + 1;
+        while self.answers.load(Ordering::SeqCst) < number {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Writes an answer once it is released.
+    fn held(&self, write: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        while self.released.load(Ordering::SeqCst) < number {
+            std::thread::yield_now();
+        }
+        let written = write();
+        self.answers.fetch_add(1, Ordering::SeqCst);
+        written
+    }
 }
 
 /// A JSON document with status 200.
@@ -168,6 +204,11 @@ fn talk(stream: &TcpStream, connection: usize, shared: &Shared) -> Option<()> {
             Say::Answer(status, fields, body) => (status, fields, body, false),
             Say::AnswerAndClose(status, body) => (status, Vec::new(), body, true),
             Say::Close => return None,
+            Say::WhenReleased(release) => {
+                let answer = b"HTTP/1.1 200 x\r\ncontent-length: 0\r\n\r\n";
+                release.held(|| (&*stream).write_all(answer)).ok()?;
+                continue;
+            }
             Say::Nothing => {
                 let _gone = reader.read(&mut [0; 1]);
                 return None;

@@ -375,8 +375,6 @@ always = true
         (4, &json!("timeout")),
         "{run}"
     );
-    let took = run["duration_ms"].as_f64().unwrap();
-    assert!((600.0..2_000.0).contains(&took), "{took} ms");
     assert_eq!(step(&run, "b")["state"], "skipped");
     assert_eq!(step(&run, "c")["state"], "passed");
     let lines: Vec<_> = server.got().into_iter().map(|got| got.line).collect();
@@ -422,7 +420,6 @@ url = "{{{{ partner.base_url }}}}/good?{{{{ watch.result }}}}"
     let time = |name: &str| job[name].as_f64().unwrap();
     let parts = time("server_ms") + time("overhead_ms") + time("transfer_ms");
     assert!((parts - time("elapsed_ms")).abs() < 0.01, "{job}");
-    assert!(time("waited_ms") >= 90.0, "30 ms, then 60 ms: {job}");
     assert_eq!(server.got().last().unwrap().line, "GET /good?r-1 HTTP/1.1");
     let (code, run) = server.config(&watch("bad"), &pace).once("scripted", &[]);
     assert_eq!(
