@@ -31,3 +31,6 @@ pub mod render;
 pub mod agent;
 
 pub mod cli;
+
+#[cfg(test)]
+mod architecture;

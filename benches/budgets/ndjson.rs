@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use outrider::clock::Clock;
 use serde_json::{Value, json};
 
 use super::process::{Program, command, role};
@@ -407,7 +408,7 @@ fn manifest(host: &str, base: &str, bytes: f64, blocks: &[Block]) -> Value {
                 "count": block.lines * rounds(block, bytes)})
         })
         .collect();
-    json!({"transactionTime": "2026-11-21T20:00:00Z", "request": "x", "requiresAccessToken": false,
+    json!({"transactionTime": Clock::real().now(), "request": "x", "requiresAccessToken": false,
         "error": [], "output": output})
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
+use chrono::TimeDelta;
+use outrider::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::requester::{DATA, MATCH, Requester, location, match_body, members};
@@ -200,12 +202,14 @@ fn the_same_orders_and_requests_meet_the_same_faults_again() {
 fn orders_hold_at_once_each_for_its_operation_member_and_time() {
     let sandbox = Sandbox::start();
     let config = Config::at(&sandbox, &Pace::default());
+    let now = Clock::real().now();
+    let (earlier, later) = (now - TimeDelta::days(1), now + TimeDelta::days(1));
     let orders = [
         json!({"fault": "records-missing", "member": "or-m0002"}),
         json!({"fault": "server-error", "operation": "data-export", "times": 1, "member": "or-m0001"}),
         json!({"fault": "latency", "operation": "token", "millis": 1}),
-        json!({"fault": "token-outage", "end": "2026-01-01T00:00:00Z"}),
-        json!({"fault": "token-outage", "start": "2035-01-01T00:00:00Z"}),
+        json!({"fault": "token-outage", "end": earlier}),
+        json!({"fault": "token-outage", "start": later}),
     ];
     let hits = met(&sandbox, &config, &orders);
     let count = |order: u64, operation: &str| {
