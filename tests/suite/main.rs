@@ -41,6 +41,7 @@ mod second_opinion;
 mod slo;
 mod stack;
 mod steps;
+mod stores;
 mod timing;
 mod traps;
 mod walk;

@@ -1,0 +1,105 @@
+//! Stores that version 0.1.0 wrote are opened and verified by every later version.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::world::{Config, Pace, Sandbox, eventually, exchange, repository};
+
+/// What `outrider` and `exchange` of 0.1.0 left: `ledger.db` of 17 runs, `core/` and `audit.ndjson`.
+fn store(name: &str) -> std::path::PathBuf {
+    repository().join("tests/cases/stores/0.1.0").join(name)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let into = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &into);
+        } else {
+            std::fs::copy(entry.path(), into).unwrap();
+        }
+    }
+}
+
+/// What a command of `exchange` prints; it must succeed.
+fn exchange_says(arguments: &[&str]) -> Value {
+    let output = Command::new(exchange()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn an_agent_counts_on_from_a_ledger_of_0_1_0() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &Pace::default());
+    for file in ["ledger.db", "ledger.db.lock"] {
+        std::fs::copy(store(file), config.folder.path().join(file)).unwrap();
+    }
+    let passed = "SELECT value FROM counters WHERE metric = 'outrider_runs_total'
+                  AND labels = '[\"keystone\",\"bulk-exchange\",\"passed\"]'";
+    assert_eq!(config.in_ledger::<u64>(passed), 2);
+    let agent = config.agent();
+    let labels = [
+        ("partner", "keystone"),
+        ("journey", "bulk-exchange"),
+        ("outcome", "passed"),
+    ];
+    eventually("runs beyond those of the older version", || {
+        (agent.metrics().sum("outrider_runs_total", &labels) > 2.5).then_some(())
+    });
+    let lost = [("fault", "ledger")];
+    assert!(
+        agent
+            .metrics()
+            .sum("outrider_agent_faults_total", &lost)
+            .abs()
+            < 0.5
+    );
+    assert_eq!(agent.stop(), 0);
+    let before = "SELECT count(*) FROM runs WHERE seq <= 17";
+    assert_eq!(
+        config.in_ledger::<u64>(before),
+        17,
+        "none of the older runs is gone"
+    );
+}
+
+#[test]
+fn a_core_opens_the_store_of_0_1_0_and_its_trail_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&store("core"), folder.path());
+    let state = folder.path().to_str().unwrap();
+    let trail = exchange_says(&["audit", "verify", "--json", "--state", state]);
+    assert_eq!(
+        (&trail["whole"], &trail["entries"]),
+        (&json!(true), &json!(100))
+    );
+    let all = exchange_says(&["core", "exchanges", "--json", "--state", state]);
+    let states: Vec<&Value> = all["exchanges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["state"])
+        .collect();
+    assert_eq!(states, ["completed", "completed"]);
+}
+
+#[test]
+fn an_audit_export_of_0_1_0_is_verified() {
+    let file = store("audit.ndjson");
+    let trail = exchange_says(&[
+        "audit",
+        "verify",
+        "--json",
+        "--file",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(
+        (&trail["whole"], &trail["entries"]),
+        (&json!(true), &json!(100))
+    );
+}
