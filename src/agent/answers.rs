@@ -7,9 +7,9 @@ use super::live::Live;
 use super::notes::{Note, Notes};
 use super::published::{LOOK_EVERY, Published};
 use super::scheduler::tell;
-use crate::clock::Clock;
 use crate::ledger::{Ledger, RunFilter};
 use crate::portal::{Ask, RunAnswer};
+use outrider_domain::clock::Clock;
 
 /// Answers until nobody asks any more.
 pub(super) async fn answer(

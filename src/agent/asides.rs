@@ -12,8 +12,8 @@ use super::notes::{Note, Walked};
 use super::permits::Permit;
 use super::scheduler::{Scheduler, tell};
 use super::workers::{Walk, Work};
-use crate::model::calendar::held;
-use crate::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
+use outrider_domain::model::calendar::held;
+use outrider_domain::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
 
 /// Failed runs whose probes wait to be walked again.
 pub(super) const WANTED_MAX: usize = 256;
@@ -135,7 +135,7 @@ impl Scheduler {
             return;
         };
         let seen = self.live.requests_most(&probe.id);
-        let likely = crate::schedule::likely_requests(journey, seen);
+        let likely = outrider_domain::schedule::likely_requests(journey, seen);
         let admission = self.partners.admit(&probe.id.partner, &self.clock, likely);
         let client = admission.and_then(|one| self.partners.client(&probe.id.partner, one));
         let Some(client) = client else { return };

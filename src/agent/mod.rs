@@ -34,10 +34,10 @@ use tokio::sync::{mpsc, watch};
 use self::scheduler::Wiring;
 use self::signals::Signals;
 pub use self::standing::{in_flight, standing};
-use crate::clock::Clock;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::Plan;
+use outrider_domain::clock::Clock;
+use outrider_domain::model::Plan;
 
 pub use self::reload::Source;
 

@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
 use crate::journey::JobNote;
-use crate::model::{AgentFault, Aside, Disposition, Plan, ProbeId, RunRecord, Tick};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{AgentFault, Aside, Disposition, Plan, ProbeId, RunRecord, Tick};
 
 /// Notes that wait. When it is full, whoever has a note waits, so ticks are capped and counted; no
 /// verdict is dropped in silence.

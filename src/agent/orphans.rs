@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 
 use super::notes::{Note, Notes};
 use super::scheduler::tell;
-use crate::clock::Clock;
 use crate::journey::{Client, JobNote, release_orphan};
 use crate::ledger::Ledger;
-use crate::model::{Job, PartnerId, Plan, RunId};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Job, PartnerId, Plan, RunId};
 
 /// The schedule does not wait longer than this for partners that do not answer at the start; what is
 /// left open then is tried again like any other.

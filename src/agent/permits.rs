@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::model::{Class, Settings};
+use outrider_domain::model::{Class, Settings};
 
 /// The agent's permits.
 #[derive(Clone, Debug)]

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
-use crate::config;
-use crate::model::{Plan, Scale};
+use outrider_domain::config;
+use outrider_domain::model::{Plan, Scale};
 
 /// How often the files' stamps are looked at. What changed is read once it has been still so long, so
 /// that a half-written file, or the first of several, is not.

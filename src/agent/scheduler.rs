@@ -18,12 +18,12 @@ use super::permits::Permits;
 use super::reload::Loaded;
 use super::signals::Signals;
 use super::workers::{Walk, Work, work};
-use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::Client;
-use crate::model::calendar::held;
-use crate::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
-use crate::schedule;
+use outrider_domain::clock::Clock;
+use outrider_domain::model::calendar::held;
+use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
+use outrider_domain::schedule;
 
 /// A tick that is seen later than this was missed: the machine slept or stood still.
 const MISSED_AFTER: Duration = Duration::from_secs(5);

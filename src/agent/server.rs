@@ -5,10 +5,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::live::Live;
-use crate::clock::Clock;
 use crate::expose::{self, Health, NumbersCollector};
-use crate::model::{Plan, Settings};
 use crate::portal::{self, Ask, Handle};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Plan, Settings};
 
 /// The registry over the live numbers.
 pub(super) fn registry(plan: &Plan, live: &Live, clock: &Clock) -> prometheus::Result<Registry> {

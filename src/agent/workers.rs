@@ -9,10 +9,10 @@ use super::live::Live;
 use super::notes::{Note, Notes, Walked};
 use super::permits::Permits;
 use super::scheduler::tell;
-use crate::clock::Clock;
 use crate::journey::{Client, JobNote, Order, Tokens, walk};
-use crate::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
-use crate::schedule;
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
+use outrider_domain::schedule;
 
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
@@ -116,7 +116,7 @@ impl Drop for Watch<'_> {
 }
 
 impl Walk {
-    pub(super) async fn walk(&self) -> Option<crate::model::RunRecord> {
+    pub(super) async fn walk(&self) -> Option<outrider_domain::model::RunRecord> {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;

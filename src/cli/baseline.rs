@@ -2,9 +2,9 @@
 
 use super::once::{Walk, walk_once};
 use super::{Exit, Files, out, probe_of, runtime};
-use crate::clock::Clock;
-use crate::config;
-use crate::model::{Baseline as Shapes, Outcome, Plan, Probe};
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::{Baseline as Shapes, Outcome, Plan, Probe};
 
 /// What `baseline` takes.
 #[derive(Debug, clap::Args)]

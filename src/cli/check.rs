@@ -1,8 +1,8 @@
 //! `outrider check`.
 
 use super::{Exit, Files, out};
-use crate::config::{self, Weight};
-use crate::model::Plan;
+use outrider_domain::config::{self, Weight};
+use outrider_domain::model::Plan;
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Files, out};
-use crate::model::Scale;
 use crate::render::{self, FOLDERS, Generated};
-use crate::slo;
+use outrider_domain::model::Scale;
+use outrider_domain::slo;
 
 /// What `generate` takes.
 #[derive(Debug, clap::Args)]

@@ -17,8 +17,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
 
-use crate::config;
-use crate::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
+use outrider_domain::config;
+use outrider_domain::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
 
 /// Synthetic monitoring and SLO agent for payer-to-payer health data exchange.
 #[derive(Debug, Parser)]
@@ -132,13 +132,13 @@ const WORKERS: usize = 1;
 
 /// A runtime for commands that wait, or how the command ends without one.
 fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    crate::secret::warm_up();
+    outrider_domain::secret::warm_up();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
-        .on_thread_start(crate::secret::warm_up)
-        .on_thread_park(crate::clock::parks)
-        .on_thread_unpark(crate::clock::woke)
+        .on_thread_start(outrider_domain::secret::warm_up)
+        .on_thread_park(outrider_domain::clock::parks)
+        .on_thread_unpark(outrider_domain::clock::woke)
         .build()
         .map_err(|why| {
             out::complain(&format!("this machine gives no threads: {why}"));

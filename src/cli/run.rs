@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::{Exit, Files, out};
 use crate::agent::{self, AgentError};
-use crate::clock::Clock;
-use crate::config;
-use crate::model::Scale;
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::Scale;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]

@@ -5,10 +5,11 @@ use std::io::IsTerminal;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Exit, Files, out};
-use crate::clock::Clock;
-use crate::config;
-use crate::model::PartnerId;
-use crate::{render, schedule};
+use crate::render;
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::PartnerId;
+use outrider_domain::schedule;
 
 /// The longest stretch that is shown.
 const SHOWN_MAX: TimeDelta = TimeDelta::days(31);

@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue};
 use super::body::{NoLines, Sink};
 use super::walk::{Halt, Notes, Walker, answer};
 use super::wire::{self, Call, Head, Sent, Time, Way};
-use crate::judge::job::{RetryAfter, retry_after};
-use crate::judge::stream::Lines;
-use crate::judge::{self, again};
-use crate::model::{Answer, Failure, Finding};
+use outrider_domain::judge::job::{RetryAfter, retry_after};
+use outrider_domain::judge::stream::Lines;
+use outrider_domain::judge::{self, again};
+use outrider_domain::model::{Answer, Failure, Finding};
 
 const TOO_MANY_REQUESTS: u16 = 429;
 

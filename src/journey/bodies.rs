@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bind::Values;
-use crate::model::{Member, MemberSet, NamedBody};
+use outrider_domain::model::{Member, MemberSet, NamedBody};
 
 /// The body of a kick-off; none when it needs a member and there is none.
 pub(super) fn build(

@@ -13,8 +13,10 @@ use tokio_rustls::client::TlsStream;
 use super::client::{Client, H2};
 use super::fault;
 use super::progress::Progress;
-use crate::clock::Clock;
-use crate::model::{AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
+    AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure,
+};
 
 /// Addresses of one host tried, in order.
 const ADDRESSES_MAX: usize = 4;
@@ -151,7 +153,7 @@ fn interleaved(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
 }
 
 fn expiry(tls: &TlsStream<TcpStream>) -> Option<chrono::DateTime<chrono::Utc>> {
-    crate::secret::expires_at(tls.get_ref().1.peer_certificates()?.first()?)
+    outrider_domain::secret::expires_at(tls.get_ref().1.peer_certificates()?.first()?)
 }
 
 impl AsyncRead for Stream {

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use super::tokens::Tokens;
-use crate::clock::Clock;
-use crate::model::{
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
     FamilyWanted, Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
 };
 

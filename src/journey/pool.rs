@@ -17,8 +17,8 @@ use hyper_util::rt::TokioIo;
 use super::dial::{Dialled, Target};
 use super::fault;
 use super::progress::{Marked, Marks};
-use crate::clock::Clock;
-use crate::model::{Failure, Family, Phase};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Failure, Family, Phase};
 
 /// The largest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::dial::Stream;
 use super::pool::Open;
 use super::wire::Head;
-use crate::clock::Clock;
-use crate::model::{Family, HttpVersion, Link, Phase, Phases};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Family, HttpVersion, Link, Phase, Phases};
 
 /// How far an exchange has come; outlives it when time runs out.
 #[derive(Debug)]

@@ -12,10 +12,10 @@ use super::bind::{Address, absolute};
 use super::tokens::Place;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
-use crate::judge::capture::Captured;
-use crate::judge::{catalogue, token};
-use crate::model::{ASSERTION, Fresh, RequestKind, StepId};
-use crate::secret::Secret;
+use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::{catalogue, token};
+use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
+use outrider_domain::secret::Secret;
 
 const UNAUTHORIZED: u16 = 401;
 

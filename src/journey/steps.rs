@@ -14,9 +14,9 @@ use super::sign_in::Wanted;
 use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
-use crate::judge::capture::{self, Captured};
-use crate::judge::{answer as judge_answer, business, catalogue, exchange, job, quirks};
-use crate::model::{
+use outrider_domain::judge::capture::{self, Captured};
+use outrider_domain::judge::{answer as judge_answer, business, catalogue, exchange, job, quirks};
+use outrider_domain::model::{
     Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
     NamedBody, Partner, RequestKind, Step, StepId, Template,
 };
@@ -411,7 +411,7 @@ pub(super) fn may_hold_jobs(partner: &Partner, url: &Uri) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Auth, AuthKind, Escalation, Limits, PartnerId};
+    use outrider_domain::model::{Auth, AuthKind, Escalation, Limits, PartnerId};
 
     #[test]
     fn jobs_are_at_home_or_where_the_partners_file_says() {

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::walk::Walker;
 use super::wire::Call;
-use crate::judge::business::{self, ExportTimes};
-use crate::judge::manifest::Manifest;
-use crate::judge::quirks;
-use crate::judge::records::Depth;
-use crate::model::{Answer, Finding, Member, Quirk};
+use outrider_domain::judge::business::{self, ExportTimes};
+use outrider_domain::judge::manifest::Manifest;
+use outrider_domain::judge::quirks;
+use outrider_domain::judge::records::Depth;
+use outrider_domain::model::{Answer, Finding, Member, Quirk};
 
 /// A kick-off that was accepted.
 #[derive(Clone, Debug)]

@@ -15,10 +15,10 @@ use super::dial::{Target, dial};
 use super::fault;
 use super::pool::{Open, Outgoing, Pool};
 use super::progress::Progress;
-use crate::clock::{Clock, Lag};
-use crate::judge::answer::known_media;
-use crate::judge::stream::Lines;
-use crate::model::{
+use outrider_domain::clock::{Clock, Lag};
+use outrider_domain::judge::answer::known_media;
+use outrider_domain::judge::stream::Lines;
+use outrider_domain::model::{
     AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
     RequestEvidence, RequestKind, StepId,
 };

@@ -5,7 +5,7 @@ use rusqlite::{Row, Transaction, params};
 use super::read::time;
 use super::rows::us;
 use super::{Ledger, LedgerError};
-use crate::model::{Aside, Origin, Reproduction, RunId};
+use outrider_domain::model::{Aside, Origin, Reproduction, RunId};
 
 /// Of one failed run so many are read back, the first ones.
 const READ_MAX: u32 = 100;

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Ledger, LedgerError};
-use crate::model::{Disposition, PartnerId, ProbeId, SloName};
-use crate::slo::LeftOut;
+use outrider_domain::model::{Disposition, PartnerId, ProbeId, SloName};
+use outrider_domain::slo::LeftOut;
 
 /// A bad run of an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::ledger::Entry;
-    use crate::model::{JourneyId, Tick};
+    use outrider_domain::model::{JourneyId, Tick};
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(minute * 60, 0).unwrap()

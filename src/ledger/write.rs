@@ -6,8 +6,8 @@ use rusqlite::{Transaction, params};
 use super::rows::{Detail, us};
 use super::witness;
 use super::{Ledger, LedgerError};
-use crate::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
-use crate::sli::{Increment, Sketch, SketchKey, SloEvent};
+use outrider_domain::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
+use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
 
 /// One thing to be written.
 #[derive(Debug)]

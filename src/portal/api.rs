@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::handle::{Handle, RunsAsked};
-use crate::model::names::WATCHDOG;
-use crate::model::{JourneyId, Outcome, PartnerId, ProbeId};
-use crate::view;
+use outrider_domain::model::names::WATCHDOG;
+use outrider_domain::model::{JourneyId, Outcome, PartnerId, ProbeId};
+use outrider_domain::view;
 
 /// Largest notification of Alertmanager's that is read.
 pub(super) const NOTIFICATION_BYTES_MAX: usize = 64 * 1024;

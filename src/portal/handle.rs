@@ -2,8 +2,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{Aside, ProbeId, RunRecord};
-use crate::view::Overview;
+use outrider_domain::model::{Aside, ProbeId, RunRecord};
+use outrider_domain::view::Overview;
 
 /// Which runs are asked for.
 #[derive(Clone, Debug, Default)]

@@ -8,9 +8,9 @@ use super::alerts::{
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
-use crate::model::names;
-use crate::model::{Disposition, Outcome, Plan, span};
-use crate::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
+use outrider_domain::model::names;
+use outrider_domain::model::{Disposition, Outcome, Plan, span};
+use outrider_domain::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
 
 /// Cadences of the busiest probe after which a schedule that still stands is stuck.
 const STALLED_CADENCES: u64 = 5;

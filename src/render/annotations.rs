@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::alerts::{AlertKind, LATENCY_PAGE};
 use super::promql::select;
-use crate::model::names;
-use crate::model::{Layer, Measure, Partner, Plan, Slo, span};
-use crate::slo::{Alarm, Objective};
+use outrider_domain::model::names;
+use outrider_domain::model::{Layer, Measure, Partner, Plan, Slo, span};
+use outrider_domain::slo::{Alarm, Objective};
 
 /// Annotations by name.
 pub(super) type Annotations = BTreeMap<&'static str, String>;
@@ -181,7 +181,8 @@ fn since(plan: &Plan, objective: &Objective<'_>) -> String {
         ("journey", "=~", journeys.as_str()),
     ];
     let in_a_row = select(names::CONSECUTIVE_FAILURES.name, &matchers).replace('"', "'");
-    let one = crate::slo::Pace::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
+    let one =
+        outrider_domain::slo::Pace::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
     let began = format!("time() - {} * max({in_a_row} > 0)", one.as_secs_f64());
     format!(
         "{{{{ with query \"{began}\" }}}}{{{{ . | first | value | humanizeTimestamp }}}}, {}{{{{ else }}}}on and off{{{{ end }}}}",

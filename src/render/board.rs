@@ -6,8 +6,8 @@ use super::alerts::SCRAPE;
 use super::partner_rules::{
     BAD_LONG, BAD_PERIOD, BUDGET, DUE, EVENTS_LONG, EXCUSED, JUDGED, THRESHOLD,
 };
-use crate::model::names;
-use crate::model::{Plan, span};
+use outrider_domain::model::names;
+use outrider_domain::model::{Plan, span};
 
 /// The board's address in Grafana: `/d/<uid>`.
 pub(super) const UID: &str = "outrider-partner";

@@ -22,8 +22,8 @@ mod yaml;
 
 use std::net::SocketAddr;
 
-use crate::model::{Alerting, Partner, Plan};
-use crate::slo::Objective;
+use outrider_domain::model::{Alerting, Partner, Plan};
+use outrider_domain::slo::Objective;
 
 pub use agenda::{agenda_json, agenda_text};
 pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};

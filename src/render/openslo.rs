@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Generated, RenderError, yaml};
-use crate::model::names;
-use crate::model::{Measure, Plan, Slo, Window, Zone, span};
-use crate::slo::Objective;
+use outrider_domain::model::names;
+use outrider_domain::model::{Measure, Plan, Slo, Window, Zone, span};
+use outrider_domain::slo::Objective;
 
 const VERSION: &str = "openslo/v1";
 /// Tools put their own windows in its place; over a counter itself they could say nothing.

@@ -7,9 +7,9 @@ use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION, Q
 use super::annotations;
 use super::promql::{grown, increase, indent, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
-use crate::model::names;
-use crate::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
-use crate::slo::{Alarm, Objective, Pace, Urgency};
+use outrider_domain::model::names;
+use outrider_domain::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
+use outrider_domain::slo::{Alarm, Objective, Pace, Urgency};
 
 /// Bad runs within a tier's long window.
 pub(super) const BAD_LONG: &str = "outrider:slo_bad:long_window";

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::alerts::{EVALUATION, SCRAPE, SCRAPE_TIMEOUT};
-use crate::model::{Plan, span};
+use outrider_domain::model::{Plan, span};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Config {

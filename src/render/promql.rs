@@ -1,6 +1,6 @@
 //! PromQL in pieces.
 
-use crate::model::names::Metric;
+use outrider_domain::model::names::Metric;
 
 /// A selector: `name{a="b",c=~"d"}`, labels in the order given.
 pub(super) fn select(name: &str, matchers: &[(&str, &str, &str)]) -> String {

@@ -4,8 +4,8 @@
 use super::annotations::{Annotations, journeys, number};
 use super::partner_rules::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
 use super::promql::select;
-use crate::model::span;
-use crate::slo::{Alarm, Objective};
+use outrider_domain::model::span;
+use outrider_domain::slo::{Alarm, Objective};
 
 /// The answers by name.
 pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations {

@@ -4,9 +4,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::words::{about, percent, plain, table};
-use crate::model::{ProbeId, Window, span};
-use crate::slo::{Net, Objective, Standing};
-use crate::view::Paint;
+use outrider_domain::model::{ProbeId, Window, span};
+use outrider_domain::slo::{Net, Objective, Standing};
+use outrider_domain::view::Paint;
 
 /// What makes net figures, and what does not.
 const NET: &str =

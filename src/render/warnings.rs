@@ -8,9 +8,9 @@ use super::alerts::{AlertKind, DAY, EVALUATION, FORECAST_FOR, KEEP, LOOK_BACK};
 use super::annotations;
 use super::promql::{grown, name, select};
 use super::yaml::{Alert, Rule};
-use crate::model::names;
-use crate::model::{Cause, Check, Partner, Plan, Probe, span};
-use crate::slo::{FLOOR, Objective, Pace};
+use outrider_domain::model::names;
+use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, span};
+use outrider_domain::slo::{FLOOR, Objective, Pace};
 
 /// What is told nobody by itself, and shown.
 pub(super) const INFO: &str = "info";

@@ -7,8 +7,8 @@ mod status;
 use clap::Subcommand;
 
 use super::{Exit, Files, out};
-use crate::model::{Plan, SloName};
-use crate::slo::{self, Objective};
+use outrider_domain::model::{Plan, SloName};
+use outrider_domain::slo::{self, Objective};
 
 /// What `slo` takes.
 #[derive(Debug, clap::Args)]

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 
 use super::{Exit, Files, Which, objectives, out};
 use crate::agent::{in_flight, standing};
-use crate::clock::Clock;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::Scale;
 use crate::render;
+use outrider_domain::clock::Clock;
+use outrider_domain::model::Scale;
 
 /// What `slo status` takes.
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{JourneyId, PartnerId, Plan, ProbeId};
 
 closed!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{
     Body, Capture, Check, Connection, Expect, Fresh, Headers, HttpWanted, Is, JourneyId, Method,
     NamedBody, Read, Retry, StepId, Template,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{MemberId, PartnerId};
 
 closed!(

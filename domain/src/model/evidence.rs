@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{AgentFault, Family, Finding, HttpVersion, Link, StepId};
 
 closed!(

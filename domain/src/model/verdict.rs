@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{AgentFault, Cause, Layer, LayerVerdict, Owner, StepId};
 
 closed!(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layer::closed;
+use super::closed::closed;
 
 closed!(
     /// What stands at a place of a JSON document.

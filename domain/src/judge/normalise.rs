@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn shared_vectors_hold() {
-        let text = include_str!("../../tests/cases/normalise/basic.json");
+        let text = include_str!("../../../tests/cases/normalise/basic.json");
         let file: Value = serde_json::from_str(text).unwrap();
         let vectors = file["vectors"].as_array().unwrap();
         assert!(vectors.len() >= 10);

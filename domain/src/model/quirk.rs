@@ -1,6 +1,6 @@
 //! What a partner does differently and may.
 
-use super::layer::closed;
+use super::closed::closed;
 
 closed!(
     /// A known difference from the book. Recognised over evidence, declared in the partner's file.

@@ -1,6 +1,6 @@
 //! How much of what was due came, by kind of record.
 
-use super::layer::closed;
+use super::closed::closed;
 
 closed!(
     /// Kinds of record, as the regulation and a person tell them apart.

@@ -1,6 +1,6 @@
 //! The checks that a journey may name.
 
-use super::layer::closed;
+use super::closed::closed;
 
 closed!(
     /// The named checks that a journey may ask for. Ids are those of the catalogue.

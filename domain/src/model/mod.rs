@@ -8,6 +8,7 @@ mod cadence;
 pub mod calendar;
 mod check;
 mod civil;
+mod closed;
 mod completeness;
 mod content;
 mod diff;
@@ -36,6 +37,7 @@ pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
 pub use check::Check;
 pub use civil::Civil;
+pub use closed::closed;
 pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
 pub use content::{
     ASSERTION, Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule,
@@ -48,7 +50,6 @@ pub use evidence::{
 };
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
 pub use journey::{Action, Duty, Journey, Step, When};
-pub(crate) use layer::closed;
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use plan::{Class, Limits, Partner, Plan, Probe, Settings};

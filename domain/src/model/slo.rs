@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{BusinessDays, JourneyId, Layer, Zone};
 
 closed!(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{Disposition, Zone};
 
 closed!(

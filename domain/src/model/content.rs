@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StepId;
-use super::layer::closed;
+use super::closed::closed;
 
 /// Header fields of a step, by lower-case name.
 pub type Headers = BTreeMap<String, Template>;

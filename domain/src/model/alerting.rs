@@ -34,7 +34,7 @@ pub struct BusinessHours {
     pub to: Duration,
 }
 
-super::layer::closed!(
+super::closed::closed!(
     /// A day of the week.
     Weekday {
         /// Monday.

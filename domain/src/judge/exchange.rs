@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn whose_records_may_come_is_what_an_exchange_core_names_as_found() {
-        let (good, _) = cases(include_str!("../../tests/cases/checks/records.json"));
+        let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
         let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
         let set = set(&member, "1234567893");
         let mut records = RecordsSeen::new(&member, &set, today(), Depth::Heads);

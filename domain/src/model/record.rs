@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{
     Conformance, Finding, JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, Severity,
     Source, StepEvidence, Verdict,

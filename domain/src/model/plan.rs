@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::layer::closed;
+use super::closed::closed;
 use super::{
     Alerting, Auth, Baseline, Cadence, Calendar, Escalation, FamilyWanted, Journey, JourneyId,
     MemberSet, PartnerId, ProbeId, Quirk, Scale, Slo, SloName,

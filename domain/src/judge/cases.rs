@@ -164,7 +164,7 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
         member.expected.identity = None;
     }
     let set = set(&member, case["npi"].as_str().unwrap_or("1234567893"));
-    let (goodm, _) = cases(include_str!("../../tests/cases/checks/matches.json"));
+    let (goodm, _) = cases(include_str!("../../../tests/cases/checks/matches.json"));
     let matches = matched(&member, &set, &goodm);
     let mut seen = RecordsSeen::new(&member, &set, today(), Depth::Whole);
     seen.asked_since(case["since"].as_str().map(at));
@@ -543,9 +543,9 @@ fn every_rule_has_a_case_where_it_alone_fails_and_one_where_it_holds() {
         );
         shown.insert(name.to_owned());
     }
-    let records = include_str!("../../tests/cases/checks/records.json");
+    let records = include_str!("../../../tests/cases/checks/records.json");
     shown.extend(alone("records", records, judge_records));
-    let matches = include_str!("../../tests/cases/checks/matches.json");
+    let matches = include_str!("../../../tests/cases/checks/matches.json");
     shown.extend(alone("match result", matches, judge_matches));
     // Told with their own tests, beside the code that finds them.
     let elsewhere = "capture schema exchange-accounting exchange-verdicts exchange-completeness one-exchange kept-token \
@@ -574,7 +574,7 @@ fn the_catalogue_is_whole_and_each_id_has_its_layer() {
 
 #[test]
 fn what_is_missing_from_two_exports_was_lost_between_them() {
-    let (good, _) = cases(include_str!("../../tests/cases/checks/records.json"));
+    let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
     let broken = judge_records(&good, &json!({"drop":[6]}));
     assert_eq!(broken, ["completeness", "nothing-lost"]);
 }

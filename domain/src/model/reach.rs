@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::layer::closed;
+use super::closed::closed;
 
 closed!(
     /// Whether requests of a run share connections.
