@@ -15,7 +15,9 @@ use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
 use outrider_domain::judge::capture::{self, Captured};
-use outrider_domain::judge::{answer as judge_answer, business, catalogue, exchange, job, quirks};
+use outrider_domain::judge::{
+    answer as judge_answer, business, catalogue, error_answer, exchange, job, quirks,
+};
 use outrider_domain::model::{
     Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
     NamedBody, Partner, RequestKind, Step, StepId, Template,
@@ -349,7 +351,7 @@ impl Walker<'_> {
         let is_done = self.is_told(&job.location);
         let seen = quirks::of_release(&answer).into_iter();
         self.note(seen.filter(|(_, is_there)| is_done || *is_there));
-        let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
+        let refusal = (!finding.held).then(|| error_answer::operation_outcome(&answer));
         let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
         notes.judge(self.excused(findings, &answer))
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
+use super::complaint::near_or_all;
+use super::timing;
 use super::tree::{Placed, Table};
-use super::{near_or_all, timing};
 use crate::model::{Calendar, CalendarSpan, Effect, Probe, Weekly};
 
 /// A window that is declared once ends within this.

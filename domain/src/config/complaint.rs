@@ -133,3 +133,11 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .min()
         .map(|(_, candidate)| candidate)
 }
+
+/// The nearest known name as a question, else all of them.
+pub(super) fn near_or_all(name: &str, known: &[&str], what: &str) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("{what}: {}", known.join(", ")),
+    }
+}

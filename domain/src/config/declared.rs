@@ -1,11 +1,13 @@
 //! Whether probes go together with what is declared about their partner: calendars and limits.
 
-use super::{Reading, calendar, limits, partner};
+use super::partner::PartnerFile;
+use super::reading::Reading;
+use super::{calendar, limits};
 use crate::model::{Effect, Probe};
 
 impl Reading {
     /// Whether calendars leave something of each probe. They are looked at with the agent's own.
-    pub(super) fn calendars_fit(&mut self, file: &partner::PartnerFile) {
+    pub(super) fn calendars_fit(&mut self, file: &PartnerFile) {
         let probes = self.plan.probes.values();
         let own: Vec<Probe> = probes
             .filter(|probe| probe.id.partner == file.partner.id)
@@ -32,7 +34,7 @@ impl Reading {
     }
 
     /// Whether the probes keep to what the partner lets us ask.
-    pub(super) fn limits_fit(&mut self, file: &partner::PartnerFile) {
+    pub(super) fn limits_fit(&mut self, file: &PartnerFile) {
         let probes = self.plan.probes.values();
         let own = probes.filter(|probe| probe.id.partner == file.partner.id);
         let with_journeys = own.filter_map(|probe| {

@@ -5,6 +5,11 @@ use std::time::Duration;
 /// Longest duration taken: ten years, so that sums of durations cannot overflow.
 const LONGEST_S: u64 = 3650 * 24 * 3600;
 
+/// A duration in the notation of the files, such as `90s` or `7d`; none for anything else.
+pub fn duration(text: &str) -> Option<Duration> {
+    parse_duration(text).ok()
+}
+
 /// Reads `500ms`, `90s`, `1h30m`, `7d`.
 ///
 /// # Errors

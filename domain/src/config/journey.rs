@@ -1,10 +1,10 @@
 //! `probes/<id>.toml`: the ordered steps of a journey.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::answer::word;
+use super::answer::{word, words};
+use super::known::Known;
 use super::partner::is_id;
 use super::template::captured;
 use super::tree::Table;
@@ -22,20 +22,6 @@ const ATTEMPTS_LIMIT: u64 = 11;
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between attempts, unless the step says otherwise.
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// What earlier steps offer to later ones.
-#[derive(Default)]
-pub(super) struct Known {
-    steps: BTreeSet<String>,
-    pub(super) captures: BTreeMap<String, CaptureKind>,
-    pub(super) verbs: BTreeMap<String, &'static str>,
-    pub(super) submit_tokens: BTreeMap<String, StepId>,
-    pub(super) last_token: Option<StepId>,
-    /// Steps with a mistake: what refers to them is not judged, since its cure is theirs.
-    pub(super) broken: BTreeSet<String>,
-    pub(super) has_broken_token: bool,
-    has_match_result: bool,
-}
 
 pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
     let id = root.need_text("id", "\"liveness\"");
@@ -233,7 +219,7 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
     if !table.has("on") || table.is_empty_list("on") {
         table.missing("on", "[\"connect\", \"5xx\", \"429\"]");
     }
-    let on = super::answer::words(&table, "on", Transient::ALL, Transient::name);
+    let on = words(&table, "on", Transient::ALL, Transient::name);
     let duration = |key, default| table.duration(key).map_or(default, |placed| placed.value);
     let (wait, wait_max) = (
         duration("wait", RETRY_WAIT),

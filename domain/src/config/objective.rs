@@ -2,12 +2,12 @@
 //! to alert in time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
+use super::complaint::near_or_all;
 use super::partner::{PartnerFile, ProbeEntry};
+use super::reading::Reading;
 use super::slo::SloEntry;
 use super::tree::{Each, Placed};
-use super::{Reading, near_or_all};
 use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, Threshold, span};
 use crate::sli;
 use crate::slo::{Objective, Unwatchable};
@@ -178,18 +178,6 @@ impl Reading {
         let (what, cure) = unwatchable(slo, &why);
         self.complain(file, &entry.place, what, cure);
         false
-    }
-
-    /// Notes a mistake in a partner's file.
-    pub(super) fn complain(
-        &mut self,
-        file: &PartnerFile,
-        span: &Range<usize>,
-        what: String,
-        cure: impl Into<String>,
-    ) {
-        self.complaints
-            .add(&file.source, Some(span.clone()), what, cure);
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::complaint::{Complaints, Source, nearest};
+use super::sources::Unread;
 use super::tree::Table;
 use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan, SecretRef};
 
@@ -64,7 +65,7 @@ impl Overlay {
         self,
         plan: &mut Plan,
         source: &Arc<Source>,
-        unread: &super::Unread,
+        unread: &Unread,
         complaints: &mut Complaints,
     ) {
         if let Some(listen) = self.listen {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use http::HeaderName;
 
 use super::answer::unknown;
-use super::journey::Known;
+use super::known::Known;
 use super::template::{Place, text};
 use super::tree::{Leaf, Placed, Table};
 use crate::model::{Body, Filling, Headers, NamedBody};

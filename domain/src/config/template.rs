@@ -1,7 +1,7 @@
 //! Texts with `{{ values }}`, checked when the file is read.
 
 use super::complaint::nearest;
-use super::journey::Known;
+use super::known::Known;
 use super::tree::{Placed, Table};
 use crate::model::{CaptureKind, Part, Root, StepId, Template};
 

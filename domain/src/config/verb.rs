@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::answer::{captures, expect, is, unknown, word};
 use super::complaint::nearest;
-use super::journey::Known;
+use super::known::Known;
 use super::send::{body, headers};
 use super::template::url;
 use super::tree::{Placed, Table};

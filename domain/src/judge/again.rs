@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::answer::status_cause;
 use super::catalogue;
+use super::error_answer::status_cause;
 use super::job::RetryAfter;
 use crate::model::{Failure, Finding, Phase, Retry, Transient};
 

@@ -3,19 +3,11 @@
 use serde_json::Value;
 
 use super::catalogue::{self, Rule};
-use crate::model::{Answer, Cause, Check, Expect, Finding, Is, Member, Schema};
+use super::error_answer::{operation_outcome, status_cause};
+use crate::model::{Answer, Check, Expect, Finding, Is, Member, Schema};
 
 /// Places of a schema that are told of one answer.
 const BROKEN_SHOWN: usize = 3;
-
-/// The cause that an unexpected status gives.
-pub fn status_cause(status: u16) -> Cause {
-    match status {
-        401 | 403 => Cause::Auth,
-        429 => Cause::Throttled,
-        _ => Cause::Status,
-    }
-}
 
 /// Status, content type and values of an answer.
 pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
@@ -85,22 +77,6 @@ pub fn holds(is: &Is, answer: &Answer) -> bool {
     answer.json.as_ref().is_some_and(|json| {
         let found = is.path.query(json).exactly_one();
         found.is_ok_and(|value| is.one_of.contains(value))
-    })
-}
-
-/// an error's body is an OperationOutcome. None when there is no body.
-pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
-    answer.has_body.then(|| {
-        let held = answer
-            .json
-            .as_ref()
-            .is_some_and(|json| json["resourceType"] == "OperationOutcome");
-        let seen = if held {
-            "OperationOutcome"
-        } else {
-            "another document"
-        };
-        catalogue::OPERATION_OUTCOME.find(held, "OperationOutcome", seen)
     })
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::answer::{operation_outcome, status_cause};
 use super::catalogue;
+use super::error_answer::{operation_outcome, status_cause};
 use crate::model::{Answer, Finding};
 
 /// A `Retry-After` above this is worth a warning.

@@ -2,7 +2,7 @@
 //! facts can be judged again.
 //!
 //! One file a subject: [`wire`] for whether an answer arrived, [`again`] for another attempt, [`mod@capture`]
-//! for what is kept of it, [`answer`], [`token`], [`job`], [`manifest`], [`refusal`] for what it says,
+//! for what is kept of it, [`answer`], [`token`], [`job`], [`manifest`], [`error_answer`], [`refusal`] for what it says,
 //! [`stream`], [`head`], [`mod@matches`], [`records`] for files judged line by line, [`claims`] to
 //! [`structure`] for what whole records tell, [`business`] for the oracle, [`quirks`] for what a partner does
 //! differently, [`run()`] for the verdict. Ids are those of the catalogue
@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod claims;
 pub mod codes;
 pub mod drift;
+pub mod error_answer;
 pub mod exchange;
 pub mod head;
 pub mod job;

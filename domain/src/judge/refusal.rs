@@ -1,7 +1,7 @@
 //! Negative steps: what must be refused is refused, in the right words.
 
-use super::answer::{operation_outcome, status_cause};
 use super::catalogue::Rule;
+use super::error_answer::{operation_outcome, status_cause};
 use crate::model::{Answer, Finding};
 
 /// Whether an answer is one of these refusals. The body of a refusal is an OperationOutcome; token

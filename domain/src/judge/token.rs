@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::answer::operation_outcome;
 use super::catalogue;
+use super::error_answer::operation_outcome;
 use crate::model::{Answer, Cause, Finding};
 use crate::secret::Secret;
 

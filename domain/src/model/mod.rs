@@ -23,9 +23,11 @@ mod quirk;
 mod reach;
 mod record;
 mod scale;
+mod scaled;
 mod slo;
 mod span;
 mod spread;
+mod starts;
 mod verdict;
 mod zone;
 
@@ -58,7 +60,8 @@ pub use reach::{
     Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
 pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
-pub use scale::{Scale, Unscalable};
+pub use scale::Scale;
+pub use scaled::Unscalable;
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use span::span;
 pub use spread::stable_hash;
