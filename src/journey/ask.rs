@@ -6,8 +6,9 @@ use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use super::body::{NoLines, Sink};
+use super::head::Head;
 use super::walk::{Halt, Notes, Walker, answer};
-use super::wire::{self, Call, Head, Sent, Time, Way};
+use super::wire::{self, Call, Sent, Time, Way};
 use outrider_domain::judge::job::{RetryAfter, retry_after};
 use outrider_domain::judge::stream::Lines;
 use outrider_domain::judge::{self, again};

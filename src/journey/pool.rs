@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 
 use super::dial::{Dialled, Target};
 use super::fault;
-use super::progress::{Marked, Marks};
+use super::timestamps::{Marked, Marks};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Failure, Family, Phase};
 
