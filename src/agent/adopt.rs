@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::live::{ConfigState, Live};
-use super::notes::Note;
+use super::notes::{Note, tell};
 use super::permits::Permits;
 use super::reload::Loaded;
 use super::restore::tell_digest;
-use super::scheduler::{Scheduler, tell};
+use super::scheduler::Scheduler;
 use outrider_domain::model::names;
 use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;

@@ -4,9 +4,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::live::Live;
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, tell};
 use super::published::{LOOK_EVERY, Published};
-use super::scheduler::tell;
 use crate::ledger::{Ledger, RunFilter};
 use crate::portal::{Ask, RunAnswer};
 use outrider_domain::clock::Clock;

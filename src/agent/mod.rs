@@ -22,6 +22,7 @@ mod scheduler;
 mod server;
 mod signals;
 mod standing;
+mod wanted;
 mod workers;
 
 use std::net::SocketAddr;

@@ -174,6 +174,13 @@ impl Told {
     }
 }
 
+/// Tells the recorder, waiting while its queue is full.
+pub(super) async fn tell(notes: &Notes, note: Note) {
+    if !notes.send(note).await {
+        tracing::error!("the recorder is gone; a note was not written");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,8 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::notes::{Note, Notes};
-use super::scheduler::tell;
+use super::notes::{Note, Notes, tell};
 use crate::journey::{Client, JobNote, release_orphan};
 use crate::ledger::Ledger;
 use outrider_domain::clock::Clock;

@@ -9,14 +9,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::asides::{Asides, WANTED_MAX, Wanted};
 use super::live::{InFlight, Live};
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, tell};
 use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
 use super::reload::Loaded;
 use super::signals::Signals;
+use super::wanted::{Asides, WANTED_MAX, Wanted};
 use super::workers::{Walk, Work, work};
 use crate::expose::Health;
 use crate::journey::Client;
@@ -329,12 +329,5 @@ fn reap(ended: Result<(), tokio::task::JoinError>) {
         && why.is_panic()
     {
         tracing::error!("a run broke Outrider itself");
-    }
-}
-
-/// Tells the recorder, waiting while its queue is full.
-pub(super) async fn tell(notes: &Notes, note: Note) {
-    if !notes.send(note).await {
-        tracing::error!("the recorder is gone; a note was not written");
     }
 }

@@ -1,6 +1,8 @@
 //! `outrider check`.
 
-use super::{Exit, Files, out};
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
 use outrider_domain::config::{self, Weight};
 use outrider_domain::model::Plan;
 

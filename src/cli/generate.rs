@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Files, out};
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
 use crate::render::{self, FOLDERS, Generated};
 use outrider_domain::model::Scale;
 use outrider_domain::slo;

@@ -2,7 +2,10 @@
 
 use tokio::sync::mpsc;
 
-use super::{Exit, Files, out, probe_of, runtime};
+use super::exit::Exit;
+use super::files::{Files, probe_of};
+use super::out;
+use super::runtime::runtime;
 use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk_keeping};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{

@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Exit, Files, out};
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
 use crate::render;
 use outrider_domain::clock::Clock;
 use outrider_domain::config;

@@ -4,7 +4,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Generated, RenderError, yaml};
+use super::generated::{Generated, RenderError};
+use super::yaml;
 use outrider_domain::model::names;
 use outrider_domain::model::{Measure, Plan, Slo, Window, Zone, span};
 use outrider_domain::slo::Objective;

@@ -2,8 +2,8 @@
 //! costs. What fails, since when, which cause and where the evidence is stand in `annotations`.
 
 use super::annotations::{Annotations, journeys, number};
-use super::partner_rules::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
 use super::promql::select;
+use super::recorded::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
 use outrider_domain::model::span;
 use outrider_domain::slo::{Alarm, Objective};
 

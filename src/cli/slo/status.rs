@@ -2,8 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use super::{Exit, Files, Which, objectives, out};
+use super::objectives::{Which, objectives};
 use crate::agent::{in_flight, standing};
+use crate::cli::exit::Exit;
+use crate::cli::files::Files;
+use crate::cli::out;
 use crate::ledger::{Ledger, LedgerError};
 use crate::render;
 use outrider_domain::clock::Clock;
