@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::folders::workshop;
 use super::process::{Program, command, role};
-use super::scene::workshop;
 use super::table::{Bar, Row, Table};
 
 /// The member whose record is long.
