@@ -2,9 +2,9 @@
 
 use rusqlite::{Row, Transaction, params};
 
+use super::file::{Ledger, LedgerError};
 use super::read::time;
 use super::rows::us;
-use super::{Ledger, LedgerError};
 use outrider_domain::model::{Aside, Origin, Reproduction, RunId};
 
 /// Of one failed run so many are read back, the first ones.

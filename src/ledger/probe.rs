@@ -1,6 +1,6 @@
 //! Questions about the record of one probe.
 
-use super::{Ledger, LedgerError};
+use super::file::{Ledger, LedgerError};
 use outrider_domain::model::ProbeId;
 
 impl Ledger {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
+use super::file::{Ledger, LedgerError};
 use super::rows::Detail;
-use super::{Ledger, LedgerError};
 use outrider_domain::model::{
     Disposition, Job, JourneyId, MemberId, Origin, Outcome, PartnerId, ProbeId, RunId, RunRecord,
     Tick, Verdict,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Ledger, LedgerError};
+use super::file::{Ledger, LedgerError};
 use outrider_domain::model::{Disposition, PartnerId, ProbeId, SloName};
 use outrider_domain::slo::LeftOut;
 
