@@ -5,15 +5,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
+use outrider_domain::sli;
+
 use super::live::{ConfigState, Live};
 use super::notes::{Note, tell};
 use super::permits::Permits;
 use super::reload::Loaded;
 use super::restore::tell_digest;
 use super::scheduler::Scheduler;
-use outrider_domain::model::names;
-use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
-use outrider_domain::sli;
 
 impl Scheduler {
     /// Takes over what was read, or keeps what holds and says why.

@@ -1,5 +1,6 @@
 //! Answers the portal's questions from what is true now and from the ledger.
 
+use outrider_domain::clock::Clock;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
@@ -8,7 +9,6 @@ use super::notes::{Note, Notes, tell};
 use super::published::{LOOK_EVERY, Published};
 use crate::ledger::{Ledger, RunFilter};
 use crate::portal::{Ask, RunAnswer};
-use outrider_domain::clock::Clock;
 
 /// Answers until nobody asks any more.
 pub(super) async fn answer(

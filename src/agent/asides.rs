@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::model::calendar::held;
+use outrider_domain::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
 use tokio::sync::mpsc;
 
 use super::live::Live;
@@ -12,8 +14,6 @@ use super::permits::Permit;
 use super::scheduler::Scheduler;
 use super::wanted::Wanted;
 use super::workers::Walk;
-use outrider_domain::model::calendar::held;
-use outrider_domain::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
 
 impl Scheduler {
     /// Walks again at once, and later, as far as the probe says so.

@@ -7,9 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-
-use crate::expose::Numbers;
-use crate::ledger::{Ledger, LedgerError};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::names;
 use outrider_domain::model::{
@@ -20,6 +17,9 @@ use outrider_domain::sli::{Increment, Series, Sketch, SketchKey, Timed, hour_of,
 use outrider_domain::view::{
     ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView,
 };
+
+use crate::expose::Numbers;
+use crate::ledger::{Ledger, LedgerError};
 
 /// Sketches copied under one lock.
 const SKETCHES_AT_ONCE: usize = 256;

@@ -30,6 +30,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::Plan;
 use tokio::sync::{mpsc, watch};
 
 use self::scheduler::Wiring;
@@ -37,8 +39,6 @@ use self::signals::Signals;
 pub use self::standing::{in_flight, standing};
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
-use outrider_domain::clock::Clock;
-use outrider_domain::model::Plan;
 
 pub use self::reload::Source;
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use outrider_domain::model::{Class, Settings};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The agent's permits.
 #[derive(Clone, Debug)]

@@ -8,6 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::ProbeId;
+use outrider_domain::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 use tokio::sync::oneshot;
 
 use super::live::Live;
@@ -15,9 +18,6 @@ use super::notes::{Note, Notes, Told, queue};
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
-use outrider_domain::clock::Clock;
-use outrider_domain::model::ProbeId;
-use outrider_domain::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 
 /// Notes written in one transaction.
 const BATCH_MAX: usize = 512;

@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::calendar::held;
+use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
+use outrider_domain::schedule;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -20,10 +24,6 @@ use super::wanted::{Asides, WANTED_MAX, Wanted};
 use super::workers::{Walk, Work, work};
 use crate::expose::Health;
 use crate::journey::Client;
-use outrider_domain::clock::Clock;
-use outrider_domain::model::calendar::held;
-use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
-use outrider_domain::schedule;
 
 /// A tick that is seen later than this was missed: the machine slept or stood still.
 const MISSED_AFTER: Duration = Duration::from_secs(5);

@@ -1,5 +1,7 @@
 //! Serves pages, JSON and metrics on one listener.
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Plan, Settings};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -7,8 +9,6 @@ use tokio::sync::{mpsc, watch};
 use super::live::Live;
 use crate::expose::{self, Health, NumbersCollector};
 use crate::portal::{self, Ask, Handle};
-use outrider_domain::clock::Clock;
-use outrider_domain::model::{Plan, Settings};
 
 /// The registry over the live numbers.
 pub(super) fn registry(plan: &Plan, live: &Live, clock: &Clock) -> prometheus::Result<Registry> {

@@ -2,13 +2,13 @@
 //! `slo status` alike.
 
 use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::ledger::{Ledger, LedgerError};
-use crate::render::FlightLine;
 use outrider_domain::model::{Plan, Probe, Window};
 use outrider_domain::schedule::count_judged;
 use outrider_domain::sli::{Series, Sketch, hour_of, slo_bucket};
 use outrider_domain::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::render::FlightLine;
 
 /// How one objective stands now.
 ///

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::model::{Origin, Outcome, PartnerId, ProbeId, RunId};
 
 use super::notes::Walked;
-use outrider_domain::model::{Origin, Outcome, PartnerId, ProbeId, RunId};
 
 /// Failed runs whose probes wait to be walked again.
 pub(super) const WANTED_MAX: usize = 256;

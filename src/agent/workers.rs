@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
+use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
 use super::live::Live;
@@ -9,9 +12,6 @@ use super::notes::{Note, Notes, Walked, tell};
 use super::permits::Permits;
 use super::wanted::Wanted;
 use crate::journey::{Client, JobNote, Order, Tokens, walk};
-use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
-use outrider_domain::schedule;
 
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;

@@ -1,10 +1,11 @@
 //! `outrider check`.
 
+use outrider_domain::config::{self, Weight};
+use outrider_domain::model::Plan;
+
 use super::exit::Exit;
 use super::files::Files;
 use super::out;
-use outrider_domain::config::{self, Weight};
-use outrider_domain::model::Plan;
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]

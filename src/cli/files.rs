@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::exit::Exit;
-use super::out;
 use outrider_domain::config;
 use outrider_domain::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
+
+use super::exit::Exit;
+use super::out;
 
 /// The files that every command reads.
 #[derive(Debug, clap::Args)]

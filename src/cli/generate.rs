@@ -5,12 +5,13 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use outrider_domain::model::Scale;
+use outrider_domain::slo;
+
 use super::exit::Exit;
 use super::files::Files;
 use super::out;
 use crate::render::{self, FOLDERS, Generated};
-use outrider_domain::model::Scale;
-use outrider_domain::slo;
 
 /// What `generate` takes.
 #[derive(Debug, clap::Args)]

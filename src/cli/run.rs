@@ -3,14 +3,15 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::Scale;
+
 use super::exit::Exit;
 use super::files::Files;
 use super::out;
 use super::runtime::runtime;
 use crate::agent::{self, AgentError};
-use outrider_domain::clock::Clock;
-use outrider_domain::config;
-use outrider_domain::model::Scale;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]

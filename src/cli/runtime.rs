@@ -1,8 +1,9 @@
 //! The threads of commands that wait.
 
+use outrider_domain::{clock, secret};
+
 use super::exit::Exit;
 use super::out;
-use outrider_domain::{clock, secret};
 
 /// Threads that walk, beside those that block. One carries thousands of checks a second; a second one
 /// would wake the first for each, which costs more than half of the check itself.

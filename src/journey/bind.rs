@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use http::{HeaderValue, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
-
 use outrider_domain::judge::capture::Captured;
 use outrider_domain::judge::job::is_followable;
 use outrider_domain::model::{Filling, Part, Root, StepId, Template};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 /// What RFC 3986 calls unreserved stays as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
-
 use outrider_domain::judge::head::Head;
 use outrider_domain::judge::stream::{FileFold, JsonValues, Lines};
 use outrider_domain::model::{Failure, Limit};

@@ -2,6 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
+    AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure,
+};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -11,10 +15,6 @@ use super::client::{Client, H2};
 use super::fault;
 use super::progress::Progress;
 use super::stream::Stream;
-use outrider_domain::clock::Clock;
-use outrider_domain::model::{
-    AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure,
-};
 
 /// Addresses of one host tried, in order.
 const ADDRESSES_MAX: usize = 4;

@@ -5,13 +5,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Uri};
-
-use super::ask::Asked;
-use super::bind::{Address, absolute, same_origin};
-use super::body::{NoLines, Sink};
-use super::told::Told;
-use super::walk::{Halt, Notes, Walker, answer};
-use super::wire::Call;
 use outrider_domain::judge::capture::Captured;
 use outrider_domain::judge::manifest::{self, File};
 use outrider_domain::judge::matches::{MatchSeen, Shape, Submitted};
@@ -21,6 +14,13 @@ use outrider_domain::judge::{answer as judge_answer, catalogue, job};
 use outrider_domain::model::{
     Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
 };
+
+use super::ask::Asked;
+use super::bind::{Address, absolute, same_origin};
+use super::body::{NoLines, Sink};
+use super::told::Told;
+use super::walk::{Halt, Notes, Walker, answer};
+use super::wire::Call;
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;

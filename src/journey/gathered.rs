@@ -1,14 +1,14 @@
 //! What a walk has gathered, for the checks that compare one answer with another.
 
 use chrono::{DateTime, Utc};
-
-use super::told::Told;
-use super::walk::Walker;
 use outrider_domain::judge::business::{self, ExportTimes};
 use outrider_domain::judge::manifest::Manifest;
 use outrider_domain::judge::quirks;
 use outrider_domain::judge::records::Depth;
 use outrider_domain::model::{Answer, Finding, Member, Quirk};
+
+use super::told::Told;
+use super::walk::Walker;
 
 impl Walker<'_> {
     /// A manifest that was read at a status URL.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use outrider_domain::model::{Family, HttpVersion, Link, Phase, Phases};
+
 use super::head::Head;
 use super::timestamps::Marks;
-use outrider_domain::model::{Family, HttpVersion, Link, Phase, Phases};
 
 /// How far an exchange has come; outlives it when time runs out.
 #[derive(Debug)]

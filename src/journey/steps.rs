@@ -5,6 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use outrider_domain::judge::capture::{self, Captured};
+use outrider_domain::judge::{
+    answer as judge_answer, business, catalogue, error_answer, exchange, job, quirks,
+};
+use outrider_domain::model::{
+    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
+    NamedBody, Partner, RequestKind, Step, StepId, Template,
+};
 use tokio::sync::oneshot;
 
 use super::bind::{Address, absolute, same_origin};
@@ -14,14 +22,6 @@ use super::sign_in::Wanted;
 use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
-use outrider_domain::judge::capture::{self, Captured};
-use outrider_domain::judge::{
-    answer as judge_answer, business, catalogue, error_answer, exchange, job, quirks,
-};
-use outrider_domain::model::{
-    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
-    NamedBody, Partner, RequestKind, Step, StepId, Template,
-};
 
 /// How long our own ledger may take to note a job.
 const LEDGER_TIME: Duration = Duration::from_secs(5);

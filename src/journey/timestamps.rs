@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use outrider_domain::clock::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::Stream;
-use outrider_domain::clock::Clock;
 
 /// When the last byte of the request was written, and when the first of the answer was read. Of HTTP/1
 /// the socket tells both. Of HTTP/2, where other frames pass as well, the first write after the request

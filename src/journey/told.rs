@@ -1,11 +1,11 @@
 //! What a walk remembers of kick-offs and manifests.
 
 use chrono::{DateTime, Utc};
+use outrider_domain::judge::business::ExportTimes;
+use outrider_domain::judge::manifest::Manifest;
 use serde_json::Value;
 
 use super::wire::Call;
-use outrider_domain::judge::business::ExportTimes;
-use outrider_domain::judge::manifest::Manifest;
 
 /// A kick-off that was accepted.
 #[derive(Clone, Debug)]

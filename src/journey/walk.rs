@@ -3,13 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::auth::Held;
-use super::beat::Beat;
-use super::bind::Values;
-use super::head::Head;
-use super::order::Order;
-use super::pool::Pool;
-use super::told::{KickOff, Told};
 use outrider_domain::clock::{Lag, StepWatch};
 use outrider_domain::judge::business::ExportTimes;
 use outrider_domain::judge::matches::MatchSeen;
@@ -21,6 +14,14 @@ use outrider_domain::model::{
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
+
+use super::auth::Held;
+use super::beat::Beat;
+use super::bind::Values;
+use super::head::Head;
+use super::order::Order;
+use super::pool::Pool;
+use super::told::{KickOff, Told};
 
 /// How long steps that always run may take after a walk broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);

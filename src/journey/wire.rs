@@ -6,6 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
+use outrider_domain::clock::{Clock, Lag};
+use outrider_domain::judge::answer::known_media;
+use outrider_domain::judge::stream::Lines;
+use outrider_domain::model::{
+    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
+    RequestEvidence, RequestKind, StepId,
+};
 
 use super::bind::Address;
 use super::body::{Sink, Unpack};
@@ -15,13 +22,6 @@ use super::fault;
 use super::head::{Head, head};
 use super::pool::{Open, Outgoing, Pool};
 use super::progress::Progress;
-use outrider_domain::clock::{Clock, Lag};
-use outrider_domain::judge::answer::known_media;
-use outrider_domain::judge::stream::Lines;
-use outrider_domain::model::{
-    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
-    RequestEvidence, RequestKind, StepId,
-};
 
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);

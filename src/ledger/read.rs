@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Row, ToSql, params};
-
-use super::file::{Ledger, LedgerError};
-use super::rows::Detail;
 use outrider_domain::model::{
     Disposition, Job, JourneyId, MemberId, Origin, Outcome, PartnerId, ProbeId, RunId, RunRecord,
     Tick, Verdict,
 };
 use outrider_domain::sli::{Series, Sketch, SketchKey};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
+
+use super::file::{Ledger, LedgerError};
+use super::rows::Detail;
 
 const RUN_COLUMNS: &str = "seq, run, partner, journey, member, cohort, due_us, started_us, \
                            duration_us, outcome, detail";

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-
 use outrider_domain::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Family, Finding, HttpVersion, JobTimes,
     KindScore, LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, RecordKind,
     RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId,
     StepState, TlsFailure, Verdict,
 };
+use serde::{Deserialize, Serialize};
 
 /// What a run's columns do not hold.
 #[derive(Debug, Serialize, Deserialize)]

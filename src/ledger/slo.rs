@@ -1,11 +1,11 @@
 //! What objectives are worked out from: bad runs, judged runs and ticks by time.
 
 use chrono::{DateTime, Utc};
+use outrider_domain::model::{Disposition, PartnerId, ProbeId, SloName};
+use outrider_domain::slo::LeftOut;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::file::{Ledger, LedgerError};
-use outrider_domain::model::{Disposition, PartnerId, ProbeId, SloName};
-use outrider_domain::slo::LeftOut;
 
 /// A bad run of an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! What is written, in one transaction a batch.
 
 use chrono::{DateTime, Utc};
+use outrider_domain::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
+use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
 use rusqlite::{Transaction, params};
 
 use super::file::{Ledger, LedgerError, unavailable};
 use super::rows::{Detail, us};
 use super::witness;
-use outrider_domain::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
-use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
 
 /// One thing to be written.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! How the portal asks the agent.
 
-use tokio::sync::{mpsc, oneshot};
-
 use outrider_domain::model::{Aside, ProbeId, RunRecord};
 use outrider_domain::view::Overview;
+use tokio::sync::{mpsc, oneshot};
 
 /// Which runs are asked for.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,6 @@ mod runbooks;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-
 use outrider_domain::model::names::WATCHDOG_PATH;
 
 pub use handle::{Ask, Handle, RunAnswer, RunsAsked};

@@ -3,12 +3,11 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use serde_json::{Value, json};
-
 use outrider_domain::model::Effect;
 use outrider_domain::schedule::{
     Agenda, ClockChange, HourAgenda, PartnerAgenda, ProbeAgenda, Range, Window,
 };
+use serde_json::{Value, json};
 
 /// The height of an hour: none, then ever more runs.
 const HEIGHTS: [char; 9] = ['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::alerts::AlertKind;
-use super::links::portal;
 use outrider_domain::model::Plan;
 use outrider_domain::slo::Objective;
+
+use super::alerts::AlertKind;
+use super::links::portal;
 
 /// Annotations by name.
 pub(super) type Annotations = BTreeMap<&'static str, String>;

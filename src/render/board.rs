@@ -1,12 +1,12 @@
 //! The first Grafana board: one partner. Each panel answers the question that its title asks.
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Plan, span};
 use serde_json::{Value, json};
 
 use super::alerts::SCRAPE;
 use super::links::{BOARD_UID, portal};
 use super::recorded::{BAD_LONG, BAD_PERIOD, BUDGET, DUE, EVENTS_LONG, EXCUSED, JUDGED, THRESHOLD};
-use outrider_domain::model::names;
-use outrider_domain::model::{Plan, span};
 
 /// Grafana's schema of boards that we write.
 const SCHEMA_VERSION: u32 = 39;

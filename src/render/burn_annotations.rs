@@ -1,14 +1,15 @@
 //! What a burn alert tells: how bad, which cause, since when, and where to look.
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Layer, Measure, Plan, Slo, span};
+use outrider_domain::slo::{Alarm, Objective, Pace};
+
 use super::alerts::{AlertKind, LATENCY_PAGE};
 use super::annotations::{Annotations, base, journeys, number};
 use super::links::{board_url, evidence_url, portal};
 use super::promql::select;
 use super::questions::answered;
 use super::recorded::{BAD_LONG, EVENTS_LONG};
-use outrider_domain::model::names;
-use outrider_domain::model::{Layer, Measure, Plan, Slo, span};
-use outrider_domain::slo::{Alarm, Objective, Pace};
 
 /// Matches no failure.
 const NO_LAYER: &str = "";

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::generated::{Generated, RenderError};
-use super::{agent_rules, alertmanager, board, fleet_rules, partner_rules, prometheus, yaml};
 use outrider_domain::model::{Alerting, Partner, Plan};
 use outrider_domain::slo::Objective;
+
+use super::generated::{Generated, RenderError};
+use super::{agent_rules, alertmanager, board, fleet_rules, partner_rules, prometheus, yaml};
 
 /// Folders that hold generated files and nothing else.
 pub const FOLDERS: &[&str] = &["alerts", "dashboards"];

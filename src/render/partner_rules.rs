@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
+use outrider_domain::slo::{Alarm, Objective, Pace, Urgency};
+
 use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION};
 use super::annotations;
 use super::burn_annotations::burn_annotations;
@@ -13,9 +17,6 @@ use super::recorded::{
     THRESHOLD, TICKS_LONG,
 };
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
-use outrider_domain::model::names;
-use outrider_domain::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
-use outrider_domain::slo::{Alarm, Objective, Pace, Urgency};
 
 /// Runs that a window of coverage holds at least, so that two unlucky ones are not half of it.
 const COVERAGE_RUNS: u64 = 6;

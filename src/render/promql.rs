@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::alerts::QUIET;
 use outrider_domain::model::names::{self, Metric};
 use outrider_domain::model::span;
+
+use super::alerts::QUIET;
 
 /// A selector: `name{a="b",c=~"d"}`, labels in the order given.
 pub(super) fn select(name: &str, matchers: &[(&str, &str, &str)]) -> String {

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, span};
+use outrider_domain::slo::{FLOOR, Objective, Pace};
+
 use super::alerts::{AlertKind, DAY, EVALUATION, FORECAST_FOR, KEEP, LOOK_BACK};
 use super::annotations;
 use super::links::{board_url, evidence_url};
 use super::promql::{grown, name, select, unless_maintenance};
 use super::yaml::{Alert, Rule};
-use outrider_domain::model::names;
-use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, span};
-use outrider_domain::slo::{FLOOR, Objective, Pace};
 
 /// What is told nobody by itself, and shown.
 pub(super) const INFO: &str = "info";

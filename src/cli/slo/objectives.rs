@@ -1,9 +1,10 @@
 //! Which objectives a command is about.
 
-use crate::cli::exit::Exit;
-use crate::cli::out;
 use outrider_domain::model::{Plan, SloName};
 use outrider_domain::slo::{self, Objective};
+
+use crate::cli::exit::Exit;
+use crate::cli::out;
 
 /// Which objectives.
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,9 @@
 
 use std::num::NonZeroU32;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::Scale;
+
 use super::objectives::{Which, objectives};
 use crate::agent::{in_flight, standing};
 use crate::cli::exit::Exit;
@@ -9,8 +12,6 @@ use crate::cli::files::Files;
 use crate::cli::out;
 use crate::ledger::{Ledger, LedgerError};
 use crate::render;
-use outrider_domain::clock::Clock;
-use outrider_domain::model::Scale;
 
 /// What `slo status` takes.
 #[derive(Debug, clap::Args)]
