@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::folders::workshop;
 use super::get::Connection;
 use super::process::Program;
-use super::scene::workshop;
 use super::site::Site;
 use super::wait;
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::blackbox::{BLACKBOX, Blackbox};
+use super::folders::bench_folder;
 use super::process::{Program, role};
-use super::scene::{AGENT, Agent, Scene, bench_folder};
+use super::scene::{AGENT, Agent, Scene};
 use super::site::Site;
 use super::table::{Bar, Row, Table};
 use super::wait;

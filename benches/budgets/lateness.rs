@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::folders::bench_folder;
 use super::process::{Program, role};
-use super::scene::{AGENT, Scene, bench_folder};
+use super::scene::{AGENT, Scene};
 use super::site::Site;
 use super::table::{Bar, Row, Table};
 use super::wait;

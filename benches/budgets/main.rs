@@ -14,6 +14,7 @@
 mod blackbox;
 mod check;
 mod floor;
+mod folders;
 mod get;
 mod journey;
 mod latency;

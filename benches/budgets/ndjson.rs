@@ -8,11 +8,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use outrider::clock::Clock;
+use outrider_domain::clock::Clock;
 use serde_json::{Value, json};
 
+use super::folders::workshop;
 use super::process::{Program, command, role};
-use super::scene::workshop;
 use super::table::{Bar, Row, Table};
 
 /// The member whose record is long.

@@ -1,7 +1,8 @@
 //! A folder of configuration for the real agent, and the agent run in it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::folders::workshop;
 use super::get::Connection;
 use super::process::{Program, command};
 use super::site::Site;
@@ -19,21 +20,6 @@ expect = { status = [200], media = ["application/fhir+json"] }
 const LIVELY_MS: u32 = 60_000;
 /// The name that the agent goes by at the site.
 pub(crate) const AGENT: &str = "agent";
-
-/// Where the bench keeps its files and leaves its results.
-pub(crate) fn bench_folder() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("a target directory");
-    let folder = target.join("bench");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
-
-/// A folder that goes away with its owner, on the disk where the repository lies.
-pub(crate) fn workshop() -> tempfile::TempDir {
-    tempfile::tempdir_in(bench_folder()).expect("a folder")
-}
 
 /// A configuration.
 #[derive(Debug)]

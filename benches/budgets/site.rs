@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use super::folders::workshop;
 use super::get::Connection;
 use super::process::{Program, role};
-use super::scene::workshop;
 
 const DOCUMENT: &str = r#"{"resourceType":"CapabilityStatement","status":"active","fhirVersion":"4.0.1","format":["json"]}"#;
 /// The core that it is kept to, so that the other one is free for what is measured on one core.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::scene::bench_folder;
+use super::folders::bench_folder;
 
 /// What design §9 asks for.
 #[derive(Clone, Copy, Debug)]

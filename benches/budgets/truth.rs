@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::folders::workshop;
 use super::get::Connection;
 use super::process::{Program, command};
-use super::scene::workshop;
 
 /// The core that it is kept to; the agent has the other one.
 const CORE: usize = 0;

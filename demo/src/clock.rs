@@ -1,8 +1,11 @@
-//! The only place that asks for the time, and how times are written on the wire.
+//! The only place that asks for the time, how fast it goes in the demo, and how times are written on the wire.
 
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+
+/// By how much the demo's time is faster: a run a minute becomes one every four seconds.
+pub(crate) const SCALE: u32 = 15;
 
 /// A point on this program's monotonic clock, to measure from.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::agent::Agent;
 use crate::args::Options;
+use crate::clock::SCALE;
 use crate::crew::{self, Crew};
 use crate::end::{End, Played};
 use crate::faults::Fault;
@@ -22,9 +23,6 @@ use crate::stack::{self, Generator, Stack};
 use crate::stage::{Stage, VICTIM};
 use crate::state::State;
 use crate::tools::Tools;
-
-/// By how much the demo's time is faster: a run a minute becomes one every four seconds.
-pub(crate) const SCALE: u32 = 15;
 
 /// Plays as asked; true when every expectation held. However it ends, every program is stopped and
 /// the terminal is as it was.

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::clock::SCALE;
 use crate::crew::Crew;
 use crate::end::Played;
-use crate::house::SCALE;
 use crate::http::{Client, encoded};
 use crate::notice::Desk;
 use crate::pager::{self, Pager};

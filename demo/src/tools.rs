@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::house::SCALE;
+use crate::clock::SCALE;
 
 /// How far back Prometheus remembers: longer than the longest window of the rules at the demo's pace.
 const RETENTION: &str = "--storage.tsdb.retention.time=3d";

@@ -1,27 +1,9 @@
-//! What is fuzzed, compiled from the agent's own files, and what the targets share: answers out of bytes,
-//! and a folder of configuration in which one file is the input.
-
-#[path = "../../src/clock/mod.rs"]
-pub mod clock;
-#[path = "../../src/config/mod.rs"]
-pub mod config;
-#[path = "../../src/judge/mod.rs"]
-pub mod judge;
-#[path = "../../src/model/mod.rs"]
-pub mod model;
-#[path = "../../src/schedule/mod.rs"]
-pub mod schedule;
-#[path = "../../src/secret/mod.rs"]
-pub mod secret;
-#[path = "../../src/sli/mod.rs"]
-pub mod sli;
-#[path = "../../src/slo/mod.rs"]
-pub mod slo;
+//! What the targets share: answers out of bytes, and a folder of configuration in which one file is the input.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Answer, Finding, Plan};
+use outrider_domain::model::{Answer, Finding, Plan};
 
 /// The fixture: one partner, one journey, two members.
 const SITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site");
@@ -39,7 +21,7 @@ pub fn answer(status: u16, headers: BTreeMap<String, Vec<String>>, body: &[u8]) 
 
 /// The files of the fixture, as they are.
 pub fn plan() -> Plan {
-    crate::config::load(&Path::new(SITE).join("outrider.toml"), None)
+    outrider_domain::config::load(&Path::new(SITE).join("outrider.toml"), None)
         .unwrap_or_else(|complaints| panic!("the fixture is wrong: {complaints:?}"))
 }
 
@@ -68,7 +50,8 @@ impl Site {
     /// to mend it.
     pub fn load_with(&self, name: &str, input: &[u8]) {
         std::fs::write(self.file(name), input).unwrap();
-        let Err(complaints) = crate::config::load(&self.file("outrider.toml"), None) else {
+        let Err(complaints) = outrider_domain::config::load(&self.file("outrider.toml"), None)
+        else {
             return;
         };
         assert!(complaints.has_errors());

@@ -2,8 +2,8 @@
 #![no_main]
 
 use fuzz::Site;
-use fuzz::secret::{SigningKey, expires_at, read_private_key, read_trust};
 use libfuzzer_sys::fuzz_target;
+use outrider_domain::secret::{SigningKey, expires_at, read_private_key, read_trust};
 
 thread_local!(static SITE: Site = Site::new());
 

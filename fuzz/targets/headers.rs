@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::DateTime;
-use fuzz::judge::job;
 use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
+use outrider_domain::judge::job;
 
 /// The longest wait that the journey allows, and what is left of its deadline.
 const CAP: Duration = Duration::from_secs(120);

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fuzz::judge::manifest;
 use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
+use outrider_domain::judge::manifest;
 
 fuzz_target!(|input: &[u8]| {
     let (read, findings) = manifest::read(&answer(200, BTreeMap::new(), input), &BTreeSet::new());

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 
-use fuzz::judge::matches::{MatchSeen, Submitted};
-use fuzz::judge::records::{Depth, RecordsSeen};
-use fuzz::judge::stream::{FileFold, Lines};
-use fuzz::model::{Finding, Limit, Plan};
 use fuzz::{assert_short, plan};
 use libfuzzer_sys::fuzz_target;
+use outrider_domain::judge::matches::{MatchSeen, Submitted};
+use outrider_domain::judge::records::{Depth, RecordsSeen};
+use outrider_domain::judge::stream::{FileFold, Lines};
+use outrider_domain::model::{Finding, Limit, Plan};
 
 thread_local!(static PLAN: Plan = plan());
 

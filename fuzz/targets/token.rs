@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use fuzz::judge::token;
 use fuzz::{answer, assert_short};
 use libfuzzer_sys::fuzz_target;
+use outrider_domain::judge::token;
 
 fuzz_target!(|input: &[u8]| {
     let Some((kind, body)) = input.split_first() else {
@@ -30,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
         "no field of a head"
     );
     assert!(granted.lifetime <= token::LIFETIME_MAX || findings.iter().any(|one| !one.held));
-    let is_told = |finding: &fuzz::model::Finding| finding.seen.contains(text);
+    let is_told = |finding: &outrider_domain::model::Finding| finding.seen.contains(text);
     assert!(
         text.len() < 8 || !findings.iter().any(is_told),
         "a finding shows the token"

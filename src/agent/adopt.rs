@@ -5,15 +5,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
+use outrider_domain::sli;
+
 use super::live::{ConfigState, Live};
-use super::notes::Note;
+use super::notes::{Note, tell};
 use super::permits::Permits;
 use super::reload::Loaded;
 use super::restore::tell_digest;
-use super::scheduler::{Scheduler, tell};
-use crate::model::names;
-use crate::model::{FixedSetting, Plan, PlanDiff, ProbeId};
-use crate::sli;
+use super::scheduler::Scheduler;
 
 impl Scheduler {
     /// Takes over what was read, or keeps what holds and says why.
@@ -59,8 +60,9 @@ impl Scheduler {
         let now = self.look().await;
         let plan = Arc::new(plan);
         let settings = &plan.settings;
-        let permits =
-            |one: &crate::model::Settings| (one.runs_in_flight_max, one.long_runs_in_flight_max);
+        let permits = |one: &outrider_domain::model::Settings| {
+            (one.runs_in_flight_max, one.long_runs_in_flight_max)
+        };
         if permits(settings) != permits(&self.plan.settings) {
             // Runs that go on give back what they took of the old ones.
             self.permits = Permits::new(settings);

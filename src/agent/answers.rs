@@ -1,13 +1,12 @@
 //! Answers the portal's questions from what is true now and from the ledger.
 
+use outrider_domain::clock::Clock;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::live::Live;
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, tell};
 use super::published::{LOOK_EVERY, Published};
-use super::scheduler::tell;
-use crate::clock::Clock;
 use crate::ledger::{Ledger, RunFilter};
 use crate::portal::{Ask, RunAnswer};
 

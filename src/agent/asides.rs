@@ -1,78 +1,19 @@
 //! Walks because of a failed run: one at once that confirms it, and closer looks while a journey fails.
 //! No tick, no count; within the partner's limits, one at a time for each partner.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::model::calendar::held;
+use outrider_domain::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
 use tokio::sync::mpsc;
 
 use super::live::Live;
-use super::notes::{Note, Walked};
+use super::notes::{Note, tell};
 use super::permits::Permit;
-use super::scheduler::{Scheduler, tell};
-use super::workers::{Walk, Work};
-use crate::model::calendar::held;
-use crate::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
-
-/// Failed runs whose probes wait to be walked again.
-pub(super) const WANTED_MAX: usize = 256;
-/// Failed runs of one partner that are confirmed within an hour.
-const CONFIRMED_PER_HOUR: usize = 12;
-
-/// A failed run that wants another walk.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    probe: ProbeId,
-    failed: RunId,
-    cause: &'static str,
-    /// Whose turn it was.
-    number: u64,
-    why: Origin,
-}
-
-/// What was walked again lately, and what is to be.
-#[derive(Debug, Default)]
-pub(super) struct Asides {
-    confirmed: BTreeMap<PartnerId, VecDeque<DateTime<Utc>>>,
-    looks: BTreeMap<ProbeId, (DateTime<Utc>, Wanted)>,
-}
-
-impl Asides {
-    /// When the next closer look is due.
-    pub(super) fn next(&self) -> Option<DateTime<Utc>> {
-        self.looks.values().map(|(at, _)| *at).min()
-    }
-
-    /// Whether one more of a partner's runs may be confirmed now; counts it.
-    fn confirms(&mut self, partner: &PartnerId, now: DateTime<Utc>) -> bool {
-        let lately = self.confirmed.entry(partner.clone()).or_default();
-        lately.retain(|at| now - *at < TimeDelta::hours(1));
-        let may = lately.len() < CONFIRMED_PER_HOUR;
-        if may {
-            lately.push_back(now);
-        }
-        may
-    }
-}
-
-impl Wanted {
-    /// What a run on schedule wants; none when it did not fail.
-    pub(super) fn of(walked: &Walked, number: u64) -> Option<Self> {
-        let failed = walked.outcome == Outcome::Failed;
-        let blame = walked.verdict.blame.as_ref().filter(|_| failed)?;
-        Some(Self {
-            probe: ProbeId {
-                partner: walked.partner.clone(),
-                journey: walked.journey.clone(),
-            },
-            failed: walked.run.clone(),
-            cause: blame.cause.name(),
-            number,
-            why: Origin::Confirmation,
-        })
-    }
-}
+use super::scheduler::Scheduler;
+use super::wanted::Wanted;
+use super::workers::Walk;
 
 impl Scheduler {
     /// Walks again at once, and later, as far as the probe says so.
@@ -135,7 +76,7 @@ impl Scheduler {
             return;
         };
         let seen = self.live.requests_most(&probe.id);
-        let likely = crate::schedule::likely_requests(journey, seen);
+        let likely = outrider_domain::schedule::likely_requests(journey, seen);
         let admission = self.partners.admit(&probe.id.partner, &self.clock, likely);
         let client = admission.and_then(|one| self.partners.client(&probe.id.partner, one));
         let Some(client) = client else { return };
@@ -210,14 +151,5 @@ async fn walk_aside(
         };
         // A full queue is a great many failures; the next one asks again.
         let _full = again.try_send(look);
-    }
-}
-
-impl Work {
-    /// Tells the schedule that a run failed.
-    pub(super) fn want_again(&self, walked: &Walked) {
-        if let Some(wanted) = Wanted::of(walked, self.walk.number) {
-            let _full = self.wanted.try_send(wanted);
-        }
     }
 }

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Plan, names};
+use outrider_domain::slo;
 use tokio::sync::watch;
 
 use super::live::Live;
 use super::standing::standing;
-use crate::clock::Clock;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{Plan, names};
-use crate::slo;
 
 /// How often they are worked out.
 const EVERY: Duration = Duration::from_secs(60);

@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-
-use crate::clock::Clock;
-use crate::expose::Numbers;
-use crate::ledger::{Ledger, LedgerError};
-use crate::model::names;
-use crate::model::{
+use outrider_domain::clock::Clock;
+use outrider_domain::model::names;
+use outrider_domain::model::{
     Count, Disposition, Effect, FixedSetting, Layer, LayerVerdict, Measure, Outcome, PartnerId,
     Phase, Plan, ProbeId, RunId, RunRecord,
 };
-use crate::sli::{Increment, Series, Sketch, SketchKey, Timed, hour_of, latencies};
-use crate::view::{ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView};
+use outrider_domain::sli::{Increment, Series, Sketch, SketchKey, Timed, hour_of, latencies};
+use outrider_domain::view::{
+    ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView,
+};
+
+use crate::expose::Numbers;
+use crate::ledger::{Ledger, LedgerError};
 
 /// Sketches copied under one lock.
 const SKETCHES_AT_ONCE: usize = 256;
@@ -184,7 +186,7 @@ impl Live {
         self.observe(&run, is_planned);
         tracing::info!(
             run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
-            outcome = %run.outcome, duration_ms = crate::view::milliseconds(run.duration),
+            outcome = %run.outcome, duration_ms = outrider_domain::view::milliseconds(run.duration),
             disposition = disposition.map(Disposition::name),
             "run finished"
         );
@@ -341,7 +343,7 @@ impl Live {
 
 /// Requests that a run made.
 fn requests(run: &RunRecord) -> u64 {
-    let of_step = |step: &crate::model::StepEvidence| {
+    let of_step = |step: &outrider_domain::model::StepEvidence| {
         let left_out: u32 = step.requests_omitted.values().sum();
         step.requests.len() as u64 + u64::from(left_out)
     };

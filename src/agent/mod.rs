@@ -22,6 +22,7 @@ mod scheduler;
 mod server;
 mod signals;
 mod standing;
+mod wanted;
 mod workers;
 
 use std::net::SocketAddr;
@@ -29,15 +30,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::Plan;
 use tokio::sync::{mpsc, watch};
 
 use self::scheduler::Wiring;
 use self::signals::Signals;
 pub use self::standing::{in_flight, standing};
-use crate::clock::Clock;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::Plan;
 
 pub use self::reload::Source;
 

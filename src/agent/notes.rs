@@ -7,12 +7,12 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{AgentFault, Aside, Disposition, Plan, ProbeId, RunRecord, Tick};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
 use crate::journey::JobNote;
-use crate::model::{AgentFault, Aside, Disposition, Plan, ProbeId, RunRecord, Tick};
 
 /// Notes that wait. When it is full, whoever has a note waits, so ticks are capped and counted; no
 /// verdict is dropped in silence.
@@ -171,6 +171,13 @@ impl Told {
             batch.push(note);
         }
         true
+    }
+}
+
+/// Tells the recorder, waiting while its queue is full.
+pub(super) async fn tell(notes: &Notes, note: Note) {
+    if !notes.send(note).await {
+        tracing::error!("the recorder is gone; a note was not written");
     }
 }
 

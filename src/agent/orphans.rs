@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Job, PartnerId, Plan, RunId};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::notes::{Note, Notes};
-use super::scheduler::tell;
-use crate::clock::Clock;
+use super::notes::{Note, Notes, tell};
 use crate::journey::{Client, JobNote, release_orphan};
 use crate::ledger::Ledger;
-use crate::model::{Job, PartnerId, Plan, RunId};
 
 /// The schedule does not wait longer than this for partners that do not answer at the start; what is
 /// left open then is tried again like any other.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{PartnerId, Plan};
+
 use crate::journey::{Admission, Client, Meter, Resolver, Tokens};
-use crate::model::{PartnerId, Plan};
 
 /// A client and a meter for each partner.
 #[derive(Clone, Debug)]

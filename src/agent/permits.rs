@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use outrider_domain::model::{Class, Settings};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::model::{Class, Settings};
 
 /// The agent's permits.
 #[derive(Clone, Debug)]

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use outrider_domain::model::{AuthKind, PartnerId, Plan, SecretRef};
+use outrider_domain::secret::{PublicKey, SigningKey};
 use serde_json::{Value, json};
-
-use crate::model::{AuthKind, PartnerId, Plan, SecretRef};
-use crate::secret::{PublicKey, SigningKey};
 
 /// How often key files are looked at, so that a key is known before it is replaced.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(30);

@@ -8,16 +8,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::ProbeId;
+use outrider_domain::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 use tokio::sync::oneshot;
 
 use super::live::Live;
 use super::notes::{Note, Notes, Told, queue};
-use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
-use crate::model::ProbeId;
-use crate::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 
 /// Notes written in one transaction.
 const BATCH_MAX: usize = 512;
@@ -180,7 +180,7 @@ impl Writer {
                 pause = run.discloses().then(|| tick.probe.clone());
             }
             Note::Fault(fault) => sums.add([Increment {
-                metric: crate::model::names::AGENT_FAULTS.name,
+                metric: outrider_domain::model::names::AGENT_FAULTS.name,
                 labels: vec![fault.name().to_owned()],
                 by: 1,
             }]),

@@ -9,11 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use outrider_domain::config;
+use outrider_domain::model::{Plan, Scale};
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
-
-use crate::config;
-use crate::model::{Plan, Scale};
 
 /// How often the files' stamps are looked at. What changed is read once it has been still so long, so
 /// that a half-written file, or the first of several, is not.

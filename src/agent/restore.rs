@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::clock::{CLOCK_STEP_MIN, Clock};
+use outrider_domain::model::names;
+use outrider_domain::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
+use outrider_domain::sli::{self, Increment, hour_of};
+use outrider_domain::slo;
 
 use super::live::{ConfigState, Live};
-use crate::clock::{CLOCK_STEP_MIN, Clock};
 use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
-use crate::model::names;
-use crate::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
 use crate::render;
-use crate::sli::{self, Increment, hour_of};
-use crate::slo;
 
 /// Ticks closed in one transaction.
 const CHUNK: usize = 10_000;

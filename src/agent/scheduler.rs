@@ -6,24 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::calendar::held;
+use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
+use outrider_domain::schedule;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::asides::{Asides, WANTED_MAX, Wanted};
 use super::live::{InFlight, Live};
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, tell};
 use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
 use super::reload::Loaded;
 use super::signals::Signals;
+use super::wanted::{Asides, WANTED_MAX, Wanted};
 use super::workers::{Walk, Work, work};
-use crate::clock::Clock;
 use crate::expose::Health;
 use crate::journey::Client;
-use crate::model::calendar::held;
-use crate::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
-use crate::schedule;
 
 /// A tick that is seen later than this was missed: the machine slept or stood still.
 const MISSED_AFTER: Duration = Duration::from_secs(5);
@@ -329,12 +329,5 @@ fn reap(ended: Result<(), tokio::task::JoinError>) {
         && why.is_panic()
     {
         tracing::error!("a run broke Outrider itself");
-    }
-}
-
-/// Tells the recorder, waiting while its queue is full.
-pub(super) async fn tell(notes: &Notes, note: Note) {
-    if !notes.send(note).await {
-        tracing::error!("the recorder is gone; a note was not written");
     }
 }

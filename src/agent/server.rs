@@ -1,13 +1,13 @@
 //! Serves pages, JSON and metrics on one listener.
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Plan, Settings};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::live::Live;
-use crate::clock::Clock;
 use crate::expose::{self, Health, NumbersCollector};
-use crate::model::{Plan, Settings};
 use crate::portal::{self, Ask, Handle};
 
 /// The registry over the live numbers.

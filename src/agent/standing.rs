@@ -2,13 +2,13 @@
 //! `slo status` alike.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::model::{Plan, Probe, Window};
+use outrider_domain::schedule::count_judged;
+use outrider_domain::sli::{Series, Sketch, hour_of, slo_bucket};
+use outrider_domain::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{Plan, Probe, Window};
 use crate::render::FlightLine;
-use crate::schedule::count_judged;
-use crate::sli::{Series, Sketch, hour_of, slo_bucket};
-use crate::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
 
 /// How one objective stands now.
 ///

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
+use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
-use super::asides::Wanted;
 use super::live::Live;
-use super::notes::{Note, Notes, Walked};
+use super::notes::{Note, Notes, Walked, tell};
 use super::permits::Permits;
-use super::scheduler::tell;
-use crate::clock::Clock;
+use super::wanted::Wanted;
 use crate::journey::{Client, JobNote, Order, Tokens, walk};
-use crate::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
-use crate::schedule;
 
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
@@ -116,7 +115,7 @@ impl Drop for Watch<'_> {
 }
 
 impl Walk {
-    pub(super) async fn walk(&self) -> Option<crate::model::RunRecord> {
+    pub(super) async fn walk(&self) -> Option<outrider_domain::model::RunRecord> {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
@@ -164,6 +163,13 @@ impl Work {
     fn is_excluded(&self) -> bool {
         let mut calendars = self.walk.plan.calendars_of(&self.walk.tick.probe.partner);
         calendars.any(|one| one.has(Effect::Exclude, self.walk.tick.due_at))
+    }
+
+    /// Tells the schedule that a run failed.
+    pub(super) fn want_again(&self, walked: &Walked) {
+        if let Some(wanted) = Wanted::of(walked, self.walk.number) {
+            let _full = self.wanted.try_send(wanted);
+        }
     }
 
     /// No longer in flight; returns the ticks that found the run still going.

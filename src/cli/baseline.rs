@@ -1,10 +1,14 @@
 //! `outrider baseline record`: the shape of a partner's records, as it is today.
 
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::{Baseline as Shapes, Outcome, Plan, Probe};
+
+use super::exit::Exit;
+use super::files::{Files, probe_of};
 use super::once::{Walk, walk_once};
-use super::{Exit, Files, out, probe_of, runtime};
-use crate::clock::Clock;
-use crate::config;
-use crate::model::{Baseline as Shapes, Outcome, Plan, Probe};
+use super::out;
+use super::runtime::runtime;
 
 /// What `baseline` takes.
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,11 @@
 //! `outrider check`.
 
-use super::{Exit, Files, out};
-use crate::config::{self, Weight};
-use crate::model::Plan;
+use outrider_domain::config::{self, Weight};
+use outrider_domain::model::Plan;
+
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]

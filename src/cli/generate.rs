@@ -5,10 +5,13 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Files, out};
-use crate::model::Scale;
+use outrider_domain::model::Scale;
+use outrider_domain::slo;
+
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
 use crate::render::{self, FOLDERS, Generated};
-use crate::slo;
 
 /// What `generate` takes.
 #[derive(Debug, clap::Args)]

@@ -3,22 +3,19 @@
 mod baseline;
 mod check;
 mod exit;
+mod files;
 mod generate;
 mod once;
 mod out;
 mod resume;
 mod run;
+mod runtime;
 mod schedule;
 mod slo;
-
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
-
-use crate::config;
-use crate::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
 
 /// Synthetic monitoring and SLO agent for payer-to-payer health data exchange.
 #[derive(Debug, Parser)]
@@ -54,17 +51,6 @@ enum Command {
     Resume(resume::Resume),
 }
 
-/// The files that every command reads.
-#[derive(Debug, clap::Args)]
-struct Files {
-    /// The agent's file; partners/, probes/ and members/ stand beside it
-    #[arg(long, default_value = "outrider.toml", value_name = "FILE")]
-    config: PathBuf,
-    /// Sets base URLs, trust and key paths and listeners, nothing else
-    #[arg(long, value_name = "FILE")]
-    overlay: Option<PathBuf>,
-}
-
 /// Reads arguments, carries out the command, and says how it ended.
 pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
@@ -93,55 +79,4 @@ pub fn main() -> Exit {
         Command::Resume(resume) => resume.carry_out(),
     };
     ended.unwrap_or_else(|exit| exit)
-}
-
-impl Files {
-    /// The plan in real time, or how the command ends without one.
-    fn plan(&self) -> Result<Plan, Exit> {
-        config::load(&self.config, self.overlay.as_deref()).map_err(|complaints| {
-            out::unusable(&complaints);
-            Exit::Config
-        })
-    }
-
-    /// The plan in scaled time, or how the command ends without one.
-    fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
-        self.plan()?.scaled(scale).map_err(|why| {
-            out::complain(&format!("outrider: {why}"));
-            Exit::Config
-        })
-    }
-}
-
-/// The probe of a journey at a partner, or how the command ends without one.
-fn probe_of<'p>(plan: &'p Plan, journey: &str, partner: &str) -> Result<&'p Probe, Exit> {
-    let id = ProbeId {
-        partner: PartnerId::new(partner),
-        journey: JourneyId::new(journey),
-    };
-    plan.probes.get(&id).ok_or_else(|| {
-        let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
-        out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
-        Exit::Usage
-    })
-}
-
-/// Threads that walk, beside those that block. One carries thousands of checks a second; a second one
-/// would wake the first for each, which costs more than half of the check itself.
-const WORKERS: usize = 1;
-
-/// A runtime for commands that wait, or how the command ends without one.
-fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    crate::secret::warm_up();
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .on_thread_start(crate::secret::warm_up)
-        .on_thread_park(crate::clock::parks)
-        .on_thread_unpark(crate::clock::woke)
-        .build()
-        .map_err(|why| {
-            out::complain(&format!("this machine gives no threads: {why}"));
-            Exit::Internal
-        })
 }

@@ -1,12 +1,17 @@
 //! `outrider once`: one walk, outside every count.
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
+    Baseline, Member, MemberSet, Origin, Outcome, Plan, Probe, RunId, RunRecord,
+};
+use outrider_domain::{schedule, view};
 use tokio::sync::mpsc;
 
-use super::{Exit, Files, out, probe_of, runtime};
-use crate::clock::Clock;
+use super::exit::Exit;
+use super::files::{Files, probe_of};
+use super::out;
+use super::runtime::runtime;
 use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk_keeping};
-use crate::model::{Baseline, Member, MemberSet, Origin, Outcome, Plan, Probe, RunId, RunRecord};
-use crate::{schedule, view};
 
 /// Notes about jobs that wait.
 const JOB_NOTES_MAX: usize = 4;

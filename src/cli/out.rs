@@ -2,8 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::config::{Complaint, Complaints, Weight};
-use crate::view::Paint;
+use outrider_domain::config::{Complaint, Complaints, Weight};
+use outrider_domain::view::Paint;
 
 /// Prints a text and a line feed. A reader that went away (a closed pipe) is a normal end.
 pub(super) fn say(text: &str) {

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{Exit, Files, out};
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
 
 /// The agent is on this machine; it answers at once or not at all.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,11 +3,15 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::{Exit, Files, out};
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::Scale;
+
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
+use super::runtime::runtime;
 use crate::agent::{self, AgentError};
-use crate::clock::Clock;
-use crate::config;
-use crate::model::Scale;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -39,7 +43,7 @@ impl Run {
         if let Some(ledger) = self.ledger {
             plan.settings.ledger = ledger;
         }
-        let runtime = super::runtime()?;
+        let runtime = runtime()?;
         let ended = runtime.block_on(agent::run(plan, source, Clock::real(), |ready| {
             out::say(
                 &serde_json::json!({

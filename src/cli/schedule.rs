@@ -3,12 +3,15 @@
 use std::io::IsTerminal;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::config;
+use outrider_domain::model::PartnerId;
+use outrider_domain::schedule;
 
-use super::{Exit, Files, out};
-use crate::clock::Clock;
-use crate::config;
-use crate::model::PartnerId;
-use crate::{render, schedule};
+use super::exit::Exit;
+use super::files::Files;
+use super::out;
+use crate::render;
 
 /// The longest stretch that is shown.
 const SHOWN_MAX: TimeDelta = TimeDelta::days(31);

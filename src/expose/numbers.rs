@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use outrider_domain::model::names::{self, Kind, Metric};
+use outrider_domain::sli::{Buckets, bounds_with};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
-
-use crate::model::names::{self, Kind, Metric};
-use crate::sli::{Buckets, bounds_with};
 
 /// Series by label values, by family. Bounded by the plan: labels are closed sets.
 #[derive(Clone, Debug)]

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
+use outrider_domain::judge::job::{RetryAfter, retry_after};
+use outrider_domain::judge::stream::Lines;
+use outrider_domain::judge::{self, again};
+use outrider_domain::model::{Answer, Failure, Finding};
 
 use super::body::{NoLines, Sink};
+use super::head::Head;
 use super::walk::{Halt, Notes, Walker, answer};
-use super::wire::{self, Call, Head, Sent, Time, Way};
-use crate::judge::job::{RetryAfter, retry_after};
-use crate::judge::stream::Lines;
-use crate::judge::{self, again};
-use crate::model::{Answer, Failure, Finding};
+use super::wire::{self, Call, Sent, Time, Way};
 
 const TOO_MANY_REQUESTS: u16 = 429;
 

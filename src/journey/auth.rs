@@ -7,14 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{AgentFault, Auth, AuthKind, Method, RequestKind, SecretRef};
+use outrider_domain::secret::{Secret, SigningKey, read_text};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use super::bind::Address;
 use super::wire::Call;
-use crate::clock::Clock;
-use crate::model::{AgentFault, Auth, AuthKind, Method, RequestKind, SecretRef};
-use crate::secret::{Secret, SigningKey, read_text};
 
 /// How long an assertion is good for: the specification's bound is five minutes, and clocks differ.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(240);

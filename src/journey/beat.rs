@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
+use outrider_domain::clock::Clock;
 
 /// How often a run looks whether time went on.
 const BEAT_EVERY: Duration = Duration::from_millis(500);

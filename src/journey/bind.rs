@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use http::{HeaderValue, Uri};
+use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::job::is_followable;
+use outrider_domain::model::{Filling, Part, Root, StepId, Template};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-
-use crate::judge::capture::Captured;
-use crate::judge::job::is_followable;
-use crate::model::{Filling, Part, Root, StepId, Template};
 
 /// What RFC 3986 calls unreserved stays as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -344,7 +343,9 @@ mod tests {
             list.form(&[("a".to_owned(), Template(vec![it()]))])
                 .is_none()
         );
-        let secret = values(Captured::Secret(crate::secret::Secret::new("hunter2")));
+        let secret = values(Captured::Secret(outrider_domain::secret::Secret::new(
+            "hunter2",
+        )));
         let sent = secret.header(&Template(vec![it()])).unwrap();
         assert!(sent.is_sensitive());
         assert!(!format!("{secret:?} {sent:?}").contains("hunter2"));

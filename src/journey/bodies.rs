@@ -1,9 +1,9 @@
 //! What kick-offs send: FHIR Parameters to a partner, a request of its own to an exchange core.
 
+use outrider_domain::model::{Member, MemberSet, NamedBody};
 use serde_json::{Value, json};
 
 use super::bind::Values;
-use crate::model::{Member, MemberSet, NamedBody};
 
 /// The body of a kick-off; none when it needs a member and there is none.
 pub(super) fn build(

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
-
-use crate::judge::head::Head;
-use crate::judge::stream::{FileFold, JsonValues, Lines};
-use crate::model::{Failure, Limit};
+use outrider_domain::judge::head::Head;
+use outrider_domain::judge::stream::{FileFold, JsonValues, Lines};
+use outrider_domain::model::{Failure, Limit};
 
 /// The largest document taken into memory, unpacked.
 pub(super) const DOCUMENT_BYTES_MAX: usize = 8 << 20;

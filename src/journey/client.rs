@@ -9,11 +9,11 @@ use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use outrider_domain::model::{AgentFault, Failure, HttpWanted, Partner, SecretRef, Settings};
+use outrider_domain::secret::{read_private_key, read_trust};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::meter::Admission;
-use crate::model::{AgentFault, Failure, HttpWanted, Partner, SecretRef, Settings};
-use crate::secret::{read_private_key, read_trust};
 
 /// How long one question to a name server may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,11 +1,12 @@
 //! Name, TCP, TLS: each a phase of its own.
 
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
+    AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure,
+};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -13,8 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::client::{Client, H2};
 use super::fault;
 use super::progress::Progress;
-use crate::clock::Clock;
-use crate::model::{AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure};
+use super::stream::Stream;
 
 /// Addresses of one host tried, in order.
 const ADDRESSES_MAX: usize = 4;
@@ -27,13 +27,6 @@ pub(super) struct Target<'a> {
     pub(super) is_tls: bool,
     pub(super) family: FamilyWanted,
     pub(super) http: HttpWanted,
-}
-
-/// A connection, plain or not.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// An open stream, and what was agreed on it.
@@ -151,45 +144,5 @@ fn interleaved(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
 }
 
 fn expiry(tls: &TlsStream<TcpStream>) -> Option<chrono::DateTime<chrono::Utc>> {
-    crate::secret::expires_at(tls.get_ref().1.peer_certificates()?.first()?)
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
-        }
-    }
+    outrider_domain::secret::expires_at(tls.get_ref().1.peer_certificates()?.first()?)
 }

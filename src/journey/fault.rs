@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use crate::model::{AgentFault, Failure, Limit, Phase, TlsFailure};
+use outrider_domain::model::{AgentFault, Failure, Limit, Phase, TlsFailure};
 
 /// A connection that did not come about. What lacks here is ours: sockets, ports, a network.
 pub(super) fn of_connect(why: &io::Error) -> Failure {

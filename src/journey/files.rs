@@ -5,6 +5,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Uri};
+use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::manifest::{self, File};
+use outrider_domain::judge::matches::{MatchSeen, Shape, Submitted};
+use outrider_domain::judge::records::RecordsSeen;
+use outrider_domain::judge::stream::{FileFold, JsonValues, Lines, known_type};
+use outrider_domain::judge::{answer as judge_answer, catalogue, job};
+use outrider_domain::model::{
+    Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
+};
 
 use super::ask::Asked;
 use super::bind::{Address, absolute, same_origin};
@@ -12,13 +21,6 @@ use super::body::{NoLines, Sink};
 use super::told::Told;
 use super::walk::{Halt, Notes, Walker, answer};
 use super::wire::Call;
-use crate::judge::capture::Captured;
-use crate::judge::manifest::{self, File};
-use crate::judge::matches::{MatchSeen, Shape, Submitted};
-use crate::judge::records::RecordsSeen;
-use crate::judge::stream::{FileFold, JsonValues, Lines, known_type};
-use crate::judge::{answer as judge_answer, catalogue, job};
-use crate::model::{Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId};
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -205,7 +207,7 @@ impl Walker<'_> {
                 continue;
             }
             let found = judge_answer::expected(
-                &crate::model::Expect {
+                &outrider_domain::model::Expect {
                     status: vec![200],
                     ..Default::default()
                 },
@@ -276,7 +278,7 @@ fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-fn too_many_redirects() -> crate::model::Finding {
+fn too_many_redirects() -> outrider_domain::model::Finding {
     let expected = format!("at most {REDIRECTS_MAX} {}", Limit::Redirects);
     catalogue::REDIRECT.find(false, expected, "one more")
 }

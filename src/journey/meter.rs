@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::model::Limits;
+use outrider_domain::model::Limits;
 
 /// Seconds looked back on: a minute, and the part of a second at its edge.
 const SECONDS: usize = 61;
@@ -144,7 +144,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::Clock;
+    use outrider_domain::clock::Clock;
 
     fn meter(requests: u32, runs: Option<usize>) -> (Arc<Meter>, Instant) {
         let now = Clock::real().instant();

@@ -1,7 +1,7 @@
 //! Walks a journey: binds values, speaks HTTP, times each phase, gathers evidence, and asks
-//! [`crate::judge`] about each step. Keeps no state between runs.
+//! [`outrider_domain::judge`] about each step. Keeps no state between runs.
 //!
-//! A broken partner is a value here. What we could not look at is a [`crate::judge::Stop`].
+//! A broken partner is a value here. What we could not look at is a [`outrider_domain::judge::Stop`].
 
 mod ask;
 mod auth;
@@ -13,6 +13,8 @@ mod client;
 mod dial;
 mod fault;
 mod files;
+mod gathered;
+mod head;
 mod meter;
 mod order;
 mod orphan;
@@ -21,6 +23,8 @@ mod pool;
 mod progress;
 mod sign_in;
 mod steps;
+mod stream;
+mod timestamps;
 mod tokens;
 mod told;
 mod walk;

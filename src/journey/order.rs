@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
+    FamilyWanted, Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use super::tokens::Tokens;
-use crate::clock::Clock;
-use crate::model::{
-    FamilyWanted, Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
-};
 
 /// One walk to be made.
 #[derive(Debug)]

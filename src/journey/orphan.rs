@@ -3,6 +3,12 @@
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
+use outrider_domain::clock::{Clock, Lag};
+use outrider_domain::judge::{job, token};
+use outrider_domain::model::{
+    Answer, Connection, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
+};
+use outrider_domain::secret::Secret;
 
 use super::auth;
 use super::bind::{Address, absolute};
@@ -12,12 +18,6 @@ use super::pool::Pool;
 use super::steps::may_hold_jobs;
 use super::walk::answer;
 use super::wire::{self, Call, Time, Way};
-use crate::clock::{Clock, Lag};
-use crate::judge::{job, token};
-use crate::model::{
-    Answer, Connection, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
-};
-use crate::secret::Secret;
 
 /// The time of each of the two requests.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use outrider_domain::judge::job::{self, PollState, RetryAfter};
+use outrider_domain::judge::{answer as judge_answer, catalogue, manifest, quirks};
+use outrider_domain::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
+
 use super::bind::Address;
 use super::walk::{Halt, Notes, Walker};
-use crate::judge::job::{self, PollState, RetryAfter};
-use crate::judge::{answer as judge_answer, catalogue, manifest, quirks};
-use crate::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
 
 impl Walker<'_> {
     pub(super) async fn poll(

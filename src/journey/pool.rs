@@ -13,12 +13,12 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Failure, Family, Phase};
 
 use super::dial::{Dialled, Target};
 use super::fault;
-use super::progress::{Marked, Marks};
-use crate::clock::Clock;
-use crate::model::{Failure, Family, Phase};
+use super::timestamps::{Marked, Marks};
 
 /// The largest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use http::Uri;
 use http::header::AUTHORIZATION;
+use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::{catalogue, token};
+use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
+use outrider_domain::secret::Secret;
 
 use super::ask::Asked;
 use super::auth::{self, Held};
@@ -12,10 +16,6 @@ use super::bind::{Address, absolute};
 use super::tokens::Place;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
-use crate::judge::capture::Captured;
-use crate::judge::{catalogue, token};
-use crate::model::{ASSERTION, Fresh, RequestKind, StepId};
-use crate::secret::Secret;
 
 const UNAUTHORIZED: u16 = 401;
 

@@ -5,6 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use outrider_domain::judge::capture::{self, Captured};
+use outrider_domain::judge::{
+    answer as judge_answer, business, catalogue, error_answer, exchange, job, quirks,
+};
+use outrider_domain::model::{
+    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
+    NamedBody, Partner, RequestKind, Step, StepId, Template,
+};
 use tokio::sync::oneshot;
 
 use super::bind::{Address, absolute, same_origin};
@@ -14,12 +22,6 @@ use super::sign_in::Wanted;
 use super::told::KickOff;
 use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
-use crate::judge::capture::{self, Captured};
-use crate::judge::{answer as judge_answer, business, catalogue, exchange, job, quirks};
-use crate::model::{
-    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
-    NamedBody, Partner, RequestKind, Step, StepId, Template,
-};
 
 /// How long our own ledger may take to note a job.
 const LEDGER_TIME: Duration = Duration::from_secs(5);
@@ -349,7 +351,7 @@ impl Walker<'_> {
         let is_done = self.is_told(&job.location);
         let seen = quirks::of_release(&answer).into_iter();
         self.note(seen.filter(|(_, is_there)| is_done || *is_there));
-        let refusal = (!finding.held).then(|| judge_answer::operation_outcome(&answer));
+        let refusal = (!finding.held).then(|| error_answer::operation_outcome(&answer));
         let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
         notes.judge(self.excused(findings, &answer))
     }
@@ -411,7 +413,7 @@ pub(super) fn may_hold_jobs(partner: &Partner, url: &Uri) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Auth, AuthKind, Escalation, Limits, PartnerId};
+    use outrider_domain::model::{Auth, AuthKind, Escalation, Limits, PartnerId};
 
     #[test]
     fn jobs_are_at_home_or_where_the_partners_file_says() {

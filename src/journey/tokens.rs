@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use outrider_domain::model::{Auth, AuthKind, Fresh, PartnerId, SecretRef};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::auth::Held;
-use crate::model::{Auth, AuthKind, Fresh, PartnerId, SecretRef};
 
 /// Tokens kept for one partner: its endpoint's address and scopes come from files and from the partner.
 const KEPT_MAX: usize = 16;
@@ -162,9 +162,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::Clock;
     use crate::journey::bind::{Address, absolute};
-    use crate::secret::Secret;
+    use outrider_domain::clock::Clock;
+    use outrider_domain::secret::Secret;
 
     fn held(token: &str, since: Instant, lifetime: u64) -> Held {
         Held {

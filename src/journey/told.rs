@@ -1,24 +1,20 @@
-//! What a walk remembers of kick-offs, manifests and quirks, for the checks that compare one with another.
+//! What a walk remembers of kick-offs and manifests.
 
 use chrono::{DateTime, Utc};
+use outrider_domain::judge::business::ExportTimes;
+use outrider_domain::judge::manifest::Manifest;
 use serde_json::Value;
 
-use super::walk::Walker;
 use super::wire::Call;
-use crate::judge::business::{self, ExportTimes};
-use crate::judge::manifest::Manifest;
-use crate::judge::quirks;
-use crate::judge::records::Depth;
-use crate::model::{Answer, Finding, Member, Quirk};
 
 /// A kick-off that was accepted.
 #[derive(Clone, Debug)]
 pub(super) struct KickOff {
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     /// The `_since` of an export.
-    since: Option<DateTime<Utc>>,
-    key: String,
-    location: String,
+    pub(super) since: Option<DateTime<Utc>>,
+    pub(super) key: String,
+    pub(super) location: String,
 }
 
 impl KickOff {
@@ -57,85 +53,10 @@ fn since(body: &[u8]) -> Option<DateTime<Utc>> {
 /// A manifest, and when it was asked for and told.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
-    url: String,
+    pub(super) url: String,
     pub(super) manifest: Manifest,
     pub(super) times: ExportTimes,
     pub(super) since: Option<DateTime<Utc>>,
     /// Until when files can be fetched, by `Expires`.
     pub(super) until: Option<DateTime<Utc>>,
-}
-
-impl Walker<'_> {
-    /// A manifest that was read at a status URL.
-    pub(super) fn told(&self, url: &str, manifest: Manifest, until: Option<DateTime<Utc>>) -> Told {
-        let read = self.order.clock.system();
-        let mut kick_offs = self.kick_offs.iter().rev();
-        let kick_off = kick_offs.find(|one| one.location == url);
-        let times = ExportTimes {
-            asked: kick_off.map_or(read, |one| one.at),
-            read,
-            told: manifest.transaction_time,
-        };
-        let since = kick_off.and_then(|one| one.since);
-        Told {
-            url: url.to_owned(),
-            manifest,
-            times,
-            since,
-            until,
-        }
-    }
-
-    /// Whether a job's manifest was read.
-    pub(super) fn is_told(&self, url: &str) -> bool {
-        self.manifests.values().any(|told| told.url == url)
-    }
-
-    /// What was gathered, for the checks.
-    pub(super) fn seen<'s>(
-        &'s self,
-        member: &'s Member,
-        same_key: &'s [String],
-    ) -> business::Seen<'s> {
-        business::Seen {
-            member,
-            matches: self.matches.as_ref(),
-            named: self.named.as_deref(),
-            records: self.records.as_ref(),
-            exports: &self.exports,
-            same_key,
-            baseline: self.order.partner.baseline.as_ref(),
-            declared: &self.order.partner.quirks,
-        }
-    }
-
-    /// Status URLs that came of the key which was used last more than once.
-    pub(super) fn same_key(&self) -> Vec<String> {
-        let of = |key: &str| {
-            let same = self
-                .kick_offs
-                .iter()
-                .filter(|one| one.key == key && !key.is_empty());
-            same.map(|one| one.location.clone()).collect::<Vec<_>>()
-        };
-        let all = self.kick_offs.iter().rev().map(|one| of(&one.key));
-        all.max_by_key(Vec::len).unwrap_or_default()
-    }
-
-    /// Takes out what a declared quirk makes the expected answer.
-    pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
-        let declared = &self.order.partner.quirks;
-        let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
-        findings.into_iter().filter(stays).collect()
-    }
-
-    /// Notes what an answer shows of quirks.
-    pub(super) fn note(&mut self, seen: impl IntoIterator<Item = (Quirk, bool)>) {
-        self.quirks.note(seen);
-    }
-
-    /// How much of each record the journey's checks need.
-    pub(super) fn depth(&self) -> Depth {
-        Depth::of(self.order.journey.checks())
-    }
 }

@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::auth::Held;
-use super::beat::Beat;
-use super::bind::Values;
-use super::order::Order;
-use super::pool::Pool;
-use super::told::{KickOff, Told};
-use super::wire::Head;
-use crate::clock::{Lag, StepWatch};
-use crate::judge::business::ExportTimes;
-use crate::judge::matches::MatchSeen;
-use crate::judge::quirks::QuirksSeen;
-use crate::judge::records::RecordsSeen;
-use crate::judge::{self, Stop, Walked, business};
-use crate::model::{
+use outrider_domain::clock::{Lag, StepWatch};
+use outrider_domain::judge::business::ExportTimes;
+use outrider_domain::judge::matches::MatchSeen;
+use outrider_domain::judge::quirks::QuirksSeen;
+use outrider_domain::judge::records::RecordsSeen;
+use outrider_domain::judge::{self, Stop, Walked, business};
+use outrider_domain::model::{
     AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
+
+use super::auth::Held;
+use super::beat::Beat;
+use super::bind::Values;
+use super::head::Head;
+use super::order::Order;
+use super::pool::Pool;
+use super::told::{KickOff, Told};
 
 /// How long steps that always run may take after a walk broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);
@@ -260,7 +261,7 @@ impl<'a> Walker<'a> {
     }
 
     fn is_due(&self, step: &Step) -> bool {
-        if let crate::model::Action::Release { job_of, .. } = &step.action
+        if let outrider_domain::model::Action::Release { job_of, .. } = &step.action
             && !self.jobs.contains_key(job_of)
         {
             return false;

@@ -1,33 +1,33 @@
 //! One HTTP exchange, phase by phase, within limits.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
+use outrider_domain::clock::{Clock, Lag};
+use outrider_domain::judge::answer::known_media;
+use outrider_domain::judge::stream::Lines;
+use outrider_domain::model::{
+    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
+    RequestEvidence, RequestKind, StepId,
+};
 
 use super::bind::Address;
 use super::body::{Sink, Unpack};
 use super::client::Client;
 use super::dial::{Target, dial};
 use super::fault;
+use super::head::{Head, head};
 use super::pool::{Open, Outgoing, Pool};
 use super::progress::Progress;
-use crate::clock::{Clock, Lag};
-use crate::judge::answer::known_media;
-use crate::judge::stream::Lines;
-use crate::model::{
-    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
-    RequestEvidence, RequestKind, StepId,
-};
 
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
 /// After so many unpacked bytes whoever else is due may go on.
 const TURN_BYTES: u64 = 4 << 10;
-/// Characters kept of a content type or a path.
+/// Characters kept of a path.
 const KEPT_CHARS_MAX: usize = 100;
 
 /// What is sent.
@@ -48,14 +48,6 @@ pub(super) struct Time {
     pub(super) run_began: Instant,
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
-}
-
-/// The head of an answer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Head {
-    pub(super) status: u16,
-    pub(super) media: Option<String>,
-    pub(super) headers: BTreeMap<String, Vec<String>>,
 }
 
 /// What one exchange left: evidence, and the head when the answer is whole.
@@ -178,7 +170,7 @@ async fn exchange<L: Lines>(
         progress.link = Link::Reused;
         progress.family = open.family;
         progress.certificate_expires_at = open.certificate_expires_at;
-        progress.begin(&open, clock.instant());
+        progress.begin(&open.marks, open.has_frames(), clock.instant());
         match talk(&mut open, request, sink, progress, clock).await {
             Talked::Whole => {
                 way.pool.give(&target, open);
@@ -195,7 +187,7 @@ async fn exchange<L: Lines>(
     let dialled = dial(client, clock, &target, progress).await?;
     progress.enter(Phase::Send, clock.instant());
     let mut open = Open::new(dialled, clock).await?;
-    progress.begin(&open, clock.instant());
+    progress.begin(&open.marks, open.has_frames(), clock.instant());
     match talk(&mut open, request, sink, progress, clock).await {
         Talked::Whole => {
             if is_kept {
@@ -316,31 +308,5 @@ fn version(version: http::Version) -> Option<HttpVersion> {
         http::Version::HTTP_11 => Some(HttpVersion::One),
         http::Version::HTTP_2 => Some(HttpVersion::Two),
         _ => None,
-    }
-}
-
-fn head(status: u16, headers: &HeaderMap) -> Head {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in headers {
-        // A value that is not visible ASCII says nothing that we read.
-        let text = value.to_str().unwrap_or_default().to_owned();
-        all.entry(name.as_str().to_owned()).or_default().push(text);
-    }
-    let media = all
-        .get("content-type")
-        .and_then(|values| values.first())
-        .map(|text| {
-            let bare = text
-                .split(';')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase();
-            bare.chars().take(KEPT_CHARS_MAX).collect()
-        });
-    Head {
-        status,
-        media,
-        headers: all,
     }
 }

@@ -1,11 +1,11 @@
 //! Walks because of a failed run: written beside it, and counted nowhere.
 
+use outrider_domain::model::{Aside, Origin, Reproduction, RunId};
 use rusqlite::{Row, Transaction, params};
 
+use super::file::{Ledger, LedgerError};
 use super::read::time;
 use super::rows::us;
-use super::{Ledger, LedgerError};
-use crate::model::{Aside, Origin, Reproduction, RunId};
 
 /// Of one failed run so many are read back, the first ones.
 const READ_MAX: u32 = 100;

@@ -1,7 +1,8 @@
 //! Questions about the record of one probe.
 
-use super::{Ledger, LedgerError};
-use crate::model::ProbeId;
+use outrider_domain::model::ProbeId;
+
+use super::file::{Ledger, LedgerError};
 
 impl Ledger {
     /// How many runs of a probe are recorded.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Row, ToSql, params};
-
-use super::rows::Detail;
-use super::{Ledger, LedgerError};
-use crate::model::{
+use outrider_domain::model::{
     Disposition, Job, JourneyId, MemberId, Origin, Outcome, PartnerId, ProbeId, RunId, RunRecord,
     Tick, Verdict,
 };
-use crate::sli::{Series, Sketch, SketchKey};
+use outrider_domain::sli::{Series, Sketch, SketchKey};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
+
+use super::file::{Ledger, LedgerError};
+use super::rows::Detail;
 
 const RUN_COLUMNS: &str = "seq, run, partner, journey, member, cohort, due_us, started_us, \
                            duration_us, outcome, detail";
@@ -295,9 +295,9 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
         duration: Duration::from_micros(row.get(8)?),
         outcome: Outcome::named(&outcome).unwrap_or(Outcome::AgentFault),
         verdict: Verdict {
-            layers: [crate::model::LayerVerdict::NotReached; 3],
+            layers: [outrider_domain::model::LayerVerdict::NotReached; 3],
             blame: None,
-            counts: [crate::model::Count::Out; 3],
+            counts: [outrider_domain::model::Count::Out; 3],
         },
         steps: Vec::new(),
         completeness: None,

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-
-use crate::model::{
+use outrider_domain::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Family, Finding, HttpVersion, JobTimes,
     KindScore, LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, RecordKind,
     RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId,
     StepState, TlsFailure, Verdict,
 };
+use serde::{Deserialize, Serialize};
 
 /// What a run's columns do not hold.
 #[derive(Debug, Serialize, Deserialize)]
@@ -152,7 +151,7 @@ impl Detail {
 
     /// Fills in what the columns do not hold; none when a word is not known.
     pub(super) fn into_run(self, mut run: RunRecord) -> Option<RunRecord> {
-        run.origin = crate::model::Origin::named(&self.origin)?;
+        run.origin = outrider_domain::model::Origin::named(&self.origin)?;
         run.verdict = Verdict {
             layers: three(&self.layers, LayerVerdict::named)?,
             counts: three(&self.counts, Count::named)?,

@@ -1,11 +1,11 @@
 //! What objectives are worked out from: bad runs, judged runs and ticks by time.
 
 use chrono::{DateTime, Utc};
+use outrider_domain::model::{Disposition, PartnerId, ProbeId, SloName};
+use outrider_domain::slo::LeftOut;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Ledger, LedgerError};
-use crate::model::{Disposition, PartnerId, ProbeId, SloName};
-use crate::slo::LeftOut;
+use super::file::{Ledger, LedgerError};
 
 /// A bad run of an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::ledger::Entry;
-    use crate::model::{JourneyId, Tick};
+    use outrider_domain::model::{JourneyId, Tick};
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(minute * 60, 0).unwrap()

@@ -1,13 +1,13 @@
 //! What is written, in one transaction a batch.
 
 use chrono::{DateTime, Utc};
+use outrider_domain::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
+use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
 use rusqlite::{Transaction, params};
 
+use super::file::{Ledger, LedgerError, unavailable};
 use super::rows::{Detail, us};
 use super::witness;
-use super::{Ledger, LedgerError};
-use crate::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
-use crate::sli::{Increment, Sketch, SketchKey, SloEvent};
 
 /// One thing to be written.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Ledger {
             transaction.commit()?;
             Ok((places, state))
         });
-        let (places, state) = written.map_err(|why| super::unavailable(&path, &why))?;
+        let (places, state) = written.map_err(|why| unavailable(&path, &why))?;
         self.state = state;
         if let Some(file) = &mut self.lock
             && let Err(why) = witness::write(file, &self.state)

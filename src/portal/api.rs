@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use outrider_domain::model::names::WATCHDOG;
+use outrider_domain::model::{JourneyId, Outcome, PartnerId, ProbeId};
+use outrider_domain::view;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::handle::{Handle, RunsAsked};
-use crate::model::names::WATCHDOG;
-use crate::model::{JourneyId, Outcome, PartnerId, ProbeId};
-use crate::view;
 
 /// Largest notification of Alertmanager's that is read.
 pub(super) const NOTIFICATION_BYTES_MAX: usize = 64 * 1024;

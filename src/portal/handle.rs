@@ -1,9 +1,8 @@
 //! How the portal asks the agent.
 
+use outrider_domain::model::{Aside, ProbeId, RunRecord};
+use outrider_domain::view::Overview;
 use tokio::sync::{mpsc, oneshot};
-
-use crate::model::{Aside, ProbeId, RunRecord};
-use crate::view::Overview;
 
 /// Which runs are asked for.
 #[derive(Clone, Debug, Default)]

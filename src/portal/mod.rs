@@ -8,8 +8,7 @@ mod runbooks;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-
-use crate::model::names::WATCHDOG_PATH;
+use outrider_domain::model::names::WATCHDOG_PATH;
 
 pub use handle::{Ask, Handle, RunAnswer, RunsAsked};
 pub use runbooks::RUNBOOKS;

@@ -4,10 +4,10 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use outrider_domain::model::{Aside, Count, Layer, LayerVerdict, RunRecord, Source};
+use outrider_domain::view::{self, LayerLine, Overview, Paint, milliseconds};
 
 use super::handle::{Handle, RunAnswer, RunsAsked};
-use crate::model::{Aside, Count, Layer, LayerVerdict, RunRecord, Source};
-use crate::view::{self, LayerLine, Overview, Paint, milliseconds};
 
 /// Runs listed on the overview.
 const LAST_RUNS: u32 = 25;

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use outrider_domain::model::Effect;
+use outrider_domain::schedule::{
+    Agenda, ClockChange, HourAgenda, PartnerAgenda, ProbeAgenda, Range, Window,
+};
 use serde_json::{Value, json};
-
-use crate::model::Effect;
-use crate::schedule::{Agenda, ClockChange, HourAgenda, PartnerAgenda, ProbeAgenda, Range, Window};
 
 /// The height of an hour: none, then ever more runs.
 const HEIGHTS: [char; 9] = ['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -216,7 +217,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{Limits, PartnerId};
+    use outrider_domain::model::{Limits, PartnerId};
 
     #[test]
     fn a_day_is_one_line_and_an_hour_one_character() {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Disposition, Outcome, Plan, span};
+use outrider_domain::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
+
 use super::alerts::{
     AlertKind, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, TO_NOBODY, down_for,
 };
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Record, Rule, RuleFile};
-use crate::model::names;
-use crate::model::{Disposition, Outcome, Plan, span};
-use crate::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
 
 /// Cadences of the busiest probe after which a schedule that still stands is stuck.
 const STALLED_CADENCES: u64 = 5;

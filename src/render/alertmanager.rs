@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use outrider_domain::model::names::WATCHDOG_PATH;
+use outrider_domain::model::{BusinessHours, Partner, Plan, span};
+use outrider_domain::slo::Urgency;
 use serde::Serialize;
 
 use super::alerts::{AlertKind, HEARTBEAT, TO_NOBODY};
 use super::inhibition::{Inhibit, inhibitions, is};
 use super::warnings::INFO;
-use crate::model::names::WATCHDOG_PATH;
-use crate::model::{BusinessHours, Partner, Plan, span};
-use crate::slo::Urgency;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Plan, closed};
+use outrider_domain::model::{Plan, closed};
 
 /// The severity of what is told to nobody: it keeps others quiet, or its silence tells.
 pub(super) const TO_NOBODY: &str = "none";

@@ -1,11 +1,11 @@
 //! `slo explain`: each objective's alarms in everyday words, and as JSON.
 
+use outrider_domain::model::{Measure, Plan, Slo, span};
+use outrider_domain::slo::{Bent, Explained, MONTHS, Objective, PARTIAL_PERCENT};
+use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
 use super::words::{about, percent, plain, table};
-use crate::model::{Measure, Plan, Slo, span};
-use crate::slo::{Bent, Explained, MONTHS, Objective, PARTIAL_PERCENT};
-use crate::view::Paint;
 
 /// What stands below all objectives, once.
 const LEGEND: &str = "  F, ratio      times as fast as promised, and the share of bad runs in the window that this is

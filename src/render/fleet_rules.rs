@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Partner, Plan, Probe, SloName, span};
+use outrider_domain::slo::{Objective, Pace, Urgency};
+
 use super::alerts::{AlertKind, EVALUATION, KEEP, STALLED, TO_NOBODY, down_for};
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Rule, RuleFile};
-use crate::model::names;
-use crate::model::{Partner, Plan, Probe, SloName, span};
-use crate::slo::{Objective, Pace, Urgency};
 
 /// Cadences of a partner's busiest probe after which nobody watches it.
 const UNWATCHED_CADENCES: u64 = 5;

@@ -1,10 +1,10 @@
 //! What keeps what quiet in Alertmanager. Nothing keeps a disclosure quiet.
 
+use outrider_domain::model::{Layer, Measure, SloName};
+use outrider_domain::slo::{TIERS, Tier, Urgency};
 use serde::Serialize;
 
 use super::alerts::AlertKind;
-use crate::model::{Layer, Measure, SloName};
-use crate::slo::{TIERS, Tier, Urgency};
 
 /// One rule: while the source fires, the target is not told, where the labels of `equal` agree.
 #[derive(Debug, Serialize)]

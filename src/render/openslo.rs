@@ -1,13 +1,14 @@
 //! Objectives as OpenSLO v1, for tools that read it. What it has no word for (floors, tiers by count) is not
 //! in it: the rules that alert are those of `generate`.
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Measure, Plan, Slo, Window, Zone, span};
+use outrider_domain::slo::Objective;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Generated, RenderError, yaml};
-use crate::model::names;
-use crate::model::{Measure, Plan, Slo, Window, Zone, span};
-use crate::slo::Objective;
+use super::generated::{Generated, RenderError};
+use super::yaml;
 
 const VERSION: &str = "openslo/v1";
 /// Tools put their own windows in its place; over a counter itself they could say nothing.

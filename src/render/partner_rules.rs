@@ -3,37 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION, QUIET};
-use super::annotations;
-use super::promql::{grown, increase, indent, name, select};
-use super::yaml::{Alert, Group, Record, Rule, RuleFile};
-use crate::model::names;
-use crate::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
-use crate::slo::{Alarm, Objective, Pace, Urgency};
+use outrider_domain::model::names;
+use outrider_domain::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
+use outrider_domain::slo::{Alarm, Objective, Pace, Urgency};
 
-/// Bad runs within a tier's long window.
-pub(super) const BAD_LONG: &str = "outrider:slo_bad:long_window";
-/// Bad runs within a tier's short window.
-pub(super) const BAD_SHORT: &str = "outrider:slo_bad:short_window";
-/// Judged runs within a tier's long window.
-pub(super) const EVENTS_LONG: &str = "outrider:slo_events:long_window";
-/// Judged runs within a tier's short window.
-pub(super) const EVENTS_SHORT: &str = "outrider:slo_events:short_window";
-/// Runs that were due within a tier's long window, as the ticks say: fewer than the schedule's where the
-/// agent is young.
-pub(super) const TICKS_LONG: &str = "outrider:slo_ticks:long_window";
-/// The count above which a tier fires.
-pub(super) const THRESHOLD: &str = "outrider:slo_bad:threshold";
-/// Bad runs within an objective's whole window.
-pub(super) const BAD_PERIOD: &str = "outrider:slo_bad:period";
-/// Bad runs that an objective's window may hold.
-pub(super) const BUDGET: &str = "outrider:slo_bad:budget";
-/// Judged runs of a probe within its window of coverage.
-pub(super) const JUDGED: &str = "outrider:runs_judged:window";
-/// Runs that declared blackout or maintenance left out, in the same window.
-pub(super) const EXCUSED: &str = "outrider:ticks_excused:window";
-/// Runs due in the same window.
-pub(super) const DUE: &str = "outrider:runs_due:window";
+use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION};
+use super::annotations;
+use super::burn_annotations::burn_annotations;
+use super::links::{board_url, evidence_url};
+use super::promql::{grown, increase, indent, name, select, unless_maintenance};
+use super::recorded::{
+    BAD_LONG, BAD_PERIOD, BAD_SHORT, BUDGET, DUE, EVENTS_LONG, EVENTS_SHORT, EXCUSED, JUDGED,
+    THRESHOLD, TICKS_LONG,
+};
+use super::yaml::{Alert, Group, Record, Rule, RuleFile};
 
 /// Runs that a window of coverage holds at least, so that two unlucky ones are not half of it.
 const COVERAGE_RUNS: u64 = 6;
@@ -202,18 +185,8 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
             ("tier", alarm.tier.name().to_owned()),
             ("severity", alarm.tier.urgency.name().to_owned()),
         ]),
-        annotations: annotations::burn(plan, objective, alarm),
+        annotations: burn_annotations(plan, objective, alarm),
     }
-}
-
-/// Until what was bad in maintenance has left the short window.
-pub(super) fn unless_maintenance(partner: &str, after: Duration) -> String {
-    let maintenance = select(
-        name(&names::MAINTENANCE),
-        &[("partner", "=", partner), ("effect", "=", QUIET)],
-    );
-    let after = span(after);
-    format!("unless on (partner)\nmax by (partner) (max_over_time({maintenance}[{after}])) > 0")
 }
 
 /// The window over which a probe's coverage is looked at.
@@ -349,9 +322,7 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     );
     let mut alert = alert(plan, kind, partner, probe, expr, summary, description);
     let layer = Layer::Business;
-    alert
-        .annotations
-        .extend(annotations::evidence_url(plan, partner, layer));
+    alert.annotations.extend(evidence_url(plan, partner, layer));
     alert.annotations.insert("layer", layer.to_string());
     alert
         .annotations
@@ -369,7 +340,7 @@ fn alert(
     description: String,
 ) -> Alert {
     let mut annotations = annotations::base(plan, kind, summary, description);
-    annotations.extend(annotations::board_url(plan, partner));
+    annotations.extend(board_url(plan, partner));
     Alert {
         alert: kind.name(),
         expr,

@@ -1,9 +1,9 @@
 //! `prometheus.yml`: reads `/metrics`, evaluates the rules beside it, tells the Alertmanager.
 
+use outrider_domain::model::{Plan, span};
 use serde::Serialize;
 
 use super::alerts::{EVALUATION, SCRAPE, SCRAPE_TIMEOUT};
-use crate::model::{Plan, span};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Config {

@@ -1,6 +1,11 @@
 //! PromQL in pieces.
 
-use crate::model::names::Metric;
+use std::time::Duration;
+
+use outrider_domain::model::names::{self, Metric};
+use outrider_domain::model::span;
+
+use super::alerts::QUIET;
 
 /// A selector: `name{a="b",c=~"d"}`, labels in the order given.
 pub(super) fn select(name: &str, matchers: &[(&str, &str, &str)]) -> String {
@@ -34,4 +39,14 @@ pub(super) fn name(metric: &Metric) -> &'static str {
 pub(super) fn indent(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
     lines.join("\n")
+}
+
+/// Until what was bad in maintenance has left the short window.
+pub(super) fn unless_maintenance(partner: &str, after: Duration) -> String {
+    let maintenance = select(
+        name(&names::MAINTENANCE),
+        &[("partner", "=", partner), ("effect", "=", QUIET)],
+    );
+    let after = span(after);
+    format!("unless on (partner)\nmax by (partner) (max_over_time({maintenance}[{after}])) > 0")
 }

@@ -1,11 +1,12 @@
 //! What a person who is woken asks, and a burn alert answers: for whom, how sure, what to do, what it
-//! costs. What fails, since when, which cause and where the evidence is stand in `annotations`.
+//! costs. What fails, since when, which cause and where the evidence is stand in `burn_annotations`.
+
+use outrider_domain::model::span;
+use outrider_domain::slo::{Alarm, Objective};
 
 use super::annotations::{Annotations, journeys, number};
-use super::partner_rules::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
 use super::promql::select;
-use crate::model::span;
-use crate::slo::{Alarm, Objective};
+use super::recorded::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
 
 /// The answers by name.
 pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations {

@@ -1,12 +1,12 @@
 //! `slo status`: how each objective stands, as text and as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use outrider_domain::model::{ProbeId, Window, span};
+use outrider_domain::slo::{Net, Objective, Standing};
+use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
 use super::words::{about, percent, plain, table};
-use crate::model::{ProbeId, Window, span};
-use crate::slo::{Net, Objective, Standing};
-use crate::view::Paint;
 
 /// What makes net figures, and what does not.
 const NET: &str =

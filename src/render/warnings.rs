@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use outrider_domain::model::names;
+use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, span};
+use outrider_domain::slo::{FLOOR, Objective, Pace};
+
 use super::alerts::{AlertKind, DAY, EVALUATION, FORECAST_FOR, KEEP, LOOK_BACK};
 use super::annotations;
-use super::promql::{grown, name, select};
+use super::links::{board_url, evidence_url};
+use super::promql::{grown, name, select, unless_maintenance};
 use super::yaml::{Alert, Rule};
-use crate::model::names;
-use crate::model::{Cause, Check, Partner, Plan, Probe, span};
-use crate::slo::{FLOOR, Objective, Pace};
 
 /// What is told nobody by itself, and shown.
 pub(super) const INFO: &str = "info";
@@ -212,9 +214,7 @@ fn surge(
     let kind = (kind, TICKET);
     let mut alert = of_runs(plan, partner, probe, kind, expr, (summary, description));
     let layer = cause.layer();
-    alert
-        .annotations
-        .extend(annotations::evidence_url(plan, partner, layer));
+    alert.annotations.extend(evidence_url(plan, partner, layer));
     alert.annotations.insert("layer", layer.to_string());
     alert
         .annotations
@@ -255,8 +255,7 @@ fn failing_in_a_row(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Ale
     }
     let in_a_row = select(name(&names::CONSECUTIVE_FAILURES), &of_probe(probe));
     let until = span(pace.time_of(2).saturating_add(pace.deadline));
-    let maintenance =
-        super::partner_rules::unless_maintenance(partner.id.as_str(), pace.time_of(1));
+    let maintenance = unless_maintenance(partner.id.as_str(), pace.time_of(1));
     let expr = format!(
         "max by (partner, journey) (last_over_time({in_a_row}[{until}])) > {}.5\n{maintenance}",
         FLOOR - 1
@@ -301,7 +300,7 @@ fn warning(
     (summary, description): (String, String),
 ) -> Alert {
     let mut annotations = annotations::base(plan, kind, summary, description);
-    annotations.extend(annotations::board_url(plan, partner));
+    annotations.extend(board_url(plan, partner));
     let labels = labels
         .iter()
         .map(|(name, value)| (*name, (*value).to_owned()));

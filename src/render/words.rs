@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::span;
-use crate::view::Paint;
+use outrider_domain::model::span;
+use outrider_domain::view::Paint;
 
 /// A share as a percentage with two digits that matter at least, such as `0.61 %` or `103 %`.
 pub(super) fn percent(share: f64) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_saphyr::{SerializerOptions, ser_options, to_string_with_options};
 
-use super::{Generated, RenderError};
+use super::generated::{Generated, RenderError};
 
 /// The first line of every generated YAML file.
 pub const HEADER: &str =

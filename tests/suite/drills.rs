@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::DateTime;
-use outrider::clock::Clock;
+use outrider_domain::clock::Clock;
 use serde_json::Value;
 
 use crate::page::{is_burn, objectives};

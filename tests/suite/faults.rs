@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 use chrono::TimeDelta;
-use outrider::clock::Clock;
+use outrider_domain::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::requester::{DATA, MATCH, Requester, location, match_body, members};

@@ -1,8 +1,8 @@
 //! Rules over all partners, by promtool: a path that broke, partners that nobody watches, a loop of alerts
 //! that does not close.
 
-use outrider::model::Plan;
-use outrider::slo;
+use outrider_domain::model::Plan;
+use outrider_domain::slo;
 
 use crate::rules::{Case, Series, counter, firing, look, promtool, told};
 use crate::world::{Config, Pace};
@@ -38,7 +38,7 @@ fn plan() -> Plan {
         "outrider.toml",
         &format!("{text}[alerting]\nalertmanager = \"127.0.0.1:9093\"\n"),
     );
-    outrider::config::load(&file, None).unwrap()
+    outrider_domain::config::load(&file, None).unwrap()
 }
 
 fn check(cases: &[Case]) {

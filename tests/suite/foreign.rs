@@ -177,7 +177,7 @@ fn our_signatures_and_key_ids_hold_for_a_library_that_is_not_ours() {
         .as_str()
         .unwrap()
         .to_owned();
-    let key = outrider::secret::SigningKey::read(path.as_ref()).unwrap();
+    let key = outrider_domain::secret::SigningKey::read(path.as_ref()).unwrap();
     let claims = serde_json::json!({"iss": "outrider", "aud": "https://p.example/token"});
     let token = key.sign(&key.thumbprint(), &claims).unwrap();
     let given = serde_json::json!({"key": path, "token": token.reveal()}).to_string();

@@ -269,7 +269,7 @@ fn series(text: &str) -> BTreeSet<String> {
 #[test]
 fn every_series_that_rules_and_boards_ask_for_is_exported_or_recorded() {
     let files = all_below(repository());
-    let mut known: BTreeSet<String> = outrider::model::names::ALL
+    let mut known: BTreeSet<String> = outrider_domain::model::names::ALL
         .iter()
         .flat_map(|metric| [metric.name.to_owned(), format!("{}_bucket", metric.name)])
         .collect();

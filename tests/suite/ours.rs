@@ -1,8 +1,8 @@
 //! What is Outrider's own trouble stays out of a partner's counts.
 
-use outrider::clock::Clock;
 use outrider::journey::{Client, JobNote, Order, Resolver, Tokens, walk};
-use outrider::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
 use tokio::sync::mpsc;
 
 use crate::world::{Config, Pace, Sandbox, after, eventually, http, json};
@@ -16,7 +16,8 @@ fn a_clock_step_in_mid_run_leaves_every_count() {
     let config = Config::at(&sandbox, &Pace::default());
     let folder = config.folder.path();
     let overlay = folder.join("overlay.toml");
-    let plan = outrider::config::load(&folder.join("outrider.toml"), Some(&overlay)).unwrap();
+    let plan =
+        outrider_domain::config::load(&folder.join("outrider.toml"), Some(&overlay)).unwrap();
     let partner = &plan.partners[&PartnerId::new("keystone")];
     let set = &plan.members["keystone-basic"];
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -177,7 +178,7 @@ fn a_second_life_keeps_the_sketches_of_the_first() {
     let sketches = ledger.sketches(0).unwrap();
     let journeys = sketches
         .iter()
-        .filter(|(key, _)| key.series == outrider::sli::Series::Journey);
+        .filter(|(key, _)| key.series == outrider_domain::sli::Series::Journey);
     let samples: u64 = journeys.map(|(_, sketch)| sketch.count()).sum();
     assert_eq!(samples, runs, "every run is in the sketches once");
 }
@@ -331,7 +332,7 @@ fn sketches_of_an_hour_long_past_are_added_to_not_replaced() {
     let sketches = ledger.sketches(0).unwrap();
     let of_runs = sketches
         .iter()
-        .filter(|(key, _)| key.series == outrider::sli::Series::Journey);
+        .filter(|(key, _)| key.series == outrider_domain::sli::Series::Journey);
     assert_eq!(of_runs.map(|(_, sketch)| sketch.count()).sum::<u64>(), runs);
 }
 

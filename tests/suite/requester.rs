@@ -107,7 +107,7 @@ fn ready_partner<'a>(ready: &'a Value, partner: &str) -> &'a Value {
 /// TLS that trusts the sandbox, and shows a certificate when it has one.
 pub(crate) fn tls(trust: &str, certificate: Option<&str>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    for one in outrider::secret::read_trust(Path::new(trust)).unwrap() {
+    for one in outrider_domain::secret::read_trust(Path::new(trust)).unwrap() {
         roots.add(one).unwrap();
     }
     let builder = ClientConfig::builder().with_root_certificates(roots);

@@ -149,7 +149,7 @@ fn alert(labels: &Value) -> Value {
 #[test]
 fn tickets_wait_for_business_hours_and_pages_do_not() {
     // Two days that are not today, wherever midnight falls meanwhile.
-    let today = outrider::clock::Clock::real().system().date_naive();
+    let today = outrider_domain::clock::Clock::real().system().date_naive();
     let other = |ahead| {
         let day = (today + chrono::Days::new(ahead)).format("%A").to_string();
         day.to_lowercase()

@@ -1,14 +1,14 @@
 //! The behaviour of generated rules, by promtool: what is silent, what fires, what is held.
 //!
-//! Every case comes from the model: windows and counts are those of [`outrider::slo`]. Time is promtool's
+//! Every case comes from the model: windows and counts are those of [`outrider_domain::slo`]. Time is promtool's
 //! own, one step a minute.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use outrider::model::Plan;
-use outrider::slo::{self, Alarm, Objective, Urgency};
+use outrider_domain::model::Plan;
+use outrider_domain::slo::{self, Alarm, Objective, Urgency};
 use serde_json::{Value, json};
 
 use crate::world::{repository, tool};
@@ -186,11 +186,11 @@ pub(crate) fn promtool_with(
 
 /// The plan of files that nobody watches: objectives, cadences and floors that differ.
 pub(crate) fn fixture() -> Plan {
-    outrider::config::load(&repository().join("tests/rules/outrider.toml"), None).unwrap()
+    outrider_domain::config::load(&repository().join("tests/rules/outrider.toml"), None).unwrap()
 }
 
 pub(crate) fn handed_out() -> Plan {
-    outrider::config::load(&repository().join("outrider.toml"), None).unwrap()
+    outrider_domain::config::load(&repository().join("outrider.toml"), None).unwrap()
 }
 
 /// Only this objective of the plan, so that promtool has less to do.

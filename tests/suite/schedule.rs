@@ -312,7 +312,7 @@ fn a_failed_run_is_walked_again_and_counts_once() {
 
 #[test]
 fn what_is_counted_is_what_walking_through_the_starts_gives() {
-    use outrider::model::calendar::held;
+    use outrider_domain::model::calendar::held;
     let config = Config::new(&Pace {
         every: "7m",
         ..Pace::default()
@@ -339,7 +339,7 @@ fn what_is_counted_is_what_walking_through_the_starts_gives() {
     for (from, to) in all {
         config.replace("partners/keystone.toml", from, to);
         let path = config.folder.path().join("outrider.toml");
-        let plan = outrider::config::load(&path, None).unwrap();
+        let plan = outrider_domain::config::load(&path, None).unwrap();
         let probe = plan.probes.values().next().unwrap();
         for hours in 0..60 {
             let after = DateTime::from_timestamp(1_772_841_600 + hours * 3_700, 0).unwrap();
@@ -352,7 +352,7 @@ fn what_is_counted_is_what_walking_through_the_starts_gives() {
             let kept = starts
                 .iter()
                 .filter(|start| held(calendars(), **start).is_none());
-            let judged = outrider::schedule::count_judged(&plan, probe, after, until);
+            let judged = outrider_domain::schedule::count_judged(&plan, probe, after, until);
             assert_eq!(judged, count(kept.count()), "{to} after {after}");
         }
     }

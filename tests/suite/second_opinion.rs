@@ -1,8 +1,8 @@
 //! A second opinion: `slokit` reads our objectives as OpenSLO and makes ratio rules of its own. On even, high
 //! traffic they and our rules by count page for the same outages; promtool evaluates both.
 
-use outrider::model::Plan;
-use outrider::slo::{self, Objective};
+use outrider_domain::model::Plan;
+use outrider_domain::slo::{self, Objective};
 use slokit::generate::{GenerateOptions, generate_all};
 use slokit::spec::{Spec, openslo};
 
@@ -31,7 +31,7 @@ fn every_rolling_objective_is_openslo_that_others_read() {
         let objectives = slo::objectives(&plan).unwrap();
         let rolling: Vec<_> = objectives
             .iter()
-            .filter(|one| matches!(one.slo.window, outrider::model::Window::Rolling(_)))
+            .filter(|one| matches!(one.slo.window, outrider_domain::model::Window::Rolling(_)))
             .collect();
         let specs = specs(&plan, &rolling);
         let mut read = 0;

@@ -3,14 +3,14 @@
 use std::process::Output;
 use std::time::Duration;
 
-use outrider::model::{Plan, SloName};
-use outrider::slo::{self, Bent, Explained, Objective};
+use outrider_domain::model::{Plan, SloName};
+use outrider_domain::slo::{self, Bent, Explained, Objective};
 use serde_json::Value;
 
 use crate::world::{Config, Pace, Sandbox, eventually, repository};
 
 fn handed_out() -> Plan {
-    outrider::config::load(&repository().join("outrider.toml"), None).unwrap()
+    outrider_domain::config::load(&repository().join("outrider.toml"), None).unwrap()
 }
 
 /// Keystone's: a run a minute.

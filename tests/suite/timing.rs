@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outrider::clock::{self, Clock};
 use outrider::journey::{Client, Order, Resolver, Tokens, walk};
-use outrider::model::{FamilyWanted, JourneyId, Origin, PartnerId, RunId, RunRecord};
+use outrider_domain::clock::{self, Clock};
+use outrider_domain::model::{FamilyWanted, JourneyId, Origin, PartnerId, RunId, RunRecord};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -235,7 +235,8 @@ fn walk_beside(
 ) -> RunRecord {
     let folder = config.folder.path();
     let overlay = folder.join("overlay.toml");
-    let plan = outrider::config::load(&folder.join("outrider.toml"), Some(&overlay)).unwrap();
+    let plan =
+        outrider_domain::config::load(&folder.join("outrider.toml"), Some(&overlay)).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

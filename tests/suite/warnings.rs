@@ -1,7 +1,7 @@
 //! Rules that warn early, by promtool: one fewer is silent, so many fire, and it ends.
 
-use outrider::model::{PartnerId, Plan};
-use outrider::slo;
+use outrider_domain::model::{PartnerId, Plan};
+use outrider_domain::slo;
 
 use crate::rules::{Case, Look, Series, counter, firing, fixture, handed_out, look, promtool};
 

@@ -1,6 +1,9 @@
 //! `outrider slo export`.
 
-use super::{Exit, Files, Which, objectives, out};
+use super::objectives::{Which, objectives};
+use crate::cli::exit::Exit;
+use crate::cli::files::Files;
+use crate::cli::out;
 use crate::render;
 
 /// What `slo export` takes.

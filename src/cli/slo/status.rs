@@ -2,11 +2,15 @@
 
 use std::num::NonZeroU32;
 
-use super::{Exit, Files, Which, objectives, out};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::Scale;
+
+use super::objectives::{Which, objectives};
 use crate::agent::{in_flight, standing};
-use crate::clock::Clock;
+use crate::cli::exit::Exit;
+use crate::cli::files::Files;
+use crate::cli::out;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::Scale;
 use crate::render;
 
 /// What `slo status` takes.

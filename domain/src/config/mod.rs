@@ -1,0 +1,39 @@
+//! Files as written → the plan as meant, or every mistake with its place and cure.
+//!
+//! The spanned TOML tree (`tree`) is the file as written; the readers beside it turn it into the
+//! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
+
+mod alerting;
+mod answer;
+mod auth;
+mod baseline;
+mod calendar;
+mod complaint;
+mod declared;
+mod duration;
+mod journey;
+mod known;
+mod limits;
+mod load;
+mod members;
+mod objective;
+mod overlay;
+mod partner;
+mod probe;
+mod reading;
+mod secrets;
+mod send;
+mod settings;
+mod slo;
+mod sources;
+mod template;
+mod threshold;
+mod timing;
+mod tree;
+mod verb;
+
+pub use baseline::{baseline_path, baseline_text};
+pub use complaint::{Complaint, Complaints, Source, Weight};
+pub use duration::duration;
+pub use load::load;
+pub use secrets::secrets;

@@ -1,0 +1,136 @@
+//! Probes against the rest of the plan: their journey, their members and their times.
+
+use std::time::Duration;
+
+use super::complaint::near_or_all;
+use super::partner::{CONCURRENCY_LIMIT, PartnerFile, ProbeEntry};
+use super::reading::Reading;
+use crate::model::{Class, Journey, JourneyId, NamedBody, Probe, ProbeId};
+
+/// A probe whose runs may take longer than this is long, unless its file says otherwise.
+const SHORT_DEADLINE_MAX: Duration = Duration::from_secs(60);
+
+impl Reading {
+    /// A probe; none, and why not, when something about it is wrong.
+    pub(super) fn probe(&mut self, file: &PartnerFile, entry: &ProbeEntry) -> Option<Probe> {
+        let wanted = entry.journey.value.as_str();
+        let Some(journey) = self.plan.journeys.get(&entry.journey.value).cloned() else {
+            if !self.unread_journeys.holds(wanted) {
+                let known: Vec<_> = self.plan.journeys.keys().map(JourneyId::as_str).collect();
+                let cure = near_or_all(wanted, &known, "journeys in probes/");
+                self.complain(
+                    file,
+                    &entry.journey.span,
+                    format!("no journey \"{wanted}\""),
+                    cure,
+                );
+            }
+            return None;
+        };
+        let deadline = entry.deadline.unwrap_or(journey.deadline);
+        self.deadline_fits(file, entry, deadline);
+        self.timeout_fits(file, entry, &journey, deadline);
+        self.members_fit(file, entry, &journey);
+        Some(Probe {
+            id: ProbeId {
+                partner: file.partner.id.clone(),
+                journey: journey.id,
+            },
+            cadence: entry.timing.cadence.clone(),
+            jitter: entry.timing.jitter,
+            class: entry.class.unwrap_or(if deadline > SHORT_DEADLINE_MAX {
+                Class::Long
+            } else {
+                Class::Short
+            }),
+            confirm: entry.confirm,
+            when_failing: entry.when_failing,
+            concurrency: entry.concurrency?,
+            members: entry.members.as_ref().map(|placed| placed.value.clone()),
+            deadline,
+            timeout: entry.timeout.unwrap_or(journey.timeout),
+            seed: entry.seed,
+            family: entry.family,
+        })
+    }
+
+    fn deadline_fits(&mut self, file: &PartnerFile, entry: &ProbeEntry, deadline: Duration) {
+        let Some(slots) = entry
+            .concurrency
+            .and_then(|slots| u32::try_from(slots).ok())
+        else {
+            return;
+        };
+        // Jitter may bring two starts so much nearer.
+        let gap = entry.timing.gap.saturating_sub(entry.timing.jitter);
+        if deadline <= gap.saturating_mul(slots) {
+            return;
+        }
+        let needed = deadline.as_nanos().div_ceil(gap.as_nanos().max(1));
+        let what = format!(
+            "a run may take {deadline:?}, the next is due after {gap:?}, and {slots} may go at once"
+        );
+        let cure = if needed < u128::from(CONCURRENCY_LIMIT) {
+            format!("set concurrency = {needed}, a longer cadence or a shorter deadline")
+        } else {
+            "set a longer cadence or a shorter deadline".to_owned()
+        };
+        self.complain(file, &entry.span, what, cure);
+    }
+
+    /// A request that may take longer than the run could never be told apart from a late one.
+    fn timeout_fits(
+        &mut self,
+        file: &PartnerFile,
+        entry: &ProbeEntry,
+        journey: &Journey,
+        deadline: Duration,
+    ) {
+        let own = journey.steps.iter().filter_map(|step| step.timeout);
+        let longest = own.chain([entry.timeout.unwrap_or(journey.timeout)]).max();
+        if let Some(timeout) = longest.filter(|timeout| *timeout > deadline) {
+            let what = format!("a request may take {timeout:?} and the whole run {deadline:?}");
+            let cure = "set a timeout below the deadline";
+            self.complain(file, &entry.span, what, cure);
+        }
+    }
+
+    fn members_fit(&mut self, file: &PartnerFile, entry: &ProbeEntry, journey: &Journey) {
+        let Some(members) = &entry.members else {
+            if journey.needs_member() {
+                let what = format!(
+                    "\"{}\" carries a member and this probe names none",
+                    journey.id
+                );
+                self.complain(
+                    file,
+                    &entry.span,
+                    what,
+                    "add members = \"<a set of members/>\"",
+                );
+            }
+            return;
+        };
+        match self.plan.members.get(&members.value) {
+            None if self.unread_members.holds(&members.value) => {}
+            None => {
+                let known: Vec<_> = self.plan.members.keys().map(String::as_str).collect();
+                let cure = near_or_all(&members.value, &known, "sets in members/");
+                let what = format!("no member set \"{}\"", members.value);
+                self.complain(file, &members.span, what, cure);
+            }
+            // A core asks whoever holds the members.
+            Some(_) if journey.named_bodies().any(NamedBody::is_for_a_core) => {}
+            Some(set) if set.partner != file.partner.id => {
+                let what = format!("\"{}\" holds members of {}", members.value, set.partner);
+                self.complain(
+                    file,
+                    &members.span,
+                    what,
+                    "name a set that was made for this partner",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+}

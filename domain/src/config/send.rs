@@ -1,0 +1,163 @@
+//! What a step sends: header fields and a body.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use http::HeaderName;
+
+use super::answer::unknown;
+use super::known::Known;
+use super::template::{Place, text};
+use super::tree::{Leaf, Placed, Table};
+use crate::model::{Body, Filling, Headers, NamedBody};
+
+/// Header fields that are ours: what they say must be true of the request itself.
+const OURS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "x-correlation-id",
+    "x-request-id",
+];
+
+/// `headers = { "Prefer" = "respond-async" }`; none when one of them has a mistake.
+pub(super) fn headers(table: &Table<'_>, known: &Known) -> Option<Headers> {
+    let Some(table) = table.table("headers") else {
+        return (!table.has("headers")).then(BTreeMap::new);
+    };
+    let mut headers = Some(BTreeMap::new());
+    for (name, value) in named_texts(&table) {
+        let field = field(&table, &name, &value);
+        let template = text(&table, &value, Place::Text, known);
+        headers = headers
+            .zip(field.zip(template))
+            .map(|(mut all, (field, template))| {
+                all.insert(field, template);
+                all
+            });
+    }
+    headers
+}
+
+fn field(table: &Table<'_>, name: &str, value: &Placed<&str>) -> Option<String> {
+    let Ok(field) = HeaderName::from_str(name) else {
+        let what = format!("\"{name}\" cannot be the name of a header field");
+        table.complain(value.span.clone(), what, "write such as \"If-None-Match\"");
+        return None;
+    };
+    if OURS.contains(&field.as_str()) {
+        let what = format!("the header field \"{field}\" is not the step's to set");
+        let cure = if field == http::header::AUTHORIZATION {
+            "name the step whose token goes along: token = \"<step>\""
+        } else {
+            "take it away"
+        };
+        table.complain(value.span.clone(), what, cure);
+        return None;
+    }
+    Some(field.as_str().to_owned())
+}
+
+/// Every key with its text; the others are named.
+fn named_texts<'a>(table: &Table<'a>) -> Vec<(String, Placed<&'a str>)> {
+    let mut texts = Vec::new();
+    for (name, leaf) in table.leaves() {
+        match leaf.value {
+            Leaf::Text(value) => texts.push((
+                name,
+                Placed {
+                    value,
+                    span: leaf.span,
+                },
+            )),
+            Leaf::Fixed(_) | Leaf::List(_) | Leaf::Table(_) | Leaf::Unknown(_) => {
+                let what = format!("`{name}` is no text");
+                table.complain(leaf.span, what, "write a string");
+            }
+        }
+    }
+    texts
+}
+
+/// A body by its name, `{ json = { … } }` or `{ form = { … } }`.
+pub(super) fn body(table: &Table<'_>, known: &Known) -> Option<Body> {
+    if !table.is_table("body") {
+        let placed = table.text("body")?;
+        let named = NamedBody::named(placed.value);
+        if named.is_none() {
+            unknown(
+                table,
+                &placed,
+                "body",
+                NamedBody::ALL.iter().map(|one| one.name()),
+            );
+        }
+        return named.map(Body::Named);
+    }
+    let table = table.table("body")?;
+    let (json, form) = (table.leaf("json"), table.table("form"));
+    table.close();
+    match (json, form) {
+        (Some(json), None) => filling(&table, json, known).map(Body::Json),
+        (None, Some(form)) => {
+            let fields = named_texts(&form)
+                .into_iter()
+                .map(|(name, value)| Some((name, text(&form, &value, Place::Text, known)?)));
+            fields.collect::<Option<_>>().map(Body::Form)
+        }
+        (Some(_), Some(_)) => {
+            table.complain(
+                table.place(),
+                "a body of `json` and `form`",
+                "keep one of them",
+            );
+            None
+        }
+        (None, None) => {
+            let cure = "write json = { … } or form = { … }, or the name of a body";
+            table.complain(table.place(), "a body of neither `json` nor `form`", cure);
+            None
+        }
+    }
+}
+
+fn filling(table: &Table<'_>, leaf: Placed<Leaf<'_>>, known: &Known) -> Option<Filling> {
+    match leaf.value {
+        Leaf::Fixed(value) => Some(Filling::Fixed(value)),
+        Leaf::Text(value) => {
+            let placed = Placed {
+                value,
+                span: leaf.span,
+            };
+            text(table, &placed, Place::Json, known).map(Filling::Text)
+        }
+        Leaf::List(items) => {
+            // Each is read, so that every mistake is named.
+            let items: Vec<_> = items
+                .into_iter()
+                .map(|item| filling(table, item, known))
+                .collect();
+            items.into_iter().collect::<Option<_>>().map(Filling::List)
+        }
+        Leaf::Table(entries) => {
+            let entries: Vec<_> = entries
+                .into_iter()
+                .map(|(name, item)| Some((name, filling(table, item, known)?)))
+                .collect();
+            entries
+                .into_iter()
+                .collect::<Option<_>>()
+                .map(Filling::Object)
+        }
+        Leaf::Unknown(kind) => {
+            let what = format!("a body of JSON holds {kind}, which JSON has not");
+            table.complain(leaf.span, what, "write it as a string");
+            None
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The files themselves: read as text, or what could not be read and why.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::complaint::{Complaints, Source};
+
+/// Names of what is there but could not be read: what refers to it is not judged, since its cure is
+/// theirs.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    pub(super) names: BTreeSet<String>,
+    /// A whole folder.
+    pub(super) is_everything: bool,
+}
+
+impl Unread {
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.is_everything || self.names.contains(name)
+    }
+
+    /// A file by its stem, which is what its id should be.
+    pub(super) fn file(&mut self, source: &Source) {
+        let stem = Path::new(&source.path).file_stem();
+        self.names
+            .extend(stem.map(|stem| stem.to_string_lossy().into_owned()));
+    }
+}
+
+pub(super) fn source(path: &Path, complaints: &mut Complaints) -> Option<Arc<Source>> {
+    let name = path.display().to_string();
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let source = Arc::new(Source {
+            path: name,
+            text: String::new(),
+        });
+        complaints.add(
+            &source,
+            None,
+            "is no regular file",
+            "put a file there, or take it away",
+        );
+        return None;
+    }
+    match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => Some(Arc::new(Source { path: name, text })),
+        Ok(Err(_)) => {
+            let source = Arc::new(Source {
+                path: name,
+                text: String::new(),
+            });
+            complaints.add(&source, None, "the file is not UTF-8", "save it as UTF-8");
+            None
+        }
+        Err(why) => {
+            let source = Arc::new(Source {
+                path: name,
+                text: String::new(),
+            });
+            let cure = "name another file, or give this user the right to read it";
+            complaints.add(
+                &source,
+                None,
+                format!("cannot be read: {}", reason(&why)),
+                cure,
+            );
+            None
+        }
+    }
+}
+
+fn reason(why: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    if why.kind() == Kind::NotFound {
+        "there is no such file or folder".to_owned()
+    } else if why.kind() == Kind::PermissionDenied {
+        "this user may not".to_owned()
+    } else {
+        why.to_string()
+    }
+}
+
+/// Every file of a folder with this ending, in order of name, and what could not be read.
+pub(super) fn sources(
+    folder: &Path,
+    ending: &str,
+    complaints: &mut Complaints,
+) -> (Vec<Arc<Source>>, Unread) {
+    let mut unread = Unread::default();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(why) => {
+            let path = folder.display().to_string();
+            let source = Arc::new(Source {
+                path,
+                text: String::new(),
+            });
+            let cure = "make the folder beside the agent's file";
+            complaints.add(
+                &source,
+                None,
+                format!("cannot be read: {}", reason(&why)),
+                cure,
+            );
+            unread.is_everything = true;
+            return (Vec::new(), unread);
+        }
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == ending)
+        })
+        .collect();
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths {
+        match source(&path, complaints) {
+            Some(source) => found.push(source),
+            None => {
+                let path = path.display().to_string();
+                unread.file(&Source {
+                    path,
+                    text: String::new(),
+                });
+            }
+        }
+    }
+    (found, unread)
+}

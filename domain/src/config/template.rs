@@ -1,0 +1,228 @@
+//! Texts with `{{ values }}`, checked when the file is read.
+
+use super::complaint::nearest;
+use super::known::Known;
+use super::tree::{Placed, Table};
+use crate::model::{CaptureKind, Part, Root, StepId, Template};
+
+/// What every template may name.
+const BUILT_IN: [&str; 4] = ["partner.base_url", "member.id", "run.id", "run.started_at"];
+
+/// Where a value goes; it is escaped for that place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A URL: the partner's logs have it, so no secret.
+    Url,
+    /// Part of a text: of a header field, a form field or a string in JSON.
+    Text,
+    /// A value of a JSON document, whole.
+    Json,
+}
+
+/// A URL that begins at the partner.
+pub(super) fn url(
+    table: &Table<'_>,
+    key: &'static str,
+    example: &str,
+    known: &Known,
+) -> Option<Template> {
+    let placed = table.need_text(key, example)?;
+    let template = parsed(table, &placed)?;
+    let begins = matches!(
+        template.0.first(),
+        Some(Part::Value(Root::BaseUrl | Root::Captured(..)))
+    );
+    if !begins {
+        let what = format!("\"{}\" does not begin at the partner", placed.value);
+        let cure = "begin with {{ partner.base_url }} or with a captured URL";
+        table.complain(placed.span.clone(), what, cure);
+    }
+    (fits(table, &placed, &template, Place::Url, known) && begins).then_some(template)
+}
+
+/// A text with values, or one value alone where the place takes that.
+pub(super) fn text(
+    table: &Table<'_>,
+    placed: &Placed<&str>,
+    place: Place,
+    known: &Known,
+) -> Option<Template> {
+    let template = parsed(table, placed)?;
+    let place = match (&template.0[..], place) {
+        ([Part::Value(_)], Place::Json) => Place::Json,
+        (_, Place::Json | Place::Text) => Place::Text,
+        (_, Place::Url) => Place::Url,
+    };
+    fits(table, placed, &template, place, known).then_some(template)
+}
+
+fn parsed(table: &Table<'_>, placed: &Placed<&str>) -> Option<Template> {
+    match parse_template(placed.value) {
+        Ok(template) => Some(template),
+        Err((what, cure)) => {
+            table.complain(placed.span.clone(), what, cure);
+            None
+        }
+    }
+}
+
+/// Whether each value is captured before, and may stand there.
+fn fits(
+    table: &Table<'_>,
+    placed: &Placed<&str>,
+    template: &Template,
+    place: Place,
+    known: &Known,
+) -> bool {
+    let mut fits = true;
+    for part in &template.0 {
+        let Part::Value(Root::Captured(step, name)) = part else {
+            continue;
+        };
+        let Some(kind) = kind_of(table, placed, step, name, known) else {
+            fits = false;
+            continue;
+        };
+        let why = match (kind, place) {
+            (CaptureKind::Secret, Place::Url) => "a secret, and URLs are written into logs",
+            (CaptureKind::List | CaptureKind::Document, Place::Url | Place::Text) => {
+                "no text: a list or a document"
+            }
+            (
+                CaptureKind::String
+                | CaptureKind::Number
+                | CaptureKind::Bool
+                | CaptureKind::Secret
+                | CaptureKind::List
+                | CaptureKind::Document,
+                _,
+            ) => continue,
+        };
+        let what = format!("{{{{ {step}.{name} }}}} is {why}");
+        let cure = match place {
+            Place::Url if kind == CaptureKind::Secret => "send it in a header field or in a body",
+            Place::Url => "capture the one value in it that the URL needs",
+            Place::Text | Place::Json => "let it stand alone as a value of a JSON body",
+        };
+        table.complain(placed.span.clone(), what, cure);
+        fits = false;
+    }
+    fits
+}
+
+/// The step and the name of a captured value, and what it is.
+pub(super) fn captured(
+    table: &Table<'_>,
+    placed: &Placed<&str>,
+    known: &Known,
+) -> Option<(StepId, String, CaptureKind)> {
+    let Ok(Root::Captured(step, name)) = root(placed.value) else {
+        let what = format!("\"{}\" names no captured value", placed.value);
+        table.complain(placed.span.clone(), what, "write <step>.<capture>");
+        return None;
+    };
+    let kind = kind_of(table, placed, &step, &name, known)?;
+    Some((step, name, kind))
+}
+
+/// What a captured value is; none with a complaint where nobody captures it, and without one where its
+/// step is broken: the cure is there.
+fn kind_of(
+    table: &Table<'_>,
+    placed: &Placed<&str>,
+    step: &StepId,
+    name: &str,
+    known: &Known,
+) -> Option<CaptureKind> {
+    let wanted = format!("{step}.{name}");
+    if known.broken.contains(step.as_str()) {
+        return None;
+    }
+    if let Some(kind) = known.captures.get(&wanted) {
+        return Some(*kind);
+    }
+    let so_far: Vec<_> = known.captures.keys().map(String::as_str).collect();
+    let cure = match nearest(&wanted, so_far.iter().copied().chain(BUILT_IN)) {
+        Some(near) => format!("did you mean {{{{ {near} }}}}?"),
+        None if so_far.is_empty() => "nothing is captured before this step".to_owned(),
+        None => format!("captured so far: {}", so_far.join(", ")),
+    };
+    let what = format!("no earlier step captures {{{{ {wanted} }}}}");
+    table.complain(placed.span.clone(), what, cure);
+    None
+}
+
+/// Reads a template.
+///
+/// # Errors
+/// What is wrong, as a fragment, and the cure.
+fn parse_template(text: &str) -> Result<Template, (String, String)> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        let (before, tail) = rest.split_at(open);
+        let Some(close) = tail.find("}}") else {
+            return Err((
+                "`{{` is not closed".to_owned(),
+                "write {{ step.name }}".to_owned(),
+            ));
+        };
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        parts.push(Part::Value(root(tail[2..close].trim())?));
+        rest = &tail[close + 2..];
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(Template(parts))
+}
+
+fn root(text: &str) -> Result<Root, (String, String)> {
+    match text {
+        "partner.base_url" => return Ok(Root::BaseUrl),
+        "run.id" => return Ok(Root::RunId),
+        "run.started_at" => return Ok(Root::StartedAt),
+        "member.id" => return Ok(Root::MemberId),
+        _ => {}
+    }
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    match text.split_once('.') {
+        Some((step, name)) if is_name(step) && is_name(name) => {
+            Ok(Root::Captured(StepId::new(step), name.to_owned()))
+        }
+        _ => Err((
+            format!("`{{{{ {text} }}}}` names nothing"),
+            "write partner.base_url, member.id, run.id, run.started_at or <step>.<capture>"
+                .to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_between_text() {
+        let template =
+            parse_template("{{ partner.base_url }}/Group/{{match-files.group}}/$x").unwrap();
+        assert_eq!(template.0.len(), 4);
+        assert_eq!(
+            template.0[2],
+            Part::Value(Root::Captured(
+                StepId::new("match-files"),
+                "group".to_owned()
+            ))
+        );
+        assert!(parse_template("{{ x").is_err());
+        assert!(parse_template("{{ }}").is_err());
+        assert!(parse_template("{{ a.b.c }}").is_err());
+    }
+}

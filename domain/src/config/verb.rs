@@ -1,0 +1,269 @@
+//! The verbs of a step.
+
+use std::time::Duration;
+
+use super::answer::{captures, expect, is, unknown, word};
+use super::complaint::nearest;
+use super::known::Known;
+use super::send::{body, headers};
+use super::template::url;
+use super::tree::{Placed, Table};
+use crate::model::{Action, Check, Fresh, Method, Read, StepId};
+
+pub(super) const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
+/// The longest wait that a `Retry-After` may ask for, unless the step says otherwise.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+/// The wait before a document is looked at again, unless the step says otherwise.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Action> {
+    match verb.value {
+        "request" if table.has("release") => release(table, known),
+        "request" => request(table, known),
+        "token" => token_step(table, known),
+        "submit" => submit(table, known),
+        "poll" if table.has("until") => watch(table, known),
+        "poll" => poll(table, known),
+        "download" => {
+            let manifest = earlier(table, "manifest", "poll", known);
+            let read = word(table, "read", Read::ALL, Read::name);
+            if !table.has("read") {
+                table.missing("read", "\"match-result\" or \"member-data\"");
+            }
+            let token = token(table, known);
+            Some(Action::Download {
+                manifest: manifest?,
+                read: read?,
+                token: token?,
+            })
+        }
+        "check" => {
+            let checks = checks(table, is_of_what_was_gathered);
+            if !table.has("check") || table.is_empty_list("check") {
+                table.missing("check", "[\"expected-bucket\"]");
+            }
+            Some(Action::Check { checks })
+        }
+        other => {
+            let cure = match nearest(other, VERBS.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("verbs: {}", VERBS.join(", ")),
+            };
+            table.complain(
+                verb.span.clone(),
+                format!("`use` = \"{other}\" is no verb"),
+                cure,
+            );
+            None
+        }
+    }
+}
+
+fn token_step(table: &Table<'_>, known: &Known) -> Option<Action> {
+    let example = "\"{{ discovery.token_endpoint }}\"";
+    let endpoint = url(table, "endpoint", example, known);
+    let scope = table.texts("scope");
+    if !table.has("scope") || table.is_empty_list("scope") {
+        table.missing("scope", "[\"system/*.rs\"]");
+    }
+    let scope = scope
+        .into_iter()
+        .map(|placed| placed.value.to_owned())
+        .collect();
+    let (fresh, every) = (table.flag("fresh"), table.duration("fresh_every"));
+    if let (Some(_), Some(every)) = (fresh, &every) {
+        let what = "`fresh` and `fresh_every` stand in one step";
+        table.complain(every.span.clone(), what, "keep one of them");
+    }
+    let fresh = match (fresh, every) {
+        (_, Some(every)) => Fresh::Every(every.value),
+        (Some(true), None) => Fresh::Always,
+        (Some(false) | None, None) => Fresh::Never,
+    };
+    Some(Action::Token {
+        endpoint: endpoint?,
+        scope,
+        fresh,
+    })
+}
+
+fn submit(table: &Table<'_>, known: &Known) -> Option<Action> {
+    let example = "\"{{ partner.base_url }}/Group/$bulk-member-match\"";
+    let url = url(table, "url", example, known);
+    if !table.has("body") {
+        table.missing("body", "\"member-match-parameters\"");
+    }
+    let (headers, body) = (headers(table, known), body(table, known));
+    let token = token(table, known);
+    Some(Action::Submit {
+        url: url?,
+        headers: headers?,
+        body: body?,
+        token: token?,
+    })
+}
+
+fn poll(table: &Table<'_>, known: &Known) -> Option<Action> {
+    let job = url(table, "job", "\"{{ match.location }}\"", known);
+    let cap = table.duration("retry_after_max");
+    let token = token(table, known);
+    Some(Action::Poll {
+        job: job?,
+        token: token?,
+        retry_after_max: cap.map_or(RETRY_AFTER_MAX, |placed| placed.value),
+    })
+}
+
+fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
+    let example = "\"{{ partner.base_url }}/jobs/{{ begun.id }}\"";
+    let url = url(table, "url", example, known);
+    let headers = headers(table, known);
+    let token = token_named(table, known);
+    let expect = expect(table);
+    let (until, fail) = (is(table, "until"), is(table, "fail"));
+    let every = table.duration("every");
+    let cap = table.duration("retry_after_max");
+    let captures = captures(table);
+    if table.has("fail") && fail.is_none() {
+        return None;
+    }
+    Some(Action::Watch {
+        url: url?,
+        headers: headers?,
+        token,
+        expect,
+        until: until?,
+        fail,
+        every: every.map_or(WATCH_EVERY, |placed| placed.value),
+        retry_after_max: cap.map_or(RETRY_AFTER_MAX, |placed| placed.value),
+        captures: captures?,
+    })
+}
+
+fn release(table: &Table<'_>, known: &Known) -> Option<Action> {
+    let job_of = earlier(table, "release", "submit", known)?;
+    let token = match token_named(table, known) {
+        Some(token) => token,
+        None => known.submit_tokens.get(job_of.as_str())?.clone(),
+    };
+    Some(Action::Release { job_of, token })
+}
+
+fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
+    let method = word(table, "method", Method::ALL, Method::name).unwrap_or(Method::Get);
+    let url = url(table, "url", "\"{{ partner.base_url }}/metadata\"", known);
+    let headers = headers(table, known);
+    // What is wrong with it is told beside every other mistake of the step.
+    let body = table.has("body").then(|| body(table, known));
+    if body.is_some() && method != Method::Post {
+        let what = format!("a {method} with a `body`");
+        table.complain(
+            table.place(),
+            what,
+            "write method = \"POST\", or take the body away",
+        );
+    }
+    let token = token_named(table, known);
+    let mut expect = expect(table);
+    let checks = checks(table, |check| !is_of_what_was_gathered(check));
+    if !table.has("expect") && checks.iter().any(|check| check.is_refusal()) {
+        expect.status.clear();
+    }
+    let captures = captures(table);
+    Some(Action::Request {
+        method,
+        url: url?,
+        headers: headers?,
+        body: match body {
+            Some(body) => Some(body?),
+            None => None,
+        },
+        token,
+        expect,
+        checks,
+        captures: captures?,
+    })
+}
+
+/// Checks of a `check` step; the others look at one answer.
+fn is_of_what_was_gathered(check: Check) -> bool {
+    !check.is_of_answer()
+}
+
+fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {
+    let known = || {
+        Check::ALL
+            .iter()
+            .filter(|check| is_allowed(**check))
+            .map(|check| check.name())
+    };
+    let mut checks = Vec::new();
+    for placed in table.texts("check") {
+        match Check::named(placed.value) {
+            Some(check) if is_allowed(check) => checks.push(check),
+            Some(check) => {
+                let what = format!("\"{check}\" has nothing to look at in this step");
+                let verb = if is_of_what_was_gathered(check) {
+                    "check"
+                } else {
+                    "request"
+                };
+                table.complain(
+                    placed.span,
+                    what,
+                    format!("put it into a step with use = \"{verb}\""),
+                );
+            }
+            None => unknown(table, &placed, "check", known()),
+        }
+    }
+    checks
+}
+
+/// The step named by `key`, which must be an earlier one with this verb.
+fn earlier(table: &Table<'_>, key: &'static str, verb: &str, known: &Known) -> Option<StepId> {
+    let placed = table.need_text(key, &format!("\"<id of an earlier {verb} step>\""))?;
+    if known.verbs.get(placed.value) == Some(&verb) {
+        return Some(StepId::new(placed.value));
+    }
+    if known.broken.contains(placed.value) {
+        return None;
+    }
+    let fitting = known
+        .verbs
+        .iter()
+        .filter(|(_, of)| **of == verb)
+        .map(|(id, _)| id.as_str());
+    let fitting: Vec<_> = fitting.collect();
+    let what = format!("`{key}` = \"{}\" is no earlier {verb} step", placed.value);
+    let cure = if fitting.is_empty() {
+        format!("put a step with use = \"{verb}\" before this one")
+    } else {
+        format!("earlier {verb} steps: {}", fitting.join(", "))
+    };
+    table.complain(placed.span, what, cure);
+    None
+}
+
+fn token_named(table: &Table<'_>, known: &Known) -> Option<StepId> {
+    table
+        .has("token")
+        .then(|| earlier(table, "token", "token", known))
+        .flatten()
+}
+
+/// The token named, else that of the nearest token step above.
+fn token(table: &Table<'_>, known: &Known) -> Option<StepId> {
+    if table.has("token") {
+        return token_named(table, known);
+    }
+    if known.last_token.is_none() && !known.has_broken_token {
+        let cure = "put a step with use = \"token\" before it";
+        table.complain(
+            table.place(),
+            "this step needs a token and none is asked for before it",
+            cure,
+        );
+    }
+    known.last_token.clone()
+}

@@ -1,0 +1,247 @@
+//! A plain request's answer against what the journey expects.
+
+use serde_json::Value;
+
+use super::catalogue::{self, Rule};
+use super::error_answer::{operation_outcome, status_cause};
+use crate::model::{Answer, Check, Expect, Finding, Is, Member, Schema};
+
+/// Places of a schema that are told of one answer.
+const BROKEN_SHOWN: usize = 3;
+
+/// Status, content type and values of an answer.
+pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
+    // A named check that knows which refusals are right leaves the list of statuses empty.
+    let mut findings = Vec::new();
+    if !expect.status.is_empty() {
+        findings.push(status(&expect.status, answer));
+    }
+    if findings.iter().any(Finding::breaks) {
+        findings.extend(operation_outcome(answer));
+        return findings;
+    }
+    if !expect.media.is_empty() {
+        let media = answer.media.as_deref().unwrap_or("none");
+        let held = expect.media.iter().any(|wanted| wanted == media);
+        findings.push(catalogue::MEDIA.find(held, expect.media.join(" or "), known_media(media)));
+    }
+    for rule in &expect.json {
+        let held = answer.json.as_ref().is_some_and(|json| {
+            rule.path
+                .query(json)
+                .exactly_one()
+                .is_ok_and(|value| *value == rule.equals)
+        });
+        let seen = if held {
+            "just that"
+        } else {
+            "another value, or none"
+        };
+        findings.push(catalogue::JSON.find(
+            held,
+            format!("{} at {}", rule.equals, rule.path),
+            seen,
+        ));
+    }
+    findings.extend(expect.schema.as_ref().map(|wanted| schema(wanted, answer)));
+    findings
+}
+
+fn schema(wanted: &Schema, answer: &Answer) -> Finding {
+    let rule = &catalogue::SCHEMA;
+    let expected = "the document that the schema describes";
+    let Some(json) = &answer.json else {
+        return rule.find(false, expected, "no JSON");
+    };
+    let broken = wanted.broken_by(json, BROKEN_SHOWN);
+    let seen = if broken.is_empty() {
+        "just that".to_owned()
+    } else {
+        format!("a document that breaks {}", broken.join(", "))
+    };
+    rule.find(broken.is_empty(), expected, seen)
+}
+
+fn status(wanted: &[u16], answer: &Answer) -> Finding {
+    let list: Vec<_> = wanted.iter().map(u16::to_string).collect();
+    catalogue::STATUS.find_as(
+        status_cause(answer.status),
+        wanted.contains(&answer.status),
+        format!("status {}", list.join(" or ")),
+        format!("status {}", answer.status),
+    )
+}
+
+/// Whether a document holds one of the values at a place, of the same kind.
+pub fn holds(is: &Is, answer: &Answer) -> bool {
+    answer.json.as_ref().is_some_and(|json| {
+        let found = is.path.query(json).exactly_one();
+        found.is_ok_and(|value| is.one_of.contains(value))
+    })
+}
+
+/// A content type is the partner's text: only well-known ones are repeated.
+pub fn known_media(media: &str) -> &'static str {
+    const KNOWN: &[&str] = &[
+        "none",
+        "text/html",
+        "text/plain",
+        "application/json",
+        "application/fhir+json",
+        "application/ndjson",
+        "application/fhir+ndjson",
+        "application/xml",
+        "application/octet-stream",
+    ];
+    KNOWN
+        .iter()
+        .find(|known| **known == media)
+        .copied()
+        .unwrap_or("another type")
+}
+
+/// The named checks that look at one answer; `asked` is whom the journey asks an exchange core for.
+pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
+    let json = answer.json.as_ref().unwrap_or(&Value::Null);
+    let refused = |rule: &Rule, status: &[u16]| super::refusal::refused(rule, status, answer);
+    match check {
+        Check::SmartConfiguration => vec![smart_configuration(json)],
+        Check::CapabilityStatement => vec![capability_statement(json)],
+        Check::TokenNeeded => refused(&catalogue::TOKEN_NEEDED, &[400, 401]),
+        Check::ScopeNeeded => refused(&catalogue::SCOPE_NEEDED, &[403]),
+        Check::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
+        Check::FileTokenNeeded => refused(&catalogue::FILE_TOKEN_NEEDED, &[400, 401]),
+        Check::Gone => refused(&catalogue::GONE, &[404, 410]),
+        Check::StrangersRefused => refused(&catalogue::STRANGERS_REFUSED, &[403, 404]),
+        Check::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
+        Check::ExchangeResult => super::exchange::result(json, asked),
+        Check::OneExchange => vec![super::exchange::only_one(json)],
+        Check::MatchGroups
+        | Check::AccountingIdentity
+        | Check::PatientUnchanged
+        | Check::MatchParameters
+        | Check::MatchCoverage
+        | Check::ExpectedBucket
+        | Check::NoReason
+        | Check::Characteristic
+        | Check::RightMember
+        | Check::NobodyElse
+        | Check::Completeness
+        | Check::NoDuplicates
+        | Check::References
+        | Check::ServiceDates
+        | Check::Since
+        | Check::NothingLost
+        | Check::NoMoney
+        | Check::Authorizations
+        | Check::AuthorizationDocuments
+        | Check::ClaimParties
+        | Check::CodeSystems
+        | Check::MustSupport
+        | Check::ResourcesValid
+        | Check::Drift
+        | Check::Provenance
+        | Check::Labels
+        | Check::OptOut
+        | Check::Umb
+        | Check::OneJob
+        | Check::TransactionTime => Vec::new(),
+    }
+}
+
+/// A-01 (SMART App Launch 2.0, conformance): enough to sign in with.
+fn smart_configuration(json: &Value) -> Finding {
+    let lists = |key: &str, wanted: &str| {
+        json[key]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|item| item == wanted))
+    };
+    let mut missing = Vec::new();
+    if !json["token_endpoint"].is_string() {
+        missing.push("token_endpoint");
+    }
+    if !lists("token_endpoint_auth_methods_supported", "private_key_jwt") {
+        missing.push("private_key_jwt");
+    }
+    if !lists("token_endpoint_auth_signing_alg_values_supported", "ES384") {
+        missing.push("ES384");
+    }
+    let seen = if missing.is_empty() {
+        "all".to_owned()
+    } else {
+        format!("no {}", missing.join(", no "))
+    };
+    catalogue::SMART_CONFIGURATION.find(
+        missing.is_empty(),
+        "token_endpoint, private_key_jwt, ES384",
+        seen,
+    )
+}
+
+/// A-02 (PDex 2.2 payer access server): the two Group operations are listed.
+fn capability_statement(json: &Value) -> Finding {
+    let resources = json["rest"].as_array().into_iter().flatten();
+    let operations: Vec<&str> = resources
+        .flat_map(|rest| rest["resource"].as_array().into_iter().flatten())
+        .filter(|resource| resource["type"] == "Group")
+        .flat_map(|group| group["operation"].as_array().into_iter().flatten())
+        .filter_map(|operation| operation["name"].as_str())
+        .collect();
+    let missing: Vec<&str> = ["bulk-member-match", "davinci-data-export"]
+        .into_iter()
+        .filter(|name| !operations.contains(name))
+        .collect();
+    let seen = if missing.is_empty() {
+        "both".to_owned()
+    } else {
+        format!("no {}", missing.join(", no "))
+    };
+    catalogue::CAPABILITY_STATEMENT.find(
+        missing.is_empty(),
+        "bulk-member-match and davinci-data-export on Group",
+        seen,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judge::cases::{broken, said};
+
+    fn shaped(body: Value) -> Vec<Finding> {
+        let schema = json!({"type":"object","required":["rest"],"properties":{"rest":{"type":"array",
+            "items":{"properties":{"mode":{"const":"server"},"at":{"format":"date-time"}}}}}});
+        let expect = Expect {
+            status: vec![200],
+            schema: Some(Schema::new(schema).unwrap()),
+            ..Expect::default()
+        };
+        expected(&expect, &said(200, &[], body))
+    }
+
+    #[test]
+    fn a_schema_names_its_own_places_and_nothing_of_the_document() {
+        assert!(broken(&shaped(json!({"rest":[]}))).is_empty());
+        assert!(broken(&shaped(json!({"rest":[{"mode":"server"}]}))).is_empty());
+        for (body, place) in [
+            (
+                json!({"rest":[{"mode":"Osei"}]}),
+                "/properties/rest/items/properties/mode/const",
+            ),
+            (
+                json!({"rest":[{"at":"Osei"}]}),
+                "/properties/rest/items/properties/at/format",
+            ),
+            (json!({"Osei":1}), "/required"),
+            (json!(["Osei"]), "/type"),
+        ] {
+            let found = shaped(body);
+            assert_eq!(broken(&found), ["schema"]);
+            let told = found.iter().find(|one| !one.held).unwrap().seen.to_string();
+            assert!(told.contains(place) && !told.contains("Osei"), "{told}");
+        }
+        assert_eq!(broken(&shaped(Value::Null)), ["schema"]);
+    }
+}

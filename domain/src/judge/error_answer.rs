@@ -1,0 +1,29 @@
+//! What any error answer is judged by: the cause that its status gives, and the form of its body.
+
+use super::catalogue;
+use crate::model::{Answer, Cause, Finding};
+
+/// The cause that an unexpected status gives.
+pub fn status_cause(status: u16) -> Cause {
+    match status {
+        401 | 403 => Cause::Auth,
+        429 => Cause::Throttled,
+        _ => Cause::Status,
+    }
+}
+
+/// an error's body is an OperationOutcome. None when there is no body.
+pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
+    answer.has_body.then(|| {
+        let held = answer
+            .json
+            .as_ref()
+            .is_some_and(|json| json["resourceType"] == "OperationOutcome");
+        let seen = if held {
+            "OperationOutcome"
+        } else {
+            "another document"
+        };
+        catalogue::OPERATION_OUTCOME.find(held, "OperationOutcome", seen)
+    })
+}

@@ -1,0 +1,163 @@
+//! The token endpoint's answer (SMART Backend Services).
+
+use std::time::Duration;
+
+use super::catalogue;
+use super::error_answer::operation_outcome;
+use crate::model::{Answer, Cause, Finding};
+use crate::secret::Secret;
+
+/// `expires_in` should not be above this (backend-services, "Issue access token").
+pub const LIFETIME_SHORT_MAX: Duration = Duration::from_secs(300);
+/// `expires_in` above this fails.
+pub const LIFETIME_MAX: Duration = Duration::from_secs(3600);
+
+/// The longest token taken: it travels with every request, in a head that servers bound.
+pub const TOKEN_BYTES_MAX: usize = 16 << 10;
+
+/// A granted token.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The bearer token.
+    pub token: Secret,
+    /// How long it lasts.
+    pub lifetime: Duration,
+}
+
+/// What the answer is: a token, or findings why not.
+pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
+    if answer.status != 200 {
+        return (None, vec![refused(answer)]);
+    }
+    let json = answer.json.as_ref().unwrap_or(&serde_json::Value::Null);
+    let token = json["access_token"]
+        .as_str()
+        .filter(|token| is_b64token(token));
+    let bearer = json["token_type"]
+        .as_str()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let mut findings = vec![catalogue::TOKEN_GRANTED.find(true, "status 200", "status 200")];
+    let shape = catalogue::TOKEN_SHAPE.find(
+        token.is_some() && bearer,
+        "access_token and token_type bearer",
+        match (token.is_some(), bearer) {
+            (true, true) => "both",
+            (true, false) => "another token_type",
+            (false, _) => "no access_token",
+        },
+    );
+    findings.push(shape);
+    let number = json["expires_in"].as_f64();
+    let lifetime = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let is_long = number.is_some_and(|seconds| seconds > LIFETIME_MAX.as_secs_f64());
+    let seen = number.map_or("none".to_owned(), |_| format!("{} s", json["expires_in"]));
+    findings.push(catalogue::TOKEN_LIFETIME_SHORT.find(
+        lifetime.is_some_and(|time| time <= LIFETIME_SHORT_MAX),
+        "expires_in of at most 300 s",
+        seen.clone(),
+    ));
+    findings.push(catalogue::TOKEN_LIFETIME.find(!is_long, "expires_in of at most 3600 s", seen));
+    let whole = !findings.iter().any(Finding::breaks);
+    let granted = token.filter(|_| whole).map(|token| Granted {
+        token: Secret::new(token),
+        lifetime: lifetime.unwrap_or(LIFETIME_SHORT_MAX),
+    });
+    (granted, findings)
+}
+
+/// RFC 6750 §2.1: what can stand behind `Bearer`.
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && text.len() <= TOKEN_BYTES_MAX && body.bytes().all(is_part)
+}
+
+fn refused(answer: &Answer) -> Finding {
+    // RFC 6749 §5.2: the error codes are a closed list; any other text stays the partner's.
+    const CODES: &[&str] = &[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+    ];
+    let code = answer
+        .json
+        .as_ref()
+        .and_then(|json| json["error"].as_str())
+        .unwrap_or("");
+    let code = CODES.iter().find(|known| **known == code);
+    let cause = match answer.status {
+        429 => Cause::Throttled,
+        400 | 401 | 403 => Cause::Auth,
+        _ => Cause::Status,
+    };
+    let seen = match code {
+        Some(code) => format!("status {}, {code}", answer.status),
+        None if operation_outcome(answer).is_some_and(|found| found.held) => {
+            format!("status {}, OperationOutcome", answer.status)
+        }
+        None => format!("status {}, no error code", answer.status),
+    };
+    catalogue::TOKEN_GRANTED.find_as(cause, false, "status 200", seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(status: u16, body: serde_json::Value) -> Answer {
+        Answer {
+            status,
+            media: Some("application/json".to_owned()),
+            headers: Default::default(),
+            json: Some(body),
+            has_body: true,
+        }
+    }
+
+    #[test]
+    fn each_rule_of_a_token_can_fail_alone() {
+        let good = json!({"access_token":"t","token_type":"Bearer","expires_in":300});
+        let cases: [(u16, serde_json::Value, &str); 6] = [
+            (400, json!({"error":"invalid_client"}), "token-granted auth"),
+            (429, json!({}), "token-granted throttled"),
+            (500, json!({}), "token-granted status"),
+            (
+                200,
+                json!({"token_type":"bearer","expires_in":300}),
+                "token-shape schema",
+            ),
+            (
+                200,
+                json!({"access_token":"t","token_type":"mac","expires_in":1}),
+                "token-shape schema",
+            ),
+            (
+                200,
+                json!({"access_token":"t","token_type":"bearer","expires_in":7200}),
+                "token-lifetime schema",
+            ),
+        ];
+        let (granted_token, findings) = granted(&answer(200, good));
+        assert!(granted_token.is_some() && findings.iter().all(|finding| finding.held));
+        for (status, body, expected) in cases {
+            let (token, findings) = granted(&answer(status, body));
+            let broken: Vec<_> = findings
+                .iter()
+                .filter(|finding| finding.breaks())
+                .map(|finding| format!("{} {}", finding.check, finding.cause))
+                .collect();
+            assert_eq!(broken, [expected]);
+            assert!(token.is_none());
+        }
+    }
+
+    #[test]
+    fn a_partners_own_text_is_not_repeated() {
+        let (_, findings) = granted(&answer(400, json!({"error":"member 123 unknown"})));
+        assert_eq!(findings[0].seen, "status 400, no error code");
+    }
+}

@@ -1,0 +1,22 @@
+//! What the agent knows and decides: the nouns, the rules and the configuration. No async runtime, no database.
+//!
+//! Three floors; an import only goes down, and neighbours do not know each other
+//! (`ARCHITECTURE.md`, held by the suite's floors test):
+//!
+//! | floor | modules |
+//! |---|---|
+//! | ground | [`model`], [`clock`], [`secret`] |
+//! | thinking | [`schedule`], [`judge`], [`sli`], [`slo`], [`view`] |
+//! | configuration | [`config`] |
+
+pub mod clock;
+pub mod model;
+pub mod secret;
+
+pub mod judge;
+pub mod schedule;
+pub mod sli;
+pub mod slo;
+pub mod view;
+
+pub mod config;

@@ -1,0 +1,155 @@
+//! The plan: what the files mean, once they are checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::closed::closed;
+use super::{
+    Alerting, Auth, Baseline, Cadence, Calendar, Escalation, FamilyWanted, Journey, JourneyId,
+    MemberSet, PartnerId, ProbeId, Quirk, Scale, Slo, SloName,
+};
+
+/// Everything that the files say, whole and consistent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The agent's own settings.
+    pub settings: Settings,
+    /// Who is watched, by id.
+    pub partners: BTreeMap<PartnerId, Partner>,
+    /// What can be walked, by id.
+    pub journeys: BTreeMap<JourneyId, Journey>,
+    /// Who is carried, by the set's name.
+    pub members: BTreeMap<String, MemberSet>,
+    /// What is scheduled, by id.
+    pub probes: BTreeMap<ProbeId, Probe>,
+    /// By how much every duration was divided.
+    pub scale: Scale,
+}
+
+impl Plan {
+    /// Every declared window that holds for a partner: its own and the agent's.
+    pub fn calendars_of(&self, partner: &PartnerId) -> impl Iterator<Item = &Calendar> {
+        let own = self.partners.get(partner);
+        let own = own.into_iter().flat_map(|partner| &partner.calendars);
+        own.chain(&self.settings.calendars)
+    }
+}
+
+/// The agent's own settings (`outrider.toml`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The agent's name; a label of every series.
+    pub agent: String,
+    /// Where it runs; a label of every series.
+    pub location: String,
+    /// Whom a partner may call about our requests; part of the User-Agent.
+    pub contact: String,
+    /// Where pages and metrics are served.
+    pub listen: SocketAddr,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// Runs at one time over all probes.
+    pub runs_in_flight_max: usize,
+    /// Of them, long ones.
+    pub long_runs_in_flight_max: usize,
+    /// A run that begins later than this after its tick is `late`; a tick that gets no permit in
+    /// this time is `capped`.
+    pub late_after: Duration,
+    /// How long runs may go on after a stop was asked for.
+    pub stop_grace: Duration,
+    /// A request that we ourselves held up for longer is `contaminated`.
+    pub own_delay_max: Duration,
+    /// Name servers instead of the machine's; empty for the machine's.
+    pub nameservers: Vec<SocketAddr>,
+    /// Where people reach the pages, without a slash at the end; none for where it listens.
+    pub portal: Option<String>,
+    /// Who hears of alerts.
+    pub alerting: Alerting,
+    /// Declared windows for every partner.
+    pub calendars: Vec<Calendar>,
+}
+
+/// A partner (`partners/<id>.toml`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partner {
+    /// Its id.
+    pub id: PartnerId,
+    /// Its name for people.
+    pub name: String,
+    /// FHIR base URL without a slash at the end.
+    pub base_url: String,
+    /// `sandbox` or `production`.
+    pub environment: String,
+    /// The guide and version it speaks; a label.
+    pub spec: String,
+    /// Its region; a label.
+    pub region: String,
+    /// How we sign in.
+    pub auth: Auth,
+    /// The CA to trust instead of the machine's.
+    pub trust: Option<PathBuf>,
+    /// Its objectives by name.
+    pub slos: BTreeMap<SloName, Slo>,
+    /// Who else hears of its alerts.
+    pub escalation: Escalation,
+    /// Declared windows.
+    pub calendars: Vec<Calendar>,
+    /// What it lets us ask of it.
+    pub limits: Limits,
+    /// Origins beside its own where its jobs may be: our token travels there.
+    pub job_origins: Vec<String>,
+    /// What it does differently and may.
+    pub quirks: BTreeSet<Quirk>,
+    /// The shape that its records had when it was recorded; none when it was not.
+    pub baseline: Option<Baseline>,
+}
+
+/// What a partner lets us ask of it; none for what is not agreed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests within any minute.
+    pub requests_per_minute: Option<u32>,
+    /// Runs at one time.
+    pub runs_in_flight: Option<usize>,
+}
+
+/// A probe: what is scheduled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// Partner and journey.
+    pub id: ProbeId,
+    /// When.
+    pub cadence: Cadence,
+    /// By up to this much each start is moved, always by the same.
+    pub jitter: Duration,
+    /// Whose permits its runs take.
+    pub class: Class,
+    /// Whether a failed run is walked once more.
+    pub confirm: bool,
+    /// How often it is walked besides while it fails; none for no more than else.
+    pub when_failing: Option<Duration>,
+    /// Runs of this probe at one time.
+    pub concurrency: usize,
+    /// The set whose members it carries; none for a journey without a member.
+    pub members: Option<String>,
+    /// The journey's deadline, here perhaps shorter than its file says.
+    pub deadline: Duration,
+    /// The time of one request, here perhaps shorter than its file says.
+    pub timeout: Duration,
+    /// Shuffles the order of members.
+    pub seed: u64,
+    /// The family of addresses that its requests go to.
+    pub family: FamilyWanted,
+}
+
+closed!(
+    /// Whose permits a run takes, so that long runs never hold all of them.
+    Class {
+        /// Any permit.
+        Short = "short",
+        /// One of those that long runs may have.
+        Long = "long",
+    }
+);

@@ -1,0 +1,240 @@
+//! What the ledger keeps of ticks, runs and jobs.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::closed::closed;
+use super::{
+    Conformance, Finding, JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, Severity,
+    Source, StepEvidence, Verdict,
+};
+
+closed!(
+    /// How a tick ended. Every intended start has exactly one.
+    Disposition {
+        /// Its run was judged.
+        Ran = "ran",
+        /// Its run was judged and began late.
+        Late = "late",
+        /// A run of the same probe was still going.
+        Overlap = "overlap",
+        /// No permit in time, or the journey is paused.
+        Capped = "capped",
+        /// Declared: does not run.
+        Blackout = "blackout",
+        /// Declared: partner at work.
+        Maintenance = "maintenance",
+        /// The agent was not there.
+        Missed = "missed",
+        /// The agent was there and went away in its midst.
+        Lost = "lost",
+    }
+);
+
+/// One intended start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Of which probe.
+    pub probe: ProbeId,
+    /// When it was intended.
+    pub due_at: DateTime<Utc>,
+}
+
+closed!(
+    /// Why a run was walked.
+    Origin {
+        /// A tick.
+        Schedule = "schedule",
+        /// A person, by `once`. No tick; enters no SLI, histogram or gauge.
+        Once = "once",
+        /// A failed run, at once. No tick; enters no SLI, histogram or gauge.
+        Confirmation = "confirmation",
+        /// A journey that fails: more often than its cadence. No tick; enters no SLI, histogram or gauge.
+        CloserLook = "closer_look",
+    }
+);
+
+closed!(
+    /// What a run came to.
+    Outcome {
+        /// Nothing broke.
+        Passed = "passed",
+        /// An attempt broke, and all was well in the end.
+        PassedOnRetry = "passed_on_retry",
+        /// A layer broke, and it is not our fault.
+        Failed = "failed",
+        /// Our fault.
+        AgentFault = "agent_fault",
+    }
+);
+
+closed!(
+    /// What another walk says of a failed run.
+    Reproduction {
+        /// It failed for the same cause.
+        Reproduced = "reproduced",
+        /// It failed for another one.
+        FailedOtherwise = "failed_otherwise",
+        /// It passed.
+        NotReproduced = "not_reproduced",
+        /// It could not look.
+        CouldNotLook = "could_not_look",
+    }
+);
+
+/// A walk because of a failed run, shown beside it and counted nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Its id.
+    pub run: RunId,
+    /// The failed run.
+    pub of: RunId,
+    /// A confirmation or a closer look.
+    pub origin: Origin,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// From its begin to its end.
+    pub duration: Duration,
+    /// What it says of the failed run.
+    pub says: Reproduction,
+    /// Its own cause; none when it passed.
+    pub cause: Option<String>,
+}
+
+impl Aside {
+    /// What a walk says of a failed run with this cause.
+    pub fn of(failed: &RunId, cause: &str, walked: &RunRecord) -> Self {
+        let own = walked
+            .verdict
+            .blame
+            .as_ref()
+            .map(|blame| blame.cause.name());
+        let says = match walked.outcome {
+            Outcome::Passed | Outcome::PassedOnRetry => Reproduction::NotReproduced,
+            Outcome::AgentFault => Reproduction::CouldNotLook,
+            Outcome::Failed if own == Some(cause) => Reproduction::Reproduced,
+            Outcome::Failed => Reproduction::FailedOtherwise,
+        };
+        Self {
+            run: walked.run.clone(),
+            of: failed.clone(),
+            origin: walked.origin,
+            started_at: walked.started_at,
+            duration: walked.duration,
+            says,
+            cause: own.map(str::to_owned),
+        }
+    }
+}
+
+/// One run in brief, as kept.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Its id, also the correlation id on the wire.
+    pub run: RunId,
+    /// Why it was walked.
+    pub origin: Origin,
+    /// The partner watched.
+    pub partner: PartnerId,
+    /// The journey walked.
+    pub journey: JourneyId,
+    /// The member carried, if the journey carries one.
+    pub member: Option<MemberId>,
+    /// The member's cohort; empty without a member.
+    pub cohort: String,
+    /// When it was intended.
+    pub due_at: DateTime<Utc>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// From its begin to its end.
+    pub duration: Duration,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// What it means.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub steps: Vec<StepEvidence>,
+    /// Found records ÷ due records; none when no record was due or looked for.
+    pub completeness: Option<f64>,
+    /// The same by kind of record, with what is missing; empty likewise.
+    pub kinds: Vec<KindScore>,
+    /// Ticks of the same probe that found this run still going.
+    pub overlaps: u32,
+    /// A calendar leaves its tick out of the SLA: raw figures hold it, net ones do not.
+    pub excluded: bool,
+    /// We held it up ourselves, at its begin or in a request: it enters no latency objective.
+    pub contaminated: bool,
+    /// When the certificate that the partner served expires; none without TLS.
+    pub certificate_expires_at: Option<DateTime<Utc>>,
+}
+
+impl Outcome {
+    /// Whether all was well in the end.
+    pub fn is_passed(self) -> bool {
+        matches!(self, Self::Passed | Self::PassedOnRetry)
+    }
+}
+
+impl RunRecord {
+    /// From the intended start to the begin.
+    pub fn start_delay(&self) -> Duration {
+        (self.started_at - self.due_at).to_std().unwrap_or_default()
+    }
+
+    /// When it ended.
+    pub fn ended_at(&self) -> DateTime<Utc> {
+        self.started_at + chrono::TimeDelta::from_std(self.duration).unwrap_or_default()
+    }
+
+    /// What all findings of one source say together.
+    pub fn conformance(&self, source: Source) -> Conformance {
+        Conformance::of(source, self.steps.iter().flat_map(|step| &step.findings))
+    }
+
+    /// The checks of one source that broke or warn, in order, each once.
+    pub fn told_by(&self, source: Source) -> Vec<&Finding> {
+        let mut told: Vec<&Finding> = Vec::new();
+        let findings = self.steps.iter().flat_map(|step| &step.findings);
+        for finding in findings.filter(|one| one.source == source && !one.held) {
+            let is_said = told.iter().any(|one| one.check == finding.check);
+            if finding.severity != Severity::Info && !is_said {
+                told.push(finding);
+            }
+        }
+        told
+    }
+
+    /// Whether records had another shape than the recorded one.
+    pub fn drifts(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(|step| &step.findings)
+            .any(|finding| !finding.held && finding.check == super::Check::Drift.name())
+    }
+
+    /// Whether another member's data were seen.
+    pub fn discloses(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(|step| &step.findings)
+            .any(|finding| finding.breaks() && finding.cause == super::Cause::Disclosure)
+    }
+}
+
+/// A job of ours that is open at a partner: journalled before its location is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its status URL.
+    pub location: String,
+    /// The partner that runs it.
+    pub partner: PartnerId,
+    /// The run that opened it.
+    pub run: RunId,
+    /// Where a token for its release comes from.
+    pub token_endpoint: String,
+    /// The scopes of that token.
+    pub scope: Vec<String>,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+}

@@ -1,0 +1,55 @@
+//! The files that every command reads, and what a command names of them.
+
+use std::path::PathBuf;
+
+use outrider_domain::config;
+use outrider_domain::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
+
+use super::exit::Exit;
+use super::out;
+
+/// The files that every command reads.
+#[derive(Debug, clap::Args)]
+pub(super) struct Files {
+    /// The agent's file; partners/, probes/ and members/ stand beside it
+    #[arg(long, default_value = "outrider.toml", value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Sets base URLs, trust and key paths and listeners, nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(super) overlay: Option<PathBuf>,
+}
+
+impl Files {
+    /// The plan in real time, or how the command ends without one.
+    pub(super) fn plan(&self) -> Result<Plan, Exit> {
+        config::load(&self.config, self.overlay.as_deref()).map_err(|complaints| {
+            out::unusable(&complaints);
+            Exit::Config
+        })
+    }
+
+    /// The plan in scaled time, or how the command ends without one.
+    pub(super) fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
+        self.plan()?.scaled(scale).map_err(|why| {
+            out::complain(&format!("outrider: {why}"));
+            Exit::Config
+        })
+    }
+}
+
+/// The probe of a journey at a partner, or how the command ends without one.
+pub(super) fn probe_of<'p>(
+    plan: &'p Plan,
+    journey: &str,
+    partner: &str,
+) -> Result<&'p Probe, Exit> {
+    let id = ProbeId {
+        partner: PartnerId::new(partner),
+        journey: JourneyId::new(journey),
+    };
+    plan.probes.get(&id).ok_or_else(|| {
+        let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
+        out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
+        Exit::Usage
+    })
+}

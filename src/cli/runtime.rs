@@ -1,0 +1,26 @@
+//! The threads of commands that wait.
+
+use outrider_domain::{clock, secret};
+
+use super::exit::Exit;
+use super::out;
+
+/// Threads that walk, beside those that block. One carries thousands of checks a second; a second one
+/// would wake the first for each, which costs more than half of the check itself.
+const WORKERS: usize = 1;
+
+/// A runtime for commands that wait, or how the command ends without one.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    secret::warm_up();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .on_thread_start(secret::warm_up)
+        .on_thread_park(clock::parks)
+        .on_thread_unpark(clock::woke)
+        .build()
+        .map_err(|why| {
+            out::complain(&format!("this machine gives no threads: {why}"));
+            Exit::Internal
+        })
+}

@@ -1,0 +1,43 @@
+//! The head of an answer.
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+
+/// Characters kept of a content type.
+const MEDIA_CHARS_MAX: usize = 100;
+
+/// The head of an answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) media: Option<String>,
+    pub(super) headers: BTreeMap<String, Vec<String>>,
+}
+
+/// What is kept of it.
+pub(super) fn head(status: u16, headers: &HeaderMap) -> Head {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in headers {
+        // A value that is not visible ASCII says nothing that we read.
+        let text = value.to_str().unwrap_or_default().to_owned();
+        all.entry(name.as_str().to_owned()).or_default().push(text);
+    }
+    let media = all
+        .get("content-type")
+        .and_then(|values| values.first())
+        .map(|text| {
+            let bare = text
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
+            bare.chars().take(MEDIA_CHARS_MAX).collect()
+        });
+    Head {
+        status,
+        media,
+        headers: all,
+    }
+}

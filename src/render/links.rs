@@ -1,0 +1,32 @@
+//! Where an alert and a board lead: pages, boards and evidence.
+
+use outrider_domain::model::{Layer, Partner, Plan};
+
+/// The board's address in Grafana: `/d/<uid>`.
+pub(super) const BOARD_UID: &str = "outrider-partner";
+
+/// Where people reach the pages.
+pub(super) fn portal(plan: &Plan) -> String {
+    let settings = &plan.settings;
+    settings
+        .portal
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", settings.listen))
+}
+
+/// The board of a partner, when it is known where Grafana is.
+pub(super) fn board_url(plan: &Plan, partner: &Partner) -> Option<(&'static str, String)> {
+    let grafana = plan.settings.alerting.grafana.as_ref()?;
+    let url = format!("{grafana}/d/{BOARD_UID}?var-partner={}", partner.id);
+    Some(("dashboard_url", url))
+}
+
+/// The last run of a partner that broke in a layer.
+pub(super) fn evidence_url(
+    plan: &Plan,
+    partner: &Partner,
+    layer: Layer,
+) -> [(&'static str, String); 1] {
+    let url = format!("{}/evidence/{}/{layer}", portal(plan), partner.id);
+    [("evidence_url", url)]
+}
