@@ -110,7 +110,7 @@ fn dates_in_the_suite_meet_no_clock() {
 
 #[test]
 fn no_unit_test_or_bench_has_both_a_clock_and_a_date() {
-    for folder in ["src", "exchange", "demo", "benches"] {
+    for folder in ["src", "domain", "exchange", "demo", "benches"] {
         for path in rust_files(&repository().join(folder)) {
             let text = std::fs::read_to_string(&path).unwrap();
             let tests = if folder == "benches" {

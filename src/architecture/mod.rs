@@ -1,6 +1,19 @@
-//! The rules of the workspace that no compiler holds. Compiled for unit tests alone.
+//! The rules of the workspace that no compiler holds: imports only go down, no files import each other,
+//! files stay small, and no date in a test meets a live clock. Compiled for unit tests alone.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "syntax trees and Markdown have many kinds, of which a rule looks at a few"
+)]
 
 mod dates;
+mod documents;
+mod floors;
+mod imports;
+mod knots;
+mod modules;
+mod packages;
+mod sizes;
 
 use std::path::{Path, PathBuf};
 
@@ -24,4 +37,15 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// A crate of these files in a folder of its own.
+fn planted(files: &[(&str, &str)]) -> modules::Crate {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    modules::Crate::read(&folder.path().join("lib.rs"))
 }

@@ -20,7 +20,6 @@ mod fleet;
 mod foreign;
 mod generate;
 mod hostile;
-mod house;
 mod identity;
 mod members;
 mod ours;
