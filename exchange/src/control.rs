@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Path, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Html;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use crate::member::Payer;
 use crate::partner::{Listener, Partner};
 use crate::persona;
 use crate::store::Job;
+use exchange_kit::clock::rfc3339;
+use exchange_kit::http::{Answer, Problem, wish};
 
 /// A partner with its listener.
 pub struct Served {
@@ -56,25 +58,6 @@ impl Served {
 
 /// Every served partner by id.
 pub type Partners = Arc<BTreeMap<String, Served>>;
-
-/// Something the control API will not or cannot do.
-pub(crate) struct Problem {
-    pub(crate) status: StatusCode,
-    pub(crate) error: String,
-    pub(crate) cure: String,
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        (
-            self.status,
-            Json(json!({"error": self.error, "cure": self.cure})),
-        )
-            .into_response()
-    }
-}
-
-pub(crate) type Answer = Result<Json<Value>, Problem>;
 
 /// What every handler of the control API knows.
 #[derive(Clone)]
@@ -138,15 +121,6 @@ async fn advance(State(known): State<Known>, body: Bytes) -> Answer {
     Ok(clock(State(known)).await)
 }
 
-/// The body as what is asked for.
-pub(crate) fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        error: format!("the body cannot be read: {error}"),
-        cure: cure.to_owned(),
-    })
-}
-
 /// The compatibility matrix.
 async fn personas() -> Json<Value> {
     Json(matrix())
@@ -200,7 +174,7 @@ fn shown(job: &Job, now_ms: i64) -> Value {
         "kind": job.kind.name(),
         "state": state,
         "client": job.client,
-        "created": crate::partner::rfc3339(job.created_ms),
+        "created": rfc3339(job.created_ms),
     })
 }
 

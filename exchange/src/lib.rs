@@ -5,7 +5,6 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`] | the only place that asks for the time |
 //! | [`fault`] | what a partner can be told to do wrong, and which requests meet it |
 //! | [`persona`] | how a partner is: nine kinds |
 //! | [`member`] | invented members, what a partner holds about them, and what must come back |
@@ -20,7 +19,6 @@
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
 //! | [`cli`] | the commands |
 
-pub mod clock;
 pub mod fault;
 pub mod member;
 pub mod persona;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use exchange_kit::clock::{Clock, Stopwatch};
 use serde_json::json;
 
 use super::serve::{log, port, prepare, stop_signals, untrusted};
 use super::{Failure, say};
-use crate::clock::{Clock, Stopwatch};
 use crate::fault::Leaf;
 use crate::groundtruth::{Shared, listen, router};
 use crate::trust::{self, ClientCertificates};

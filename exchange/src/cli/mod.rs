@@ -13,8 +13,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::identity::complaint::Complaints;
+use exchange_kit::mistakes::Complaints;
 
 /// All went well.
 const FINE: u8 = 0;

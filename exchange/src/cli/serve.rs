@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use clap::Args;
+use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,7 +17,6 @@ use super::core::{Options, Running};
 use super::progress::Progress;
 use super::{Failure, say};
 use crate::cli::members::LARGE_MAX;
-use crate::clock::Clock;
 use crate::control::{self, Partners, Served};
 use crate::core::adapter::Directory;
 use crate::identity;

@@ -7,12 +7,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::sync::{Mutex, PoisonError};
 
+use exchange_kit::pdex::Bucket;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
 
 use super::exchange::{Event, Exchange, Member, Reason, State};
 use super::store::{Result, Store};
-use crate::member::Bucket;
 
 /// The beginning of every type.
 const TYPE: &str = "org.outrider.exchange";
@@ -80,8 +80,8 @@ pub fn add(db: &Transaction<'_>, event: &Value) -> Result<()> {
     let seq = last.unwrap_or(0) + 1;
     let mut event = event.clone();
     event["id"] = json!(seq.to_string());
-    let now = crate::clock::Clock::System.now_millis();
-    event["time"] = json!(crate::partner::rfc3339(now));
+    let now = exchange_kit::clock::Clock::System.now_millis();
+    event["time"] = json!(exchange_kit::clock::rfc3339(now));
     db.prepare_cached("INSERT INTO event VALUES(?1, ?2)")?
         .execute(params![seq, event.to_string()])?;
     Ok(())

@@ -36,9 +36,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use exchange_kit::clock::Clock;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
 use crate::identity::rules::Rules;
 use adapter::{Client, Directory};
 use away::Away;

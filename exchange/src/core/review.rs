@@ -1,12 +1,12 @@
 //! What a person does about an item of the queues: resolve it, try again, give it up.
 
+use exchange_kit::clock::Clock;
+use exchange_kit::digest::hex_of_sha256;
 use serde_json::Value;
 
 use super::exchange::{Exchange, Member, State, Step};
 use super::store::{Closing, Opened, Opening, Result, Review, ReviewState, Store};
-use crate::clock::Clock;
 use crate::core::clocks::Pace;
-use crate::member::hex_of_sha256;
 
 /// What came of an action.
 #[derive(Debug)]

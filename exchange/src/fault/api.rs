@@ -4,12 +4,13 @@ use axum::extract::{FromRef, Path, State};
 use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use bytes::Bytes;
+use exchange_kit::http::{Answer, Problem, wish};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Fault, Mistake, Order};
-use crate::control::{Answer, Partners, Problem, Served, find, wish};
+use crate::control::{Partners, Served, find};
 
 /// The routes, to be merged with the others of the control API.
 pub fn routes<S>() -> Router<S>

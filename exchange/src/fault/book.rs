@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
+use exchange_kit::random::Stream;
 use serde::Serialize;
 
 use super::kind::{Fault, Leaf, Point};
 use super::order::{Mistake, Order};
-use crate::member::Stream;
 use crate::partner::Operation;
 
 /// Most orders at once; one more is refused.

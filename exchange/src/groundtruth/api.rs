@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use bytes::Bytes;
+use exchange_kit::http::{Answer, Problem, wish};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -16,7 +17,6 @@ use super::limits::DELAY_MS_MAX;
 use super::orders::{Door, Order};
 use super::record::Counts;
 use super::shared::Shared;
-use crate::control::{Answer, Problem, wish};
 
 const ORDER: &str = r#"send {"path":"/a","behaviour":{"status":503,"head_ms":200},"times":1}"#;
 

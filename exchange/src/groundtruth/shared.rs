@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use exchange_kit::clock::Stopwatch;
+
 use super::orders::{Door, Orders};
 use super::record::Log;
-use crate::clock::Stopwatch;
 
 /// Orders, log and door of one server.
 #[derive(Debug)]

@@ -4,11 +4,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use exchange_kit::clock::Stopwatch;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
-
-use crate::clock::Stopwatch;
 
 /// When bytes of one exchange passed, in nanoseconds of the stopwatch, and how many did.
 #[derive(Clone, Copy, Debug, Default)]

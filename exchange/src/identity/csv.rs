@@ -6,7 +6,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use super::complaint::Complaints;
+use exchange_kit::mistakes::{Complaints, nearest};
+
 use super::date::BadDate;
 use super::names;
 use super::normalise;
@@ -217,7 +218,7 @@ impl Loading<'_> {
                         .map(String::as_str)
                         .filter(|name| !COLUMNS.contains(name) && !name.is_empty())
                         .collect();
-                    let near = super::complaint::nearest(column, unknown);
+                    let near = nearest(column, unknown);
                     let cure = match near {
                         Some(near) => format!("call the column {near:?} `{column}`"),
                         None => format!("add `{column}` to the header; its cells may be empty"),

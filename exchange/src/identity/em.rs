@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
+use exchange_kit::random::Stream;
+
 use super::block::{Index, LeftOut};
 use super::compare::compare;
 use super::csv::Table;
 use super::field::{FIELDS, Field, MISSING, Vector};
 use super::rules::{Effect, FieldRules, Rules};
-use crate::member::Stream;
 
 /// Random pairs on which `u` is counted.
 const RANDOM_PAIRS: u32 = 400_000;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`record`], [`person`] | a person as written, and as meant |
 //! | [`normalise`] | from the one to the other; with `date`, `address`, `names` |
-//! | [`csv`], [`complaint`] | files of people, and every mistake in them at once |
+//! | [`csv`] | files of people, and every mistake in them at once |
 //! | [`field`], [`compare`], [`jaro`] | two persons in, facts out: nothing is judged, nothing is disclosed |
 //! | [`rules`] | a versioned rule set: bands, weights, thresholds, rules, guards |
 //! | [`decide`], [`guard`], [`assign`] | how a pair stands, alone and among others |
@@ -27,7 +27,6 @@ pub mod person;
 
 pub mod normalise;
 
-pub mod complaint;
 pub mod csv;
 
 pub mod compare;

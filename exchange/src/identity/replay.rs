@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use exchange_kit::mistakes::Complaints;
 use serde::Serialize;
 
 use super::assign::{Candidate, assign};
 use super::compare::Evidence;
-use super::complaint::Complaints;
 use super::decide::judge;
 use super::explain::{Decision, FORMAT, Named, Outcome};
 use super::guard::are_two_people_by;

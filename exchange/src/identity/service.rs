@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 use super::assign::HOUSEMATES_MAX;
@@ -18,7 +19,6 @@ use super::person::Person;
 use super::replay::replay;
 use super::resolve::{Resolved, resolve};
 use super::rules::{Rollout, Rules, Sensitivity};
-use crate::clock::Clock;
 
 /// Decisions that one replay looks at, at most.
 pub const REPLAY_MAX: usize = 10_000;
@@ -320,7 +320,7 @@ impl Service {
         Ok(self.decisions.get(id)?.map(|row| {
             json!({
                 "id": row.id,
-                "at": crate::partner::rfc3339(row.at_ms),
+                "at": exchange_kit::clock::rfc3339(row.at_ms),
                 "decision": row.decision,
             })
         }))
@@ -386,7 +386,7 @@ impl Service {
         let surges: Vec<Value> = counted
             .kpis
             .surges()
-            .map(|surge| json!({"at": crate::partner::rfc3339(surge.at_ms), "surge": surge}))
+            .map(|surge| json!({"at": exchange_kit::clock::rfc3339(surge.at_ms), "surge": surge}))
             .collect();
         json!({
             "active": Named::of(&self.active),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use askama::Template;
+use exchange_kit::clock::Clock;
 
-use crate::clock::Clock;
 use crate::control::Served;
 use crate::fault::Fault;
 use crate::partner::BULK_MEMBER_MATCH;

@@ -1,5 +1,7 @@
 //! One member with the people around them: derived from payer, seed and number alone, stored nowhere.
 
+use exchange_kit::random::Stream;
+
 use super::case::EdgeCase;
 use super::names;
 use super::number::Numbers;
@@ -8,7 +10,6 @@ use super::person::{
     Address, HeldName, OptOut, Person, Relationship, before_anchor, draw_address, own_card,
 };
 use super::roster::{Holding, Member};
-use super::seed::Stream;
 
 /// A member and the people that the responder holds because of them.
 #[derive(Clone, Debug)]

@@ -1,9 +1,7 @@
 //! The normal form of a resource, its hash and its key. `members/README.md` is the specification; the
 //! vectors in `tests/cases/normalise` were computed by another program in another language.
 
-use std::fmt::Write as _;
-
-use aws_lc_rs::digest;
+use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Map, Value};
 
 /// The resource without what a responder may change at will: its id, its version, and the ids that
@@ -57,16 +55,6 @@ pub fn key(resource: &Value) -> String {
         .iter()
         .find_map(|one| Some(format!("{}|{}", text(one, "system")?, text(one, "value")?)))
         .unwrap_or_else(|| format!("sha256:{}", sha256_hex(resource)))
-}
-
-/// SHA-256 of `bytes` in lower-case hex.
-pub(crate) fn hex_of_sha256(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
-        // Writing to a String cannot fail.
-        write!(hex, "{byte:02x}").unwrap_or_default();
-    }
-    hex
 }
 
 fn anonymous(value: &Value) -> Value {

@@ -1,7 +1,8 @@
 //! Numbers that cannot meet: of cards, of persons, and National Provider Identifiers.
 
+use exchange_kit::random::Stream;
+
 use super::payer::Payer;
-use super::seed::Stream;
 
 /// How many numbers one household may take.
 const PER_HOUSEHOLD: u64 = 4;

@@ -1,11 +1,11 @@
 //! A person as the responder holds them.
 
 use chrono::{Days, NaiveDate};
+use exchange_kit::random::Stream;
 
 use super::case::EdgeCase;
 use super::names;
 use super::number::Numbers;
-use super::seed::Stream;
 
 /// The day on which every set stands still: nothing generated depends on today.
 pub(crate) const ANCHOR: NaiveDate = match NaiveDate::from_ymd_opt(2026, 10, 1) {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Bucket, EdgeCase};
+use exchange_kit::pdex::Bucket;
+
+use super::case::EdgeCase;
 use super::household::Household;
 use super::payer::Payer;
 use super::person::Person;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use exchange_kit::pdex::Bucket;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::case::{Bucket, EdgeCase};
+use super::case::EdgeCase;
 use super::household::Household;
 use super::normalise::{key, sha256_hex};
 use super::payer::Payer;

@@ -4,13 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use chrono::DateTime;
+use exchange_kit::clock::Clock;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use tempfile::TempDir;
 
 use super::headers::Caller;
 use super::{Partner, Premises, Settings};
-use crate::clock::Clock;
 use crate::member::{Payer, Roster};
 use crate::store::{Store, Token};
 use crate::trust::ClientCertificates;
@@ -57,7 +57,7 @@ impl Bench {
             until_ms,
             bound: None,
         };
-        let hash = crate::member::hex_of_sha256(secret.as_bytes());
+        let hash = exchange_kit::digest::hex_of_sha256(secret.as_bytes());
         self.partner
             .store
             .keep_token(self.partner.payer.id, &hash, &token, 0)

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::pdex::Bucket;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
@@ -13,7 +15,6 @@ use super::operation::Operation;
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::{Partner, body, group, matching};
-use crate::member::{Bucket, hex_of_sha256};
 use crate::persona::ResultShape;
 use crate::store::{FileWriter, JobFile, JobKind};
 

@@ -1,11 +1,11 @@
 //! Searchset Bundles, a page at a time.
 
 use axum::response::{IntoResponse, Response};
+use exchange_kit::http::form_fields;
 use http::header::CONTENT_TYPE;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::body;
 use super::limits::ENTRIES_MAX;
 use super::outcome::{FHIR_JSON, Refusal};
 
@@ -39,7 +39,7 @@ impl Search {
             offset: 0,
         };
         let mut parameters = Vec::new();
-        for (name, value) in body::form_fields(query.unwrap_or_default().as_bytes()) {
+        for (name, value) in form_fields(query.unwrap_or_default().as_bytes()) {
             let number = || {
                 value.parse::<usize>().map_err(|_| {
                     Refusal::bad_request("invalid", "_count and _offset are whole numbers")

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::http::form_fields;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -21,7 +23,7 @@ use super::token::{self, Session};
 use super::wanted::{Asked, Wanted};
 use super::{Partner, body, consent, limits};
 use crate::fault::{Fault, Hits};
-use crate::member::{disclosed, hex_of_sha256, record, transmitted};
+use crate::member::{disclosed, record, transmitted};
 use crate::persona::{ExportSlots, MissingGroup, Partial};
 use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
 
@@ -80,7 +82,7 @@ async fn kick_off(
         if !query.is_empty() {
             url = format!("{url}?{query}");
         }
-        Wanted::of_query(&body::form_fields(query.as_bytes()))?
+        Wanted::of_query(&form_fields(query.as_bytes()))?
     } else {
         Wanted::of_parameters(&body::json(request).await?, asked)?
     };

@@ -2,16 +2,18 @@
 //! kept corpus, so that a failure comes again. No input may panic, and none may be taken for more than it is.
 
 use chrono::NaiveDate;
+use exchange_kit::assertion::{self, Client};
+use exchange_kit::http::form_fields;
+use exchange_kit::random::Stream;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::consent::{self, Disclosure};
 use super::matching::{self, Decision};
 use super::wanted::{Asked, Wanted};
-use super::{assertion, body, filter, headers, limits, scope, types};
-use crate::member::{Payer, REQUESTER_NPI, Roster, Stream, member_set};
+use super::{filter, headers, limits, scope, types};
+use crate::member::{Payer, REQUESTER_NPI, Roster, member_set};
 use crate::persona::{ConsentRule, ExportTypes};
-use crate::trust::Client;
 
 /// Inputs to each parser.
 const INPUTS: u64 = 4_000;
@@ -113,14 +115,14 @@ fn node<'a>(stream: &mut Stream, value: &'a mut Value) -> &'a mut Value {
 
 #[test]
 fn no_mutated_assertion_proves_anybody() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/assertions.json");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/kit/cases/assertions.json");
     let file: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let key = &file["keys"][0];
     let pem = key["pem"].as_str().unwrap().as_bytes();
     let clients = [Client {
         id: "outrider".to_owned(),
         npi: REQUESTER_NPI,
-        keys: vec![crate::trust::RegisteredKey {
+        keys: vec![exchange_kit::assertion::RegisteredKey {
             kid: key["kid"].as_str().unwrap().to_owned(),
             algorithm: jsonwebtoken::Algorithm::ES384,
             public: jsonwebtoken::DecodingKey::from_ec_pem(pem).unwrap(),
@@ -150,7 +152,7 @@ fn forms_and_scopes_give_no_more_than_they_say() {
     let form = b"grant_type=client_credentials&scope=system%2F*.rs&client_assertion=a.b.c";
     fuzz("form", &[form, b"a=1+2&b=%2F%24&c&d=x=y"], |input| {
         let separators = input.iter().filter(|byte| **byte == b'&').count();
-        assert!(body::form_fields(input).len() <= separators + 1);
+        assert!(form_fields(input).len() <= separators + 1);
     });
     let scopes = scope::supported();
     let corpus: Vec<&[u8]> = scopes.iter().map(String::as_bytes).collect();

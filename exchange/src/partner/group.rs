@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use exchange_kit::pdex::Bucket;
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +16,6 @@ use super::matching::{Bundle, Decision};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::token::{self, Session};
-use crate::member::Bucket;
 use crate::persona::{Buckets, Contained};
 use crate::store::{Group, KnownPatient};
 

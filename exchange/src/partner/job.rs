@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, EXPIRES, RETRY_AFTER};
 use serde::Deserialize;
@@ -19,6 +19,7 @@ use crate::persona::{
     DeleteStyle, ExpiredStyle, ExpiresStyle, Partial, RetryAfterStyle, StatusPlace, TokenRule,
 };
 use crate::store::{FileList, Job, JobFile, JobKind};
+use exchange_kit::clock::rfc3339;
 
 /// The job in a query.
 #[derive(Deserialize)]
@@ -220,13 +221,6 @@ fn expires(style: ExpiresStyle, until_ms: i64) -> Option<String> {
         ExpiresStyle::GoTime => Some(at.format("%Y-%m-%d %H:%M:%S%.9f +0000 UTC").to_string()),
         ExpiresStyle::Absent => None,
     }
-}
-
-/// A stored time as an instant with milliseconds, in UTC.
-pub(crate) fn rfc3339(millis: i64) -> String {
-    DateTime::<Utc>::from_timestamp_millis(millis)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn since_epoch(millis: i64) -> Duration {

@@ -37,10 +37,6 @@ pub const SCANS_MIB_MAX: u32 = 16 * 1024;
 pub const JOBS_LISTED_MAX: usize = 1_000;
 /// Most connections to one partner; one more waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Longest client assertion in bytes; a longer one is refused.
-pub const ASSERTION_BYTES_MAX: usize = 16 * 1024;
-/// Longest `jti`; a longer one is refused.
-pub const JTI_BYTES_MAX: usize = 256;
 /// Longest answer that a fault can bend, in bytes; a longer one is answered with 500.
 pub const BENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How many members a served roster has.
@@ -49,10 +45,6 @@ pub const ROSTER_MEMBERS: usize = 120;
 pub const HANDSHAKE: Duration = Duration::from_secs(15);
 /// How long an over job's row, its group and the matches are kept, in seconds.
 pub const ROWS_KEPT_SECONDS: i64 = 86_400;
-/// How far ahead an assertion's `exp` may lie, in seconds (SMART: five minutes).
-pub const ASSERTION_SECONDS_MAX: i64 = 300;
-/// By how much a client's clock may differ, in seconds.
-pub const CLOCK_SKEW_SECONDS: i64 = 5;
 /// Highest `--token-ttl`, in seconds (UDAP: an hour).
 pub const TOKEN_TTL_SECONDS_MAX: u32 = 3_600;
 /// How long the fault `slow-headers` holds an answer back.

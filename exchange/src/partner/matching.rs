@@ -1,11 +1,12 @@
 //! Who is meant? The bundles of a match request, and a deterministic decision for each.
 
+use exchange_kit::pdex::Bucket;
 use serde_json::Value;
 
 use super::consent::{self, Disclosure};
 use super::limits::MEMBERS_MAX;
 use super::outcome::Refusal;
-use crate::member::{Bucket, Card, Person, Roster, is_short_form};
+use crate::member::{Card, Person, Roster, is_short_form};
 
 /// One `MemberBundle`.
 #[derive(Clone, Debug)]

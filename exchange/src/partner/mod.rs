@@ -3,7 +3,6 @@
 //! Speaks PDex 2.2 with Group NDJSON results. Every request goes fault first, then token, then content:
 //! a partner in trouble does not look at who is asking.
 
-pub(crate) mod assertion;
 #[cfg(test)]
 mod bench;
 mod bend;
@@ -45,14 +44,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use body::form_fields;
-pub(crate) use job::rfc3339;
+use exchange_kit::clock::Clock;
+
 pub use operation::Operation;
 pub(crate) use scope::BULK_MEMBER_MATCH;
 pub use stats::Stats;
 pub use wire::{Bound, Listener, ListenerError};
 
-use crate::clock::Clock;
 use crate::fault::Book;
 use crate::member::{Payer, Roster};
 use crate::persona::Behaviour;

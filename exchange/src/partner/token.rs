@@ -8,18 +8,19 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use exchange_kit::assertion::{self, AssertionFault, KeySetError};
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::http::form_fields;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::assertion::{self, AssertionFault};
 use super::headers::{Caller, Peer};
 use super::outcome::Refusal;
 use super::scope::{Grant, granted};
 use super::{Partner, body, limits};
 use crate::fault::{Fault, Hits};
 use crate::store::{StoreError, Token};
-use crate::trust::TrustError;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -38,7 +39,7 @@ enum TokenRefusal {
     /// The store failed.
     Store(StoreError),
     /// The registered keys could not be read.
-    Keys(TrustError),
+    Keys(KeySetError),
 }
 
 /// A client with a good token.
@@ -122,7 +123,7 @@ pub(crate) fn session(partner: &Partner, caller: &Caller) -> Result<Session, Ref
         let text = "the token is bound to another client certificate";
         return Err(Refusal::unauthorised(text));
     }
-    let npi = partner.registry.npi(&known.client);
+    let npi = partner.registry.clients.npi(&known.client);
     Ok(Session {
         npi: npi.ok_or_else(|| Refusal::unauthorised("the client is no longer known"))?,
         client: known.client,
@@ -155,7 +156,11 @@ fn grant(
         ));
     }
     let now = partner.clock.now();
-    let mut clients = partner.registry.read().map_err(TokenRefusal::Keys)?;
+    let mut clients = partner
+        .registry
+        .clients
+        .read()
+        .map_err(TokenRefusal::Keys)?;
     if hits.has(Fault::KeysStale) {
         clients.iter_mut().for_each(|client| client.keys.clear());
     }
@@ -173,7 +178,7 @@ fn grant(
     .map_err(TokenRefusal::Assertion)?;
     let now_ms = now.timestamp_millis();
     // Remembered a little longer than the assertion lives, by as much as clocks may differ.
-    let until = (asserted.exp + limits::CLOCK_SKEW_SECONDS).saturating_mul(1_000);
+    let until = (asserted.exp + assertion::CLOCK_SKEW_SECONDS).saturating_mul(1_000);
     let store = &partner.store;
     if !store.first_sight(
         partner.payer.id,
@@ -231,7 +236,7 @@ fn secret() -> Option<String> {
 
 /// Tokens are stored by hash only, so that the state folder opens nothing.
 fn hash(token: &str) -> String {
-    crate::member::hex_of_sha256(token.as_bytes())
+    hex_of_sha256(token.as_bytes())
 }
 
 async fn form(request: Request) -> Result<Vec<(String, String)>, Response> {
@@ -251,7 +256,7 @@ async fn form(request: Request) -> Result<Vec<(String, String)>, Response> {
             "the body is not readable",
         )
     })?;
-    Ok(body::form_fields(&bytes))
+    Ok(form_fields(&bytes))
 }
 
 fn refused(partner: &Partner, refusal: TokenRefusal) -> Response {

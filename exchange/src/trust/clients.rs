@@ -1,42 +1,17 @@
-//! The clients that a partner knows, and the key sets they registered.
-//!
-//! A registered key set is a JWKS file in the state folder. It is read anew at each request for a token:
-//! a key that is added there is accepted without a restart, one that is taken out is refused.
+//! The clients that a partner knows, and the keys that are made for them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use exchange_kit::assertion::{ClientRegistry, Registration};
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA384};
 
 use super::{TrustError, key_pair, write};
 use crate::member::REQUESTER_NPI;
 
-/// Largest key set that is read, in bytes.
-const JWKS_BYTES_MAX: u64 = 64 * 1024;
 /// The National Provider Identifier of the client `rival`: another payer than the one consents name.
 pub const RIVAL_NPI: &str = "1987654328";
-
-/// A client that a partner knows, and the public keys it registered.
-pub struct Client {
-    /// `client_id`, also `iss` and `sub` of its assertions.
-    pub id: String,
-    /// The payer behind it.
-    pub npi: &'static str,
-    /// Its keys.
-    pub keys: Vec<RegisteredKey>,
-}
-
-/// One registered public key.
-pub struct RegisteredKey {
-    /// The name it goes by in a JWS header.
-    pub kid: String,
-    /// The one algorithm it may be used with.
-    pub algorithm: Algorithm,
-    /// The public key.
-    pub public: DecodingKey,
-}
 
 /// A private key that is handed to a client.
 #[derive(Clone, Debug)]
@@ -53,15 +28,10 @@ pub struct Handed {
     pub jwks: PathBuf,
 }
 
-struct Registration {
-    client: &'static str,
-    npi: &'static str,
-    jwks: PathBuf,
-}
-
 /// Every client of one partner.
 pub struct Registry {
-    registrations: Vec<Registration>,
+    /// The clients with their registered keys.
+    pub clients: ClientRegistry,
     /// What is handed out, the first for choice.
     pub handed: Vec<Handed>,
 }
@@ -91,10 +61,7 @@ struct Known {
 impl Registry {
     /// The clients of `partner`; their keys and key sets are made when they are not there.
     pub fn open(state: &Path, partner: &str) -> Result<Self, TrustError> {
-        let mut registry = Self {
-            registrations: Vec::new(),
-            handed: Vec::new(),
-        };
+        let (mut registrations, mut handed) = (Vec::new(), Vec::new());
         for Known { client, npi, keys } in CLIENTS {
             let jwks = state.join(format!("{partner}.{client}.jwks.json"));
             let mut set = JwkSet { keys: Vec::new() };
@@ -102,7 +69,7 @@ impl Registry {
                 let stem = format!("{partner}.{suffix}");
                 let file = state.join(format!("{stem}.pem"));
                 let named = registered(&file, &stem, *algorithm)?;
-                registry.handed.push(Handed {
+                handed.push(Handed {
                     client,
                     algorithm: *algorithm,
                     kid: named[0].common.key_id.clone().unwrap_or_default(),
@@ -116,32 +83,11 @@ impl Registry {
                     .map_err(|error| TrustError::Unusable(error.to_string()))?;
                 write(&jwks, &(text + "\n"), 0o644)?;
             }
-            registry
-                .registrations
-                .push(Registration { client, npi, jwks });
+            registrations.push(Registration { client, npi, jwks });
         }
-        registry.read()?;
-        Ok(registry)
-    }
-
-    /// The clients with the keys that are registered now.
-    pub fn read(&self) -> Result<Vec<Client>, TrustError> {
-        self.registrations
-            .iter()
-            .map(|one| {
-                Ok(Client {
-                    id: one.client.to_owned(),
-                    npi: one.npi,
-                    keys: key_set(&one.jwks)?,
-                })
-            })
-            .collect()
-    }
-
-    /// The payer behind a client.
-    pub fn npi(&self, client: &str) -> Option<&'static str> {
-        let mut all = self.registrations.iter();
-        all.find(|one| one.client == client).map(|one| one.npi)
+        let clients = ClientRegistry::new(registrations);
+        clients.read()?;
+        Ok(Self { clients, handed })
     }
 }
 
@@ -167,46 +113,14 @@ fn registered(file: &Path, stem: &str, algorithm: Algorithm) -> Result<[Jwk; 2],
     Ok([jwk, named])
 }
 
-/// The usable keys of a JWKS file. Keys without name or of another algorithm are passed over.
-fn key_set(file: &Path) -> Result<Vec<RegisteredKey>, TrustError> {
-    let unreadable = |source| TrustError::File {
-        path: file.to_owned(),
-        source,
-    };
-    let length = fs::metadata(file).map_err(unreadable)?.len();
-    if length > JWKS_BYTES_MAX {
-        let text = format!("{} is larger than {JWKS_BYTES_MAX} bytes", file.display());
-        return Err(TrustError::Unusable(text));
-    }
-    let text = fs::read_to_string(file).map_err(unreadable)?;
-    let set: JwkSet = serde_json::from_str(&text).map_err(|error| {
-        TrustError::Unusable(format!("{} is no key set: {error}", file.display()))
-    })?;
-    Ok(set.keys.iter().filter_map(usable).collect())
-}
-
-fn usable(jwk: &Jwk) -> Option<RegisteredKey> {
-    let algorithm = jwk.common.key_algorithm?;
-    let algorithm = if algorithm == KeyAlgorithm::ES384 {
-        Algorithm::ES384
-    } else if algorithm == KeyAlgorithm::RS384 {
-        Algorithm::RS384
-    } else {
-        return None;
-    };
-    Some(RegisteredKey {
-        kid: jwk.common.key_id.clone()?,
-        algorithm,
-        public: DecodingKey::from_jwk(jwk).ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn kids(registry: &Registry) -> Vec<String> {
-        let clients = registry.read().unwrap();
+        let clients = registry.clients.read().unwrap();
         clients
             .into_iter()
             .flat_map(|c| c.keys)
@@ -226,8 +140,8 @@ mod tests {
         fs::write(&file, r#"{"keys":[]}"#).unwrap();
         assert_eq!(kids(&first).len(), 2);
         fs::write(&file, "nonsense").unwrap();
-        assert!(first.read().is_err());
+        assert!(first.clients.read().is_err());
         fs::write(&file, vec![b' '; 70_000]).unwrap();
-        assert!(first.read().is_err());
+        assert!(first.clients.read().is_err());
     }
 }

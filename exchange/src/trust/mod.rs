@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{Datelike as _, NaiveDate};
+use exchange_kit::assertion::KeySetError;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm, date_time_ymd,
@@ -25,7 +26,7 @@ use crate::fault::Leaf;
 mod clients;
 mod own;
 
-pub use clients::{Client, Handed, RIVAL_NPI, RegisteredKey, Registry};
+pub use clients::{Handed, RIVAL_NPI, Registry};
 pub use own::OwnKey;
 
 /// HTTP/2 by its name in ALPN.
@@ -58,6 +59,15 @@ pub enum TrustError {
     /// A stored file is not what it should be.
     #[error("could not use the trust material in the state folder: {0}")]
     Unusable(String),
+}
+
+impl From<KeySetError> for TrustError {
+    fn from(error: KeySetError) -> Self {
+        match error {
+            KeySetError::File { path, source } => Self::File { path, source },
+            KeySetError::Unusable(text) => Self::Unusable(text),
+        }
+    }
 }
 
 /// Whether clients must show a certificate.

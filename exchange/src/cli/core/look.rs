@@ -1,11 +1,11 @@
 //! `exchange core status|exchanges|queues`: at the state folder, whether a core runs there or not.
 
 use clap::Args;
+use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 use super::At;
 use crate::cli::{Failure, say};
-use crate::clock::Clock;
 use crate::core::clocks::Pace;
 use crate::core::exchange::State;
 use crate::core::ingress::{line, queues, result, status};

@@ -8,12 +8,12 @@ mod run;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 pub(super) use run::{Options, Running};
 
 use super::{Failure, say, serve};
-use crate::clock::Clock;
 use crate::core::adapter::Directory;
 use crate::core::limits::STORE_MIB;
 use crate::core::store::Store;

@@ -1,11 +1,11 @@
 //! `exchange review list|resolve|redrive|abandon`.
 
 use clap::{Args, Subcommand};
+use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 use super::At;
 use crate::cli::{Failure, say};
-use crate::clock::Clock;
 use crate::core::clocks::Pace;
 use crate::core::limits::PAGE_MAX;
 use crate::core::review::{self, Acted, By};
@@ -63,7 +63,7 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
     }
     let told = |one: &Review| {
         let member = one.member.clone().unwrap_or_else(|| "-".to_owned());
-        let since = crate::partner::rfc3339(one.opened_ms);
+        let since = exchange_kit::clock::rfc3339(one.opened_ms);
         format!(
             "{} {:13} {:20} {:12} {} {} {}",
             one.id, one.queue, one.reason, member, one.exchange, one.state, since

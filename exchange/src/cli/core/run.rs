@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,7 +13,6 @@ use tokio::task::JoinHandle;
 use super::super::Failure;
 use super::super::serve::{port_taken, untrusted};
 use super::unusable;
-use crate::clock::Clock;
 use crate::core::adapter::Directory;
 use crate::core::ingress::{self, Front};
 use crate::core::limits::STORE_MIB;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use exchange_kit::clock::Clock;
 use serde_json::json;
 
 use super::super::{Failure, say};
 use super::{By, Dates, OnBadDates, link, progress, rules, tables, write_whole};
-use crate::clock::Clock;
 use crate::identity::bench::{Benchmark, Score, generate, score};
 use crate::identity::csv::{Table, write_row};
 use crate::identity::link::{Linked, Wish, link as link_tables};

@@ -11,9 +11,9 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use exchange_kit::mistakes::Complaints;
 
 use super::Failure;
-use crate::identity::complaint::Complaints;
 use crate::identity::csv::{self, BadDates, Table, Unreadable};
 use crate::identity::rules::{self as rule_sets, Rules, Sensitivity};
 

@@ -4,10 +4,10 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use exchange_kit::mistakes::Complaints;
 
 use super::super::{Failure, say};
 use super::rules;
-use crate::identity::complaint::Complaints;
 use crate::identity::explain::Decision;
 use crate::identity::replay::{Diff, LOG_BYTES_MAX, replay};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{Bytes, BytesMut};
+use exchange_kit::clock::Clock;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -22,7 +23,6 @@ use tokio_rustls::TlsConnector;
 use super::call::{Answer, Broken, Call, Seen, Sink};
 use super::dialect::Dialect;
 use super::token::Tokens;
-use crate::clock::Clock;
 use crate::core::limits;
 
 /// Why a directory of partners cannot be used.

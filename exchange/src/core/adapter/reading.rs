@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::Path;
 
+use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
 use crate::core::limits::LINE_BYTES_MAX;
-use crate::member::hex_of_sha256;
 
 /// What one file holds.
 #[derive(Debug, Default)]

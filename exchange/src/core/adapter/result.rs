@@ -1,9 +1,9 @@
 //! The three shapes of a match result, read into one model.
 
+use exchange_kit::pdex::Bucket;
 use serde_json::Value;
 
 use super::dialect::Shape;
-use crate::member::Bucket;
 
 /// An answer that is not what it should be; in our words, never the partner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

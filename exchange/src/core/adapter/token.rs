@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use exchange_kit::clock::Clock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::call::{Broken, Call, Method, Seen, Sink};
 use super::client::Client;
-use crate::clock::Clock;
 
 /// How long an assertion is good, in seconds.
 const ASSERTION_SECONDS: i64 = 240;

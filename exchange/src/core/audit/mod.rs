@@ -7,6 +7,7 @@
 mod keys;
 mod verify;
 
+use exchange_kit::digest::hex_of_sha256;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
 
@@ -15,7 +16,6 @@ pub use verify::{Broken, Trail, Verified, verify_file, verify_store};
 
 use super::exchange::Exchange;
 use super::store::Result;
-use crate::member::hex_of_sha256;
 
 /// What the first entry is bound to.
 pub const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -56,12 +56,12 @@ impl Chain {
 
     /// Adds an entry.
     pub fn add(&mut self, db: &Transaction<'_>, entry: &Entry<'_>) -> Result<()> {
-        let at_ms = crate::clock::Clock::System.now_millis();
+        let at_ms = exchange_kit::clock::Clock::System.now_millis();
         let seq = self.seq + 1;
         let exchange = entry.exchange;
         let mut body = json!({
             "seq": seq,
-            "at": crate::partner::rfc3339(at_ms),
+            "at": exchange_kit::clock::rfc3339(at_ms),
             "kind": entry.kind,
             "actor": entry.actor,
             "detail": entry.body,

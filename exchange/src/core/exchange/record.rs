@@ -1,9 +1,9 @@
 //! What is kept of an exchange and of each member in it.
 
+use exchange_kit::pdex::Bucket;
 use serde::{Deserialize, Serialize};
 
 use super::{Metadata, State};
-use crate::member::Bucket;
 
 /// What the orchestrator does next. A step can be done again: it finds out what was done before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -8,6 +8,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use exchange_kit::assertion;
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::http::form_fields;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -16,8 +19,6 @@ use serde_json::json;
 use super::Front;
 use super::problem::Problem;
 use crate::core::limits::TOKEN_SECONDS;
-use crate::member::hex_of_sha256;
-use crate::partner::{assertion, form_fields};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -100,7 +101,7 @@ impl FromRequestParts<Arc<Front>> for Session {
             .token(&hex_of_sha256(token.as_bytes()), now_ms)?;
         let (client, scope) =
             known.ok_or_else(|| Problem::unauthorised("the token is unknown or has run out"))?;
-        let npi = front.clients.npi(&client);
+        let npi = front.clients.clients.npi(&client);
         let npi = npi.ok_or_else(|| Problem::unauthorised("the client is no longer known"))?;
         Ok(Self { client, npi, scope })
     }
@@ -151,7 +152,7 @@ fn grant(front: &Front, form: &[(String, String)]) -> Result<serde_json::Value, 
         let known = "scope names none, or one that is not exchange.write, exchange.read, review, audit.read or events.read";
         return Err(no("invalid_scope", known));
     }
-    let clients = front.clients.read().map_err(|error| {
+    let clients = front.clients.clients.read().map_err(|error| {
         tracing::error!(%error, "no registered keys");
         no("server_error", "the registered keys cannot be read")
     })?;

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State as Of};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use exchange_kit::digest::hex_of_sha256;
 use http::header::{CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -20,7 +21,6 @@ use crate::core::exchange::{Exchange, State, Step};
 use crate::core::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
 use crate::core::review::{fresh, named};
 use crate::core::store::{Change, Note, Opened, Opening, Search};
-use crate::member::hex_of_sha256;
 
 type Answer = Result<Response, Problem>;
 type Parameters = Query<BTreeMap<String, String>>;

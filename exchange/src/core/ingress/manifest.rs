@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State as Of};
 use axum::response::{IntoResponse, Response};
+use exchange_kit::clock::rfc3339;
 use http::header::RETRY_AFTER;
 use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
@@ -19,7 +20,6 @@ use super::show::may_be_told;
 use crate::core::exchange::Exchange;
 use crate::core::limits::RETRY_AFTER_SECONDS_MAX;
 use crate::core::store::{Payload, Role};
-use crate::partner::rfc3339;
 
 /// The state of the exchange, beside 202 and beside 200.
 const PROGRESS: HeaderName = HeaderName::from_static("x-progress");

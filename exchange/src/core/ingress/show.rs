@@ -1,12 +1,12 @@
 //! Exchanges as JSON, for their clients.
 
+use exchange_kit::clock::rfc3339;
+use exchange_kit::pdex::Bucket;
 use serde_json::{Value, json};
 
 use crate::core::clocks::Pace;
 use crate::core::exchange::{Exchange, Member, Reason, State};
 use crate::core::store::{Payload, Role};
-use crate::member::Bucket;
-use crate::partner::rfc3339;
 
 /// The status of an exchange.
 pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) -> Value {

@@ -1,5 +1,6 @@
 //! The match: looked at until it is there, read in whichever of the three shapes, and accounted for.
 
+use exchange_kit::pdex::Bucket;
 use serde_json::{Value, json};
 
 use super::fetch::get;
@@ -9,7 +10,6 @@ use crate::core::adapter::{
 };
 use crate::core::exchange::{Event, Member, Reason, State, Step};
 use crate::core::store::{Payload, Result, Role};
-use crate::member::Bucket;
 
 pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     let Some(place) = work.exchange.job.clone() else {

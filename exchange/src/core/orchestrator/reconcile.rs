@@ -64,7 +64,7 @@ fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
         .filter_map(|one| one["patient"]["id"].as_str())
         .collect();
     let since = work.exchange.submitted_ms.unwrap_or_default();
-    let since = crate::partner::rfc3339(since);
+    let since = exchange_kit::clock::rfc3339(since);
     let day = since.get(..10).unwrap_or_default();
     for entry in bundle["entry"].as_array().into_iter().flatten() {
         let group = &entry["resource"];

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write as _};
 
+use exchange_kit::pdex::Bucket;
 use serde_json::json;
 
 use super::work::{Work, number_after};
@@ -10,7 +11,6 @@ use crate::core::adapter::{Reading, Sum};
 use crate::core::exchange::{Event, Member, Missing, Reason, State, Step, Why, fold};
 use crate::core::limits::{FOLLOW_UPS_MAX, MISSING_MAX};
 use crate::core::store::{Payload, Result, Role};
-use crate::member::Bucket;
 
 pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     let mut members = work.core.store.members(&work.exchange.id)?;

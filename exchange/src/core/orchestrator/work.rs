@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
 use crate::core::Core;
@@ -10,7 +11,6 @@ use crate::core::clocks::Said;
 use crate::core::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
 use crate::core::limits::{ANSWER_BYTES_MAX, RETRIES_MAX};
 use crate::core::store::{Change, NewReview, Note, Payload, Queue, Result, Role, StoreError};
-use crate::member::hex_of_sha256;
 
 /// One step of one exchange.
 pub(super) struct Work<'a> {

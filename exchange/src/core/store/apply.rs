@@ -1,5 +1,6 @@
 //! One change of an exchange: state, members, what is told of it, all in one transaction.
 
+use exchange_kit::pdex::Bucket;
 use rusqlite::{Transaction, params};
 use serde_json::{Value, json};
 
@@ -9,7 +10,6 @@ use super::{Result, Side, Store, StoreError};
 use crate::core::audit::{self, Keys};
 use crate::core::events;
 use crate::core::exchange::{Event, Exchange, Member, Reason, State, next};
-use crate::member::Bucket;
 
 /// Something that is written down beside a transition.
 #[derive(Clone, Debug)]

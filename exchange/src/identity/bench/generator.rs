@@ -1,8 +1,9 @@
 //! Scenes of one to four records, each of a class: what goes wrong, and who must not be taken for whom.
 
+use exchange_kit::random::Stream;
+
 use super::people::{Hand, Invented, slip};
 use super::pools;
-use crate::member::Stream;
 
 /// What a scene is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,8 +1,9 @@
 //! Invented people, and what goes wrong with their records. Shares nothing with the matcher: it writes text and
 //! knows no normal form.
 
+use exchange_kit::random::Stream;
+
 use super::pools;
-use crate::member::Stream;
 
 /// A person's record as text.
 #[derive(Clone, Default)]

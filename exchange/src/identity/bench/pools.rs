@@ -1,7 +1,7 @@
 //! What invented people are made of. Names of towns and families are put together from syllables, so that a
 //! large file has as many of them as a real one has.
 
-use crate::member::Stream;
+use exchange_kit::random::Stream;
 
 const GIVEN_WOMEN: [&str; 96] = [
     "Mary",

@@ -5,7 +5,6 @@
 //! so, and `u`, the share of other pairs; the weight is log2(m / u) bits, and what is missing weighs nothing.
 
 mod read;
-mod tree;
 
 use super::compare::{Evidence, Fact};
 use super::field::{FIELDS, Field, MISSING, Vector, given};
@@ -226,7 +225,7 @@ fn bits(fields: &[FieldRules]) -> Vec<Vec<f64>> {
 }
 
 /// The shipped rule set.
-pub fn shipped() -> Result<Rules, super::complaint::Complaints> {
+pub fn shipped() -> Result<Rules, exchange_kit::mistakes::Complaints> {
     read(SHIPPED_PATH, SHIPPED)
 }
 

@@ -4,16 +4,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::mistakes::{Complaints, Source, Table, known_words};
 use toml::de::DeTable;
 
-use super::tree::{Source, Table};
 use super::{
     Clause, Effect, FORMAT, FieldRules, Guard, Rollout, Rules, Sensitivity, Thresholds, Weights,
     bits,
 };
-use crate::identity::complaint::{Complaints, known_words};
 use crate::identity::field::Field;
-use crate::member::hex_of_sha256;
 
 /// Largest rules file, in bytes; a larger one is refused.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;

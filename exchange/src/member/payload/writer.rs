@@ -1,11 +1,11 @@
 //! What every writer of a kind of resource is handed: whose record it is, how much, and with which luck.
 
+use exchange_kit::random::Stream;
 use serde_json::{Value, json};
 
 use crate::member::case::EdgeCase;
 use crate::member::payer::Payer;
 use crate::member::person::{Person, before_anchor};
-use crate::member::seed::Stream;
 
 /// When every generated resource was last changed: the anchor day.
 pub(super) const LAST_UPDATED: &str = "2026-10-01T00:00:00Z";

@@ -3,11 +3,11 @@
 
 /// A stream of numbers that depends on a seed and on labels only.
 #[derive(Clone, Debug)]
-pub(crate) struct Stream(u64);
+pub struct Stream(u64);
 
 impl Stream {
     /// A stream of its own for each seed and list of labels; neighbours do not disturb each other.
-    pub(crate) fn new(seed: u64, labels: &[&str]) -> Self {
+    pub fn new(seed: u64, labels: &[&str]) -> Self {
         // FNV-1a over the labels, with a separator so that ("ab","c") and ("a","bc") differ.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
         for byte in labels.iter().flat_map(|label| label.bytes().chain([0xff])) {
@@ -19,7 +19,7 @@ impl Stream {
     }
 
     /// The next number.
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,12 +28,12 @@ impl Stream {
     }
 
     /// A number below `bound`; 0 when `bound` is 0. The bias is irrelevant for invented people.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.next() % bound }
     }
 
     /// One of `items`, which must not be empty.
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         let bound = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let index = usize::try_from(self.below(bound)).unwrap_or(0);
         &items[index]

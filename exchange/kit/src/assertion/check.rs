@@ -1,33 +1,53 @@
-//! Client assertions (RFC 7523 as SMART Backend Services narrows it): is this really the client?
+//! The check of an assertion.
 //!
 //! Pure but for the key material: the time comes in, and replays are the caller's to remember.
 
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 
-use super::limits;
-use crate::trust::Client;
+use super::clients::Client;
+
+/// Longest client assertion in bytes; a longer one is refused.
+const ASSERTION_BYTES_MAX: usize = 16 * 1024;
+/// Longest `jti`; a longer one is refused.
+const JTI_BYTES_MAX: usize = 256;
+/// How far ahead an assertion's `exp` may lie, in seconds (SMART: five minutes).
+const ASSERTION_SECONDS_MAX: i64 = 300;
+/// By how much a client's clock may differ, in seconds.
+pub const CLOCK_SKEW_SECONDS: i64 = 5;
 
 /// Why an assertion is refused; every case is one counter in the control API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AssertionFault {
+pub enum AssertionFault {
+    /// It is no signed JWT with readable claims.
     Malformed,
+    /// It is signed with an algorithm that is not allowed.
     Algorithm,
+    /// Its `kid` names no registered key of that algorithm.
     UnknownKey,
+    /// Its signature does not verify.
     Signature,
+    /// `iss` and `sub` are not both the client id.
     Issuer,
+    /// `aud` is another address.
     Audience,
+    /// It has no `exp`.
     NoExpiry,
+    /// `exp` has passed.
     Expired,
+    /// `exp` lies too far ahead.
     TooLong,
+    /// `nbf` lies ahead.
     NotYet,
+    /// Its `jti` is missing, empty or too long.
     NoJti,
+    /// Its `jti` was used before.
     Replayed,
 }
 
 impl AssertionFault {
     /// The counter's name.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::Algorithm => "algorithm",
@@ -45,7 +65,7 @@ impl AssertionFault {
     }
 
     /// What is wrong, for `error_description`.
-    pub(crate) const fn text(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
             Self::Malformed => "the assertion is not a signed JWT with readable claims",
             Self::Algorithm => "the assertion's alg is neither ES384 nor RS384",
@@ -65,11 +85,13 @@ impl AssertionFault {
 
 /// A good assertion.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Asserted {
-    pub(crate) client: String,
-    pub(crate) jti: String,
+pub struct Asserted {
+    /// The client's id.
+    pub client: String,
+    /// The assertion's own id.
+    pub jti: String,
     /// Until when the `jti` must be remembered, in seconds since 1970.
-    pub(crate) exp: i64,
+    pub exp: i64,
 }
 
 #[derive(Deserialize)]
@@ -90,13 +112,16 @@ struct Claims {
 }
 
 /// Checks everything about an assertion but whether its `jti` was seen before.
-pub(crate) fn check(
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn check(
     jwt: &str,
     clients: &[Client],
     token_url: &str,
     now: i64,
 ) -> Result<Asserted, AssertionFault> {
-    if jwt.len() > limits::ASSERTION_BYTES_MAX {
+    if jwt.len() > ASSERTION_BYTES_MAX {
         return Err(AssertionFault::Malformed);
     }
     let (client, claims) = verified(jwt, clients)?;
@@ -113,19 +138,19 @@ pub(crate) fn check(
         return Err(AssertionFault::Audience);
     }
     let exp = seconds(claims.exp.ok_or(AssertionFault::NoExpiry)?);
-    if exp <= now - limits::CLOCK_SKEW_SECONDS {
+    if exp <= now - CLOCK_SKEW_SECONDS {
         return Err(AssertionFault::Expired);
     }
-    if exp > now + limits::ASSERTION_SECONDS_MAX + limits::CLOCK_SKEW_SECONDS {
+    if exp > now + ASSERTION_SECONDS_MAX + CLOCK_SKEW_SECONDS {
         return Err(AssertionFault::TooLong);
     }
     if claims
         .nbf
-        .is_some_and(|nbf| seconds(nbf) > now + limits::CLOCK_SKEW_SECONDS)
+        .is_some_and(|nbf| seconds(nbf) > now + CLOCK_SKEW_SECONDS)
     {
         return Err(AssertionFault::NotYet);
     }
-    let fits = |jti: &String| (1..=limits::JTI_BYTES_MAX).contains(&jti.len());
+    let fits = |jti: &String| (1..=JTI_BYTES_MAX).contains(&jti.len());
     let jti = claims.jti.filter(fits).ok_or(AssertionFault::NoJti)?;
     Ok(Asserted {
         client: client.id.clone(),
@@ -177,7 +202,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::trust::RegisteredKey;
+    use crate::assertion::RegisteredKey;
 
     #[test]
     fn assertions_signed_by_another_implementation_are_judged_right() {

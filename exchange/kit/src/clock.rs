@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 
 /// Where the time comes from.
 #[derive(Clone, Debug)]
@@ -71,6 +71,13 @@ impl Clock {
 )]
 fn system_now() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// A stored time as an instant with milliseconds, in UTC.
+pub fn rfc3339(millis: i64) -> String {
+    DateTime::<Utc>::from_timestamp_millis(millis)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// A monotonic clock that began when it was made.

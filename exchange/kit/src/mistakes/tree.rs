@@ -7,22 +7,21 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::identity::complaint::{Complaints, known_words};
+use super::complaint::{Complaints, known_words};
 
 /// The file being read, with what is wrong with it so far.
-pub(super) struct Source<'a> {
-    pub(super) path: &'a str,
-    pub(super) text: &'a str,
-    pub(super) complaints: RefCell<Complaints>,
+pub struct Source<'a> {
+    /// What it is called in messages.
+    pub path: &'a str,
+    /// What stands in it.
+    pub text: &'a str,
+    /// The mistakes that were found.
+    pub complaints: RefCell<Complaints>,
 }
 
 impl Source<'_> {
-    pub(super) fn complain(
-        &self,
-        span: &Range<usize>,
-        what: impl Into<String>,
-        cure: impl Into<String>,
-    ) {
+    /// Notes a mistake at that place.
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let place = format!("{}:{line}", self.path);
@@ -31,16 +30,19 @@ impl Source<'_> {
 }
 
 /// One table.
-pub(super) struct Table<'a> {
-    pub(super) source: &'a Source<'a>,
+pub struct Table<'a> {
+    /// The file it stands in.
+    pub source: &'a Source<'a>,
     table: &'a DeTable<'a>,
-    pub(super) span: Range<usize>,
+    /// Where it stands.
+    pub span: Range<usize>,
     name: String,
     asked: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(
+    /// The table that stands at `span` and is called `name` in messages.
+    pub fn new(
         source: &'a Source<'a>,
         table: &'a DeTable<'a>,
         span: Range<usize>,
@@ -55,12 +57,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn complain(
-        &self,
-        span: &Range<usize>,
-        what: impl Into<String>,
-        cure: impl Into<String>,
-    ) {
+    /// Notes a mistake at that place of the file.
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
         self.source.complain(span, what, cure);
     }
 
@@ -80,7 +78,7 @@ impl<'a> Table<'a> {
     }
 
     /// A string that must be there.
-    pub(super) fn text(&self, key: &str, example: &str) -> Option<(&'a str, Range<usize>)> {
+    pub fn text(&self, key: &str, example: &str) -> Option<(&'a str, Range<usize>)> {
         let Some(value) = self.get(key) else {
             self.missing(key, example);
             return None;
@@ -93,7 +91,7 @@ impl<'a> Table<'a> {
     }
 
     /// A number that must be there.
-    pub(super) fn number(&self, key: &str, example: &str) -> Option<(f64, Range<usize>)> {
+    pub fn number(&self, key: &str, example: &str) -> Option<(f64, Range<usize>)> {
         let Some(value) = self.get(key) else {
             self.missing(key, example);
             return None;
@@ -119,12 +117,12 @@ impl<'a> Table<'a> {
     }
 
     /// Whether the key stands there; counts as asked for.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
     /// A table; `need` makes a mistake of its absence.
-    pub(super) fn table(&self, key: &str, name: &str, need: bool) -> Option<Table<'a>> {
+    pub fn table(&self, key: &str, name: &str, need: bool) -> Option<Table<'a>> {
         let Some(value) = self.get(key) else {
             if need {
                 self.missing(key, name);
@@ -139,7 +137,7 @@ impl<'a> Table<'a> {
     }
 
     /// The tables `[[key]]`, none when there are none.
-    pub(super) fn tables(&self, key: &str) -> Vec<Table<'a>> {
+    pub fn tables(&self, key: &str) -> Vec<Table<'a>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -156,7 +154,7 @@ impl<'a> Table<'a> {
     }
 
     /// A list of strings with their places.
-    pub(super) fn words(&self, key: &str) -> Vec<(&'a str, Range<usize>)> {
+    pub fn words(&self, key: &str) -> Vec<(&'a str, Range<usize>)> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -185,7 +183,7 @@ impl<'a> Table<'a> {
     }
 
     /// The keys as written, with their places.
-    pub(super) fn keys(&self) -> Vec<(&'a str, Range<usize>)> {
+    pub fn keys(&self) -> Vec<(&'a str, Range<usize>)> {
         self.table
             .keys()
             .map(|key| (key.get_ref().as_ref(), key.span()))
@@ -193,7 +191,7 @@ impl<'a> Table<'a> {
     }
 
     /// Notes every key that nobody asked for.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         let asked = self.asked.borrow();
         let known: Vec<&str> = asked.iter().map(String::as_str).collect();
         for (key, span) in self.keys() {
