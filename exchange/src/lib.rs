@@ -11,10 +11,8 @@
 //! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
 //! | [`store`] | what survives between two requests, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
-//! | [`identity`] | who is whom: matching that explains itself |
 //! | [`core`] | the exchange core: from a request to an account of every member |
 //! | [`capability`] | what partners can do, by version, and which journeys prove it |
-//! | [`groundtruth`] | a server that does what it is told and knows when each byte passed |
 //! | [`landing`] | the page that says what runs where |
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
 //! | [`cli`] | the commands |
@@ -28,14 +26,11 @@ pub mod store;
 
 pub mod partner;
 
-pub mod identity;
-
 pub mod core;
 
 pub mod capability;
 
 pub mod control;
-pub mod groundtruth;
 pub mod landing;
 
 pub mod cli;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use exchange_groundtruth::{Shared, listen, router};
 use exchange_kit::clock::{Clock, Stopwatch};
 use serde_json::json;
 
 use super::serve::{log, port, prepare, stop_signals, untrusted};
 use super::{Failure, say};
 use crate::fault::Leaf;
-use crate::groundtruth::{Shared, listen, router};
 use crate::trust::{self, ClientCertificates};
 
 const HELP: &str = "\

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use clap::Args;
+use exchange_identity::api;
+use exchange_identity::rules::Rules;
+use exchange_identity::service::Service;
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -19,9 +22,6 @@ use super::{Failure, say};
 use crate::cli::members::LARGE_MAX;
 use crate::control::{self, Partners, Served};
 use crate::core::adapter::Directory;
-use crate::identity;
-use crate::identity::rules::Rules;
-use crate::identity::service::Service;
 use crate::landing::Site;
 use crate::member::{Payer, Roster, scale_for};
 use crate::partner::limits::{JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX};
@@ -240,8 +240,8 @@ async fn serve(
         trust: state.join("ca.pem"),
         clock,
     };
-    let router = identity::api::router(Arc::new(identity))
-        .merge(control::router(Arc::clone(&partners), site));
+    let router =
+        api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners), site));
     tokio::select! {
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),

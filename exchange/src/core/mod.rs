@@ -36,10 +36,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use exchange_identity::rules::Rules;
 use exchange_kit::clock::Clock;
 use tokio::sync::Notify;
 
-use crate::identity::rules::Rules;
 use adapter::{Client, Directory};
 use away::Away;
 use clocks::Pace;
@@ -118,7 +118,7 @@ impl Core {
             let client = Client::of(directory, partner, clock.clone(), patience);
             (partner.id.clone(), Arc::new(client))
         };
-        let rules = crate::identity::rules::shipped()
+        let rules = exchange_identity::rules::shipped()
             .map_err(|complaints| CoreError::Rules(complaints.to_string()))?;
         Ok(Self {
             clients: directory.partners.iter().map(client).collect(),

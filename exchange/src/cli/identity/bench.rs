@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use exchange_identity::bench::{Benchmark, Score, generate, score};
+use exchange_identity::csv::{Table, write_row};
+use exchange_identity::link::{Linked, Wish, link as link_tables};
+use exchange_identity::record::{COLUMNS, as_index};
 use exchange_kit::clock::Clock;
 use serde_json::json;
 
 use super::super::{Failure, say};
 use super::{By, Dates, OnBadDates, link, progress, rules, tables, write_whole};
-use crate::identity::bench::{Benchmark, Score, generate, score};
-use crate::identity::csv::{Table, write_row};
-use crate::identity::link::{Linked, Wish, link as link_tables};
-use crate::identity::place;
-use crate::identity::record::COLUMNS;
 
 /// The size of the figure `identity_100k_s`.
 const FIGURE_SIZE: u32 = 100_000;
@@ -53,11 +52,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn measured(
     arguments: &Arguments,
-    rules: crate::identity::rules::Rules,
+    rules: exchange_identity::rules::Rules,
     folder: &Path,
 ) -> Result<String, Failure> {
     progress("inventing people");
-    let size = place(arguments.size);
+    let size = as_index(arguments.size);
     let made = generate(size, arguments.seed, u64::from(arguments.member_ids));
     write_files(&made, folder)?;
     let truth = made.truth;
@@ -79,8 +78,8 @@ fn measured(
     write_whole(&folder.join("pairs.csv"), "--out", &pairs)?;
     let seconds = seconds(clock.now_millis() - began_ms);
     let decided = linked.assigned.pairs.iter().map(|pair| {
-        let left = &*left.records[place(pair.left)].id;
-        let right = &*right.records[place(pair.right)].id;
+        let left = &*left.records[as_index(pair.left)].id;
+        let right = &*right.records[as_index(pair.right)].id;
         (left, right, pair.judged.standing)
     });
     let score = score(&truth, decided);

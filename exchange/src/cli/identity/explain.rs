@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use exchange_identity::compare::compare;
+use exchange_identity::csv::{Record, Table, mark_names_in_use};
+use exchange_identity::decide::{judge, to_verify};
+use exchange_identity::explain;
 use serde_json::Value;
 
 use super::super::{Failure, say};
 use super::{By, Dates, rules, tables};
-use crate::identity::compare::compare;
-use crate::identity::csv::{Record, Table, mark_names_in_use};
-use crate::identity::decide::{judge, to_verify};
-use crate::identity::explain;
 
 #[derive(Args)]
 pub(crate) struct Arguments {

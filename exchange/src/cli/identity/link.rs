@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use exchange_identity::csv::{Table, write_row};
+use exchange_identity::decide::Standing;
+use exchange_identity::explain;
+use exchange_identity::kpi::Counts;
+use exchange_identity::link::{Linked, Wish, link};
+use exchange_identity::log;
+use exchange_identity::record::as_index;
+use exchange_identity::rules::{Rules, Sensitivity};
 use serde_json::{Value, json};
 
 use super::super::{Failure, say};
 use super::{By, Dates, percent, progress, rules, tables, write_whole, write_whole_by};
-use crate::identity::csv::{Table, write_row};
-use crate::identity::decide::Standing;
-use crate::identity::explain;
-use crate::identity::kpi::Counts;
-use crate::identity::link::{Linked, Wish, link};
-use crate::identity::log;
-use crate::identity::place;
-use crate::identity::rules::{Rules, Sensitivity};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -123,8 +123,8 @@ pub(super) fn pairs(linked: &Linked, left: &Table, right: &Table) -> std::io::Re
         write_row(
             &mut out,
             [
-                &*left.records[place(pair.left)].id,
-                &*right.records[place(pair.right)].id,
+                &*left.records[as_index(pair.left)].id,
+                &*right.records[as_index(pair.right)].id,
                 pair.judged.standing.name(),
                 score.as_str(),
                 pair.judged.reason.id(&linked.rules),
@@ -139,7 +139,7 @@ pub(super) fn pairs(linked: &Linked, left: &Table, right: &Table) -> std::io::Re
 fn counts(linked: &Linked, left: &Table) -> (Counts, Vec<(String, Counts)>) {
     let mut standing = vec![Standing::Not; left.records.len()];
     for pair in &linked.assigned.pairs {
-        standing[place(pair.left)] = pair.judged.standing;
+        standing[as_index(pair.left)] = pair.judged.standing;
     }
     let mut all = Counts::default();
     let mut cohorts: Vec<(String, Counts)> = left

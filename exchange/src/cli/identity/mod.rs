@@ -11,11 +11,12 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use exchange_identity::csv::{self, BadDates, Table, Unreadable};
+use exchange_identity::rules as rule_sets;
+use exchange_identity::rules::{Rules, Sensitivity};
 use exchange_kit::mistakes::Complaints;
 
 use super::Failure;
-use crate::identity::csv::{self, BadDates, Table, Unreadable};
-use crate::identity::rules::{self as rule_sets, Rules, Sensitivity};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -198,6 +199,6 @@ fn progress(what: &str) {
 
 /// A share in percent, one digit.
 fn percent(part: u64, whole: u64) -> String {
-    let share = crate::identity::kpi::ratio(part, whole);
+    let share = exchange_identity::kpi::ratio(part, whole);
     format!("{:.1} %", 100.0 * share)
 }

@@ -4,12 +4,12 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use exchange_identity::explain::Decision;
+use exchange_identity::replay::{Diff, LOG_BYTES_MAX, replay};
 use exchange_kit::mistakes::Complaints;
 
 use super::super::{Failure, say};
 use super::rules;
-use crate::identity::explain::Decision;
-use crate::identity::replay::{Diff, LOG_BYTES_MAX, replay};
 
 /// Changes that are shown to a person.
 const SHOWN_MAX: usize = 20;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use exchange_identity::rules::{Rules, SHIPPED, Sensitivity};
 use serde_json::json;
 
 use super::super::{Failure, say};
 use super::rules;
-use crate::identity::rules::{Rules, SHIPPED, Sensitivity};
 
 #[derive(Args)]
 pub(crate) struct Arguments {

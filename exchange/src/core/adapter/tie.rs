@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use exchange_identity::decide::Standing;
+use exchange_identity::normalise;
+use exchange_identity::person::Person;
+use exchange_identity::record::Written;
+use exchange_identity::resolve::resolve;
+use exchange_identity::rules::{Rules, Sensitivity};
 use serde_json::Value;
 
 use super::result::Found;
-use crate::identity::decide::Standing;
-use crate::identity::normalise;
-use crate::identity::person::Person;
-use crate::identity::record::Written;
-use crate::identity::resolve::resolve;
-use crate::identity::rules::{Rules, Sensitivity};
 
 /// One member of an answer, tied.
 #[derive(Clone, Debug, PartialEq)]

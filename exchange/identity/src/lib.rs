@@ -56,8 +56,3 @@ pub mod service;
 pub mod api;
 
 pub mod bench;
-
-/// A place in a list, from the four bytes in which it is kept.
-pub(crate) fn place(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
-}

@@ -14,6 +14,7 @@ use super::compare::Evidence;
 use super::decide::judge;
 use super::explain::{Decision, FORMAT, Named, Outcome};
 use super::guard::are_two_people_by;
+use super::record::as_index;
 use super::rules::{Rules, Sensitivity};
 
 /// Largest log, in bytes.
@@ -162,7 +163,7 @@ fn diff(rules: &Rules, decisions: &[Decision], numbers: &Numbers<'_>, pairs: &[C
         let pair = pairs.binary_search_by_key(&number, |pair| pair.left);
         let pair = pair.ok().map(|at| &pairs[at]);
         let would_be = pair.map_or_else(Outcome::nobody, |pair| Outcome::of(rules, &pair.judged));
-        let right = pair.map(|pair| numbers.right_names[super::place(pair.right)].clone());
+        let right = pair.map(|pair| numbers.right_names[as_index(pair.right)].clone());
         if would_be.decision == decision.outcome.decision && right == decision.right {
             diff.same += 1;
             continue;

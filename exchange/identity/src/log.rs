@@ -9,6 +9,7 @@ use super::csv::Table;
 use super::explain::{Between, Decision, FORMAT, Kept, Key, Named, Outcome, Seen, both};
 use super::link::Linked;
 use super::person::Person;
+use super::record::as_index;
 use super::rules::Sensitivity;
 
 /// Writes one line for each record of the left file.
@@ -31,12 +32,12 @@ pub fn write(
             .pairs
             .binary_search_by_key(&place, |pair| pair.left);
         let picked = picked.ok().map(|at| &linked.assigned.pairs[at]);
-        let id = |place: u32| right.records[super::place(place)].id.to_string();
+        let id = |place: u32| right.records[as_index(place)].id.to_string();
         let candidates = mine.iter().map(|one| {
             let judged = final_word
                 .get(&(one.left, one.right))
                 .map_or(&one.judged, |judged| *judged);
-            let other = &right.records[super::place(one.right)].person;
+            let other = &right.records[as_index(one.right)].person;
             Kept {
                 place: one.right,
                 right: id(one.right),
@@ -113,7 +114,7 @@ fn between(table: &Table, places: &[u32], of: Option<u32>) -> Vec<Between> {
     if places.len() > HOUSEMATES_MAX {
         return Vec::new();
     }
-    let record = |place: u32| &table.records[super::place(place)];
+    let record = |place: u32| &table.records[as_index(place)];
     let seen = |a: u32, b: u32| Between {
         a: record(a).id.to_string(),
         b: record(b).id.to_string(),

@@ -12,7 +12,7 @@ use super::{
     Clause, Effect, FORMAT, FieldRules, Guard, Rollout, Rules, Sensitivity, Thresholds, Weights,
     bits,
 };
-use crate::identity::field::Field;
+use crate::field::Field;
 
 /// Largest rules file, in bytes; a larger one is refused.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;

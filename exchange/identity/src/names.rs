@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-const VARIANTS: &str = include_str!("../../rules/given-variants.txt");
-const IN_USE: &str = include_str!("../../rules/given-names.txt");
+const VARIANTS: &str = include_str!("../rules/given-variants.txt");
+const IN_USE: &str = include_str!("../rules/given-names.txt");
 
 /// Groups of variants by name; a name in use that has no variants has an empty list.
 fn known() -> &'static BTreeMap<&'static str, Vec<u16>> {

@@ -12,6 +12,7 @@ use super::date::BadDate;
 use super::names;
 use super::normalise;
 use super::person::Person;
+use super::record::as_index;
 use super::record::{CELL_BYTES_MAX, COHORT, COLUMNS, Written};
 
 /// Largest file, in bytes; a larger one is refused before it is read.
@@ -333,22 +334,17 @@ impl Loading<'_> {
     fn finish(mut self) -> Result<Table, Unreadable> {
         let records = &self.table.records;
         let mut order: Vec<u32> = (0..).take(records.len()).collect();
-        let id = |place: u32| &records[super::place(place)].id;
+        let id = |place: u32| &records[as_index(place)].id;
         order.sort_unstable_by(|a, b| id(*a).cmp(id(*b)).then(a.cmp(b)));
         let mut twice: Vec<(u32, u32)> = order
             .windows(2)
             .filter(|pair| id(pair[0]) == id(pair[1]))
-            .map(|pair| {
-                (
-                    self.rows[super::place(pair[1])],
-                    self.rows[super::place(pair[0])],
-                )
-            })
+            .map(|pair| (self.rows[as_index(pair[1])], self.rows[as_index(pair[0])]))
             .collect();
         twice.sort_unstable();
         for (row, first) in twice {
             let what = format!("the id stands in row {first} already");
-            self.complain(super::place(row), what, "give every row an id of its own");
+            self.complain(as_index(row), what, "give every row an id of its own");
         }
         if self.complaints.is_empty() {
             Ok(self.table)

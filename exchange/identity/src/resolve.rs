@@ -5,6 +5,7 @@ use super::compare::{Evidence, compare};
 use super::decide::{Judged, Standing, judge};
 use super::guard::are_two_people;
 use super::person::Person;
+use super::record::as_index;
 use super::rules::{Rules, Sensitivity};
 
 /// Most candidates of one request; more are refused.
@@ -50,20 +51,15 @@ pub fn resolve(
             judged: *judged,
         })
         .collect();
-    let two = |a: u32, b: u32| {
-        are_two_people(
-            rules,
-            &candidates[super::place(a)],
-            &candidates[super::place(b)],
-        )
-    };
+    let two =
+        |a: u32, b: u32| are_two_people(rules, &candidates[as_index(a)], &candidates[as_index(b)]);
     let assigned = assign(rules, standing, |_, _| false, two);
     for one in assigned.pairs.iter().chain(&assigned.stepped_back) {
-        seen[super::place(one.right)].1 = one.judged;
+        seen[as_index(one.right)].1 = one.judged;
     }
     let picked = assigned.pairs.first();
     Resolved {
-        picked: picked.map(|one| (super::place(one.right), one.judged)),
+        picked: picked.map(|one| (as_index(one.right), one.judged)),
         candidates: seen,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::generator::{Class, Truth};
-use crate::identity::decide::Standing;
+use crate::decide::Standing;
 
 /// What became of the records of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

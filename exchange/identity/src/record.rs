@@ -111,3 +111,8 @@ impl Written {
         cells.into_iter().nth(column)
     }
 }
+
+/// An index into a list, from the four bytes in which it is kept.
+pub fn as_index(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}

@@ -5,6 +5,7 @@
 //! A block that is too large is left out and counted: its records meet in their other blocks.
 
 use super::person::Person;
+use super::record::as_index;
 
 /// Most records of the right file in one block; a larger block is left out and counted.
 pub const BLOCK_RECORDS_MAX: usize = 500;
@@ -187,7 +188,7 @@ impl Index {
     fn block(&self, key: u64) -> &[(u64, u32)] {
         let bucket = usize::try_from(key >> (64 - BUCKET_BITS)).unwrap_or(0);
         let (from, to) = (self.buckets[bucket], self.buckets[bucket + 1]);
-        let bucket = &self.entries[super::place(from)..super::place(to)];
+        let bucket = &self.entries[as_index(from)..as_index(to)];
         let begins = bucket.partition_point(|(other, _)| *other < key);
         let length = bucket[begins..].partition_point(|(other, _)| *other == key);
         &bucket[begins..begins + length]
@@ -217,8 +218,8 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::normalise;
-    use crate::identity::record::Written;
+    use crate::normalise;
+    use crate::record::Written;
 
     fn person(given: &str, family: &str, birth: &str, line: &str, phone: &str) -> Person {
         let written = Written {

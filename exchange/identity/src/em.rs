@@ -14,6 +14,7 @@ use super::block::{Index, LeftOut};
 use super::compare::compare;
 use super::csv::Table;
 use super::field::{FIELDS, Field, MISSING, Vector};
+use super::record::as_index;
 use super::rules::{Effect, FieldRules, Rules};
 
 /// Random pairs on which `u` is counted.
@@ -86,7 +87,7 @@ fn patterns(
     for record in left.records.iter().step_by(step) {
         index.meet(&record.person, &mut found, &mut LeftOut::default());
         for other in &found {
-            let other = &right.records[super::place(*other)].person;
+            let other = &right.records[as_index(*other)].person;
             let vector = rules.vector(&compare(&record.person, other));
             let pattern = patterns.entry(vector).or_insert_with(|| Pattern {
                 pairs: 0,

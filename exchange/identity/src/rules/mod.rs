@@ -14,7 +14,7 @@ pub use read::{FILE_BYTES_MAX, read};
 /// The newest notation of rules files that this program reads.
 pub const FORMAT: u32 = 1;
 /// The rule set that is used where none is given.
-pub const SHIPPED: &str = include_str!("../../../rules/identity-1.toml");
+pub const SHIPPED: &str = include_str!("../../rules/identity-1.toml");
 /// What the shipped rule set is called in messages.
 pub const SHIPPED_PATH: &str = "rules/identity-1.toml";
 

@@ -285,9 +285,9 @@ pub fn pair(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::compare::compare;
-    use crate::identity::normalise;
-    use crate::identity::record::Written;
+    use crate::compare::compare;
+    use crate::normalise;
+    use crate::record::Written;
 
     #[test]
     fn a_decision_keeps_no_demographics_and_its_evidence_reads_back() {

@@ -255,9 +255,9 @@ fn alternates(left: &[Box<str>], right: &[Box<str>]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::field::birth;
-    use crate::identity::normalise;
-    use crate::identity::record::{Alternate, Written};
+    use crate::field::birth;
+    use crate::normalise;
+    use crate::record::{Alternate, Written};
 
     fn person(given: &str, family: &str) -> Person {
         let written = Written {

@@ -3,6 +3,7 @@
 
 use super::decide::{Judged, Reason, Standing};
 use super::guard::steps_back;
+use super::record::as_index;
 use super::rules::Rules;
 
 /// Most candidates of one record among whom housemates are told apart; with more, all of them stay.
@@ -48,7 +49,7 @@ pub fn assign(
         |a, b| two_at_right(a.right, b.right),
     );
     order.sort_unstable_by_key(|place| {
-        let one = &candidates[super::place(*place)];
+        let one = &candidates[as_index(*place)];
         (one.right, one.left)
     });
     mark(
@@ -86,7 +87,7 @@ fn mark(
     whose: impl Fn(&Candidate) -> u32,
     are_two: impl Fn(&Candidate, &Candidate) -> bool,
 ) {
-    let of = |place: &u32| &candidates[super::place(*place)];
+    let of = |place: &u32| &candidates[as_index(*place)];
     for group in order.chunk_by(|a, b| whose(of(a)) == whose(of(b))) {
         if !(2..=HOUSEMATES_MAX).contains(&group.len()) {
             continue;
@@ -96,7 +97,7 @@ fn mark(
                 steps_back(rules, &of(this).judged, &of(nearer).judged)
                     && are_two(of(this), of(nearer))
             });
-            back[super::place(*this)] |= behind;
+            back[as_index(*this)] |= behind;
         }
     }
 }
@@ -108,18 +109,18 @@ fn never_pick(standing: &mut [Candidate]) {
             0_u32;
             standing
                 .iter()
-                .map(|one| super::place(whose(one)) + 1)
+                .map(|one| as_index(whose(one)) + 1)
                 .max()
                 .unwrap_or(0)
         ];
         for one in standing.iter() {
-            counts[super::place(whose(one))] += 1;
+            counts[as_index(whose(one))] += 1;
         }
         counts
     };
     let (of_left, of_right) = (most(|one| one.left), most(|one| one.right));
     for one in standing {
-        let alone = of_left[super::place(one.left)] == 1 && of_right[super::place(one.right)] == 1;
+        let alone = of_left[as_index(one.left)] == 1 && of_right[as_index(one.right)] == 1;
         if !alone && one.judged.standing == Standing::Match {
             one.judged = one.judged.but(Standing::Review, Reason::Ambiguous);
         }
@@ -133,11 +134,11 @@ fn one_to_one(mut standing: Vec<Candidate>) -> Vec<Candidate> {
         by_total.then((a.left, a.right).cmp(&(b.left, b.right)))
     });
     let most = |whose: fn(&Candidate) -> u32| standing.iter().map(whose).max();
-    let room = |most: Option<u32>| vec![false; most.map_or(0, |most| super::place(most) + 1)];
+    let room = |most: Option<u32>| vec![false; most.map_or(0, |most| as_index(most) + 1)];
     let mut taken_left = room(most(|one| one.left));
     let mut taken_right = room(most(|one| one.right));
     standing.retain(|one| {
-        let (left, right) = (super::place(one.left), super::place(one.right));
+        let (left, right) = (as_index(one.left), as_index(one.right));
         let free = !taken_left[left] && !taken_right[right];
         if free {
             taken_left[left] = true;
@@ -152,13 +153,13 @@ fn one_to_one(mut standing: Vec<Candidate>) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::compare::compare;
-    use crate::identity::decide::judge;
-    use crate::identity::guard::are_two_people;
-    use crate::identity::normalise;
-    use crate::identity::person::Person;
-    use crate::identity::record::Written;
-    use crate::identity::rules::{Sensitivity, shipped};
+    use crate::compare::compare;
+    use crate::decide::judge;
+    use crate::guard::are_two_people;
+    use crate::normalise;
+    use crate::person::Person;
+    use crate::record::Written;
+    use crate::rules::{Sensitivity, shipped};
 
     fn people(rows: &[(&str, &str, &str)]) -> Vec<Person> {
         rows.iter()
@@ -194,7 +195,7 @@ mod tests {
             }
         }
         let two = |people: &[Person], a: u32, b: u32| {
-            let at = |place: u32| &people[super::super::place(place)];
+            let at = |place: u32| &people[as_index(place)];
             are_two_people(&rules, at(a), at(b))
         };
         let assigned = assign(

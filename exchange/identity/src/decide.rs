@@ -186,10 +186,10 @@ pub fn to_verify(vector: &Vector) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::compare::compare;
-    use crate::identity::normalise;
-    use crate::identity::record::Written;
-    use crate::identity::rules::{Sensitivity, shipped};
+    use crate::compare::compare;
+    use crate::normalise;
+    use crate::record::Written;
+    use crate::rules::{Sensitivity, shipped};
 
     /// `given|family|suffix|birth|gender|line|zip|phone|email|member`.
     fn written(text: &str) -> Written {

@@ -9,6 +9,7 @@ use super::csv::{Table, mark_names_in_use};
 use super::decide::{Reason, judge};
 use super::em::{self, Estimate};
 use super::guard::are_two_people;
+use super::record::as_index;
 use super::rules::{Rules, Sensitivity, Weights};
 
 /// How far below the lower threshold a pair is still recorded, in bits.
@@ -73,7 +74,7 @@ pub fn link(
     };
     whole.candidates.retain(|one| one.judged.is_candidate());
     let two = |table: &Table, a: u32, b: u32| {
-        let person = |place: u32| &table.records[super::place(place)].person;
+        let person = |place: u32| &table.records[as_index(place)].person;
         are_two_people(&rules, person(a), person(b))
     };
     let assigned = assign(
@@ -141,10 +142,10 @@ fn compare_part(
     let mut part = Part::default();
     let mut found = Vec::new();
     for place in places {
-        let person = &left.records[super::place(*place)].person;
+        let person = &left.records[as_index(*place)].person;
         index.meet(person, &mut found, &mut part.left_out);
         for other in &found {
-            let evidence = compare(person, &right.records[super::place(*other)].person);
+            let evidence = compare(person, &right.records[as_index(*other)].person);
             let judged = judge(rules, thresholds, rules.vector(&evidence));
             part.compared += 1;
             let is_near = wish.keep_looked_at
