@@ -11,7 +11,6 @@
 //! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
 //! | [`store`] | what survives between two requests, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
-//! | [`core`] | the exchange core: from a request to an account of every member |
 //! | [`capability`] | what partners can do, by version, and which journeys prove it |
 //! | [`landing`] | the page that says what runs where |
 //! | [`control`] | the plain HTTP listener that switches faults and shows counters |
@@ -25,8 +24,6 @@ pub mod trust;
 pub mod store;
 
 pub mod partner;
-
-pub mod core;
 
 pub mod capability;
 

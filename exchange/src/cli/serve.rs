@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use clap::Args;
+use exchange_core::adapter::Directory;
 use exchange_identity::api;
 use exchange_identity::rules::Rules;
 use exchange_identity::service::Service;
@@ -21,7 +22,6 @@ use super::progress::Progress;
 use super::{Failure, say};
 use crate::cli::members::LARGE_MAX;
 use crate::control::{self, Partners, Served};
-use crate::core::adapter::Directory;
 use crate::landing::Site;
 use crate::member::{Payer, Roster, scale_for};
 use crate::partner::limits::{JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX};

@@ -4,12 +4,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use exchange_core::audit::{Broken, Verified, verify_file, verify_store};
+use exchange_core::limits::PAGE_MAX;
 use serde_json::{Value, json};
 
 use super::At;
 use crate::cli::{Failure, WRONG, say};
-use crate::core::audit::{Broken, Verified, verify_file, verify_store};
-use crate::core::limits::PAGE_MAX;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -1,16 +1,16 @@
 //! `exchange core status|exchanges|queues`: at the state folder, whether a core runs there or not.
 
 use clap::Args;
+use exchange_core::clocks::Pace;
+use exchange_core::exchange::State;
+use exchange_core::ingress::{line, queues, result, status};
+use exchange_core::limits::PAGE_MAX;
+use exchange_core::store::Search;
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 use super::At;
 use crate::cli::{Failure, say};
-use crate::core::clocks::Pace;
-use crate::core::exchange::State;
-use crate::core::ingress::{line, queues, result, status};
-use crate::core::limits::PAGE_MAX;
-use crate::core::store::Search;
 
 #[derive(Args)]
 pub(crate) struct Status {

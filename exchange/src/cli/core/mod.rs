@@ -8,15 +8,15 @@ mod run;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use exchange_core::adapter::Directory;
+use exchange_core::limits::STORE_MIB;
+use exchange_core::store::Store;
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 pub(super) use run::{Options, Running};
 
 use super::{Failure, say, serve};
-use crate::core::adapter::Directory;
-use crate::core::limits::STORE_MIB;
-use crate::core::store::Store;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -1,15 +1,15 @@
 //! `exchange review list|resolve|redrive|abandon`.
 
 use clap::{Args, Subcommand};
+use exchange_core::clocks::Pace;
+use exchange_core::limits::PAGE_MAX;
+use exchange_core::review::{self, Acted, By};
+use exchange_core::store::{Review, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
 use super::At;
 use crate::cli::{Failure, say};
-use crate::core::clocks::Pace;
-use crate::core::limits::PAGE_MAX;
-use crate::core::review::{self, Acted, By};
-use crate::core::store::{Review, ReviewState};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -5,6 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use exchange_core::adapter::Directory;
+use exchange_core::engine::{Core, Setup};
+use exchange_core::ingress::{self, Front};
+use exchange_core::limits::STORE_MIB;
+use exchange_core::orchestrator;
+use exchange_core::store::CrashAt;
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -13,12 +19,8 @@ use tokio::task::JoinHandle;
 use super::super::Failure;
 use super::super::serve::{port_taken, untrusted};
 use super::unusable;
-use crate::core::adapter::Directory;
-use crate::core::ingress::{self, Front};
-use crate::core::limits::STORE_MIB;
-use crate::core::store::CrashAt;
-use crate::core::{Core, Setup, orchestrator};
 use crate::fault::Leaf;
+use crate::member::REQUESTER_NPI;
 use crate::trust::{self, ClientCertificates, Registry};
 
 #[derive(Args, Clone)]
@@ -64,7 +66,8 @@ impl Running {
             .await
             .map_err(|error| port_taken("--core-port", address, &error))?;
         let address = listener.local_addr().map_err(Failure::internal)?;
-        let clients = Registry::open(folder, "core").map_err(|error| untrusted(folder, &error))?;
+        let Registry { clients, handed } =
+            Registry::open(folder, "core").map_err(|error| untrusted(folder, &error))?;
         let tls = trust::server(trust, clock.today(), ClientCertificates::NotAsked)
             .map_err(|error| untrusted(trust, &error))?
             .with(Leaf::Good)
@@ -74,20 +77,17 @@ impl Running {
             store_mib: options.core_store_mib,
             seed: options.core_seed,
             crash,
+            registry: clients,
+            npi: REQUESTER_NPI.to_owned(),
         };
         let core = Core::open(folder, directory, clock, setup)
             .map_err(|error| unusable(folder, &error))?;
         let core = Arc::new(core);
-        let handed: Vec<Value> = clients
-            .handed
+        let handed: Vec<Value> = handed
             .iter()
             .map(|one| json!({"client_id": one.client, "alg": format!("{:?}", one.algorithm), "kid": one.kid, "key": one.file, "jwks": one.jwks}))
             .collect();
-        let front = Arc::new(Front::new(
-            Arc::clone(&core),
-            clients,
-            format!("https://{address}"),
-        ));
+        let front = Arc::new(Front::new(Arc::clone(&core), format!("https://{address}")));
         let ready = json!({
             "base_url": front.base,
             "token_url": front.token_url,
