@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use super::{BEGIN, hash};
+use super::chain::{BEGIN, hash};
 use crate::store::{Result, Store};
 
 /// A whole trail.

@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::Front;
+use super::front::Front;
 use super::problem::Problem;
 use crate::limits::TOKEN_SECONDS;
 

@@ -7,9 +7,9 @@ use axum::extract::{Path, State as Of};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use super::Front;
 use super::auth::{Scope, Session};
 use super::exchanges::{own, seen};
+use super::front::Front;
 use super::problem::Problem;
 use crate::exchange::{Event, Exchange, Reason, State, Step};
 use crate::store::{Change, StoreError};

@@ -13,9 +13,10 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::auth::{Scope, Session};
+use super::front::Front;
 use super::intake::{self, Parties};
 use super::problem::Problem;
-use super::{Front, show};
+use super::show;
 use crate::adapter::Partner;
 use crate::exchange::{Exchange, State, Step};
 use crate::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};

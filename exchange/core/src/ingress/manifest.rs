@@ -11,10 +11,10 @@ use http::header::RETRY_AFTER;
 use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
-use super::Front;
 use super::auth::{Scope, Session};
 use super::call_off::{Called, call_off};
 use super::exchanges::{own, seen};
+use super::front::Front;
 use super::problem::Problem;
 use super::show::may_be_told;
 use crate::exchange::Exchange;

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::auth::{Scope, Session};
 use super::exchanges::{known, number};
+use super::front::Front;
 use super::problem::Problem;
-use super::{Front, queues};
+use super::queues;
 use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
 use crate::review::{self, Acted, By};
 use crate::store::ReviewState;

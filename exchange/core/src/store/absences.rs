@@ -2,7 +2,8 @@
 
 use rusqlite::params;
 
-use super::{Result, Store};
+use super::database::Store;
+use super::error::Result;
 
 impl Store {
     /// The partners that are away.

@@ -4,9 +4,11 @@ use exchange_kit::pdex::Bucket;
 use rusqlite::{Transaction, params};
 use serde_json::{Value, json};
 
+use super::crash::Side;
+use super::database::Store;
+use super::error::{Result, StoreError};
 use super::payloads::Payload;
 use super::reviews::{self, NewReview};
-use super::{Result, Side, Store, StoreError};
 use crate::audit::{self, Keys};
 use crate::events;
 use crate::exchange::{Event, Exchange, Member, Reason, State, next};

@@ -2,8 +2,12 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
+use super::apply::Change;
 use super::apply::{told, written};
-use super::{Change, Opening, Result, Side, Store, StoreError};
+use super::crash::Side;
+use super::database::Store;
+use super::error::{Result, StoreError};
+use super::opening::Opening;
 use crate::exchange::{Event, Exchange, State};
 use crate::limits::FILL_PERCENT;
 

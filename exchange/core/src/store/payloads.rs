@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use rusqlite::{Row, Transaction, params};
 
-use super::{Result, Store, StoreError};
+use super::database::Store;
+use super::error::{Result, StoreError};
 
 /// What a payload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

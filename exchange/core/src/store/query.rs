@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::Value;
 
-use super::{Result, Store};
+use super::database::Store;
+use super::error::Result;
 use crate::exchange::{Exchange, Member, State};
 
 /// A search for exchanges; what is left out does not matter.

@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 
-use super::{Result, Store};
+use super::database::Store;
+use super::error::Result;
 use crate::exchange::Reason;
 
 /// Which queue.

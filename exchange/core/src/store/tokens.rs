@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Result, Store};
+use super::database::Store;
+use super::error::Result;
 
 impl Store {
     /// Notes an assertion; false when the same `jti` of the same issuer is still noted.

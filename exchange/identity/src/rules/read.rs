@@ -8,7 +8,7 @@ use exchange_kit::digest::hex_of_sha256;
 use exchange_kit::mistakes::{Complaints, Source, Table, known_words};
 use toml::de::DeTable;
 
-use super::{
+use super::set::{
     Clause, Effect, FORMAT, FieldRules, Guard, Rollout, Rules, Sensitivity, Thresholds, Weights,
     bits,
 };

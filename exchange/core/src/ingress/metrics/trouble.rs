@@ -2,7 +2,7 @@
 
 use prometheus::{HistogramOpts, HistogramVec, IntGaugeVec, Opts};
 
-use super::{BOUNDS, BY, Page, ours, seconds};
+use super::page::{BOUNDS, BY, Page, ours, seconds};
 use crate::clocks::Sla;
 use crate::store::StoreError;
 
