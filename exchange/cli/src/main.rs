@@ -3,6 +3,7 @@
 //! The commands, one file each.
 
 mod capabilities;
+mod control;
 mod core;
 mod failure;
 mod faults;

@@ -1,8 +1,8 @@
-//! The certification manifest, `exchange/certification.json`: which journeys and cases prove which capability.
+//! The certification manifest, `certification.json`: which journeys and cases prove which capability.
 
 use serde::{Deserialize, Serialize};
 
-use super::Capability;
+use super::kind::Capability;
 
 const TEXT: &str = include_str!("../../certification.json");
 

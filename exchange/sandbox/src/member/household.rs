@@ -3,13 +3,13 @@
 use exchange_kit::random::Stream;
 
 use super::case::EdgeCase;
+use super::holding::{Holding, Member};
 use super::names;
 use super::number::Numbers;
 use super::payer::Payer;
 use super::person::{
     Address, HeldName, OptOut, Person, Relationship, before_anchor, draw_address, own_card,
 };
-use super::roster::{Holding, Member};
 
 /// A member and the people that the responder holds because of them.
 #[derive(Clone, Debug)]

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::case::EdgeCase;
+use super::holding::Member;
 use super::payer::Payer;
-use super::payload::Policy;
-use super::person::{Address, Card};
-use super::roster::{Member, REQUESTER_NPI};
+use super::payload::{Policy, address};
+use super::person::Card;
+use super::roster::REQUESTER_NPI;
 
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 const TERMS: &str = "http://terminology.hl7.org/CodeSystem";
@@ -195,16 +196,4 @@ fn represent(consent: &mut Value, member: &Member) {
             "reference": {"reference": "#representative"},
         }));
     }
-}
-
-/// A FHIR address.
-pub(crate) fn address(address: &Address) -> Value {
-    json!({
-        "use": "home",
-        "line": [address.line],
-        "city": address.place.city,
-        "state": address.place.state,
-        "postalCode": address.place.postal_code,
-        "country": "US",
-    })
 }

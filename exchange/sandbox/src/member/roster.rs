@@ -5,36 +5,13 @@ use std::collections::BTreeSet;
 use exchange_kit::pdex::Bucket;
 
 use super::case::EdgeCase;
+use super::holding::{Holding, Member};
 use super::household::Household;
 use super::payer::Payer;
 use super::person::Person;
 
 /// The requesting payer's National Provider Identifier.
 pub const REQUESTER_NPI: &str = "1999999984";
-
-/// What the responder holds about a member.
-#[derive(Clone, Debug)]
-pub enum Holding {
-    /// This person, by place in [`Roster::people`].
-    Person(usize),
-    /// Nobody.
-    Nobody,
-}
-
-/// One member: what the requester sends, and whom the responder holds.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// The id in the requester's system, e.g. `or-m0001`.
-    pub id: String,
-    /// What is unusual.
-    pub case: EdgeCase,
-    /// Line of business.
-    pub cohort: &'static str,
-    /// Whom the responder holds.
-    pub holding: Holding,
-    /// The person as the requester knows them.
-    pub(crate) known_as: Person,
-}
 
 /// Everybody one partner knows, and every member that may be asked for.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use tempfile::TempDir;
 
 use super::headers::Caller;
-use super::{Partner, Premises, Settings};
+use super::state::{Partner, Premises, Settings};
 use crate::member::{Payer, Roster};
 use crate::store::{Store, Token};
 use crate::trust::ClientCertificates;

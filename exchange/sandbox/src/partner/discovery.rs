@@ -9,14 +9,15 @@ use http::header::CONTENT_TYPE;
 use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 
+use super::metadata::claims;
 use super::outcome::FHIR_JSON;
-use super::{Partner, filter, scope, types};
+use super::state::Partner;
+use super::{filter, types};
 use crate::persona::ResultShape;
-use crate::trust::ClientCertificates;
 
 /// `GET /{id}/fhir/.well-known/smart-configuration`.
 pub(crate) async fn smart(State(partner): State<Arc<Partner>>) -> Response {
-    let mut body = claims(&partner);
+    let mut body = claims(&partner.base_url, partner.settings.certificates);
     body["signed_metadata"] = json!(partner.signed_metadata);
     ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
@@ -24,29 +25,6 @@ pub(crate) async fn smart(State(partner): State<Arc<Partner>>) -> Response {
 /// `GET /{id}/oauth/jwks`: the keys with which the partner signs.
 pub(crate) async fn jwks(State(partner): State<Arc<Partner>>) -> Json<JwkSet> {
     Json(partner.own_key.public().clone())
-}
-
-/// What the partner's own signature vouches for (RFC 8414, `signed_metadata`).
-pub(crate) fn signed_claims(partner: &Partner) -> Value {
-    let mut claims = claims(partner);
-    claims["iss"] = json!(partner.base_url);
-    claims["iat"] = json!(partner.clock.now().timestamp());
-    claims
-}
-
-fn claims(partner: &Partner) -> Value {
-    json!({
-        "issuer": partner.base_url,
-        "token_endpoint": partner.token_url(),
-        "jwks_uri": partner.jwks_url(),
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
-        "scopes_supported": scope::supported(),
-        "tls_client_certificate_bound_access_tokens":
-            partner.settings.certificates == ClientCertificates::Required,
-        "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
-    })
 }
 
 /// `GET /{id}/fhir/metadata`.

@@ -2,38 +2,18 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use http::header::LOCATION;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::download;
 use super::headers::Caller;
 use super::limits::SIGNED_SECONDS;
 use super::outcome::Refusal;
-use super::{Partner, files};
-use crate::trust::TrustError;
-
-/// Signs addresses with a key that is gone when the process is.
-pub(crate) struct Signatures(hmac::Key);
-
-impl Signatures {
-    pub(crate) fn new() -> Result<Self, TrustError> {
-        hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map(Self)
-            .map_err(|_| TrustError::Unusable("there are no random bytes".to_owned()))
-    }
-
-    fn of(&self, job: &str, name: &str, until: i64) -> String {
-        let text = format!("{job}\n{name}\n{until}");
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, text.as_bytes()))
-    }
-}
+use super::state::Partner;
 
 /// What a signed address carries.
 #[derive(Deserialize)]
@@ -75,6 +55,6 @@ pub(crate) async fn file(
     let job = partner.store.job(partner.payer.id, &id)?;
     let job = job.filter(|job| job.released_ms.is_none());
     let job = job.ok_or_else(|| Refusal::not_found("job"))?;
-    let file = files::ready(&partner, &job, &name)?;
-    files::send(&partner, job, file, &caller)
+    let file = download::ready(&partner, &job, &name)?;
+    download::send(&partner, job, file, &caller)
 }

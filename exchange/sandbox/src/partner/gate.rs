@@ -7,10 +7,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
 
-use super::Partner;
 use super::bend::{self, Asked};
 use super::headers::Caller;
 use super::outcome::Refusal;
+use super::state::Partner;
 use crate::fault::Operation;
 use crate::store::JobKind;
 

@@ -10,11 +10,11 @@ use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Partner;
 use super::headers::Caller;
 use super::matching::{Bundle, Decision};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
+use super::state::Partner;
 use super::token::{self, Session};
 use crate::persona::{Buckets, Contained};
 use crate::store::{Group, KnownPatient};

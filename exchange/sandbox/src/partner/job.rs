@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::headers::Caller;
 use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
-use super::{Partner, held, token};
+use super::state::{Partner, held};
+use super::token;
 use crate::persona::{
     DeleteStyle, ExpiredStyle, ExpiresStyle, Partial, RetryAfterStyle, StatusPlace, TokenRule,
 };

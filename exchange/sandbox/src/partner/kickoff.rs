@@ -7,10 +7,11 @@ use http::{HeaderValue, StatusCode};
 
 use super::consent::Disclosure;
 use super::headers::{self, Caller};
+use super::limits;
 use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
+use super::state::{Partner, held};
 use super::token::{self, Session};
-use super::{Partner, held, limits};
 use crate::fault::Operation;
 use crate::persona::JobReuse;
 use crate::store::{Claim, FileWriter, Job, JobFile, JobKind, Keyed};

@@ -16,9 +16,10 @@ use super::headers::Caller;
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::search::is_token;
+use super::state::Partner;
 use super::token::{self, Session};
 use super::wanted::Wanted;
-use super::{Partner, consent, types};
+use super::{consent, types};
 use crate::member::{disclosed, record};
 
 /// `GET Patient/{id}`.

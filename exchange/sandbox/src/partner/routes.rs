@@ -7,9 +7,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::gate::at;
 use super::outcome::Refusal;
+use super::state::Partner;
 use super::{
-    Partner, body, bulk, discovery, elsewhere, export, files, group, job, reads, search, single,
-    token,
+    body, bulk, discovery, elsewhere, export, files, group, job, reads, search, single, token,
 };
 use crate::fault::Operation as Op;
 use crate::persona::{DeleteStyle, StatusPlace};

@@ -12,7 +12,8 @@ use super::headers::Caller;
 use super::limits::GROUPS_SEARCHED_MAX;
 use super::outcome::Refusal;
 use super::scope::Grant;
-use super::{Partner, token};
+use super::state::Partner;
+use super::token;
 
 /// One condition on a Group.
 enum Wish {

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use super::headers::{Caller, Peer};
 use super::outcome::Refusal;
 use super::scope::{Grant, granted};
-use super::{Partner, body, limits};
+use super::state::Partner;
+use super::{body, limits};
 use crate::fault::{Fault, Hits};
 use crate::store::{StoreError, Token};
 

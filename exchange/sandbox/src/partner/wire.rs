@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -24,7 +23,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::headers::Peer;
-use super::{Partner, limits, routes};
+use super::reset::ResetSwitch;
+use super::state::Partner;
+use super::{limits, routes};
 use crate::fault::Leaf;
 use crate::trust::{Certificates, HTTP_2};
 
@@ -304,17 +305,6 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
     }
 }
 
-/// Makes the connection end with a reset instead of a farewell.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ResetSwitch(Arc<AtomicBool>);
-
-impl ResetSwitch {
-    /// From now on, closing resets.
-    pub(crate) fn pull(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 /// A TCP stream that obeys its switch when it is dropped.
 struct Wire {
     tcp: TcpStream,
@@ -323,7 +313,7 @@ struct Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.reset.0.load(Ordering::SeqCst)
+        if self.reset.is_pulled()
             && let Err(error) = self.tcp.set_zero_linger()
         {
             tracing::warn!(%error, "the connection closes without a reset");
@@ -347,7 +337,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.reset.0.load(Ordering::SeqCst) {
+        if self.reset.is_pulled() {
             // Even TLS's farewell would make the end look orderly.
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
@@ -359,7 +349,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.reset.0.load(Ordering::SeqCst) {
+        if self.reset.is_pulled() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.tcp).poll_shutdown(cx)

@@ -1,6 +1,6 @@
 //! What distinguishes the personas, as values. A fault may override one of them.
 
-use super::Persona;
+use super::kind::Persona;
 
 /// Which edition of PDex a partner speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

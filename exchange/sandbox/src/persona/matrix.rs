@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Persona;
+use super::kind::Persona;
 
 /// One line of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::{Result, Store};
+use super::database::Store;
+use super::error::Result;
 
 /// Largest piece of a file in bytes, but for a single line that is longer.
 pub const PIECE_BYTES: usize = 256 * 1024;

@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Result, Store};
+use super::database::Store;
+use super::error::Result;
 
 /// Whose key for which operation.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA384};
 
-use super::{TrustError, key_pair, write};
+use super::keys::{TrustError, key_pair, write};
 use crate::member::REQUESTER_NPI;
 
 /// The National Provider Identifier of the client `rival`: another payer than the one consents name.

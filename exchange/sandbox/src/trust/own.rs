@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::PKCS_ECDSA_P384_SHA384;
 use serde_json::Value;
 
-use super::{TrustError, key_pair};
+use super::keys::{TrustError, key_pair};
 
 /// The key and its public half.
 pub struct OwnKey {

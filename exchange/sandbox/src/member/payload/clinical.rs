@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::withhold::{SENSITIVE_CODE, SENSITIVE_SYSTEM};
 use super::writer::{CORE, HCPCS, ICD10, SNOMED, TERMS, Writer, concept, term, with};
 use crate::member::case::EdgeCase;
+
+/// The label of a record that is sensitive.
+pub(super) const SENSITIVE_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+pub(super) const SENSITIVE_CODE: &str = "PSY";
 
 /// ICD-10-CM codes that say nothing sensitive.
 pub(super) const DIAGNOSES: [(&str, &str); 8] = [

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::writer::{CORE, TERMS, Writer, meta, term, with};
 use crate::member::case::EdgeCase;
-use crate::member::person::{Card, Relationship};
-use crate::member::request::address;
+use crate::member::person::{Address, Card, Relationship};
 
 const HREX: &str = "http://hl7.org/fhir/us/davinci-hrex";
 
@@ -124,4 +123,16 @@ fn coverage(writer: &Writer<'_>, n: u64, card: &Card) -> Value {
             ],
         }),
     )
+}
+
+/// A FHIR address.
+pub(crate) fn address(address: &Address) -> Value {
+    json!({
+        "use": "home",
+        "line": [address.line],
+        "city": address.place.city,
+        "state": address.place.state,
+        "postalCode": address.place.postal_code,
+        "country": "US",
+    })
 }

@@ -3,12 +3,18 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::Policy;
 use super::authorization::{DENIED, PDEX};
+use super::clinical::{SENSITIVE_CODE, SENSITIVE_SYSTEM};
 use crate::member::person::ANCHOR;
 
-pub(super) const SENSITIVE_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-pub(super) const SENSITIVE_CODE: &str = "PSY";
+/// What the consent's policy lets out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Everything but records that carry a sensitivity label.
+    Regular,
+    /// Everything.
+    Sensitive,
+}
 
 /// Why a record stays away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

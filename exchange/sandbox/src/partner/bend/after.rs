@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -12,14 +13,18 @@ use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
-use super::{HALF_SENT, before, lines, manifest};
+use super::{before, lines, manifest};
 use crate::fault::{Fault, Hits, Operation, Point};
 use crate::partner::headers::Caller;
 use crate::partner::limits::{BENT_BYTES_MAX, JOBS_LISTED_MAX, SLOW_BODY_BYTE};
 use crate::partner::outcome::Refusal;
-use crate::partner::wire::ResetSwitch;
-use crate::partner::{Partner, held, token};
+use crate::partner::reset::ResetSwitch;
+use crate::partner::state::{Partner, held};
+use crate::partner::token;
 use crate::store::JobKind;
+
+/// How long half an answer is given to leave before the connection is reset.
+const HALF_SENT: Duration = Duration::from_millis(50);
 
 /// What is known of the request whose answer comes back.
 pub(crate) struct Asked {

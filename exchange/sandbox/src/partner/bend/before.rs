@@ -9,10 +9,12 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use super::manifest::ERRORS_FILE;
 use crate::fault::{Fault, Hit, Hits, Point};
 use crate::partner::limits::{SLOW_HEADERS, THROTTLED_RETRY_SECONDS};
 use crate::partner::outcome::{FHIR_JSON, Refusal, TooMuch};
-use crate::partner::{Partner, token};
+use crate::partner::state::Partner;
+use crate::partner::token;
 
 /// The delay of `latency` when the order names none.
 const LATENCY_MILLIS: u64 = 50;
@@ -46,8 +48,7 @@ pub(crate) async fn before(
             return Some(response);
         }
     }
-    let is_errors =
-        hits.has(Fault::PartialErrors) && request.uri().path().ends_with(super::ERRORS_FILE);
+    let is_errors = hits.has(Fault::PartialErrors) && request.uri().path().ends_with(ERRORS_FILE);
     is_errors.then(errors_file)
 }
 

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::ERRORS_FILE;
 use crate::fault::{Fault, Hits};
+
+/// The file of errors that the fault `partial-errors` adds to a manifest.
+pub(super) const ERRORS_FILE: &str = "Errors-1.ndjson";
 
 /// Whether the manifest is of a match: its files are Groups, or the 2.1 Parameters.
 pub(super) fn is_of_match(manifest: &Value) -> bool {

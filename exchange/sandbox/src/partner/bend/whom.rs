@@ -4,11 +4,11 @@ use axum::extract::Request;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use super::ERRORS_FILE;
+use super::manifest::ERRORS_FILE;
 use crate::fault::{Fault, Hits, Operation};
 use crate::member::{Holding, Roster};
 use crate::partner::group::Matched;
-use crate::partner::{Partner, held};
+use crate::partner::state::{Partner, held};
 
 /// What the request meets, with the request as it was.
 pub(crate) async fn hits(

@@ -1,16 +1,14 @@
 //! `exchange faults`: what there is, and what is on at a running exchange.
 
-mod control;
-
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use exchange_sandbox::control::faults as api;
 use exchange_sandbox::fault::{Fault, Operation, Order};
 use serde_json::{Value, json};
 
+use crate::control::Control;
 use crate::failure::Failure;
 use crate::output::say;
-use control::Control;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
