@@ -4,10 +4,6 @@
 use super::field::{Field, Vector};
 use super::rules::{Effect, Rules, Thresholds};
 
-/// Reasons that are built in: above the upper threshold, gray zone, more than one candidate, below the
-/// lower threshold, a housemate of a nearer candidate.
-pub const OWN_RULES: [&str; 5] = ["F1", "F2", "A1", "N1", "H1"];
-
 /// Why a pair stands as it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

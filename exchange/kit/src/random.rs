@@ -14,12 +14,12 @@ impl Stream {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         let mut stream = Self(hash);
-        stream.next();
+        stream.next_u64();
         stream
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -29,7 +29,11 @@ impl Stream {
 
     /// A number below `bound`; 0 when `bound` is 0. The bias is irrelevant for invented people.
     pub fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next() % bound }
+        if bound == 0 {
+            0
+        } else {
+            self.next_u64() % bound
+        }
     }
 
     /// One of `items`, which must not be empty.
@@ -48,15 +52,15 @@ mod tests {
     fn first_numbers_agree_with_the_published_algorithm() {
         // SplitMix64 from state 1234567, as listed by the algorithm's test vectors.
         let mut stream = Stream(1_234_567);
-        assert_eq!(stream.next(), 6_457_827_717_110_365_317);
-        assert_eq!(stream.next(), 3_203_168_211_198_807_973);
+        assert_eq!(stream.next_u64(), 6_457_827_717_110_365_317);
+        assert_eq!(stream.next_u64(), 3_203_168_211_198_807_973);
     }
 
     #[test]
     fn labels_are_kept_apart() {
         assert_ne!(
-            Stream::new(7, &["ab", "c"]).next(),
-            Stream::new(7, &["a", "bc"]).next()
+            Stream::new(7, &["ab", "c"]).next_u64(),
+            Stream::new(7, &["a", "bc"]).next_u64()
         );
     }
 }

@@ -167,7 +167,7 @@ impl Maker {
             upper: self.stream.below(2) == 0,
             short: true,
         };
-        let order = self.stream.next();
+        let order = self.stream.next_u64();
         self.right.push((order, person.cells(&id, hand)));
         id
     }

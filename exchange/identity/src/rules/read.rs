@@ -9,8 +9,8 @@ use exchange_kit::mistakes::{Complaints, Source, Table, known_words};
 use toml::de::DeTable;
 
 use super::set::{
-    Clause, Effect, FORMAT, FieldRules, Guard, Rollout, Rules, Sensitivity, Thresholds, Weights,
-    bits,
+    Clause, Effect, FORMAT, FieldRules, Guard, OWN_RULES, Rollout, Rules, Sensitivity, Thresholds,
+    Weights, bits,
 };
 use crate::field::Field;
 
@@ -360,7 +360,7 @@ fn clause(table: &Table<'_>, ids: &mut BTreeSet<String>) -> Option<Clause> {
     let when = table.table("when", "when = { birth_date = [\"exact\"] }", true);
     let when = when.and_then(|when| conditions(&when));
     let ((id, span), (title, _)) = (id?, title?);
-    if super::super::decide::OWN_RULES.contains(&id) {
+    if OWN_RULES.contains(&id) {
         let what = format!("{id:?} is the id of a rule that is built in");
         table.complain(&span, what, "give it another id");
     }

@@ -9,6 +9,9 @@ use crate::field::{FIELDS, Field, MISSING, Vector, given};
 
 /// The newest notation of rules files that this program reads.
 pub const FORMAT: u32 = 1;
+/// Reasons that are built in: above the upper threshold, gray zone, more than one candidate, below the
+/// lower threshold, a housemate of a nearer candidate.
+pub(super) const OWN_RULES: [&str; 5] = ["F1", "F2", "A1", "N1", "H1"];
 
 /// How much harm a wrong disclosure of the payload does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -210,7 +210,7 @@ impl Book {
 
 /// Whether request number `n` of an order meets its fault: a function of seed, fault and number alone.
 fn falls(order: &Order, n: u64) -> bool {
-    let drawn = Stream::new(order.seed, &[order.fault.name(), &n.to_string()]).next();
+    let drawn = Stream::new(order.seed, &[order.fault.name(), &n.to_string()]).next_u64();
     let drawn = u32::try_from(drawn >> 32).unwrap_or(u32::MAX);
     f64::from(drawn) < order.probability * f64::from(u32::MAX) || order.probability >= 1.0
 }

@@ -152,7 +152,7 @@ impl Person {
             gender: if female { "female" } else { "male" },
             birth_date: before_anchor(age_days + stream.below(365 * 6)),
             died: None,
-            canary: format!("OR-CANARY-{:016x}", stream.next()),
+            canary: format!("OR-CANARY-{:016x}", stream.next_u64()),
             case,
             opt_out: OptOut::Never,
             replaces: None,
