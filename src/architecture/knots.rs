@@ -17,7 +17,7 @@ const ROOTS: [&str; 11] = [
     "exchange/groundtruth/src/lib.rs",
     "exchange/sandbox/src/lib.rs",
     "exchange/core/src/lib.rs",
-    "exchange/cli/src/lib.rs",
+    "exchange/cli/src/main.rs",
     "tests/suite/main.rs",
     "benches/budgets/main.rs",
 ];

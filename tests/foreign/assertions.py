@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes exchange/cases/assertions.json: client assertions signed by PyJWT, for the exchange's verifier.
+"""Writes exchange/kit/cases/assertions.json: client assertions signed by PyJWT, for the exchange's verifier.
 
 The keys are made, used and thrown away, so a new run changes the whole file; run it when a case is added.
 """
@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-FILE = pathlib.Path(__file__).resolve().parents[2] / "exchange" / "cases" / "assertions.json"
+FILE = pathlib.Path(__file__).resolve().parents[2] / "exchange" / "kit" / "cases" / "assertions.json"
 NOW = 1_790_000_000
 TOKEN_URL = "https://payer.example/oauth/token"
 

@@ -818,7 +818,7 @@ fn decisions_outlive_a_restart_and_their_key_is_the_owners() {
     }
     assert!(
         repository()
-            .join("exchange/rules/identity-1.toml")
+            .join("exchange/identity/rules/identity-1.toml")
             .is_file()
     );
 }

@@ -1,0 +1,34 @@
+//! `exchange core`: the exchange core alone, beside partners that run elsewhere; and what is in its memory.
+
+pub(crate) mod audit;
+mod look;
+mod memory;
+pub(crate) mod review;
+pub(crate) mod running;
+mod serve;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+use memory::At;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve the core alone until SIGTERM or SIGINT; one JSON line on stdout says where.
+    Serve(Box<serve::Arguments>),
+    /// Where an exchange and each member in it stand.
+    Status(look::Status),
+    /// The exchanges, the oldest first.
+    Exchanges(look::Exchanges),
+    /// What waits: for partners, and for people.
+    Queues(At),
+}
+
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Status(wish) => look::status_of(wish),
+        Command::Exchanges(wish) => look::exchanges(wish),
+        Command::Queues(at) => look::waiting(at),
+    }
+}

@@ -1,0 +1,122 @@
+//! `exchange review list|resolve|redrive|abandon`.
+
+use clap::{Args, Subcommand};
+use exchange_core::clocks::Pace;
+use exchange_core::limits::PAGE_MAX;
+use exchange_core::review::{self, Acted, By};
+use exchange_core::store::{Review, ReviewState};
+use exchange_kit::clock::Clock;
+use serde_json::{Value, json};
+
+use super::memory::At;
+use crate::failure::Failure;
+use crate::output::say;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// What waits for a person, the oldest first.
+    List {
+        /// Also what is closed.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Close an item: it is settled elsewhere.
+    Resolve(Act),
+    /// Try again as a new exchange of the same affair.
+    Redrive(Act),
+    /// Close an item: it is given up.
+    Abandon(Act),
+}
+
+#[derive(Args)]
+pub(crate) struct Act {
+    /// The item's id.
+    id: String,
+    /// Who you are.
+    #[arg(long)]
+    by: String,
+    /// Why.
+    #[arg(long)]
+    note: String,
+    #[command(flatten)]
+    at: At,
+}
+
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::List { all, at } => list(*all, at),
+        Command::Resolve(wish) => act(wish, ReviewState::Resolved),
+        Command::Redrive(wish) => act(wish, ReviewState::Redriven),
+        Command::Abandon(wish) => act(wish, ReviewState::Abandoned),
+    }
+}
+
+fn list(all: bool, at: &At) -> Result<(), Failure> {
+    let state = (!all).then_some(ReviewState::Open);
+    let found = at
+        .open()?
+        .reviews(state, None, PAGE_MAX)
+        .map_err(Failure::internal)?;
+    if at.json {
+        return say(&json!({"reviews": found}).to_string());
+    }
+    let told = |one: &Review| {
+        let member = one.member.clone().unwrap_or_else(|| "-".to_owned());
+        let since = exchange_kit::clock::rfc3339(one.opened_ms);
+        format!(
+            "{} {:13} {:20} {:12} {} {} {}",
+            one.id, one.queue, one.reason, member, one.exchange, one.state, since
+        )
+    };
+    let lines: Vec<String> = found.iter().map(told).collect();
+    say(&if lines.is_empty() {
+        "nothing waits".to_owned()
+    } else {
+        lines.join("\n")
+    })
+}
+
+fn act(wish: &Act, state: ReviewState) -> Result<(), Failure> {
+    let store = wish.at.open()?;
+    let actor = format!("operator:{}", wish.by);
+    let by = By {
+        actor: &actor,
+        note: &wish.note,
+    };
+    let clock = Clock::System;
+    let acted = match state {
+        ReviewState::Redriven => review::redrive(&store, &clock, Pace::of(1), &wish.id, &by),
+        ReviewState::Resolved | ReviewState::Abandoned | ReviewState::Open => {
+            review::close(&store, &clock, &wish.id, state, &by)
+        }
+    };
+    match acted.map_err(Failure::internal)? {
+        Acted::Done(led_to) => {
+            let led_to = led_to.map(|exchange| exchange.id);
+            let answer = json!({"review": wish.id, "action": state.name(), "led_to": led_to});
+            let text = led_to.map_or(String::new(), |id| format!(", now {id}"));
+            let line = Value::String(format!("{} is {}{text}", wish.id, state.name()));
+            say(&if wish.at.json {
+                answer.to_string()
+            } else {
+                line.as_str().unwrap_or_default().to_owned()
+            })
+        }
+        Acted::Unknown => {
+            let cure = "`exchange review list` has those that wait";
+            Err(Failure::usage(
+                format!("there is no item {:?}", wish.id),
+                cure,
+            ))
+        }
+        Acted::Closed => {
+            let cure = "`exchange review list --all` says by whom";
+            Err(Failure::usage(
+                format!("{:?} is closed already", wish.id),
+                cure,
+            ))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Why a command failed, and the exit code of that.
+
+use exchange_kit::mistakes::Complaints;
+
+/// The command line asks for something that cannot be had: a wrong word, a folder that is not writable, a
+/// port that is taken. clap uses the same number.
+const USAGE: u8 = 2;
+/// A file that was given says something that cannot be: rules, people, decisions.
+pub(crate) const WRONG: u8 = 3;
+/// Our own fault.
+const INTERNAL: u8 = 70;
+
+/// A command that failed: what is wrong, and what would be right.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) code: u8,
+    /// What is wrong, and what would be right.
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// Something the user can put right.
+    pub(crate) fn usage(what: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            code: USAGE,
+            text: format!("{}\n  cure: {}", what.into(), cure.into()),
+        }
+    }
+
+    /// Files that say what cannot be; every mistake with its place and cure.
+    pub(crate) fn wrong(complaints: &Complaints) -> Self {
+        Self {
+            code: WRONG,
+            text: complaints.to_string(),
+        }
+    }
+
+    /// Something only we can put right.
+    pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
+        let cure = "this is a fault of the exchange's own; please report it";
+        Self {
+            code: INTERNAL,
+            text: format!("{what}\n  cure: {cure}"),
+        }
+    }
+}

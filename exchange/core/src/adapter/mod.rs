@@ -1,0 +1,27 @@
+//! How to speak to a partner of some kind and version, and how to read what it answers. Nothing is remembered here
+//! but tokens and connections' trust.
+
+mod bundle;
+mod call;
+mod class;
+mod client;
+mod dialect;
+mod directory;
+mod manifest;
+mod reading;
+mod result;
+mod tie;
+mod token;
+mod wire;
+
+pub use bundle::{export_body, match_body};
+pub use call::{Answer, Broken, Call, Method, Seen, Sink};
+pub use class::{Class, class, issue_code};
+pub use client::Client;
+pub use dialect::{Dialect, Release, Shape};
+pub use directory::{Directory, DirectoryError, Partner};
+pub use manifest::{Listed, Manifest};
+pub use reading::{Reading, Sum};
+pub use result::{Found, MatchResult, Unreadable};
+pub use tie::{Tied, tie};
+pub use wire::Wire;

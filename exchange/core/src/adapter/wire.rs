@@ -1,0 +1,155 @@
+//! Requests to partners: a connection each, TLS that trusts the directory's authority, bodies within limits.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::call::{Answer, Broken, Call, Seen, Sink};
+use crate::limits;
+
+/// Sends requests as they are.
+pub struct Wire {
+    /// Whom it believes.
+    pub(super) tls: Arc<ClientConfig>,
+    /// How long it waits for an answer.
+    pub(super) patience: Duration,
+}
+
+impl Wire {
+    /// Sends a request as it is.
+    pub async fn send(&self, call: Call, sink: Sink) -> Seen {
+        match tokio::time::timeout(self.patience, self.exchange(call, sink)).await {
+            Ok(Ok(answer)) => Seen::Answer(Box::new(answer)),
+            Ok(Err(broken)) => Seen::Broken(broken),
+            Err(_elapsed) => Seen::Broken(Broken::Timeout),
+        }
+    }
+
+    async fn exchange(&self, call: Call, sink: Sink) -> Result<Answer, Broken> {
+        let uri: Uri = call.url.parse().map_err(|_| Broken::Address)?;
+        if uri.scheme_str() != Some("https") {
+            return Err(Broken::Address);
+        }
+        let host = uri.host().ok_or(Broken::Address)?.to_owned();
+        let tcp = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(443)))
+            .await
+            .map_err(|_| Broken::Connect)?;
+        // Only a matter of speed.
+        tcp.set_nodelay(true).unwrap_or_default();
+        let name = ServerName::try_from(host).map_err(|_| Broken::Address)?;
+        let tls = TlsConnector::from(Arc::clone(&self.tls))
+            .connect(name, tcp)
+            .await
+            .map_err(|_| Broken::Tls)?;
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(limits::HEAD_BYTES_MAX)
+            .handshake(TokioIo::new(tls))
+            .await
+            .map_err(|_| Broken::Reset)?;
+        // Dropping the set ends the connection, so that nothing is spawned and forgotten.
+        let mut own = tokio::task::JoinSet::new();
+        own.spawn(async move { connection.await.unwrap_or_default() });
+        let request = request(&uri, call)?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|_| Broken::Reset)?;
+        received(response, sink).await
+    }
+}
+
+fn request(uri: &Uri, call: Call) -> Result<Request<Full<Bytes>>, Broken> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let authority = uri.authority().ok_or(Broken::Address)?.as_str();
+    let mut request = Request::builder()
+        .method(call.method.name())
+        .uri(path)
+        .header("host", authority)
+        .header("connection", "close")
+        .header("user-agent", "exchange-core/0.1");
+    if let Some(token) = &call.token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
+    }
+    request
+        .body(Full::new(call.body))
+        .map_err(|_| Broken::Address)
+}
+
+async fn received(response: Response<Incoming>, sink: Sink) -> Result<Answer, Broken> {
+    let (parts, mut body) = response.into_parts();
+    let mut answer = head(parts.status.as_u16(), &parts.headers);
+    let (mut file, most) = match sink {
+        Sink::File(path, file, most) if answer.status == 200 => (Some((path, file)), most),
+        Sink::File(path, _, _) => {
+            // What is left over is swept at the next start.
+            std::fs::remove_file(path).unwrap_or_default();
+            (None, limits::ANSWER_BYTES_MAX)
+        }
+        Sink::Memory(most) => (None, most),
+    };
+    let mut digest = Context::new(&SHA256);
+    let mut held = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Broken::Reset)?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        answer.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
+        if answer.bytes > most {
+            return Err(Broken::TooLarge);
+        }
+        digest.update(data);
+        match &mut file {
+            Some((_, file)) => file.write_all(data).map_err(|_| Broken::Ours)?,
+            None => held.extend_from_slice(data),
+        }
+    }
+    let digest = digest.finish();
+    answer.sha256 = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    answer.body = held.freeze();
+    answer.file = file;
+    Ok(answer)
+}
+
+fn head(status: u16, headers: &HeaderMap) -> Answer {
+    let text = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.map(|value| value.trim().to_owned())
+    };
+    let media = text("content-type");
+    Answer {
+        status,
+        retry_after: text("retry-after"),
+        content_location: text("content-location"),
+        location: text("location"),
+        media: media.map(|media| {
+            media
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        }),
+        progress: text("x-progress"),
+        ..Answer::default()
+    }
+}

@@ -1,0 +1,157 @@
+//! A running core: what all of its parts share, and how it is opened.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use exchange_identity::rules::{self, Rules};
+use exchange_kit::assertion::ClientRegistry;
+use exchange_kit::clock::Clock;
+use tokio::sync::Notify;
+
+use crate::adapter::{Client, Directory};
+use crate::away::Away;
+use crate::clocks::Pace;
+use crate::events::Follower;
+use crate::limits;
+use crate::store::{CrashAt, Store, StoreError};
+
+/// How a core is set up.
+pub struct Setup {
+    /// By what durations are divided.
+    pub scale: u32,
+    /// Room of database and payloads, in MiB each.
+    pub store_mib: u32,
+    /// What jitter is drawn from.
+    pub seed: u64,
+    /// Where to die, in tests.
+    pub crash: Option<CrashAt>,
+    /// Who may ask it.
+    pub registry: ClientRegistry,
+    /// The National Provider Identifier of the payer whose core it is.
+    pub npi: String,
+}
+
+/// A running core.
+pub struct Core {
+    /// What it knows.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The scale of durations.
+    pub pace: Pace,
+    /// Who can be asked.
+    pub clients: BTreeMap<String, Arc<Client>>,
+    /// Who may ask it.
+    pub registry: ClientRegistry,
+    /// The National Provider Identifier of the payer whose core it is.
+    pub npi: String,
+    pub(crate) rules: Rules,
+    follower: Follower,
+    /// Held while it runs.
+    _lock: File,
+    dice: AtomicU64,
+    pub(crate) wake: Notify,
+    pub(crate) away: Away,
+    /// Until when a partner is left alone because it is away.
+    paused: Mutex<BTreeMap<String, i64>>,
+}
+
+/// Why a core cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// Its store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Two would do each step twice.
+    #[error("another core runs on it")]
+    Taken,
+    /// The shipped identity rules.
+    #[error("the shipped identity rules are wrong: {0}")]
+    Rules(String),
+}
+
+/// The longest wait for an answer, however fast the clocks run.
+const CALL_LEAST: Duration = Duration::from_secs(10);
+
+impl Core {
+    /// A core that keeps its memory in `folder` and asks the partners of `directory`.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn open(
+        folder: &Path,
+        directory: &Directory,
+        clock: Clock,
+        setup: Setup,
+    ) -> Result<Self, CoreError> {
+        let store = Store::open(folder, setup.store_mib, setup.crash)?;
+        let lock = File::create(folder.join("core.lock")).map_err(StoreError::from)?;
+        lock.try_lock().map_err(|_| CoreError::Taken)?;
+        store.sweep_receiving()?;
+        let follower = Follower::open(&store)?;
+        follower.follow(&store)?;
+        let patience = (limits::CALL / setup.scale.max(1)).max(CALL_LEAST);
+        let client = |partner| {
+            let client = Client::of(directory, partner, clock.clone(), patience);
+            (partner.id.clone(), Arc::new(client))
+        };
+        let rules =
+            rules::shipped().map_err(|complaints| CoreError::Rules(complaints.to_string()))?;
+        Ok(Self {
+            clients: directory.partners.iter().map(client).collect(),
+            pace: Pace::of(setup.scale),
+            dice: AtomicU64::new(setup.seed),
+            wake: Notify::new(),
+            away: Away::open(&store)?,
+            paused: Mutex::default(),
+            registry: setup.registry,
+            npi: setup.npi,
+            rules,
+            follower,
+            _lock: lock,
+            store,
+            clock,
+        })
+    }
+
+    /// A share between 0 and 1; the same seed gives the same row of them.
+    pub fn share(&self) -> f64 {
+        // SplitMix64, of which 32 bits are enough.
+        let mut z = self
+            .dice
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let bits = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(0);
+        f64::from(bits) / f64::from(u32::MAX)
+    }
+
+    /// Lets the orchestrator look at the queue now.
+    pub fn nudge(&self) {
+        self.wake.notify_waiters();
+    }
+
+    /// Brings the file of events up to date; what cannot be written now is written later.
+    pub fn follow(&self) {
+        if let Err(error) = self.follower.follow(&self.store) {
+            tracing::warn!(%error, "the file of events is behind");
+        }
+    }
+
+    pub(crate) fn paused_until(&self, partner: &str) -> Option<i64> {
+        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        paused.get(partner).copied()
+    }
+
+    pub(crate) fn pause(&self, partner: &str, until: Option<i64>) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        match until {
+            Some(until) => paused.insert(partner.to_owned(), until),
+            None => paused.remove(partner),
+        };
+    }
+}

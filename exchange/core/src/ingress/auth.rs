@@ -1,0 +1,203 @@
+//! Who asks, and for what: short-lived opaque tokens for signed assertions, each for some scopes.
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use exchange_kit::assertion;
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::http::form_fields;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use super::front::Front;
+use super::problem::Problem;
+use crate::limits::TOKEN_SECONDS;
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// To open exchanges, cancel them, ask for what is missing.
+    Write,
+    /// To see one's own exchanges and their results.
+    Read,
+    /// To work on the queues.
+    Review,
+    /// To read the audit trail of everybody.
+    Audit,
+    /// To follow the events of everybody.
+    Events,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Write,
+        Self::Read,
+        Self::Review,
+        Self::Audit,
+        Self::Events,
+    ];
+
+    /// The word in a token.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Write => "exchange.write",
+            Self::Read => "exchange.read",
+            Self::Review => "review",
+            Self::Audit => "audit.read",
+            Self::Events => "events.read",
+        }
+    }
+}
+
+/// A client with a good token.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its id.
+    pub client: String,
+    /// The payer behind it.
+    pub npi: &'static str,
+    scope: String,
+}
+
+impl Session {
+    /// Refuses with 403 what the token is not for.
+    pub fn must(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scope.split(' ').any(|one| one == scope.name()) {
+            return Ok(());
+        }
+        let what = format!("the token is not for {}", scope.name());
+        let cure = "ask POST /v1/token for a token with that scope";
+        Err(Problem::of(StatusCode::FORBIDDEN, "scope", what, cure))
+    }
+}
+
+impl FromRequestParts<Arc<Front>> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Arc<Front>) -> Result<Self, Problem> {
+        let header = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = header
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or_else(|| Problem::unauthorised("a bearer token is needed"))?;
+        let now_ms = front.core.clock.now_millis();
+        let known = front
+            .core
+            .store
+            .token(&hex_of_sha256(token.as_bytes()), now_ms)?;
+        let (client, scope) =
+            known.ok_or_else(|| Problem::unauthorised("the token is unknown or has run out"))?;
+        let npi = front.core.registry.npi(&client);
+        let npi = npi.ok_or_else(|| Problem::unauthorised("the client is no longer known"))?;
+        Ok(Self { client, npi, scope })
+    }
+}
+
+/// `POST /v1/token`.
+pub(super) async fn issue(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let media = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    if !media.is_some_and(|media| media.starts_with("application/x-www-form-urlencoded")) {
+        return refused(
+            "invalid_request",
+            "the body must be application/x-www-form-urlencoded",
+        );
+    }
+    match grant(&front, &form_fields(&body)) {
+        Ok(body) => answer(StatusCode::OK, body),
+        Err(response) => *response,
+    }
+}
+
+fn grant(front: &Front, form: &[(String, String)]) -> Result<serde_json::Value, Box<Response>> {
+    let no = |code, text| Box::new(refused(code, text));
+    let field = |name: &str| {
+        let found = form.iter().find(|(own, _)| own == name);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    if field("grant_type") != "client_credentials" {
+        return Err(no(
+            "unsupported_grant_type",
+            "grant_type must be client_credentials",
+        ));
+    }
+    if field("client_assertion_type") != ASSERTION_TYPE {
+        return Err(no(
+            "invalid_request",
+            "client_assertion_type must be the JWT bearer type",
+        ));
+    }
+    let asked: Vec<&str> = field("scope").split_ascii_whitespace().collect();
+    let is_known = |scope: &&str| Scope::ALL.iter().any(|one| one.name() == *scope);
+    if asked.is_empty() || !asked.iter().all(is_known) {
+        let known = "scope names none, or one that is not exchange.write, exchange.read, review, audit.read or events.read";
+        return Err(no("invalid_scope", known));
+    }
+    let clients = front.core.registry.read().map_err(|error| {
+        tracing::error!(%error, "no registered keys");
+        no("server_error", "the registered keys cannot be read")
+    })?;
+    let now = front.core.clock.now();
+    let asserted = assertion::check(
+        field("client_assertion"),
+        &clients,
+        &front.token_url,
+        now.timestamp(),
+    )
+    .map_err(|fault| no("invalid_client", fault.text()))?;
+    let now_ms = now.timestamp_millis();
+    let store = &front.core.store;
+    let failed = |error: crate::store::StoreError| Box::new(Problem::from(error).into_response());
+    let until = (asserted.exp + 5).saturating_mul(1_000);
+    let is_first = store.first_sight(&asserted.client, &asserted.jti, until, now_ms);
+    if !is_first.map_err(failed)? {
+        return Err(no(
+            "invalid_client",
+            assertion::AssertionFault::Replayed.text(),
+        ));
+    }
+    let mut secret = [0; 32];
+    if rand::fill(&mut secret).is_err() {
+        return Err(no("server_error", "no random bytes"));
+    }
+    let token = URL_SAFE_NO_PAD.encode(secret);
+    let scope = asked.join(" ");
+    let until_ms = now_ms + TOKEN_SECONDS * 1_000;
+    let hash = hex_of_sha256(token.as_bytes());
+    store
+        .keep_token(&hash, &asserted.client, &scope, until_ms, now_ms)
+        .map_err(failed)?;
+    Ok(
+        json!({"access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECONDS, "scope": scope}),
+    )
+}
+
+fn refused(code: &str, text: &str) -> Response {
+    answer(
+        StatusCode::BAD_REQUEST,
+        json!({"error": code, "error_description": text}),
+    )
+}
+
+fn answer(status: StatusCode, body: serde_json::Value) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+}

@@ -1,0 +1,82 @@
+//! Calling an exchange off.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State as Of};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use super::auth::{Scope, Session};
+use super::exchanges::{own, seen};
+use super::front::Front;
+use super::problem::Problem;
+use crate::exchange::{Event, Exchange, Reason, State, Step};
+use crate::store::{Change, StoreError};
+
+/// How often a write is tried again when the orchestrator was faster.
+const STALE_MAX: u32 = 8;
+
+/// What came of calling an exchange off.
+pub(super) enum Called {
+    /// It is called off; its jobs at the partner are released next.
+    Off(Box<Exchange>),
+    /// It was over before, and stays as it is.
+    WasOver(Box<Exchange>),
+}
+
+/// `POST /v1/exchanges/{id}/cancel`.
+pub(super) async fn cancel(
+    Of(front): Of<Arc<Front>>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    session.must(Scope::Write)?;
+    match call_off(&front, &session, &id)? {
+        Called::Off(exchange) => {
+            Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+        }
+        Called::WasOver(exchange) => {
+            let what = format!("the exchange is {} already", exchange.state.name());
+            let cure = "there is nothing to call off";
+            Err(Problem::of(StatusCode::CONFLICT, "is-over", what, cure))
+        }
+    }
+}
+
+/// Calls the client's own exchange off, unless it is over.
+pub(super) fn call_off(front: &Front, session: &Session, id: &str) -> Result<Called, Problem> {
+    for _ in 0..=STALE_MAX {
+        let exchange = own(front, session, id)?;
+        if exchange.state.is_terminal() {
+            return Ok(Called::WasOver(Box::new(exchange)));
+        }
+        match front.core.store.apply(change(front, session, exchange)?) {
+            Err(StoreError::Stale) => {}
+            done => {
+                let exchange = done?;
+                front.core.follow();
+                front.core.nudge();
+                return Ok(Called::Off(Box::new(exchange)));
+            }
+        }
+    }
+    Err(StoreError::Stale.into())
+}
+
+fn change(front: &Front, session: &Session, mut exchange: Exchange) -> Result<Change, Problem> {
+    let now_ms = front.core.clock.now_millis();
+    exchange.reason = Some(Reason::Cancelled);
+    exchange.settled_ms = Some(now_ms);
+    exchange.go_on(Step::Release, now_ms);
+    let mut members = front.core.store.members(&exchange.id)?;
+    members.retain(|member| !member.state.is_terminal());
+    for member in &mut members {
+        member.state = State::Failed;
+        member.reason = Some(Reason::Cancelled);
+    }
+    let actor = format!("client:{}", session.client);
+    let mut change = Change::of(exchange, Event::Cancelled).by(&actor);
+    change.members = members;
+    Ok(change)
+}

@@ -1,0 +1,113 @@
+//! An exchange as an asynchronous job, in the way of SMART Bulk Data: looked at until its manifest is there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State as Of};
+use axum::response::{IntoResponse, Response};
+use exchange_kit::clock::rfc3339;
+use http::header::RETRY_AFTER;
+use http::{HeaderName, StatusCode};
+use serde_json::{Value, json};
+
+use super::auth::{Scope, Session};
+use super::call_off::{Called, call_off};
+use super::exchanges::{own, seen};
+use super::front::Front;
+use super::problem::Problem;
+use super::show::may_be_told;
+use crate::exchange::Exchange;
+use crate::limits::RETRY_AFTER_SECONDS_MAX;
+use crate::store::{Payload, Role};
+
+/// The state of the exchange, beside 202 and beside 200.
+const PROGRESS: HeaderName = HeaderName::from_static("x-progress");
+
+/// `GET /v1/exchanges/{id}/manifest`: 202 while something may still come, then the manifest.
+pub(super) async fn look(
+    Of(front): Of<Arc<Front>>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    session.must(Scope::Read)?;
+    let exchange = own(&front, &session, &id)?;
+    let progress = [(PROGRESS, exchange.state.name())];
+    if !exchange.state.is_terminal() || exchange.is_following_up() {
+        let now_ms = front.core.clock.now_millis();
+        let wait = [(
+            RETRY_AFTER,
+            retry_after(exchange.due_ms, now_ms).to_string(),
+        )];
+        return Ok((StatusCode::ACCEPTED, progress, wait).into_response());
+    }
+    let payloads = front.core.store.payloads(&id)?;
+    let manifest = manifest(&front.base, &exchange, &payloads);
+    Ok((progress, Json(manifest)).into_response())
+}
+
+/// `DELETE /v1/exchanges/{id}/manifest`: calls off what is under way. Nothing of the record is deleted.
+pub(super) async fn release(
+    Of(front): Of<Arc<Front>>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    session.must(Scope::Write)?;
+    let (Called::Off(exchange) | Called::WasOver(exchange)) = call_off(&front, &session, &id)?;
+    Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+}
+
+/// Whole seconds until something may have changed: until the core itself looks next, never 0.
+fn retry_after(due_ms: Option<i64>, now_ms: i64) -> i64 {
+    let left_ms = due_ms.map_or(0, |due| due - now_ms);
+    (left_ms.saturating_add(999) / 1_000).clamp(1, RETRY_AFTER_SECONDS_MAX)
+}
+
+/// The manifest: each kept file that may be handed out, once, with the count that the partner gave. What the
+/// partner's error files say is in `missing` of the result; they are not handed out, so none is named.
+fn manifest(base: &str, exchange: &Exchange, payloads: &[Payload]) -> Value {
+    let own = format!("{base}/v1/exchanges/{}", exchange.id);
+    let mut told = BTreeSet::new();
+    let mut output = Vec::new();
+    let is_named = |one: &&Payload| one.role == Role::Data && may_be_told(exchange, one);
+    for payload in payloads.iter().filter(is_named) {
+        let Some(sha256) = payload.sha256.as_deref().filter(|one| told.insert(*one)) else {
+            continue;
+        };
+        let mut file = json!({"type": payload.kind, "url": format!("{own}/payloads/{sha256}")});
+        if let Some(count) = payload.counted {
+            file["count"] = json!(count);
+        }
+        output.push(file);
+    }
+    json!({
+        "transactionTime": rfc3339(exchange.settled_ms.unwrap_or(exchange.created_ms)),
+        "request": own,
+        "requiresAccessToken": true,
+        "output": output,
+        "error": [],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_told_to_look_when_the_core_does_within_limits() {
+        let now_ms = 1_000_000;
+        let table = [
+            (None, 1),
+            (Some(now_ms - 5_000), 1),
+            (Some(now_ms), 1),
+            (Some(now_ms + 1), 1),
+            (Some(now_ms + 2_001), 3),
+            (Some(now_ms + 119_500), 120),
+            (Some(now_ms + 600_000), RETRY_AFTER_SECONDS_MAX),
+            (Some(i64::MAX), RETRY_AFTER_SECONDS_MAX),
+        ];
+        for (due_ms, seconds) in table {
+            assert_eq!(retry_after(due_ms, now_ms), seconds, "{due_ms:?}");
+        }
+    }
+}

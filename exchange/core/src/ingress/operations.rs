@@ -1,0 +1,175 @@
+//! For those who run the core: queues, reviews, the audit trail.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State as Of};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::auth::{Scope, Session};
+use super::exchanges::{known, number};
+use super::front::Front;
+use super::problem::Problem;
+use super::queues;
+use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
+use crate::review::{self, Acted, By};
+use crate::store::ReviewState;
+
+type Answer = Result<Response, Problem>;
+type Parameters = Query<BTreeMap<String, String>>;
+
+/// `GET /v1/queues`: what waits, for whom, since when.
+pub(super) async fn waiting(Of(front): Of<Arc<Front>>, session: Session) -> Answer {
+    session.must(Scope::Review)?;
+    let now_ms = front.core.clock.now_millis();
+    Ok(Json(queues::shown(&front.core.store, now_ms)?).into_response())
+}
+
+/// `GET /v1/reviews?state=open`.
+pub(super) async fn reviews(
+    Of(front): Of<Arc<Front>>,
+    session: Session,
+    Query(mut asked): Parameters,
+) -> Answer {
+    session.must(Scope::Review)?;
+    let state = match asked.remove("state") {
+        Some(name) => Some(ReviewState::named(&name).ok_or_else(|| {
+            let all = ReviewState::ALL.map(ReviewState::name).join(", ");
+            Problem::parameter("state", format!("one of: {all}"))
+        })?),
+        None => None,
+    };
+    let exchange = asked.remove("exchange");
+    known(&asked)?;
+    let found = front
+        .core
+        .store
+        .reviews(state, exchange.as_deref(), PAGE_MAX)?;
+    Ok(Json(json!({"reviews": found})).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    note: String,
+}
+
+/// `POST /v1/reviews/{id}/{action}`: resolve, redrive or abandon, with a reason.
+pub(super) async fn act(
+    Of(front): Of<Arc<Front>>,
+    session: Session,
+    Path((id, action)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    session.must(Scope::Review)?;
+    let why: Option<Why> = serde_json::from_slice(&body).ok();
+    let note = why.map(|why| why.note).filter(|note| {
+        (1..=TEXT_BYTES_MAX).contains(&note.len()) && !note.contains(char::is_control)
+    });
+    let Some(note) = note else {
+        let what = "there is no note that says why";
+        let cure = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
+        return Err(Problem::of(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "note-missing",
+            what,
+            cure,
+        ));
+    };
+    let actor = format!("client:{}", session.client);
+    let by = By {
+        actor: &actor,
+        note: &note,
+    };
+    let core = &front.core;
+    let acted = match action.as_str() {
+        "resolve" => review::close(&core.store, &core.clock, &id, ReviewState::Resolved, &by)?,
+        "abandon" => review::close(&core.store, &core.clock, &id, ReviewState::Abandoned, &by)?,
+        "redrive" => review::redrive(&core.store, &core.clock, core.pace, &id, &by)?,
+        _ => return Err(Problem::not_found("action")),
+    };
+    match acted {
+        Acted::Done(led_to) => {
+            core.follow();
+            core.nudge();
+            let led_to = led_to.map(|exchange| exchange.id);
+            Ok(Json(json!({"review": id, "action": action, "led_to": led_to})).into_response())
+        }
+        Acted::Unknown => Err(Problem::not_found("review")),
+        Acted::Closed => {
+            let what = "the review is closed already";
+            let cure = "see GET /v1/reviews";
+            Err(Problem::of(StatusCode::CONFLICT, "is-closed", what, cure))
+        }
+    }
+}
+
+/// `GET /v1/audit?of=…&kind=…&after=N`: entries as they are exported, one a line.
+pub(super) async fn audit(
+    Of(front): Of<Arc<Front>>,
+    session: Session,
+    Query(mut asked): Parameters,
+) -> Answer {
+    session.must(Scope::Audit)?;
+    let after = number(&mut asked, "after", 0)?;
+    let limit = number(&mut asked, "limit", 1_000)?;
+    let (of, kind) = (asked.remove("of"), asked.remove("kind"));
+    known(&asked)?;
+    let limit = usize::try_from(limit)
+        .unwrap_or(PAGE_MAX)
+        .clamp(1, PAGE_MAX);
+    let found = front
+        .core
+        .store
+        .audit(of.as_deref(), kind.as_deref(), after, limit)?;
+    let text: String = found
+        .iter()
+        .map(|entry: &Value| format!("{entry}\n"))
+        .collect();
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], text).into_response())
+}
+
+/// `GET /v1/partners`: who can be asked, and how its adapter speaks to it.
+pub(super) async fn partners(Of(front): Of<Arc<Front>>, session: Session) -> Answer {
+    session.must(Scope::Read)?;
+    let partners: Vec<Value> = front
+        .core
+        .clients
+        .values()
+        .map(|client| {
+            let partner = &client.partner;
+            let dialect = partner.dialect;
+            json!({
+                "id": partner.id,
+                "npi": partner.npi,
+                "adapter": dialect.name,
+                "version": dialect.version,
+                "result": dialect.shape.name(),
+                "honours_keys": dialect.honours_keys,
+            })
+        })
+        .collect();
+    Ok(Json(json!({"partners": partners})).into_response())
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(Of(front): Of<Arc<Front>>) -> Answer {
+    let core = Arc::clone(&front.core);
+    let text = tokio::task::block_in_place(|| super::metrics::page(&core))?;
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// The API's own document.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// `GET /v1/openapi.json`.
+pub(super) async fn openapi(Of(front): Of<Arc<Front>>) -> Answer {
+    let text = OPENAPI.replace("https://core.example", &front.base);
+    Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
+}

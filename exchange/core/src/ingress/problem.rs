@@ -1,0 +1,150 @@
+//! What the front door will not or cannot do, as a problem document (RFC 9457) with every mistake and its cure.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use crate::limits::MISTAKES_MAX;
+use crate::store::StoreError;
+
+/// One mistake of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where, as a JSON pointer.
+    pub at: String,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub cure: String,
+}
+
+/// A refusal.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    what: String,
+    cure: String,
+    mistakes: Vec<Mistake>,
+}
+
+impl Problem {
+    /// A refusal with one reason.
+    pub(super) fn of(
+        status: StatusCode,
+        code: &'static str,
+        what: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            what: what.into(),
+            cure: cure.into(),
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// 422 with every mistake.
+    pub(super) fn mistakes(mistakes: Vec<Mistake>) -> Self {
+        let count = mistakes.len();
+        let mut problem = Self::of(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "request-wrong",
+            format!("the request has {count} mistakes; nothing was opened"),
+            "mend what `mistakes` names and send it again",
+        );
+        problem.mistakes = mistakes;
+        problem
+    }
+
+    /// 404.
+    pub(super) fn not_found(what: &str) -> Self {
+        let cure = "look at the address; another client's is as good as none";
+        Self::of(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("no such {what}"),
+            cure,
+        )
+    }
+
+    /// 401.
+    pub(super) fn unauthorised(what: &str) -> Self {
+        let cure = "ask POST /v1/token for a token";
+        Self::of(StatusCode::UNAUTHORIZED, "token", what, cure)
+    }
+
+    /// 400 for a parameter of the query.
+    pub(super) fn parameter(name: &str, cure: impl Into<String>) -> Self {
+        let what = format!("the parameter {name} cannot be understood");
+        Self::of(StatusCode::BAD_REQUEST, "parameter", what, cure)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let listed: Vec<Value> = self
+            .mistakes
+            .iter()
+            .take(MISTAKES_MAX)
+            .map(|one| json!({"at": one.at, "what": one.what, "cure": one.cure}))
+            .collect();
+        let mut body = json!({
+            "type": format!("urn:outrider:exchange:{}", self.code),
+            "title": self.code,
+            "status": self.status.as_u16(),
+            "detail": self.what,
+            "cure": self.cure,
+        });
+        if !listed.is_empty() {
+            body["mistakes"] = json!(listed);
+            body["mistake_count"] = json!(self.mistakes.len());
+        }
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::of(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "full",
+                "there is no room for another exchange; nothing was opened",
+                "those under way go on; ask again when the operator has made room (--core-store-mib)",
+            ),
+            StoreError::Stale => Self::of(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "the exchange was changed meanwhile; nothing was done",
+                "ask again",
+            ),
+            StoreError::Illegal { .. }
+            | StoreError::Unreadable(_)
+            | StoreError::Database(_)
+            | StoreError::File(_) => {
+                tracing::error!(%error, "the front door failed");
+                Self::of(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "store",
+                    "the core's store failed",
+                    "look at the exchange's log",
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Exchanges as JSON, for their clients.
+
+use exchange_kit::clock::rfc3339;
+use exchange_kit::pdex::Bucket;
+use serde_json::{Value, json};
+
+use crate::clocks::Pace;
+use crate::exchange::{Exchange, Member, Reason, State};
+use crate::store::{Payload, Role};
+
+/// The status of an exchange.
+pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) -> Value {
+    let time = |at: Option<i64>| at.map(rfc3339);
+    let count = |state: State| members.iter().filter(|one| one.state == state).count();
+    let counts: serde_json::Map<String, Value> = State::ALL
+        .into_iter()
+        .map(|state| (state.name().to_owned(), json!(count(state))))
+        .collect();
+    json!({
+        "id": exchange.id,
+        "state": exchange.state.name(),
+        "is_terminal": exchange.state.is_terminal(),
+        "reason": exchange.reason.map(Reason::name),
+        "next_step": exchange.step.name(),
+        "next_at": time(exchange.due_ms),
+        "metadata": exchange.metadata,
+        "idempotency_key": exchange.key,
+        "redrive_of": exchange.redrive_of,
+        "created_at": rfc3339(exchange.created_ms),
+        "deadline_at": rfc3339(exchange.deadline_ms),
+        "settled_at": time(exchange.settled_ms),
+        "retries": exchange.retries,
+        "follow_ups": exchange.follow_ups,
+        "has_follow_up": exchange.is_following_up(),
+        "callback": format!("/v1/callbacks/{}", exchange.callback),
+        "members": counts,
+        "member_count": members.len(),
+        "clocks": pace.clocks(exchange, now_ms),
+    })
+}
+
+/// The line of an exchange in a list.
+pub fn line(exchange: &Exchange) -> Value {
+    json!({
+        "id": exchange.id,
+        "state": exchange.state.name(),
+        "reason": exchange.reason.map(Reason::name),
+        "target_payer": exchange.metadata.target_payer,
+        "trigger": exchange.metadata.trigger.name(),
+        "correlation_id": exchange.metadata.correlation_id,
+        "traffic": exchange.metadata.traffic.name(),
+        "created_at": rfc3339(exchange.created_ms),
+        "settled_at": exchange.settled_ms.map(rfc3339),
+    })
+}
+
+/// What came of an exchange. Of one in quarantine no payload is named.
+pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> Value {
+    let shown = |member: &Member| {
+        let missing: Vec<Value> = exchange
+            .missing
+            .iter()
+            .filter(|one| one.member.as_deref() == Some(member.id.as_str()))
+            .map(|one| json!(one))
+            .collect();
+        json!({
+            "n": member.n,
+            "id": member.id,
+            "state": member.state.name(),
+            "reason": member.reason.map(Reason::name),
+            "bucket": member.bucket.map(Bucket::code),
+            "patient": member.patient,
+            "tied_by": member.tied_by,
+            "records": member.records,
+            "missing": missing,
+        })
+    };
+    let named = payloads.iter().filter(|one| may_be_told(exchange, one));
+    json!({
+        "id": exchange.id,
+        "state": exchange.state.name(),
+        "reason": exchange.reason.map(Reason::name),
+        "score": exchange.score_milli.map(|milli| f64::from(milli) / 1_000.0),
+        "members": members.iter().map(shown).collect::<Vec<Value>>(),
+        "missing": exchange.missing,
+        "missing_count": exchange.missing_count,
+        "payloads": named.map(payload).collect::<Vec<Value>>(),
+    })
+}
+
+fn payload(payload: &Payload) -> Value {
+    json!({
+        "n": payload.n,
+        "role": payload.role.name(),
+        "type": payload.kind,
+        "counted": payload.counted,
+        "sha256": payload.sha256,
+        "bytes": payload.bytes,
+        "is_lost": payload.is_lost,
+    })
+}
+
+/// Whether a payload may be known of: nothing before a person has looked at somebody else's records, and no file
+/// that was not looked through for them.
+pub(super) fn may_be_told(exchange: &Exchange, payload: &Payload) -> bool {
+    let is_looked_through = payload.role != Role::Data || payload.n < exchange.looked_through;
+    exchange.reason != Some(Reason::Quarantined) && is_looked_through
+}
+
+/// Whether a payload of that hash may be handed out: what may be known of, but for the partner's error files.
+pub(super) fn may_have(exchange: &Exchange, payloads: &[Payload], sha256: &str) -> bool {
+    payloads.iter().any(|one| {
+        one.sha256.as_deref() == Some(sha256)
+            && one.role != Role::Errors
+            && may_be_told(exchange, one)
+    })
+}
+
+/// The media type of a payload of that hash: a data file of a partner is FHIR NDJSON, whatever else it may be.
+pub(super) fn media_type(payloads: &[Payload], sha256: &str) -> &'static str {
+    let is_data = |one: &Payload| one.role == Role::Data && one.sha256.as_deref() == Some(sha256);
+    if payloads.iter().any(is_data) {
+        "application/fhir+ndjson"
+    } else {
+        "application/octet-stream"
+    }
+}

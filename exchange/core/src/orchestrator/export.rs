@@ -1,0 +1,124 @@
+//! The export: asked for, and looked at until its manifest is there.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::kickoff::{hop_headers, took};
+use super::work::Work;
+use crate::adapter::{Answer, Call, Class, Listed, Manifest, Method, Seen, export_body};
+use crate::exchange::{Event, Place, Reason, State, Step};
+use crate::store::{Payload, Result, Role};
+
+pub(super) async fn ask(mut work: Work<'_>) -> Result<()> {
+    let event = if work.exchange.is_export_sent {
+        Event::ExportRepeated
+    } else {
+        Event::ExportSent
+    };
+    work.exchange.is_export_sent = true;
+    let change = work.change(event);
+    work.apply(change)?;
+    let group = work.exchange.group.clone().unwrap_or_default();
+    let url = format!(
+        "{}/Group/{group}/$davinci-data-export",
+        work.client.partner.base
+    );
+    let mut call = Call::to(Method::Post, url);
+    call.headers.extend(hop_headers(&work));
+    let (patients, types) = &work.exchange.asked;
+    call.body = Bytes::from(export_body(patients, types).to_string());
+    let scope = work.client.partner.dialect.data_scope();
+    let (seen, class) = work.ask("export", scope, call).await;
+    match (&seen, class) {
+        (Seen::Answer(answer), Class::Good) => accepted(work, answer),
+        (_, class) => work.again(&seen, class),
+    }
+}
+
+fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
+    let location = answer
+        .content_location
+        .as_deref()
+        .filter(|_| answer.status == 202);
+    let place = location.map(|location| Place::of(location, work.origin()));
+    let Some(place) = place.filter(Place::is_own) else {
+        return work.dead(Reason::NotUnderstood);
+    };
+    took(&mut work, place, true);
+    let now_ms = work.now_ms();
+    work.exchange.exporting_ms = work.exchange.exporting_ms.or(Some(now_ms));
+    work.exchange.go_on(Step::Manifest, now_ms);
+    let mut change = work.change(Event::ExportAccepted);
+    if work.exchange.settled_ms.is_none() {
+        change.members = work.moved(State::Accepted)?;
+    }
+    work.apply_job(change)
+}
+
+pub(super) async fn look(mut work: Work<'_>) -> Result<()> {
+    let Some(place) = work.exchange.job.clone() else {
+        return work.dead(Reason::NotUnderstood);
+    };
+    let call = Call::to(Method::Get, place.url(work.origin()));
+    let scope = work.client.partner.dialect.data_scope();
+    let (seen, class) = work.ask("export-status", scope, call).await;
+    match (&seen, class) {
+        (Seen::Answer(answer), Class::Good) if answer.status == 202 => {
+            work.wait(answer, Event::ExportRunning)
+        }
+        (Seen::Answer(answer), Class::Good) if answer.status == 200 => read(work, answer),
+        (_, class) => work.again(&seen, class),
+    }
+}
+
+fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let manifest = match Manifest::read(&document, &work.client.partner.dialect) {
+        Ok(manifest) => manifest,
+        Err(unreadable) => return super::matching::unreadable(work, unreadable),
+    };
+    for what in &manifest.drift {
+        work.drift(what);
+    }
+    let own = work.keep(
+        work.next_payload()?,
+        Role::Manifest,
+        "manifest",
+        &answer.body,
+    )?;
+    let first = own.n + 1;
+    let due = |list: &[Listed], role: Role| -> Vec<(Role, Listed)> {
+        list.iter().map(|file| (role, file.clone())).collect()
+    };
+    let mut files = due(&manifest.output, Role::Data);
+    files.extend(due(&manifest.errors, Role::Errors));
+    let origin = work.origin().to_owned();
+    let marked = |url: &str| {
+        let place = Place::of(url, &origin).kept();
+        // Whether a token goes along is the manifest's to say, and must survive with the address.
+        if manifest.needs_token {
+            place
+        } else {
+            format!("open {place}")
+        }
+    };
+    let due = (first..).zip(files).map(|(n, (role, file))| Payload {
+        n,
+        role,
+        at: marked(&file.url),
+        kind: file.kind,
+        counted: file.count,
+        sha256: None,
+        bytes: None,
+        is_lost: false,
+    });
+    let payloads = std::iter::once(own).chain(due).collect();
+    let now_ms = work.now_ms();
+    work.exchange.go_on(Step::Fetch, now_ms);
+    let mut change = work.change(Event::Exported);
+    change.payloads = payloads;
+    if work.exchange.settled_ms.is_none() {
+        change.members = work.moved(State::InReview)?;
+    }
+    work.apply(change)
+}

@@ -1,0 +1,123 @@
+//! What a person does about an item of the queues: resolve it, try again, give it up.
+
+use exchange_kit::clock::Clock;
+use exchange_kit::digest::hex_of_sha256;
+use serde_json::Value;
+
+use super::exchange::{Exchange, Member, State};
+use super::store::{Closing, Opened, Opening, Result, Review, ReviewState, Store, fresh, named};
+use crate::clocks::Pace;
+
+/// What came of an action.
+#[derive(Debug)]
+pub enum Acted {
+    /// It is done; the exchange that came of it, when it was tried again.
+    Done(Option<Box<Exchange>>),
+    /// There is no such item.
+    Unknown,
+    /// Somebody has closed it before.
+    Closed,
+}
+
+/// Who acts, and why.
+pub struct By<'a> {
+    /// Who.
+    pub actor: &'a str,
+    /// Why.
+    pub note: &'a str,
+}
+
+/// Closes an item as resolved or abandoned.
+///
+/// # Errors
+/// When the store fails.
+pub fn close(
+    store: &Store,
+    clock: &Clock,
+    id: &str,
+    state: ReviewState,
+    by: &By<'_>,
+) -> Result<Acted> {
+    let Some(review) = store.review(id)? else {
+        return Ok(Acted::Unknown);
+    };
+    finish(store, clock, &review, state, by, None)
+}
+
+/// Tries again: the member, or all members that have not come through, as a new exchange of the same affair.
+///
+/// # Errors
+/// When the store fails.
+pub fn redrive(store: &Store, clock: &Clock, pace: Pace, id: &str, by: &By<'_>) -> Result<Acted> {
+    let Some(review) = store.review(id)? else {
+        return Ok(Acted::Unknown);
+    };
+    if review.state != ReviewState::Open.name() {
+        return Ok(Acted::Closed);
+    }
+    let Some(old) = store.exchange(&review.exchange)? else {
+        return Ok(Acted::Unknown);
+    };
+    let bundles = store.request(&old.id)?;
+    let members = store.members(&old.id)?;
+    let again: Vec<&Member> = members
+        .iter()
+        .filter(|member| match &review.member {
+            Some(id) => member.id == *id,
+            None => member.state != State::Completed,
+        })
+        .collect();
+    let body: Vec<Value> = again
+        .iter()
+        .filter_map(|member| bundles.get(usize::try_from(member.n).ok()?).cloned())
+        .collect();
+    let ids = again.iter().map(|member| member.id.clone()).collect();
+    // The item's id makes the key: an item that is tried again twice is one exchange.
+    let exchange = Exchange {
+        key: format!("{}.r{}", old.key, review.id.get(2..10).unwrap_or_default()),
+        redrive_of: Some(old.id.clone()),
+        ..fresh(&old.client, "", old.metadata, clock, pace)
+    };
+    let body = Value::from(body).to_string();
+    let opening = Opening {
+        members: named(ids),
+        body_hash: hex_of_sha256(body.as_bytes()),
+        body: body.into_bytes(),
+        notes: Vec::new(),
+        actor: by.actor.to_owned(),
+        exchange,
+    };
+    match store.open_exchange(opening)? {
+        Opened::New(exchange) | Opened::Same(exchange) => finish(
+            store,
+            clock,
+            &review,
+            ReviewState::Redriven,
+            by,
+            Some(exchange),
+        ),
+        Opened::Other => Ok(Acted::Closed),
+    }
+}
+
+fn finish(
+    store: &Store,
+    clock: &Clock,
+    review: &Review,
+    state: ReviewState,
+    by: &By<'_>,
+    led_to: Option<Box<Exchange>>,
+) -> Result<Acted> {
+    let closing = Closing {
+        state,
+        by: by.actor.to_owned(),
+        note: by.note.to_owned(),
+        at_ms: clock.now_millis(),
+        led_to: led_to.as_ref().map(|exchange| exchange.id.clone()),
+    };
+    Ok(if store.close_review(&review.id, &closing)? {
+        Acted::Done(led_to)
+    } else {
+        Acted::Closed
+    })
+}

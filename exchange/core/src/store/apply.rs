@@ -1,0 +1,257 @@
+//! One change of an exchange: state, members, what is told of it, all in one transaction.
+
+use exchange_kit::pdex::Bucket;
+use rusqlite::{Transaction, params};
+use serde_json::{Value, json};
+
+use super::crash::Side;
+use super::database::Store;
+use super::error::{Result, StoreError};
+use super::payloads::Payload;
+use super::reviews::{self, NewReview};
+use crate::audit::{self, Keys};
+use crate::events;
+use crate::exchange::{Event, Exchange, Member, Reason, State, next};
+
+/// Something that is written down beside a transition.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// `call`, `decision`, `drift`, `review`.
+    pub kind: &'static str,
+    /// What is said.
+    pub body: Value,
+}
+
+/// A change of one exchange.
+#[derive(Debug)]
+pub struct Change {
+    /// As it is to be; state and version are set by the store.
+    pub exchange: Exchange,
+    /// What happened; nothing when only the books are kept.
+    pub event: Option<Event>,
+    /// Members that changed, as they are to be.
+    pub members: Vec<Member>,
+    /// What else is written down, before the transition.
+    pub notes: Vec<Note>,
+    /// Payloads that changed.
+    pub payloads: Vec<Payload>,
+    /// What a person must look at from now on.
+    pub reviews: Vec<NewReview>,
+    /// Who does it.
+    pub actor: String,
+}
+
+impl Change {
+    /// A change by that event.
+    pub fn of(exchange: Exchange, event: Event) -> Self {
+        Self {
+            event: Some(event),
+            ..Self::books(exchange)
+        }
+    }
+
+    /// A change that is no transition.
+    pub fn books(exchange: Exchange) -> Self {
+        Self {
+            exchange,
+            event: None,
+            members: Vec::new(),
+            notes: Vec::new(),
+            payloads: Vec::new(),
+            reviews: Vec::new(),
+            actor: "core".to_owned(),
+        }
+    }
+
+    /// The same, done by somebody.
+    pub fn by(mut self, actor: &str) -> Self {
+        actor.clone_into(&mut self.actor);
+        self
+    }
+
+    /// The same, with something written down beside it.
+    pub fn note(mut self, kind: &'static str, body: Value) -> Self {
+        self.notes.push(Note { kind, body });
+        self
+    }
+}
+
+impl Store {
+    /// Makes a change durable, with all that is told of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when somebody else wrote the exchange since it was read, [`StoreError::Illegal`]
+    /// when the move is not in the table, [`StoreError::Full`] without room. Nothing is changed then.
+    pub fn apply(&self, mut change: Change) -> Result<Exchange> {
+        if let Some(event) = change.event {
+            self.pass(event, Side::Before);
+        }
+        let version = change.exchange.version;
+        let done = self.write(|db| {
+            let from = change.exchange.state;
+            if let Some(event) = change.event {
+                let from = Some(from);
+                let to = next(from, event).ok_or(StoreError::Illegal { from, event })?;
+                change.exchange.state = to;
+            }
+            change.exchange.version = version + 1;
+            written(db, &change.exchange, version)?;
+            told(db, &self.keys, &change, Some(from))?;
+            Ok(change.exchange.clone())
+        })?;
+        if let Some(event) = change.event {
+            self.pass(event, Side::After);
+        }
+        Ok(done)
+    }
+}
+
+impl Store {
+    /// Lets a wait end now, if there is one. Whoever works on the exchange is not disturbed: its version stays.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn hasten(&self, exchange: &Exchange, actor: &str, now_ms: i64) -> Result<bool> {
+        self.write(|db| {
+            let rows = db
+                .prepare_cached("UPDATE exchange SET due_ms=?2, data=json_set(data, '$.due_ms', ?2) WHERE id=?1 AND due_ms > ?2")?
+                .execute(params![exchange.id, now_ms])?;
+            if rows == 0 {
+                return Ok(false);
+            }
+            let mut chain = audit::Chain::read(db)?;
+            let entry = audit::Entry {
+                kind: "decision",
+                actor,
+                exchange: Some(exchange),
+                body: json!({"about": "callback", "action": "look at the job now"}),
+            };
+            chain.add(db, &entry)?;
+            chain.seal(db, &self.keys)?;
+            Ok(true)
+        })
+    }
+}
+
+/// Writes the row of an exchange, if nobody else did since it had `version`.
+pub(super) fn written(db: &Transaction<'_>, exchange: &Exchange, version: u64) -> Result<()> {
+    let rows = db
+        .prepare_cached(
+            "UPDATE exchange SET state=?1, step=?2, due_ms=?3, settled_ms=?4, version=?5, data=?6 WHERE id=?7 AND version=?8",
+        )?
+        .execute(params![
+            exchange.state.name(),
+            exchange.step.name(),
+            exchange.due_ms,
+            exchange.settled_ms,
+            exchange.version,
+            serde_json::to_string(exchange)?,
+            exchange.id,
+            version,
+        ])?;
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Stale)
+    }
+}
+
+/// Members, payloads and reviews, and what audit and events say of all that.
+pub(super) fn told(
+    db: &Transaction<'_>,
+    keys: &Keys,
+    change: &Change,
+    from: Option<State>,
+) -> Result<()> {
+    let exchange = &change.exchange;
+    let mut chain = audit::Chain::read(db)?;
+    let mut say = |kind: &str, body: Value| -> Result<()> {
+        let entry = audit::Entry {
+            kind,
+            actor: &change.actor,
+            exchange: Some(exchange),
+            body,
+        };
+        chain.add(db, &entry)
+    };
+    for note in &change.notes {
+        say(note.kind, note.body.clone())?;
+        if note.kind == "drift" {
+            events::add(db, &events::drift(exchange, &note.body))?;
+        }
+    }
+    if let Some(event) = change.event {
+        say("transition", transition(exchange, event, from))?;
+        events::add(db, &events::transition(exchange, event, from))?;
+    }
+    for member in &change.members {
+        let before = member_state(db, &exchange.id, member)?;
+        keep_member(db, &exchange.id, member)?;
+        if before != Some(member.state) {
+            say("member", member_moved(member, before, change.event))?;
+            events::add(db, &events::member(exchange, member, before))?;
+        }
+    }
+    for payload in &change.payloads {
+        payload.keep(db, &exchange.id)?;
+    }
+    for review in &change.reviews {
+        let id = reviews::add(db, &exchange.id, review)?;
+        say(
+            "review",
+            json!({"review": id, "queue": review.queue.name(), "member": review.member, "reason": review.reason.name(), "action": "opened"}),
+        )?;
+    }
+    chain.seal(db, keys)
+}
+
+fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {
+    json!({
+        "event": event.name(),
+        "deciding": event.deciding(),
+        "from": from.map(State::name),
+        "to": exchange.state.name(),
+        "why": exchange.metadata.trigger.name(),
+        "purpose": exchange.metadata.purpose.name(),
+        "legal_basis": exchange.metadata.legal_basis,
+        "reason": exchange.reason.map(Reason::name),
+        "retries": exchange.retries,
+        "key": exchange.hop_key(),
+        "since_created_ms": exchange.settled_ms.map(|at| at - exchange.created_ms),
+    })
+}
+
+fn member_moved(member: &Member, from: Option<State>, event: Option<Event>) -> Value {
+    json!({
+        "member": member.id,
+        "n": member.n,
+        "event": event.map(Event::name),
+        "from": from.map(State::name),
+        "to": member.state.name(),
+        "reason": member.reason.map(Reason::name),
+        "bucket": member.bucket.map(Bucket::code),
+        "tied_by": member.tied_by,
+    })
+}
+
+fn member_state(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result<Option<State>> {
+    use rusqlite::OptionalExtension as _;
+    let name: Option<String> = db
+        .prepare_cached("SELECT state FROM member WHERE exchange=?1 AND n=?2")?
+        .query_row(params![exchange, member.n], |row| row.get(0))
+        .optional()?;
+    Ok(name.and_then(|name| State::named(&name)))
+}
+
+fn keep_member(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO member VALUES(?1,?2,?3,?4,?5,?6)")?
+        .execute(params![
+            exchange,
+            member.n,
+            member.id,
+            member.state.name(),
+            member.reason.map(Reason::name),
+            serde_json::to_string(member)?,
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,378 @@
+//! Two persons in, facts out. Nothing here weighs or decides, and no fact carries a name, a date or a
+//! number of either person: facts can be kept and judged again under other rules.
+
+use super::address::{self, Likeness};
+use super::date::one_slip;
+use super::field::{FIELDS, Field, MISSING, code, family, gender, given, line, place, suffix};
+use super::jaro::similarity;
+use super::person::{Name, Person};
+
+/// From which similarity on, in ten-thousandths, both names of a pair count as having changed places.
+const SWAPPED_FROM: u16 = 8_500;
+/// A slip in a given name counts as near where the similarity alone, in ten-thousandths, would say less.
+const SLIP_BELOW: u16 = 8_400;
+/// Shortest number in which one slip is still the same number.
+const CODE_LENGTH_MIN: usize = 6;
+/// Shortest mailbox name that says something at another provider.
+const MAILBOX_LENGTH_MIN: usize = 6;
+
+/// What is seen of one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A level that needs no band, [`MISSING`] included.
+    Level(u8),
+    /// A similarity in ten-thousandths; the rules' bands make it a level.
+    Similar(u16),
+    /// The same of two given names that are both in use.
+    Rival(u16),
+}
+
+impl Fact {
+    /// Its text in a log: `exact`, `similar 0.9312`.
+    pub fn text(self, field: Field) -> String {
+        let decimal = |parts: u16| f64::from(parts) / 10_000.0;
+        match self {
+            Self::Level(level) => field.level_name(level).to_owned(),
+            Self::Similar(parts) => format!("similar {:.4}", decimal(parts)),
+            Self::Rival(parts) => format!("rival {:.4}", decimal(parts)),
+        }
+    }
+
+    /// The fact of a text that [`Fact::text`] wrote.
+    pub fn read(field: Field, text: &str) -> Option<Self> {
+        let parts = |text: &str| {
+            let digits = text.strip_prefix("0.").filter(|d| d.len() == 4);
+            let whole = (text == "1.0000").then_some(10_000);
+            whole.or_else(|| digits?.parse::<u16>().ok())
+        };
+        match text.split_once(' ') {
+            Some(("similar", number)) if !field.bands().is_empty() => {
+                parts(number).map(Self::Similar)
+            }
+            Some(("rival", number)) if field == Field::Given => parts(number).map(Self::Rival),
+            Some(_) => None,
+            None => field.level_named(text).map(Self::Level),
+        }
+    }
+}
+
+/// What is seen of a pair, by [`Field::index`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence(pub [Fact; FIELDS]);
+
+/// Compares two persons; the order of the two does not matter.
+pub fn compare(left: &Person, right: &Person) -> Evidence {
+    let mut given = given_names(&left.given, &right.given);
+    let mut family = family_names(&left.family, &right.family);
+    if names_swapped(left, right, given, family) {
+        given = Fact::Level(given::SWAPPED);
+        family = Fact::Level(family::SWAPPED);
+    }
+    Evidence([
+        given,
+        family,
+        Fact::Level(suffixes(left, right)),
+        Fact::Level(births(left, right)),
+        Fact::Level(genders(left, right)),
+        lines(left, right),
+        Fact::Level(address::compare_places(&left.place, &right.place)),
+        Fact::Level(phones(left.phone, right.phone)),
+        emails(&left.email, &right.email),
+        Fact::Level(codes(&left.member_id, &right.member_id)),
+        Fact::Level(alternates(&left.alternates, &right.alternates)),
+    ])
+}
+
+fn given_names(left: &Name, right: &Name) -> Fact {
+    if left.is_missing() || right.is_missing() {
+        return Fact::Level(MISSING);
+    }
+    if left.solid == right.solid {
+        return Fact::Level(given::EXACT);
+    }
+    let (a, b) = (left.first(), right.first());
+    if a == b {
+        // Mary Ann and Mary Beth: two people until something says otherwise.
+        return match (left.words().nth(1), right.words().nth(1)) {
+            (Some(a), Some(b)) if !is_initial(a, b) => Fact::Level(given::RIVAL),
+            _ => Fact::Level(given::PART),
+        };
+    }
+    if is_initial(a, b) {
+        return Fact::Level(given::INITIAL);
+    }
+    if shares_a_word(left, right) {
+        return Fact::Level(given::PART);
+    }
+    if left.groups.iter().any(|group| right.groups.contains(group)) {
+        return Fact::Level(given::VARIANT);
+    }
+    let alike = similarity(&left.solid, &right.solid).max(similarity(a, b));
+    if left.in_use && right.in_use {
+        return Fact::Rival(alike);
+    }
+    // One letter off says more than a similarity does in a short name, and all the more where one of the two
+    // is a name in use and the other is not.
+    let slip = a.len() > 1 && b.len() > 1 && strsim::osa_distance(a, b) == 1;
+    let same_start = a.chars().next() == b.chars().next();
+    let one_in_use = left.in_use != right.in_use;
+    match (slip, same_start && one_in_use && a.len().min(b.len()) > 2) {
+        (true, true) => Fact::Level(given::CLOSE),
+        (true, false) if alike < SLIP_BELOW => Fact::Level(given::NEAR),
+        _ => Fact::Similar(alike),
+    }
+}
+
+/// The same, or one of them is the other's first letter.
+fn is_initial(a: &str, b: &str) -> bool {
+    let (mut left, mut right) = (a.chars(), b.chars());
+    let same = left.next() == right.next();
+    same && (left.next().is_none() || right.next().is_none() || a == b)
+}
+
+fn shares_a_word(left: &Name, right: &Name) -> bool {
+    left.words()
+        .filter(|word| word.len() > 1)
+        .any(|word| right.words().any(|other| other == word))
+}
+
+fn family_names(left: &Name, right: &Name) -> Fact {
+    if left.is_missing() || right.is_missing() {
+        return Fact::Level(MISSING);
+    }
+    if left.solid == right.solid {
+        return Fact::Level(family::EXACT);
+    }
+    let double = left.whole.contains(' ') || right.whole.contains(' ');
+    let shares_a_part = |word: &str| word.len() > 2 && right.words().any(|other| other == word);
+    if double && left.words().any(shares_a_part) {
+        return Fact::Level(family::PART);
+    }
+    Fact::Similar(similarity(&left.solid, &right.solid))
+}
+
+fn names_swapped(left: &Person, right: &Person, given: Fact, family: Fact) -> bool {
+    let apart = |fact: Fact| matches!(fact, Fact::Similar(_) | Fact::Rival(_));
+    apart(given)
+        && apart(family)
+        && similarity(&left.given.solid, &right.family.solid) >= SWAPPED_FROM
+        && similarity(&left.family.solid, &right.given.solid) >= SWAPPED_FROM
+}
+
+fn suffixes(left: &Person, right: &Person) -> u8 {
+    match (left.suffix, right.suffix) {
+        (None, None) => MISSING,
+        (Some(a), Some(b)) if a == b => suffix::SAME,
+        (Some(_), Some(_)) => suffix::DIFFERENT,
+        (Some(_), None) | (None, Some(_)) => suffix::ONE_SIDED,
+    }
+}
+
+fn births(left: &Person, right: &Person) -> u8 {
+    match (left.birth, right.birth) {
+        (Some(a), Some(b)) => a.against(b),
+        (None, _) | (_, None) => MISSING,
+    }
+}
+
+fn genders(left: &Person, right: &Person) -> u8 {
+    match (left.gender, right.gender) {
+        (Some(a), Some(b)) if a == b => gender::SAME,
+        (Some(_), Some(_)) => gender::DIFFERENT,
+        (None, _) | (_, None) => MISSING,
+    }
+}
+
+fn lines(left: &Person, right: &Person) -> Fact {
+    // The same number and street in another town is another house; the street alone says nothing even in
+    // another place of the same state.
+    let place = address::compare_places(&left.place, &right.place);
+    let elsewhere = place == place::DIFFERENT;
+    let elsewhere_for_street = elsewhere || place == place::REGION;
+    match address::compare_lines(&left.line, &right.line) {
+        Likeness::Level(MISSING) => Fact::Level(MISSING),
+        Likeness::Level(line::STREET) if elsewhere_for_street => Fact::Level(line::DIFFERENT),
+        Likeness::Level(_) | Likeness::Street(_) if elsewhere => Fact::Level(line::DIFFERENT),
+        Likeness::Level(level) => Fact::Level(level),
+        Likeness::Street(parts) => Fact::Similar(parts),
+    }
+}
+
+fn phones(left: u64, right: u64) -> u8 {
+    if left == 0 || right == 0 {
+        return MISSING;
+    }
+    if left == right {
+        return code::EXACT;
+    }
+    let (a, b) = (left.to_string(), right.to_string());
+    let without_area = left % 10_000_000 == right % 10_000_000;
+    if without_area || one_slip(a.as_bytes(), b.as_bytes()) {
+        return code::CLOSE;
+    }
+    code::DIFFERENT
+}
+
+fn emails(left: &str, right: &str) -> Fact {
+    let (Some((a, at_a)), Some((b, at_b))) = (left.split_once('@'), right.split_once('@')) else {
+        return Fact::Level(MISSING);
+    };
+    match (a == b, at_a == at_b) {
+        (true, true) => Fact::Level(code::EXACT),
+        (true, false) if a.len() >= MAILBOX_LENGTH_MIN => Fact::Level(code::CLOSE),
+        (false, true) => Fact::Similar(similarity(a, b)),
+        (_, false) => Fact::Level(code::DIFFERENT),
+    }
+}
+
+fn codes(left: &str, right: &str) -> u8 {
+    if left.is_empty() || right.is_empty() {
+        return MISSING;
+    }
+    if left == right {
+        return code::EXACT;
+    }
+    if left.len() >= CODE_LENGTH_MIN && one_slip(left.as_bytes(), right.as_bytes()) {
+        return code::CLOSE;
+    }
+    code::DIFFERENT
+}
+
+fn alternates(left: &[Box<str>], right: &[Box<str>]) -> u8 {
+    if left.is_empty() || right.is_empty() {
+        return MISSING;
+    }
+    if left.iter().any(|one| right.contains(one)) {
+        return 0;
+    }
+    let system = |one: &str| one.split('|').next().unwrap_or_default().to_owned();
+    let comparable = left
+        .iter()
+        .any(|a| right.iter().any(|b| system(a) == system(b)));
+    if comparable { 1 } else { MISSING }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::birth;
+    use crate::normalise;
+    use crate::record::{Alternate, Written};
+
+    fn person(given: &str, family: &str) -> Person {
+        let written = Written {
+            given: given.into(),
+            family: family.into(),
+            ..Written::default()
+        };
+        normalise::person(&written).unwrap()
+    }
+
+    /// Left, right and the facts about given and family name; `given/family` in each.
+    fn both_ways(cases: &[(&str, &str, &str)]) {
+        let read = |text: &str| {
+            let (given, family) = text.split_once('/').unwrap();
+            person(given, family)
+        };
+        for (left, right, wanted) in cases {
+            for (a, b) in [(left, right), (right, left)] {
+                let facts = compare(&read(a), &read(b)).0;
+                let seen = [facts[0].text(Field::Given), facts[1].text(Field::Family)].join("/");
+                assert_eq!(seen, *wanted, "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn names() {
+        both_ways(&[
+            ("Mary Ann/Coldwater", "MaryAnn/Coldwater", "exact/exact"),
+            ("Mary/Coldwater", "Mary Ann/Cold-Water", "part/exact"),
+            ("J/Garcia", "James/Garcia-Lopez", "initial/part"),
+            ("Mary Ann/Garcia", "Mary Beth/Garcia", "rival/exact"),
+            ("Mary Ann/Garcia", "Mary A/Garcia", "part/exact"),
+            ("Bob/Northcutt", "Robert/Northcut", "variant/similar 0.9778"),
+            ("Underhay/Jayden", "Jayden/Underhay", "swapped/swapped"),
+            ("/Underhay", "Jayden/", "missing/missing"),
+        ]);
+    }
+
+    #[test]
+    fn slips_and_rivals() {
+        both_ways(&[
+            ("Jayden/Underhay", "Hayden/Underhay", "rival 0.8889/exact"),
+            ("Jaydne/Underhay", "Jayden/Underhay", "close/exact"),
+            (
+                "Jaydnne/Underhay",
+                "Jayden/Underhay",
+                "similar 0.9381/exact",
+            ),
+            ("Amy/Underhay", "Aym/Underhay", "close/exact"),
+            ("Amy/Underhay", "Ay/Underhay", "near/exact"),
+            ("Amy/Underhay", "Qmy/Underhay", "near/exact"),
+        ]);
+    }
+
+    #[test]
+    fn numbers_and_addresses() {
+        assert_eq!(phones(6_145_550_100, 6_145_550_010), code::CLOSE);
+        assert_eq!(phones(6_145_550_100, 3_305_550_100), code::CLOSE);
+        assert_eq!(phones(6_145_550_100, 6_145_559_876), code::DIFFERENT);
+        assert_eq!(phones(6_145_550_100, 0), MISSING);
+        assert_eq!(codes("M1234567", "M1234576"), code::CLOSE);
+        assert_eq!(codes("M1", "M2"), code::DIFFERENT);
+        assert_eq!(emails("a@b.example", ""), Fact::Level(MISSING));
+        assert_eq!(
+            emails("jdoe77@a.example", "jdoe77@b.example"),
+            Fact::Level(code::CLOSE)
+        );
+        assert_eq!(
+            emails("jd@a.example", "jd@b.example"),
+            Fact::Level(code::DIFFERENT)
+        );
+        let similar = emails("jdoe77@a.example", "jdoe78@a.example");
+        assert_eq!(similar.text(Field::Email), "similar 0.9333");
+    }
+
+    #[test]
+    fn alternates_are_compared_within_their_system() {
+        let person = |system: &str, value: &str| {
+            let alternates = vec![Alternate {
+                system: system.into(),
+                value: value.into(),
+            }];
+            let written = Written {
+                alternates,
+                ..Written::default()
+            };
+            normalise::person(&written).unwrap()
+        };
+        let fact = |a: &Person, b: &Person| compare(a, b).0[10].text(Field::Alternate);
+        let one = person("umb", "U-1001");
+        assert_eq!(fact(&one, &person("umb", "u 1001")), "exact");
+        assert_eq!(fact(&one, &person("umb", "U-1002")), "different");
+        assert_eq!(fact(&one, &person("subscriber", "U-1001")), "missing");
+        assert_eq!(fact(&one, &Person::default()), "missing");
+    }
+
+    #[test]
+    fn a_fact_reads_back() {
+        for (field, fact) in [
+            (Field::Given, Fact::Rival(8_889)),
+            (Field::Given, Fact::Similar(10_000)),
+            (Field::Line, Fact::Similar(7)),
+            (Field::BirthDate, Fact::Level(birth::GENERATION)),
+            (Field::Phone, Fact::Level(MISSING)),
+        ] {
+            assert_eq!(Fact::read(field, &fact.text(field)), Some(fact));
+        }
+        for (field, text) in [
+            (Field::Phone, "similar 0.9000"),
+            (Field::Family, "rival 0.9000"),
+            (Field::Given, "similar 9"),
+            (Field::Given, "bob"),
+        ] {
+            assert_eq!(Fact::read(field, text), None, "{text}");
+        }
+    }
+}

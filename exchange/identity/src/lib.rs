@@ -1,0 +1,58 @@
+//! Who is whom: a matching service that explains itself and never discloses the wrong person.
+//!
+//! In reading order:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`record`], [`person`] | a person as written, and as meant |
+//! | [`normalise`] | from the one to the other; with `date`, `address`, `names` |
+//! | [`csv`] | files of people, and every mistake in them at once |
+//! | [`field`], [`compare`], [`jaro`] | two persons in, facts out: nothing is judged, nothing is disclosed |
+//! | [`rules`] | a versioned rule set: bands, weights, thresholds, rules, guards |
+//! | [`decide`], [`guard`], [`assign`] | how a pair stands, alone and among others |
+//! | [`block`], [`em`], [`link`] | which pairs are compared, weights from the data, two files at once |
+//! | [`explain`], [`log`], [`replay`] | decisions as they are kept, and again under other rules |
+//! | [`kpi`] | numbers about decisions |
+//! | [`resolve`], [`keep`], [`service`], [`api`] | one person among candidates, over HTTP |
+//! | [`mod@bench`] | two files whose truth is known |
+//!
+//! Precision comes first: a false match discloses another person's record, a false non-match costs a review.
+
+pub mod record;
+
+mod address;
+pub mod date;
+mod names;
+pub mod person;
+
+pub mod normalise;
+
+pub mod csv;
+
+pub mod compare;
+pub mod field;
+pub mod jaro;
+
+pub mod rules;
+
+pub mod assign;
+pub mod decide;
+pub mod guard;
+
+pub mod block;
+pub mod em;
+pub mod link;
+
+pub mod explain;
+pub mod log;
+pub mod replay;
+
+pub mod kpi;
+
+pub mod keep;
+pub mod resolve;
+pub mod service;
+
+pub mod api;
+
+pub mod bench;

@@ -1,0 +1,19 @@
+//! What several crates of the exchange need. A module is here only when two of them use it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`clock`] | the only place that asks for the time |
+//! | [`digest`] | SHA-256 in hex |
+//! | [`random`] | numbers from a seed and labels |
+//! | [`assertion`] | registered clients, and the check of the assertions that they sign |
+//! | [`http`] | bodies and problems of the control listeners, and the fields of a form |
+//! | [`mistakes`] | every mistake of a file at once, with its place and cure |
+//! | [`pdex`] | words of the PDex guide |
+
+pub mod assertion;
+pub mod clock;
+pub mod digest;
+pub mod http;
+pub mod mistakes;
+pub mod pdex;
+pub mod random;

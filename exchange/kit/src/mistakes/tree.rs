@@ -1,0 +1,204 @@
+//! A TOML table with places: every key is asked for by name, and what nobody asked for is a mistake.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::complaint::{Complaints, known_words};
+
+/// The file being read, with what is wrong with it so far.
+pub struct Source<'a> {
+    /// What it is called in messages.
+    pub path: &'a str,
+    /// What stands in it.
+    pub text: &'a str,
+    /// The mistakes that were found.
+    pub complaints: RefCell<Complaints>,
+}
+
+impl Source<'_> {
+    /// Notes a mistake at that place.
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let place = format!("{}:{line}", self.path);
+        self.complaints.borrow_mut().add(place, what, cure);
+    }
+}
+
+/// One table.
+pub struct Table<'a> {
+    /// The file it stands in.
+    pub source: &'a Source<'a>,
+    table: &'a DeTable<'a>,
+    /// Where it stands.
+    pub span: Range<usize>,
+    name: String,
+    asked: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Table<'a> {
+    /// The table that stands at `span` and is called `name` in messages.
+    pub fn new(
+        source: &'a Source<'a>,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        name: impl Into<String>,
+    ) -> Self {
+        Self {
+            source,
+            table,
+            span,
+            name: name.into(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Notes a mistake at that place of the file.
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        self.source.complain(span, what, cure);
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().insert(key.to_owned());
+        self.table.get(key)
+    }
+
+    fn missing(&self, key: &str, example: &str) {
+        let what = format!("{} has no `{key}`", self.name);
+        self.complain(&self.span, what, format!("add {example}"));
+    }
+
+    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let what = format!("`{key}` in {} is not {wanted}", self.name);
+        self.complain(&value.span(), what, format!("write {wanted}"));
+    }
+
+    /// A string that must be there.
+    pub fn text(&self, key: &str, example: &str) -> Option<(&'a str, Range<usize>)> {
+        let Some(value) = self.get(key) else {
+            self.missing(key, example);
+            return None;
+        };
+        let text = value.get_ref().as_str().filter(|text| !text.is_empty());
+        if text.is_none() {
+            self.wrong(key, value, "a string with something in it");
+        }
+        Some((text?, value.span()))
+    }
+
+    /// A number that must be there.
+    pub fn number(&self, key: &str, example: &str) -> Option<(f64, Range<usize>)> {
+        let Some(value) = self.get(key) else {
+            self.missing(key, example);
+            return None;
+        };
+        let digits = match value.get_ref() {
+            DeValue::Float(float) => Some(float.as_str().replace('_', "")),
+            DeValue::Integer(integer) if integer.radix() == 10 => {
+                Some(integer.as_str().replace('_', ""))
+            }
+            DeValue::Integer(_)
+            | DeValue::String(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => None,
+        };
+        let number = digits.and_then(|digits| digits.parse::<f64>().ok());
+        let number = number.filter(|number| number.is_finite());
+        if number.is_none() {
+            self.wrong(key, value, "a number");
+        }
+        Some((number?, value.span()))
+    }
+
+    /// Whether the key stands there; counts as asked for.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// A table; `need` makes a mistake of its absence.
+    pub fn table(&self, key: &str, name: &str, need: bool) -> Option<Table<'a>> {
+        let Some(value) = self.get(key) else {
+            if need {
+                self.missing(key, name);
+            }
+            return None;
+        };
+        if let Some(table) = value.get_ref().as_table() {
+            return Some(Table::new(self.source, table, value.span(), name));
+        }
+        self.wrong(key, value, "a table");
+        None
+    }
+
+    /// The tables `[[key]]`, none when there are none.
+    pub fn tables(&self, key: &str) -> Vec<Table<'a>> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let name = format!("[[{key}]]");
+        let list = self.array(key, value, &format!("a list of tables, {name}"));
+        let mut tables = Vec::new();
+        for item in list.into_iter().flat_map(|list| list.iter()) {
+            match item.get_ref().as_table() {
+                Some(table) => tables.push(Table::new(self.source, table, item.span(), &name)),
+                None => self.wrong(key, item, "a table"),
+            }
+        }
+        tables
+    }
+
+    /// A list of strings with their places.
+    pub fn words(&self, key: &str) -> Vec<(&'a str, Range<usize>)> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let list = self.array(key, value, "a list of strings");
+        let mut words = Vec::new();
+        for item in list.into_iter().flat_map(|list| list.iter()) {
+            match item.get_ref().as_str() {
+                Some(word) => words.push((word, item.span())),
+                None => self.wrong(key, item, "a string"),
+            }
+        }
+        words
+    }
+
+    fn array(
+        &self,
+        key: &str,
+        value: &'a Spanned<DeValue<'a>>,
+        wanted: &str,
+    ) -> Option<&'a DeArray<'a>> {
+        let list = value.get_ref().as_array();
+        if list.is_none() {
+            self.wrong(key, value, wanted);
+        }
+        list
+    }
+
+    /// The keys as written, with their places.
+    pub fn keys(&self) -> Vec<(&'a str, Range<usize>)> {
+        self.table
+            .keys()
+            .map(|key| (key.get_ref().as_ref(), key.span()))
+            .collect()
+    }
+
+    /// Notes every key that nobody asked for.
+    pub fn close(&self) {
+        let asked = self.asked.borrow();
+        let known: Vec<&str> = asked.iter().map(String::as_str).collect();
+        for (key, span) in self.keys() {
+            if !asked.contains(key) {
+                let what = format!("{} has no key `{key}`", self.name);
+                self.complain(&span, what, known_words(key, &known));
+            }
+        }
+    }
+}

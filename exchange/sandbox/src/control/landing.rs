@@ -1,0 +1,112 @@
+//! The page at `/` of the control listener: what runs where, and how to point a client at it.
+
+use std::path::PathBuf;
+
+use askama::Template;
+use exchange_kit::clock::Clock;
+
+use super::served::Served;
+use crate::fault::Fault;
+use crate::partner::BULK_MEMBER_MATCH;
+use crate::persona::{self, Entry};
+use crate::store::StoreError;
+
+/// What the page knows beside the partners.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The control listener's own address, `http://...`.
+    pub control: String,
+    /// The CA's certificate.
+    pub trust: PathBuf,
+    /// The partners' clock.
+    pub clock: Clock,
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The jobs could not be counted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The page could not be written.
+    #[error("the page could not be written: {0}")]
+    Template(#[from] askama::Error),
+}
+
+#[derive(Template)]
+#[template(path = "landing.html")]
+struct Page {
+    version: &'static str,
+    now: String,
+    control: String,
+    trust: String,
+    match_scope: &'static str,
+    faults: Vec<&'static str>,
+    partners: Vec<Line>,
+}
+
+/// One partner.
+struct Line {
+    id: &'static str,
+    name: &'static str,
+    persona: &'static str,
+    entry: Entry,
+    base_url: String,
+    token_url: String,
+    elsewhere: Option<String>,
+    key: String,
+    kid: String,
+    fault: Option<&'static str>,
+    requests: u64,
+    tokens: u64,
+    files: u64,
+    refused: u64,
+    open_jobs: usize,
+}
+
+/// The page, with the partners in the order of their personas.
+pub(crate) fn page<'a>(
+    site: &Site,
+    served: impl Iterator<Item = &'a Served>,
+) -> Result<String, PageError> {
+    let mut partners = served
+        .map(line)
+        .collect::<Result<Vec<Line>, StoreError>>()?;
+    partners.sort_by_key(|one| one.entry.persona);
+    let page = Page {
+        version: env!("CARGO_PKG_VERSION"),
+        now: site.clock.now().format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        control: site.control.clone(),
+        trust: site.trust.display().to_string(),
+        match_scope: BULK_MEMBER_MATCH,
+        faults: Fault::ALL.map(Fault::name).to_vec(),
+        partners,
+    };
+    Ok(page.render()?)
+}
+
+fn line(served: &Served) -> Result<Line, StoreError> {
+    let partner = &served.partner;
+    let stats = partner.stats();
+    let jobs = partner.jobs()?;
+    let key = partner.registry.handed.first();
+    Ok(Line {
+        id: partner.payer.id,
+        name: partner.payer.name,
+        persona: partner.payer.persona.name(),
+        entry: persona::entry(partner.payer.persona),
+        base_url: partner.base_url.clone(),
+        token_url: partner.token_url(),
+        elsewhere: partner.elsewhere.clone(),
+        key: key
+            .map(|key| key.file.display().to_string())
+            .unwrap_or_default(),
+        kid: key.map(|key| key.kid.clone()).unwrap_or_default(),
+        fault: partner.with_faults(|book| book.newest().map(Fault::name)),
+        requests: stats.requests.values().sum(),
+        tokens: stats.tokens_issued,
+        files: stats.files,
+        refused: stats.refused.values().sum(),
+        open_jobs: jobs.iter().filter(|job| job.released_ms.is_none()).count(),
+    })
+}

@@ -1,0 +1,161 @@
+//! The routes of the control API.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Path, State};
+use axum::response::Html;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use exchange_kit::clock::rfc3339;
+use exchange_kit::http::{Answer, Problem, wish};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::faults;
+use super::landing::{self, Site};
+use super::served::{Partners, find};
+use crate::fault::Fault;
+use crate::member::Payer;
+use crate::persona;
+use crate::store::Job;
+
+/// What every handler of the control API knows.
+#[derive(Clone)]
+struct Known {
+    partners: Partners,
+    site: Arc<Site>,
+}
+
+impl FromRef<Known> for Partners {
+    fn from_ref(known: &Known) -> Self {
+        Arc::clone(&known.partners)
+    }
+}
+
+/// The routes of the control API, and the page at its root.
+pub fn router(partners: Partners, site: Site) -> Router {
+    let site = Arc::new(site);
+    Router::new()
+        .route("/", get(page))
+        .route("/clock", get(clock).put(advance))
+        .route("/partners", get(list))
+        .route("/personas", get(personas))
+        .merge(faults::routes())
+        .route("/partners/{id}/jobs", get(jobs))
+        .route("/partners/{id}/stats", get(stats))
+        .route("/partners/{id}/reset", post(reset))
+        .fallback(|| async {
+            let cure = "see GET /faults and GET /partners".to_owned();
+            Problem {
+                status: StatusCode::NOT_FOUND,
+                error: "no such address".to_owned(),
+                cure,
+            }
+        })
+        .with_state(Known { partners, site })
+}
+
+async fn page(State(known): State<Known>) -> Result<Html<String>, Problem> {
+    landing::page(&known.site, known.partners.values())
+        .map(Html)
+        .map_err(internal)
+}
+
+async fn clock(State(known): State<Known>) -> Json<Value> {
+    Json(json!({"now": known.site.clock.now().to_rfc3339()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u32,
+}
+
+/// Moves the clock of all partners on; it never goes back.
+async fn advance(State(known): State<Known>, body: Bytes) -> Answer {
+    let asked: Advance = wish(&body, r#"send {"advance_seconds":60}"#)?;
+    known
+        .site
+        .clock
+        .advance(i64::from(asked.advance_seconds) * 1_000);
+    Ok(clock(State(known)).await)
+}
+
+/// The compatibility matrix.
+async fn personas() -> Json<Value> {
+    Json(matrix())
+}
+
+/// The compatibility matrix as JSON, one line a persona with the partner that has it.
+pub fn matrix() -> Value {
+    let lines: Vec<Value> = Payer::ALL
+        .iter()
+        .map(|payer| json!({"partner": payer.id, "matrix": persona::entry(payer.persona)}))
+        .collect();
+    json!({"personas": lines})
+}
+
+async fn list(State(partners): State<Partners>) -> Answer {
+    let mut list = Vec::new();
+    for (id, served) in partners.iter() {
+        let partner = &served.partner;
+        let jobs = partner.jobs().map_err(internal)?;
+        list.push(json!({
+            "id": id,
+            "name": partner.payer.name,
+            "region": partner.payer.region,
+            "persona": partner.payer.persona.name(),
+            "base_url": partner.base_url,
+            "fault": partner.with_faults(|book| book.newest().map(Fault::name)),
+            "faults": partner.with_faults(|book| book.standing().len()),
+            "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),
+            "stats": partner.stats(),
+        }));
+    }
+    Ok(Json(json!({"partners": list})))
+}
+
+async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    let partner = &find(&partners, &id)?.partner;
+    let now_ms = partner.clock().now_millis();
+    let jobs = partner.jobs().map_err(internal)?;
+    let jobs: Vec<Value> = jobs.iter().map(|job| shown(job, now_ms)).collect();
+    Ok(Json(json!({"jobs": jobs})))
+}
+
+fn shown(job: &Job, now_ms: i64) -> Value {
+    let state = match job.released_ms {
+        Some(_) => "released",
+        None if now_ms < job.ready_ms => "running",
+        None => "done",
+    };
+    json!({
+        "id": job.id,
+        "kind": job.kind.name(),
+        "state": state,
+        "client": job.client,
+        "created": rfc3339(job.created_ms),
+    })
+}
+
+async fn stats(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    let stats = find(&partners, &id)?.partner.stats();
+    Ok(Json(serde_json::to_value(stats).map_err(internal)?))
+}
+
+async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+    find(&partners, &id)?.partner.reset().map_err(internal)?;
+    Ok(Json(json!({"partner": id, "reset": true})))
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the control API failed");
+    let cure = "look at the exchange's log".to_owned();
+    Problem {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        error: error.to_string(),
+        cure,
+    }
+}

@@ -1,0 +1,59 @@
+//! The partners that are served, with their listeners.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use exchange_kit::http::Problem;
+use http::StatusCode;
+use tokio::sync::Mutex;
+
+use crate::partner::{Listener, Partner};
+
+/// A partner with its listener.
+pub struct Served {
+    /// The endpoints' state.
+    pub partner: Arc<Partner>,
+    /// Its port.
+    pub listener: Listener,
+    /// The port of its other origin, when it has one.
+    pub elsewhere: Option<Listener>,
+    /// One order at a time: a fault and its listener must not part ways.
+    pub(super) switching: Mutex<()>,
+}
+
+impl Served {
+    /// A partner that is being served.
+    pub fn new(partner: Arc<Partner>, listener: Listener, elsewhere: Option<Listener>) -> Self {
+        Self {
+            partner,
+            listener,
+            elsewhere,
+            switching: Mutex::new(()),
+        }
+    }
+}
+
+impl Served {
+    /// Stops listening.
+    pub async fn stop(self) {
+        self.listener.stop().await;
+        if let Some(elsewhere) = self.elsewhere {
+            elsewhere.stop().await;
+        }
+    }
+}
+
+/// Every served partner by id.
+pub type Partners = Arc<BTreeMap<String, Served>>;
+
+/// The partner with that id.
+pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
+    partners.get(id).ok_or_else(|| Problem {
+        status: StatusCode::NOT_FOUND,
+        error: format!("there is no partner {id:?}"),
+        cure: format!(
+            "one of: {}",
+            partners.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    })
+}

@@ -1,0 +1,11 @@
+//! What faults do on the wire: before a handler, and to its answer on the way back.
+
+mod after;
+mod before;
+mod lines;
+mod manifest;
+mod whom;
+
+pub(crate) use after::{Asked, after};
+pub(crate) use before::before;
+pub(crate) use whom::hits;

@@ -1,0 +1,57 @@
+//! Request bodies, within limits.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONNECTION;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::Value;
+
+use super::limits::BODY_BYTES_MAX;
+use super::outcome::Refusal;
+
+/// The whole body, or 413.
+pub(crate) async fn read(request: Request) -> Result<Bytes, Refusal> {
+    match Limited::new(request.into_body(), BODY_BYTES_MAX)
+        .collect()
+        .await
+    {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::too_large(format!(
+            "the body is larger than {BODY_BYTES_MAX} bytes"
+        ))),
+        Err(_) => Err(Refusal::bad_request(
+            "incomplete",
+            "the body did not arrive",
+        )),
+    }
+}
+
+/// Takes in the whole request before anything answers it. A refusal that left the body unread would
+/// close a connection that its client believes it may use again.
+pub(crate) async fn whole(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match read(Request::new(body)).await {
+        Ok(bytes) => {
+            next.run(Request::from_parts(parts, Body::from(bytes)))
+                .await
+        }
+        Err(refusal) => {
+            let mut response = refusal.into_response();
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
+}
+
+/// The body as JSON, or 400.
+pub(crate) async fn json(request: Request) -> Result<Value, Refusal> {
+    let bytes = read(request).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Refusal::bad_request("invalid", format!("the body is not JSON: {error}")))
+}

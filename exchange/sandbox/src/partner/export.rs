@@ -1,0 +1,363 @@
+//! Exports of a group: `$davinci-data-export`, and the plain `$export` of Bulk Data beside it.
+//!
+//! Files are NDJSON, one type a file, written a member at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use exchange_kit::digest::hex_of_sha256;
+use exchange_kit::http::form_fields;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::group::{self, Matched};
+use super::headers::{self, Caller};
+use super::kickoff::{self, Question};
+use super::outcome::Refusal;
+use super::scans;
+use super::scope::Grant;
+use super::state::Partner;
+use super::token::{self, Session};
+use super::wanted::{Asked, Wanted};
+use super::{body, consent, limits};
+use crate::fault::{Fault, Hits, Operation};
+use crate::member::{disclosed, record, transmitted};
+use crate::persona::{ExportSlots, MissingGroup, Partial};
+use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
+
+/// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
+const ALWAYS_THERE: [&str; 7] = [
+    "Coverage",
+    "Location",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Provenance",
+];
+
+/// `POST Group/{id}/$davinci-data-export`.
+pub(crate) async fn data_export(
+    State(partner): State<Arc<Partner>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let asked = Asked::DataExport(partner.behaviour().export_types);
+    kick_off(partner, id, asked, request).await
+}
+
+/// `GET` and `POST Group/{id}/$export`.
+pub(crate) async fn group_export(
+    State(partner): State<Arc<Partner>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    kick_off(partner, id, Asked::GroupExport, request).await
+}
+
+async fn kick_off(
+    partner: Arc<Partner>,
+    id: String,
+    asked: Asked,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let hits = request
+        .extensions()
+        .get::<Hits>()
+        .cloned()
+        .unwrap_or_default();
+    let caller = Caller::of(&request);
+    let session = token::session(&partner, &caller)?;
+    kickoff::room(&partner, &caller, &session)?;
+    let key = headers::idempotency_key(&caller.headers)?;
+    let (operation, name) = match asked {
+        Asked::DataExport(_) => (Operation::DataExport, "$davinci-data-export"),
+        Asked::GroupExport => (Operation::GroupExport, "$export"),
+    };
+    let mut url = format!("{}/Group/{id}/{name}", partner.base_url);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let wanted = if request.method() == Method::GET {
+        if !query.is_empty() {
+            url = format!("{url}?{query}");
+        }
+        Wanted::of_query(&form_fields(query.as_bytes()))?
+    } else {
+        Wanted::of_parameters(&body::json(request).await?, asked)?
+    };
+    session.must(Grant::Data(wanted.type_list().as_deref()))?;
+    let members = members(&partner, &id, &session.client)?;
+    free_slot(&partner, &id, &session)?;
+    let hash = hex_of_sha256(format!("{url} {wanted:?}").as_bytes());
+    // A large export takes its time, which is not the other clients'.
+    let work = move || {
+        let question = Question {
+            session: &session,
+            operation,
+            key,
+            hash,
+            kind: JobKind::Export,
+            request: url,
+        };
+        kickoff::answer(&partner, question, |writer| {
+            files(&partner, &session, &members, &wanted, &hits, writer)
+        })
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Refusal::internal("the export did not end"))?
+}
+
+/// The members of the client's own group; none when the persona exports what is not there.
+fn members(partner: &Partner, id: &str, client: &str) -> Result<Vec<Matched>, Refusal> {
+    let group = match (
+        group::owned(partner, id, client),
+        partner.behaviour().missing_group,
+    ) {
+        (Ok(group), _) => group,
+        (Err(_), MissingGroup::EmptySuccess) => return Ok(Vec::new()),
+        (Err(refusal), MissingGroup::Refused) => return Err(refusal),
+    };
+    serde_json::from_str(&group.members)
+        .map_err(|_| Refusal::internal("the group's members cannot be read"))
+}
+
+/// Whether the persona lets this client have one more export.
+fn free_slot(partner: &Partner, id: &str, session: &Session) -> Result<(), Refusal> {
+    let now_ms = partner.clock.now_millis();
+    let (payer, client) = (partner.payer.id, &session.client);
+    match partner.behaviour().slots {
+        ExportSlots::Many => Ok(()),
+        ExportSlots::OnePerGroup => {
+            let of_group = format!("{}/Group/{id}/$", partner.base_url);
+            match partner.store.open_for(payer, client, &of_group, now_ms)? {
+                0 => Ok(()),
+                _ => Err(kickoff::too_many_jobs(
+                    "this group has an open export; DELETE it first",
+                )),
+            }
+        }
+        ExportSlots::Running(most) => {
+            if partner.store.running(payer, client, now_ms)? < most {
+                Ok(())
+            } else {
+                Err(kickoff::too_many_jobs("too many concurrent exports"))
+            }
+        }
+    }
+}
+
+/// The files, as today's consents and the fault that is on would have them.
+fn files(
+    partner: &Partner,
+    session: &Session,
+    members: &[Matched],
+    wanted: &Wanted,
+    hits: &Hits,
+    mut writer: FileWriter<'_>,
+) -> Result<Vec<JobFile>, Refusal> {
+    let mut exported = BTreeSet::new();
+    let mut payer_is_due = true;
+    for member in members {
+        let own = format!("Patient/{}", member.patient_id);
+        if !wanted.patients.is_empty() && !wanted.patients.contains(&own) {
+            continue;
+        }
+        let Some((place, resources)) = records(partner, session, member, hits) else {
+            continue;
+        };
+        // Two cards of one person are two matches, and one history.
+        if !exported.insert(place) {
+            continue;
+        }
+        let wanted_records: Vec<Value> = resources
+            .into_iter()
+            .filter(|resource| wanted.has(resource))
+            .collect();
+        let mut sent = transmitted(wanted_records);
+        // Lost on the way: the Provenance still says what was meant to go out.
+        if hits.has_for(Fault::RecordsMissing, partner.roster.member_of(place)) {
+            sent = half_missing(sent);
+        }
+        for resource in sent {
+            // The payer itself is in every record, and goes out once.
+            let id = resource["id"].as_str().unwrap_or_default();
+            if id != partner.payer.id || payer_is_due {
+                write(&mut writer, &resource)?;
+            }
+            payer_is_due &= id != partner.payer.id;
+        }
+    }
+    if hits.has(Fault::ForeignRecord)
+        && let Some(record) = foreign_record(partner, &exported, wanted)
+    {
+        write(&mut writer, &record)?;
+    }
+    strangers(members, wanted, &mut writer)?;
+    let mut files = writer.finish()?;
+    files.extend(scanned(partner, &exported, wanted));
+    Ok(files)
+}
+
+fn write(writer: &mut FileWriter<'_>, resource: &Value) -> Result<(), Refusal> {
+    let kind = resource["resourceType"].as_str().unwrap_or_default();
+    Ok(writer.line(FileList::Output, kind, &resource.to_string())?)
+}
+
+/// What may go out of a member, with their place in the roster; nothing when they may not be disclosed.
+fn records(
+    partner: &Partner,
+    session: &Session,
+    member: &Matched,
+    hits: &Hits,
+) -> Option<(usize, Vec<Value>)> {
+    let people = &partner.roster.people;
+    let place = people
+        .iter()
+        .position(|p| p.patient_id == member.patient_id)?;
+    // Judged again: a member may have opted out, or a consent have ended, since the match.
+    let policy = consent::policy(&member.consent, partner.disclosure(session.npi))?;
+    let name = partner.roster.member_of(place);
+    if people[place].opt_out.at_export() || hits.has_for(Fault::ConsentRevoked, name) {
+        return None;
+    }
+    let whole = record(&partner.payer, &people[place], partner.roster.seed);
+    let resources = disclosed(whole, policy);
+    match partner.behaviour().partial {
+        Partial::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
+        Partial::Silent | Partial::Never => {}
+    }
+    Some((place, resources))
+}
+
+/// An OperationOutcome for each Patient who was asked for and is not in the group.
+fn strangers(
+    members: &[Matched],
+    wanted: &Wanted,
+    writer: &mut FileWriter<'_>,
+) -> Result<(), Refusal> {
+    let is_member = |reference: &&String| {
+        members
+            .iter()
+            .any(|member| **reference == format!("Patient/{}", member.patient_id))
+    };
+    for reference in wanted.patients.iter().filter(|one| !is_member(one)) {
+        let text = format!("{} is not in this Group", super::filter::echo(reference));
+        let outcome = json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{"severity": "warning", "code": "not-found", "diagnostics": text}],
+        });
+        writer.line(FileList::Error, "OperationOutcome", &outcome.to_string())?;
+    }
+    Ok(())
+}
+
+/// The scanned documents that every export holds besides, when there are to be any.
+fn scanned(partner: &Partner, exported: &BTreeSet<usize>, wanted: &Wanted) -> Option<JobFile> {
+    let count = u64::from(partner.settings.scans_mib);
+    let is_wanted = wanted
+        .types
+        .as_ref()
+        .is_none_or(|types| types.contains("DocumentReference"));
+    let first = exported.first().filter(|_| count > 0 && is_wanted)?;
+    Some(JobFile {
+        name: "Scans-1.ndjson".to_owned(),
+        kind: "DocumentReference".to_owned(),
+        count,
+        bytes: count.saturating_mul(u64::try_from(scans::LINE_BYTES).unwrap_or(u64::MAX)),
+        list: FileList::Output,
+        source: Source::Scans {
+            patient: partner.roster.people[*first].patient_id.clone(),
+            count,
+        },
+    })
+}
+
+/// Without half of the claims and clinical records. Those that others point to stay, so that nothing but
+/// the number gives it away.
+fn half_missing(resources: Vec<Value>) -> Vec<Value> {
+    // The Provenance points to everything: it says what was meant to go out.
+    let text: String = resources
+        .iter()
+        .filter(|resource| resource["resourceType"] != "Provenance")
+        .map(Value::to_string)
+        .collect();
+    let pointed_to = |resource: &Value| {
+        let kind = resource["resourceType"].as_str().unwrap_or_default();
+        let id = resource["id"].as_str().unwrap_or_default();
+        text.contains(&format!("\"reference\":\"{kind}/{id}\""))
+    };
+    let losable = |resource: &Value| {
+        !ALWAYS_THERE.contains(&resource["resourceType"].as_str().unwrap_or_default())
+    };
+    let mut to_lose = resources
+        .iter()
+        .filter(|resource| losable(resource))
+        .count()
+        .div_ceil(2);
+    resources
+        .into_iter()
+        .filter(|resource| {
+            let lost = to_lose > 0 && losable(resource) && !pointed_to(resource);
+            to_lose -= usize::from(lost);
+            !lost
+        })
+        .collect()
+}
+
+/// One record of somebody else's, of a wanted type that carries the canary.
+fn foreign_record(partner: &Partner, exported: &BTreeSet<usize>, wanted: &Wanted) -> Option<Value> {
+    let other = partner.roster.somebody_else(exported)?;
+    let records = record(&partner.payer, other, partner.roster.seed);
+    let fits =
+        |resource: &Value| wanted.has(resource) && resource.to_string().contains(&other.canary);
+    // A clinical record for choice: a second Patient would be noticed by anybody.
+    let clinical = records
+        .iter()
+        .find(|r| r["resourceType"] == "Condition" && fits(r));
+    clinical
+        .or_else(|| records.iter().find(|r| fits(r)))
+        .cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::{Payer, Roster};
+
+    #[test]
+    fn half_is_missing_and_nothing_dangles() {
+        let roster = Roster::draw(Payer::ALL[0], 7, 12);
+        for person in &roster.people {
+            let whole = record(&roster.payer, person, 7);
+            let losable = |all: &[Value]| {
+                all.iter()
+                    .filter(|r| !ALWAYS_THERE.contains(&r["resourceType"].as_str().unwrap()))
+                    .count()
+            };
+            let half = half_missing(whole.clone());
+            assert_eq!(losable(&half), losable(&whole) / 2);
+            assert_eq!(whole.len() - losable(&whole), half.len() - losable(&half));
+            let own: Vec<String> = half
+                .iter()
+                .map(|r| {
+                    format!(
+                        "{}/{}",
+                        r["resourceType"].as_str().unwrap(),
+                        r["id"].as_str().unwrap()
+                    )
+                })
+                .collect();
+            let text: String = half
+                .iter()
+                .filter(|r| r["resourceType"] != "Provenance")
+                .map(Value::to_string)
+                .collect();
+            for reference in text.split("\"reference\":\"").skip(1) {
+                let reference = reference.split('"').next().unwrap();
+                assert!(own.iter().any(|o| o == reference), "{reference}");
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Kick-offs: what all of them ask first, and the job that comes of them.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::CONTENT_LOCATION;
+use http::{HeaderValue, StatusCode};
+
+use super::consent::Disclosure;
+use super::headers::{self, Caller};
+use super::limits;
+use super::outcome::{Refusal, TooMuch};
+use super::scope::Grant;
+use super::state::{Partner, held};
+use super::token::{self, Session};
+use crate::fault::Operation;
+use crate::persona::JobReuse;
+use crate::store::{Claim, FileWriter, Job, JobFile, JobKind, Keyed};
+
+/// What every kick-off asks: the token, `Prefer`, and room for one more job.
+pub(crate) fn admit(
+    partner: &Partner,
+    caller: &Caller,
+    grant: Grant<'_>,
+) -> Result<Session, Refusal> {
+    let session = token::authorise(partner, caller, grant)?;
+    room(partner, caller, &session)?;
+    Ok(session)
+}
+
+/// `Prefer`, and room for one more job.
+pub(crate) fn room(partner: &Partner, caller: &Caller, session: &Session) -> Result<(), Refusal> {
+    if !headers::prefers_async(&caller.headers) {
+        return Err(Refusal::bad_request(
+            "required",
+            "the header Prefer: respond-async is needed",
+        ));
+    }
+    let now_ms = partner.clock.now_millis();
+    let before_ms = now_ms - limits::ROWS_KEPT_SECONDS * 1_000;
+    partner.store.sweep(before_ms)?;
+    let open = partner
+        .store
+        .open_jobs(partner.payer.id, &session.client, now_ms)?;
+    if open >= usize::try_from(partner.settings.jobs_open_max).unwrap_or(usize::MAX) {
+        let text = "too many open jobs; release those that are done";
+        return Err(too_many_jobs(text));
+    }
+    Ok(())
+}
+
+/// 429, or what the persona says instead.
+pub(crate) fn too_many_jobs(text: &str) -> Refusal {
+    Refusal::too_much(TooMuch::Jobs(limits::THROTTLED_RETRY_SECONDS), text)
+}
+
+/// A question that asks for a job.
+pub(crate) struct Question<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) operation: Operation,
+    /// `Idempotency-Key`.
+    pub(crate) key: Option<String>,
+    /// SHA-256 of all that is asked.
+    pub(crate) hash: String,
+    pub(crate) kind: JobKind,
+    /// The URL that was asked, for the manifest.
+    pub(crate) request: String,
+}
+
+/// Answers 202 with the job of this question: the one that came of it before when the client repeats its
+/// key, a new one with the files that `make` writes otherwise. The same key with another question is 422.
+pub(crate) fn answer(
+    partner: &Partner,
+    question: Question<'_>,
+    make: impl FnOnce(FileWriter<'_>) -> Result<Vec<JobFile>, Refusal>,
+) -> Result<Response, Refusal> {
+    let reuse = match (&question.key, partner.behaviour().reuse) {
+        (Some(key), _) => Some(format!("key {key}")),
+        (None, JobReuse::SameQuestion) => Some(format!("question {}", question.hash)),
+        (None, JobReuse::ByKey) => None,
+    };
+    let Some(key) = reuse else {
+        let job = job(partner, &question);
+        keep(partner, &job, make)?;
+        return accepted(partner, &job.id);
+    };
+    // Two at once with one key: the second finds what the first has made.
+    let _one_at_a_time = held(&partner.keyed);
+    let keyed = Keyed {
+        partner: partner.payer.id,
+        client: &question.session.client,
+        operation: question.operation.name(),
+        key: &key,
+    };
+    match partner.store.claim(keyed, partner.clock.now_millis())? {
+        Some(claim) if claim.hash == question.hash => accepted(partner, &claim.job),
+        Some(_) => Err(Refusal::unprocessable(
+            "duplicate",
+            "this Idempotency-Key was used for another request",
+        )),
+        None => {
+            let job = job(partner, &question);
+            keep(partner, &job, make)?;
+            let claim = Claim {
+                hash: question.hash,
+                job: job.id.clone(),
+            };
+            partner.store.keep_claim(keyed, &claim, job.until_ms)?;
+            accepted(partner, &job.id)
+        }
+    }
+}
+
+fn job(partner: &Partner, question: &Question<'_>) -> Job {
+    let created_ms = partner.clock.now_millis();
+    let ready_ms = created_ms + i64::from(partner.settings.job_ms);
+    Job {
+        id: uuid::Uuid::new_v4().to_string(),
+        client: question.session.client.clone(),
+        kind: question.kind,
+        request: question.request.clone(),
+        created_ms,
+        ready_ms,
+        until_ms: ready_ms + partner.behaviour().kept_seconds * 1_000,
+        released_ms: None,
+    }
+}
+
+fn keep(
+    partner: &Partner,
+    job: &Job,
+    make: impl FnOnce(FileWriter<'_>) -> Result<Vec<JobFile>, Refusal>,
+) -> Result<(), Refusal> {
+    let files = make(FileWriter::new(&partner.store, &job.id))?;
+    Ok(partner.store.keep_job(partner.payer.id, job, &files)?)
+}
+
+fn accepted(partner: &Partner, job: &str) -> Result<Response, Refusal> {
+    let location = HeaderValue::try_from(partner.status_url(job))
+        .map_err(|_| Refusal::internal("the status URL does not fit a header"))?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response.headers_mut().insert(CONTENT_LOCATION, location);
+    Ok(response)
+}
+
+impl Partner {
+    /// Whether another client's job was lent to this one.
+    pub(crate) fn has_lent(&self, job: &str, client: &str) -> bool {
+        held(&self.lent).contains(&(job.to_owned(), client.to_owned()))
+    }
+
+    /// Who would disclose to whom today.
+    pub(crate) fn disclosure(&self, requester_npi: &'static str) -> Disclosure<'_> {
+        Disclosure {
+            responder_npi: self.payer.npi,
+            requester_npi,
+            today: self.clock.today(),
+            rule: self.behaviour().consent,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! One responding payer: discovery, token, bulk match, export, files and release.
+//!
+//! Speaks PDex 2.2 with Group NDJSON results. Every request goes fault first, then token, then content:
+//! a partner in trouble does not look at who is asking.
+
+#[cfg(test)]
+mod bench;
+mod bend;
+mod body;
+mod bulk;
+mod bundle;
+mod consent;
+mod discovery;
+mod download;
+mod elsewhere;
+mod export;
+mod files;
+mod filter;
+#[cfg(test)]
+mod fuzzed;
+mod gate;
+mod group;
+mod headers;
+mod job;
+mod kickoff;
+pub mod limits;
+mod matching;
+mod metadata;
+mod outcome;
+mod reads;
+mod reset;
+mod routes;
+mod scans;
+mod scope;
+mod search;
+mod signatures;
+mod single;
+mod state;
+mod stats;
+mod throttle;
+mod token;
+mod types;
+mod wanted;
+mod wire;
+
+pub(crate) use scope::BULK_MEMBER_MATCH;
+pub use state::{Partner, Premises, Settings};
+pub use stats::Stats;
+pub use wire::{Bound, Listener, ListenerError};
