@@ -1,7 +1,17 @@
 //! Answers that are too much: bodies, heads, lines, what unfolds, what is remembered.
 #![expect(clippy::too_many_lines, reason = "tables of cases are long")]
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{
+    AMPLE, BODY, CHUNKED, FHIR, HEADERS, JSON, MALFORMED, PASSED, bomb, config_at, differs, flood,
+    gzip, line_of, packed, say, text, try_walk, verdicts, walk,
+};
+use crate::rogue::{
+    Act, Door, Place, Rogue, discovery, document, fields, file, group, guest, manifest, matched,
+    with_body,
+};
+use crate::world::Pace;
 
 #[test]
 fn what_is_too_large_ends_at_its_limit() {

@@ -1,7 +1,13 @@
 //! Bytes that are no HTTP, come too slowly or not at all; doors and handshakes.
 #![expect(clippy::too_many_lines, reason = "tables of cases are long")]
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{
+    AMPLE, CHUNKED, FHIR, GOOD_PAPERS, JSON, MALFORMED, NO_DISCOVERY, PASSED, Papers, SOON,
+    config_at, config_with, differs, flood, line_of, reply, say, secure, text, verdicts, walk,
+};
+use crate::rogue::{Act, Door, Place, Rogue, discovery, document, fields, job};
 
 #[test]
 fn bytes_that_are_no_http_are_the_partners() {

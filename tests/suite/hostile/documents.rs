@@ -1,7 +1,10 @@
 //! Documents, files, manifests and tokens that are not what they should be.
 #![expect(clippy::too_many_lines, reason = "tables of cases are long")]
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{AMPLE, NO_DISCOVERY, PASSED, config_at, line_of, reply, say, text, verdicts, walk};
+use crate::rogue::{Place, Rogue, document, file, grant, manifest, patient, with_body};
 
 #[test]
 fn documents_that_are_none_break_where_they_are_read() {

@@ -16,11 +16,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::rogue::{
-    Act, Door, PERSON, Place, Rogue, TOKEN, discovery, document, fields, file, grant, group, guest,
-    job, manifest, matched, patient, with_body,
-};
-use crate::world::{Config, Pace, Program, eventually, http};
+use crate::rogue::{Act, Place, Rogue, fields, with_body};
+use crate::world::{Config, Pace};
 
 /// Private memory that the agent may have while it walks, in KiB. The kernel holds it: what asks
 /// for more is aborted. It bounds what is resident from above.

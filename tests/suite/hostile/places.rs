@@ -1,6 +1,16 @@
 //! Where an answer sends us, and how long it lets us wait.
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{
+    AMPLE, GOOD_PAPERS, PASSED, config_at, config_with, differs, line_of, redirect, reply, say,
+    secure, text, verdicts, walk,
+};
+use crate::rogue::{
+    PERSON, Place, Rogue, TOKEN, discovery, document, fields, file, group, guest, job, manifest,
+    matched,
+};
+use crate::world::Pace;
 
 #[test]
 fn redirects_are_few_and_lead_nowhere_else() {

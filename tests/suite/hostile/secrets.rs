@@ -1,6 +1,10 @@
 //! Nothing secret is printed, logged, exported or kept, even where a partner repeats it.
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{GOOD_PAPERS, SOON, config_with, key, say, secure};
+use crate::rogue::{Act, Place, TOKEN, document, file, guest, manifest, patient, with_body};
+use crate::world::{Pace, Program, eventually, http};
 
 /// A text in the exported record.
 const CANARY: &str = "rogue-canary-77e1";

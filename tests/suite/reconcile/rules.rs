@@ -1,40 +1,13 @@
 //! What the ledger says of the alerts at every evaluation: the burn rules once more, by hand.
 
-use super::book::{BAD, Book, EVENTS, book};
-use super::{History, LAYERS, float, same, scrapes};
+use super::book::{BAD, Book, EVENTS, LAYERS, book};
+use super::history::{History, float, same, scrapes};
+use super::tiers::{TIERS, TierByHand};
 
 /// Comparisons of each kind that a history must give.
 const COMPARISONS_MIN: u64 = 10;
-/// How long each tier looks back, in scaled seconds, and what is due then.
-pub(super) const TIERS: [TierByHand; 2] = [
-    TierByHand {
-        name: "page-fast",
-        bad_runs: [3, 3, 3],
-        long: 30.0,
-        short: 8.0,
-        due: 30,
-        due_short: 8,
-    },
-    TierByHand {
-        name: "page-slow",
-        bad_runs: [3, 3, 6],
-        long: 180.0,
-        short: 15.0,
-        due: 180,
-        due_short: 15,
-    },
-];
 /// How long an alert goes on by itself, in seconds.
 pub(super) const KEEP: f64 = 2.5;
-
-pub(super) struct TierByHand {
-    pub(super) name: &'static str,
-    pub(super) bad_runs: [u64; 3],
-    pub(super) long: f64,
-    pub(super) short: f64,
-    pub(super) due: u64,
-    pub(super) due_short: u64,
-}
 
 /// Which of the ledger's events a window certainly, and which it possibly holds.
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@ mod alarms;
 mod blackbox;
 mod chains;
 mod monitor;
+mod monitors;
 mod outrider;
 pub(crate) mod truth;
 
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use self::monitor::{Blames, Look, Score, face};
+use self::monitor::{Blames, Look, Score};
+use self::monitors::face;
 use self::outrider::{ONE_GET, SELDOM, Scheduled, config, request, states, time};
 use self::truth::Truth;
 use crate::world::{after, eventually};
