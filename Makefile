@@ -1,26 +1,28 @@
-# make demo: exchange, agent, a scripted incident.   make stack: and Prometheus.   make test: every check.
+# make demo: exchange, agent, a scripted incident.   make test: every check.   make help: the rest.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CARGO ?= cargo
-VENV := target/tools/venv
-BULK := target/tools/bulk
-OPENAPI := target/tools/openapi
 
-.PHONY: help demo demo-once stack stack-pages test build fmt clippy doc generated generate unit suite fuzz traps demo-check tools bench bench-tools bench-where members clean
+.PHONY: help demo demo-once stack stack-pages test times quick nightly dist build fmt clippy doc generated generate \
+  unit suite fuzz traps demo-check tools pypi pypi-tools other-days deny book bench bench-tools bench-where members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
 	@echo "make demo-once  one cycle of it; exit 0 when every expectation held"
 	@echo "make stack      the demo with Prometheus and Alertmanager: faults that page, until stopped"
+	@echo "make quick      the inner loop: format, clippy, unit tests with the architecture tests"
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
-	@echo "make bench      the budgets, measured on this machine, as a table (about 7 minutes)"
-	@echo "make traps      who falls into which of sixteen traps: ours, and others behind an adapter"
+	@echo "make nightly    what takes hours or needs PyPI or cargo install, as a table of parts"
+	@echo "make dist       small binaries without symbols, in target/dist"
+	@echo "make bench      the budgets, measured on this machine, as a table (about 12 minutes)"
+	@echo "make traps      which of sixteen traps a monitor falls into: ours, and others by an adapter"
 	@echo "make fuzz       hostile input to every parser, RUNS=N inputs each (10000)"
-	@echo "make members    writes members/ anew from the generator"
+	@echo "make members    writes members/ again from the generator"
 
-# One stage: says what it is, does it, says how long it took.
+# One stage: says what it is, does it, says how long it took, and keeps that for the table at the end.
 define stage
-	@echo "== $(1)"; began=$$(date +%s); $(2); echo "== $(1): $$(( $$(date +%s) - began )) s"
+	@mkdir -p target; echo "== $(1)"; began=$$(date +%s); $(2); took=$$(( $$(date +%s) - began )); \
+	  echo "== $(1): $$took s"; printf '%6d s  %s\n' "$$took" "$(1)" >> target/stage-times
 endef
 
 build:
@@ -35,41 +37,47 @@ demo-once: build
 stack: build tools stack-pages
 	@exec target/release/demo --stack
 
-# What Debian's Prometheus shows its pages with; beside it, as the links in its package expect.
+# What Debian's Prometheus shows its pages with; next to it, as the links in its package expect.
 PAGES := bootstrap4 d3 eonasdan-bootstrap-datetimepicker jquery jquery-hotkeys moment moment-timezone mustache popper.js rickshaw
 stack-pages:
 	$(call stage,what Prometheus needs to show pages,tests/tools/unpack.sh \
 	  $(foreach part,$(PAGES),libjs-$(part):../share/javascript/$(part)) \
 	  fonts-glyphicons-halflings:../share/fonts-glyphicons)
 
-test: tools fmt clippy doc build generated unit suite fuzz demo-check
+# The table of stage times begins again with each of these.
+ifneq ($(filter test quick,$(MAKECMDGOALS)),)
+$(shell rm -f target/stage-times)
+endif
+
+test: tools fmt clippy doc build generated unit suite fuzz demo-check times
 	@echo "== all checks passed"
 
-# Python with venv for the clients that are not ours; Prometheus and Alertmanager from Debian's packages.
+quick: fmt clippy unit times
+
+times:
+	@cat target/stage-times; awk '{ sum += $$1 } END { printf "%6d s  in all\n", sum }' target/stage-times
+
+# What takes hours, or needs more than Rust and Debian's packages. Every part is run; one that fails or is missing
+# fails the whole.
+nightly:
+	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi other-days deny book
+
+# Stripped, and optimised as a whole.
+dist:
+	$(call stage,build (dist),$(CARGO) build --profile dist --package outrider --package exchange)
+	@ls -lh target/dist/outrider target/dist/exchange
+
+# Prometheus and Alertmanager, and the Python packages of the third-party client, from Debian.
+PYTHON := jwt requests cryptography certifi idna urllib3 chardet charset-normalizer:charset_normalizer jellyfish
 tools:
 	$(call stage,tools,\
-	  if ! python3 -c 'import venv$(comma) ensurepip' 2>/dev/null; then \
-	    echo "installing python3-venv (needs root)"; \
-	    apt-get update -qq && apt-get install -y -qq python3-venv; \
-	  fi; \
-	  if ! $(VENV)/bin/python -c 'import jwt$(comma) requests$(comma) cryptography$(comma) jellyfish$(comma) fhir.resources' 2>/dev/null; then \
-	    echo "installing the foreign clients into $(VENV)"; \
-	    rm -rf $(VENV); python3 -m venv $(VENV); \
-	    $(VENV)/bin/pip install -q --disable-pip-version-check -r tests/foreign/requirements.txt; \
-	  fi; \
-	  if ! $(BULK)/bin/smart-fetch --version >/dev/null 2>&1; then \
-	    echo "installing a bulk client into $(BULK)"; \
-	    rm -rf $(BULK); python3 -m venv $(BULK); \
-	    $(BULK)/bin/pip install -q --disable-pip-version-check -r tests/foreign/bulk.txt; \
-	  fi; \
-	  if ! $(OPENAPI)/bin/python -c 'import schemathesis' 2>/dev/null; then \
-	    echo "installing a reader of OpenAPI into $(OPENAPI)"; \
-	    rm -rf $(OPENAPI); python3 -m venv $(OPENAPI); \
-	    $(OPENAPI)/bin/pip install -q --disable-pip-version-check -r tests/foreign/openapi.txt; \
+	  if [ ! -x /usr/bin/python3 ]; then \
+	    echo "installing python3 (needs root)"; apt-get update -qq && apt-get install -y -qq python3; \
 	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
 	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \
-	    prometheus-blackbox-exporter:prometheus-blackbox-exporter)
+	    prometheus-blackbox-exporter:prometheus-blackbox-exporter \
+	    $(foreach part,$(PYTHON),python3-$(firstword $(subst :, ,$(part))):../lib/python3/dist-packages/$(lastword $(subst :, ,$(part)))))
 
 fmt:
 	$(call stage,fmt,$(CARGO) fmt --all --check)
@@ -80,7 +88,7 @@ clippy:
 doc:
 	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet)
 
-# alerts/ and dashboards/ are committed, and what the files beside them say.
+# alerts/ and dashboards/ are committed, and what the files next to them say.
 generated: build
 	$(call stage,generated files are fresh,target/release/outrider generate --check)
 
@@ -91,7 +99,40 @@ unit:
 	$(call stage,unit tests,$(CARGO) test --release --workspace --lib --bins)
 
 suite:
-	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite)
+	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite -- --skip pypi::)
+
+# Clients, a validator and a reader of OpenAPI that are not ours, from PyPI, each in an environment of its own.
+pypi: build tools pypi-tools
+	$(call stage,programs from PyPI,$(CARGO) test --release --package outrider --test suite -- pypi::)
+
+pypi-tools:
+	$(call stage,PyPI tools,\
+	  if ! python3 -c 'import venv$(comma) ensurepip' 2>/dev/null; then \
+	    echo "installing python3-venv (needs root)"; apt-get update -qq && apt-get install -y -qq python3-venv; \
+	  fi; \
+	  for one in fhir bulk openapi; do \
+	    into=target/tools/$$one; \
+	    if ! cmp -s tests/third_party/$$one.txt $$into/installed.txt; then \
+	      echo "installing tests/third_party/$$one.txt into $$into"; \
+	      rm -rf $$into; python3 -m venv $$into; \
+	      $$into/bin/pip install -q --disable-pip-version-check -r tests/third_party/$$one.txt; \
+	      cp tests/third_party/$$one.txt $$into/installed.txt; \
+	    fi; \
+	  done)
+
+# The suite on other days: later, on 29 February, across both changes of the clocks.
+other-days: build tools
+	$(call stage,suite on other days,CARGO=$(CARGO) tests/tools/other-days.sh)
+
+deny:
+	$(call stage,licences and bans,\
+	  $(CARGO) install --quiet --locked --root target/tools/cargo cargo-deny; \
+	  target/tools/cargo/bin/cargo-deny check bans licenses sources)
+
+book:
+	$(call stage,book,\
+	  $(CARGO) install --quiet --locked --root target/tools/cargo mdbook; \
+	  target/tools/cargo/bin/mdbook build docs)
 
 # A fixed number of inputs from a kept corpus and a fixed seed; built in a target directory of its own.
 RUNS ?= 10000

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::foreign::python;
+use crate::third_party::python;
 use crate::world::{Sandbox, exchange, http, repository};
 
 const HEADER: &str =
@@ -414,7 +414,7 @@ fn a_library_and_a_reckoning_that_are_not_ours_agree() {
             "pairs.csv",
         ]
         .map(|name| files.path(name));
-        let mut arguments = vec!["tests/foreign/identity.py"];
+        let mut arguments = vec!["tests/third_party/identity.py"];
         arguments.extend(paths.iter().map(String::as_str));
         let (passed, text) = python(&arguments, "");
         assert!(passed, "{text}");

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, request, stats, together};
-use crate::foreign::python_of;
 use crate::world::Sandbox;
 
 fn none_opened(front: &mut Front) {
@@ -309,22 +308,4 @@ fn what_is_called_off_leaves_nothing_behind() {
     assert_eq!(front.settled(&id)["members"]["failed"], 2);
     assert_eq!(sandbox.jobs("keystone", &["running", "done"]), 0);
     assert_eq!(front.post(&cancel, &json!({}), None).status, 409);
-}
-
-#[test]
-fn the_document_is_what_the_service_does() {
-    let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
-    let members = askable("keystone", 2);
-    let id = front.open(&request("keystone", &members), "k");
-    front.settled(&id);
-    let seed = json!({
-        "core": sandbox.ready()["core"],
-        "token": front.token,
-        "exchange": id,
-        "request": request("keystone", &members),
-    });
-    let (passed, text) = python_of("openapi", &["tests/foreign/openapi.py"], &seed.to_string());
-    assert!(passed, "{text}");
-    assert!(text.contains("20 operations"), "{text}");
 }

@@ -7,6 +7,7 @@ mod life;
 mod load;
 mod manifest;
 mod odds;
+mod pypi;
 mod trail;
 mod trouble;
 mod watched;

@@ -1,4 +1,4 @@
-//! Profile rules, as tests of our own. The validator in `tests/foreign` knows R4 and no profile; what these
+//! Profile rules, as tests of our own. The validator in `tests/third_party` knows R4 and no profile; what these
 //! tests leave out nobody checks.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -74,7 +74,7 @@ def main():
         ("nothing", "", "malformed"),
     ]
     file = {
-        "written_by": "tests/foreign/assertions.py (PyJWT)",
+        "written_by": "tests/third_party/assertions.py (PyJWT)",
         "now": NOW,
         "token_url": TOKEN_URL,
         "keys": [
