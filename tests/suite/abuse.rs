@@ -8,7 +8,7 @@ use crate::requester::{
     Answer, DATA, MATCH, Requester, SINGLE, escaped, location, match_body, member, members,
     single_body,
 };
-use crate::world::{Sandbox, json as control};
+use crate::support::{Sandbox, json as control};
 
 const KEYSTONE: &str = "keystone";
 /// Marks what is injected, so that it is found wherever it comes out.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{Agent, Config, Metrics, Pace, Sandbox, eventually, http, json};
+use crate::support::{Agent, Config, Metrics, Pace, Sandbox, eventually, http, json};
 
 fn finished(agent: &Agent, at_least: usize) -> Vec<Value> {
     eventually("runs", || {

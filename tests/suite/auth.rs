@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::scripted::{Say, Scripted, document, status};
+use crate::support::{Config, Pace, Sandbox, eventually, http, json as ask_json};
 use crate::traps::truth::Truth;
-use crate::world::{Config, Pace, Sandbox, eventually, http, json as ask_json};
 
 const SECRET: &str = "correct horse: battery/staple";
 const TOKEN: &str = "kept-token-5d1c";

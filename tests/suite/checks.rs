@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::Nine;
+use crate::support::NinePartners;
 
 const MEMBER: [&str; 2] = ["--member", "or-m0001"];
 
@@ -25,7 +25,7 @@ fn held(run: &Value, check: &str) -> Option<bool> {
 
 #[test]
 fn what_must_be_refused_is_refused_and_shown_by_its_id() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     for partner in [
         "keystone",
         "lakeside",
@@ -60,7 +60,7 @@ fn what_must_be_refused_is_refused_and_shown_by_its_id() {
 
 #[test]
 fn nothing_is_lost_between_a_whole_export_and_what_changed_since() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     let (code, run) = nine.once("delta", "keystone", &MEMBER);
     assert_eq!(code, 0, "{}", run["blame"]);
     for check in ["since", "nothing-lost", "no-duplicates", "transaction-time"] {
@@ -78,7 +78,7 @@ fn nothing_is_lost_between_a_whole_export_and_what_changed_since() {
 
 #[test]
 fn a_repeated_kick_off_is_one_job_and_a_second_one_is_seen() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     let (code, run) = nine.once("duplicate", "keystone", &MEMBER);
     assert_eq!((code, held(&run, "one-job")), (0, Some(true)), "{run}");
     nine.sandbox.inject("keystone", "duplicate-job");
@@ -97,7 +97,7 @@ fn a_repeated_kick_off_is_one_job_and_a_second_one_is_seen() {
 
 #[test]
 fn completeness_is_told_by_kind_and_the_regulation_apart_from_the_guides() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     let (_, run) = nine.once("bulk-exchange", "keystone", &MEMBER);
     assert_eq!(
         run["conformance"],
@@ -164,7 +164,7 @@ fn completeness_is_told_by_kind_and_the_regulation_apart_from_the_guides() {
 
 #[test]
 fn error_files_are_read_and_a_certificate_that_ends_soon_warns() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     nine.sandbox.inject("keystone", "partial-errors");
     let (code, run) = nine.once("bulk-exchange", "keystone", &MEMBER);
     nine.sandbox.heal("keystone");

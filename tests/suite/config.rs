@@ -17,7 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::world::{Config, Pace, as_nobody, repository};
+use crate::support::{Config, Pace, as_nobody, repository};
 
 /// What a case says about itself; all else in its folder is laid over the good base.
 const EXPECTED: &str = "expected.txt";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::Nine;
+use crate::support::NinePartners;
 
 fn drifted(run: &Value) -> Vec<String> {
     let steps = run["steps"].as_array().unwrap().iter();
@@ -15,7 +15,7 @@ fn drifted(run: &Value) -> Vec<String> {
 
 #[test]
 fn a_change_of_shape_is_told_by_its_name_and_health_shows_none() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     let member = ["--member", "or-m0001"];
     let (code, run) = nine.once("bulk-exchange", "keystone", &member);
     assert_eq!((code, drifted(&run)), (0, Vec::new()), "{run}");
@@ -44,7 +44,7 @@ fn a_change_of_shape_is_told_by_its_name_and_health_shows_none() {
 
 #[test]
 fn a_baseline_is_recorded_from_good_runs_only_and_read_back() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     let folder = nine.config.folder.path().join("baselines");
     let path = folder.join("brightwater.json");
     let committed = std::fs::read_to_string(&path).unwrap();

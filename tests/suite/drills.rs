@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::page::{is_burn, objectives};
 use crate::stack::{self, Alertmanager, Prometheus, Told, Webhook};
-use crate::world::{Agent, Config, Pace, Sandbox, eventually, eventually_within, repository};
+use crate::support::{Agent, Config, Pace, Sandbox, eventually, eventually_within, repository};
 
 /// An hour in two minutes: many partners and their rules share one machine.
 const SCALE: u32 = 30;

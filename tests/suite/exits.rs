@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::world::{Agent, Config, Pace, as_nobody, eventually, http};
+use crate::support::{Agent, Config, Pace, as_nobody, eventually, http};
 
 /// A program that should end by itself, and is made to when it does not.
 struct Ending(Option<Child>);

@@ -10,7 +10,7 @@ use outrider_domain::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::requester::{DATA, MATCH, Requester, location, match_body, members};
-use crate::world::{Config, Pace, Sandbox, exchange, http, json as ask, repository};
+use crate::support::{Config, Pace, Sandbox, exchange, http, json as ask, repository};
 
 /// How many sandboxes the faults are spread over.
 const SANDBOXES: usize = 4;

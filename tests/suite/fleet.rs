@@ -5,7 +5,7 @@ use outrider_domain::model::Plan;
 use outrider_domain::slo;
 
 use crate::rules::{Case, Series, counter, firing, look, promtool, told};
-use crate::world::{Config, Pace};
+use crate::support::{Config, Pace};
 
 /// Four partners with a transport objective, one without.
 fn plan() -> Plan {

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::world::{Config, Pace, as_nobody, repository, tool};
+use crate::support::{Config, Pace, as_nobody, repository, tool};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::{Sandbox, exchange, http, repository};
 use crate::third_party::python;
-use crate::world::{Sandbox, exchange, http, repository};
 
 const HEADER: &str =
     "id,member_id,given,family,suffix,birth_date,gender,line,city,state,postal_code,phone,email";

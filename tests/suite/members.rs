@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::requester::{DATA, MATCH, Requester, SINGLE, location, match_body, member, single_body};
-use crate::world::{Config, Pace, Sandbox, exchange};
+use crate::support::{Config, Pace, Sandbox, exchange};
 
 const KEYSTONE: &str = "keystone";
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::stack::{self, Alertmanager, Prometheus, Told, Webhook};
-use crate::world::{Agent, Config, Pace, Sandbox, eventually, eventually_within, http, repository};
+use crate::support::{
+    Agent, Config, Pace, Sandbox, eventually, eventually_within, http, repository,
+};
 
 /// A minute is a second: cadences of one second, scrapes four times a second.
 const SCALE: &str = "60";
@@ -565,7 +567,7 @@ fn lose_the_agent(stage: Stage, before: usize) -> Stage {
 
 fn disclosure_stays_until_a_person_resumes(stage: &Stage) {
     let paused = || {
-        let overview = crate::world::json("GET", &stage.agent.url("/v1/partners"), "");
+        let overview = crate::support::json("GET", &stage.agent.url("/v1/partners"), "");
         let partners = overview["partners"].as_array().unwrap().clone();
         let meadow = partners.iter().find(|one| one["partner"] == "meadow");
         meadow.unwrap()["probes"][0]["paused"].as_bool().unwrap()

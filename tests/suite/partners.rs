@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::requester::{
     DATA, MATCH, Requester, SINGLE, location, match_body, member, members, parts, single_body, tls,
 };
-use crate::world::{Sandbox, json as control};
+use crate::support::{Sandbox, json as control};
 
 const KEYSTONE: &str = "keystone";
 

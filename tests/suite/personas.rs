@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::requester::{
     Answer, DATA, MATCH, Requester, SINGLE, location, match_body, member, members, single_body,
 };
-use crate::world::{Sandbox, exchange, json as control, repository};
+use crate::support::{Sandbox, exchange, json as control, repository};
 
 type Seen = BTreeMap<String, String>;
 

@@ -11,7 +11,7 @@ use crate::requester::{MATCH, Requester, member, members};
 use crate::third_party::run;
 use crate::world::{PARTNERS, Sandbox, exchange, repository};
 
-/// What the bulk client can ask for and a plain member has.
+/// What thsupportk client can ask for and a plain member has.
 const BULK_TYPES: [&str; 6] = [
     "Condition",
     "Encounter",

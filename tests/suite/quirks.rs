@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::world::Nine;
+use crate::support::NinePartners;
 
 /// Those that need a refusal or a crowd to be seen.
 const NOT_IN_HEALTH: [&str; 4] = ["errors-of-its-own", "throttled-400", "one-job", "gone-410"];
@@ -23,7 +23,7 @@ fn seen(run: &Value) -> BTreeSet<String> {
 
 /// Quirks by partner, as the committed files declare them.
 fn declared() -> BTreeMap<String, BTreeSet<String>> {
-    let folder = crate::world::repository().join("partners");
+    let folder = crate::support::repository().join("partners");
     let files = std::fs::read_dir(folder).unwrap();
     let one = |path: &std::path::Path| {
         let file: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
@@ -41,7 +41,7 @@ fn declared() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn healthy_runs_show_just_what_each_partner_declares() {
-    let nine = Nine::with_jobs_of("200");
+    let nine = NinePartners::with_jobs_of("200");
     let mut all = declared();
     // The core speaks otherwise; what it declares is held in `core::watched`.
     all.remove("core");
@@ -67,7 +67,7 @@ fn healthy_runs_show_just_what_each_partner_declares() {
 
 #[test]
 fn undeclared_ones_are_new_and_change_nothing_of_the_layers() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     nine.undeclare("juniper");
     let (code, run) = nine.once("bulk-exchange", "juniper", &["--member", "or-m0001"]);
     assert_eq!(code, 0, "{}", run["blame"]);
@@ -91,7 +91,7 @@ fn undeclared_ones_are_new_and_change_nothing_of_the_layers() {
 
 #[test]
 fn a_declared_one_that_is_not_there_is_told() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     nine.declare("keystone", "\"delete-404\", \"one-job\"");
     let (code, run) = nine.once("bulk-exchange", "keystone", &["--member", "or-m0001"]);
     assert_eq!(code, 0, "{}", run["blame"]);

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use crate::world::{Agent, Config, Pace, Sandbox, eventually, http, json};
+use crate::support::{Agent, Config, Pace, Sandbox, eventually, http, json};
 
 const FAST: Pace<'static> = Pace {
     every: "250ms",

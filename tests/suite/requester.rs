@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::world::exchange;
+use crate::support::exchange;
 
 /// The two scopes of the two tokens that the guide means to be used.
 pub(crate) const MATCH: &str =

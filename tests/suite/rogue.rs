@@ -410,7 +410,7 @@ pub(crate) fn discovery(home: &str) -> Value {
 
 /// The member it knows, as in the set's file.
 pub(crate) fn guest() -> Value {
-    let path = crate::world::repository().join("members/keystone-basic.json");
+    let path = crate::support::repository().join("members/keystone-basic.json");
     let set: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     set["members"][0].clone()
 }

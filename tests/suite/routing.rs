@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::stack::{self, Alertmanager, Webhook, run_tool};
-use crate::world::{Config, Pace, eventually, http, json as ask};
+use crate::support::{Config, Pace, eventually, http, json as ask};
 
 /// An hour in a minute: groups wait half a second.
 const SCALE: &str = "60";

@@ -11,7 +11,7 @@ use outrider_domain::model::Plan;
 use outrider_domain::slo::{self, Alarm, Objective, Urgency};
 use serde_json::{Value, json};
 
-use crate::world::{repository, tool};
+use crate::support::{repository, tool};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Minutes of a healthy partner before anything happens.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::world::{Agent, Config, Pace, Sandbox, eventually, http, json, repository};
+use crate::support::{Agent, Config, Pace, Sandbox, eventually, http, json, repository};
 
 const FAST: Pace<'static> = Pace {
     every: "300ms",

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::world::{Config, Pace};
+use crate::support::{Config, Pace};
 
 /// One request as it came.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use outrider_domain::model::{Plan, SloName};
 use outrider_domain::slo::{self, Bent, Explained, Objective};
 use serde_json::Value;
 
-use crate::world::{Config, Pace, Sandbox, eventually, repository};
+use crate::support::{Config, Pace, Sandbox, eventually, repository};
 
 fn handed_out() -> Plan {
     outrider_domain::config::load(&repository().join("outrider.toml"), None).unwrap()

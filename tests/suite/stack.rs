@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::world::{Config, eventually, http, json, repository};
+use crate::support::{Config, eventually, http, json, repository};
 
 /// Where `make tools` unpacks Debian's packages.
 fn unpacked() -> PathBuf {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scripted::{Say, Scripted, document, status};
-use crate::world::{Config, Pace, Sandbox, eventually, json as ask_json};
+use crate::support::{Config, Pace, Sandbox, eventually, json as ask_json};
 
 /// A step of a run by its id, with its place.
 fn step<'r>(run: &'r Value, id: &str) -> &'r Value {

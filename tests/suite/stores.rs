@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::world::{Config, Pace, Sandbox, eventually, exchange, repository};
+use crate::support::{Config, Pace, Sandbox, eventually, exchange, repository};
 
 /// What `outrider` and `exchange` of 0.1.0 left: `ledger.db` of 17 runs, `core/` and `audit.ndjson`.
 fn store(name: &str) -> std::path::PathBuf {

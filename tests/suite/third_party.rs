@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::world::{Sandbox, repository};
+use crate::support::{Sandbox, repository};
 
 /// Where `make tools` unpacks the Python packages of Debian.
 const PACKAGES: &str = "target/tools/debian/usr/lib/python3/dist-packages";

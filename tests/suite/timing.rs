@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::scripted::{Release, Say, Scripted, document, status};
-use crate::world::{Config, Pace, Sandbox, eventually};
+use crate::support::{Config, Pace, Sandbox, eventually};
 
 fn journey(connection: &str, paths: &[&str]) -> String {
     let steps = paths.iter().enumerate().map(|(place, path)| {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::world::{Config, Pace, Sandbox};
+use crate::support::{Config, Pace, Sandbox};
 
 fn member_ids() -> Vec<String> {
-    let path = crate::world::repository().join("members/keystone-basic.json");
+    let path = crate::support::repository().join("members/keystone-basic.json");
     let set: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let members = set["members"].as_array().unwrap().iter();
     members

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::front::{Core, Front, askable, command, request, stats};
-use crate::world::{Sandbox, json};
+use crate::support::{Sandbox, json};
 
 const SCALE: [&str; 2] = ["--core-scale", "300"];
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, request, stats, together};
-use crate::world::Sandbox;
+use crate::support::Sandbox;
 
 fn none_opened(front: &mut Front) {
     assert_eq!(front.json("/v1/exchanges")["exchanges"], json!([]));
@@ -293,7 +293,7 @@ fn what_is_called_off_leaves_nothing_behind() {
     ]);
     let mut front = Front::at(&sandbox.ready()["core"]);
     let id = front.open(&request("keystone", &askable("keystone", 2)), "k");
-    crate::world::eventually("a job", || {
+    crate::support::eventually("a job", || {
         (sandbox.jobs("keystone", &["running"]) == 1).then_some(())
     });
     assert_eq!(front.get(&format!("/v1/exchanges/{id}/result")).status, 409);

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::requester::{Answer, Requester, some_members};
-use crate::world::{Program, Sandbox, eventually, exchange};
+use crate::support::{Program, Sandbox, eventually, exchange};
 
 /// All that a client may ask for.
 const SCOPES: &str = "exchange.write exchange.read review audit.read events.read";
@@ -201,11 +201,11 @@ pub(super) fn sha256_of(bytes: &[u8]) -> String {
 /// What a partner counted.
 pub(super) fn stats(sandbox: &Sandbox, partner: &str) -> Value {
     let url = sandbox.control(&format!("/partners/{partner}/stats"));
-    crate::world::json("GET", &url, "")
+    crate::support::json("GET", &url, "")
 }
 
 /// Orders a fault.
 pub(super) fn order(sandbox: &Sandbox, partner: &str, order: &Value) {
     let url = sandbox.control(&format!("/partners/{partner}/faults"));
-    crate::world::json("POST", &url, &order.to_string());
+    crate::support::json("POST", &url, &order.to_string());
 }

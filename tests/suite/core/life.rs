@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, command, request, sha256_of, together};
-use crate::world::{PARTNERS, eventually};
+use crate::support::{PARTNERS, eventually};
 
 /// What cedarway lets pass, because it looks at the policy of a consent only.
 const LAX: [&str; 3] = ["expired-consent", "future-consent", "inactive-consent"];
@@ -141,7 +141,7 @@ fn is_told_once(front: &mut Front, id: &str) {
 }
 
 /// No job of ours is left where a partner lets go of it.
-fn released(sandbox: &crate::world::Sandbox, partner: &str) {
+fn released(sandbox: &crate::support::Sandbox, partner: &str) {
     if !["cedarway", "juniper"].contains(&partner) {
         assert_eq!(sandbox.jobs(partner, &["running", "done"]), 0, "{partner}");
     }
@@ -214,7 +214,7 @@ fn two_cores_do_not_share_a_state_folder() {
 fn a_callback_is_a_look_and_nothing_else() {
     // cedarway asks for two minutes between looks.
     let arguments = ["--job-ms", "1000", "--partners", "cedarway"];
-    let sandbox = crate::world::Sandbox::start_with(&arguments);
+    let sandbox = crate::support::Sandbox::start_with(&arguments);
     let mut front = Front::at(&sandbox.ready()["core"]);
     let id = front.open(&request("cedarway", &askable("cedarway", 2)), "k");
     let status = eventually("the first look", || {

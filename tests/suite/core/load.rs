@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, order, request, together};
-use crate::world::{PARTNERS, Sandbox, eventually_within};
+use crate::support::{PARTNERS, Sandbox, eventually_within};
 
 const EXCHANGES: usize = 200;
 const MEMBERS: usize = 50;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::front::{Front, askable, order, request, sha256_of, together};
 use crate::requester::{Answer, location};
-use crate::world::{Sandbox, eventually};
+use crate::support::{Sandbox, eventually};
 
 /// A partner whose jobs end when its clock is moved on, and a core that waits in earnest.
 fn unhurried() -> (Sandbox, Front) {
@@ -17,7 +17,7 @@ fn unhurried() -> (Sandbox, Front) {
 
 fn a_minute_later(sandbox: &Sandbox) {
     let url = sandbox.control("/clock");
-    crate::world::json("PUT", &url, &json!({"advance_seconds": 61}).to_string());
+    crate::support::json("PUT", &url, &json!({"advance_seconds": 61}).to_string());
 }
 
 /// Opens an exchange about two members; its answer.

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::front::{Core, Front, askable, command, order, request, together};
-use super::trouble::{CLOCKS, count};
-use crate::world::{Sandbox, tool};
+use super::metrics::{CLOCKS, count};
+use crate::support::{Sandbox, tool};
 
 fn run(sandbox: &Sandbox) -> (Front, String) {
     let mut front = Front::at(&sandbox.ready()["core"]);
@@ -122,7 +122,7 @@ fn a_change_of_the_trail_is_found_at_its_place() {
     drop(core);
     let of_file = |lines: &[String]| {
         std::fs::write(&file, lines.join("\n") + "\n").unwrap();
-        let mut command = std::process::Command::new(crate::world::exchange());
+        let mut command = std::process::Command::new(crate::support::exchange());
         let output = command
             .args(["audit", "verify", "--json", "--file"])
             .arg(&file)

@@ -11,7 +11,7 @@ use crate::rogue::{
     Act, Door, Place, Rogue, discovery, document, fields, file, group, guest, manifest, matched,
     with_body,
 };
-use crate::world::Pace;
+use crate::support::Pace;
 
 #[test]
 fn what_is_too_large_ends_at_its_limit() {

@@ -17,7 +17,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::rogue::{Act, Place, Rogue, fields, with_body};
-use crate::world::{Config, Pace};
+use crate::support::{Config, Pace};
 
 /// Private memory that the agent may have while it walks, in KiB. The kernel holds it: what asks
 /// for more is aborted. It bounds what is resident from above.

@@ -10,7 +10,7 @@ use crate::rogue::{
     PERSON, Place, Rogue, TOKEN, discovery, document, fields, file, group, guest, job, manifest,
     matched,
 };
-use crate::world::Pace;
+use crate::support::Pace;
 
 #[test]
 fn redirects_are_few_and_lead_nowhere_else() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{GOOD_PAPERS, SOON, config_with, key, say, secure};
 use crate::rogue::{Act, Place, TOKEN, document, file, guest, manifest, patient, with_body};
-use crate::world::{Pace, Program, eventually, http};
+use crate::support::{Pace, Program, eventually, http};
 
 /// A text in the exported record.
 const CANARY: &str = "rogue-canary-77e1";

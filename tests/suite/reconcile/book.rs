@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::Config;
+use crate::support::Config;
 
 /// The layers, the lowest first.
 pub(super) const LAYERS: [&str; 3] = ["transport", "application", "business"];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::book::{BAD, Counts, EVENTS, FAMILIES, LAYERS, book, seconds};
 use super::tiers::TIERS;
 use crate::stack::{self, Prometheus};
-use crate::world::{Agent, Config, Pace, Sandbox, after, eventually};
+use crate::support::{Agent, Config, Pace, Sandbox, after, eventually};
 
 /// An hour in half a minute: windows short enough for alerts to fire and end within one history.
 pub(super) const SCALE: &str = "120";

@@ -10,7 +10,7 @@ mod tiers;
 
 use self::book::{BAD, EVENTS, LAYERS, Run, book};
 use self::history::{ACTS, History, Pin, RECOVERY, SCALE, float, same, scrapes, seed};
-use crate::world::{eventually, eventually_within};
+use crate::support::{eventually, eventually_within};
 
 #[test]
 fn ledger_counters_prometheus_and_alerts_agree_to_the_event() {

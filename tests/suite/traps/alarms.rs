@@ -6,7 +6,7 @@ use super::monitor::Score;
 use super::outrider::{ONE_GET, Scheduled, config};
 use super::truth::Truth;
 use crate::stack::{Alertmanager, Prometheus, Webhook, generate};
-use crate::world::{Agent, Config, eventually, eventually_within, http};
+use crate::support::{Agent, Config, eventually, eventually_within, http};
 
 const SCALE: &str = "60";
 /// On a machine that is busy.

@@ -10,7 +10,7 @@ use super::monitor::{
     slips,
 };
 use super::truth::Truth;
-use crate::world::{Metrics, after, eventually, http, tool};
+use crate::support::{Metrics, after, eventually, http, tool};
 
 /// What it takes off the scrape's timeout, so that its answer is in time.
 const OFFSET: Duration = Duration::from_millis(500);

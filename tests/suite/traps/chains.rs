@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::monitor::Score;
 use super::outrider::{SELDOM, SIGN_IN, Scheduled, config, states};
 use super::truth::{Asked, Truth};
-use crate::world::eventually;
+use crate::support::eventually;
 
 /// The first step asks, the second sends what was kept.
 fn two_steps(capture: &str, second: &str) -> String {

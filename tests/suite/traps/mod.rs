@@ -17,7 +17,7 @@ use self::monitor::{Blames, Look, Score};
 use self::monitors::face;
 use self::outrider::{ONE_GET, SELDOM, Scheduled, config, request, states, time};
 use self::truth::Truth;
-use crate::world::{after, eventually};
+use crate::support::{after, eventually};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -229,7 +229,7 @@ fn t07_a_skipped_step_shifts_no_result() {
                 [0; 4]
             );
             let id = agent.runs(0)[0]["run"].as_str().unwrap().to_owned();
-            let run = crate::world::json("GET", &agent.url(&format!("/v1/runs/{id}")), "");
+            let run = crate::support::json("GET", &agent.url(&format!("/v1/runs/{id}")), "");
             let wanted = [
                 ("a", "passed"),
                 ("b", "failed"),

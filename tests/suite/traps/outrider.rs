@@ -11,7 +11,7 @@ use super::monitor::{
 };
 use super::truth::Truth;
 use crate::hostile::key;
-use crate::world::{Config, Pace, after, eventually, http};
+use crate::support::{Config, Pace, after, eventually, http};
 
 /// One GET, without a rule of its own.
 pub(super) const ONE_GET: &str = r#"

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{Program, eventually, exchange, http, json};
+use crate::support::{Program, eventually, exchange, http, json};
 
 /// A server that does what it is told; it ends with its test.
 pub(crate) struct Truth {

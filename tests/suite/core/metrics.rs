@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::front::{Front, askable, order, request, together};
-use crate::world::eventually;
+use crate::support::eventually;
 
 pub(super) const CLOCKS: [&str; 4] = ["acceptance", "identity", "retrieval", "settlement"];
 
@@ -44,7 +44,7 @@ fn trouble_is_counted() {
             .then_some(())
     });
     let url = sandbox.control("/clock");
-    crate::world::json("PUT", &url, &json!({"advance_seconds": 5}).to_string());
+    crate::support::json("PUT", &url, &json!({"advance_seconds": 5}).to_string());
     sandbox.heal("keystone");
     let late = front.settled(&late);
     // At this scale an acceptance may take 33 ms.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::world::{Agent, Config, Pace, Sandbox, eventually, http, json};
+use crate::support::{Agent, Config, Pace, Sandbox, eventually, http, json};
 
 fn lively(sandbox: &Sandbox) -> Config {
     Config::at(

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::world::{Nine, PARTNERS, repository};
+use crate::support::{NinePartners, PARTNERS, repository};
 
 /// Lets every journey of the core carry the members of that partner.
-fn asks(nine: &Nine, partner: &str) {
+fn asks(nine: &NinePartners, partner: &str) {
     let text = std::fs::read_to_string(repository().join("partners/core.toml")).unwrap();
     let lines = text.lines().map(|line| match line.split_once(" = ") {
         Some(("members", _)) => format!("members = \"{partner}-basic\"\n"),
@@ -25,7 +25,7 @@ fn found<'r>(run: &'r Value, check: &str) -> Vec<&'r Value> {
 
 #[test]
 fn an_exchange_with_each_partner_passes_with_its_clocks() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     for partner in PARTNERS {
         asks(&nine, partner);
         for journey in ["core-exchange", "core-duplicate", "core-partial"] {
@@ -52,7 +52,7 @@ fn an_exchange_with_each_partner_passes_with_its_clocks() {
 
 #[test]
 fn what_a_partner_leaves_out_is_missing_at_the_front_door_too() {
-    let nine = Nine::with_jobs_of("0");
+    let nine = NinePartners::with_jobs_of("0");
     asks(&nine, "keystone");
     nine.sandbox.inject("keystone", "records-missing");
     let member = ["--member", "or-m0001"];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::front::{Front, askable, order, request, stats, together};
-use crate::world::{Sandbox, eventually};
+use crate::support::{Sandbox, eventually};
 
 /// The classes of the calls of one operation, in order.
 fn classes(front: &mut Front, id: &str, operation: &str) -> Vec<String> {
@@ -277,12 +277,12 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
     assert_eq!(front.audit(&id, "drift"), Vec::<Value>::new());
     drop(core);
     std::fs::copy(&file, folder.path().join("partners.json")).unwrap();
-    let mut command = std::process::Command::new(crate::world::exchange());
+    let mut command = std::process::Command::new(crate::support::exchange());
     command
         .args(["core", "serve", "--core-scale", "300", "--state"])
         .arg(folder.path());
     command.arg("--partners").arg(&file);
-    let program = crate::world::Program::start(command, &folder.path().join("core.log"));
+    let program = crate::support::Program::start(command, &folder.path().join("core.log"));
     let mut front = Front::at(&program.ready["core"]);
     let id = front.open(&request("lakeside", &askable("lakeside", 2)), "drifted");
     assert_eq!(front.settled(&id)["state"], "completed");

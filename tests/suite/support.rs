@@ -367,12 +367,12 @@ pub(crate) const PARTNERS: [&str; 9] = [
 const CORE: &str = "core";
 
 /// The committed files of all nine partners and of the core, with deadlines that a test can wait for, at one sandbox.
-pub(crate) struct Nine {
+pub(crate) struct NinePartners {
     pub(crate) config: Config,
     pub(crate) sandbox: Sandbox,
 }
 
-impl Nine {
+impl NinePartners {
     pub(crate) fn with_jobs_of(millis: &str) -> Self {
         let sandbox = Sandbox::start_with(&[
             "--job-ms",

@@ -5,7 +5,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
 use tokio::sync::mpsc;
 
-use crate::world::{Config, Pace, Sandbox, after, eventually, http, json};
+use crate::support::{Config, Pace, Sandbox, after, eventually, http, json};
 
 #[test]
 fn a_clock_step_in_mid_run_leaves_every_count() {
