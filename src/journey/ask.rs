@@ -11,7 +11,7 @@ use outrider_domain::model::{Answer, Failure, Finding};
 
 use super::body::{NoLines, Sink};
 use super::head::Head;
-use super::walk::{Halt, Notes, Walker, answer};
+use super::run::{Notes, Runner, StepAbort, answer};
 use super::wire::{self, Call, Sent, Time, Way};
 
 const TOO_MANY_REQUESTS: u16 = 429;
@@ -33,19 +33,19 @@ pub(super) struct Unanswered {
 
 impl Unanswered {
     /// Ends the step with it.
-    pub(super) fn end(self, notes: &mut Notes) -> Halt {
+    pub(super) fn end(self, notes: &mut Notes) -> StepAbort {
         match self.failure {
-            Some(Failure::Deadline(_)) => Halt::Deadline,
-            Some(Failure::Agent(fault)) => Halt::CouldNotLook(fault, fault.words().to_owned()),
+            Some(Failure::Deadline(_)) => StepAbort::Deadline,
+            Some(Failure::Agent(fault)) => StepAbort::CouldNotLook(fault, fault.words().to_owned()),
             _ => {
                 notes.findings.extend(self.finding);
-                Halt::Broken
+                StepAbort::Broken
             }
         }
     }
 }
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// Sends a call within the step's time, notes it, and judges whether a whole answer came.
     pub(super) async fn send<L: Lines>(
         &mut self,
@@ -63,22 +63,22 @@ impl Walker<'_> {
         };
         let way = Way {
             connection: notes.connection,
-            http: self.order.journey.http,
-            family: self.order.family,
+            http: self.run.journey.http,
+            family: self.run.family,
             pool: &mut self.pool,
             lag: &self.lag,
-            own_delay_max: self.order.own_delay_max,
+            own_delay_max: self.run.own_delay_max,
         };
         let Sent {
             mut evidence,
             head,
             certificate_expires_at,
-        } = wire::send(self.order.client, self.order.clock, time, call, way, sink).await;
+        } = wire::send(self.run.client, self.run.clock, time, call, way, sink).await;
         evidence.attempt = attempt;
         self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
         if evidence.status == Some(TOO_MANY_REQUESTS) {
-            let now = self.order.clock.instant();
-            self.asked_too_much |= self.order.client.is_above_rate(now);
+            let now = self.run.clock.instant();
+            self.asked_too_much |= self.run.client.is_above_rate(now);
         }
         let (failure, bytes) = (evidence.failure, evidence.bytes);
         let finding = judge::wire::whole_answer(&evidence);
@@ -113,12 +113,12 @@ impl Walker<'_> {
             Ok(head) => {
                 let field = head.headers.get("retry-after");
                 let field = field.and_then(|values| values.first());
-                retry_after(field.map(String::as_str), self.order.clock.system())
+                retry_after(field.map(String::as_str), self.run.clock.system())
             }
             Err(_) => RetryAfter::Absent,
         };
         let wait = again::wait(retry, seen, asked.attempt, wish)?;
-        if self.order.clock.instant() + wait >= self.deadline {
+        if self.run.clock.instant() + wait >= self.deadline {
             return None;
         }
         notes.retried.extend(match sent {
@@ -136,7 +136,7 @@ impl Walker<'_> {
         timeout: Duration,
         call: Call,
         asked: Asked<'_>,
-    ) -> Result<Option<Answer>, Halt> {
+    ) -> Result<Option<Answer>, StepAbort> {
         let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
         let sent = self
             .send(notes, timeout, asked.attempt, call, &mut sink)
@@ -154,7 +154,7 @@ impl Walker<'_> {
         notes: &mut Notes,
         timeout: Duration,
         call: Call,
-    ) -> Result<Answer, Halt> {
+    ) -> Result<Answer, StepAbort> {
         self.ask_for(notes, timeout, call, &[]).await
     }
 
@@ -165,7 +165,7 @@ impl Walker<'_> {
         timeout: Duration,
         mut call: Call,
         expected: &[u16],
-    ) -> Result<Answer, Halt> {
+    ) -> Result<Answer, StepAbort> {
         let mut attempt = 1;
         loop {
             let asked = Asked { attempt, expected };
@@ -190,12 +190,12 @@ impl Walker<'_> {
         let agent = format!(
             "Outrider/{} (+{}; run {})",
             env!("CARGO_PKG_VERSION"),
-            self.order.client.contact,
-            self.order.run
+            self.run.client.contact,
+            self.run.id
         );
         for (name, text) in [
-            ("x-correlation-id", self.order.run.as_str()),
-            ("x-request-id", self.order.run.as_str()),
+            ("x-correlation-id", self.run.id.as_str()),
+            ("x-request-id", self.run.id.as_str()),
         ] {
             if let Ok(value) = HeaderValue::from_str(text) {
                 headers.insert(name, value);

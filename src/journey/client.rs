@@ -99,7 +99,7 @@ pub struct Client {
     /// None when trust, client certificate or its key is of no use: our fault, told with each run.
     pub(super) tls: Option<Tls>,
     pub(super) contact: String,
-    /// Counts what one run asks; none for walks that nobody counts.
+    /// Counts the requests of one run; `None` for runs outside the rate limit.
     admission: Option<Arc<Admission>>,
 }
 

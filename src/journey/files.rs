@@ -18,14 +18,14 @@ use outrider_domain::model::{
 use super::ask::Asked;
 use super::bind::{Address, absolute, same_origin};
 use super::body::{NoLines, Sink};
+use super::run::{Notes, Runner, StepAbort, answer};
 use super::told::Told;
-use super::walk::{Halt, Notes, Walker, answer};
 use super::wire::Call;
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
 
-impl Walker<'_> {
+impl Runner<'_> {
     pub(super) async fn download(
         &mut self,
         step: &Step,
@@ -34,7 +34,7 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let told = self.manifests.get(manifest).cloned();
         match read {
             Read::MatchResult => self.match_result(step, told, token, timeout, notes).await,
@@ -50,11 +50,11 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let Some((member, set)) = self.order.member else {
+    ) -> Result<(), StepAbort> {
+        let Some((member, set)) = self.run.member else {
             return Ok(());
         };
-        let today = self.order.clock.system().date_naive();
+        let today = self.run.clock.system().date_naive();
         let mut seen = MatchSeen::new(Submitted::new(member, set, today));
         let (shape, done) = match (told, self.direct.take()) {
             (Some(told), _) => {
@@ -93,11 +93,11 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let Some((told, (member, set))) = told.zip(self.order.member) else {
+    ) -> Result<(), StepAbort> {
+        let Some((told, (member, set))) = told.zip(self.run.member) else {
             return Ok(());
         };
-        let today = self.order.clock.system().date_naive();
+        let today = self.run.clock.system().date_naive();
         // A second download adds to what the first one saw.
         let seen = self.records.take();
         let new = || RecordsSeen::new(member, set, today, self.depth());
@@ -126,7 +126,7 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
         lines: &mut L,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         for (place, file) in files.iter().enumerate() {
             let Some(url) = absolute(&file.url) else {
                 continue;
@@ -153,7 +153,7 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
         lines: &mut L,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let home = call.to.url.clone();
         let (mut redirects, mut attempt) = (0, 1);
         while redirects <= REDIRECTS_MAX {
@@ -213,7 +213,7 @@ impl Walker<'_> {
                 },
                 &answer,
             );
-            let now = self.order.clock.system();
+            let now = self.run.clock.system();
             let early = job::gone_early(answer.status, reading.until, now);
             notes.judge(early.into_iter().chain(self.excused(found, &answer)))?;
             self.note([(Quirk::FilesRedirected, !same_origin(&home, &call.to.url))]);
@@ -230,7 +230,7 @@ impl Walker<'_> {
         timeout: Duration,
         mut call: Call,
         expected: &[u16],
-    ) -> Result<Answer, Halt> {
+    ) -> Result<Answer, StepAbort> {
         for _ in 0..=REDIRECTS_MAX {
             let answer = self.ask_for(notes, timeout, call.clone(), expected).await?;
             let is_wanted = expected.contains(&answer.status);
@@ -240,7 +240,7 @@ impl Walker<'_> {
             redirect(&mut call, &answer, notes)?;
         }
         notes.judge([too_many_redirects()])?;
-        Err(Halt::Broken)
+        Err(StepAbort::Broken)
     }
 }
 
@@ -283,7 +283,7 @@ fn too_many_redirects() -> outrider_domain::model::Finding {
     catalogue::REDIRECT.find(false, expected, "one more")
 }
 
-fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
+fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), StepAbort> {
     let next = answer
         .header(LOCATION.as_str())
         .and_then(|location| resolve(&call.to.url, location));

@@ -1,4 +1,4 @@
-//! What a walk has gathered, for the checks that compare one answer with another.
+//! What a run has gathered, for the checks that compare one answer with another.
 
 use chrono::{DateTime, Utc};
 use outrider_domain::judge::business::{self, ExportTimes};
@@ -7,13 +7,13 @@ use outrider_domain::judge::quirks;
 use outrider_domain::judge::records::Depth;
 use outrider_domain::model::{Answer, Finding, Member, Quirk};
 
+use super::run::Runner;
 use super::told::Told;
-use super::walk::Walker;
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// A manifest that was read at a status URL.
     pub(super) fn told(&self, url: &str, manifest: Manifest, until: Option<DateTime<Utc>>) -> Told {
-        let read = self.order.clock.system();
+        let read = self.run.clock.system();
         let mut kick_offs = self.kick_offs.iter().rev();
         let kick_off = kick_offs.find(|one| one.location == url);
         let times = ExportTimes {
@@ -49,8 +49,8 @@ impl Walker<'_> {
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,
-            baseline: self.order.partner.baseline.as_ref(),
-            declared: &self.order.partner.quirks,
+            baseline: self.run.partner.baseline.as_ref(),
+            declared: &self.run.partner.quirks,
         }
     }
 
@@ -69,7 +69,7 @@ impl Walker<'_> {
 
     /// Takes out what a declared quirk makes the expected answer.
     pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
-        let declared = &self.order.partner.quirks;
+        let declared = &self.run.partner.quirks;
         let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
         findings.into_iter().filter(stays).collect()
     }
@@ -81,6 +81,6 @@ impl Walker<'_> {
 
     /// How much of each record the journey's checks need.
     pub(super) fn depth(&self) -> Depth {
-        Depth::of(self.order.journey.checks())
+        Depth::of(self.run.journey.checks())
     }
 }

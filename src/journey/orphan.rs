@@ -15,8 +15,8 @@ use super::bind::{Address, absolute};
 use super::body::{NoLines, Sink};
 use super::client::Client;
 use super::pool::Pool;
+use super::run::answer;
 use super::steps::may_hold_jobs;
-use super::walk::answer;
 use super::wire::{self, Call, Time, Way};
 
 /// The time of each of the two requests.

@@ -7,9 +7,9 @@ use outrider_domain::judge::{answer as judge_answer, catalogue, manifest, quirks
 use outrider_domain::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
 
 use super::bind::Address;
-use super::walk::{Halt, Notes, Walker};
+use super::run::{Notes, Runner, StepAbort};
 
-impl Walker<'_> {
+impl Runner<'_> {
     pub(super) async fn poll(
         &mut self,
         step: &Step,
@@ -18,8 +18,8 @@ impl Walker<'_> {
         retry_after_max: Duration,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let began = self.order.clock.instant();
+    ) -> Result<(), StepAbort> {
+        let began = self.run.clock.instant();
         let mut times = JobTimes::default();
         loop {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
@@ -30,7 +30,7 @@ impl Walker<'_> {
             let progress = job::progress_percent(answer.header("x-progress"));
             times.progress_percent = progress.or(times.progress_percent);
             notes.job = Some(times);
-            let (state, findings) = job::poll(&answer, self.order.clock.system());
+            let (state, findings) = job::poll(&answer, self.run.clock.system());
             let findings = self.excused(findings, &answer);
             // A quirk is said once, not at every poll.
             let new = findings
@@ -46,14 +46,14 @@ impl Walker<'_> {
                 }
                 PollState::Failed => {
                     self.note(quirks::of_refusal(&answer));
-                    return Err(Halt::Broken);
+                    return Err(StepAbort::Broken);
                 }
                 PollState::Done => {
                     self.note(quirks::of_manifest(&answer));
-                    let declared = &self.order.partner.quirks;
+                    let declared = &self.run.partner.quirks;
                     let (manifest, findings) = manifest::read(&answer, declared);
                     notes.judge(findings)?;
-                    let (until, finding) = job::expires(&answer, self.order.clock.system());
+                    let (until, finding) = job::expires(&answer, self.run.clock.system());
                     notes.judge(self.excused(vec![finding], &answer))?;
                     if let Some(manifest) = manifest {
                         let told = self.told(&to.url.to_string(), manifest, until);
@@ -62,7 +62,7 @@ impl Walker<'_> {
                     return Ok(());
                 }
             };
-            let now = self.order.clock.instant();
+            let now = self.run.clock.instant();
             let left = self.deadline.saturating_duration_since(now);
             let wait = job::poll_wait(asked, times.polls - 1, retry_after_max, left);
             self.wait_by_rule(wait, &mut times, notes).await?;
@@ -70,14 +70,14 @@ impl Walker<'_> {
     }
 }
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// Looks at a document until a value in it says that it is done.
     pub(super) async fn watch(
         &mut self,
         step: &Step,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Action::Watch {
             url,
             headers,
@@ -93,7 +93,7 @@ impl Walker<'_> {
             return Ok(());
         };
         let to = self.address(url, notes)?;
-        let began = self.order.clock.instant();
+        let began = self.run.clock.instant();
         let mut times = JobTimes::default();
         loop {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
@@ -127,7 +127,7 @@ impl Walker<'_> {
                 }
             }
             times = not_yet(times);
-            let asked = job::retry_after(answer.header("retry-after"), self.order.clock.system());
+            let asked = job::retry_after(answer.header("retry-after"), self.run.clock.system());
             let own = every.saturating_mul(1 << (times.polls - 1).min(16));
             let wish = match asked {
                 RetryAfter::Wait(wait) => wait,
@@ -141,7 +141,7 @@ impl Walker<'_> {
     /// Notes the times of one look.
     fn looked(&self, times: &mut JobTimes, began: Instant, notes: &Notes) {
         times.polls += 1;
-        times.elapsed = self.order.clock.instant() - began;
+        times.elapsed = self.run.clock.instant() - began;
         let last = notes.requests.last();
         times.transfer = last
             .and_then(|request| request.phases.get(Phase::Transfer))
@@ -155,13 +155,13 @@ impl Walker<'_> {
         wait: Duration,
         times: &mut JobTimes,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let now = self.order.clock.instant();
+    ) -> Result<(), StepAbort> {
+        let now = self.run.clock.instant();
         if wait >= self.deadline.saturating_duration_since(now) {
-            return Err(Halt::Deadline);
+            return Err(StepAbort::Deadline);
         }
         tokio::time::sleep(wait).await;
-        times.waited += self.order.clock.instant() - now;
+        times.waited += self.run.clock.instant() - now;
         notes.job = Some(*times);
         Ok(())
     }

@@ -83,7 +83,7 @@ fn with_authority(mut request: Outgoing) -> Option<Outgoing> {
 
 /// The work of a connection, done while somebody talks on it and never beside that.
 pub(super) struct Driven {
-    /// Never locked: a walk is shared between threads, and these could not be without.
+    /// Never locked: the mutex only makes the tasks `Sync`, because a run moves between threads.
     tasks: Vec<Mutex<Task>>,
     /// What HTTP/2 wants done as well; none for HTTP/1.
     more: Option<Nursery>,

@@ -13,8 +13,8 @@ use outrider_domain::secret::Secret;
 use super::ask::Asked;
 use super::auth::{self, Held};
 use super::bind::{Address, absolute};
+use super::run::{Notes, Runner, StepAbort};
 use super::tokens::Place;
-use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
 
 const UNAUTHORIZED: u16 = 401;
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     pub(super) fresh: Fresh,
 }
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// Puts a token on a call, another one when it is due. It never travels to another origin.
     pub(super) async fn authorise(
         &mut self,
@@ -35,14 +35,14 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         if !self.is_trusted(call) {
             return Ok(());
         }
         let Some(held) = self.tokens.get(token) else {
             return Ok(());
         };
-        if held.is_due(self.order.clock.instant()) {
+        if held.is_due(self.run.clock.instant()) {
             self.renew(token, timeout, notes).await?;
         }
         let held = self.tokens.get(token);
@@ -64,7 +64,7 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Some(held) = self.tokens.get(token) else {
             return Ok(());
         };
@@ -84,7 +84,7 @@ impl Walker<'_> {
         status: u16,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<bool, Halt> {
+    ) -> Result<bool, StepAbort> {
         let Some(token) = call.token.clone().filter(|_| status == UNAUTHORIZED) else {
             return Ok(false);
         };
@@ -109,14 +109,14 @@ impl Walker<'_> {
         wanted: &Wanted,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let order = self.order;
-        let fixed = auth::fixed_token(&order.partner.auth)
-            .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
+    ) -> Result<(), StepAbort> {
+        let run = self.run;
+        let fixed = auth::fixed_token(&run.partner.auth)
+            .map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
         if let Some(token) = fixed {
             let held = Held {
                 token,
-                since: order.clock.instant(),
+                since: run.clock.instant(),
                 lifetime: Duration::MAX,
                 endpoint: wanted.endpoint.clone(),
                 scope: wanted.scope.clone(),
@@ -126,7 +126,7 @@ impl Walker<'_> {
             return Ok(());
         }
         let is_tls = |url: &Uri| url.scheme_str() == Some("https");
-        if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home))
+        if absolute(&run.partner.base_url).is_some_and(|home| is_tls(&home))
             && !is_tls(&wanted.endpoint.url)
         {
             let seen = "one away from TLS";
@@ -136,14 +136,14 @@ impl Walker<'_> {
         }
         let place = self.place(&wanted.endpoint, &wanted.scope);
         let mut turn = None;
-        if !place.is_forced(wanted.fresh, order.clock.instant()) {
+        if !place.is_forced(wanted.fresh, run.clock.instant()) {
             if self.take_over(step, &place, notes) {
                 return Ok(());
             }
             // One run asks, the others wait for what it gets, as long as their own deadline lets them.
             let end = tokio::time::Instant::from_std(self.deadline);
             let taken = tokio::time::timeout_at(end, place.turn()).await;
-            turn = Some(taken.map_err(|_| Halt::Deadline)?);
+            turn = Some(taken.map_err(|_| StepAbort::Deadline)?);
             if self.take_over(step, &place, notes) {
                 return Ok(());
             }
@@ -161,7 +161,7 @@ impl Walker<'_> {
 
     /// Takes over a token that is good from an earlier run.
     fn take_over(&mut self, step: &StepId, place: &Place, notes: &mut Notes) -> bool {
-        let Some(held) = place.good(self.order.clock.instant()) else {
+        let Some(held) = place.good(self.run.clock.instant()) else {
             return false;
         };
         notes.cached_token = true;
@@ -174,8 +174,8 @@ impl Walker<'_> {
     }
 
     fn place(&self, endpoint: &Address, scope: &[String]) -> Arc<Place> {
-        let (partner, endpoint) = (self.order.partner, endpoint.url.to_string());
-        self.order
+        let (partner, endpoint) = (self.run.partner, endpoint.url.to_string());
+        self.run
             .tokens
             .place(&partner.id, &partner.auth, &endpoint, scope)
     }
@@ -185,16 +185,16 @@ impl Walker<'_> {
         wanted: &Wanted,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(Held, Option<Secret>), Halt> {
-        let order = self.order;
+    ) -> Result<(Held, Option<Secret>), StepAbort> {
+        let run = self.run;
         let mut attempt = 1;
         let (since, answer, assertion) = loop {
             // An assertion is good for one attempt.
-            let auth = &order.partner.auth;
-            let signed = auth::token_call(auth, order.clock, &wanted.endpoint, &wanted.scope);
+            let auth = &run.partner.auth;
+            let signed = auth::token_call(auth, run.clock, &wanted.endpoint, &wanted.scope);
             let (call, assertion) =
-                signed.map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
-            let since = order.clock.instant();
+                signed.map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
+            let since = run.clock.instant();
             let asked = Asked {
                 attempt,
                 expected: &[],
@@ -206,7 +206,7 @@ impl Walker<'_> {
         };
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;
-        let granted = granted.ok_or(Halt::Broken)?;
+        let granted = granted.ok_or(StepAbort::Broken)?;
         let held = Held {
             token: granted.token,
             since,

@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 
 use super::bind::{Address, absolute, same_origin};
 use super::bodies;
-use super::order::JobNote;
+use super::run::{Notes, Runner, StepAbort};
+use super::run_request::JobNote;
 use super::sign_in::Wanted;
 use super::told::KickOff;
-use super::walk::{Halt, Notes, Walker};
 use super::wire::Call;
 
 /// How long our own ledger may take to note a job.
@@ -29,10 +29,10 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const FHIR_JSON: &str = "application/fhir+json";
 const JSON: &str = "application/json";
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// What a step does.
-    pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), Halt> {
-        let timeout = step.timeout.unwrap_or(self.order.timeout);
+    pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), StepAbort> {
+        let timeout = step.timeout.unwrap_or(self.run.timeout);
         match &step.action {
             Action::Request { .. } => self.request(step, timeout, notes).await,
             Action::Token {
@@ -77,7 +77,7 @@ impl Walker<'_> {
         step: &Step,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Action::Request {
             method,
             url,
@@ -118,11 +118,11 @@ impl Walker<'_> {
 
     /// Whom the journey asks an exchange core for.
     fn asked(&self) -> Vec<&Member> {
-        let named = self.order.journey.named_bodies();
+        let named = self.run.journey.named_bodies();
         named
             .filter(|body| body.is_for_a_core())
             .last()
-            .map_or_else(Vec::new, |body| bodies::asked(body, self.order.member))
+            .map_or_else(Vec::new, |body| bodies::asked(body, self.run.member))
     }
 
     /// Keeps what a step captures; what is optional and not there stays away.
@@ -132,7 +132,7 @@ impl Walker<'_> {
         captures: &[Capture],
         answer: &Answer,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         for wanted in captures {
             match capture::capture(wanted, answer) {
                 Ok(Some(value)) => self.values.keep(step, &wanted.name, value),
@@ -143,7 +143,11 @@ impl Walker<'_> {
         Ok(())
     }
 
-    pub(super) fn address(&self, template: &Template, notes: &mut Notes) -> Result<Address, Halt> {
+    pub(super) fn address(
+        &self,
+        template: &Template,
+        notes: &mut Notes,
+    ) -> Result<Address, StepAbort> {
         let found = self.values.address(template);
         found.ok_or_else(|| unfit(notes, "an absolute http or https URL"))
     }
@@ -153,7 +157,7 @@ impl Walker<'_> {
         call: &mut Call,
         headers: &Headers,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         for (name, template) in headers {
             let value = self.values.header(template);
             let value = value.ok_or_else(|| unfit(notes, "a value that a header field takes"))?;
@@ -164,10 +168,10 @@ impl Walker<'_> {
         Ok(())
     }
 
-    fn fill_body(&self, call: &mut Call, body: &Body, notes: &mut Notes) -> Result<(), Halt> {
+    fn fill_body(&self, call: &mut Call, body: &Body, notes: &mut Notes) -> Result<(), StepAbort> {
         let (kind, text) = match body {
             Body::Named(named) => {
-                let body = bodies::build(*named, self.order.member, &self.values);
+                let body = bodies::build(*named, self.run.member, &self.values);
                 let kind = if named.is_for_a_core() {
                     JSON
                 } else {
@@ -212,7 +216,7 @@ impl Walker<'_> {
         step: &Step,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Action::Submit {
             url,
             headers,
@@ -225,7 +229,7 @@ impl Walker<'_> {
         let mut call = self.call(RequestKind::Submit, Method::Post, self.address(url, notes)?);
         call.headers
             .insert("prefer", HeaderValue::from_static("respond-async"));
-        let key = format!("{}-{}", self.order.run, step.id);
+        let key = format!("{}-{}", self.run.id, step.id);
         if let Ok(key) = HeaderValue::from_str(&key) {
             call.headers
                 .insert(HeaderName::from_static("idempotency-key"), key);
@@ -233,7 +237,7 @@ impl Walker<'_> {
         self.fill_body(&mut call, body, notes)?;
         self.fill_headers(&mut call, headers, notes)?;
         self.authorise(&mut call, token, timeout, notes).await?;
-        let kick_off = KickOff::of(&call, self.order.clock.system());
+        let kick_off = KickOff::of(&call, self.run.clock.system());
         let answer = self.ask(notes, timeout, call).await?;
         if *body == Body::Named(NamedBody::MemberMatchParameters) {
             self.note(quirks::of_kick_off(&answer));
@@ -261,9 +265,9 @@ impl Walker<'_> {
             return notes.judge([catalogue::CONTENT_LOCATION.find(false, expected, seen)]);
         }
         // Journalled before anything else is done with it, even before it is judged.
-        let since = self.order.clock.instant();
+        let since = self.run.clock.instant();
         let done = self.journal(step, &location, token).await;
-        let own = self.order.clock.instant() - since;
+        let own = self.run.clock.instant() - since;
         notes.own += own;
         self.own += own;
         self.limit += own;
@@ -277,9 +281,9 @@ impl Walker<'_> {
 
     async fn others_open(&self) -> bool {
         let (answer, open) = oneshot::channel();
-        let (partner, run) = (self.order.partner.id.clone(), self.order.run.clone());
+        let (partner, run) = (self.run.partner.id.clone(), self.run.id.clone());
         let asked = self
-            .order
+            .run
             .jobs
             .send(JobNote::OthersOpen {
                 partner,
@@ -290,31 +294,31 @@ impl Walker<'_> {
         asked.is_ok() && is_yes(open).await
     }
 
-    async fn journal(&mut self, step: &Step, location: &str, token: &StepId) -> Result<(), Halt> {
+    async fn journal(
+        &mut self,
+        step: &Step,
+        location: &str,
+        token: &StepId,
+    ) -> Result<(), StepAbort> {
         let held = self.tokens.get(token);
         let job = Job {
             location: location.to_owned(),
-            partner: self.order.partner.id.clone(),
-            run: self.order.run.clone(),
+            partner: self.run.partner.id.clone(),
+            run: self.run.id.clone(),
             token_endpoint: held
                 .map(|held| held.endpoint.url.to_string())
                 .unwrap_or_default(),
             scope: held.map(|held| held.scope.clone()).unwrap_or_default(),
-            opened_at: self.order.clock.now(),
+            opened_at: self.run.clock.now(),
         };
         self.jobs.insert(step.id.clone(), job.clone());
         let (done, durable) = oneshot::channel();
-        let told = self
-            .order
-            .jobs
-            .send(JobNote::Opened(job, done))
-            .await
-            .is_ok();
+        let told = self.run.jobs.send(JobNote::Opened(job, done)).await.is_ok();
         if told && is_yes(durable).await {
             return Ok(());
         }
         let why = "the ledger did not take the job before its use".to_owned();
-        Err(Halt::CouldNotLook(AgentFault::Ledger, why))
+        Err(StepAbort::CouldNotLook(AgentFault::Ledger, why))
     }
 
     async fn release(
@@ -323,7 +327,7 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Some(job) = self.jobs.get(job_of).cloned() else {
             return Ok(());
         };
@@ -356,24 +360,24 @@ impl Walker<'_> {
         notes.judge(self.excused(findings, &answer))
     }
 
-    async fn tell_released(&self, location: String) -> Result<(), Halt> {
-        let told = self.order.jobs.send(JobNote::Released { location }).await;
+    async fn tell_released(&self, location: String) -> Result<(), StepAbort> {
+        let told = self.run.jobs.send(JobNote::Released { location }).await;
         told.map_err(|_| {
             let why = "the ledger did not take the release".to_owned();
-            Halt::CouldNotLook(AgentFault::Ledger, why)
+            StepAbort::CouldNotLook(AgentFault::Ledger, why)
         })
     }
 
     pub(super) fn is_home(&self, url: &Uri) -> bool {
-        absolute(&self.order.partner.base_url).is_some_and(|home| same_origin(&home, url))
+        absolute(&self.run.partner.base_url).is_some_and(|home| same_origin(&home, url))
     }
 
     pub(super) fn may_hold_jobs(&self, url: &Uri) -> bool {
-        may_hold_jobs(self.order.partner, url)
+        may_hold_jobs(self.run.partner, url)
     }
 
-    fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), Halt> {
-        let Some((member, _)) = self.order.member else {
+    fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), StepAbort> {
+        let Some((member, _)) = self.run.member else {
             return Ok(());
         };
         let same_key = self.same_key();
@@ -396,12 +400,12 @@ async fn is_yes(answer: oneshot::Receiver<bool>) -> bool {
 }
 
 /// A captured value does not fit where it goes.
-fn unfit(notes: &mut Notes, expected: &'static str) -> Halt {
+fn unfit(notes: &mut Notes, expected: &'static str) -> StepAbort {
     let seen = "a captured value that makes none";
     notes
         .findings
         .push(catalogue::CAPTURE.find(false, expected, seen));
-    Halt::Broken
+    StepAbort::Broken
 }
 
 /// Whether a partner's jobs may be there.

@@ -1,4 +1,4 @@
-//! What a walk remembers of kick-offs and manifests.
+//! The submissions and manifests that a run remembers.
 
 use chrono::{DateTime, Utc};
 use outrider_domain::judge::business::ExportTimes;

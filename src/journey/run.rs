@@ -1,4 +1,4 @@
-//! The walk: steps in order, evidence gathered, cleanup always.
+//! Runs the steps of a journey in order, gathers evidence, and always runs the cleanup steps.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ use super::auth::Held;
 use super::beat::Beat;
 use super::bind::Values;
 use super::head::Head;
-use super::order::Order;
 use super::pool::Pool;
+use super::run_request::RunRequest;
 use super::told::{KickOff, Told};
 
-/// How long steps that always run may take after a walk broke or ran out of time.
+/// How long steps that always run may take after a run broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);
 /// Of a step's requests, the first and the last so many are kept.
 const REQUESTS_KEPT_FIRST: usize = 4;
@@ -34,7 +34,7 @@ const FINDINGS_KEPT: usize = 64;
 
 /// Why a step ends before its end.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub(super) enum StepAbort {
     /// A finding says why.
     Broken,
     /// The deadline came.
@@ -87,7 +87,7 @@ impl Notes {
     pub(super) fn judge(
         &mut self,
         findings: impl IntoIterator<Item = Finding>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let mut is_broken = false;
         for finding in findings {
             is_broken |= finding.breaks();
@@ -96,13 +96,17 @@ impl Notes {
                 self.findings.push(finding);
             }
         }
-        if is_broken { Err(Halt::Broken) } else { Ok(()) }
+        if is_broken {
+            Err(StepAbort::Broken)
+        } else {
+            Ok(())
+        }
     }
 }
 
-/// Everything a walk remembers.
-pub(super) struct Walker<'a> {
-    pub(super) order: &'a Order<'a>,
+/// Everything that a run remembers.
+pub(super) struct Runner<'a> {
+    pub(super) run: &'a RunRequest<'a>,
     pub(super) began: Instant,
     /// When the step that goes on must end.
     pub(super) deadline: Instant,
@@ -136,71 +140,75 @@ pub(super) struct Walker<'a> {
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Walks one journey and returns its record, judged.
-pub async fn walk(order: &Order<'_>) -> RunRecord {
-    walk_keeping(order).await.0
+/// Runs one journey and returns its judged record.
+pub async fn run(request: &RunRequest<'_>) -> RunRecord {
+    run_with_baseline(request).await.0
 }
 
 /// The same, and the shape of the records that were read whole.
-pub async fn walk_keeping(order: &Order<'_>) -> (RunRecord, Option<Baseline>) {
-    let beat = Beat::new(order.clock);
-    let lag = Lag::new(order.clock);
+pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
+    let beat = Beat::new(request.clock);
+    let lag = Lag::new(request.clock);
     lag.measured(async {
         tokio::select! {
             biased;
-            record = walk_steps(order, &beat, lag.clone()) => record,
+            record = run_steps(request, &beat, lag.clone()) => record,
             record = beat.run() => record,
         }
     })
     .await
 }
 
-async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> (RunRecord, Option<Baseline>) {
-    let watch = StepWatch::start(order.clock);
-    let started_at = order.clock.now();
-    let mut walker = Walker::new(order, lag);
-    let mut steps: Vec<StepEvidence> = Vec::with_capacity(order.journey.steps.len());
+async fn run_steps(
+    request: &RunRequest<'_>,
+    beat: &Beat<'_>,
+    lag: Lag,
+) -> (RunRecord, Option<Baseline>) {
+    let watch = StepWatch::start(request.clock);
+    let started_at = request.clock.now();
+    let mut runner = Runner::new(request, lag);
+    let mut steps: Vec<StepEvidence> = Vec::with_capacity(request.journey.steps.len());
     let mut stop = None;
     let mut is_broken = false;
-    for step in &order.journey.steps {
-        if (is_broken && !step.is_always()) || !walker.is_due(step) {
-            steps.push(skipped(step, walker.began, order.clock.instant()));
+    for step in &request.journey.steps {
+        if (is_broken && !step.is_always()) || !runner.is_due(step) {
+            steps.push(skipped(step, runner.began, request.clock.instant()));
             continue;
         }
-        walker.deadline = if step.is_always() {
-            walker.limit.max(order.clock.instant() + CLEANUP_TIME)
+        runner.deadline = if step.is_always() {
+            runner.limit.max(request.clock.instant() + CLEANUP_TIME)
         } else {
-            walker.limit
+            runner.limit
         };
-        let (evidence, halt) = walker.step(step).await;
-        if step.decides() && halt.is_some() {
+        let (evidence, abort) = runner.step(step).await;
+        if step.decides() && abort.is_some() {
             is_broken = true;
-            stop = match halt {
-                Some(Halt::Deadline) => Some(Stop::Deadline(step.id.clone())),
-                Some(Halt::CouldNotLook(fault, why)) => {
+            stop = match abort {
+                Some(StepAbort::Deadline) => Some(Stop::Deadline(step.id.clone())),
+                Some(StepAbort::CouldNotLook(fault, why)) => {
                     Some(Stop::CouldNotLook(step.id.clone(), fault, why))
                 }
-                Some(Halt::Broken) | None => None,
+                Some(StepAbort::Broken) | None => None,
             };
         }
         steps.push(evidence);
     }
-    walker.disclosed_unsaid(&mut steps);
-    walker.said_at_the_end(&mut steps);
-    let walked = Walked {
-        journey: order.journey,
+    runner.disclosed_unsaid(&mut steps);
+    runner.said_at_the_end(&mut steps);
+    let evidence_of_run = Walked {
+        journey: request.journey,
         steps: &steps,
         stop,
-        clock_step_ms: watch.seen(order.clock),
+        clock_step_ms: watch.seen(request.clock),
         standstill: beat.standstill(),
-        own_job_open: walker.own_job_open,
-        asked_too_much: walker.asked_too_much,
+        own_job_open: runner.own_job_open,
+        asked_too_much: runner.asked_too_much,
     };
-    let verdict = judge::run(&walked);
-    let outcome = judge::outcome(&walked, &verdict);
-    let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
-    let record = walker.record(steps, (outcome, verdict), started_at, duration);
-    let whole = walker.records.and_then(|seen| seen.whole);
+    let verdict = judge::run(&evidence_of_run);
+    let outcome = judge::outcome(&evidence_of_run, &verdict);
+    let duration = (request.clock.instant() - runner.began).saturating_sub(runner.own);
+    let record = runner.record(steps, (outcome, verdict), started_at, duration);
+    let whole = runner.records.and_then(|seen| seen.whole);
     (record, whole.map(|whole| whole.drift.into_seen()))
 }
 
@@ -219,23 +227,23 @@ fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
     }
 }
 
-impl<'a> Walker<'a> {
-    fn new(order: &'a Order<'a>, lag: Lag) -> Self {
-        let began = order.clock.instant();
+impl<'a> Runner<'a> {
+    fn new(request: &'a RunRequest<'a>, lag: Lag) -> Self {
+        let began = request.clock.instant();
         Self {
-            order,
+            run: request,
             began,
-            deadline: began + order.deadline,
-            limit: began + order.deadline,
+            deadline: began + request.deadline,
+            limit: began + request.deadline,
             own: Duration::ZERO,
             values: Values {
-                base_url: order.partner.base_url.clone(),
-                run: order.run.to_string(),
-                started_at: order
+                base_url: request.partner.base_url.clone(),
+                run: request.id.to_string(),
+                started_at: request
                     .clock
                     .now()
                     .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                member: order
+                member: request
                     .member
                     .map(|(member, _)| member.id.to_string())
                     .unwrap_or_default(),
@@ -286,23 +294,23 @@ impl<'a> Walker<'a> {
         }
     }
 
-    async fn step(&mut self, step: &Step) -> (StepEvidence, Option<Halt>) {
-        let began = self.order.clock.instant();
-        let mut notes = Notes::new(step, self.order.journey);
-        let halt = if began >= self.deadline {
-            Some(Halt::Deadline)
+    async fn step(&mut self, step: &Step) -> (StepEvidence, Option<StepAbort>) {
+        let began = self.run.clock.instant();
+        let mut notes = Notes::new(step, self.run.journey);
+        let abort = if began >= self.deadline {
+            Some(StepAbort::Deadline)
         } else {
             self.act(step, &mut notes).await.err()
         };
         let evidence = StepEvidence {
             step: step.id.clone(),
-            state: if halt.is_some() {
+            state: if abort.is_some() {
                 StepState::Failed
             } else {
                 StepState::Passed
             },
             offset: began - self.began,
-            duration: (self.order.clock.instant() - began).saturating_sub(notes.own),
+            duration: (self.run.clock.instant() - began).saturating_sub(notes.own),
             requests: notes.requests,
             requests_omitted: notes.omitted,
             findings: notes.findings,
@@ -310,7 +318,7 @@ impl<'a> Walker<'a> {
             cached_token: notes.cached_token,
             job: notes.job,
         };
-        (evidence, halt)
+        (evidence, abort)
     }
 
     /// What was seen of other members, where the step that checks for them was not reached or is not
@@ -322,7 +330,7 @@ impl<'a> Walker<'a> {
             .iter()
             .flat_map(|step| &step.findings)
             .any(is_disclosure);
-        let (Some((member, _)), Some(step)) = (self.order.member, &self.read_by) else {
+        let (Some((member, _)), Some(step)) = (self.run.member, &self.read_by) else {
             return;
         };
         if is_said {
@@ -340,7 +348,7 @@ impl<'a> Walker<'a> {
 
     /// What is told of the whole run: with its first answer the certificate, with its last step quirks.
     fn said_at_the_end(&self, steps: &mut [StepEvidence]) {
-        let now = self.order.clock.system();
+        let now = self.run.clock.system();
         let life = self.certificate_expires_at;
         let life = life.map(|at| judge::wire::certificate_life(at, now));
         let first = steps.iter_mut().find(|step| !step.requests.is_empty());
@@ -352,7 +360,7 @@ impl<'a> Walker<'a> {
             .rfind(|step| step.state != StepState::Skipped);
         if let Some(last) = last {
             last.findings
-                .extend(self.quirks.findings(&self.order.partner.quirks));
+                .extend(self.quirks.findings(&self.run.partner.quirks));
         }
     }
 
@@ -363,8 +371,8 @@ impl<'a> Walker<'a> {
         started_at: chrono::DateTime<chrono::Utc>,
         duration: Duration,
     ) -> RunRecord {
-        let order = self.order;
-        let member = order.member.map(|(member, _)| member);
+        let request = self.run;
+        let member = request.member.map(|(member, _)| member);
         let score = self
             .records
             .as_ref()
@@ -374,17 +382,17 @@ impl<'a> Walker<'a> {
         let completeness = score
             .as_ref()
             .map(|score| score.found as f64 / score.due as f64);
-        let contaminated = is_contaminated(order, &steps);
+        let contaminated = is_contaminated(request, &steps);
         RunRecord {
-            run: order.run.clone(),
-            origin: order.origin,
-            partner: order.partner.id.clone(),
-            journey: order.journey.id.clone(),
+            run: request.id.clone(),
+            origin: request.origin,
+            partner: request.partner.id.clone(),
+            journey: request.journey.id.clone(),
             member: member.map(|member| MemberId::new(member.id.as_str())),
             cohort: member
                 .map(|member| member.cohort.clone())
                 .unwrap_or_default(),
-            due_at: order.due_at,
+            due_at: request.due_at,
             started_at,
             duration,
             outcome,
@@ -412,9 +420,9 @@ pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
 }
 
 /// Whether we held up a request that decides.
-fn is_contaminated(order: &Order<'_>, steps: &[StepEvidence]) -> bool {
+fn is_contaminated(request: &RunRequest<'_>, steps: &[StepEvidence]) -> bool {
     let decides = |id: &StepId| {
-        let mut all = order.journey.steps.iter();
+        let mut all = request.journey.steps.iter();
         all.any(|step| step.id == *id && step.decides())
     };
     steps
