@@ -13,7 +13,7 @@ use outrider_domain::model::{AgentFault, Failure, HttpWanted, Partner, SecretRef
 use outrider_domain::secret::{read_private_key, read_trust};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::meter::Admission;
+use super::rate_limiter::Admission;
 
 /// How long one question to a name server may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(2);

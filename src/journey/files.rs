@@ -18,8 +18,8 @@ use outrider_domain::model::{
 use super::ask::Asked;
 use super::bind::{Address, absolute, same_origin};
 use super::body::{NoLines, Sink};
+use super::manifest_record::ManifestRecord;
 use super::run::{Notes, Runner, StepAbort, answer};
-use super::told::Told;
 use super::wire::Call;
 
 /// Redirects in a row that are followed.
@@ -35,10 +35,10 @@ impl Runner<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
-        let told = self.manifests.get(manifest).cloned();
+        let record = self.manifests.get(manifest).cloned();
         match read {
-            Read::MatchResult => self.match_result(step, told, token, timeout, notes).await,
-            Read::MemberData => self.member_data(step, told, token, timeout, notes).await,
+            Read::MatchResult => self.match_result(step, record, token, timeout, notes).await,
+            Read::MemberData => self.member_data(step, record, token, timeout, notes).await,
         }
     }
 
@@ -46,7 +46,7 @@ impl Runner<'_> {
     async fn match_result(
         &mut self,
         step: &Step,
-        told: Option<Told>,
+        record: Option<ManifestRecord>,
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
@@ -56,12 +56,12 @@ impl Runner<'_> {
         };
         let today = self.run.clock.system().date_naive();
         let mut seen = MatchSeen::new(Submitted::new(member, set, today));
-        let (shape, done) = match (told, self.direct.take()) {
-            (Some(told), _) => {
-                let reading = Reading::of(&told, token);
-                let files = told.manifest.match_result();
+        let (shape, done) = match (record, self.direct.take()) {
+            (Some(record), _) => {
+                let reading = Reading::of(&record, token);
+                let files = record.manifest.match_result();
                 let read = self.files(&files, reading, timeout, notes, &mut seen);
-                (Shape::of(&told.manifest), read.await)
+                (Shape::of(&record.manifest), read.await)
             }
             (None, Some(answer)) => {
                 seen.document(&answer);
@@ -89,12 +89,12 @@ impl Runner<'_> {
     async fn member_data(
         &mut self,
         step: &Step,
-        told: Option<Told>,
+        record: Option<ManifestRecord>,
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
-        let Some((told, (member, set))) = told.zip(self.run.member) else {
+        let Some((record, (member, set))) = record.zip(self.run.member) else {
             return Ok(());
         };
         let today = self.run.clock.system().date_naive();
@@ -102,10 +102,10 @@ impl Runner<'_> {
         let seen = self.records.take();
         let new = || RecordsSeen::new(member, set, today, self.depth());
         let mut seen = seen.unwrap_or_else(new);
-        seen.asked_since(told.since);
-        self.exports.push(told.times);
-        let reading = Reading::of(&told, token);
-        let files = &told.manifest.output;
+        seen.asked_since(record.since);
+        self.exports.push(record.times);
+        let reading = Reading::of(&record, token);
+        let files = &record.manifest.output;
         let done = self.files(files, reading, timeout, notes, &mut seen).await;
         self.records = Some(seen);
         self.read_by = Some(step.id.clone());
@@ -114,7 +114,7 @@ impl Runner<'_> {
             are_errors: true,
             ..reading
         };
-        let files = &told.manifest.errors;
+        let files = &record.manifest.errors;
         self.files(files, reading, timeout, notes, &mut NoLines)
             .await
     }
@@ -265,10 +265,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn of(told: &Told, token: &'a StepId) -> Self {
+    fn of(record: &ManifestRecord, token: &'a StepId) -> Self {
         Self {
-            token: told.manifest.requires_access_token.then_some(token),
-            until: told.until,
+            token: record.manifest.requires_access_token.then_some(token),
+            until: record.until,
             are_errors: false,
         }
     }

@@ -7,22 +7,27 @@ use outrider_domain::judge::quirks;
 use outrider_domain::judge::records::Depth;
 use outrider_domain::model::{Answer, Finding, Member, Quirk};
 
+use super::manifest_record::ManifestRecord;
 use super::run::Runner;
-use super::told::Told;
 
 impl Runner<'_> {
     /// A manifest that was read at a status URL.
-    pub(super) fn told(&self, url: &str, manifest: Manifest, until: Option<DateTime<Utc>>) -> Told {
+    pub(super) fn manifest_record(
+        &self,
+        url: &str,
+        manifest: Manifest,
+        until: Option<DateTime<Utc>>,
+    ) -> ManifestRecord {
         let read = self.run.clock.system();
-        let mut kick_offs = self.kick_offs.iter().rev();
-        let kick_off = kick_offs.find(|one| one.location == url);
+        let mut submissions = self.submissions.iter().rev();
+        let submission = submissions.find(|one| one.location == url);
         let times = ExportTimes {
-            asked: kick_off.map_or(read, |one| one.at),
+            asked: submission.map_or(read, |one| one.at),
             read,
             told: manifest.transaction_time,
         };
-        let since = kick_off.and_then(|one| one.since);
-        Told {
+        let since = submission.and_then(|one| one.since);
+        ManifestRecord {
             url: url.to_owned(),
             manifest,
             times,
@@ -32,8 +37,8 @@ impl Runner<'_> {
     }
 
     /// Whether a job's manifest was read.
-    pub(super) fn is_told(&self, url: &str) -> bool {
-        self.manifests.values().any(|told| told.url == url)
+    pub(super) fn has_manifest(&self, url: &str) -> bool {
+        self.manifests.values().any(|record| record.url == url)
     }
 
     /// What was gathered, for the checks.
@@ -58,12 +63,12 @@ impl Runner<'_> {
     pub(super) fn same_key(&self) -> Vec<String> {
         let of = |key: &str| {
             let same = self
-                .kick_offs
+                .submissions
                 .iter()
                 .filter(|one| one.key == key && !key.is_empty());
             same.map(|one| one.location.clone()).collect::<Vec<_>>()
         };
-        let all = self.kick_offs.iter().rev().map(|one| of(&one.key));
+        let all = self.submissions.iter().rev().map(|one| of(&one.key));
         all.max_by_key(Vec::len).unwrap_or_default()
     }
 

@@ -6,7 +6,6 @@
 
 mod ask;
 mod auth;
-mod beat;
 mod bind;
 mod bodies;
 mod body;
@@ -16,24 +15,25 @@ mod fault;
 mod files;
 mod gathered;
 mod head;
-mod meter;
+mod manifest_record;
 mod orphan;
 mod poll;
 mod pool;
 mod progress;
+mod rate_limiter;
 mod run;
 mod run_request;
 mod sign_in;
+mod stall_detector;
 mod steps;
 mod stream;
 mod timestamps;
 mod tokens;
-mod told;
 mod wire;
 
 pub use client::{Client, Resolver};
-pub use meter::{Admission, Meter};
 pub use orphan::release_orphan;
+pub use rate_limiter::{Admission, RateLimiter};
 pub use run::{run, run_with_baseline};
 pub use run_request::{JobNote, RunRequest};
 pub use tokens::Tokens;

@@ -56,8 +56,8 @@ impl Runner<'_> {
                     let (until, finding) = job::expires(&answer, self.run.clock.system());
                     notes.judge(self.excused(vec![finding], &answer))?;
                     if let Some(manifest) = manifest {
-                        let told = self.told(&to.url.to_string(), manifest, until);
-                        self.manifests.insert(step.id.clone(), told);
+                        let record = self.manifest_record(&to.url.to_string(), manifest, until);
+                        self.manifests.insert(step.id.clone(), record);
                     }
                     return Ok(());
                 }

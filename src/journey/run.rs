@@ -15,13 +15,13 @@ use outrider_domain::model::{
     StepEvidence, StepId, StepState, Verdict, When,
 };
 
-use super::auth::Held;
-use super::beat::Beat;
+use super::auth::CachedToken;
 use super::bind::Values;
 use super::head::Head;
+use super::manifest_record::{ManifestRecord, Submission};
 use super::pool::Pool;
 use super::run_request::RunRequest;
-use super::told::{KickOff, Told};
+use super::stall_detector::StallDetector;
 
 /// How long steps that always run may take after a run broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);
@@ -115,10 +115,10 @@ pub(super) struct Runner<'a> {
     /// Time that our own ledger took: no part of the run's, and not the partner's.
     pub(super) own: Duration,
     pub(super) values: Values,
-    pub(super) tokens: BTreeMap<StepId, Held>,
+    pub(super) tokens: BTreeMap<StepId, CachedToken>,
     pub(super) jobs: BTreeMap<StepId, Job>,
-    pub(super) manifests: BTreeMap<StepId, Told>,
-    pub(super) kick_offs: Vec<KickOff>,
+    pub(super) manifests: BTreeMap<StepId, ManifestRecord>,
+    pub(super) submissions: Vec<Submission>,
     /// The match result that came as the answer to its kick-off, without a job.
     pub(super) direct: Option<serde_json::Value>,
     /// The exports that were read.
@@ -147,13 +147,13 @@ pub async fn run(request: &RunRequest<'_>) -> RunRecord {
 
 /// The same, and the shape of the records that were read whole.
 pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
-    let beat = Beat::new(request.clock);
+    let stalls = StallDetector::new(request.clock);
     let lag = Lag::new(request.clock);
     lag.measured(async {
         tokio::select! {
             biased;
-            record = run_steps(request, &beat, lag.clone()) => record,
-            record = beat.run() => record,
+            record = run_steps(request, &stalls, lag.clone()) => record,
+            record = stalls.run() => record,
         }
     })
     .await
@@ -161,7 +161,7 @@ pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<B
 
 async fn run_steps(
     request: &RunRequest<'_>,
-    beat: &Beat<'_>,
+    stalls: &StallDetector<'_>,
     lag: Lag,
 ) -> (RunRecord, Option<Baseline>) {
     let watch = StepWatch::start(request.clock);
@@ -200,7 +200,7 @@ async fn run_steps(
         steps: &steps,
         stop,
         clock_step_ms: watch.seen(request.clock),
-        standstill: beat.standstill(),
+        standstill: stalls.standstill(),
         own_job_open: runner.own_job_open,
         asked_too_much: runner.asked_too_much,
     };
@@ -252,7 +252,7 @@ impl<'a> Runner<'a> {
             tokens: BTreeMap::new(),
             jobs: BTreeMap::new(),
             manifests: BTreeMap::new(),
-            kick_offs: Vec::new(),
+            submissions: Vec::new(),
             direct: None,
             exports: Vec::new(),
             quirks: QuirksSeen::default(),

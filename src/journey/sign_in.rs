@@ -1,4 +1,5 @@
-//! Tokens of a run: asked for, taken over from an earlier run, renewed, put on calls.
+//! The tokens of a run: requests them, reuses those of earlier runs, renews them, and adds them to
+//! requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,10 @@ use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
 
 use super::ask::Asked;
-use super::auth::{self, Held};
+use super::auth::{self, CachedToken};
 use super::bind::{Address, absolute};
 use super::run::{Notes, Runner, StepAbort};
-use super::tokens::Place;
+use super::tokens::TokenSlot;
 use super::wire::Call;
 
 const UNAUTHORIZED: u16 = 401;
@@ -39,14 +40,14 @@ impl Runner<'_> {
         if !self.is_trusted(call) {
             return Ok(());
         }
-        let Some(held) = self.tokens.get(token) else {
+        let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
-        if held.is_due(self.run.clock.instant()) {
+        if cached.is_due(self.run.clock.instant()) {
             self.renew(token, timeout, notes).await?;
         }
-        let held = self.tokens.get(token);
-        if let Some(value) = held.and_then(|held| auth::bearer(&held.token)) {
+        let cached = self.tokens.get(token);
+        if let Some(value) = cached.and_then(|cached| auth::bearer(&cached.token)) {
             call.headers.insert(AUTHORIZATION, value);
             call.token = Some(token.clone());
         }
@@ -65,12 +66,12 @@ impl Runner<'_> {
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
-        let Some(held) = self.tokens.get(token) else {
+        let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
         let wanted = Wanted {
-            endpoint: held.endpoint.clone(),
-            scope: held.scope.clone(),
+            endpoint: cached.endpoint.clone(),
+            scope: cached.scope.clone(),
             fresh: Fresh::Never,
         };
         self.sign_in(token, &wanted, timeout, notes).await
@@ -88,16 +89,21 @@ impl Runner<'_> {
         let Some(token) = call.token.clone().filter(|_| status == UNAUTHORIZED) else {
             return Ok(false);
         };
-        let Some(held) = self.tokens.get(&token).filter(|held| held.is_kept).cloned() else {
+        let Some(cached) = self
+            .tokens
+            .get(&token)
+            .filter(|cached| cached.is_reused)
+            .cloned()
+        else {
             return Ok(false);
         };
         let (expected, seen) = ("a token is good until it ends", "status 401 before that");
         notes.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
-        self.place(&held.endpoint, &held.scope).refused(&held);
+        self.slot(&cached.endpoint, &cached.scope).refused(&cached);
         self.renew(&token, timeout, notes).await?;
-        if let Some(held) = self.tokens.get_mut(&token) {
+        if let Some(cached) = self.tokens.get_mut(&token) {
             // Once: even one that another run asked for meanwhile is not doubted again.
-            held.is_kept = false;
+            cached.is_reused = false;
         }
         self.authorise(call, &token, timeout, notes).await?;
         Ok(true)
@@ -114,15 +120,15 @@ impl Runner<'_> {
         let fixed = auth::fixed_token(&run.partner.auth)
             .map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
         if let Some(token) = fixed {
-            let held = Held {
+            let cached = CachedToken {
                 token,
                 since: run.clock.instant(),
                 lifetime: Duration::MAX,
                 endpoint: wanted.endpoint.clone(),
                 scope: wanted.scope.clone(),
-                is_kept: false,
+                is_reused: false,
             };
-            self.tokens.insert(step.clone(), held);
+            self.tokens.insert(step.clone(), cached);
             return Ok(());
         }
         let is_tls = |url: &Uri| url.scheme_str() == Some("https");
@@ -134,50 +140,50 @@ impl Runner<'_> {
                 catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
             return notes.judge([finding]);
         }
-        let place = self.place(&wanted.endpoint, &wanted.scope);
+        let slot = self.slot(&wanted.endpoint, &wanted.scope);
         let mut turn = None;
-        if !place.is_forced(wanted.fresh, run.clock.instant()) {
-            if self.take_over(step, &place, notes) {
+        if !slot.is_forced(wanted.fresh, run.clock.instant()) {
+            if self.take_over(step, &slot, notes) {
                 return Ok(());
             }
             // One run asks, the others wait for what it gets, as long as their own deadline lets them.
             let end = tokio::time::Instant::from_std(self.deadline);
-            let taken = tokio::time::timeout_at(end, place.turn()).await;
+            let taken = tokio::time::timeout_at(end, slot.turn()).await;
             turn = Some(taken.map_err(|_| StepAbort::Deadline)?);
-            if self.take_over(step, &place, notes) {
+            if self.take_over(step, &slot, notes) {
                 return Ok(());
             }
         }
-        let (held, assertion) = self.ask_token(wanted, timeout, notes).await?;
+        let (cached, assertion) = self.ask_token(wanted, timeout, notes).await?;
         if let Some(assertion) = assertion {
             self.values
                 .keep(step, ASSERTION, Captured::Secret(assertion));
         }
-        place.keep(held.clone(), held.since);
+        slot.keep(cached.clone(), cached.since);
         drop(turn);
-        self.tokens.insert(step.clone(), held);
+        self.tokens.insert(step.clone(), cached);
         Ok(())
     }
 
     /// Takes over a token that is good from an earlier run.
-    fn take_over(&mut self, step: &StepId, place: &Place, notes: &mut Notes) -> bool {
-        let Some(held) = place.good(self.run.clock.instant()) else {
+    fn take_over(&mut self, step: &StepId, slot: &TokenSlot, notes: &mut Notes) -> bool {
+        let Some(cached) = slot.good(self.run.clock.instant()) else {
             return false;
         };
         notes.cached_token = true;
-        let held = Held {
-            is_kept: true,
-            ..held
+        let cached = CachedToken {
+            is_reused: true,
+            ..cached
         };
-        self.tokens.insert(step.clone(), held);
+        self.tokens.insert(step.clone(), cached);
         true
     }
 
-    fn place(&self, endpoint: &Address, scope: &[String]) -> Arc<Place> {
+    fn slot(&self, endpoint: &Address, scope: &[String]) -> Arc<TokenSlot> {
         let (partner, endpoint) = (self.run.partner, endpoint.url.to_string());
         self.run
             .tokens
-            .place(&partner.id, &partner.auth, &endpoint, scope)
+            .slot(&partner.id, &partner.auth, &endpoint, scope)
     }
 
     async fn ask_token(
@@ -185,7 +191,7 @@ impl Runner<'_> {
         wanted: &Wanted,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(Held, Option<Secret>), StepAbort> {
+    ) -> Result<(CachedToken, Option<Secret>), StepAbort> {
         let run = self.run;
         let mut attempt = 1;
         let (since, answer, assertion) = loop {
@@ -207,14 +213,14 @@ impl Runner<'_> {
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;
         let granted = granted.ok_or(StepAbort::Broken)?;
-        let held = Held {
+        let cached = CachedToken {
             token: granted.token,
             since,
             lifetime: granted.lifetime,
             endpoint: wanted.endpoint.clone(),
             scope: wanted.scope.clone(),
-            is_kept: false,
+            is_reused: false,
         };
-        Ok((held, assertion))
+        Ok((cached, assertion))
     }
 }

@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 
 use super::bind::{Address, absolute, same_origin};
 use super::bodies;
+use super::manifest_record::Submission;
 use super::run::{Notes, Runner, StepAbort};
 use super::run_request::JobNote;
 use super::sign_in::Wanted;
-use super::told::KickOff;
 use super::wire::Call;
 
 /// How long our own ledger may take to note a job.
@@ -237,7 +237,7 @@ impl Runner<'_> {
         self.fill_body(&mut call, body, notes)?;
         self.fill_headers(&mut call, headers, notes)?;
         self.authorise(&mut call, token, timeout, notes).await?;
-        let kick_off = KickOff::of(&call, self.run.clock.system());
+        let submission = Submission::of(&call, self.run.clock.system());
         let answer = self.ask(notes, timeout, call).await?;
         if *body == Body::Named(NamedBody::MemberMatchParameters) {
             self.note(quirks::of_kick_off(&answer));
@@ -273,7 +273,7 @@ impl Runner<'_> {
         self.limit += own;
         self.deadline += own;
         done?;
-        self.kick_offs.push(kick_off.at(&location));
+        self.submissions.push(submission.at(&location));
         self.values
             .keep(&step.id, "location", Captured::Text(location));
         notes.judge(findings)
@@ -300,15 +300,17 @@ impl Runner<'_> {
         location: &str,
         token: &StepId,
     ) -> Result<(), StepAbort> {
-        let held = self.tokens.get(token);
+        let cached = self.tokens.get(token);
         let job = Job {
             location: location.to_owned(),
             partner: self.run.partner.id.clone(),
             run: self.run.id.clone(),
-            token_endpoint: held
-                .map(|held| held.endpoint.url.to_string())
+            token_endpoint: cached
+                .map(|cached| cached.endpoint.url.to_string())
                 .unwrap_or_default(),
-            scope: held.map(|held| held.scope.clone()).unwrap_or_default(),
+            scope: cached
+                .map(|cached| cached.scope.clone())
+                .unwrap_or_default(),
             opened_at: self.run.clock.now(),
         };
         self.jobs.insert(step.id.clone(), job.clone());
@@ -352,7 +354,7 @@ impl Runner<'_> {
             self.tell_released(job.location.clone()).await?;
         }
         // What becomes of a job in mid-run says nothing of one that is done.
-        let is_done = self.is_told(&job.location);
+        let is_done = self.has_manifest(&job.location);
         let seen = quirks::of_release(&answer).into_iter();
         self.note(seen.filter(|(_, is_there)| is_done || *is_there));
         let refusal = (!finding.held).then(|| error_answer::operation_outcome(&answer));
