@@ -37,7 +37,7 @@ impl Partners {
         let limiters = plan.partners.values().map(|partner| {
             let limiter = match self.limiters.get(&partner.id) {
                 Some(limiter) => {
-                    limiter.agree(partner.limits);
+                    limiter.set_limits(partner.limits);
                     Arc::clone(limiter)
                 }
                 None => RateLimiter::new(clock.instant(), partner.limits),

@@ -15,11 +15,11 @@ use outrider_domain::model::{
     Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
 };
 
-use super::ask::Asked;
-use super::bind::{Address, absolute, same_origin};
 use super::body::{NoLines, Sink};
 use super::manifest_record::ManifestRecord;
+use super::request::Attempt;
 use super::run::{Notes, Runner, StepAbort, answer};
+use super::template::{Address, absolute, same_origin};
 use super::wire::Call;
 
 /// Redirects in a row that are followed.
@@ -155,7 +155,7 @@ impl Runner<'_> {
         lines: &mut L,
     ) -> Result<(), StepAbort> {
         let home = call.to.url.clone();
-        let (mut redirects, mut attempt) = (0, 1);
+        let (mut redirects, mut number) = (0, 1);
         while redirects <= REDIRECTS_MAX {
             let mut fold = FileFold::new(file.kind.as_str());
             let mut sink = Sink::File {
@@ -165,12 +165,12 @@ impl Runner<'_> {
                 values: JsonValues::default(),
                 is_file: false,
             };
-            let asked = Asked {
-                attempt,
+            let attempt = Attempt {
+                number,
                 expected: &[],
             };
             let sent = self
-                .send(notes, timeout, attempt, call.clone(), &mut sink)
+                .send(notes, timeout, number, call.clone(), &mut sink)
                 .await;
             let document = sink.document();
             // Lines that were read already must not be read twice.
@@ -179,12 +179,12 @@ impl Runner<'_> {
                 Err(broken) => broken.bytes == 0,
             };
             let again = if is_untouched {
-                self.again(notes, asked, &sent).await
+                self.wait_for_retry(notes, attempt, &sent).await
             } else {
                 None
             };
             if again.is_some() {
-                attempt += 1;
+                number += 1;
                 continue;
             }
             let head = match sent {
@@ -224,7 +224,7 @@ impl Runner<'_> {
     }
 
     /// Sends a call and follows redirects of a GET, leaving the token behind at another origin.
-    pub(super) async fn ask_following(
+    pub(super) async fn request_following(
         &mut self,
         notes: &mut Notes,
         timeout: Duration,
@@ -232,7 +232,9 @@ impl Runner<'_> {
         expected: &[u16],
     ) -> Result<Answer, StepAbort> {
         for _ in 0..=REDIRECTS_MAX {
-            let answer = self.ask_for(notes, timeout, call.clone(), expected).await?;
+            let answer = self
+                .request_expecting(notes, timeout, call.clone(), expected)
+                .await?;
             let is_wanted = expected.contains(&answer.status);
             if is_wanted || !is_redirect(answer.status) || call.method != Method::Get {
                 return Ok(answer);

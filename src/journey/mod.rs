@@ -4,13 +4,11 @@
 //! A broken partner is a finding, never an error. Where the agent itself could not do its work, the
 //! run ends with a [`outrider_domain::judge::Stop`].
 
-mod ask;
 mod auth;
-mod bind;
 mod bodies;
 mod body;
 mod client;
-mod dial;
+mod connect;
 mod fault;
 mod files;
 mod gathered;
@@ -21,12 +19,14 @@ mod poll;
 mod pool;
 mod progress;
 mod rate_limiter;
+mod request;
 mod run;
 mod run_request;
 mod sign_in;
 mod stall_detector;
 mod steps;
 mod stream;
+mod template;
 mod timestamps;
 mod tokens;
 mod wire;

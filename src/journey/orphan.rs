@@ -11,12 +11,12 @@ use outrider_domain::model::{
 use outrider_domain::secret::Secret;
 
 use super::auth;
-use super::bind::{Address, absolute};
 use super::body::{NoLines, Sink};
 use super::client::Client;
 use super::pool::Pool;
 use super::run::answer;
 use super::steps::may_hold_jobs;
+use super::template::{Address, absolute};
 use super::wire::{self, Call, Time, Way};
 
 /// The time of each of the two requests.
@@ -45,7 +45,7 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
     if let Some(value) = auth::bearer(&token) {
         call.headers.insert(AUTHORIZATION, value);
     }
-    ask(client, clock, call)
+    request(client, clock, call)
         .await
         .is_some_and(|answer| job::released(&answer).held || matches!(answer.status, 404 | 410))
 }
@@ -61,7 +61,7 @@ async fn sign_in(
         return Some(token);
     }
     let (call, _) = auth::token_call(&partner.auth, clock, &endpoint, &job.scope).ok()?;
-    let answer = ask(client, clock, call).await?;
+    let answer = request(client, clock, call).await?;
     token::granted(&answer).0.map(|granted| granted.token)
 }
 
@@ -73,7 +73,7 @@ fn address(url: http::Uri) -> Address {
     }
 }
 
-async fn ask(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
+async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
     let now = clock.instant();
     let time = Time {
         run_began: now,

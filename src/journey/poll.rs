@@ -6,8 +6,8 @@ use outrider_domain::judge::job::{self, PollState, RetryAfter};
 use outrider_domain::judge::{answer as judge_answer, catalogue, manifest, quirks};
 use outrider_domain::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
 
-use super::bind::Address;
 use super::run::{Notes, Runner, StepAbort};
+use super::template::Address;
 
 impl Runner<'_> {
     pub(super) async fn poll(
@@ -25,7 +25,7 @@ impl Runner<'_> {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
             self.authorise(&mut call, token, timeout, notes).await?;
             // Patience is the poll's own rule.
-            let answer = self.ask_for(notes, timeout, call, &[429]).await?;
+            let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
             self.looked(&mut times, began, notes);
             let progress = job::progress_percent(answer.header("x-progress"));
             times.progress_percent = progress.or(times.progress_percent);
@@ -101,7 +101,7 @@ impl Runner<'_> {
             if let Some(token) = token {
                 self.authorise(&mut call, token, timeout, notes).await?;
             }
-            let answer = self.ask_for(notes, timeout, call, &[429]).await?;
+            let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
             self.looked(&mut times, began, notes);
             notes.job = Some(times);
             let is_throttled = answer.status == 429;

@@ -57,8 +57,8 @@ impl RateLimiter {
         now.saturating_duration_since(self.began).as_secs()
     }
 
-    /// What is agreed from now on.
-    pub fn agree(&self, limits: Limits) {
+    /// Replaces the limits.
+    pub fn set_limits(&self, limits: Limits) {
         self.usage().limits = limits;
     }
 
@@ -191,7 +191,7 @@ mod tests {
         assert!(limiter.admit(now, 1).is_none());
         drop(first);
         assert!(limiter.admit(now, 1).is_some());
-        limiter.agree(Limits::default());
+        limiter.set_limits(Limits::default());
         let many: Vec<_> = (0..9).map_while(|_| limiter.admit(now, 1_000)).collect();
         assert_eq!(many.len(), 9, "nothing is agreed any more");
     }

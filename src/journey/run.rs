@@ -16,12 +16,12 @@ use outrider_domain::model::{
 };
 
 use super::auth::CachedToken;
-use super::bind::Values;
 use super::head::Head;
 use super::manifest_record::{ManifestRecord, Submission};
 use super::pool::Pool;
 use super::run_request::RunRequest;
 use super::stall_detector::StallDetector;
+use super::template::Values;
 
 /// How long steps that always run may take after a run broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ impl Notes {
         }
     }
 
-    pub(super) fn request(&mut self, evidence: RequestEvidence) {
+    pub(super) fn add_request(&mut self, evidence: RequestEvidence) {
         if self.requests.len() == REQUESTS_KEPT_FIRST + REQUESTS_KEPT_LAST {
             let left_out = self.requests.remove(REQUESTS_KEPT_FIRST);
             *self.omitted.entry(left_out.result()).or_default() += 1;

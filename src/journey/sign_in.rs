@@ -11,10 +11,10 @@ use outrider_domain::judge::{catalogue, token};
 use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
 
-use super::ask::Asked;
 use super::auth::{self, CachedToken};
-use super::bind::{Address, absolute};
+use super::request::Attempt;
 use super::run::{Notes, Runner, StepAbort};
+use super::template::{Address, absolute};
 use super::tokens::TokenSlot;
 use super::wire::Call;
 
@@ -154,7 +154,7 @@ impl Runner<'_> {
                 return Ok(());
             }
         }
-        let (cached, assertion) = self.ask_token(wanted, timeout, notes).await?;
+        let (cached, assertion) = self.request_token(wanted, timeout, notes).await?;
         if let Some(assertion) = assertion {
             self.values
                 .keep(step, ASSERTION, Captured::Secret(assertion));
@@ -186,14 +186,14 @@ impl Runner<'_> {
             .slot(&partner.id, &partner.auth, &endpoint, scope)
     }
 
-    async fn ask_token(
+    async fn request_token(
         &mut self,
         wanted: &Wanted,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(CachedToken, Option<Secret>), StepAbort> {
         let run = self.run;
-        let mut attempt = 1;
+        let mut number = 1;
         let (since, answer, assertion) = loop {
             // An assertion is good for one attempt.
             let auth = &run.partner.auth;
@@ -201,14 +201,14 @@ impl Runner<'_> {
             let (call, assertion) =
                 signed.map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
             let since = run.clock.instant();
-            let asked = Asked {
-                attempt,
+            let attempt = Attempt {
+                number,
                 expected: &[],
             };
-            if let Some(answer) = self.ask_once(notes, timeout, call, asked).await? {
+            if let Some(answer) = self.request_once(notes, timeout, call, attempt).await? {
                 break (since, answer, assertion);
             }
-            attempt += 1;
+            number += 1;
         };
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;

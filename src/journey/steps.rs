@@ -15,12 +15,12 @@ use outrider_domain::model::{
 };
 use tokio::sync::oneshot;
 
-use super::bind::{Address, absolute, same_origin};
 use super::bodies;
 use super::manifest_record::Submission;
 use super::run::{Notes, Runner, StepAbort};
 use super::run_request::JobNote;
 use super::sign_in::Wanted;
+use super::template::{Address, absolute, same_origin};
 use super::wire::Call;
 
 /// How long our own ledger may take to note a job.
@@ -34,7 +34,7 @@ impl Runner<'_> {
     pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), StepAbort> {
         let timeout = step.timeout.unwrap_or(self.run.timeout);
         match &step.action {
-            Action::Request { .. } => self.request(step, timeout, notes).await,
+            Action::Request { .. } => self.request_step(step, timeout, notes).await,
             Action::Token {
                 endpoint,
                 scope,
@@ -72,7 +72,7 @@ impl Runner<'_> {
         }
     }
 
-    async fn request(
+    async fn request_step(
         &mut self,
         step: &Step,
         timeout: Duration,
@@ -100,7 +100,7 @@ impl Runner<'_> {
             self.authorise(&mut call, token, timeout, notes).await?;
         }
         let answer = self
-            .ask_following(notes, timeout, call, &expect.status)
+            .request_following(notes, timeout, call, &expect.status)
             .await?;
         let mut findings = judge_answer::expected(expect, &answer);
         if !findings.iter().any(Finding::breaks) {
@@ -238,7 +238,7 @@ impl Runner<'_> {
         self.fill_headers(&mut call, headers, notes)?;
         self.authorise(&mut call, token, timeout, notes).await?;
         let submission = Submission::of(&call, self.run.clock.system());
-        let answer = self.ask(notes, timeout, call).await?;
+        let answer = self.request(notes, timeout, call).await?;
         if *body == Body::Named(NamedBody::MemberMatchParameters) {
             self.note(quirks::of_kick_off(&answer));
             if job::is_direct(&answer) {
@@ -345,7 +345,7 @@ impl Runner<'_> {
         let shown = format!("{{{job_of}.location}}");
         let mut call = self.call(RequestKind::Release, Method::Delete, Address { url, shown });
         self.authorise(&mut call, token, timeout, notes).await?;
-        let answer = self.ask(notes, timeout, call).await?;
+        let answer = self.request(notes, timeout, call).await?;
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {

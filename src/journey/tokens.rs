@@ -162,7 +162,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::journey::bind::{Address, absolute};
+    use crate::journey::template::{Address, absolute};
     use outrider_domain::clock::Clock;
     use outrider_domain::secret::Secret;
 

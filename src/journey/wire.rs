@@ -14,14 +14,14 @@ use outrider_domain::model::{
     RequestEvidence, RequestKind, StepId,
 };
 
-use super::bind::Address;
 use super::body::{Sink, Unpack};
 use super::client::Client;
-use super::dial::{Target, dial};
+use super::connect::{Target, connect};
 use super::fault;
 use super::head::{Head, head};
-use super::pool::{Open, Outgoing, Pool};
+use super::pool::{OpenConnection, OutgoingRequest, Pool};
 use super::progress::Progress;
+use super::template::Address;
 
 /// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
@@ -170,65 +170,63 @@ async fn exchange<L: Lines>(
         progress.link = Link::Reused;
         progress.family = open.family;
         progress.certificate_expires_at = open.certificate_expires_at;
-        progress.begin(&open.marks, open.has_frames(), clock.instant());
-        match talk(&mut open, request, sink, progress, clock).await {
-            Talked::Whole => {
+        progress.begin(&open.timestamps, open.has_frames(), clock.instant());
+        match send_on(&mut open, request, sink, progress, clock).await {
+            SendOutcome::Whole => {
                 way.pool.give(&target, open);
                 return Ok(());
             }
-            Talked::Broken(failure) => return Err(failure),
+            SendOutcome::Broken(failure) => return Err(failure),
             // Nothing of it was sent on the old connection: it was dead before.
-            Talked::Unsent(back) => request = *back,
+            SendOutcome::Unsent(back) => request = *back,
         }
         progress.link = Link::Replaced;
     } else if is_kept && way.pool.had_dead(&target) {
         progress.link = Link::Replaced;
     }
-    let dialled = dial(client, clock, &target, progress).await?;
+    let connection = connect(client, clock, &target, progress).await?;
     progress.enter(Phase::Send, clock.instant());
-    let mut open = Open::new(dialled, clock).await?;
-    progress.begin(&open.marks, open.has_frames(), clock.instant());
-    match talk(&mut open, request, sink, progress, clock).await {
-        Talked::Whole => {
+    let mut open = OpenConnection::new(connection, clock).await?;
+    progress.begin(&open.timestamps, open.has_frames(), clock.instant());
+    match send_on(&mut open, request, sink, progress, clock).await {
+        SendOutcome::Whole => {
             if is_kept {
                 way.pool.give(&target, open);
             }
             Ok(())
         }
-        Talked::Broken(failure) => Err(failure),
-        Talked::Unsent(_) => Err(Failure::Reset(Phase::Send)),
+        SendOutcome::Broken(failure) => Err(failure),
+        SendOutcome::Unsent(_) => Err(Failure::Reset(Phase::Send)),
     }
 }
 
-/// How a talk ended.
-enum Talked {
+/// How sending one request on an open connection ended.
+enum SendOutcome {
     Whole,
     Broken(Failure),
     /// The connection was gone before a byte of the request was on it; this is the request.
-    Unsent(Box<Outgoing>),
+    Unsent(Box<OutgoingRequest>),
 }
 
-async fn talk<L: Lines>(
-    open: &mut Open,
-    request: Outgoing,
+async fn send_on<L: Lines>(
+    open: &mut OpenConnection,
+    request: OutgoingRequest,
     sink: &mut Sink<'_, L>,
     progress: &mut Progress,
     clock: &Clock,
-) -> Talked {
-    let marks = Arc::clone(&open.marks);
-    let Open {
-        speaker, driven, ..
-    } = open;
-    let talk = async {
-        let broken = |why: &hyper::Error| Talked::Broken(fault::of_http(why, Phase::Wait));
-        let answer = match speaker.send(request).await {
+) -> SendOutcome {
+    let timestamps = Arc::clone(&open.timestamps);
+    let OpenConnection { sender, driver, .. } = open;
+    let send = async {
+        let broken = |why: &hyper::Error| SendOutcome::Broken(fault::of_http(why, Phase::Wait));
+        let answer = match sender.send(request).await {
             Ok(answer) => answer,
-            Err((_, Some(unsent))) if !marks.has_written() => {
-                return Talked::Unsent(Box::new(unsent));
+            Err((_, Some(unsent))) if !timestamps.has_written() => {
+                return SendOutcome::Unsent(Box::new(unsent));
             }
             Err((why, _)) => return broken(&why),
         };
-        marks.head(clock.instant());
+        timestamps.head(clock.instant());
         let (parts, mut body) = answer.into_parts();
         progress.http = version(parts.version);
         let head = head(parts.status.as_u16(), &parts.headers);
@@ -238,7 +236,7 @@ async fn talk<L: Lines>(
             .get("content-encoding")
             .and_then(|values| values.first());
         let Some(mut unpack) = Unpack::new(encoding.map(String::as_str), sink) else {
-            return Talked::Broken(Failure::Malformed);
+            return SendOutcome::Broken(Failure::Malformed);
         };
         progress.head = Some(head);
         let mut turn_began = 0;
@@ -253,7 +251,7 @@ async fn talk<L: Lines>(
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
             for piece in data.chunks(unpack.piece_bytes()) {
                 if let Err(failure) = unpack.take(piece, progress.bytes) {
-                    return Talked::Broken(failure);
+                    return SendOutcome::Broken(failure);
                 }
                 if unpack.unpacked() - turn_began >= TURN_BYTES {
                     // A long file arrives without a wait, and a bomb unfolds without one; runs
@@ -265,14 +263,14 @@ async fn talk<L: Lines>(
         }
         unpack
             .finish()
-            .map_or_else(Talked::Broken, |()| Talked::Whole)
+            .map_or_else(SendOutcome::Broken, |()| SendOutcome::Whole)
     };
-    driven.during(talk).await
+    driver.during(send).await
 }
 
 impl Call {
     /// The request for HTTP/1; [`super::pool`] makes it one for HTTP/2 where that is spoken.
-    fn request(self, is_kept: bool) -> Result<Outgoing, Failure> {
+    fn request(self, is_kept: bool) -> Result<OutgoingRequest, Failure> {
         let path = self
             .to
             .url

@@ -1,4 +1,5 @@
-//! One question to a partner: sent, noted, judged for being whole, and asked again by the step's rule.
+//! One request to a partner: sends it, records it, judges whether the answer is complete, and retries
+//! it by the step's rule.
 
 use std::time::Duration;
 
@@ -16,22 +17,22 @@ use super::wire::{self, Call, Sent, Time, Way};
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Which attempt of a question it is, and which statuses are answers to it whatever they are.
+/// The number of an attempt, and the statuses that are never retried.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) attempt: u32,
+pub(super) struct Attempt<'a> {
+    pub(super) number: u32,
     pub(super) expected: &'a [u16],
 }
 
-/// No whole answer came.
+/// No complete answer came.
 #[derive(Debug)]
-pub(super) struct Unanswered {
+pub(super) struct NoAnswer {
     pub(super) failure: Option<Failure>,
     pub(super) bytes: u64,
     finding: Option<Finding>,
 }
 
-impl Unanswered {
+impl NoAnswer {
     /// Ends the step with it.
     pub(super) fn end(self, notes: &mut Notes) -> StepAbort {
         match self.failure {
@@ -46,7 +47,7 @@ impl Unanswered {
 }
 
 impl Runner<'_> {
-    /// Sends a call within the step's time, notes it, and judges whether a whole answer came.
+    /// Sends a call within the step's time, records it, and judges whether a complete answer came.
     pub(super) async fn send<L: Lines>(
         &mut self,
         notes: &mut Notes,
@@ -54,7 +55,7 @@ impl Runner<'_> {
         attempt: u32,
         mut call: Call,
         sink: &mut Sink<'_, L>,
-    ) -> Result<Head, Unanswered> {
+    ) -> Result<Head, NoAnswer> {
         call.headers.extend(self.common_headers());
         let time = Time {
             run_began: self.began,
@@ -82,10 +83,10 @@ impl Runner<'_> {
         }
         let (failure, bytes) = (evidence.failure, evidence.bytes);
         let finding = judge::wire::whole_answer(&evidence);
-        notes.request(evidence);
+        notes.add_request(evidence);
         match (head, failure) {
             (Some(head), None) => Ok(head),
-            _ => Err(Unanswered {
+            _ => Err(NoAnswer {
                 failure,
                 bytes,
                 finding,
@@ -93,19 +94,19 @@ impl Runner<'_> {
         }
     }
 
-    /// Waits for another attempt where the step's rule has one; what broke this one is noted apart.
-    pub(super) async fn again(
+    /// Waits for the next attempt where the step's rule allows one, and records what broke this one.
+    pub(super) async fn wait_for_retry(
         &mut self,
         notes: &mut Notes,
-        asked: Asked<'_>,
-        sent: &Result<Head, Unanswered>,
+        attempt: Attempt<'_>,
+        sent: &Result<Head, NoAnswer>,
     ) -> Option<()> {
         let retry = notes.retry.as_ref()?;
         let (failure, status) = match sent {
             Ok(head) => (None, Some(head.status)),
             Err(broken) => (broken.failure, None),
         };
-        if status.is_some_and(|status| asked.expected.contains(&status)) {
+        if status.is_some_and(|status| attempt.expected.contains(&status)) {
             return None;
         }
         let seen = again::transient(failure, status)?;
@@ -117,61 +118,63 @@ impl Runner<'_> {
             }
             Err(_) => RetryAfter::Absent,
         };
-        let wait = again::wait(retry, seen, asked.attempt, wish)?;
+        let wait = again::wait(retry, seen, attempt.number, wish)?;
         if self.run.clock.instant() + wait >= self.deadline {
             return None;
         }
         notes.retried.extend(match sent {
-            Ok(head) => Some(again::asked_again(head.status, asked.attempt)),
+            Ok(head) => Some(again::asked_again(head.status, attempt.number)),
             Err(broken) => broken.finding.clone(),
         });
         tokio::time::sleep(wait).await;
         Some(())
     }
 
-    /// Asks once; none when it should be asked again now.
-    pub(super) async fn ask_once(
+    /// Makes one attempt; `None` when it should be retried now.
+    pub(super) async fn request_once(
         &mut self,
         notes: &mut Notes,
         timeout: Duration,
         call: Call,
-        asked: Asked<'_>,
+        attempt: Attempt<'_>,
     ) -> Result<Option<Answer>, StepAbort> {
         let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
         let sent = self
-            .send(notes, timeout, asked.attempt, call, &mut sink)
+            .send(notes, timeout, attempt.number, call, &mut sink)
             .await;
-        if self.again(notes, asked, &sent).await.is_some() {
+        if self.wait_for_retry(notes, attempt, &sent).await.is_some() {
             return Ok(None);
         }
         let head = sent.map_err(|broken| broken.end(notes))?;
         Ok(Some(answer(head, &sink.document())))
     }
 
-    /// Sends a call whose answer is a document, again by the step's rule.
-    pub(super) async fn ask(
+    /// Sends a call whose answer is a document, and retries it by the step's rule.
+    pub(super) async fn request(
         &mut self,
         notes: &mut Notes,
         timeout: Duration,
         call: Call,
     ) -> Result<Answer, StepAbort> {
-        self.ask_for(notes, timeout, call, &[]).await
+        self.request_expecting(notes, timeout, call, &[]).await
     }
 
-    /// The same, where these statuses are answers whatever they are.
-    pub(super) async fn ask_for(
+    /// The same, where the expected statuses are never retried.
+    pub(super) async fn request_expecting(
         &mut self,
         notes: &mut Notes,
         timeout: Duration,
         mut call: Call,
         expected: &[u16],
     ) -> Result<Answer, StepAbort> {
-        let mut attempt = 1;
+        let mut number = 1;
         loop {
-            let asked = Asked { attempt, expected };
-            let answer = self.ask_once(notes, timeout, call.clone(), asked).await?;
+            let attempt = Attempt { number, expected };
+            let answer = self
+                .request_once(notes, timeout, call.clone(), attempt)
+                .await?;
             let Some(answer) = answer else {
-                attempt += 1;
+                number += 1;
                 continue;
             };
             let is_wanted = expected.contains(&answer.status);
