@@ -1,4 +1,4 @@
-//! Files of a manifest, and redirects.
+//! Downloads the files of a manifest, and follows redirects.
 
 use std::time::Duration;
 
@@ -249,16 +249,16 @@ impl Runner<'_> {
 /// How the files of one manifest are read.
 #[derive(Clone, Copy, Debug)]
 struct Reading<'a> {
-    /// The step whose token goes along.
+    /// The step whose token is sent with the requests.
     token: Option<&'a StepId>,
     /// Until when they can be fetched.
     until: Option<DateTime<Utc>>,
-    /// Whether they tell what went wrong: then they are shown, and decide nothing.
+    /// Whether they are the export's error files: those are shown, and decide nothing.
     are_errors: bool,
 }
 
 impl<'a> Reading<'a> {
-    /// What is said of a file's lines.
+    /// The findings about a file's lines.
     fn findings(self, findings: Vec<Finding>) -> Vec<Finding> {
         if self.are_errors {
             vec![manifest::error_outcomes(&findings)]

@@ -41,7 +41,7 @@ impl Runner<'_> {
         self.manifests.values().any(|record| record.url == url)
     }
 
-    /// What was gathered, for the checks.
+    /// The gathered evidence, for the checks.
     pub(super) fn seen<'s>(
         &'s self,
         member: &'s Member,
@@ -59,7 +59,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Status URLs that came of the key which was used last more than once.
+    /// The status URLs of the idempotency key that opened most jobs.
     pub(super) fn same_key(&self) -> Vec<String> {
         let of = |key: &str| {
             let same = self
@@ -72,14 +72,14 @@ impl Runner<'_> {
         all.max_by_key(Vec::len).unwrap_or_default()
     }
 
-    /// Takes out what a declared quirk makes the expected answer.
+    /// Removes the findings that a declared quirk explains.
     pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
         let declared = &self.run.partner.quirks;
         let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
         findings.into_iter().filter(stays).collect()
     }
 
-    /// Notes what an answer shows of quirks.
+    /// Records the quirks that an answer shows.
     pub(super) fn note(&mut self, seen: impl IntoIterator<Item = (Quirk, bool)>) {
         self.quirks.note(seen);
     }

@@ -1,4 +1,4 @@
-//! Releases a job that a former life of the agent left open at a partner.
+//! Releases a job that an earlier process of the agent left open at a partner.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use super::pool::Pool;
 use super::run::answer;
 use super::steps::may_hold_jobs;
 use super::template::{Address, absolute};
-use super::wire::{self, Call, Time, Way};
+use super::wire::{self, Call, ConnectionOptions, Deadlines};
 
 /// The time of each of the two requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Signs in anew and releases the job. True when it is released or gone.
+/// Signs in again and releases the job. True when it is released or gone.
 pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, job: &Job) -> bool {
     let (Some(url), Some(endpoint)) = (absolute(&job.location), absolute(&job.token_endpoint))
     else {
@@ -65,7 +65,7 @@ async fn sign_in(
     token::granted(&answer).0.map(|granted| granted.token)
 }
 
-/// Nobody is shown what an orphan's release looked like.
+/// The release of an orphan is recorded nowhere, so its address needs no display form.
 fn address(url: http::Uri) -> Address {
     Address {
         url,
@@ -75,13 +75,13 @@ fn address(url: http::Uri) -> Address {
 
 async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
     let now = clock.instant();
-    let time = Time {
+    let deadlines = Deadlines {
         run_began: now,
         timeout: TIMEOUT,
         deadline: now + TIMEOUT * 2,
     };
     let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
-    let way = Way {
+    let options = ConnectionOptions {
         connection: Connection::New,
         http: HttpWanted::Auto,
         family: FamilyWanted::Any,
@@ -89,7 +89,7 @@ async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
         lag: &Lag::new(clock),
         own_delay_max: TIMEOUT,
     };
-    let head = wire::send(client, clock, time, call, way, &mut sink)
+    let head = wire::send(client, clock, deadlines, call, options, &mut sink)
         .await
         .head?;
     Some(answer(head, &sink.document()))

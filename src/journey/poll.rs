@@ -1,4 +1,4 @@
-//! Looking at a job, or at a document, until it is done.
+//! Polls a job, or a document, until it is done.
 
 use std::time::{Duration, Instant};
 
@@ -24,24 +24,24 @@ impl Runner<'_> {
         loop {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
             self.authorise(&mut call, token, timeout, notes).await?;
-            // Patience is the poll's own rule.
+            // How long to wait after a 429 is the poll's own rule.
             let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
-            self.looked(&mut times, began, notes);
+            self.update_times(&mut times, began, notes);
             let progress = job::progress_percent(answer.header("x-progress"));
             times.progress_percent = progress.or(times.progress_percent);
             notes.job = Some(times);
             let (state, findings) = job::poll(&answer, self.run.clock.system());
             let findings = self.excused(findings, &answer);
-            // A quirk is said once, not at every poll.
+            // A quirk is reported once, not at every poll.
             let new = findings
                 .into_iter()
-                .filter(|one| !is_said(notes, one))
+                .filter(|one| !is_reported(notes, one))
                 .collect::<Vec<_>>();
             notes.judge(new)?;
             let asked = match state {
                 PollState::Pending(asked) => {
                     self.note(quirks::of_wait(&answer, asked));
-                    times = not_yet(times);
+                    times = still_working(times);
                     asked
                 }
                 PollState::Failed => {
@@ -71,7 +71,7 @@ impl Runner<'_> {
 }
 
 impl Runner<'_> {
-    /// Looks at a document until a value in it says that it is done.
+    /// Polls a document until a value in it says that it is done.
     pub(super) async fn watch(
         &mut self,
         step: &Step,
@@ -102,7 +102,7 @@ impl Runner<'_> {
                 self.authorise(&mut call, token, timeout, notes).await?;
             }
             let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
-            self.looked(&mut times, began, notes);
+            self.update_times(&mut times, began, notes);
             notes.job = Some(times);
             let is_throttled = answer.status == 429;
             let new = if is_throttled {
@@ -110,7 +110,10 @@ impl Runner<'_> {
             } else {
                 judge_answer::expected(expect, &answer)
             };
-            let new: Vec<_> = new.into_iter().filter(|one| !is_said(notes, one)).collect();
+            let new: Vec<_> = new
+                .into_iter()
+                .filter(|one| !is_reported(notes, one))
+                .collect();
             notes.judge(new)?;
             if !is_throttled {
                 if fail
@@ -126,7 +129,7 @@ impl Runner<'_> {
                     return self.capture(&step.id, captures, &answer, notes);
                 }
             }
-            times = not_yet(times);
+            times = still_working(times);
             let asked = job::retry_after(answer.header("retry-after"), self.run.clock.system());
             let own = every.saturating_mul(1 << (times.polls - 1).min(16));
             let wish = match asked {
@@ -138,8 +141,8 @@ impl Runner<'_> {
         }
     }
 
-    /// Notes the times of one look.
-    fn looked(&self, times: &mut JobTimes, began: Instant, notes: &Notes) {
+    /// Updates the times after one poll.
+    fn update_times(&self, times: &mut JobTimes, began: Instant, notes: &Notes) {
         times.polls += 1;
         times.elapsed = self.run.clock.instant() - began;
         let last = notes.requests.last();
@@ -149,7 +152,7 @@ impl Runner<'_> {
         times.overhead = times.elapsed.saturating_sub(times.server + times.transfer);
     }
 
-    /// Waits where the deadline leaves time for it.
+    /// Waits, unless the deadline comes first.
     async fn wait_by_rule(
         &mut self,
         wait: Duration,
@@ -167,8 +170,8 @@ impl Runner<'_> {
     }
 }
 
-/// The server was seen to be at work until now.
-fn not_yet(times: JobTimes) -> JobTimes {
+/// Counts the time until now as the server's, because the job is still in progress.
+fn still_working(times: JobTimes) -> JobTimes {
     JobTimes {
         server: times.elapsed,
         overhead: Duration::ZERO,
@@ -177,7 +180,7 @@ fn not_yet(times: JobTimes) -> JobTimes {
     }
 }
 
-fn is_said(notes: &Notes, finding: &Finding) -> bool {
+fn is_reported(notes: &Notes, finding: &Finding) -> bool {
     notes
         .findings
         .iter()

@@ -13,7 +13,7 @@ use outrider_domain::model::{Answer, Failure, Finding};
 use super::body::{NoLines, Sink};
 use super::head::Head;
 use super::run::{Notes, Runner, StepAbort, answer};
-use super::wire::{self, Call, Sent, Time, Way};
+use super::wire::{self, Call, ConnectionOptions, Deadlines, SendResult};
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -57,12 +57,12 @@ impl Runner<'_> {
         sink: &mut Sink<'_, L>,
     ) -> Result<Head, NoAnswer> {
         call.headers.extend(self.common_headers());
-        let time = Time {
+        let deadlines = Deadlines {
             run_began: self.began,
             timeout,
             deadline: self.deadline,
         };
-        let way = Way {
+        let options = ConnectionOptions {
             connection: notes.connection,
             http: self.run.journey.http,
             family: self.run.family,
@@ -70,11 +70,19 @@ impl Runner<'_> {
             lag: &self.lag,
             own_delay_max: self.run.own_delay_max,
         };
-        let Sent {
+        let SendResult {
             mut evidence,
             head,
             certificate_expires_at,
-        } = wire::send(self.run.client, self.run.clock, time, call, way, sink).await;
+        } = wire::send(
+            self.run.client,
+            self.run.clock,
+            deadlines,
+            call,
+            options,
+            sink,
+        )
+        .await;
         evidence.attempt = attempt;
         self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
         if evidence.status == Some(TOO_MANY_REQUESTS) {

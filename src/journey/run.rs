@@ -25,39 +25,39 @@ use super::template::Values;
 
 /// How long steps that always run may take after a run broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);
-/// Of a step's requests, the first and the last so many are kept.
+/// Long steps keep their first and last requests: so many of each.
 const REQUESTS_KEPT_FIRST: usize = 4;
 const REQUESTS_KEPT_LAST: usize = 12;
 
-/// Of a step's findings, so many are kept, every one that breaks it, and the first of each check.
+/// A step keeps so many findings, and beyond them each that breaks it and the first of each check.
 const FINDINGS_KEPT: usize = 64;
 
-/// Why a step ends before its end.
+/// Why a step ends early.
 #[derive(Debug)]
 pub(super) enum StepAbort {
-    /// A finding says why.
+    /// A finding broke it.
     Broken,
     /// The deadline came.
     Deadline,
-    /// We could not look.
+    /// The agent could not do its work: the fault, and why.
     CouldNotLook(AgentFault, String),
 }
 
-/// What one step notes while it goes on.
+/// What one step records while it runs.
 #[derive(Debug)]
 pub(super) struct Notes {
     pub(super) requests: Vec<RequestEvidence>,
     pub(super) omitted: BTreeMap<RequestResult, u32>,
     pub(super) findings: Vec<Finding>,
     pub(super) job: Option<JobTimes>,
-    /// What broke attempts that were followed by another one.
+    /// The findings that broke attempts which were retried.
     pub(super) retried: Vec<Finding>,
     pub(super) cached_token: bool,
-    /// How the step asks again.
+    /// When the step retries a request.
     pub(super) retry: Option<Retry>,
     pub(super) connection: Connection,
-    /// Time that our own ledger took; no part of the step's duration.
-    pub(super) own: Duration,
+    /// The time that the agent's own ledger took; not part of the step's duration.
+    pub(super) ledger_time: Duration,
 }
 
 impl Notes {
@@ -71,7 +71,7 @@ impl Notes {
             cached_token: false,
             retry: step.retry.clone(),
             connection: step.connection.unwrap_or(journey.connection),
-            own: Duration::ZERO,
+            ledger_time: Duration::ZERO,
         }
     }
 
@@ -83,7 +83,7 @@ impl Notes {
         self.requests.push(evidence);
     }
 
-    /// Notes findings; broken when one of them breaks its layer.
+    /// Records findings; an error when one of them breaks its layer.
     pub(super) fn judge(
         &mut self,
         findings: impl IntoIterator<Item = Finding>,
@@ -108,11 +108,11 @@ impl Notes {
 pub(super) struct Runner<'a> {
     pub(super) run: &'a RunRequest<'a>,
     pub(super) began: Instant,
-    /// When the step that goes on must end.
+    /// When the current step must end.
     pub(super) deadline: Instant,
-    /// When the last step that decides must end.
+    /// When the last step that decides the verdict must end.
     pub(super) limit: Instant,
-    /// Time that our own ledger took: no part of the run's, and not the partner's.
+    /// The time that the agent's own ledger took; not part of the run's duration.
     pub(super) own: Duration,
     pub(super) values: Values,
     pub(super) tokens: BTreeMap<StepId, CachedToken>,
@@ -130,12 +130,12 @@ pub(super) struct Runner<'a> {
     pub(super) records: Option<RecordsSeen>,
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
-    /// Connections that requests left open.
+    /// The open connections.
     pub(super) pool: Pool,
-    /// What this machine held up.
+    /// The delays that this machine caused.
     pub(super) lag: Lag,
     pub(super) own_job_open: bool,
-    /// A 429 came while we asked more than is agreed.
+    /// A 429 came while the agent sent more requests than the limit allows.
     pub(super) asked_too_much: bool,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
@@ -145,7 +145,7 @@ pub async fn run(request: &RunRequest<'_>) -> RunRecord {
     run_with_baseline(request).await.0
 }
 
-/// The same, and the shape of the records that were read whole.
+/// The same, and the shape of the records that were read completely.
 pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
     let stalls = StallDetector::new(request.clock);
     let lag = Lag::new(request.clock);
@@ -193,8 +193,8 @@ async fn run_steps(
         }
         steps.push(evidence);
     }
-    runner.disclosed_unsaid(&mut steps);
-    runner.said_at_the_end(&mut steps);
+    runner.add_missed_disclosure(&mut steps);
+    runner.add_run_findings(&mut steps);
     let evidence_of_run = Walked {
         journey: request.journey,
         steps: &steps,
@@ -274,7 +274,7 @@ impl<'a> Runner<'a> {
         {
             return false;
         }
-        // What an optional capture or a step that may fail did not bring, nobody can use.
+        // A value that an optional capture or a step that may fail did not capture cannot be used.
         if !self.values.has_all(step.action.templates()) {
             return false;
         }
@@ -310,7 +310,7 @@ impl<'a> Runner<'a> {
                 StepState::Passed
             },
             offset: began - self.began,
-            duration: (self.run.clock.instant() - began).saturating_sub(notes.own),
+            duration: (self.run.clock.instant() - began).saturating_sub(notes.ledger_time),
             requests: notes.requests,
             requests_omitted: notes.omitted,
             findings: notes.findings,
@@ -321,9 +321,9 @@ impl<'a> Runner<'a> {
         (evidence, abort)
     }
 
-    /// What was seen of other members, where the step that checks for them was not reached or is not
-    /// there: a disclosure is one whatever else broke. It is told with the step that read the data.
-    fn disclosed_unsaid(&self, steps: &mut [StepEvidence]) {
+    /// Adds a disclosure that no step reported, because the step that checks for it was not reached or
+    /// does not exist: a disclosure counts whatever else broke. It goes to the step that read the data.
+    fn add_missed_disclosure(&self, steps: &mut [StepEvidence]) {
         let is_disclosure =
             |finding: &Finding| finding.breaks() && finding.cause == Cause::Disclosure;
         let is_said = steps
@@ -346,8 +346,9 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// What is told of the whole run: with its first answer the certificate, with its last step quirks.
-    fn said_at_the_end(&self, steps: &mut [StepEvidence]) {
+    /// Adds the findings about the whole run: the certificate to the first step that sent a request, the
+    /// quirks to the last step that ran.
+    fn add_run_findings(&self, steps: &mut [StepEvidence]) {
         let now = self.run.clock.system();
         let life = self.certificate_expires_at;
         let life = life.map(|at| judge::wire::certificate_life(at, now));
@@ -408,7 +409,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// A head and a document as the judge takes them.
+/// The answer that the judge judges.
 pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
     Answer {
         status: head.status,
@@ -419,7 +420,7 @@ pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
     }
 }
 
-/// Whether we held up a request that decides.
+/// Whether the agent itself delayed a request that decides the verdict.
 fn is_contaminated(request: &RunRequest<'_>, steps: &[StepEvidence]) -> bool {
     let decides = |id: &StepId| {
         let mut all = request.journey.steps.iter();

@@ -20,9 +20,9 @@ use super::wire::Call;
 
 const UNAUTHORIZED: u16 = 401;
 
-/// Which token.
+/// Which token to request, and where.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct TokenRequest {
     pub(super) endpoint: Address,
     pub(super) scope: Vec<String>,
     pub(super) fresh: Fresh,
@@ -57,7 +57,7 @@ impl Runner<'_> {
     /// Whether our token may travel there: the partner's own origin, or one that its file names.
     fn is_trusted(&self, call: &Call) -> bool {
         let is_of_job = matches!(call.kind, RequestKind::Poll | RequestKind::Release);
-        self.is_home(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
+        self.is_partner_origin(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
     }
 
     async fn renew(
@@ -69,7 +69,7 @@ impl Runner<'_> {
         let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
-        let wanted = Wanted {
+        let wanted = TokenRequest {
             endpoint: cached.endpoint.clone(),
             scope: cached.scope.clone(),
             fresh: Fresh::Never,
@@ -112,7 +112,7 @@ impl Runner<'_> {
     pub(super) async fn sign_in(
         &mut self,
         step: &StepId,
-        wanted: &Wanted,
+        wanted: &TokenRequest,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
@@ -188,7 +188,7 @@ impl Runner<'_> {
 
     async fn request_token(
         &mut self,
-        wanted: &Wanted,
+        wanted: &TokenRequest,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(CachedToken, Option<Secret>), StepAbort> {

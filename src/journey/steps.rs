@@ -19,7 +19,7 @@ use super::bodies;
 use super::manifest_record::Submission;
 use super::run::{Notes, Runner, StepAbort};
 use super::run_request::JobNote;
-use super::sign_in::Wanted;
+use super::sign_in::TokenRequest;
 use super::template::{Address, absolute, same_origin};
 use super::wire::Call;
 
@@ -41,7 +41,7 @@ impl Runner<'_> {
                 fresh,
             } => {
                 let endpoint = self.address(endpoint, notes)?;
-                let wanted = Wanted {
+                let wanted = TokenRequest {
                     endpoint,
                     scope: scope.clone(),
                     fresh: *fresh,
@@ -149,7 +149,7 @@ impl Runner<'_> {
         notes: &mut Notes,
     ) -> Result<Address, StepAbort> {
         let found = self.values.address(template);
-        found.ok_or_else(|| unfit(notes, "an absolute http or https URL"))
+        found.ok_or_else(|| invalid_capture(notes, "an absolute http or https URL"))
     }
 
     pub(super) fn fill_headers(
@@ -160,7 +160,8 @@ impl Runner<'_> {
     ) -> Result<(), StepAbort> {
         for (name, template) in headers {
             let value = self.values.header(template);
-            let value = value.ok_or_else(|| unfit(notes, "a value that a header field takes"))?;
+            let value =
+                value.ok_or_else(|| invalid_capture(notes, "a value that a header field takes"))?;
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 call.headers.insert(name, value);
             }
@@ -190,7 +191,7 @@ impl Runner<'_> {
             }
             Body::Form(fields) => (FORM, self.values.form(fields)),
         };
-        let text = text.ok_or_else(|| unfit(notes, "a value that the body takes"))?;
+        let text = text.ok_or_else(|| invalid_capture(notes, "a value that the body takes"))?;
         call.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         call.body = Bytes::from(text);
@@ -268,7 +269,7 @@ impl Runner<'_> {
         let since = self.run.clock.instant();
         let done = self.journal(step, &location, token).await;
         let own = self.run.clock.instant() - since;
-        notes.own += own;
+        notes.ledger_time += own;
         self.own += own;
         self.limit += own;
         self.deadline += own;
@@ -370,7 +371,7 @@ impl Runner<'_> {
         })
     }
 
-    pub(super) fn is_home(&self, url: &Uri) -> bool {
+    pub(super) fn is_partner_origin(&self, url: &Uri) -> bool {
         absolute(&self.run.partner.base_url).is_some_and(|home| same_origin(&home, url))
     }
 
@@ -401,8 +402,8 @@ async fn is_yes(answer: oneshot::Receiver<bool>) -> bool {
     )
 }
 
-/// A captured value does not fit where it goes.
-fn unfit(notes: &mut Notes, expected: &'static str) -> StepAbort {
+/// A captured value that is not valid in its place; ends the step.
+fn invalid_capture(notes: &mut Notes, expected: &'static str) -> StepAbort {
     let seen = "a captured value that makes none";
     notes
         .findings
