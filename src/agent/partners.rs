@@ -6,13 +6,13 @@ use std::sync::Arc;
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{PartnerId, Plan};
 
-use crate::journey::{Admission, Client, Meter, Resolver, Tokens};
+use crate::journey::{Admission, Client, RateLimiter, Resolver, Tokens};
 
-/// A client and a meter for each partner.
+/// A client and a rate limiter for each partner.
 #[derive(Clone, Debug)]
 pub(super) struct Partners {
     pub(super) clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
-    meters: BTreeMap<PartnerId, Arc<Meter>>,
+    limiters: BTreeMap<PartnerId, Arc<RateLimiter>>,
     /// Outlive a reload: they are kept by what they were asked with.
     pub(super) tokens: Tokens,
 }
@@ -21,7 +21,7 @@ impl Partners {
     pub(super) fn new(plan: &Plan, clock: &Clock) -> Self {
         let none = Self {
             clients: Arc::default(),
-            meters: BTreeMap::new(),
+            limiters: BTreeMap::new(),
             tokens: Tokens::new(),
         };
         none.of(plan, clock)
@@ -34,19 +34,19 @@ impl Partners {
             let client = Client::new(partner, &plan.settings, &resolver);
             (partner.id.clone(), Arc::new(client))
         });
-        let meters = plan.partners.values().map(|partner| {
-            let meter = match self.meters.get(&partner.id) {
-                Some(meter) => {
-                    meter.agree(partner.limits);
-                    Arc::clone(meter)
+        let limiters = plan.partners.values().map(|partner| {
+            let limiter = match self.limiters.get(&partner.id) {
+                Some(limiter) => {
+                    limiter.set_limits(partner.limits);
+                    Arc::clone(limiter)
                 }
-                None => Meter::new(clock.instant(), partner.limits),
+                None => RateLimiter::new(clock.instant(), partner.limits),
             };
-            (partner.id.clone(), meter)
+            (partner.id.clone(), limiter)
         });
         Self {
             clients: Arc::new(clients.collect()),
-            meters: meters.collect(),
+            limiters: limiters.collect(),
             tokens: self.tokens.clone(),
         }
     }
@@ -59,7 +59,7 @@ impl Partners {
         clock: &Clock,
         requests: u64,
     ) -> Option<Admission> {
-        self.meters.get(partner)?.admit(clock.instant(), requests)
+        self.limiters.get(partner)?.admit(clock.instant(), requests)
     }
 
     /// How a run that was let begin reaches its partner.

@@ -11,7 +11,7 @@ use super::live::Live;
 use super::notes::{Note, Notes, Walked, tell};
 use super::permits::Permits;
 use super::wanted::Wanted;
-use crate::journey::{Client, JobNote, Order, Tokens, walk};
+use crate::journey::{Client, JobNote, RunRequest, Tokens, run};
 
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
@@ -130,8 +130,8 @@ impl Walk {
         // The walk owns its end of the queue: when it ends, every note it left is still forwarded.
         // Apart, so that the task that begins with it is small: it is moved more than once.
         let walking = Box::pin(async move {
-            let order = Order {
-                run: self.run.clone(),
+            let request = RunRequest {
+                id: self.run.clone(),
                 origin: self.origin,
                 due_at: self.tick.due_at,
                 partner,
@@ -146,7 +146,7 @@ impl Walk {
                 clock: &self.clock,
                 jobs: &jobs,
             };
-            walk(&order).await
+            run(&request).await
         });
         let (record, ()) = tokio::join!(walking, forward(told, &self.notes));
         Some(record)

@@ -11,7 +11,9 @@ use super::exit::Exit;
 use super::files::{Files, probe_of};
 use super::out;
 use super::runtime::runtime;
-use crate::journey::{Client, JobNote, Order, Resolver, Tokens, release_orphan, walk_keeping};
+use crate::journey::{
+    Client, JobNote, Resolver, RunRequest, Tokens, release_orphan, run_with_baseline,
+};
 
 /// Notes about jobs that wait.
 const JOB_NOTES_MAX: usize = 4;
@@ -115,8 +117,8 @@ pub(super) async fn walk_once(
     let partner = &plan.partners[&probe.id.partner];
     let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
     let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
-    let order = Order {
-        run: RunId::new(uuid::Uuid::new_v4().to_string()),
+    let request = RunRequest {
+        id: RunId::new(uuid::Uuid::new_v4().to_string()),
         origin: Origin::Once,
         due_at: clock.now(),
         partner,
@@ -132,7 +134,7 @@ pub(super) async fn walk_once(
         jobs: &jobs,
     };
     let mut open = Vec::new();
-    let mut walking = std::pin::pin!(walk_keeping(&order));
+    let mut walking = std::pin::pin!(run_with_baseline(&request));
     loop {
         tokio::select! {
             (record, shapes) = &mut walking => return Some(Walk { record, shapes }),

@@ -13,7 +13,7 @@ use outrider_domain::secret::{Secret, SigningKey, read_text};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
-use super::bind::Address;
+use super::template::Address;
 use super::wire::Call;
 
 /// How long an assertion is good for: the specification's bound is five minutes, and clocks differ.
@@ -22,17 +22,17 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 /// A token and how to get the next one.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct CachedToken {
     pub(super) token: Secret,
     pub(super) since: Instant,
     pub(super) lifetime: Duration,
     pub(super) endpoint: Address,
     pub(super) scope: Vec<String>,
     /// From an earlier run: the partner may have taken it back since.
-    pub(super) is_kept: bool,
+    pub(super) is_reused: bool,
 }
 
-impl Held {
+impl CachedToken {
     /// A token is renewed when four fifths of its life are over.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now - self.since >= self.lifetime.saturating_mul(4) / 5

@@ -3,7 +3,7 @@
 use outrider_domain::model::{Member, MemberSet, NamedBody};
 use serde_json::{Value, json};
 
-use super::bind::Values;
+use super::template::Values;
 
 /// The body of a kick-off; none when it needs a member and there is none.
 pub(super) fn build(

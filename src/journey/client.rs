@@ -13,7 +13,7 @@ use outrider_domain::model::{AgentFault, Failure, HttpWanted, Partner, SecretRef
 use outrider_domain::secret::{read_private_key, read_trust};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::meter::Admission;
+use super::rate_limiter::Admission;
 
 /// How long one question to a name server may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -99,7 +99,7 @@ pub struct Client {
     /// None when trust, client certificate or its key is of no use: our fault, told with each run.
     pub(super) tls: Option<Tls>,
     pub(super) contact: String,
-    /// Counts what one run asks; none for walks that nobody counts.
+    /// Counts the requests of one run; `None` for runs outside the rate limit.
     admission: Option<Arc<Admission>>,
 }
 

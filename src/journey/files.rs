@@ -1,4 +1,4 @@
-//! Files of a manifest, and redirects.
+//! Downloads the files of a manifest, and follows redirects.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use outrider_domain::model::{
     Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
 };
 
-use super::ask::Asked;
-use super::bind::{Address, absolute, same_origin};
 use super::body::{NoLines, Sink};
-use super::told::Told;
-use super::walk::{Halt, Notes, Walker, answer};
+use super::manifest_record::ManifestRecord;
+use super::request::Attempt;
+use super::run::{Notes, Runner, StepAbort, answer};
+use super::template::{Address, absolute, same_origin};
 use super::wire::Call;
 
 /// Redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
 
-impl Walker<'_> {
+impl Runner<'_> {
     pub(super) async fn download(
         &mut self,
         step: &Step,
@@ -34,11 +34,11 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let told = self.manifests.get(manifest).cloned();
+    ) -> Result<(), StepAbort> {
+        let record = self.manifests.get(manifest).cloned();
         match read {
-            Read::MatchResult => self.match_result(step, told, token, timeout, notes).await,
-            Read::MemberData => self.member_data(step, told, token, timeout, notes).await,
+            Read::MatchResult => self.match_result(step, record, token, timeout, notes).await,
+            Read::MemberData => self.member_data(step, record, token, timeout, notes).await,
         }
     }
 
@@ -46,22 +46,22 @@ impl Walker<'_> {
     async fn match_result(
         &mut self,
         step: &Step,
-        told: Option<Told>,
+        record: Option<ManifestRecord>,
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let Some((member, set)) = self.order.member else {
+    ) -> Result<(), StepAbort> {
+        let Some((member, set)) = self.run.member else {
             return Ok(());
         };
-        let today = self.order.clock.system().date_naive();
+        let today = self.run.clock.system().date_naive();
         let mut seen = MatchSeen::new(Submitted::new(member, set, today));
-        let (shape, done) = match (told, self.direct.take()) {
-            (Some(told), _) => {
-                let reading = Reading::of(&told, token);
-                let files = told.manifest.match_result();
+        let (shape, done) = match (record, self.direct.take()) {
+            (Some(record), _) => {
+                let reading = Reading::of(&record, token);
+                let files = record.manifest.match_result();
                 let read = self.files(&files, reading, timeout, notes, &mut seen);
-                (Shape::of(&told.manifest), read.await)
+                (Shape::of(&record.manifest), read.await)
             }
             (None, Some(answer)) => {
                 seen.document(&answer);
@@ -89,23 +89,23 @@ impl Walker<'_> {
     async fn member_data(
         &mut self,
         step: &Step,
-        told: Option<Told>,
+        record: Option<ManifestRecord>,
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let Some((told, (member, set))) = told.zip(self.order.member) else {
+    ) -> Result<(), StepAbort> {
+        let Some((record, (member, set))) = record.zip(self.run.member) else {
             return Ok(());
         };
-        let today = self.order.clock.system().date_naive();
+        let today = self.run.clock.system().date_naive();
         // A second download adds to what the first one saw.
         let seen = self.records.take();
         let new = || RecordsSeen::new(member, set, today, self.depth());
         let mut seen = seen.unwrap_or_else(new);
-        seen.asked_since(told.since);
-        self.exports.push(told.times);
-        let reading = Reading::of(&told, token);
-        let files = &told.manifest.output;
+        seen.asked_since(record.since);
+        self.exports.push(record.times);
+        let reading = Reading::of(&record, token);
+        let files = &record.manifest.output;
         let done = self.files(files, reading, timeout, notes, &mut seen).await;
         self.records = Some(seen);
         self.read_by = Some(step.id.clone());
@@ -114,7 +114,7 @@ impl Walker<'_> {
             are_errors: true,
             ..reading
         };
-        let files = &told.manifest.errors;
+        let files = &record.manifest.errors;
         self.files(files, reading, timeout, notes, &mut NoLines)
             .await
     }
@@ -126,7 +126,7 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
         lines: &mut L,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         for (place, file) in files.iter().enumerate() {
             let Some(url) = absolute(&file.url) else {
                 continue;
@@ -153,9 +153,9 @@ impl Walker<'_> {
         timeout: Duration,
         notes: &mut Notes,
         lines: &mut L,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let home = call.to.url.clone();
-        let (mut redirects, mut attempt) = (0, 1);
+        let (mut redirects, mut number) = (0, 1);
         while redirects <= REDIRECTS_MAX {
             let mut fold = FileFold::new(file.kind.as_str());
             let mut sink = Sink::File {
@@ -165,12 +165,12 @@ impl Walker<'_> {
                 values: JsonValues::default(),
                 is_file: false,
             };
-            let asked = Asked {
-                attempt,
+            let attempt = Attempt {
+                number,
                 expected: &[],
             };
             let sent = self
-                .send(notes, timeout, attempt, call.clone(), &mut sink)
+                .send(notes, timeout, number, call.clone(), &mut sink)
                 .await;
             let document = sink.document();
             // Lines that were read already must not be read twice.
@@ -179,12 +179,12 @@ impl Walker<'_> {
                 Err(broken) => broken.bytes == 0,
             };
             let again = if is_untouched {
-                self.again(notes, asked, &sent).await
+                self.wait_for_retry(notes, attempt, &sent).await
             } else {
                 None
             };
             if again.is_some() {
-                attempt += 1;
+                number += 1;
                 continue;
             }
             let head = match sent {
@@ -213,7 +213,7 @@ impl Walker<'_> {
                 },
                 &answer,
             );
-            let now = self.order.clock.system();
+            let now = self.run.clock.system();
             let early = job::gone_early(answer.status, reading.until, now);
             notes.judge(early.into_iter().chain(self.excused(found, &answer)))?;
             self.note([(Quirk::FilesRedirected, !same_origin(&home, &call.to.url))]);
@@ -224,15 +224,17 @@ impl Walker<'_> {
     }
 
     /// Sends a call and follows redirects of a GET, leaving the token behind at another origin.
-    pub(super) async fn ask_following(
+    pub(super) async fn request_following(
         &mut self,
         notes: &mut Notes,
         timeout: Duration,
         mut call: Call,
         expected: &[u16],
-    ) -> Result<Answer, Halt> {
+    ) -> Result<Answer, StepAbort> {
         for _ in 0..=REDIRECTS_MAX {
-            let answer = self.ask_for(notes, timeout, call.clone(), expected).await?;
+            let answer = self
+                .request_expecting(notes, timeout, call.clone(), expected)
+                .await?;
             let is_wanted = expected.contains(&answer.status);
             if is_wanted || !is_redirect(answer.status) || call.method != Method::Get {
                 return Ok(answer);
@@ -240,23 +242,23 @@ impl Walker<'_> {
             redirect(&mut call, &answer, notes)?;
         }
         notes.judge([too_many_redirects()])?;
-        Err(Halt::Broken)
+        Err(StepAbort::Broken)
     }
 }
 
 /// How the files of one manifest are read.
 #[derive(Clone, Copy, Debug)]
 struct Reading<'a> {
-    /// The step whose token goes along.
+    /// The step whose token is sent with the requests.
     token: Option<&'a StepId>,
     /// Until when they can be fetched.
     until: Option<DateTime<Utc>>,
-    /// Whether they tell what went wrong: then they are shown, and decide nothing.
+    /// Whether they are the export's error files: those are shown, and decide nothing.
     are_errors: bool,
 }
 
 impl<'a> Reading<'a> {
-    /// What is said of a file's lines.
+    /// The findings about a file's lines.
     fn findings(self, findings: Vec<Finding>) -> Vec<Finding> {
         if self.are_errors {
             vec![manifest::error_outcomes(&findings)]
@@ -265,10 +267,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn of(told: &Told, token: &'a StepId) -> Self {
+    fn of(record: &ManifestRecord, token: &'a StepId) -> Self {
         Self {
-            token: told.manifest.requires_access_token.then_some(token),
-            until: told.until,
+            token: record.manifest.requires_access_token.then_some(token),
+            until: record.until,
             are_errors: false,
         }
     }
@@ -283,7 +285,7 @@ fn too_many_redirects() -> outrider_domain::model::Finding {
     catalogue::REDIRECT.find(false, expected, "one more")
 }
 
-fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
+fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), StepAbort> {
     let next = answer
         .header(LOCATION.as_str())
         .and_then(|location| resolve(&call.to.url, location));

@@ -1,4 +1,4 @@
-//! What a walk has gathered, for the checks that compare one answer with another.
+//! What a run has gathered, for the checks that compare one answer with another.
 
 use chrono::{DateTime, Utc};
 use outrider_domain::judge::business::{self, ExportTimes};
@@ -7,22 +7,27 @@ use outrider_domain::judge::quirks;
 use outrider_domain::judge::records::Depth;
 use outrider_domain::model::{Answer, Finding, Member, Quirk};
 
-use super::told::Told;
-use super::walk::Walker;
+use super::manifest_record::ManifestRecord;
+use super::run::Runner;
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// A manifest that was read at a status URL.
-    pub(super) fn told(&self, url: &str, manifest: Manifest, until: Option<DateTime<Utc>>) -> Told {
-        let read = self.order.clock.system();
-        let mut kick_offs = self.kick_offs.iter().rev();
-        let kick_off = kick_offs.find(|one| one.location == url);
+    pub(super) fn manifest_record(
+        &self,
+        url: &str,
+        manifest: Manifest,
+        until: Option<DateTime<Utc>>,
+    ) -> ManifestRecord {
+        let read = self.run.clock.system();
+        let mut submissions = self.submissions.iter().rev();
+        let submission = submissions.find(|one| one.location == url);
         let times = ExportTimes {
-            asked: kick_off.map_or(read, |one| one.at),
+            asked: submission.map_or(read, |one| one.at),
             read,
             told: manifest.transaction_time,
         };
-        let since = kick_off.and_then(|one| one.since);
-        Told {
+        let since = submission.and_then(|one| one.since);
+        ManifestRecord {
             url: url.to_owned(),
             manifest,
             times,
@@ -32,11 +37,11 @@ impl Walker<'_> {
     }
 
     /// Whether a job's manifest was read.
-    pub(super) fn is_told(&self, url: &str) -> bool {
-        self.manifests.values().any(|told| told.url == url)
+    pub(super) fn has_manifest(&self, url: &str) -> bool {
+        self.manifests.values().any(|record| record.url == url)
     }
 
-    /// What was gathered, for the checks.
+    /// The gathered evidence, for the checks.
     pub(super) fn seen<'s>(
         &'s self,
         member: &'s Member,
@@ -49,38 +54,38 @@ impl Walker<'_> {
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,
-            baseline: self.order.partner.baseline.as_ref(),
-            declared: &self.order.partner.quirks,
+            baseline: self.run.partner.baseline.as_ref(),
+            declared: &self.run.partner.quirks,
         }
     }
 
-    /// Status URLs that came of the key which was used last more than once.
+    /// The status URLs of the idempotency key that opened most jobs.
     pub(super) fn same_key(&self) -> Vec<String> {
         let of = |key: &str| {
             let same = self
-                .kick_offs
+                .submissions
                 .iter()
                 .filter(|one| one.key == key && !key.is_empty());
             same.map(|one| one.location.clone()).collect::<Vec<_>>()
         };
-        let all = self.kick_offs.iter().rev().map(|one| of(&one.key));
+        let all = self.submissions.iter().rev().map(|one| of(&one.key));
         all.max_by_key(Vec::len).unwrap_or_default()
     }
 
-    /// Takes out what a declared quirk makes the expected answer.
+    /// Removes the findings that a declared quirk explains.
     pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
-        let declared = &self.order.partner.quirks;
+        let declared = &self.run.partner.quirks;
         let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
         findings.into_iter().filter(stays).collect()
     }
 
-    /// Notes what an answer shows of quirks.
+    /// Records the quirks that an answer shows.
     pub(super) fn note(&mut self, seen: impl IntoIterator<Item = (Quirk, bool)>) {
         self.quirks.note(seen);
     }
 
     /// How much of each record the journey's checks need.
     pub(super) fn depth(&self) -> Depth {
-        Depth::of(self.order.journey.checks())
+        Depth::of(self.run.journey.checks())
     }
 }

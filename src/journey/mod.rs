@@ -1,38 +1,39 @@
-//! Walks a journey: binds values, speaks HTTP, times each phase, gathers evidence, and asks
-//! [`outrider_domain::judge`] about each step. Keeps no state between runs.
+//! Runs a journey: fills in templates, sends HTTP requests, times each phase, gathers evidence, and
+//! has [`outrider_domain::judge`] judge each step. Keeps no state between runs.
 //!
-//! A broken partner is a value here. What we could not look at is a [`outrider_domain::judge::Stop`].
+//! A broken partner is a finding, never an error. Where the agent itself could not do its work, the
+//! run ends with a [`outrider_domain::judge::Stop`].
 
-mod ask;
 mod auth;
-mod beat;
-mod bind;
 mod bodies;
 mod body;
 mod client;
-mod dial;
+mod connect;
 mod fault;
 mod files;
 mod gathered;
 mod head;
-mod meter;
-mod order;
+mod manifest_record;
 mod orphan;
 mod poll;
 mod pool;
 mod progress;
+mod rate_limiter;
+mod request;
+mod run;
+mod run_request;
 mod sign_in;
+mod stall_detector;
 mod steps;
 mod stream;
+mod template;
 mod timestamps;
 mod tokens;
-mod told;
-mod walk;
 mod wire;
 
 pub use client::{Client, Resolver};
-pub use meter::{Admission, Meter};
-pub use order::{JobNote, Order};
 pub use orphan::release_orphan;
+pub use rate_limiter::{Admission, RateLimiter};
+pub use run::{run, run_with_baseline};
+pub use run_request::{JobNote, RunRequest};
 pub use tokens::Tokens;
-pub use walk::{walk, walk_keeping};

@@ -1,4 +1,4 @@
-//! Releases a job that a former life of the agent left open at a partner.
+//! Releases a job that an earlier process of the agent left open at a partner.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use outrider_domain::model::{
 use outrider_domain::secret::Secret;
 
 use super::auth;
-use super::bind::{Address, absolute};
 use super::body::{NoLines, Sink};
 use super::client::Client;
 use super::pool::Pool;
+use super::run::answer;
 use super::steps::may_hold_jobs;
-use super::walk::answer;
-use super::wire::{self, Call, Time, Way};
+use super::template::{Address, absolute};
+use super::wire::{self, Call, ConnectionOptions, Deadlines};
 
 /// The time of each of the two requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Signs in anew and releases the job. True when it is released or gone.
+/// Signs in again and releases the job. True when it is released or gone.
 pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, job: &Job) -> bool {
     let (Some(url), Some(endpoint)) = (absolute(&job.location), absolute(&job.token_endpoint))
     else {
@@ -45,7 +45,7 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
     if let Some(value) = auth::bearer(&token) {
         call.headers.insert(AUTHORIZATION, value);
     }
-    ask(client, clock, call)
+    request(client, clock, call)
         .await
         .is_some_and(|answer| job::released(&answer).held || matches!(answer.status, 404 | 410))
 }
@@ -61,11 +61,11 @@ async fn sign_in(
         return Some(token);
     }
     let (call, _) = auth::token_call(&partner.auth, clock, &endpoint, &job.scope).ok()?;
-    let answer = ask(client, clock, call).await?;
+    let answer = request(client, clock, call).await?;
     token::granted(&answer).0.map(|granted| granted.token)
 }
 
-/// Nobody is shown what an orphan's release looked like.
+/// The release of an orphan is recorded nowhere, so its address needs no display form.
 fn address(url: http::Uri) -> Address {
     Address {
         url,
@@ -73,15 +73,15 @@ fn address(url: http::Uri) -> Address {
     }
 }
 
-async fn ask(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
+async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
     let now = clock.instant();
-    let time = Time {
+    let deadlines = Deadlines {
         run_began: now,
         timeout: TIMEOUT,
         deadline: now + TIMEOUT * 2,
     };
     let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
-    let way = Way {
+    let options = ConnectionOptions {
         connection: Connection::New,
         http: HttpWanted::Auto,
         family: FamilyWanted::Any,
@@ -89,7 +89,7 @@ async fn ask(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
         lag: &Lag::new(clock),
         own_delay_max: TIMEOUT,
     };
-    let head = wire::send(client, clock, time, call, way, &mut sink)
+    let head = wire::send(client, clock, deadlines, call, options, &mut sink)
         .await
         .head?;
     Some(answer(head, &sink.document()))

@@ -1,4 +1,4 @@
-//! Looking at a job, or at a document, until it is done.
+//! Polls a job, or a document, until it is done.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use outrider_domain::judge::job::{self, PollState, RetryAfter};
 use outrider_domain::judge::{answer as judge_answer, catalogue, manifest, quirks};
 use outrider_domain::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
 
-use super::bind::Address;
-use super::walk::{Halt, Notes, Walker};
+use super::run::{Notes, Runner, StepAbort};
+use super::template::Address;
 
-impl Walker<'_> {
+impl Runner<'_> {
     pub(super) async fn poll(
         &mut self,
         step: &Step,
@@ -18,51 +18,51 @@ impl Walker<'_> {
         retry_after_max: Duration,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let began = self.order.clock.instant();
+    ) -> Result<(), StepAbort> {
+        let began = self.run.clock.instant();
         let mut times = JobTimes::default();
         loop {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
             self.authorise(&mut call, token, timeout, notes).await?;
-            // Patience is the poll's own rule.
-            let answer = self.ask_for(notes, timeout, call, &[429]).await?;
-            self.looked(&mut times, began, notes);
+            // How long to wait after a 429 is the poll's own rule.
+            let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
+            self.update_times(&mut times, began, notes);
             let progress = job::progress_percent(answer.header("x-progress"));
             times.progress_percent = progress.or(times.progress_percent);
             notes.job = Some(times);
-            let (state, findings) = job::poll(&answer, self.order.clock.system());
+            let (state, findings) = job::poll(&answer, self.run.clock.system());
             let findings = self.excused(findings, &answer);
-            // A quirk is said once, not at every poll.
+            // A quirk is reported once, not at every poll.
             let new = findings
                 .into_iter()
-                .filter(|one| !is_said(notes, one))
+                .filter(|one| !is_reported(notes, one))
                 .collect::<Vec<_>>();
             notes.judge(new)?;
             let asked = match state {
                 PollState::Pending(asked) => {
                     self.note(quirks::of_wait(&answer, asked));
-                    times = not_yet(times);
+                    times = still_working(times);
                     asked
                 }
                 PollState::Failed => {
                     self.note(quirks::of_refusal(&answer));
-                    return Err(Halt::Broken);
+                    return Err(StepAbort::Broken);
                 }
                 PollState::Done => {
                     self.note(quirks::of_manifest(&answer));
-                    let declared = &self.order.partner.quirks;
+                    let declared = &self.run.partner.quirks;
                     let (manifest, findings) = manifest::read(&answer, declared);
                     notes.judge(findings)?;
-                    let (until, finding) = job::expires(&answer, self.order.clock.system());
+                    let (until, finding) = job::expires(&answer, self.run.clock.system());
                     notes.judge(self.excused(vec![finding], &answer))?;
                     if let Some(manifest) = manifest {
-                        let told = self.told(&to.url.to_string(), manifest, until);
-                        self.manifests.insert(step.id.clone(), told);
+                        let record = self.manifest_record(&to.url.to_string(), manifest, until);
+                        self.manifests.insert(step.id.clone(), record);
                     }
                     return Ok(());
                 }
             };
-            let now = self.order.clock.instant();
+            let now = self.run.clock.instant();
             let left = self.deadline.saturating_duration_since(now);
             let wait = job::poll_wait(asked, times.polls - 1, retry_after_max, left);
             self.wait_by_rule(wait, &mut times, notes).await?;
@@ -70,14 +70,14 @@ impl Walker<'_> {
     }
 }
 
-impl Walker<'_> {
-    /// Looks at a document until a value in it says that it is done.
+impl Runner<'_> {
+    /// Polls a document until a value in it says that it is done.
     pub(super) async fn watch(
         &mut self,
         step: &Step,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Action::Watch {
             url,
             headers,
@@ -93,7 +93,7 @@ impl Walker<'_> {
             return Ok(());
         };
         let to = self.address(url, notes)?;
-        let began = self.order.clock.instant();
+        let began = self.run.clock.instant();
         let mut times = JobTimes::default();
         loop {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
@@ -101,8 +101,8 @@ impl Walker<'_> {
             if let Some(token) = token {
                 self.authorise(&mut call, token, timeout, notes).await?;
             }
-            let answer = self.ask_for(notes, timeout, call, &[429]).await?;
-            self.looked(&mut times, began, notes);
+            let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
+            self.update_times(&mut times, began, notes);
             notes.job = Some(times);
             let is_throttled = answer.status == 429;
             let new = if is_throttled {
@@ -110,7 +110,10 @@ impl Walker<'_> {
             } else {
                 judge_answer::expected(expect, &answer)
             };
-            let new: Vec<_> = new.into_iter().filter(|one| !is_said(notes, one)).collect();
+            let new: Vec<_> = new
+                .into_iter()
+                .filter(|one| !is_reported(notes, one))
+                .collect();
             notes.judge(new)?;
             if !is_throttled {
                 if fail
@@ -126,8 +129,8 @@ impl Walker<'_> {
                     return self.capture(&step.id, captures, &answer, notes);
                 }
             }
-            times = not_yet(times);
-            let asked = job::retry_after(answer.header("retry-after"), self.order.clock.system());
+            times = still_working(times);
+            let asked = job::retry_after(answer.header("retry-after"), self.run.clock.system());
             let own = every.saturating_mul(1 << (times.polls - 1).min(16));
             let wish = match asked {
                 RetryAfter::Wait(wait) => wait,
@@ -138,10 +141,10 @@ impl Walker<'_> {
         }
     }
 
-    /// Notes the times of one look.
-    fn looked(&self, times: &mut JobTimes, began: Instant, notes: &Notes) {
+    /// Updates the times after one poll.
+    fn update_times(&self, times: &mut JobTimes, began: Instant, notes: &Notes) {
         times.polls += 1;
-        times.elapsed = self.order.clock.instant() - began;
+        times.elapsed = self.run.clock.instant() - began;
         let last = notes.requests.last();
         times.transfer = last
             .and_then(|request| request.phases.get(Phase::Transfer))
@@ -149,26 +152,26 @@ impl Walker<'_> {
         times.overhead = times.elapsed.saturating_sub(times.server + times.transfer);
     }
 
-    /// Waits where the deadline leaves time for it.
+    /// Waits, unless the deadline comes first.
     async fn wait_by_rule(
         &mut self,
         wait: Duration,
         times: &mut JobTimes,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let now = self.order.clock.instant();
+    ) -> Result<(), StepAbort> {
+        let now = self.run.clock.instant();
         if wait >= self.deadline.saturating_duration_since(now) {
-            return Err(Halt::Deadline);
+            return Err(StepAbort::Deadline);
         }
         tokio::time::sleep(wait).await;
-        times.waited += self.order.clock.instant() - now;
+        times.waited += self.run.clock.instant() - now;
         notes.job = Some(*times);
         Ok(())
     }
 }
 
-/// The server was seen to be at work until now.
-fn not_yet(times: JobTimes) -> JobTimes {
+/// Counts the time until now as the server's, because the job is still in progress.
+fn still_working(times: JobTimes) -> JobTimes {
     JobTimes {
         server: times.elapsed,
         overhead: Duration::ZERO,
@@ -177,7 +180,7 @@ fn not_yet(times: JobTimes) -> JobTimes {
     }
 }
 
-fn is_said(notes: &Notes, finding: &Finding) -> bool {
+fn is_reported(notes: &Notes, finding: &Finding) -> bool {
     notes
         .findings
         .iter()

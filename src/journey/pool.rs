@@ -1,5 +1,5 @@
-//! Open connections: spoken on in HTTP/1.1 or HTTP/2, driven in the task of their run, and kept for
-//! the next request of the same run where the step says so.
+//! Open connections that speak HTTP/1.1 or HTTP/2. Their work is done in the task of their run, and
+//! they are kept for the next request of the same run where the step says so.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use hyper_util::rt::TokioIo;
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Failure, Family, Phase};
 
-use super::dial::{Dialled, Target};
+use super::connect::{Connection, Target};
 use super::fault;
-use super::timestamps::{Marked, Marks};
+use super::timestamps::{ByteTimestamps, TimestampedStream};
 
 /// The largest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -29,21 +29,21 @@ const HEADER_FIELDS_MAX: usize = 128;
 /// Connections that one run keeps open.
 const KEPT_MAX: usize = 8;
 
-pub(super) type Outgoing = Request<Full<Bytes>>;
+pub(super) type OutgoingRequest = Request<Full<Bytes>>;
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How requests are put on a connection.
-pub(super) enum Speaker {
+/// Sends requests on a connection.
+pub(super) enum RequestSender {
     One(http1::SendRequest<Full<Bytes>>),
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
-impl Speaker {
+impl RequestSender {
     /// Sends a request once. With the error comes the request, where none of it was sent.
     pub(super) async fn send(
         &mut self,
-        request: Outgoing,
-    ) -> Result<Response<Incoming>, (hyper::Error, Option<Outgoing>)> {
+        request: OutgoingRequest,
+    ) -> Result<Response<Incoming>, (hyper::Error, Option<OutgoingRequest>)> {
         let sent = match self {
             Self::One(one) => one.try_send_request(request).await,
             Self::Two(two) => {
@@ -70,7 +70,7 @@ impl Speaker {
 }
 
 /// HTTP/2 has the host in the URL, and no header field of the connection (RFC 9113 §8.2.2).
-fn with_authority(mut request: Outgoing) -> Option<Outgoing> {
+fn with_authority(mut request: OutgoingRequest) -> Option<OutgoingRequest> {
     request.headers_mut().remove(CONNECTION);
     if let Some(host) = request.headers_mut().remove(HOST) {
         let mut parts = request.uri().clone().into_parts();
@@ -81,22 +81,22 @@ fn with_authority(mut request: Outgoing) -> Option<Outgoing> {
     Some(request)
 }
 
-/// The work of a connection, done while somebody talks on it and never beside that.
-pub(super) struct Driven {
-    /// Never locked: a walk is shared between threads, and these could not be without.
+/// Polls the tasks of a connection while a request is sent on it, and at no other time.
+pub(super) struct ConnectionDriver {
+    /// Never locked: the mutex only makes the tasks `Sync`, because a run moves between threads.
     tasks: Vec<Mutex<Task>>,
-    /// What HTTP/2 wants done as well; none for HTTP/1.
-    more: Option<Nursery>,
+    /// Further tasks that HTTP/2 spawns; `None` for HTTP/1.
+    spawned: Option<ConnectionTasks>,
 }
 
-impl Driven {
-    /// Works while a talk goes on, in its task, so that nothing is spawned and forgotten.
-    pub(super) async fn during<T>(&mut self, talk: impl Future<Output = T>) -> T {
-        let mut talk = std::pin::pin!(talk);
+impl ConnectionDriver {
+    /// Polls the connection together with a future that uses it, so that no task outlives its run.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
         std::future::poll_fn(|cx| {
             self.work(cx);
-            let polled = talk.as_mut().poll(cx);
-            // What the talk has just asked for must be known to the task before it sleeps.
+            let polled = work.as_mut().poll(cx);
+            // Tasks that the future has just spawned must be polled before this task sleeps.
             self.work_new(cx);
             polled
         })
@@ -112,13 +112,13 @@ impl Driven {
     }
 
     fn work_new(&mut self, cx: &mut Context<'_>) {
-        let Some(more) = &self.more else { return };
+        let Some(spawned) = &self.spawned else { return };
         loop {
-            let born = std::mem::take(&mut *more.born());
-            if born.is_empty() {
+            let new = std::mem::take(&mut *spawned.tasks());
+            if new.is_empty() {
                 return;
             }
-            for mut task in born {
+            for mut task in new {
                 if task.as_mut().poll(cx).is_pending() {
                     self.tasks.push(Mutex::new(task));
                 }
@@ -127,77 +127,77 @@ impl Driven {
     }
 }
 
-/// Where HTTP/2 puts its tasks.
+/// Takes the tasks that hyper spawns for HTTP/2.
 #[derive(Clone, Default)]
-struct Nursery(Arc<Mutex<Vec<Task>>>);
+struct ConnectionTasks(Arc<Mutex<Vec<Task>>>);
 
-impl Nursery {
-    fn born(&self) -> std::sync::MutexGuard<'_, Vec<Task>> {
+impl ConnectionTasks {
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<Task>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Nursery {
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for ConnectionTasks {
     fn execute(&self, task: F) {
-        self.born().push(Box::pin(task));
+        self.tasks().push(Box::pin(task));
     }
 }
 
 /// An open connection.
-pub(super) struct Open {
-    pub(super) speaker: Speaker,
-    pub(super) driven: Driven,
-    pub(super) marks: Arc<Marks>,
+pub(super) struct OpenConnection {
+    pub(super) sender: RequestSender,
+    pub(super) driver: ConnectionDriver,
+    pub(super) timestamps: Arc<ByteTimestamps>,
     pub(super) family: Option<Family>,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-impl Open {
-    /// Begins to speak on a stream.
-    pub(super) async fn new(dialled: Dialled, clock: &Clock) -> Result<Self, Failure> {
-        let Dialled {
+impl OpenConnection {
+    /// Performs the HTTP handshake on a connection.
+    pub(super) async fn new(connection: Connection, clock: &Clock) -> Result<Self, Failure> {
+        let Connection {
             stream,
             speaks_two,
             family,
             certificate_expires_at,
-        } = dialled;
-        let marks = Arc::new(Marks::new(clock.instant()));
-        let marked = TokioIo::new(Marked {
+        } = connection;
+        let timestamps = Arc::new(ByteTimestamps::new(clock.instant()));
+        let timestamped = TokioIo::new(TimestampedStream {
             stream,
-            marks: Arc::clone(&marks),
+            timestamps: Arc::clone(&timestamps),
             clock: clock.clone(),
         });
         let broken = |why: hyper::Error| fault::of_http(&why, Phase::Send);
-        let mut more = None;
-        let (speaker, task): (Speaker, Task) = if speaks_two {
-            let nursery = more.insert(Nursery::default());
-            let (speaker, connection) = http2::Builder::new(nursery.clone())
+        let mut spawned = None;
+        let (sender, task): (RequestSender, Task) = if speaks_two {
+            let spawned_by_http2 = spawned.insert(ConnectionTasks::default());
+            let (sender, connection) = http2::Builder::new(spawned_by_http2.clone())
                 .max_header_list_size(HEAD_LIST_MAX)
-                .handshake(marked)
+                .handshake(timestamped)
                 .await
                 .map_err(broken)?;
             let task = async move {
-                // Its end is told to whoever talks on it.
+                // Whoever sends a request on it receives its error.
                 let _ended = connection.await;
             };
-            (Speaker::Two(speaker), Box::pin(task))
+            (RequestSender::Two(sender), Box::pin(task))
         } else {
-            let (speaker, connection) = http1::Builder::new()
+            let (sender, connection) = http1::Builder::new()
                 .max_buf_size(HEAD_BYTES_MAX)
                 .max_headers(HEADER_FIELDS_MAX)
-                .handshake(marked)
+                .handshake(timestamped)
                 .await
                 .map_err(broken)?;
             let task = async move {
                 let _ended = connection.await;
             };
-            (Speaker::One(speaker), Box::pin(task))
+            (RequestSender::One(sender), Box::pin(task))
         };
         let tasks = vec![Mutex::new(task)];
         Ok(Self {
-            speaker,
-            driven: Driven { tasks, more },
-            marks,
+            sender,
+            driver: ConnectionDriver { tasks, spawned },
+            timestamps,
             family,
             certificate_expires_at,
         })
@@ -205,19 +205,19 @@ impl Open {
 
     /// Whether other frames than those of one request pass on it.
     pub(super) fn has_frames(&self) -> bool {
-        match self.speaker {
-            Speaker::One(_) => false,
-            Speaker::Two(_) => true,
+        match self.sender {
+            RequestSender::One(_) => false,
+            RequestSender::Two(_) => true,
         }
     }
 }
 
-/// Connections that one run left open, by where they lead.
+/// The connections that one run keeps open, by host and port.
 #[derive(Default)]
 pub(super) struct Pool {
-    kept: Vec<(Place, Open)>,
-    /// Where one was found dead when it was wanted again.
-    dead: Vec<Place>,
+    kept: Vec<(PoolKey, OpenConnection)>,
+    /// Targets whose kept connection was found dead.
+    dead: Vec<PoolKey>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -226,28 +226,26 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-type Place = (String, u16, bool);
+type PoolKey = (String, u16, bool);
 
-fn place(target: &Target<'_>) -> Place {
+fn key(target: &Target<'_>) -> PoolKey {
     let host = target.host.to_ascii_lowercase();
     (host, target.port, target.is_tls)
 }
 
 impl Pool {
-    /// One that leads there and is alive; those that are found dead are dropped.
-    pub(super) async fn take(&mut self, target: &Target<'_>) -> Option<Open> {
-        let wanted = place(target);
+    /// A live connection to the target; those that are found dead are dropped.
+    pub(super) async fn take(&mut self, target: &Target<'_>) -> Option<OpenConnection> {
+        let wanted = key(target);
         while let Some(mut open) = self.first(&wanted) {
-            let Open {
-                speaker, driven, ..
-            } = &mut open;
-            // What the partner said meanwhile, a farewell for one, is heard first.
+            let OpenConnection { sender, driver, .. } = &mut open;
+            // Frames that the partner sent meanwhile, for example a GOAWAY, are read first.
             std::future::poll_fn(|cx| {
-                driven.work(cx);
+                driver.work(cx);
                 Poll::Ready(())
             })
             .await;
-            if driven.during(speaker.is_ready()).await {
+            if driver.during(sender.is_ready()).await {
                 return Some(open);
             }
             self.dead.push(wanted.clone());
@@ -255,24 +253,24 @@ impl Pool {
         None
     }
 
-    fn first(&mut self, wanted: &Place) -> Option<Open> {
+    fn first(&mut self, wanted: &PoolKey) -> Option<OpenConnection> {
         let at = self.kept.iter().position(|(place, _)| place == wanted)?;
         Some(self.kept.remove(at).1)
     }
 
-    /// Whether the last look found a dead one; told once.
+    /// Whether a kept connection to the target was found dead; true only once.
     pub(super) fn had_dead(&mut self, target: &Target<'_>) -> bool {
-        let wanted = place(target);
+        let wanted = key(target);
         let before = self.dead.len();
         self.dead.retain(|place| *place != wanted);
         self.dead.len() < before
     }
 
-    /// Keeps one for the next request.
-    pub(super) fn give(&mut self, target: &Target<'_>, open: Open) {
+    /// Keeps a connection for the next request.
+    pub(super) fn give(&mut self, target: &Target<'_>, open: OpenConnection) {
         if self.kept.len() == KEPT_MAX {
             self.kept.remove(0);
         }
-        self.kept.push((place(target), open));
+        self.kept.push((key(target), open));
     }
 }

@@ -6,14 +6,14 @@ use std::time::Instant;
 use outrider_domain::model::{Family, HttpVersion, Link, Phase, Phases};
 
 use super::head::Head;
-use super::timestamps::Marks;
+use super::timestamps::ByteTimestamps;
 
 /// How far an exchange has come; outlives it when time runs out.
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) phases: Phases,
     now_in: Option<(Phase, Instant)>,
-    pub(super) marks: Option<Arc<Marks>>,
+    pub(super) timestamps: Option<Arc<ByteTimestamps>>,
     pub(super) head: Option<Head>,
     pub(super) bytes: u64,
     pub(super) link: Link,
@@ -27,7 +27,7 @@ impl Progress {
         Self {
             phases: Phases::default(),
             now_in: None,
-            marks: None,
+            timestamps: None,
             head: None,
             bytes: 0,
             link: Link::New,
@@ -44,9 +44,14 @@ impl Progress {
     }
 
     /// A request is handed to an open connection.
-    pub(super) fn begin(&mut self, marks: &Arc<Marks>, has_frames: bool, now: Instant) {
-        marks.begin(has_frames);
-        self.marks = Some(Arc::clone(marks));
+    pub(super) fn begin(
+        &mut self,
+        timestamps: &Arc<ByteTimestamps>,
+        has_frames: bool,
+        now: Instant,
+    ) {
+        timestamps.begin(has_frames);
+        self.timestamps = Some(Arc::clone(timestamps));
         if self.now_in.is_none() {
             self.enter(Phase::Send, now);
         }
@@ -68,14 +73,14 @@ impl Progress {
             self.phases.add(phase, now - since);
             return phase;
         }
-        let marks = self.marks.as_ref();
-        let wrote = marks.and_then(|marks| marks.wrote());
+        let timestamps = self.timestamps.as_ref();
+        let wrote = timestamps.and_then(|timestamps| timestamps.wrote());
         let sent = wrote.map_or(now, |at| at.clamp(since, now));
         self.phases.add(Phase::Send, sent - since);
         if wrote.is_none() {
             return Phase::Send;
         }
-        let read = marks.and_then(|marks| marks.read());
+        let read = timestamps.and_then(|timestamps| timestamps.read());
         let first = read.map_or(now, |at| at.clamp(sent, now));
         self.phases.add(Phase::Wait, first - sent);
         if read.is_none() {

@@ -1,4 +1,5 @@
-//! Tokens of a run: asked for, taken over from an earlier run, renewed, put on calls.
+//! The tokens of a run: requests them, reuses those of earlier runs, renews them, and adds them to
+//! requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,24 +11,24 @@ use outrider_domain::judge::{catalogue, token};
 use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
 
-use super::ask::Asked;
-use super::auth::{self, Held};
-use super::bind::{Address, absolute};
-use super::tokens::Place;
-use super::walk::{Halt, Notes, Walker};
+use super::auth::{self, CachedToken};
+use super::request::Attempt;
+use super::run::{Notes, Runner, StepAbort};
+use super::template::{Address, absolute};
+use super::tokens::TokenSlot;
 use super::wire::Call;
 
 const UNAUTHORIZED: u16 = 401;
 
-/// Which token.
+/// Which token to request, and where.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct TokenRequest {
     pub(super) endpoint: Address,
     pub(super) scope: Vec<String>,
     pub(super) fresh: Fresh,
 }
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// Puts a token on a call, another one when it is due. It never travels to another origin.
     pub(super) async fn authorise(
         &mut self,
@@ -35,18 +36,18 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         if !self.is_trusted(call) {
             return Ok(());
         }
-        let Some(held) = self.tokens.get(token) else {
+        let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
-        if held.is_due(self.order.clock.instant()) {
+        if cached.is_due(self.run.clock.instant()) {
             self.renew(token, timeout, notes).await?;
         }
-        let held = self.tokens.get(token);
-        if let Some(value) = held.and_then(|held| auth::bearer(&held.token)) {
+        let cached = self.tokens.get(token);
+        if let Some(value) = cached.and_then(|cached| auth::bearer(&cached.token)) {
             call.headers.insert(AUTHORIZATION, value);
             call.token = Some(token.clone());
         }
@@ -56,7 +57,7 @@ impl Walker<'_> {
     /// Whether our token may travel there: the partner's own origin, or one that its file names.
     fn is_trusted(&self, call: &Call) -> bool {
         let is_of_job = matches!(call.kind, RequestKind::Poll | RequestKind::Release);
-        self.is_home(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
+        self.is_partner_origin(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
     }
 
     async fn renew(
@@ -64,13 +65,13 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let Some(held) = self.tokens.get(token) else {
+    ) -> Result<(), StepAbort> {
+        let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
-        let wanted = Wanted {
-            endpoint: held.endpoint.clone(),
-            scope: held.scope.clone(),
+        let wanted = TokenRequest {
+            endpoint: cached.endpoint.clone(),
+            scope: cached.scope.clone(),
             fresh: Fresh::Never,
         };
         self.sign_in(token, &wanted, timeout, notes).await
@@ -84,20 +85,25 @@ impl Walker<'_> {
         status: u16,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<bool, Halt> {
+    ) -> Result<bool, StepAbort> {
         let Some(token) = call.token.clone().filter(|_| status == UNAUTHORIZED) else {
             return Ok(false);
         };
-        let Some(held) = self.tokens.get(&token).filter(|held| held.is_kept).cloned() else {
+        let Some(cached) = self
+            .tokens
+            .get(&token)
+            .filter(|cached| cached.is_reused)
+            .cloned()
+        else {
             return Ok(false);
         };
         let (expected, seen) = ("a token is good until it ends", "status 401 before that");
         notes.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
-        self.place(&held.endpoint, &held.scope).refused(&held);
+        self.slot(&cached.endpoint, &cached.scope).refused(&cached);
         self.renew(&token, timeout, notes).await?;
-        if let Some(held) = self.tokens.get_mut(&token) {
+        if let Some(cached) = self.tokens.get_mut(&token) {
             // Once: even one that another run asked for meanwhile is not doubted again.
-            held.is_kept = false;
+            cached.is_reused = false;
         }
         self.authorise(call, &token, timeout, notes).await?;
         Ok(true)
@@ -106,27 +112,27 @@ impl Walker<'_> {
     pub(super) async fn sign_in(
         &mut self,
         step: &StepId,
-        wanted: &Wanted,
+        wanted: &TokenRequest,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
-        let order = self.order;
-        let fixed = auth::fixed_token(&order.partner.auth)
-            .map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
+    ) -> Result<(), StepAbort> {
+        let run = self.run;
+        let fixed = auth::fixed_token(&run.partner.auth)
+            .map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
         if let Some(token) = fixed {
-            let held = Held {
+            let cached = CachedToken {
                 token,
-                since: order.clock.instant(),
+                since: run.clock.instant(),
                 lifetime: Duration::MAX,
                 endpoint: wanted.endpoint.clone(),
                 scope: wanted.scope.clone(),
-                is_kept: false,
+                is_reused: false,
             };
-            self.tokens.insert(step.clone(), held);
+            self.tokens.insert(step.clone(), cached);
             return Ok(());
         }
         let is_tls = |url: &Uri| url.scheme_str() == Some("https");
-        if absolute(&order.partner.base_url).is_some_and(|home| is_tls(&home))
+        if absolute(&run.partner.base_url).is_some_and(|home| is_tls(&home))
             && !is_tls(&wanted.endpoint.url)
         {
             let seen = "one away from TLS";
@@ -134,87 +140,87 @@ impl Walker<'_> {
                 catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
             return notes.judge([finding]);
         }
-        let place = self.place(&wanted.endpoint, &wanted.scope);
+        let slot = self.slot(&wanted.endpoint, &wanted.scope);
         let mut turn = None;
-        if !place.is_forced(wanted.fresh, order.clock.instant()) {
-            if self.take_over(step, &place, notes) {
+        if !slot.is_forced(wanted.fresh, run.clock.instant()) {
+            if self.take_over(step, &slot, notes) {
                 return Ok(());
             }
             // One run asks, the others wait for what it gets, as long as their own deadline lets them.
             let end = tokio::time::Instant::from_std(self.deadline);
-            let taken = tokio::time::timeout_at(end, place.turn()).await;
-            turn = Some(taken.map_err(|_| Halt::Deadline)?);
-            if self.take_over(step, &place, notes) {
+            let taken = tokio::time::timeout_at(end, slot.turn()).await;
+            turn = Some(taken.map_err(|_| StepAbort::Deadline)?);
+            if self.take_over(step, &slot, notes) {
                 return Ok(());
             }
         }
-        let (held, assertion) = self.ask_token(wanted, timeout, notes).await?;
+        let (cached, assertion) = self.request_token(wanted, timeout, notes).await?;
         if let Some(assertion) = assertion {
             self.values
                 .keep(step, ASSERTION, Captured::Secret(assertion));
         }
-        place.keep(held.clone(), held.since);
+        slot.keep(cached.clone(), cached.since);
         drop(turn);
-        self.tokens.insert(step.clone(), held);
+        self.tokens.insert(step.clone(), cached);
         Ok(())
     }
 
     /// Takes over a token that is good from an earlier run.
-    fn take_over(&mut self, step: &StepId, place: &Place, notes: &mut Notes) -> bool {
-        let Some(held) = place.good(self.order.clock.instant()) else {
+    fn take_over(&mut self, step: &StepId, slot: &TokenSlot, notes: &mut Notes) -> bool {
+        let Some(cached) = slot.good(self.run.clock.instant()) else {
             return false;
         };
         notes.cached_token = true;
-        let held = Held {
-            is_kept: true,
-            ..held
+        let cached = CachedToken {
+            is_reused: true,
+            ..cached
         };
-        self.tokens.insert(step.clone(), held);
+        self.tokens.insert(step.clone(), cached);
         true
     }
 
-    fn place(&self, endpoint: &Address, scope: &[String]) -> Arc<Place> {
-        let (partner, endpoint) = (self.order.partner, endpoint.url.to_string());
-        self.order
+    fn slot(&self, endpoint: &Address, scope: &[String]) -> Arc<TokenSlot> {
+        let (partner, endpoint) = (self.run.partner, endpoint.url.to_string());
+        self.run
             .tokens
-            .place(&partner.id, &partner.auth, &endpoint, scope)
+            .slot(&partner.id, &partner.auth, &endpoint, scope)
     }
 
-    async fn ask_token(
+    async fn request_token(
         &mut self,
-        wanted: &Wanted,
+        wanted: &TokenRequest,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(Held, Option<Secret>), Halt> {
-        let order = self.order;
-        let mut attempt = 1;
+    ) -> Result<(CachedToken, Option<Secret>), StepAbort> {
+        let run = self.run;
+        let mut number = 1;
         let (since, answer, assertion) = loop {
             // An assertion is good for one attempt.
-            let auth = &order.partner.auth;
-            let signed = auth::token_call(auth, order.clock, &wanted.endpoint, &wanted.scope);
+            let auth = &run.partner.auth;
+            let signed = auth::token_call(auth, run.clock, &wanted.endpoint, &wanted.scope);
             let (call, assertion) =
-                signed.map_err(|(fault, why)| Halt::CouldNotLook(fault, why))?;
-            let since = order.clock.instant();
-            let asked = Asked {
-                attempt,
+                signed.map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
+            let since = run.clock.instant();
+            let attempt = Attempt {
+                number,
                 expected: &[],
             };
-            if let Some(answer) = self.ask_once(notes, timeout, call, asked).await? {
+            if let Some(answer) = self.request_once(notes, timeout, call, attempt).await? {
                 break (since, answer, assertion);
             }
-            attempt += 1;
+            number += 1;
         };
         let (granted, findings) = token::granted(&answer);
         notes.judge(findings)?;
-        let granted = granted.ok_or(Halt::Broken)?;
-        let held = Held {
+        let granted = granted.ok_or(StepAbort::Broken)?;
+        let cached = CachedToken {
             token: granted.token,
             since,
             lifetime: granted.lifetime,
             endpoint: wanted.endpoint.clone(),
             scope: wanted.scope.clone(),
-            is_kept: false,
+            is_reused: false,
         };
-        Ok((held, assertion))
+        Ok((cached, assertion))
     }
 }

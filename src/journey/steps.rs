@@ -15,12 +15,12 @@ use outrider_domain::model::{
 };
 use tokio::sync::oneshot;
 
-use super::bind::{Address, absolute, same_origin};
 use super::bodies;
-use super::order::JobNote;
-use super::sign_in::Wanted;
-use super::told::KickOff;
-use super::walk::{Halt, Notes, Walker};
+use super::manifest_record::Submission;
+use super::run::{Notes, Runner, StepAbort};
+use super::run_request::JobNote;
+use super::sign_in::TokenRequest;
+use super::template::{Address, absolute, same_origin};
 use super::wire::Call;
 
 /// How long our own ledger may take to note a job.
@@ -29,19 +29,19 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const FHIR_JSON: &str = "application/fhir+json";
 const JSON: &str = "application/json";
 
-impl Walker<'_> {
+impl Runner<'_> {
     /// What a step does.
-    pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), Halt> {
-        let timeout = step.timeout.unwrap_or(self.order.timeout);
+    pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), StepAbort> {
+        let timeout = step.timeout.unwrap_or(self.run.timeout);
         match &step.action {
-            Action::Request { .. } => self.request(step, timeout, notes).await,
+            Action::Request { .. } => self.request_step(step, timeout, notes).await,
             Action::Token {
                 endpoint,
                 scope,
                 fresh,
             } => {
                 let endpoint = self.address(endpoint, notes)?;
-                let wanted = Wanted {
+                let wanted = TokenRequest {
                     endpoint,
                     scope: scope.clone(),
                     fresh: *fresh,
@@ -72,12 +72,12 @@ impl Walker<'_> {
         }
     }
 
-    async fn request(
+    async fn request_step(
         &mut self,
         step: &Step,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Action::Request {
             method,
             url,
@@ -100,7 +100,7 @@ impl Walker<'_> {
             self.authorise(&mut call, token, timeout, notes).await?;
         }
         let answer = self
-            .ask_following(notes, timeout, call, &expect.status)
+            .request_following(notes, timeout, call, &expect.status)
             .await?;
         let mut findings = judge_answer::expected(expect, &answer);
         if !findings.iter().any(Finding::breaks) {
@@ -118,11 +118,11 @@ impl Walker<'_> {
 
     /// Whom the journey asks an exchange core for.
     fn asked(&self) -> Vec<&Member> {
-        let named = self.order.journey.named_bodies();
+        let named = self.run.journey.named_bodies();
         named
             .filter(|body| body.is_for_a_core())
             .last()
-            .map_or_else(Vec::new, |body| bodies::asked(body, self.order.member))
+            .map_or_else(Vec::new, |body| bodies::asked(body, self.run.member))
     }
 
     /// Keeps what a step captures; what is optional and not there stays away.
@@ -132,7 +132,7 @@ impl Walker<'_> {
         captures: &[Capture],
         answer: &Answer,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         for wanted in captures {
             match capture::capture(wanted, answer) {
                 Ok(Some(value)) => self.values.keep(step, &wanted.name, value),
@@ -143,9 +143,13 @@ impl Walker<'_> {
         Ok(())
     }
 
-    pub(super) fn address(&self, template: &Template, notes: &mut Notes) -> Result<Address, Halt> {
+    pub(super) fn address(
+        &self,
+        template: &Template,
+        notes: &mut Notes,
+    ) -> Result<Address, StepAbort> {
         let found = self.values.address(template);
-        found.ok_or_else(|| unfit(notes, "an absolute http or https URL"))
+        found.ok_or_else(|| invalid_capture(notes, "an absolute http or https URL"))
     }
 
     pub(super) fn fill_headers(
@@ -153,10 +157,11 @@ impl Walker<'_> {
         call: &mut Call,
         headers: &Headers,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         for (name, template) in headers {
             let value = self.values.header(template);
-            let value = value.ok_or_else(|| unfit(notes, "a value that a header field takes"))?;
+            let value =
+                value.ok_or_else(|| invalid_capture(notes, "a value that a header field takes"))?;
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 call.headers.insert(name, value);
             }
@@ -164,10 +169,10 @@ impl Walker<'_> {
         Ok(())
     }
 
-    fn fill_body(&self, call: &mut Call, body: &Body, notes: &mut Notes) -> Result<(), Halt> {
+    fn fill_body(&self, call: &mut Call, body: &Body, notes: &mut Notes) -> Result<(), StepAbort> {
         let (kind, text) = match body {
             Body::Named(named) => {
-                let body = bodies::build(*named, self.order.member, &self.values);
+                let body = bodies::build(*named, self.run.member, &self.values);
                 let kind = if named.is_for_a_core() {
                     JSON
                 } else {
@@ -186,7 +191,7 @@ impl Walker<'_> {
             }
             Body::Form(fields) => (FORM, self.values.form(fields)),
         };
-        let text = text.ok_or_else(|| unfit(notes, "a value that the body takes"))?;
+        let text = text.ok_or_else(|| invalid_capture(notes, "a value that the body takes"))?;
         call.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         call.body = Bytes::from(text);
@@ -212,7 +217,7 @@ impl Walker<'_> {
         step: &Step,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Action::Submit {
             url,
             headers,
@@ -225,7 +230,7 @@ impl Walker<'_> {
         let mut call = self.call(RequestKind::Submit, Method::Post, self.address(url, notes)?);
         call.headers
             .insert("prefer", HeaderValue::from_static("respond-async"));
-        let key = format!("{}-{}", self.order.run, step.id);
+        let key = format!("{}-{}", self.run.id, step.id);
         if let Ok(key) = HeaderValue::from_str(&key) {
             call.headers
                 .insert(HeaderName::from_static("idempotency-key"), key);
@@ -233,8 +238,8 @@ impl Walker<'_> {
         self.fill_body(&mut call, body, notes)?;
         self.fill_headers(&mut call, headers, notes)?;
         self.authorise(&mut call, token, timeout, notes).await?;
-        let kick_off = KickOff::of(&call, self.order.clock.system());
-        let answer = self.ask(notes, timeout, call).await?;
+        let submission = Submission::of(&call, self.run.clock.system());
+        let answer = self.request(notes, timeout, call).await?;
         if *body == Body::Named(NamedBody::MemberMatchParameters) {
             self.note(quirks::of_kick_off(&answer));
             if job::is_direct(&answer) {
@@ -261,15 +266,15 @@ impl Walker<'_> {
             return notes.judge([catalogue::CONTENT_LOCATION.find(false, expected, seen)]);
         }
         // Journalled before anything else is done with it, even before it is judged.
-        let since = self.order.clock.instant();
+        let since = self.run.clock.instant();
         let done = self.journal(step, &location, token).await;
-        let own = self.order.clock.instant() - since;
-        notes.own += own;
+        let own = self.run.clock.instant() - since;
+        notes.ledger_time += own;
         self.own += own;
         self.limit += own;
         self.deadline += own;
         done?;
-        self.kick_offs.push(kick_off.at(&location));
+        self.submissions.push(submission.at(&location));
         self.values
             .keep(&step.id, "location", Captured::Text(location));
         notes.judge(findings)
@@ -277,9 +282,9 @@ impl Walker<'_> {
 
     async fn others_open(&self) -> bool {
         let (answer, open) = oneshot::channel();
-        let (partner, run) = (self.order.partner.id.clone(), self.order.run.clone());
+        let (partner, run) = (self.run.partner.id.clone(), self.run.id.clone());
         let asked = self
-            .order
+            .run
             .jobs
             .send(JobNote::OthersOpen {
                 partner,
@@ -290,31 +295,33 @@ impl Walker<'_> {
         asked.is_ok() && is_yes(open).await
     }
 
-    async fn journal(&mut self, step: &Step, location: &str, token: &StepId) -> Result<(), Halt> {
-        let held = self.tokens.get(token);
+    async fn journal(
+        &mut self,
+        step: &Step,
+        location: &str,
+        token: &StepId,
+    ) -> Result<(), StepAbort> {
+        let cached = self.tokens.get(token);
         let job = Job {
             location: location.to_owned(),
-            partner: self.order.partner.id.clone(),
-            run: self.order.run.clone(),
-            token_endpoint: held
-                .map(|held| held.endpoint.url.to_string())
+            partner: self.run.partner.id.clone(),
+            run: self.run.id.clone(),
+            token_endpoint: cached
+                .map(|cached| cached.endpoint.url.to_string())
                 .unwrap_or_default(),
-            scope: held.map(|held| held.scope.clone()).unwrap_or_default(),
-            opened_at: self.order.clock.now(),
+            scope: cached
+                .map(|cached| cached.scope.clone())
+                .unwrap_or_default(),
+            opened_at: self.run.clock.now(),
         };
         self.jobs.insert(step.id.clone(), job.clone());
         let (done, durable) = oneshot::channel();
-        let told = self
-            .order
-            .jobs
-            .send(JobNote::Opened(job, done))
-            .await
-            .is_ok();
+        let told = self.run.jobs.send(JobNote::Opened(job, done)).await.is_ok();
         if told && is_yes(durable).await {
             return Ok(());
         }
         let why = "the ledger did not take the job before its use".to_owned();
-        Err(Halt::CouldNotLook(AgentFault::Ledger, why))
+        Err(StepAbort::CouldNotLook(AgentFault::Ledger, why))
     }
 
     async fn release(
@@ -323,7 +330,7 @@ impl Walker<'_> {
         token: &StepId,
         timeout: Duration,
         notes: &mut Notes,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let Some(job) = self.jobs.get(job_of).cloned() else {
             return Ok(());
         };
@@ -339,7 +346,7 @@ impl Walker<'_> {
         let shown = format!("{{{job_of}.location}}");
         let mut call = self.call(RequestKind::Release, Method::Delete, Address { url, shown });
         self.authorise(&mut call, token, timeout, notes).await?;
-        let answer = self.ask(notes, timeout, call).await?;
+        let answer = self.request(notes, timeout, call).await?;
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
         if finding.held || matches!(answer.status, 404 | 410) {
@@ -348,7 +355,7 @@ impl Walker<'_> {
             self.tell_released(job.location.clone()).await?;
         }
         // What becomes of a job in mid-run says nothing of one that is done.
-        let is_done = self.is_told(&job.location);
+        let is_done = self.has_manifest(&job.location);
         let seen = quirks::of_release(&answer).into_iter();
         self.note(seen.filter(|(_, is_there)| is_done || *is_there));
         let refusal = (!finding.held).then(|| error_answer::operation_outcome(&answer));
@@ -356,24 +363,24 @@ impl Walker<'_> {
         notes.judge(self.excused(findings, &answer))
     }
 
-    async fn tell_released(&self, location: String) -> Result<(), Halt> {
-        let told = self.order.jobs.send(JobNote::Released { location }).await;
+    async fn tell_released(&self, location: String) -> Result<(), StepAbort> {
+        let told = self.run.jobs.send(JobNote::Released { location }).await;
         told.map_err(|_| {
             let why = "the ledger did not take the release".to_owned();
-            Halt::CouldNotLook(AgentFault::Ledger, why)
+            StepAbort::CouldNotLook(AgentFault::Ledger, why)
         })
     }
 
-    pub(super) fn is_home(&self, url: &Uri) -> bool {
-        absolute(&self.order.partner.base_url).is_some_and(|home| same_origin(&home, url))
+    pub(super) fn is_partner_origin(&self, url: &Uri) -> bool {
+        absolute(&self.run.partner.base_url).is_some_and(|home| same_origin(&home, url))
     }
 
     pub(super) fn may_hold_jobs(&self, url: &Uri) -> bool {
-        may_hold_jobs(self.order.partner, url)
+        may_hold_jobs(self.run.partner, url)
     }
 
-    fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), Halt> {
-        let Some((member, _)) = self.order.member else {
+    fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), StepAbort> {
+        let Some((member, _)) = self.run.member else {
             return Ok(());
         };
         let same_key = self.same_key();
@@ -395,13 +402,13 @@ async fn is_yes(answer: oneshot::Receiver<bool>) -> bool {
     )
 }
 
-/// A captured value does not fit where it goes.
-fn unfit(notes: &mut Notes, expected: &'static str) -> Halt {
+/// A captured value that is not valid in its place; ends the step.
+fn invalid_capture(notes: &mut Notes, expected: &'static str) -> StepAbort {
     let seen = "a captured value that makes none";
     notes
         .findings
         .push(catalogue::CAPTURE.find(false, expected, seen));
-    Halt::Broken
+    StepAbort::Broken
 }
 
 /// Whether a partner's jobs may be there.

@@ -17,14 +17,14 @@ use super::stream::Stream;
 /// was handed over is the one, and the head of the answer the other. Nanoseconds since `base`; 0 for
 /// never.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(super) struct ByteTimestamps {
     base: Instant,
     wrote: AtomicU64,
     read: AtomicU64,
     has_frames: AtomicBool,
 }
 
-impl Marks {
+impl ByteTimestamps {
     pub(super) fn new(base: Instant) -> Self {
         Self {
             base,
@@ -89,14 +89,14 @@ impl Marks {
     }
 }
 
-/// A stream that notes when bytes pass.
-pub(super) struct Marked {
+/// A stream that records when bytes pass.
+pub(super) struct TimestampedStream {
     pub(super) stream: Stream,
-    pub(super) marks: Arc<Marks>,
+    pub(super) timestamps: Arc<ByteTimestamps>,
     pub(super) clock: Clock,
 }
 
-impl AsyncRead for Marked {
+impl AsyncRead for TimestampedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,14 +105,15 @@ impl AsyncRead for Marked {
         let this = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if buf.filled().len() > before && this.marks.waits_for_bytes() {
-            this.marks.set(&this.marks.read, this.clock.instant());
+        if buf.filled().len() > before && this.timestamps.waits_for_bytes() {
+            this.timestamps
+                .set(&this.timestamps.read, this.clock.instant());
         }
         polled
     }
 }
 
-impl AsyncWrite for Marked {
+impl AsyncWrite for TimestampedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -124,7 +125,7 @@ impl AsyncWrite for Marked {
         let began = this.clock.instant();
         let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
         if matches!(polled, Poll::Ready(Ok(1..))) {
-            this.marks.went_out(began);
+            this.timestamps.went_out(began);
         }
         polled
     }

@@ -1,4 +1,4 @@
-//! Tokens that are kept from run to run, so that a partner is asked for one when it is due and not
+//! Tokens that are cached from run to run, so that a partner is asked for one when it is due and not
 //! with each run. The agent owns them.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use outrider_domain::model::{Auth, AuthKind, Fresh, PartnerId, SecretRef};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-use super::auth::Held;
+use super::auth::CachedToken;
 
 /// Tokens kept for one partner: its endpoint's address and scopes come from files and from the partner.
 const KEPT_MAX: usize = 16;
@@ -55,20 +55,20 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     Some((found.modified().ok()?, found.len()))
 }
 
-/// The place of one token.
+/// Where one token is cached.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct TokenSlot {
     state: Mutex<State>,
     turn: Arc<Turn<()>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    held: Option<Held>,
+    token: Option<CachedToken>,
     asked_at: Option<Instant>,
 }
 
-impl Place {
+impl TokenSlot {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,12 +89,12 @@ impl Place {
     }
 
     /// The token, while it is good.
-    pub(super) fn good(&self, now: Instant) -> Option<Held> {
+    pub(super) fn good(&self, now: Instant) -> Option<CachedToken> {
         let state = self.state();
         state
-            .held
+            .token
             .as_ref()
-            .filter(|held| !held.is_due(now))
+            .filter(|cached| !cached.is_due(now))
             .cloned()
     }
 
@@ -104,22 +104,22 @@ impl Place {
     }
 
     /// Keeps what was granted.
-    pub(super) fn keep(&self, held: Held, now: Instant) {
+    pub(super) fn keep(&self, cached: CachedToken, now: Instant) {
         let mut state = self.state();
-        state.held = Some(held);
+        state.token = Some(cached);
         state.asked_at = Some(now);
     }
 
     /// Forgets a token that was refused, unless another one has come meanwhile.
-    pub(super) fn refused(&self, refused: &Held) {
-        let is_same = |held: &mut Held| held.token.reveal() == refused.token.reveal();
-        self.state().held.take_if(is_same);
+    pub(super) fn refused(&self, refused: &CachedToken) {
+        let is_same = |cached: &mut CachedToken| cached.token.reveal() == refused.token.reveal();
+        self.state().token.take_if(is_same);
     }
 }
 
-/// Every token that is kept.
+/// Every token that is cached.
 #[derive(Clone, Debug, Default)]
-pub struct Tokens(Arc<Mutex<BTreeMap<TokenKey, Arc<Place>>>>);
+pub struct Tokens(Arc<Mutex<BTreeMap<TokenKey, Arc<TokenSlot>>>>);
 
 impl Tokens {
     /// None yet.
@@ -127,33 +127,33 @@ impl Tokens {
         Self::default()
     }
 
-    /// The place of a token, by what it is for and what it is asked with.
-    pub(super) fn place(
+    /// The slot of a token, by what it is for and what it is asked with.
+    pub(super) fn slot(
         &self,
         partner: &PartnerId,
         auth: &Auth,
         endpoint: &str,
         scope: &[String],
-    ) -> Arc<Place> {
+    ) -> Arc<TokenSlot> {
         let key = TokenKey {
             partner: partner.clone(),
             endpoint: endpoint.to_owned(),
             scope: scope.to_vec(),
             credential: Credential::of(auth),
         };
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !places.contains_key(&key) {
-            make_room(&mut places, partner);
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slots.contains_key(&key) {
+            evict_unused(&mut slots, partner);
         }
-        Arc::clone(places.entry(key).or_default())
+        Arc::clone(slots.entry(key).or_default())
     }
 }
 
-/// Forgets a partner's places that nobody uses, once there are too many: keys rotate, endpoints move.
-fn make_room(places: &mut BTreeMap<TokenKey, Arc<Place>>, partner: &PartnerId) {
-    let own = places.keys().filter(|key| key.partner == *partner).count();
+/// Forgets a partner's slots that nobody uses, once there are too many: keys rotate, endpoints move.
+fn evict_unused(slots: &mut BTreeMap<TokenKey, Arc<TokenSlot>>, partner: &PartnerId) {
+    let own = slots.keys().filter(|key| key.partner == *partner).count();
     if own >= KEPT_MAX {
-        places.retain(|key, place| key.partner != *partner || Arc::strong_count(place) > 1);
+        slots.retain(|key, slot| key.partner != *partner || Arc::strong_count(slot) > 1);
     }
 }
 
@@ -162,12 +162,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::journey::bind::{Address, absolute};
+    use crate::journey::template::{Address, absolute};
     use outrider_domain::clock::Clock;
     use outrider_domain::secret::Secret;
 
-    fn held(token: &str, since: Instant, lifetime: u64) -> Held {
-        Held {
+    fn cached(token: &str, since: Instant, lifetime: u64) -> CachedToken {
+        CachedToken {
             token: Secret::new(token),
             since,
             lifetime: Duration::from_secs(lifetime),
@@ -176,67 +176,67 @@ mod tests {
                 shown: String::new(),
             },
             scope: Vec::new(),
-            is_kept: false,
+            is_reused: false,
         }
     }
 
-    fn place(tokens: &Tokens, partner: &str, endpoint: &str) -> Arc<Place> {
+    fn slot(tokens: &Tokens, partner: &str, endpoint: &str) -> Arc<TokenSlot> {
         let auth = Auth {
             client_id: "c".to_owned(),
             kind: AuthKind::TlsClientAuth,
             certificate: None,
         };
-        tokens.place(&PartnerId::new(partner), &auth, endpoint, &[])
+        tokens.slot(&PartnerId::new(partner), &auth, endpoint, &[])
     }
 
     #[test]
     fn a_token_is_good_for_four_fifths_of_its_life_and_a_fresh_one_is_due_by_schedule() {
         let begin = Clock::real().instant();
         let at = |secs| begin + Duration::from_secs(secs);
-        let place = Place::default();
+        let slot = TokenSlot::default();
         let every = Fresh::Every(Duration::from_secs(60));
-        assert!(place.good(begin).is_none());
-        place.keep(held("a", begin, 300), begin);
-        assert!(place.good(at(239)).is_some());
-        assert!(place.good(at(240)).is_none());
-        assert!(place.is_forced(Fresh::Always, at(1)));
-        assert!(!place.is_forced(Fresh::Never, at(1_000)));
-        assert!(!place.is_forced(every, at(59)));
-        assert!(place.is_forced(every, at(60)), "the first that comes asks");
-        assert!(!place.is_forced(every, at(61)), "and no other one");
-        assert!(place.good(at(61)).is_some(), "whatever comes of it");
+        assert!(slot.good(begin).is_none());
+        slot.keep(cached("a", begin, 300), begin);
+        assert!(slot.good(at(239)).is_some());
+        assert!(slot.good(at(240)).is_none());
+        assert!(slot.is_forced(Fresh::Always, at(1)));
+        assert!(!slot.is_forced(Fresh::Never, at(1_000)));
+        assert!(!slot.is_forced(every, at(59)));
+        assert!(slot.is_forced(every, at(60)), "the first that comes asks");
+        assert!(!slot.is_forced(every, at(61)), "and no other one");
+        assert!(slot.good(at(61)).is_some(), "whatever comes of it");
     }
 
     #[test]
     fn a_refused_token_is_forgotten_unless_another_one_came() {
         let begin = Clock::real().instant();
-        let (old, new) = (held("old", begin, 300), held("new", begin, 300));
-        let place = Place::default();
-        place.keep(new.clone(), begin);
-        place.refused(&old);
-        assert!(place.good(begin).is_some());
-        place.refused(&new);
-        assert!(place.good(begin).is_none());
+        let (old, new) = (cached("old", begin, 300), cached("new", begin, 300));
+        let slot = TokenSlot::default();
+        slot.keep(new.clone(), begin);
+        slot.refused(&old);
+        assert!(slot.good(begin).is_some());
+        slot.refused(&new);
+        assert!(slot.good(begin).is_none());
     }
 
     #[test]
     fn a_partner_that_moves_its_endpoint_each_time_fills_no_memory() {
         let (tokens, begin) = (Tokens::new(), Clock::real().instant());
-        let used = place(&tokens, "p", "https://p.example/in-use");
-        used.keep(held("a", begin, 300), begin);
-        place(&tokens, "other", "https://o.example").keep(held("b", begin, 300), begin);
+        let used = slot(&tokens, "p", "https://p.example/in-use");
+        used.keep(cached("a", begin, 300), begin);
+        slot(&tokens, "other", "https://o.example").keep(cached("b", begin, 300), begin);
         for number in 0..1_000 {
-            drop(place(&tokens, "p", &format!("https://p.example/{number}")));
+            drop(slot(&tokens, "p", &format!("https://p.example/{number}")));
         }
         assert!(tokens.0.lock().unwrap().len() <= KEPT_MAX + 2);
         assert!(
-            place(&tokens, "other", "https://o.example")
+            slot(&tokens, "other", "https://o.example")
                 .good(begin)
                 .is_some()
         );
         assert!(Arc::ptr_eq(
             &used,
-            &place(&tokens, "p", "https://p.example/in-use")
+            &slot(&tokens, "p", "https://p.example/in-use")
         ));
     }
 
@@ -253,10 +253,10 @@ mod tests {
             certificate: None,
         };
         let tokens = Tokens::new();
-        let place = || tokens.place(&PartnerId::new("p"), &auth, "https://p.example", &[]);
-        let first = place();
-        assert!(Arc::ptr_eq(&first, &place()));
+        let slot = || tokens.slot(&PartnerId::new("p"), &auth, "https://p.example", &[]);
+        let first = slot();
+        assert!(Arc::ptr_eq(&first, &slot()));
         std::fs::write(&path, "another").unwrap();
-        assert!(!Arc::ptr_eq(&first, &place()));
+        assert!(!Arc::ptr_eq(&first, &slot()));
     }
 }

@@ -1,4 +1,4 @@
-//! One HTTP exchange, phase by phase, within limits.
+//! Sends one HTTP request and receives its answer, phase by phase, within limits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,23 +14,23 @@ use outrider_domain::model::{
     RequestEvidence, RequestKind, StepId,
 };
 
-use super::bind::Address;
 use super::body::{Sink, Unpack};
 use super::client::Client;
-use super::dial::{Target, dial};
+use super::connect::{Target, connect};
 use super::fault;
 use super::head::{Head, head};
-use super::pool::{Open, Outgoing, Pool};
+use super::pool::{OpenConnection, OutgoingRequest, Pool};
 use super::progress::Progress;
+use super::template::Address;
 
-/// A resolver that says nothing for so long is ours to mend, even when the deadline comes first.
+/// A resolver that is silent for so long is the agent's fault, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
-/// After so many unpacked bytes whoever else is due may go on.
+/// After so many unpacked bytes, other tasks get their turn.
 const TURN_BYTES: u64 = 4 << 10;
 /// Characters kept of a path.
 const KEPT_CHARS_MAX: usize = 100;
 
-/// What is sent.
+/// A request to send.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) kind: RequestKind,
@@ -38,36 +38,36 @@ pub(super) struct Call {
     pub(super) to: Address,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    /// The step whose token goes along.
+    /// The step whose token is sent with it.
     pub(super) token: Option<StepId>,
 }
 
-/// How long it may take: the request's own time, and the journey's deadline.
+/// How long a request may take: its own timeout, and the deadline of its step.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Time {
+pub(super) struct Deadlines {
     pub(super) run_began: Instant,
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
 }
 
-/// What one exchange left: evidence, and the head when the answer is whole.
+/// The evidence of one request, and the head of its answer when that is complete.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct SendResult {
     pub(super) evidence: RequestEvidence,
     pub(super) head: Option<Head>,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// How it goes: the pool and the choices of the journey, the step and the probe.
+/// How a request is sent: the choices of the journey, the step and the probe, and the run's pool.
 #[derive(Debug)]
-pub(super) struct Way<'p> {
+pub(super) struct ConnectionOptions<'p> {
     pub(super) connection: Connection,
     pub(super) http: HttpWanted,
     pub(super) family: FamilyWanted,
     /// Connections that requests of the same run left open.
     pub(super) pool: &'p mut Pool,
     pub(super) lag: &'p Lag,
-    /// A request that we held up for longer is contaminated.
+    /// A request that the agent itself delayed for longer is contaminated.
     pub(super) own_delay_max: Duration,
 }
 
@@ -75,20 +75,20 @@ pub(super) struct Way<'p> {
 pub(super) async fn send<L: Lines>(
     client: &Client,
     clock: &Clock,
-    time: Time,
+    deadlines: Deadlines,
     call: Call,
-    mut way: Way<'_>,
+    mut options: ConnectionOptions<'_>,
     sink: &mut Sink<'_, L>,
-) -> Sent {
+) -> SendResult {
     let began = clock.instant();
-    let own_before = way.lag.so_far();
+    let own_before = options.lag.so_far();
     client.count(began);
     let (kind, method) = (call.kind, call.method);
     let path: String = call.to.shown.chars().take(KEPT_CHARS_MAX).collect();
     let mut progress = Progress::new();
-    let own_end = began + time.timeout;
-    let end = tokio::time::Instant::from_std(own_end.min(time.deadline));
-    let exchanged = exchange(client, clock, call, &mut way, sink, &mut progress);
+    let own_end = began + deadlines.timeout;
+    let end = tokio::time::Instant::from_std(own_end.min(deadlines.deadline));
+    let exchanged = exchange(client, clock, call, &mut options, sink, &mut progress);
     let result = tokio::time::timeout_at(end, exchanged).await;
     let now = clock.instant();
     let phase = progress.close(now);
@@ -96,23 +96,23 @@ pub(super) async fn send<L: Lines>(
         Ok(Ok(())) => None,
         Ok(Err(Failure::Reset(_))) => Some(Failure::Reset(phase)),
         Ok(Err(failure)) => Some(failure),
-        // Whoever answers for the name, it is our resolver that has been silent for so long.
+        // Whichever name server is at fault, it is our resolver that has been silent for so long.
         Err(_) if phase == Phase::Dns && now - began >= RESOLVER_SILENT => {
             Some(Failure::Agent(AgentFault::Resolver))
         }
-        Err(_) if time.deadline < own_end => Some(Failure::Deadline(phase)),
+        Err(_) if deadlines.deadline < own_end => Some(Failure::Deadline(phase)),
         Err(_) if phase == Phase::Dns => Some(Failure::Agent(AgentFault::Resolver)),
         // A connection that never comes about in time is the same as one that is refused.
         Err(_) if phase == Phase::Connect => Some(Failure::Connect),
         Err(_) => Some(Failure::Timeout(phase)),
     };
     let total = now - began;
-    let own_delay = way.lag.so_far().saturating_sub(own_before).min(total);
+    let own_delay = options.lag.so_far().saturating_sub(own_before).min(total);
     let evidence = RequestEvidence {
         kind,
         method,
         path,
-        offset: began - time.run_began,
+        offset: began - deadlines.run_began,
         total,
         phases: progress.phases,
         status: progress.head.as_ref().map(|head| head.status),
@@ -128,14 +128,14 @@ pub(super) async fn send<L: Lines>(
         family: progress.family,
         http: progress.http,
         own_delay,
-        contaminated: own_delay > way.own_delay_max,
+        contaminated: own_delay > options.own_delay_max,
     };
     let head = if failure.is_none() {
         progress.head
     } else {
         None
     };
-    Sent {
+    SendResult {
         evidence,
         head,
         certificate_expires_at: progress.certificate_expires_at,
@@ -146,7 +146,7 @@ async fn exchange<L: Lines>(
     client: &Client,
     clock: &Clock,
     call: Call,
-    way: &mut Way<'_>,
+    options: &mut ConnectionOptions<'_>,
     sink: &mut Sink<'_, L>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
@@ -161,74 +161,72 @@ async fn exchange<L: Lines>(
         host: &host,
         port,
         is_tls,
-        family: way.family,
-        http: way.http,
+        family: options.family,
+        http: options.http,
     };
-    let is_kept = way.connection == Connection::Reuse;
+    let is_kept = options.connection == Connection::Reuse;
     let mut request = call.request(is_kept)?;
-    if is_kept && let Some(mut open) = way.pool.take(&target).await {
+    if is_kept && let Some(mut open) = options.pool.take(&target).await {
         progress.link = Link::Reused;
         progress.family = open.family;
         progress.certificate_expires_at = open.certificate_expires_at;
-        progress.begin(&open.marks, open.has_frames(), clock.instant());
-        match talk(&mut open, request, sink, progress, clock).await {
-            Talked::Whole => {
-                way.pool.give(&target, open);
+        progress.begin(&open.timestamps, open.has_frames(), clock.instant());
+        match send_on(&mut open, request, sink, progress, clock).await {
+            SendOutcome::Whole => {
+                options.pool.give(&target, open);
                 return Ok(());
             }
-            Talked::Broken(failure) => return Err(failure),
+            SendOutcome::Broken(failure) => return Err(failure),
             // Nothing of it was sent on the old connection: it was dead before.
-            Talked::Unsent(back) => request = *back,
+            SendOutcome::Unsent(back) => request = *back,
         }
         progress.link = Link::Replaced;
-    } else if is_kept && way.pool.had_dead(&target) {
+    } else if is_kept && options.pool.had_dead(&target) {
         progress.link = Link::Replaced;
     }
-    let dialled = dial(client, clock, &target, progress).await?;
+    let connection = connect(client, clock, &target, progress).await?;
     progress.enter(Phase::Send, clock.instant());
-    let mut open = Open::new(dialled, clock).await?;
-    progress.begin(&open.marks, open.has_frames(), clock.instant());
-    match talk(&mut open, request, sink, progress, clock).await {
-        Talked::Whole => {
+    let mut open = OpenConnection::new(connection, clock).await?;
+    progress.begin(&open.timestamps, open.has_frames(), clock.instant());
+    match send_on(&mut open, request, sink, progress, clock).await {
+        SendOutcome::Whole => {
             if is_kept {
-                way.pool.give(&target, open);
+                options.pool.give(&target, open);
             }
             Ok(())
         }
-        Talked::Broken(failure) => Err(failure),
-        Talked::Unsent(_) => Err(Failure::Reset(Phase::Send)),
+        SendOutcome::Broken(failure) => Err(failure),
+        SendOutcome::Unsent(_) => Err(Failure::Reset(Phase::Send)),
     }
 }
 
-/// How a talk ended.
-enum Talked {
+/// How sending one request on an open connection ended.
+enum SendOutcome {
     Whole,
     Broken(Failure),
     /// The connection was gone before a byte of the request was on it; this is the request.
-    Unsent(Box<Outgoing>),
+    Unsent(Box<OutgoingRequest>),
 }
 
-async fn talk<L: Lines>(
-    open: &mut Open,
-    request: Outgoing,
+async fn send_on<L: Lines>(
+    open: &mut OpenConnection,
+    request: OutgoingRequest,
     sink: &mut Sink<'_, L>,
     progress: &mut Progress,
     clock: &Clock,
-) -> Talked {
-    let marks = Arc::clone(&open.marks);
-    let Open {
-        speaker, driven, ..
-    } = open;
-    let talk = async {
-        let broken = |why: &hyper::Error| Talked::Broken(fault::of_http(why, Phase::Wait));
-        let answer = match speaker.send(request).await {
+) -> SendOutcome {
+    let timestamps = Arc::clone(&open.timestamps);
+    let OpenConnection { sender, driver, .. } = open;
+    let send = async {
+        let broken = |why: &hyper::Error| SendOutcome::Broken(fault::of_http(why, Phase::Wait));
+        let answer = match sender.send(request).await {
             Ok(answer) => answer,
-            Err((_, Some(unsent))) if !marks.has_written() => {
-                return Talked::Unsent(Box::new(unsent));
+            Err((_, Some(unsent))) if !timestamps.has_written() => {
+                return SendOutcome::Unsent(Box::new(unsent));
             }
             Err((why, _)) => return broken(&why),
         };
-        marks.head(clock.instant());
+        timestamps.head(clock.instant());
         let (parts, mut body) = answer.into_parts();
         progress.http = version(parts.version);
         let head = head(parts.status.as_u16(), &parts.headers);
@@ -238,7 +236,7 @@ async fn talk<L: Lines>(
             .get("content-encoding")
             .and_then(|values| values.first());
         let Some(mut unpack) = Unpack::new(encoding.map(String::as_str), sink) else {
-            return Talked::Broken(Failure::Malformed);
+            return SendOutcome::Broken(Failure::Malformed);
         };
         progress.head = Some(head);
         let mut turn_began = 0;
@@ -253,7 +251,7 @@ async fn talk<L: Lines>(
             progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
             for piece in data.chunks(unpack.piece_bytes()) {
                 if let Err(failure) = unpack.take(piece, progress.bytes) {
-                    return Talked::Broken(failure);
+                    return SendOutcome::Broken(failure);
                 }
                 if unpack.unpacked() - turn_began >= TURN_BYTES {
                     // A long file arrives without a wait, and a bomb unfolds without one; runs
@@ -265,14 +263,14 @@ async fn talk<L: Lines>(
         }
         unpack
             .finish()
-            .map_or_else(Talked::Broken, |()| Talked::Whole)
+            .map_or_else(SendOutcome::Broken, |()| SendOutcome::Whole)
     };
-    driven.during(talk).await
+    driver.during(send).await
 }
 
 impl Call {
     /// The request for HTTP/1; [`super::pool`] makes it one for HTTP/2 where that is spoken.
-    fn request(self, is_kept: bool) -> Result<Outgoing, Failure> {
+    fn request(self, is_kept: bool) -> Result<OutgoingRequest, Failure> {
         let path = self
             .to
             .url

@@ -1,6 +1,6 @@
 //! What is Outrider's own trouble stays out of a partner's counts.
 
-use outrider::journey::{Client, JobNote, Order, Resolver, Tokens, walk};
+use outrider::journey::{Client, JobNote, Resolver, RunRequest, Tokens, run};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
 use tokio::sync::mpsc;
@@ -32,8 +32,8 @@ fn a_clock_step_in_mid_run_leaves_every_count() {
             let clock = Clock::real();
             let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
             let (jobs, mut told) = mpsc::channel(4);
-            let order = Order {
-                run: RunId::new("a-run"),
+            let request = RunRequest {
+                id: RunId::new("a-run"),
                 origin: Origin::Once,
                 due_at: clock.now(),
                 partner,
@@ -58,7 +58,7 @@ fn a_clock_step_in_mid_run_leaves_every_count() {
                 }
             };
             tokio::select! {
-                record = walk(&order) => record,
+                record = run(&request) => record,
                 () = stepping => unreachable!("the walk holds the sender"),
             }
         });

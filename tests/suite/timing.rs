@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outrider::journey::{Client, Order, Resolver, Tokens, walk};
+use outrider::journey::{Client, Resolver, RunRequest, Tokens, run};
 use outrider_domain::clock::{self, Clock};
 use outrider_domain::model::{FamilyWanted, JourneyId, Origin, PartnerId, RunId, RunRecord};
 use serde_json::{Value, json};
@@ -264,8 +264,8 @@ fn walk_beside(
                 }
             }
         });
-        let order = Order {
-            run: RunId::new("a-run"),
+        let request = RunRequest {
+            id: RunId::new("a-run"),
             origin: Origin::Once,
             due_at: clock.now(),
             partner,
@@ -280,7 +280,7 @@ fn walk_beside(
             clock: &clock,
             jobs: &jobs,
         };
-        walk(&order).await
+        run(&request).await
     };
     let record = runtime.block_on(async { tokio::spawn(walking).await.unwrap() });
     runtime.shutdown_background();

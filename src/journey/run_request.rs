@@ -1,4 +1,4 @@
-//! What a walk is given, and what it tells while it goes on.
+//! The input of a run, and what the run reports about jobs while it goes on.
 
 use std::time::Duration;
 
@@ -12,40 +12,40 @@ use tokio::sync::{mpsc, oneshot};
 use super::client::Client;
 use super::tokens::Tokens;
 
-/// One walk to be made.
+/// One run to be made.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct RunRequest<'a> {
     /// The run's id.
-    pub run: RunId,
-    /// Why it is walked.
+    pub id: RunId,
+    /// Why it runs.
     pub origin: Origin,
     /// When it was intended.
     pub due_at: DateTime<Utc>,
-    /// Against whom.
+    /// The partner.
     pub partner: &'a Partner,
-    /// What.
+    /// The journey.
     pub journey: &'a Journey,
     /// The journey's deadline.
     pub deadline: Duration,
     /// The time of one request unless a step says otherwise.
     pub timeout: Duration,
-    /// Whom it carries.
+    /// The member it carries, with the set that holds it.
     pub member: Option<(&'a Member, &'a MemberSet)>,
     /// How the partner is reached.
     pub client: &'a Client,
     /// The family of addresses that requests go to.
     pub family: FamilyWanted,
-    /// A request that we held up for longer is contaminated.
+    /// A request that the agent itself delayed for longer is contaminated.
     pub own_delay_max: Duration,
     /// Tokens that are kept from run to run.
     pub tokens: &'a Tokens,
-    /// The time.
+    /// The clock.
     pub clock: &'a Clock,
     /// Where jobs are journalled.
     pub jobs: &'a mpsc::Sender<JobNote>,
 }
 
-/// What a walk tells about jobs, and asks.
+/// What a run reports about jobs, and asks about them.
 #[derive(Debug)]
 pub enum JobNote {
     /// A job was opened. Answered once that is durable; the location is not used before.

@@ -1,4 +1,4 @@
-//! Name, TCP, TLS: each a phase of its own.
+//! Opens a connection: DNS, TCP and TLS, each timed as a phase of its own.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,7 +19,7 @@ use super::stream::Stream;
 /// Addresses of one host tried, in order.
 const ADDRESSES_MAX: usize = 4;
 
-/// Where to go.
+/// Where to connect to, and how.
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     pub(super) host: &'a str,
@@ -29,22 +29,22 @@ pub(super) struct Target<'a> {
     pub(super) http: HttpWanted,
 }
 
-/// An open stream, and what was agreed on it.
+/// An open stream, and what its handshake negotiated.
 #[derive(Debug)]
-pub(super) struct Dialled {
+pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) speaks_two: bool,
     pub(super) family: Option<Family>,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Opens a connection, noting each phase.
-pub(super) async fn dial(
+/// Opens a connection and times each phase.
+pub(super) async fn connect(
     client: &Client,
     clock: &Clock,
     target: &Target<'_>,
     progress: &mut Progress,
-) -> Result<Dialled, Failure> {
+) -> Result<Connection, Failure> {
     progress.enter(Phase::Dns, clock.instant());
     let addresses = client.resolver.addresses(target.host).await?;
     let addresses: Vec<IpAddr> = addresses
@@ -52,10 +52,10 @@ pub(super) async fn dial(
         .filter(|address| is_of(target.family, address))
         .collect();
     progress.enter(Phase::Connect, clock.instant());
-    let tcp = connect(&addresses, target.port, progress).await?;
+    let tcp = connect_tcp(&addresses, target.port, progress).await?;
     if !target.is_tls {
         progress.leave(clock.instant());
-        return Ok(Dialled {
+        return Ok(Connection {
             stream: Stream::Plain(tcp),
             speaks_two: false,
             family: progress.family,
@@ -81,7 +81,7 @@ pub(super) async fn dial(
         // It knows no ALPN, so it never said that it does not speak HTTP/2.
         return Err(Failure::Tls(TlsFailure::Handshake));
     }
-    Ok(Dialled {
+    Ok(Connection {
         stream: Stream::Tls(Box::new(tls)),
         speaks_two,
         family: progress.family,
@@ -97,7 +97,7 @@ fn is_of(wanted: FamilyWanted, address: &IpAddr) -> bool {
     }
 }
 
-async fn connect(
+async fn connect_tcp(
     addresses: &[IpAddr],
     port: u16,
     progress: &mut Progress,

@@ -1,4 +1,4 @@
-//! The walk: steps in order, evidence gathered, cleanup always.
+//! Runs the steps of a journey in order, gathers evidence, and always runs the cleanup steps.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,49 +15,49 @@ use outrider_domain::model::{
     StepEvidence, StepId, StepState, Verdict, When,
 };
 
-use super::auth::Held;
-use super::beat::Beat;
-use super::bind::Values;
+use super::auth::CachedToken;
 use super::head::Head;
-use super::order::Order;
+use super::manifest_record::{ManifestRecord, Submission};
 use super::pool::Pool;
-use super::told::{KickOff, Told};
+use super::run_request::RunRequest;
+use super::stall_detector::StallDetector;
+use super::template::Values;
 
-/// How long steps that always run may take after a walk broke or ran out of time.
+/// How long steps that always run may take after a run broke or ran out of time.
 const CLEANUP_TIME: Duration = Duration::from_secs(10);
-/// Of a step's requests, the first and the last so many are kept.
+/// Long steps keep their first and last requests: so many of each.
 const REQUESTS_KEPT_FIRST: usize = 4;
 const REQUESTS_KEPT_LAST: usize = 12;
 
-/// Of a step's findings, so many are kept, every one that breaks it, and the first of each check.
+/// A step keeps so many findings, and beyond them each that breaks it and the first of each check.
 const FINDINGS_KEPT: usize = 64;
 
-/// Why a step ends before its end.
+/// Why a step ends early.
 #[derive(Debug)]
-pub(super) enum Halt {
-    /// A finding says why.
+pub(super) enum StepAbort {
+    /// A finding broke it.
     Broken,
     /// The deadline came.
     Deadline,
-    /// We could not look.
+    /// The agent could not do its work: the fault, and why.
     CouldNotLook(AgentFault, String),
 }
 
-/// What one step notes while it goes on.
+/// What one step records while it runs.
 #[derive(Debug)]
 pub(super) struct Notes {
     pub(super) requests: Vec<RequestEvidence>,
     pub(super) omitted: BTreeMap<RequestResult, u32>,
     pub(super) findings: Vec<Finding>,
     pub(super) job: Option<JobTimes>,
-    /// What broke attempts that were followed by another one.
+    /// The findings that broke attempts which were retried.
     pub(super) retried: Vec<Finding>,
     pub(super) cached_token: bool,
-    /// How the step asks again.
+    /// When the step retries a request.
     pub(super) retry: Option<Retry>,
     pub(super) connection: Connection,
-    /// Time that our own ledger took; no part of the step's duration.
-    pub(super) own: Duration,
+    /// The time that the agent's own ledger took; not part of the step's duration.
+    pub(super) ledger_time: Duration,
 }
 
 impl Notes {
@@ -71,11 +71,11 @@ impl Notes {
             cached_token: false,
             retry: step.retry.clone(),
             connection: step.connection.unwrap_or(journey.connection),
-            own: Duration::ZERO,
+            ledger_time: Duration::ZERO,
         }
     }
 
-    pub(super) fn request(&mut self, evidence: RequestEvidence) {
+    pub(super) fn add_request(&mut self, evidence: RequestEvidence) {
         if self.requests.len() == REQUESTS_KEPT_FIRST + REQUESTS_KEPT_LAST {
             let left_out = self.requests.remove(REQUESTS_KEPT_FIRST);
             *self.omitted.entry(left_out.result()).or_default() += 1;
@@ -83,11 +83,11 @@ impl Notes {
         self.requests.push(evidence);
     }
 
-    /// Notes findings; broken when one of them breaks its layer.
+    /// Records findings; an error when one of them breaks its layer.
     pub(super) fn judge(
         &mut self,
         findings: impl IntoIterator<Item = Finding>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepAbort> {
         let mut is_broken = false;
         for finding in findings {
             is_broken |= finding.breaks();
@@ -96,25 +96,29 @@ impl Notes {
                 self.findings.push(finding);
             }
         }
-        if is_broken { Err(Halt::Broken) } else { Ok(()) }
+        if is_broken {
+            Err(StepAbort::Broken)
+        } else {
+            Ok(())
+        }
     }
 }
 
-/// Everything a walk remembers.
-pub(super) struct Walker<'a> {
-    pub(super) order: &'a Order<'a>,
+/// Everything that a run remembers.
+pub(super) struct Runner<'a> {
+    pub(super) run: &'a RunRequest<'a>,
     pub(super) began: Instant,
-    /// When the step that goes on must end.
+    /// When the current step must end.
     pub(super) deadline: Instant,
-    /// When the last step that decides must end.
+    /// When the last step that decides the verdict must end.
     pub(super) limit: Instant,
-    /// Time that our own ledger took: no part of the run's, and not the partner's.
+    /// The time that the agent's own ledger took; not part of the run's duration.
     pub(super) own: Duration,
     pub(super) values: Values,
-    pub(super) tokens: BTreeMap<StepId, Held>,
+    pub(super) tokens: BTreeMap<StepId, CachedToken>,
     pub(super) jobs: BTreeMap<StepId, Job>,
-    pub(super) manifests: BTreeMap<StepId, Told>,
-    pub(super) kick_offs: Vec<KickOff>,
+    pub(super) manifests: BTreeMap<StepId, ManifestRecord>,
+    pub(super) submissions: Vec<Submission>,
     /// The match result that came as the answer to its kick-off, without a job.
     pub(super) direct: Option<serde_json::Value>,
     /// The exports that were read.
@@ -126,81 +130,85 @@ pub(super) struct Walker<'a> {
     pub(super) records: Option<RecordsSeen>,
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
-    /// Connections that requests left open.
+    /// The open connections.
     pub(super) pool: Pool,
-    /// What this machine held up.
+    /// The delays that this machine caused.
     pub(super) lag: Lag,
     pub(super) own_job_open: bool,
-    /// A 429 came while we asked more than is agreed.
+    /// A 429 came while the agent sent more requests than the limit allows.
     pub(super) asked_too_much: bool,
     pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Walks one journey and returns its record, judged.
-pub async fn walk(order: &Order<'_>) -> RunRecord {
-    walk_keeping(order).await.0
+/// Runs one journey and returns its judged record.
+pub async fn run(request: &RunRequest<'_>) -> RunRecord {
+    run_with_baseline(request).await.0
 }
 
-/// The same, and the shape of the records that were read whole.
-pub async fn walk_keeping(order: &Order<'_>) -> (RunRecord, Option<Baseline>) {
-    let beat = Beat::new(order.clock);
-    let lag = Lag::new(order.clock);
+/// The same, and the shape of the records that were read completely.
+pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
+    let stalls = StallDetector::new(request.clock);
+    let lag = Lag::new(request.clock);
     lag.measured(async {
         tokio::select! {
             biased;
-            record = walk_steps(order, &beat, lag.clone()) => record,
-            record = beat.run() => record,
+            record = run_steps(request, &stalls, lag.clone()) => record,
+            record = stalls.run() => record,
         }
     })
     .await
 }
 
-async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> (RunRecord, Option<Baseline>) {
-    let watch = StepWatch::start(order.clock);
-    let started_at = order.clock.now();
-    let mut walker = Walker::new(order, lag);
-    let mut steps: Vec<StepEvidence> = Vec::with_capacity(order.journey.steps.len());
+async fn run_steps(
+    request: &RunRequest<'_>,
+    stalls: &StallDetector<'_>,
+    lag: Lag,
+) -> (RunRecord, Option<Baseline>) {
+    let watch = StepWatch::start(request.clock);
+    let started_at = request.clock.now();
+    let mut runner = Runner::new(request, lag);
+    let mut steps: Vec<StepEvidence> = Vec::with_capacity(request.journey.steps.len());
     let mut stop = None;
     let mut is_broken = false;
-    for step in &order.journey.steps {
-        if (is_broken && !step.is_always()) || !walker.is_due(step) {
-            steps.push(skipped(step, walker.began, order.clock.instant()));
+    for step in &request.journey.steps {
+        if (is_broken && !step.is_always()) || !runner.is_due(step) {
+            steps.push(skipped(step, runner.began, request.clock.instant()));
             continue;
         }
-        walker.deadline = if step.is_always() {
-            walker.limit.max(order.clock.instant() + CLEANUP_TIME)
+        runner.deadline = if step.is_always() {
+            runner.limit.max(request.clock.instant() + CLEANUP_TIME)
         } else {
-            walker.limit
+            runner.limit
         };
-        let (evidence, halt) = walker.step(step).await;
-        if step.decides() && halt.is_some() {
+        let (evidence, abort) = runner.step(step).await;
+        if step.decides() && abort.is_some() {
             is_broken = true;
-            stop = match halt {
-                Some(Halt::Deadline) => Some(Stop::Deadline(step.id.clone())),
-                Some(Halt::CouldNotLook(fault, why)) => {
+            stop = match abort {
+                Some(StepAbort::Deadline) => Some(Stop::Deadline(step.id.clone())),
+                Some(StepAbort::CouldNotLook(fault, why)) => {
                     Some(Stop::CouldNotLook(step.id.clone(), fault, why))
                 }
-                Some(Halt::Broken) | None => None,
+                Some(StepAbort::Broken) | None => None,
             };
         }
         steps.push(evidence);
     }
-    walker.disclosed_unsaid(&mut steps);
-    walker.said_at_the_end(&mut steps);
-    let walked = Walked {
-        journey: order.journey,
+    runner.add_missed_disclosure(&mut steps);
+    runner.add_run_findings(&mut steps);
+    let evidence_of_run = Walked {
+        journey: request.journey,
         steps: &steps,
         stop,
-        clock_step_ms: watch.seen(order.clock),
-        standstill: beat.standstill(),
-        own_job_open: walker.own_job_open,
-        asked_too_much: walker.asked_too_much,
+        clock_step_ms: watch.seen(request.clock),
+        standstill: stalls.standstill(),
+        own_job_open: runner.own_job_open,
+        asked_too_much: runner.asked_too_much,
     };
-    let verdict = judge::run(&walked);
-    let outcome = judge::outcome(&walked, &verdict);
-    let duration = (order.clock.instant() - walker.began).saturating_sub(walker.own);
-    let record = walker.record(steps, (outcome, verdict), started_at, duration);
-    let whole = walker.records.and_then(|seen| seen.whole);
+    let verdict = judge::run(&evidence_of_run);
+    let outcome = judge::outcome(&evidence_of_run, &verdict);
+    let duration = (request.clock.instant() - runner.began).saturating_sub(runner.own);
+    let record = runner.record(steps, (outcome, verdict), started_at, duration);
+    let whole = runner.records.and_then(|seen| seen.whole);
     (record, whole.map(|whole| whole.drift.into_seen()))
 }
 
@@ -219,23 +227,23 @@ fn skipped(step: &Step, began: Instant, now: Instant) -> StepEvidence {
     }
 }
 
-impl<'a> Walker<'a> {
-    fn new(order: &'a Order<'a>, lag: Lag) -> Self {
-        let began = order.clock.instant();
+impl<'a> Runner<'a> {
+    fn new(request: &'a RunRequest<'a>, lag: Lag) -> Self {
+        let began = request.clock.instant();
         Self {
-            order,
+            run: request,
             began,
-            deadline: began + order.deadline,
-            limit: began + order.deadline,
+            deadline: began + request.deadline,
+            limit: began + request.deadline,
             own: Duration::ZERO,
             values: Values {
-                base_url: order.partner.base_url.clone(),
-                run: order.run.to_string(),
-                started_at: order
+                base_url: request.partner.base_url.clone(),
+                run: request.id.to_string(),
+                started_at: request
                     .clock
                     .now()
                     .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                member: order
+                member: request
                     .member
                     .map(|(member, _)| member.id.to_string())
                     .unwrap_or_default(),
@@ -244,7 +252,7 @@ impl<'a> Walker<'a> {
             tokens: BTreeMap::new(),
             jobs: BTreeMap::new(),
             manifests: BTreeMap::new(),
-            kick_offs: Vec::new(),
+            submissions: Vec::new(),
             direct: None,
             exports: Vec::new(),
             quirks: QuirksSeen::default(),
@@ -266,7 +274,7 @@ impl<'a> Walker<'a> {
         {
             return false;
         }
-        // What an optional capture or a step that may fail did not bring, nobody can use.
+        // A value that an optional capture or a step that may fail did not capture cannot be used.
         if !self.values.has_all(step.action.templates()) {
             return false;
         }
@@ -286,23 +294,23 @@ impl<'a> Walker<'a> {
         }
     }
 
-    async fn step(&mut self, step: &Step) -> (StepEvidence, Option<Halt>) {
-        let began = self.order.clock.instant();
-        let mut notes = Notes::new(step, self.order.journey);
-        let halt = if began >= self.deadline {
-            Some(Halt::Deadline)
+    async fn step(&mut self, step: &Step) -> (StepEvidence, Option<StepAbort>) {
+        let began = self.run.clock.instant();
+        let mut notes = Notes::new(step, self.run.journey);
+        let abort = if began >= self.deadline {
+            Some(StepAbort::Deadline)
         } else {
             self.act(step, &mut notes).await.err()
         };
         let evidence = StepEvidence {
             step: step.id.clone(),
-            state: if halt.is_some() {
+            state: if abort.is_some() {
                 StepState::Failed
             } else {
                 StepState::Passed
             },
             offset: began - self.began,
-            duration: (self.order.clock.instant() - began).saturating_sub(notes.own),
+            duration: (self.run.clock.instant() - began).saturating_sub(notes.ledger_time),
             requests: notes.requests,
             requests_omitted: notes.omitted,
             findings: notes.findings,
@@ -310,19 +318,19 @@ impl<'a> Walker<'a> {
             cached_token: notes.cached_token,
             job: notes.job,
         };
-        (evidence, halt)
+        (evidence, abort)
     }
 
-    /// What was seen of other members, where the step that checks for them was not reached or is not
-    /// there: a disclosure is one whatever else broke. It is told with the step that read the data.
-    fn disclosed_unsaid(&self, steps: &mut [StepEvidence]) {
+    /// Adds a disclosure that no step reported, because the step that checks for it was not reached or
+    /// does not exist: a disclosure counts whatever else broke. It goes to the step that read the data.
+    fn add_missed_disclosure(&self, steps: &mut [StepEvidence]) {
         let is_disclosure =
             |finding: &Finding| finding.breaks() && finding.cause == Cause::Disclosure;
         let is_said = steps
             .iter()
             .flat_map(|step| &step.findings)
             .any(is_disclosure);
-        let (Some((member, _)), Some(step)) = (self.order.member, &self.read_by) else {
+        let (Some((member, _)), Some(step)) = (self.run.member, &self.read_by) else {
             return;
         };
         if is_said {
@@ -338,9 +346,10 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// What is told of the whole run: with its first answer the certificate, with its last step quirks.
-    fn said_at_the_end(&self, steps: &mut [StepEvidence]) {
-        let now = self.order.clock.system();
+    /// Adds the findings about the whole run: the certificate to the first step that sent a request, the
+    /// quirks to the last step that ran.
+    fn add_run_findings(&self, steps: &mut [StepEvidence]) {
+        let now = self.run.clock.system();
         let life = self.certificate_expires_at;
         let life = life.map(|at| judge::wire::certificate_life(at, now));
         let first = steps.iter_mut().find(|step| !step.requests.is_empty());
@@ -352,7 +361,7 @@ impl<'a> Walker<'a> {
             .rfind(|step| step.state != StepState::Skipped);
         if let Some(last) = last {
             last.findings
-                .extend(self.quirks.findings(&self.order.partner.quirks));
+                .extend(self.quirks.findings(&self.run.partner.quirks));
         }
     }
 
@@ -363,8 +372,8 @@ impl<'a> Walker<'a> {
         started_at: chrono::DateTime<chrono::Utc>,
         duration: Duration,
     ) -> RunRecord {
-        let order = self.order;
-        let member = order.member.map(|(member, _)| member);
+        let request = self.run;
+        let member = request.member.map(|(member, _)| member);
         let score = self
             .records
             .as_ref()
@@ -374,17 +383,17 @@ impl<'a> Walker<'a> {
         let completeness = score
             .as_ref()
             .map(|score| score.found as f64 / score.due as f64);
-        let contaminated = is_contaminated(order, &steps);
+        let contaminated = is_contaminated(request, &steps);
         RunRecord {
-            run: order.run.clone(),
-            origin: order.origin,
-            partner: order.partner.id.clone(),
-            journey: order.journey.id.clone(),
+            run: request.id.clone(),
+            origin: request.origin,
+            partner: request.partner.id.clone(),
+            journey: request.journey.id.clone(),
             member: member.map(|member| MemberId::new(member.id.as_str())),
             cohort: member
                 .map(|member| member.cohort.clone())
                 .unwrap_or_default(),
-            due_at: order.due_at,
+            due_at: request.due_at,
             started_at,
             duration,
             outcome,
@@ -400,7 +409,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// A head and a document as the judge takes them.
+/// The answer that the judge judges.
 pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
     Answer {
         status: head.status,
@@ -411,10 +420,10 @@ pub(super) fn answer(head: Head, document: &[u8]) -> Answer {
     }
 }
 
-/// Whether we held up a request that decides.
-fn is_contaminated(order: &Order<'_>, steps: &[StepEvidence]) -> bool {
+/// Whether the agent itself delayed a request that decides the verdict.
+fn is_contaminated(request: &RunRequest<'_>, steps: &[StepEvidence]) -> bool {
     let decides = |id: &StepId| {
-        let mut all = order.journey.steps.iter();
+        let mut all = request.journey.steps.iter();
         all.any(|step| step.id == *id && step.decides())
     };
     steps

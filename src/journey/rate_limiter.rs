@@ -1,5 +1,5 @@
-//! What is asked of one partner, so that a monitor is never the load: runs at one time, and requests
-//! within any minute, those among them that runs going on are likely to make yet.
+//! Limits the load on one partner: the runs at one time, and the requests within any minute. Requests
+//! that the runs in progress are still likely to make count as well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,13 @@ const SECONDS: usize = 61;
 
 /// Counts for one partner, shared by all of its runs.
 #[derive(Debug)]
-pub struct Meter {
+pub struct RateLimiter {
     began: Instant,
-    asked: Mutex<Asked>,
+    usage: Mutex<Usage>,
 }
 
 #[derive(Debug)]
-struct Asked {
+struct Usage {
     limits: Limits,
     /// The second, counted from the begin, and requests begun in it.
     seconds: [(u64, u64); SECONDS],
@@ -27,7 +27,7 @@ struct Asked {
     runs: usize,
 }
 
-impl Asked {
+impl Usage {
     fn last_minute(&self, second: u64) -> u64 {
         let is_recent = |at: u64| second - at.min(second) < SECONDS as u64;
         let recent = self.seconds.iter().filter(|(at, _)| is_recent(*at));
@@ -35,12 +35,12 @@ impl Asked {
     }
 }
 
-impl Meter {
-    /// A meter that has counted nothing yet.
+impl RateLimiter {
+    /// A limiter that has counted nothing yet.
     pub fn new(now: Instant, limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             began: now,
-            asked: Mutex::new(Asked {
+            usage: Mutex::new(Usage {
                 limits,
                 seconds: [(0, 0); SECONDS],
                 reserved: 0,
@@ -49,69 +49,69 @@ impl Meter {
         })
     }
 
-    fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn second(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.began).as_secs()
     }
 
-    /// What is agreed from now on.
-    pub fn agree(&self, limits: Limits) {
-        self.asked().limits = limits;
+    /// Replaces the limits.
+    pub fn set_limits(&self, limits: Limits) {
+        self.usage().limits = limits;
     }
 
     /// Lets a run begin that is likely to make so many requests; none when that would be more than is
     /// agreed. One that is likely to make more than a minute allows gets a minute for itself.
     pub fn admit(self: &Arc<Self>, now: Instant, requests: u64) -> Option<Admission> {
         let second = self.second(now);
-        let mut asked = self.asked();
-        let limits = asked.limits;
+        let mut usage = self.usage();
+        let limits = usage.limits;
         let limit = limits.requests_per_minute.map(u64::from);
         let requests = requests.min(limit.unwrap_or(u64::MAX));
-        let needed = asked.last_minute(second) + asked.reserved + requests;
+        let needed = usage.last_minute(second) + usage.reserved + requests;
         let is_over = limit.is_some_and(|limit| needed > limit)
             || limits
                 .runs_in_flight
-                .is_some_and(|limit| asked.runs >= limit);
+                .is_some_and(|limit| usage.runs >= limit);
         if is_over {
             return None;
         }
-        asked.reserved += requests;
-        asked.runs += 1;
-        drop(asked);
+        usage.reserved += requests;
+        usage.runs += 1;
+        drop(usage);
         Some(Admission {
-            meter: Arc::clone(self),
-            left: AtomicU64::new(requests),
+            limiter: Arc::clone(self),
+            reserved: AtomicU64::new(requests),
         })
     }
 
     /// Counts one request.
     fn count(&self, now: Instant, was_reserved: bool) {
         let second = self.second(now);
-        let mut asked = self.asked();
-        asked.reserved -= u64::from(was_reserved);
+        let mut usage = self.usage();
+        usage.reserved -= u64::from(was_reserved);
         let place = usize::try_from(second % SECONDS as u64).unwrap_or_default();
-        let (at, requests) = &mut asked.seconds[place];
+        let (at, requests) = &mut usage.seconds[place];
         *requests = if *at == second { *requests + 1 } else { 1 };
         *at = second;
     }
 
     fn is_above(&self, now: Instant) -> bool {
         let second = self.second(now);
-        let asked = self.asked();
-        let limit = asked.limits.requests_per_minute;
-        limit.is_some_and(|limit| asked.last_minute(second) > u64::from(limit))
+        let usage = self.usage();
+        let limit = usage.limits.requests_per_minute;
+        limit.is_some_and(|limit| usage.last_minute(second) > u64::from(limit))
     }
 }
 
 /// A run that was let begin; given back when it is dropped.
 #[derive(Debug)]
 pub struct Admission {
-    meter: Arc<Meter>,
+    limiter: Arc<RateLimiter>,
     /// Requests that it is likely to make yet.
-    left: AtomicU64,
+    reserved: AtomicU64,
 }
 
 impl Admission {
@@ -119,23 +119,23 @@ impl Admission {
     pub(super) fn count(&self, now: Instant) {
         let less = |left: u64| left.checked_sub(1);
         let taken = self
-            .left
+            .reserved
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        self.meter.count(now, taken.is_ok());
+        self.limiter.count(now, taken.is_ok());
     }
 
     /// Whether more was asked within the last minute than is agreed: what a run asks beyond what
     /// is likely is not known beforehand: looks at a job, files.
     pub(super) fn is_above(&self, now: Instant) -> bool {
-        self.meter.is_above(now)
+        self.limiter.is_above(now)
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut asked = self.meter.asked();
-        asked.reserved -= self.left.load(Ordering::Relaxed);
-        asked.runs -= 1;
+        let mut usage = self.limiter.usage();
+        usage.reserved -= self.reserved.load(Ordering::Relaxed);
+        usage.runs -= 1;
     }
 }
 
@@ -146,32 +146,35 @@ mod tests {
     use super::*;
     use outrider_domain::clock::Clock;
 
-    fn meter(requests: u32, runs: Option<usize>) -> (Arc<Meter>, Instant) {
+    fn limiter(requests: u32, runs: Option<usize>) -> (Arc<RateLimiter>, Instant) {
         let now = Clock::real().instant();
         let limits = Limits {
             requests_per_minute: Some(requests),
             runs_in_flight: runs,
         };
-        (Meter::new(now, limits), now)
+        (RateLimiter::new(now, limits), now)
     }
 
     #[test]
     fn no_run_begins_that_would_ask_more_than_is_agreed_within_a_minute() {
-        let (meter, now) = meter(10, None);
-        let first = meter.admit(now, 6).unwrap();
-        assert!(meter.admit(now, 5).is_none(), "six are reserved");
+        let (limiter, now) = limiter(10, None);
+        let first = limiter.admit(now, 6).unwrap();
+        assert!(limiter.admit(now, 5).is_none(), "six are reserved");
         first.count(now);
         first.count(now);
-        assert!(meter.admit(now, 5).is_none(), "two are made, four reserved");
+        assert!(
+            limiter.admit(now, 5).is_none(),
+            "two are made, four reserved"
+        );
         drop(first);
-        let second = meter.admit(now, 5).unwrap();
+        let second = limiter.admit(now, 5).unwrap();
         let later = now + Duration::from_secs(59);
         (0..5).for_each(|_| second.count(later));
         assert!(!second.is_above(later));
-        assert!(meter.admit(later, 5).is_none(), "seven within a minute");
+        assert!(limiter.admit(later, 5).is_none(), "seven within a minute");
         // The first two are more than a minute ago.
         let later = now + Duration::from_secs(61);
-        let third = meter.admit(later, 5).unwrap();
+        let third = limiter.admit(later, 5).unwrap();
         (0..6).for_each(|_| third.count(later));
         assert!(
             third.is_above(later),
@@ -182,14 +185,14 @@ mod tests {
 
     #[test]
     fn runs_at_one_time_are_bounded_and_given_back() {
-        let (meter, now) = meter(1_000, Some(2));
-        let first = meter.admit(now, 1).unwrap();
-        let _second = meter.admit(now, 1).unwrap();
-        assert!(meter.admit(now, 1).is_none());
+        let (limiter, now) = limiter(1_000, Some(2));
+        let first = limiter.admit(now, 1).unwrap();
+        let _second = limiter.admit(now, 1).unwrap();
+        assert!(limiter.admit(now, 1).is_none());
         drop(first);
-        assert!(meter.admit(now, 1).is_some());
-        meter.agree(Limits::default());
-        let many: Vec<_> = (0..9).map_while(|_| meter.admit(now, 1_000)).collect();
+        assert!(limiter.admit(now, 1).is_some());
+        limiter.set_limits(Limits::default());
+        let many: Vec<_> = (0..9).map_while(|_| limiter.admit(now, 1_000)).collect();
         assert_eq!(many.len(), 9, "nothing is agreed any more");
     }
 }

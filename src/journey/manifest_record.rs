@@ -1,4 +1,4 @@
-//! What a walk remembers of kick-offs and manifests.
+//! The submissions and manifests that a run remembers.
 
 use chrono::{DateTime, Utc};
 use outrider_domain::judge::business::ExportTimes;
@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::wire::Call;
 
-/// A kick-off that was accepted.
+/// A kick-off that was sent, and the job that it opened.
 #[derive(Clone, Debug)]
-pub(super) struct KickOff {
+pub(super) struct Submission {
     pub(super) at: DateTime<Utc>,
     /// The `_since` of an export.
     pub(super) since: Option<DateTime<Utc>>,
@@ -17,7 +17,7 @@ pub(super) struct KickOff {
     pub(super) location: String,
 }
 
-impl KickOff {
+impl Submission {
     /// What is about to be sent.
     pub(super) fn of(call: &Call, at: DateTime<Utc>) -> Self {
         let key = call.headers.get("idempotency-key");
@@ -50,9 +50,9 @@ fn since(body: &[u8]) -> Option<DateTime<Utc>> {
         .map(|at| at.to_utc())
 }
 
-/// A manifest, and when it was asked for and told.
+/// A manifest, and when it was requested and read.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct ManifestRecord {
     pub(super) url: String,
     pub(super) manifest: Manifest,
     pub(super) times: ExportTimes,

@@ -1,5 +1,5 @@
-//! Fills templates. A captured value is escaped for where it goes; only a value that stands at the
-//! begin of a URL may bring its own scheme and host.
+//! Fills templates in. A captured value is escaped for its place; only a value at the beginning of a URL
+//! may bring its own scheme and host.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

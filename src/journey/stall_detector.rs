@@ -1,4 +1,4 @@
-//! Whether this machine stood still while a run went on: suspended, stopped, or far too busy.
+//! Detects that this machine stood still during a run: suspended, stopped, or far too busy.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use outrider_domain::clock::Clock;
 
-/// How often a run looks whether time went on.
-const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// How often a run compares the clock with its last look.
+const INTERVAL: Duration = Duration::from_millis(500);
 /// A gap above this is a standstill: no busy moment lasts so long.
 const STANDSTILL_MIN: Duration = Duration::from_secs(3);
 
-/// The heartbeat of one run.
+/// Finds the longest gap in the time of one run.
 #[derive(Debug)]
-pub(super) struct Beat<'a> {
+pub(super) struct StallDetector<'a> {
     clock: &'a Clock,
     state: Mutex<(Instant, Duration)>,
 }
 
-impl<'a> Beat<'a> {
+impl<'a> StallDetector<'a> {
     pub(super) fn new(clock: &'a Clock) -> Self {
         Self {
             clock,
@@ -26,10 +26,10 @@ impl<'a> Beat<'a> {
         }
     }
 
-    /// Beats until it is dropped.
+    /// Watches the clock until it is dropped.
     pub(super) async fn run<T>(&self) -> T {
         loop {
-            tokio::time::sleep(BEAT_EVERY).await;
+            tokio::time::sleep(INTERVAL).await;
             self.longest();
         }
     }
