@@ -8,8 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::requester::{MATCH, Requester, member, members};
+use crate::support::{PARTNERS, Sandbox, exchange, repository};
 use crate::third_party::run;
-use crate::world::{PARTNERS, Sandbox, exchange, repository};
 
 /// What thsupportk client can ask for and a plain member has.
 const BULK_TYPES: [&str; 6] = [
