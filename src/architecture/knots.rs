@@ -1,10 +1,10 @@
-//! No files import each other, over however many steps.
+//! No files and no modules import each other, over however many steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::imports::{globs, imports};
-use super::modules::Crate;
+use super::modules::{Crate, SourceFile};
 use super::repository;
 
 /// The root file of every crate, and of the suite and the benches.
@@ -22,49 +22,69 @@ const ROOTS: [&str; 11] = [
     "benches/budgets/main.rs",
 ];
 
-/// Files that reach each other by their imports, a text for each such knot that lists its imports.
-fn knots(of: &Crate) -> Vec<String> {
-    let imports = imports(of);
-    let reachable = |from: usize| {
-        let mut found = BTreeSet::new();
-        let mut next = vec![from];
-        while let Some(file) = next.pop() {
-            let below = imports.keys().filter(|(importer, _)| *importer == file);
-            next.extend(
-                below
-                    .map(|(_, imported)| *imported)
-                    .filter(|one| found.insert(*one)),
+/// A file by its path.
+fn file(of: &SourceFile) -> String {
+    of.path.display().to_string()
+}
+
+/// The top module that a file belongs to.
+fn module(of: &SourceFile) -> String {
+    of.module.first().cloned().unwrap_or_default()
+}
+
+/// What a unit imports, over however many steps.
+fn reachable<'a>(from: &'a str, below: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut next = vec![from];
+    while let Some(unit) = next.pop() {
+        let all = below.get(unit).into_iter().flatten();
+        next.extend(all.copied().filter(|one| found.insert(*one)));
+    }
+    found
+}
+
+/// Units (files, or modules) that reach each other by their imports: a text for each such knot, with its imports.
+fn knots(of: &Crate, unit: fn(&SourceFile) -> String) -> Vec<String> {
+    let units: Vec<String> = of.files.iter().map(unit).collect();
+    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut lines: Vec<(&str, &str, String)> = Vec::new();
+    for ((importer, imported), names) in imports(of) {
+        let (from, to) = (units[importer].as_str(), units[imported].as_str());
+        if from != to {
+            below.entry(from).or_default().insert(to);
+            let names: Vec<String> = names.into_iter().collect();
+            let path = |file: usize| of.files[file].path.display();
+            let line = format!(
+                "  {} -> {}: {}",
+                path(importer),
+                path(imported),
+                names.join(", ")
             );
+            lines.push((from, to, line));
         }
-        found
-    };
-    let reach: Vec<BTreeSet<usize>> = (0..of.files.len()).map(reachable).collect();
+    }
+    let reach: BTreeMap<&str, BTreeSet<&str>> = below
+        .keys()
+        .map(|one| (*one, reachable(one, &below)))
+        .collect();
+    let is_mutual = |a: &str, b: &str| reach.get(a).is_some_and(|reach| reach.contains(b));
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    for file in 0..of.files.len() {
-        if !reach[file].contains(&file) || seen.contains(&file) {
+    for one in below.keys() {
+        if !is_mutual(one, one) || seen.contains(one) {
             continue;
         }
-        let knot: BTreeSet<usize> = reach[file]
+        let knot: BTreeSet<&str> = reach[one]
             .iter()
             .copied()
-            .filter(|other| reach[*other].contains(&file))
+            .filter(|other| is_mutual(other, one))
             .collect();
-        let mut text = String::from("these files import each other:\n");
-        for ((importer, imported), names) in &imports {
-            if knot.contains(importer) && knot.contains(imported) {
-                let path = |file: usize| of.files[file].path.display();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                text += &format!(
-                    "  {} -> {}: {}\n",
-                    path(*importer),
-                    path(*imported),
-                    names.join(", ")
-                );
-            }
-        }
+        let inside = lines
+            .iter()
+            .filter(|(from, to, _)| knot.contains(from) && knot.contains(to));
+        let inside: Vec<&str> = inside.map(|(_, _, line)| line.as_str()).collect();
+        found.push(format!("these import each other:\n{}", inside.join("\n")));
         seen.extend(knot);
-        found.push(text);
     }
     found
 }
@@ -74,7 +94,7 @@ fn no_files_import_each_other() {
     let mut imports_seen = 0;
     for root in ROOTS {
         let read = Crate::read(&repository().join(root));
-        let knots = knots(&read);
+        let knots = knots(&read, file);
         assert!(knots.is_empty(), "{root}:\n{}", knots.join("\n"));
         imports_seen += imports(&read).len();
     }
@@ -82,6 +102,14 @@ fn no_files_import_each_other() {
         imports_seen > 1_000,
         "the test found only {imports_seen} imports"
     );
+}
+
+#[test]
+fn no_modules_import_each_other() {
+    for root in ROOTS {
+        let knots = knots(&Crate::read(&repository().join(root)), module);
+        assert!(knots.is_empty(), "{root}:\n{}", knots.join("\n"));
+    }
 }
 
 #[test]
@@ -99,12 +127,25 @@ fn a_planted_cycle_of_two_files_is_found() {
         ("a.rs", "pub struct A; fn f(_: crate::b::B) {}"),
         ("b.rs", "use super::a::A; pub struct B; fn f(_: A) {}"),
     ]);
-    let found = knots(&planted);
+    let found = knots(&planted, file);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].contains("a.rs -> b.rs: B") && found[0].contains("b.rs -> a.rs: A"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_planted_cycle_of_two_modules_is_found_though_their_files_have_none() {
+    let planted = super::planted(&[
+        ("lib.rs", "mod a; mod b;"),
+        ("a/mod.rs", "mod high; mod low;"),
+        ("a/high.rs", "use crate::b::B; pub struct High(B);"),
+        ("a/low.rs", "pub struct Low;"),
+        ("b.rs", "use crate::a::low::Low; pub struct B(Low);"),
+    ]);
+    assert_eq!(knots(&planted, file), Vec::<String>::new());
+    assert_eq!(knots(&planted, module).len(), 1);
 }
 
 #[test]
@@ -119,7 +160,7 @@ fn a_planted_cycle_of_three_files_is_found_through_what_they_re_export() {
         ("b.rs", "use crate::c::C as D; pub fn make() -> D { D }"),
         ("c.rs", "pub struct C; impl C { fn f(_: crate::a::A) {} }"),
     ]);
-    let found = knots(&planted);
+    let found = knots(&planted, file);
     assert_eq!(found.len(), 1, "{found:?}");
     for import in [
         "a/deep.rs -> b.rs: make",
@@ -140,7 +181,7 @@ fn what_only_tests_compile_and_what_is_only_re_exported_is_no_import() {
         ),
         ("b.rs", "use super::a::A; pub struct B(A);"),
     ]);
-    assert_eq!(knots(&planted), Vec::<String>::new());
+    assert_eq!(knots(&planted, file), Vec::<String>::new());
     assert_eq!(imports(&planted).len(), 1);
 }
 
