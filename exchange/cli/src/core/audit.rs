@@ -8,7 +8,7 @@ use exchange_core::audit::{Broken, Verified, verify_file, verify_store};
 use exchange_core::limits::PAGE_MAX;
 use serde_json::{Value, json};
 
-use super::memory::{At, open};
+use super::state_folder::{At, open};
 use crate::{
     failure::{Failure, WRONG},
     output::say,

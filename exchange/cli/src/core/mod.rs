@@ -2,15 +2,15 @@
 
 pub(crate) mod audit;
 mod look;
-mod memory;
 pub(crate) mod review;
 pub(crate) mod running;
 mod serve;
+mod state_folder;
 
 use clap::Subcommand;
 
 use crate::failure::Failure;
-use memory::At;
+use state_folder::At;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

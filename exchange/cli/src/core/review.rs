@@ -8,7 +8,7 @@ use exchange_core::store::{Review, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
-use super::memory::At;
+use super::state_folder::At;
 use crate::failure::Failure;
 use crate::output::say;
 

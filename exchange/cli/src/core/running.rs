@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::memory::unusable;
+use super::state_folder::unusable;
 use crate::failure::Failure;
 use crate::startup::{port_taken, untrusted};
 
