@@ -45,7 +45,7 @@ impl Pace {
     }
 
     /// The wait before look number `looks` (from 0) at a job, by what it said of `Retry-After`.
-    pub fn look(self, looks: u32, said: &Said, left_ms: i64) -> i64 {
+    pub fn look(self, looks: u32, said: &RetryAfter, left_ms: i64) -> i64 {
         let own = POLL_FIRST
             .saturating_mul(1_i64 << looks.min(10))
             .min(WAIT_MAX);
@@ -57,7 +57,7 @@ impl Pace {
     }
 
     /// The wait that a throttling partner asks for, within limits.
-    pub fn throttled(self, said: &Said, tries: u32, share: f64, left_ms: i64) -> i64 {
+    pub fn throttled(self, said: &RetryAfter, tries: u32, share: f64, left_ms: i64) -> i64 {
         let own = self.backoff(tries, share);
         self.within(said.seconds().map(|s| s * SECOND), own, left_ms)
             .max(own)
@@ -232,7 +232,7 @@ fn scaled(most: i64, share: f64) -> i64 {
 
 /// What a partner said of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum RetryAfter {
     /// Nothing.
     Nothing,
     /// So many seconds.
@@ -241,7 +241,7 @@ pub enum Said {
     Absurd,
 }
 
-impl Said {
+impl RetryAfter {
     /// Reads `Retry-After`: seconds, or a date as seen at `now`.
     pub fn read(text: Option<&str>, now: DateTime<Utc>) -> Self {
         let Some(text) = text.map(str::trim) else {
@@ -282,31 +282,40 @@ mod tests {
         assert_eq!(pace.backoff(3, 0.0), 1);
         assert_eq!(Pace::of(1_000).backoff(3, 1.0), 16);
         let week = 7 * DAY;
-        assert_eq!(pace.look(0, &Said::Seconds(120), week), 120_000);
-        assert_eq!(pace.look(0, &Said::Absurd, week), 2_000);
-        assert_eq!(pace.look(9, &Said::Nothing, week), 600_000);
-        assert_eq!(pace.look(0, &Said::Seconds(7_200), week), 600_000);
-        assert_eq!(pace.look(0, &Said::Seconds(120), 40_000), 10_000);
-        assert_eq!(pace.throttled(&Said::Seconds(30), 0, 1.0, week), 30_000);
-        assert_eq!(pace.throttled(&Said::Seconds(0), 2, 1.0, week), 8_000);
+        assert_eq!(pace.look(0, &RetryAfter::Seconds(120), week), 120_000);
+        assert_eq!(pace.look(0, &RetryAfter::Absurd, week), 2_000);
+        assert_eq!(pace.look(9, &RetryAfter::Nothing, week), 600_000);
+        assert_eq!(pace.look(0, &RetryAfter::Seconds(7_200), week), 600_000);
+        assert_eq!(pace.look(0, &RetryAfter::Seconds(120), 40_000), 10_000);
+        assert_eq!(
+            pace.throttled(&RetryAfter::Seconds(30), 0, 1.0, week),
+            30_000
+        );
+        assert_eq!(pace.throttled(&RetryAfter::Seconds(0), 2, 1.0, week), 8_000);
     }
 
     #[test]
     fn what_a_partner_says_is_read_as_it_is_meant() {
         let now = Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap();
         let table = [
-            (None, Said::Nothing),
-            (Some("5"), Said::Seconds(5)),
-            (Some(" 0 "), Said::Seconds(0)),
-            (Some("-1"), Said::Absurd),
-            (Some("1795262400000"), Said::Absurd),
-            (Some("1795262400"), Said::Absurd),
-            (Some("soon"), Said::Absurd),
-            (Some("Sat, 21 Nov 2026 12:01:00 GMT"), Said::Seconds(60)),
-            (Some("Sat, 21 Nov 2026 11:01:00 GMT"), Said::Seconds(0)),
+            (None, RetryAfter::Nothing),
+            (Some("5"), RetryAfter::Seconds(5)),
+            (Some(" 0 "), RetryAfter::Seconds(0)),
+            (Some("-1"), RetryAfter::Absurd),
+            (Some("1795262400000"), RetryAfter::Absurd),
+            (Some("1795262400"), RetryAfter::Absurd),
+            (Some("soon"), RetryAfter::Absurd),
+            (
+                Some("Sat, 21 Nov 2026 12:01:00 GMT"),
+                RetryAfter::Seconds(60),
+            ),
+            (
+                Some("Sat, 21 Nov 2026 11:01:00 GMT"),
+                RetryAfter::Seconds(0),
+            ),
         ];
         for (text, said) in table {
-            assert_eq!(Said::read(text, now), said, "{text:?}");
+            assert_eq!(RetryAfter::read(text, now), said, "{text:?}");
         }
     }
 

@@ -13,10 +13,10 @@ use exchange_kit::clock::Clock;
 use tokio::sync::Notify;
 
 use crate::adapter::{Client, Directory};
-use crate::away::Away;
 use crate::clocks::Pace;
 use crate::events::Follower;
 use crate::limits;
+use crate::outages::Outages;
 use crate::store::{CrashAt, Store, StoreError};
 
 /// How a core is set up.
@@ -55,7 +55,7 @@ pub struct Core {
     _lock: File,
     dice: AtomicU64,
     pub(crate) wake: Notify,
-    pub(crate) away: Away,
+    pub(crate) away: Outages,
     /// Until when a partner is left alone because it is away.
     paused: Mutex<BTreeMap<String, i64>>,
 }
@@ -106,7 +106,7 @@ impl Core {
             pace: Pace::of(setup.scale),
             dice: AtomicU64::new(setup.seed),
             wake: Notify::new(),
-            away: Away::open(&store)?,
+            away: Outages::open(&store)?,
             paused: Mutex::default(),
             registry: setup.registry,
             npi: setup.npi,
@@ -119,7 +119,7 @@ impl Core {
     }
 
     /// A share between 0 and 1; the same seed gives the same row of them.
-    pub fn share(&self) -> f64 {
+    pub fn jitter(&self) -> f64 {
         // SplitMix64, of which 32 bits are enough.
         let mut z = self
             .dice
@@ -131,7 +131,7 @@ impl Core {
     }
 
     /// Lets the orchestrator look at the queue now.
-    pub fn nudge(&self) {
+    pub fn wake(&self) {
         self.wake.notify_waiters();
     }
 

@@ -13,12 +13,11 @@
 //! | [`away`] | which partners are away, and since when |
 //! | [`orchestrator`] | does what is due, a bounded pool a partner |
 //! | [`review`] | what a person does about dead letters and doubtful members |
-//! | [`ingress`] | the front door: tokens, routes, metrics |
+//! | [`ingress`] | the API: tokens, routes, metrics |
 //! | [`limits`] | every limit by name |
 
 pub mod adapter;
 pub mod audit;
-pub mod away;
 pub mod clocks;
 pub mod engine;
 pub mod events;
@@ -27,5 +26,6 @@ pub mod holidays;
 pub mod ingress;
 pub mod limits;
 pub mod orchestrator;
+pub mod outages;
 pub mod review;
 pub mod store;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use exchange_core::adapter::Directory;
 use exchange_core::engine::{Core, Setup};
-use exchange_core::ingress::{self, Front};
+use exchange_core::ingress::{self, AppState};
 use exchange_core::limits::STORE_MIB;
 use exchange_core::orchestrator;
 use exchange_core::store::CrashAt;
@@ -87,7 +87,10 @@ impl Running {
             .iter()
             .map(|one| json!({"client_id": one.client, "alg": format!("{:?}", one.algorithm), "kid": one.kid, "key": one.file, "jwks": one.jwks}))
             .collect();
-        let front = Arc::new(Front::new(Arc::clone(&core), format!("https://{address}")));
+        let front = Arc::new(AppState::new(
+            Arc::clone(&core),
+            format!("https://{address}"),
+        ));
         let ready = json!({
             "base_url": front.base,
             "token_url": front.token_url,

@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::front::Front;
+use super::app_state::AppState;
 use super::problem::Problem;
 use crate::limits::TOKEN_SECONDS;
 
@@ -81,10 +81,10 @@ impl Session {
     }
 }
 
-impl FromRequestParts<Arc<Front>> for Session {
+impl FromRequestParts<Arc<AppState>> for Session {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, front: &Arc<Front>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
         let header = parts
             .headers
             .get(AUTHORIZATION)
@@ -94,14 +94,14 @@ impl FromRequestParts<Arc<Front>> for Session {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or_else(|| Problem::unauthorised("a bearer token is needed"))?;
-        let now_ms = front.core.clock.now_millis();
-        let known = front
+        let now_ms = state.core.clock.now_millis();
+        let known = state
             .core
             .store
             .token(&hex_of_sha256(token.as_bytes()), now_ms)?;
         let (client, scope) =
             known.ok_or_else(|| Problem::unauthorised("the token is unknown or has run out"))?;
-        let npi = front.core.registry.npi(&client);
+        let npi = state.core.registry.npi(&client);
         let npi = npi.ok_or_else(|| Problem::unauthorised("the client is no longer known"))?;
         Ok(Self { client, npi, scope })
     }
@@ -109,7 +109,7 @@ impl FromRequestParts<Arc<Front>> for Session {
 
 /// `POST /v1/token`.
 pub(super) async fn issue(
-    State(front): State<Arc<Front>>,
+    State(state): State<Arc<AppState>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -122,13 +122,13 @@ pub(super) async fn issue(
             "the body must be application/x-www-form-urlencoded",
         );
     }
-    match grant(&front, &form_fields(&body)) {
+    match grant(&state, &form_fields(&body)) {
         Ok(body) => answer(StatusCode::OK, body),
         Err(response) => *response,
     }
 }
 
-fn grant(front: &Front, form: &[(String, String)]) -> Result<serde_json::Value, Box<Response>> {
+fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Value, Box<Response>> {
     let no = |code, text| Box::new(refused(code, text));
     let field = |name: &str| {
         let found = form.iter().find(|(own, _)| own == name);
@@ -152,20 +152,20 @@ fn grant(front: &Front, form: &[(String, String)]) -> Result<serde_json::Value, 
         let known = "scope names none, or one that is not exchange.write, exchange.read, review, audit.read or events.read";
         return Err(no("invalid_scope", known));
     }
-    let clients = front.core.registry.read().map_err(|error| {
+    let clients = state.core.registry.read().map_err(|error| {
         tracing::error!(%error, "no registered keys");
         no("server_error", "the registered keys cannot be read")
     })?;
-    let now = front.core.clock.now();
+    let now = state.core.clock.now();
     let asserted = assertion::check(
         field("client_assertion"),
         &clients,
-        &front.token_url,
+        &state.token_url,
         now.timestamp(),
     )
     .map_err(|fault| no("invalid_client", fault.text()))?;
     let now_ms = now.timestamp_millis();
-    let store = &front.core.store;
+    let store = &state.core.store;
     let failed = |error: crate::store::StoreError| Box::new(Problem::from(error).into_response());
     let until = (asserted.exp + 5).saturating_mul(1_000);
     let is_first = store.first_sight(&asserted.client, &asserted.jti, until, now_ms);

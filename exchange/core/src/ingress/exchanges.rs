@@ -12,11 +12,11 @@ use http::header::{CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use super::app_state::AppState;
 use super::auth::{Scope, Session};
-use super::front::Front;
-use super::intake::{self, Parties};
+use super::json;
 use super::problem::Problem;
-use super::show;
+use super::validate::{self, Parties};
 use crate::adapter::Partner;
 use crate::exchange::{Exchange, State, Step};
 use crate::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
@@ -27,21 +27,21 @@ type Parameters = Query<BTreeMap<String, String>>;
 
 /// `POST /v1/exchanges`.
 pub(super) async fn open(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
     session.must(Scope::Write)?;
-    let opened = opened(&front, &session, &headers, body);
+    let opened = opened(&state, &session, &headers, body);
     if let Err(problem) = &opened {
-        front.core.store.count_refused(problem.code)?;
+        state.core.store.count_refused(problem.code)?;
     }
     let (status, exchange) = match opened? {
         Opened::New(exchange) => (StatusCode::ACCEPTED, exchange),
         Opened::Same(exchange) => (StatusCode::OK, exchange),
         Opened::Other => {
-            front.core.store.count_refused("key-reused")?;
+            state.core.store.count_refused("key-reused")?;
             let what = "this Idempotency-Key was used for another request";
             let cure = "send the same body, or another key";
             return Err(Problem::of(
@@ -52,20 +52,20 @@ pub(super) async fn open(
             ));
         }
     };
-    front.core.follow();
-    front.core.nudge();
+    state.core.follow();
+    state.core.wake();
     let location = format!("/v1/exchanges/{}", exchange.id);
-    let manifest = format!("{}{location}/manifest", front.base);
+    let manifest = format!("{}{location}/manifest", state.base);
     Ok((
         status,
         [(LOCATION, location), (CONTENT_LOCATION, manifest)],
-        Json(seen(&front, &exchange)?),
+        Json(seen(&state, &exchange)?),
     )
         .into_response())
 }
 
 fn opened(
-    front: &Front,
+    state: &AppState,
     session: &Session,
     headers: &HeaderMap,
     body: Bytes,
@@ -97,7 +97,7 @@ fn opened(
             cure,
         ));
     }
-    let partners: BTreeMap<String, &Partner> = front
+    let partners: BTreeMap<String, &Partner> = state
         .core
         .clients
         .iter()
@@ -108,8 +108,8 @@ fn opened(
         npi: session.npi,
         partners: &partners,
     };
-    let intake = intake::read(&document, &parties).map_err(Problem::mistakes)?;
-    if intake.bundles.len() > MEMBERS_MAX {
+    let request = validate::read(&document, &parties).map_err(Problem::mistakes)?;
+    if request.bundles.len() > MEMBERS_MAX {
         let what = format!("there are more than {MEMBERS_MAX} cards; nothing was opened");
         return Err(Problem::of(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -118,30 +118,30 @@ fn opened(
             "split the batch",
         ));
     }
-    let people = masked(front, &intake.bundles);
+    let people = masked(state, &request.bundles);
     let opening = Opening {
         exchange: fresh(
             &session.client,
             &key,
-            intake.metadata,
-            &front.core.clock,
-            front.core.pace,
+            request.metadata,
+            &state.core.clock,
+            state.core.pace,
         ),
-        members: named(intake.ids),
+        members: named(request.ids),
         body_hash: hex_of_sha256(document.to_string().as_bytes()),
-        body: Value::from(intake.bundles).to_string().into_bytes(),
+        body: Value::from(request.bundles).to_string().into_bytes(),
         notes: vec![Note {
             kind: "request",
             body: json!({"body_sha256": hex_of_sha256(&body), "people": people}),
         }],
         actor: format!("client:{}", session.client),
     };
-    Ok(front.core.store.open_exchange(opening)?)
+    Ok(state.core.store.open_exchange(opening)?)
 }
 
 /// Who is asked about, as it may be written down.
-fn masked(front: &Front, bundles: &[Value]) -> Vec<Value> {
-    let keys = front.core.store.keys();
+fn masked(state: &AppState, bundles: &[Value]) -> Vec<Value> {
+    let keys = state.core.store.keys();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     bundles
         .iter()
@@ -182,19 +182,19 @@ fn key(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-pub(super) fn seen(front: &Front, exchange: &Exchange) -> Result<Value, Problem> {
-    let members = front.core.store.members(&exchange.id)?;
-    Ok(show::status(
+pub(super) fn seen(state: &AppState, exchange: &Exchange) -> Result<Value, Problem> {
+    let members = state.core.store.members(&exchange.id)?;
+    Ok(json::status(
         exchange,
         &members,
-        front.core.pace,
-        front.core.clock.now_millis(),
+        state.core.pace,
+        state.core.clock.now_millis(),
     ))
 }
 
 /// The client's own exchange; another's is as good as none.
-pub(super) fn own(front: &Front, session: &Session, id: &str) -> Result<Exchange, Problem> {
-    let found = front.core.store.exchange(id)?;
+pub(super) fn own(state: &AppState, session: &Session, id: &str) -> Result<Exchange, Problem> {
+    let found = state.core.store.exchange(id)?;
     found
         .filter(|one| one.client == session.client)
         .ok_or_else(|| Problem::not_found("exchange"))
@@ -202,23 +202,23 @@ pub(super) fn own(front: &Front, session: &Session, id: &str) -> Result<Exchange
 
 /// `GET /v1/exchanges/{id}`.
 pub(super) async fn status(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Answer {
     session.must(Scope::Read)?;
-    let exchange = own(&front, &session, &id)?;
-    Ok(Json(seen(&front, &exchange)?).into_response())
+    let exchange = own(&state, &session, &id)?;
+    Ok(Json(seen(&state, &exchange)?).into_response())
 }
 
 /// `GET /v1/exchanges?...`: the client's own, the oldest first.
 pub(super) async fn search(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Query(mut asked): Parameters,
 ) -> Answer {
     session.must(Scope::Read)?;
-    let state = match asked.remove("state") {
+    let wanted = match asked.remove("state") {
         Some(name) => Some(State::named(&name).ok_or_else(|| {
             Problem::parameter(
                 "state",
@@ -230,7 +230,7 @@ pub(super) async fn search(
     let limit = number(&mut asked, "limit", 100)?;
     let search = Search {
         client: Some(session.client),
-        state,
+        state: wanted,
         partner: asked.remove("target_payer"),
         correlation: asked.remove("correlation_id"),
         trigger: asked.remove("trigger"),
@@ -240,8 +240,8 @@ pub(super) async fn search(
             .clamp(1, PAGE_MAX),
     };
     known(&asked)?;
-    let found = front.core.store.search(&search)?;
-    let lines: Vec<Value> = found.iter().map(show::line).collect();
+    let found = state.core.store.search(&search)?;
+    let lines: Vec<Value> = found.iter().map(json::line).collect();
     Ok(Json(json!({"exchanges": lines})).into_response())
 }
 
@@ -276,36 +276,36 @@ pub(super) fn known(rest: &BTreeMap<String, String>) -> Result<(), Problem> {
 
 /// `GET /v1/exchanges/{id}/result`: 409 before there is a verdict.
 pub(super) async fn result(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Answer {
     session.must(Scope::Read)?;
-    let exchange = own(&front, &session, &id)?;
+    let exchange = own(&state, &session, &id)?;
     if !exchange.state.is_terminal() {
         let what = format!("the exchange is {}", exchange.state.name());
         let cure = "look at its status until it is terminal";
         return Err(Problem::of(StatusCode::CONFLICT, "not-yet", what, cure));
     }
-    let members = front.core.store.members(&id)?;
-    let payloads = front.core.store.payloads(&id)?;
-    Ok(Json(show::result(&exchange, &members, &payloads)).into_response())
+    let members = state.core.store.members(&id)?;
+    let payloads = state.core.store.payloads(&id)?;
+    Ok(Json(json::result(&exchange, &members, &payloads)).into_response())
 }
 
 /// `GET /v1/exchanges/{id}/payloads/{sha256}`: as it was received.
 pub(super) async fn payload(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path((id, sha256)): Path<(String, String)>,
 ) -> Answer {
     session.must(Scope::Read)?;
-    let exchange = own(&front, &session, &id)?;
-    let payloads = front.core.store.payloads(&id)?;
-    if !show::may_have(&exchange, &payloads, &sha256) {
+    let exchange = own(&state, &session, &id)?;
+    let payloads = state.core.store.payloads(&id)?;
+    if !json::may_have(&exchange, &payloads, &sha256) {
         return Err(Problem::not_found("payload"));
     }
     let bytes = tokio::task::block_in_place(|| {
-        let kept = std::fs::read(front.core.store.blob(&sha256)).ok();
+        let kept = std::fs::read(state.core.store.blob(&sha256)).ok();
         kept.filter(|bytes| hex_of_sha256(bytes) == sha256)
     });
     let bytes = bytes.ok_or_else(|| {
@@ -320,7 +320,7 @@ pub(super) async fn payload(
         )
     })?;
     Ok((
-        [(CONTENT_TYPE, show::media_type(&payloads, &sha256))],
+        [(CONTENT_TYPE, json::media_type(&payloads, &sha256))],
         bytes,
     )
         .into_response())
@@ -328,12 +328,12 @@ pub(super) async fn payload(
 
 /// `POST /v1/exchanges/{id}/follow-up`: asks for what is missing, and for nothing else, now.
 pub(super) async fn follow_up(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Answer {
     session.must(Scope::Write)?;
-    let mut exchange = own(&front, &session, &id)?;
+    let mut exchange = own(&state, &session, &id)?;
     let can = exchange.state == State::PartiallyCompleted
         && exchange.group.is_some()
         && !exchange.missing.is_empty();
@@ -347,37 +347,37 @@ pub(super) async fn follow_up(
             cure,
         ));
     }
-    let now_ms = front.core.clock.now_millis();
+    let now_ms = state.core.clock.now_millis();
     if exchange.step == Step::Done {
-        exchange.deadline_ms = front
+        exchange.deadline_ms = state
             .core
             .pace
-            .deadline(exchange.metadata.criticality, front.core.clock.now());
+            .deadline(exchange.metadata.criticality, state.core.clock.now());
         exchange.follow_up(now_ms);
     } else {
         exchange.due_ms = Some(now_ms);
     }
-    let change = Change::books(exchange)
+    let change = Change::record_only(exchange)
         .by(&format!("client:{}", session.client))
         .note(
             "decision",
             json!({"about": "follow-up", "action": "asked for by the client"}),
         );
-    let exchange = front.core.store.apply(change)?;
-    front.core.nudge();
-    Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+    let exchange = state.core.store.apply(change)?;
+    state.core.wake();
+    Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
 }
 
 /// `POST /v1/callbacks/{id}`: a partner says that there is something to look at. What it says is not believed: we
 /// look, at once. Who knows the address may call.
-pub(super) async fn callback(Of(front): Of<Arc<Front>>, Path(id): Path<String>) -> Answer {
-    let found = front.core.store.called_back(&id)?;
+pub(super) async fn callback(Of(state): Of<Arc<AppState>>, Path(id): Path<String>) -> Answer {
+    let found = state.core.store.called_back(&id)?;
     let exchange = found.ok_or_else(|| Problem::not_found("callback"))?;
     if matches!(exchange.step, Step::Match | Step::Manifest) {
         let actor = format!("partner:{}", exchange.metadata.target_payer);
-        let now_ms = front.core.clock.now_millis();
-        if front.core.store.hasten(&exchange, &actor, now_ms)? {
-            front.core.nudge();
+        let now_ms = state.core.clock.now_millis();
+        if state.core.store.hasten(&exchange, &actor, now_ms)? {
+            state.core.wake();
         }
     }
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -385,7 +385,7 @@ pub(super) async fn callback(Of(front): Of<Arc<Front>>, Path(id): Path<String>) 
 
 /// `GET /v1/events?after=N`: CloudEvents, one a line, the oldest first.
 pub(super) async fn events(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Query(mut asked): Parameters,
 ) -> Answer {
@@ -396,7 +396,7 @@ pub(super) async fn events(
     let limit = usize::try_from(limit)
         .unwrap_or(PAGE_MAX)
         .clamp(1, PAGE_MAX);
-    let events = front.core.store.events(after, limit)?;
+    let events = state.core.store.events(after, limit)?;
     let text: String = events.iter().map(|(_, body)| format!("{body}\n")).collect();
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], text).into_response())
 }

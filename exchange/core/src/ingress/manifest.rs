@@ -11,12 +11,12 @@ use http::header::RETRY_AFTER;
 use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
+use super::app_state::AppState;
 use super::auth::{Scope, Session};
-use super::call_off::{Called, call_off};
+use super::cancel::{Called, cancel_own};
 use super::exchanges::{own, seen};
-use super::front::Front;
+use super::json::may_be_told;
 use super::problem::Problem;
-use super::show::may_be_told;
 use crate::exchange::Exchange;
 use crate::limits::RETRY_AFTER_SECONDS_MAX;
 use crate::store::{Payload, Role};
@@ -26,35 +26,35 @@ const PROGRESS: HeaderName = HeaderName::from_static("x-progress");
 
 /// `GET /v1/exchanges/{id}/manifest`: 202 while something may still come, then the manifest.
 pub(super) async fn look(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     session.must(Scope::Read)?;
-    let exchange = own(&front, &session, &id)?;
+    let exchange = own(&state, &session, &id)?;
     let progress = [(PROGRESS, exchange.state.name())];
     if !exchange.state.is_terminal() || exchange.is_following_up() {
-        let now_ms = front.core.clock.now_millis();
+        let now_ms = state.core.clock.now_millis();
         let wait = [(
             RETRY_AFTER,
             retry_after(exchange.due_ms, now_ms).to_string(),
         )];
         return Ok((StatusCode::ACCEPTED, progress, wait).into_response());
     }
-    let payloads = front.core.store.payloads(&id)?;
-    let manifest = manifest(&front.base, &exchange, &payloads);
+    let payloads = state.core.store.payloads(&id)?;
+    let manifest = manifest(&state.base, &exchange, &payloads);
     Ok((progress, Json(manifest)).into_response())
 }
 
 /// `DELETE /v1/exchanges/{id}/manifest`: calls off what is under way. Nothing of the record is deleted.
 pub(super) async fn release(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     session.must(Scope::Write)?;
-    let (Called::Off(exchange) | Called::WasOver(exchange)) = call_off(&front, &session, &id)?;
-    Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+    let (Called::Off(exchange) | Called::WasOver(exchange)) = cancel_own(&state, &session, &id)?;
+    Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
 }
 
 /// Whole seconds until something may have changed: until the core itself looks next, never 0.

@@ -1,24 +1,24 @@
-//! The front door: HTTPS, tokens, and the routes of `/v1`.
+//! The API: HTTPS, tokens, and the routes of `/v1`.
 
+mod app_state;
 mod auth;
-mod call_off;
-mod door;
+mod body;
+mod cancel;
 mod exchanges;
-mod front;
-mod intake;
+mod json;
+mod listener;
 mod manifest;
 mod metrics;
 mod operations;
 mod problem;
 pub mod queues;
 mod routes;
-mod show;
-mod whole;
+mod validate;
 
+pub use app_state::AppState;
 pub use auth::{Scope, Session};
-pub use door::{bind, serve};
-pub use front::Front;
-pub use intake::{Intake, Parties, read};
+pub use json::{line, result, status};
+pub use listener::{bind, serve};
 pub use problem::{Mistake, Problem};
 pub use routes::router;
-pub use show::{line, result, status};
+pub use validate::{ExchangeRequest, Parties, read};

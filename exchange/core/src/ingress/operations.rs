@@ -12,9 +12,9 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::app_state::AppState;
 use super::auth::{Scope, Session};
 use super::exchanges::{known, number};
-use super::front::Front;
 use super::problem::Problem;
 use super::queues;
 use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
@@ -25,20 +25,20 @@ type Answer = Result<Response, Problem>;
 type Parameters = Query<BTreeMap<String, String>>;
 
 /// `GET /v1/queues`: what waits, for whom, since when.
-pub(super) async fn waiting(Of(front): Of<Arc<Front>>, session: Session) -> Answer {
+pub(super) async fn waiting(Of(state): Of<Arc<AppState>>, session: Session) -> Answer {
     session.must(Scope::Review)?;
-    let now_ms = front.core.clock.now_millis();
-    Ok(Json(queues::shown(&front.core.store, now_ms)?).into_response())
+    let now_ms = state.core.clock.now_millis();
+    Ok(Json(queues::shown(&state.core.store, now_ms)?).into_response())
 }
 
 /// `GET /v1/reviews?state=open`.
 pub(super) async fn reviews(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Query(mut asked): Parameters,
 ) -> Answer {
     session.must(Scope::Review)?;
-    let state = match asked.remove("state") {
+    let wanted = match asked.remove("state") {
         Some(name) => Some(ReviewState::named(&name).ok_or_else(|| {
             let all = ReviewState::ALL.map(ReviewState::name).join(", ");
             Problem::parameter("state", format!("one of: {all}"))
@@ -47,10 +47,10 @@ pub(super) async fn reviews(
     };
     let exchange = asked.remove("exchange");
     known(&asked)?;
-    let found = front
+    let found = state
         .core
         .store
-        .reviews(state, exchange.as_deref(), PAGE_MAX)?;
+        .reviews(wanted, exchange.as_deref(), PAGE_MAX)?;
     Ok(Json(json!({"reviews": found})).into_response())
 }
 
@@ -62,7 +62,7 @@ struct Why {
 
 /// `POST /v1/reviews/{id}/{action}`: resolve, redrive or abandon, with a reason.
 pub(super) async fn act(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path((id, action)): Path<(String, String)>,
     body: Bytes,
@@ -87,7 +87,7 @@ pub(super) async fn act(
         actor: &actor,
         note: &note,
     };
-    let core = &front.core;
+    let core = &state.core;
     let acted = match action.as_str() {
         "resolve" => review::close(&core.store, &core.clock, &id, ReviewState::Resolved, &by)?,
         "abandon" => review::close(&core.store, &core.clock, &id, ReviewState::Abandoned, &by)?,
@@ -97,7 +97,7 @@ pub(super) async fn act(
     match acted {
         Acted::Done(led_to) => {
             core.follow();
-            core.nudge();
+            core.wake();
             let led_to = led_to.map(|exchange| exchange.id);
             Ok(Json(json!({"review": id, "action": action, "led_to": led_to})).into_response())
         }
@@ -112,7 +112,7 @@ pub(super) async fn act(
 
 /// `GET /v1/audit?of=…&kind=…&after=N`: entries as they are exported, one a line.
 pub(super) async fn audit(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Query(mut asked): Parameters,
 ) -> Answer {
@@ -124,7 +124,7 @@ pub(super) async fn audit(
     let limit = usize::try_from(limit)
         .unwrap_or(PAGE_MAX)
         .clamp(1, PAGE_MAX);
-    let found = front
+    let found = state
         .core
         .store
         .audit(of.as_deref(), kind.as_deref(), after, limit)?;
@@ -136,9 +136,9 @@ pub(super) async fn audit(
 }
 
 /// `GET /v1/partners`: who can be asked, and how its adapter speaks to it.
-pub(super) async fn partners(Of(front): Of<Arc<Front>>, session: Session) -> Answer {
+pub(super) async fn partners(Of(state): Of<Arc<AppState>>, session: Session) -> Answer {
     session.must(Scope::Read)?;
-    let partners: Vec<Value> = front
+    let partners: Vec<Value> = state
         .core
         .clients
         .values()
@@ -159,8 +159,8 @@ pub(super) async fn partners(Of(front): Of<Arc<Front>>, session: Session) -> Ans
 }
 
 /// `GET /metrics`.
-pub(super) async fn metrics(Of(front): Of<Arc<Front>>) -> Answer {
-    let core = Arc::clone(&front.core);
+pub(super) async fn metrics(Of(state): Of<Arc<AppState>>) -> Answer {
+    let core = Arc::clone(&state.core);
     let text = tokio::task::block_in_place(|| super::metrics::page(&core))?;
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -169,7 +169,7 @@ pub(super) async fn metrics(Of(front): Of<Arc<Front>>) -> Answer {
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// `GET /v1/openapi.json`.
-pub(super) async fn openapi(Of(front): Of<Arc<Front>>) -> Answer {
-    let text = OPENAPI.replace("https://core.example", &front.base);
+pub(super) async fn openapi(Of(state): Of<Arc<AppState>>) -> Answer {
+    let text = OPENAPI.replace("https://core.example", &state.base);
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }

@@ -1,4 +1,4 @@
-//! What the front door will not or cannot do, as a problem document (RFC 9457) with every mistake and its cure.
+//! What the API will not or cannot do, as a problem document (RFC 9457) with every mistake and its cure.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -137,7 +137,7 @@ impl From<StoreError> for Problem {
             | StoreError::Unreadable(_)
             | StoreError::Database(_)
             | StoreError::File(_) => {
-                tracing::error!(%error, "the front door failed");
+                tracing::error!(%error, "the API failed");
                 Self::of(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "store",

@@ -7,12 +7,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use http::StatusCode;
 
-use super::front::Front;
+use super::app_state::AppState;
 use super::problem::Problem;
-use super::{auth, call_off, exchanges, manifest, operations, whole};
+use super::{auth, body, cancel, exchanges, manifest, operations};
 
 /// The routes.
-pub fn router(front: Arc<Front>) -> Router {
+pub fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .route("/v1/token", post(auth::issue))
         .route(
@@ -29,7 +29,7 @@ pub fn router(front: Arc<Front>) -> Router {
             "/v1/exchanges/{id}/payloads/{sha256}",
             get(exchanges::payload),
         )
-        .route("/v1/exchanges/{id}/cancel", post(call_off::cancel))
+        .route("/v1/exchanges/{id}/cancel", post(cancel::cancel))
         .route("/v1/exchanges/{id}/follow-up", post(exchanges::follow_up))
         .route("/v1/callbacks/{id}", post(exchanges::callback))
         .route("/v1/events", get(exchanges::events))
@@ -48,6 +48,6 @@ pub fn router(front: Arc<Front>) -> Router {
             Problem::of(StatusCode::METHOD_NOT_ALLOWED, "method", what, cure)
         })
         .layer(DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn(whole::whole))
-        .with_state(front)
+        .layer(axum::middleware::from_fn(body::read_body))
+        .with_state(state)
 }

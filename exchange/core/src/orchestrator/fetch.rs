@@ -59,14 +59,14 @@ fn keep(work: &mut Work<'_>, payload: Payload) -> Result<()> {
         work.exchange.retried_well += 1;
         work.exchange.tries = 0;
     }
-    let mut change = work.books();
+    let mut change = work.record_only();
     change.payloads = vec![payload];
     work.apply(change)
 }
 
 fn lose(work: &mut Work<'_>, payload: Payload) -> Result<()> {
     work.exchange.tries = 0;
-    let mut change = work.books();
+    let mut change = work.record_only();
     change.payloads = vec![Payload {
         is_lost: true,
         ..payload

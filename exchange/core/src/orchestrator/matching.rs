@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::fetch::get;
 use super::work::{Work, in_memory, number_after};
 use crate::adapter::{
-    Answer, Call, Class, Listed, Manifest, MatchResult, Method, Seen, Shape, Unreadable, tie,
+    Answer, Call, Class, Listed, Manifest, MatchResult, Method, Seen, Shape, Unreadable, link,
 };
 use crate::exchange::{Event, Member, Reason, State, Step};
 use crate::store::{Payload, Result, Role};
@@ -145,7 +145,7 @@ pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payloa
     }
     let bundles = work.core.store.request(&work.exchange.id)?;
     let bundles = bundles.as_array().cloned().unwrap_or_default();
-    let (tied, loose) = tie(result.found, &bundles, &work.core.rules);
+    let (tied, loose) = link(result.found, &bundles, &work.core.rules);
     let mut members = work.core.store.members(&work.exchange.id)?;
     let is_short = tied.len() < members.len() && !work.exchange.is_adopted;
     if !loose.is_empty() || is_short {

@@ -32,10 +32,10 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     };
     if !job.is_over {
         let tries = job.tries;
-        let wait = work.core.pace.backoff(tries, work.core.share());
+        let wait = work.core.pace.backoff(tries, work.core.jitter());
         work.exchange.due_ms = Some(work.now_ms() + wait);
     }
-    let change = work.books();
+    let change = work.record_only();
     work.apply(change)
 }
 
@@ -48,6 +48,6 @@ fn next(mut work: Work<'_>, now_ms: i64) -> Result<()> {
         work.exchange.step = Step::Done;
         work.exchange.due_ms = None;
     }
-    let change = work.books();
+    let change = work.record_only();
     work.apply(change)
 }

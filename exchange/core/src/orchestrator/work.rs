@@ -6,7 +6,7 @@ use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
 use crate::adapter::{Answer, Broken, Call, Class, Client, Seen, Sink, class, issue_code};
-use crate::clocks::Said;
+use crate::clocks::RetryAfter;
 use crate::engine::Core;
 use crate::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
 use crate::limits::{ANSWER_BYTES_MAX, RETRIES_MAX};
@@ -118,13 +118,13 @@ impl<'a> Work<'a> {
     }
 
     fn odd_waits(&mut self, answer: &Answer) {
-        if self.said(answer) == Said::Absurd {
+        if self.said(answer) == RetryAfter::Absurd {
             self.drift("Retry-After is no wait");
         }
     }
 
-    pub(super) fn said(&self, answer: &Answer) -> Said {
-        Said::read(answer.retry_after.as_deref(), self.core.clock.now())
+    pub(super) fn said(&self, answer: &Answer) -> RetryAfter {
+        RetryAfter::read(answer.retry_after.as_deref(), self.core.clock.now())
     }
 
     pub(super) fn note(&mut self, kind: &'static str, body: Value) {
@@ -146,8 +146,8 @@ impl<'a> Work<'a> {
     }
 
     /// A change that is no transition, with all that was noted.
-    pub(super) fn books(&mut self) -> Change {
-        let mut change = Change::books(self.exchange.clone());
+    pub(super) fn record_only(&mut self) -> Change {
+        let mut change = Change::record_only(self.exchange.clone());
         change.notes = std::mem::take(&mut self.notes);
         change
     }
@@ -179,7 +179,7 @@ impl<'a> Work<'a> {
         now.jobs.extend(more);
         now.go_on(Step::Release, core.clock.now_millis());
         self.exchange = now;
-        let change = self.books();
+        let change = self.record_only();
         self.apply(change)
     }
 
@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
             return self.dead(Reason::WindowPassed);
         }
         let left = exchange.deadline_ms - now_ms;
-        let share = self.core.share();
+        let share = self.core.jitter();
         let tries = exchange.tries;
         exchange.tries += 1;
         exchange.retries += 1;
@@ -216,7 +216,7 @@ impl<'a> Work<'a> {
             Class::Throttled => {
                 let said = match seen {
                     Seen::Answer(answer) => self.said(answer),
-                    Seen::Broken(_) => Said::Nothing,
+                    Seen::Broken(_) => RetryAfter::Nothing,
                 };
                 self.core.pace.throttled(&said, tries, share, left)
             }
@@ -231,7 +231,7 @@ impl<'a> Work<'a> {
             Class::Token | Class::Business => return self.dead(Reason::Refused),
         };
         self.exchange.due_ms = Some(now_ms + wait);
-        let change = self.books();
+        let change = self.record_only();
         self.apply(change)
     }
 
@@ -244,7 +244,7 @@ impl<'a> Work<'a> {
         self.exchange.tries += 1;
         self.exchange.due_ms = Some(now_ms + wait);
         let change = if self.exchange.is_running {
-            self.books()
+            self.record_only()
         } else {
             self.exchange.is_running = true;
             let mut change = self.change(event);

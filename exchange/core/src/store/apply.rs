@@ -46,12 +46,12 @@ impl Change {
     pub fn of(exchange: Exchange, event: Event) -> Self {
         Self {
             event: Some(event),
-            ..Self::books(exchange)
+            ..Self::record_only(exchange)
         }
     }
 
     /// A change that is no transition.
-    pub fn books(exchange: Exchange) -> Self {
+    pub fn record_only(exchange: Exchange) -> Self {
         Self {
             exchange,
             event: None,

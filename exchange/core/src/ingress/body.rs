@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::limits::{BODY_BYTES_MAX, DRAIN_BYTES_MAX};
 
 /// Takes in the whole request before anything answers it. Of a body that is too large the rest is passed over.
-pub(super) async fn whole(request: Request, next: Next) -> Response {
+pub(super) async fn read_body(request: Request, next: Next) -> Response {
     let (parts, mut body) = request.into_parts();
     let mut held = BytesMut::new();
     let mut seen = 0;

@@ -25,7 +25,7 @@ pub struct Tied {
 }
 
 /// Ties everybody; the second list has those whom nobody can be tied to.
-pub fn tie(found: Vec<Found>, bundles: &[Value], rules: &Rules) -> (Vec<Tied>, Vec<Found>) {
+pub fn link(found: Vec<Found>, bundles: &[Value], rules: &Rules) -> (Vec<Tied>, Vec<Found>) {
     let mut is_taken = vec![false; bundles.len()];
     let mut tied = Vec::new();
     let mut loose = Vec::new();

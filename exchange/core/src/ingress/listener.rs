@@ -1,4 +1,4 @@
-//! The TLS listener of the front door.
+//! The TLS listener of the API.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub async fn serve(
     open.shutdown().await;
 }
 
-/// Binds the front door.
+/// Binds the listener.
 ///
 /// # Errors
 /// When the port is taken.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::Core;
 
 /// What every route knows.
-pub struct Front {
+pub struct AppState {
     /// The core.
     pub core: Arc<Core>,
     /// Its own address, without a slash at the end.
@@ -14,8 +14,8 @@ pub struct Front {
     pub token_url: String,
 }
 
-impl Front {
-    /// The front door of `core` at `base`.
+impl AppState {
+    /// The API of `core` at `base`.
     pub fn new(core: Arc<Core>, base: String) -> Self {
         let token_url = format!("{base}/v1/token");
         Self {

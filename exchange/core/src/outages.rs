@@ -7,9 +7,9 @@ use super::adapter::Class;
 use super::store::{Result, Store};
 
 /// The partners that are away. The store has the same; only a change is written.
-pub struct Away(Mutex<BTreeSet<String>>);
+pub struct Outages(Mutex<BTreeSet<String>>);
 
-impl Away {
+impl Outages {
     /// As the store knows it.
     ///
     /// # Errors
@@ -55,14 +55,14 @@ mod tests {
     async fn an_absence_is_from_the_first_failure_to_the_next_good_answer_also_across_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), 64, None).unwrap();
-        let away = Away::open(&store).unwrap();
+        let away = Outages::open(&store).unwrap();
         away.see(&store, "keystone", Class::Good, 500);
         away.see(&store, "keystone", Class::Dependency, 1_000);
         away.see(&store, "keystone", Class::Dependency, 1_500);
         away.see(&store, "lakeside", Class::Good, 1_600);
         drop(store);
         let store = Store::open(folder.path(), 64, None).unwrap();
-        let away = Away::open(&store).unwrap();
+        let away = Outages::open(&store).unwrap();
         away.see(&store, "keystone", Class::Throttled, 2_000);
         assert_eq!(store.absences().unwrap(), []);
         away.see(&store, "keystone", Class::Good, 4_000);

@@ -16,7 +16,7 @@ use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 
 /// A request as meant.
 #[derive(Debug)]
-pub struct Intake {
+pub struct ExchangeRequest {
     /// What it says beside its members.
     pub metadata: Metadata,
     /// The requester's ids, one a bundle.
@@ -67,7 +67,7 @@ struct Reader<'a> {
 ///
 /// # Errors
 /// Every mistake, with its place and cure.
-pub fn read(document: &Value, parties: &Parties<'_>) -> Result<Intake, Vec<Mistake>> {
+pub fn read(document: &Value, parties: &Parties<'_>) -> Result<ExchangeRequest, Vec<Mistake>> {
     let mut reader = Reader {
         document,
         mistakes: Vec::new(),
@@ -111,7 +111,7 @@ pub fn read(document: &Value, parties: &Parties<'_>) -> Result<Intake, Vec<Mista
         }
     }
     match metadata {
-        Some(metadata) if reader.mistakes.is_empty() => Ok(Intake {
+        Some(metadata) if reader.mistakes.is_empty() => Ok(ExchangeRequest {
             metadata,
             ids,
             bundles,

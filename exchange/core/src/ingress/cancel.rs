@@ -7,9 +7,9 @@ use axum::extract::{Path, State as Of};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
+use super::app_state::AppState;
 use super::auth::{Scope, Session};
 use super::exchanges::{own, seen};
-use super::front::Front;
 use super::problem::Problem;
 use crate::exchange::{Event, Exchange, Reason, State, Step};
 use crate::store::{Change, StoreError};
@@ -19,7 +19,7 @@ const STALE_MAX: u32 = 8;
 
 /// What came of calling an exchange off.
 pub(super) enum Called {
-    /// It is called off; its jobs at the partner are released next.
+    /// It is cancelled; its jobs at the partner are released next.
     Off(Box<Exchange>),
     /// It was over before, and stays as it is.
     WasOver(Box<Exchange>),
@@ -27,36 +27,36 @@ pub(super) enum Called {
 
 /// `POST /v1/exchanges/{id}/cancel`.
 pub(super) async fn cancel(
-    Of(front): Of<Arc<Front>>,
+    Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     session.must(Scope::Write)?;
-    match call_off(&front, &session, &id)? {
+    match cancel_own(&state, &session, &id)? {
         Called::Off(exchange) => {
-            Ok((StatusCode::ACCEPTED, Json(seen(&front, &exchange)?)).into_response())
+            Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
         }
         Called::WasOver(exchange) => {
             let what = format!("the exchange is {} already", exchange.state.name());
-            let cure = "there is nothing to call off";
+            let cure = "there is nothing to cancel";
             Err(Problem::of(StatusCode::CONFLICT, "is-over", what, cure))
         }
     }
 }
 
-/// Calls the client's own exchange off, unless it is over.
-pub(super) fn call_off(front: &Front, session: &Session, id: &str) -> Result<Called, Problem> {
+/// Cancels the client's own exchange, unless it is over.
+pub(super) fn cancel_own(state: &AppState, session: &Session, id: &str) -> Result<Called, Problem> {
     for _ in 0..=STALE_MAX {
-        let exchange = own(front, session, id)?;
+        let exchange = own(state, session, id)?;
         if exchange.state.is_terminal() {
             return Ok(Called::WasOver(Box::new(exchange)));
         }
-        match front.core.store.apply(change(front, session, exchange)?) {
+        match state.core.store.apply(change(state, session, exchange)?) {
             Err(StoreError::Stale) => {}
             done => {
                 let exchange = done?;
-                front.core.follow();
-                front.core.nudge();
+                state.core.follow();
+                state.core.wake();
                 return Ok(Called::Off(Box::new(exchange)));
             }
         }
@@ -64,12 +64,12 @@ pub(super) fn call_off(front: &Front, session: &Session, id: &str) -> Result<Cal
     Err(StoreError::Stale.into())
 }
 
-fn change(front: &Front, session: &Session, mut exchange: Exchange) -> Result<Change, Problem> {
-    let now_ms = front.core.clock.now_millis();
+fn change(state: &AppState, session: &Session, mut exchange: Exchange) -> Result<Change, Problem> {
+    let now_ms = state.core.clock.now_millis();
     exchange.reason = Some(Reason::Cancelled);
     exchange.settled_ms = Some(now_ms);
     exchange.go_on(Step::Release, now_ms);
-    let mut members = front.core.store.members(&exchange.id)?;
+    let mut members = state.core.store.members(&exchange.id)?;
     members.retain(|member| !member.state.is_terminal());
     for member in &mut members {
         member.state = State::Failed;
