@@ -10,8 +10,8 @@ use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;
 
 use super::live::{ConfigState, Live};
-use super::notes::{Note, tell};
 use super::permits::Permits;
+use super::recorder_events::RecorderEvent;
 use super::reload::Loaded;
 use super::restore::tell_digest;
 use super::scheduler::Scheduler;
@@ -75,11 +75,15 @@ impl Scheduler {
         self.due
             .retain(|(_, id)| !begun.contains(id) && !diff.probes.removed.contains(id));
         for id in &diff.probes.removed {
-            tell(&self.notes, Note::Forgotten(id.clone())).await;
+            self.recorder
+                .send(RecorderEvent::Forgotten(id.clone()))
+                .await;
         }
         for id in begun {
             let through = self.live.begin(id).map_or(now, |through| through.max(now));
-            tell(&self.notes, Note::Began(id.clone(), through)).await;
+            self.recorder
+                .send(RecorderEvent::Began(id.clone(), through))
+                .await;
             self.plan_next(id, through);
         }
         tracing::info!(

@@ -5,8 +5,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::live::Live;
-use super::notes::{Note, Notes, tell};
 use super::published::{LOOK_EVERY, Published};
+use super::recorder_events::{RecorderEvent, RecorderSender};
 use crate::ledger::{Ledger, RunFilter};
 use crate::portal::{Ask, RunAnswer};
 
@@ -15,7 +15,7 @@ pub(super) async fn answer(
     mut asked: Receiver<Ask>,
     reader: Ledger,
     live: Live,
-    notes: Notes,
+    recorder: RecorderSender,
     clock: Clock,
 ) {
     let mut reader = Some(reader);
@@ -40,7 +40,7 @@ pub(super) async fn answer(
                 live.hear_watchdog(clock.instant());
                 let _gone = to.send(());
             }
-            Ask::Resume(probe, to) => tell(&notes, Note::Resume(probe, to)).await,
+            Ask::Resume(probe, to) => recorder.send(RecorderEvent::Resume(probe, to)).await,
             Ask::Runs(..) | Ask::Run(..) => {
                 // SQLite blocks, so the question goes to a thread that may.
                 let Some(ledger) = reader.take() else { return };

@@ -9,8 +9,8 @@ use outrider_domain::model::{Aside, Origin, Outcome, PartnerId, ProbeId, RunId, 
 use tokio::sync::mpsc;
 
 use super::live::Live;
-use super::notes::{Note, tell};
 use super::permits::Permit;
+use super::recorder_events::RecorderEvent;
 use super::scheduler::Scheduler;
 use super::wanted::Wanted;
 use super::workers::Walk;
@@ -83,7 +83,7 @@ impl Scheduler {
         let walk = Walk {
             plan: Arc::clone(&plan),
             clock: self.clock.clone(),
-            notes: self.notes.clone(),
+            recorder: self.recorder.clone(),
             client,
             tokens: self.partners.tokens.clone(),
             tick: Tick {
@@ -142,7 +142,9 @@ async fn walk_aside(
         run.id = %aside.run, of = %aside.of, origin = aside.origin.name(), says = aside.says.name(),
         "walked again after a failed run"
     );
-    tell(&walk.notes, Note::Aside(Box::new(aside))).await;
+    walk.recorder
+        .send(RecorderEvent::Aside(Box::new(aside)))
+        .await;
     drop((place, permit));
     if record.outcome == Outcome::Failed {
         let look = Wanted {

@@ -10,12 +10,12 @@ mod answers;
 mod asides;
 mod budgets;
 mod live;
-mod notes;
 mod orphans;
 mod partners;
 mod permits;
 mod published;
 mod recorder;
+mod recorder_events;
 mod reload;
 mod restore;
 mod scheduler;
@@ -121,7 +121,7 @@ pub async fn run(
         asked,
         reader,
         live.clone(),
-        recorder.notes.clone(),
+        recorder.sender.clone(),
         clock.clone(),
     ));
 
@@ -137,7 +137,7 @@ pub async fn run(
     let wiring = Wiring {
         clock,
         live,
-        notes: recorder.notes.clone(),
+        recorder: recorder.sender.clone(),
         health: health.clone(),
         stopping: Arc::clone(&recorder.stopping),
     };

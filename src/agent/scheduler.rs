@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::live::{InFlight, Live};
-use super::notes::{Note, Notes, tell};
 use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
+use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::reload::Loaded;
 use super::signals::Signals;
 use super::wanted::{Asides, WANTED_MAX, Wanted};
@@ -39,7 +39,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Wiring {
     pub(super) clock: Clock,
     pub(super) live: Live,
-    pub(super) notes: Notes,
+    pub(super) recorder: RecorderSender,
     pub(super) health: Health,
     pub(super) stopping: Arc<AtomicBool>,
 }
@@ -87,7 +87,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
             },
             Some(wanted) = wants.recv() => scheduler.want(wanted),
             _ = flush.tick() => tokio::select! {
-                () = tell(&wiring.notes, Note::Flush) => {}
+                () = wiring.recorder.send(RecorderEvent::Flush) => {}
                 () = &mut stop => break,
             },
             _ = orphans_due.tick(), if releases.is_empty() => {
@@ -107,7 +107,7 @@ pub(super) struct Scheduler {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) live: Live,
-    pub(super) notes: Notes,
+    pub(super) recorder: RecorderSender,
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
@@ -126,7 +126,7 @@ impl Scheduler {
             plan,
             clock: wiring.clock.clone(),
             live: wiring.live.clone(),
-            notes: wiring.notes.clone(),
+            recorder: wiring.recorder.clone(),
             due: BTreeSet::new(),
             runs: JoinSet::new(),
             asides: Asides::default(),
@@ -139,7 +139,7 @@ impl Scheduler {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
             clients: Arc::clone(&self.partners.clients),
-            notes: self.notes.clone(),
+            recorder: self.recorder.clone(),
         }
     }
 
@@ -200,7 +200,9 @@ impl Scheduler {
         let (now, step) = self.clock.follow();
         if let Some(step_ms) = step {
             tracing::warn!(step_ms, "this machine's clock stepped");
-            tell(&self.notes, Note::Fault(AgentFault::Clock)).await;
+            self.recorder
+                .send(RecorderEvent::Fault(AgentFault::Clock))
+                .await;
         }
         while let Some((due_at, id)) = self.due.first().cloned().filter(|(due, _)| *due <= now) {
             self.due.pop_first();
@@ -217,22 +219,32 @@ impl Scheduler {
         };
         let behind = now - tick.due_at;
         if behind > TimeDelta::from_std(MISSED_AFTER).unwrap_or_default() {
-            return tell(&self.notes, Note::Closed(tick, Disposition::Missed)).await;
+            return self
+                .recorder
+                .send(RecorderEvent::Closed(tick, Disposition::Missed))
+                .await;
         }
         if let Some(held) = held(self.plan.calendars_of(&tick.probe.partner), tick.due_at) {
-            return tell(&self.notes, Note::Closed(tick, held)).await;
+            return self.recorder.send(RecorderEvent::Closed(tick, held)).await;
         }
         let run = RunId::new(uuid::Uuid::new_v4().to_string());
         let client = match self.enter(probe, &run) {
             Ok(client) => client,
-            Err(refused) => return tell(&self.notes, Note::Closed(tick, refused)).await,
+            Err(refused) => {
+                return self
+                    .recorder
+                    .send(RecorderEvent::Closed(tick, refused))
+                    .await;
+            }
         };
         let number = self.number(probe, tick.due_at);
-        tell(&self.notes, Note::Opened(tick.clone())).await;
+        self.recorder
+            .send(RecorderEvent::Opened(tick.clone()))
+            .await;
         let walk = Walk {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
-            notes: self.notes.clone(),
+            recorder: self.recorder.clone(),
             client,
             tokens: self.partners.tokens.clone(),
             tick,

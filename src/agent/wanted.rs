@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{Origin, Outcome, PartnerId, ProbeId, RunId};
 
-use super::notes::Walked;
+use super::recorder_events::FinishedRun;
 
 /// Failed runs whose probes wait to be walked again.
 pub(super) const WANTED_MAX: usize = 256;
@@ -50,7 +50,7 @@ impl Asides {
 
 impl Wanted {
     /// What a run on schedule wants; none when it did not fail.
-    pub(super) fn of(walked: &Walked, number: u64) -> Option<Self> {
+    pub(super) fn of(walked: &FinishedRun, number: u64) -> Option<Self> {
         let failed = walked.outcome == Outcome::Failed;
         let blame = walked.verdict.blame.as_ref().filter(|_| failed)?;
         Some(Self {

@@ -1,4 +1,4 @@
-//! The way to the recorder: a queue, and a bell for notes that somebody waits for.
+//! The queue of events to the recorder. Events that somebody waits for wake it at once.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,19 +14,19 @@ use tokio::sync::oneshot;
 
 use crate::journey::JobNote;
 
-/// Notes that wait. When it is full, whoever has a note waits, so ticks are capped and counted; no
+/// Events that wait. When the queue is full, senders wait, so ticks are capped and counted; no
 /// verdict is dropped in silence.
-const NOTES_MAX: usize = 1_024;
+const EVENTS_MAX: usize = 1_024;
 
-/// What is told to the recorder.
+/// What the recorder writes or does.
 #[derive(Debug)]
-pub(super) enum Note {
+pub(super) enum RecorderEvent {
     /// A tick whose run begins.
     Opened(Tick),
     /// A tick that ends without a run.
     Closed(Tick, Disposition),
     /// A run that ended, with its tick.
-    Finished(Box<Walked>, Tick, Disposition),
+    Finished(Box<FinishedRun>, Tick, Disposition),
     /// A walk because of a failed run ended.
     Aside(Box<Aside>),
     /// From here on a probe owes a record for each of its ticks.
@@ -45,14 +45,14 @@ pub(super) enum Note {
     Stop,
 }
 
-/// A run that ended, and the plan that it was walked by.
+/// A finished run, and the plan that it ran by.
 #[derive(Debug)]
-pub(super) struct Walked {
+pub(super) struct FinishedRun {
     pub(super) record: RunRecord,
     pub(super) plan: Arc<Plan>,
 }
 
-impl Deref for Walked {
+impl Deref for FinishedRun {
     type Target = RunRecord;
 
     fn deref(&self) -> &RunRecord {
@@ -60,7 +60,7 @@ impl Deref for Walked {
     }
 }
 
-impl Note {
+impl RecorderEvent {
     /// Whether somebody waits until it is durable.
     fn is_waited_for(&self) -> bool {
         match self {
@@ -80,61 +80,69 @@ impl Note {
     }
 }
 
-/// The queue's end for whoever has notes.
+/// The sending half of the queue.
 #[derive(Clone, Debug)]
-pub(super) struct Notes {
-    queue: Sender<Note>,
-    bell: Arc<Bell>,
+pub(super) struct RecorderSender {
+    queue: Sender<RecorderEvent>,
+    waker: Arc<Waker>,
 }
 
-/// The queue's end for the recorder.
+/// The receiving half of the queue.
 #[derive(Debug)]
-pub(super) struct Told {
-    queue: Receiver<Note>,
-    bell: Arc<Bell>,
+pub(super) struct RecorderReceiver {
+    queue: Receiver<RecorderEvent>,
+    waker: Arc<Waker>,
 }
 
+/// Wakes the recorder's thread before its batch is full.
 #[derive(Debug, Default)]
-struct Bell {
-    is_rung: AtomicBool,
+struct Waker {
+    is_woken: AtomicBool,
     recorder: OnceLock<Thread>,
 }
 
 /// A queue with its two ends.
-pub(super) fn queue() -> (Notes, Told) {
-    let (sender, receiver) = mpsc::channel(NOTES_MAX);
-    let bell = Arc::<Bell>::default();
-    let notes = Notes {
+pub(super) fn queue() -> (RecorderSender, RecorderReceiver) {
+    let (sender, receiver) = mpsc::channel(EVENTS_MAX);
+    let waker = Arc::<Waker>::default();
+    let sender = RecorderSender {
         queue: sender,
-        bell: Arc::clone(&bell),
+        waker: Arc::clone(&waker),
     };
-    let told = Told {
+    let receiver = RecorderReceiver {
         queue: receiver,
-        bell,
+        waker,
     };
-    (notes, told)
+    (sender, receiver)
 }
 
-impl Notes {
-    /// Queues a note, waiting while the queue is full; false when the recorder is gone.
-    pub(super) async fn send(&self, note: Note) -> bool {
-        let is_waited_for = note.is_waited_for();
-        let is_sent = self.queue.send(note).await.is_ok();
-        if is_waited_for || self.queue.capacity() < NOTES_MAX / 2 {
-            self.bell.ring();
+impl RecorderSender {
+    /// Queues an event, waiting while the queue is full. Logs an error when the recorder is gone.
+    pub(super) async fn send(&self, event: RecorderEvent) {
+        if !self.enqueue(event).await {
+            tracing::error!("the recorder is gone; an event was not written");
+        }
+    }
+
+    /// Queues an event, waiting while the queue is full; false when the recorder is gone.
+    pub(super) async fn enqueue(&self, event: RecorderEvent) -> bool {
+        let is_waited_for = event.is_waited_for();
+        let is_sent = self.queue.send(event).await.is_ok();
+        if is_waited_for || self.queue.capacity() < EVENTS_MAX / 2 {
+            self.waker.wake();
         }
         is_sent
     }
 
-    /// Queues a note now; false when the queue is full or the recorder gone.
-    pub(super) fn try_send(&self, note: Note) -> bool {
-        self.queue.try_send(note).is_ok()
+    /// Queues an event now; false when the queue is full or the recorder gone.
+    pub(super) fn try_send(&self, event: RecorderEvent) -> bool {
+        self.queue.try_send(event).is_ok()
     }
 }
 
-impl Bell {
-    fn ring(&self) {
-        if !self.is_rung.swap(true, Ordering::AcqRel)
+impl Waker {
+    fn wake(&self) {
+        if !self.is_woken.swap(true, Ordering::AcqRel)
             && let Some(recorder) = self.recorder.get()
         {
             recorder.unpark();
@@ -142,23 +150,23 @@ impl Bell {
     }
 }
 
-impl Told {
-    /// The next note, and up to `most` together with those that come while the first one waits for
-    /// `linger`: less when the bell rings. False when nobody is left to tell any.
+impl RecorderReceiver {
+    /// The next event, and up to `most` together with those that come while the first one waits for
+    /// `linger`: less when it is woken. False when every sender is gone.
     pub(super) fn gather(
         &mut self,
         clock: &Clock,
         linger: Duration,
         most: usize,
-        batch: &mut Vec<Note>,
+        batch: &mut Vec<RecorderEvent>,
     ) -> bool {
-        self.bell.recorder.get_or_init(std::thread::current);
+        self.waker.recorder.get_or_init(std::thread::current);
         let Some(first) = self.queue.blocking_recv() else {
             return false;
         };
         batch.push(first);
         let end = clock.instant() + linger;
-        while !self.bell.is_rung.swap(false, Ordering::AcqRel) {
+        while !self.waker.is_woken.swap(false, Ordering::AcqRel) {
             let left = end.saturating_duration_since(clock.instant());
             if left.is_zero() || self.queue.len() >= most {
                 break;
@@ -166,18 +174,11 @@ impl Told {
             std::thread::park_timeout(left);
         }
         while batch.len() < most
-            && let Ok(note) = self.queue.try_recv()
+            && let Ok(event) = self.queue.try_recv()
         {
-            batch.push(note);
+            batch.push(event);
         }
         true
-    }
-}
-
-/// Tells the recorder, waiting while its queue is full.
-pub(super) async fn tell(notes: &Notes, note: Note) {
-    if !notes.send(note).await {
-        tracing::error!("the recorder is gone; a note was not written");
     }
 }
 
@@ -186,16 +187,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_note_that_somebody_waits_for_does_not_linger() {
-        let (notes, mut told) = queue();
+    async fn an_event_that_somebody_waits_for_does_not_linger() {
+        let (sender, mut receiver) = queue();
         let gathered = std::thread::spawn(move || {
             let mut batch = Vec::new();
-            // Only the bell ends this within anybody's patience.
-            told.gather(&Clock::real(), Duration::from_secs(3600), 10, &mut batch);
+            // Without the waker this would take an hour.
+            receiver.gather(&Clock::real(), Duration::from_secs(3600), 10, &mut batch);
             batch.len()
         });
-        assert!(notes.send(Note::Flush).await);
-        assert!(notes.send(Note::Stop).await);
+        assert!(sender.enqueue(RecorderEvent::Flush).await);
+        assert!(sender.enqueue(RecorderEvent::Stop).await);
         assert!((1..=2).contains(&gathered.join().unwrap()));
     }
 }
