@@ -84,8 +84,12 @@ fn look(ledger: Ledger, ask: Ask) -> Ledger {
         }
         Ask::Run(run, to) => {
             let found = ledger.run(&run).and_then(|found| {
-                let asides = ledger.asides(&run)?;
-                Ok(found.map(|(seq, run)| RunAnswer { seq, run, asides }))
+                let follow_up_runs = ledger.follow_up_runs(&run)?;
+                Ok(found.map(|(seq, run)| RunAnswer {
+                    seq,
+                    run,
+                    follow_up_runs,
+                }))
             });
             if let Ok(found) = found {
                 let _gone = to.send(found);

@@ -43,8 +43,8 @@ pub(super) struct State {
     /// no Alertmanager.
     pub(super) watchdog: Option<Instant>,
     pub(super) config: ConfigState,
-    /// Walks beside the schedule that go on: one at most for each partner.
-    pub(super) asides: BTreeMap<PartnerId, RunId>,
+    /// Follow-up runs that go on: at most one for each partner.
+    pub(super) follow_up_runs: BTreeMap<PartnerId, RunId>,
 }
 
 /// How reading the files went last.

@@ -7,8 +7,9 @@
 
 mod adopt;
 mod answers;
-mod asides;
 mod budgets;
+mod follow_up_requests;
+mod follow_up_runs;
 mod live;
 mod orphans;
 mod partners;
@@ -22,7 +23,6 @@ mod scheduler;
 mod server;
 mod signals;
 mod standing;
-mod wanted;
 mod workers;
 
 use std::net::SocketAddr;

@@ -187,7 +187,7 @@ impl Writer {
                 by: 1,
             }]),
             RecorderEvent::Opened(_)
-            | RecorderEvent::Aside(_)
+            | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
             | RecorderEvent::Forgotten(_)
             | RecorderEvent::Job(_)
@@ -244,7 +244,7 @@ impl Writer {
             }
             RecorderEvent::Opened(_)
             | RecorderEvent::Closed(..)
-            | RecorderEvent::Aside(_)
+            | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
             | RecorderEvent::Forgotten(_)
             | RecorderEvent::Job(JobNote::Released { .. })
@@ -337,7 +337,7 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
                 closed.insert((&tick.probe, tick.due_at));
             }
             RecorderEvent::Opened(_)
-            | RecorderEvent::Aside(_)
+            | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
             | RecorderEvent::Forgotten(_)
             | RecorderEvent::Job(_)
@@ -370,7 +370,7 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
             RecorderEvent::Job(JobNote::Released { location }) => {
                 entries.push(Entry::JobReleased(location, one.now));
             }
-            RecorderEvent::Aside(aside) => entries.push(Entry::Aside(aside)),
+            RecorderEvent::FollowUp(run) => entries.push(Entry::FollowUpRun(run)),
             RecorderEvent::Began(probe, at) => entries.push(Entry::Watermark(probe, *at)),
             RecorderEvent::Forgotten(probe) => entries.push(Entry::Forgotten(probe)),
             RecorderEvent::Resume(probe, _) => entries.push(Entry::Resumed(probe)),

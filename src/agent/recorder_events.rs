@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Aside, Disposition, Plan, ProbeId, RunRecord, Tick};
+use outrider_domain::model::{
+    AgentFault, Disposition, FollowUpRun, Plan, ProbeId, RunRecord, Tick,
+};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
@@ -27,8 +29,8 @@ pub(super) enum RecorderEvent {
     Closed(Tick, Disposition),
     /// A run that ended, with its tick.
     Finished(Box<FinishedRun>, Tick, Disposition),
-    /// A walk because of a failed run ended.
-    Aside(Box<Aside>),
+    /// A follow-up run ended.
+    FollowUp(Box<FollowUpRun>),
     /// From here on a probe owes a record for each of its ticks.
     Began(ProbeId, DateTime<Utc>),
     /// A probe that is no more in the plan owes nothing until it comes back.
@@ -70,7 +72,7 @@ impl RecorderEvent {
             Self::Opened(_)
             | Self::Closed(..)
             | Self::Finished(..)
-            | Self::Aside(_)
+            | Self::FollowUp(_)
             | Self::Began(..)
             | Self::Forgotten(_)
             | Self::Job(JobNote::Released { .. })

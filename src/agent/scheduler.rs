@@ -13,6 +13,7 @@ use outrider_domain::schedule;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::follow_up_requests::{FollowUpRequest, FollowUps, REQUESTS_MAX};
 use super::live::{InFlight, Live};
 use super::orphans::{self, Releasing};
 use super::partners::Partners;
@@ -20,7 +21,6 @@ use super::permits::Permits;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::reload::Loaded;
 use super::signals::Signals;
-use super::wanted::{Asides, WANTED_MAX, Wanted};
 use super::workers::{Walk, Work, work};
 use crate::expose::Health;
 use crate::journey::Client;
@@ -57,8 +57,8 @@ pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receive
 }
 
 async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
-    let (wanted, mut wants) = mpsc::channel(WANTED_MAX);
-    let mut scheduler = Scheduler::new(&wiring, wanted);
+    let (follow_up_sender, mut follow_up_requests) = mpsc::channel(REQUESTS_MAX);
+    let mut scheduler = Scheduler::new(&wiring, follow_up_sender);
     let mut stop = std::pin::pin!(signals.stop());
     let releasing = scheduler.releasing();
     tokio::select! {
@@ -85,7 +85,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
                 () = scheduler.reload(loaded) => {}
                 () = &mut stop => break,
             },
-            Some(wanted) = wants.recv() => scheduler.want(wanted),
+            Some(request) = follow_up_requests.recv() => scheduler.request_follow_up(request),
             _ = flush.tick() => tokio::select! {
                 () = wiring.recorder.send(RecorderEvent::Flush) => {}
                 () = &mut stop => break,
@@ -112,13 +112,13 @@ pub(super) struct Scheduler {
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
     pub(super) runs: JoinSet<()>,
-    pub(super) asides: Asides,
-    /// Where failed runs are told that want another walk.
-    pub(super) wanted: mpsc::Sender<Wanted>,
+    pub(super) follow_ups: FollowUps,
+    /// Where workers ask for follow-up runs.
+    pub(super) follow_up_sender: mpsc::Sender<FollowUpRequest>,
 }
 
 impl Scheduler {
-    fn new(wiring: &Wiring, wanted: mpsc::Sender<Wanted>) -> Self {
+    fn new(wiring: &Wiring, follow_up_sender: mpsc::Sender<FollowUpRequest>) -> Self {
         let plan = wiring.live.plan();
         Self {
             partners: Partners::new(&plan, &wiring.clock),
@@ -129,8 +129,8 @@ impl Scheduler {
             recorder: wiring.recorder.clone(),
             due: BTreeSet::new(),
             runs: JoinSet::new(),
-            asides: Asides::default(),
-            wanted,
+            follow_ups: FollowUps::default(),
+            follow_up_sender,
         }
     }
 
@@ -179,7 +179,7 @@ impl Scheduler {
 
     fn until_next(&self) -> Duration {
         let ticks = self.due.first().map(|(due, _)| *due);
-        let next = ticks.into_iter().chain(self.asides.next()).min();
+        let next = ticks.into_iter().chain(self.follow_ups.next()).min();
         let next = next.map(|due| due - self.clock.now());
         next.and_then(|wait| wait.to_std().ok()).map_or(
             if next.is_some() {
@@ -209,7 +209,7 @@ impl Scheduler {
             self.plan_next(&id, due_at);
             self.tick(Tick { probe: id, due_at }, now).await;
         }
-        self.look_closer(now);
+        self.start_due_rechecks(now);
         now
     }
 
@@ -256,7 +256,7 @@ impl Scheduler {
             walk,
             live: self.live.clone(),
             permits: self.permits.clone(),
-            wanted: self.wanted.clone(),
+            follow_ups: self.follow_up_sender.clone(),
         }));
     }
 
@@ -307,7 +307,9 @@ impl Scheduler {
         let state = self.live.state();
         let all = state.probes.values().flat_map(|probe| &probe.in_flight);
         let on_schedule = all.map(|run| run.run.clone());
-        let going = on_schedule.chain(state.asides.values().cloned()).collect();
+        let going = on_schedule
+            .chain(state.follow_up_runs.values().cloned())
+            .collect();
         (
             going,
             self.clock.now() - TimeDelta::from_std(MISSED_AFTER).unwrap_or_default(),

@@ -7,10 +7,10 @@ use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Pla
 use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
+use super::follow_up_requests::FollowUpRequest;
 use super::live::Live;
 use super::permits::Permits;
 use super::recorder_events::{FinishedRun, RecorderEvent, RecorderSender};
-use super::wanted::Wanted;
 use crate::journey::{Client, JobNote, Order, Tokens, walk};
 
 /// Notes about jobs that wait within one run.
@@ -36,8 +36,8 @@ pub(super) struct Work {
     pub(super) walk: Walk,
     pub(super) live: Live,
     pub(super) permits: Permits,
-    /// Where failed runs are told that want another walk.
-    pub(super) wanted: mpsc::Sender<Wanted>,
+    /// Where follow-up runs are asked for.
+    pub(super) follow_ups: mpsc::Sender<FollowUpRequest>,
 }
 
 /// Waits for a permit, runs the journey, and sends the record to the recorder.
@@ -88,7 +88,7 @@ pub(super) async fn work(work: Work) {
         record,
         plan: Arc::clone(&work.walk.plan),
     };
-    work.want_again(&walked);
+    work.request_follow_up(&walked);
     let tick = work.walk.tick.clone();
     let event = RecorderEvent::Finished(Box::new(walked), tick, disposition);
     work.walk.recorder.send(event).await;
@@ -171,10 +171,10 @@ impl Work {
         calendars.any(|one| one.has(Effect::Exclude, self.walk.tick.due_at))
     }
 
-    /// Tells the schedule that a run failed.
-    pub(super) fn want_again(&self, walked: &FinishedRun) {
-        if let Some(wanted) = Wanted::of(walked, self.walk.number) {
-            let _full = self.wanted.try_send(wanted);
+    /// Asks for a follow-up run where this one failed.
+    pub(super) fn request_follow_up(&self, walked: &FinishedRun) {
+        if let Some(request) = FollowUpRequest::of(walked, self.walk.number) {
+            let _full = self.follow_ups.try_send(request);
         }
     }
 

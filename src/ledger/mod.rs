@@ -2,8 +2,8 @@
 //!
 //! One writer, many readers (SQLite in WAL mode). What [`Ledger::commit`] returned for is durable.
 
-mod aside;
 mod file;
+mod follow_up_runs;
 mod probe;
 mod read;
 mod rows;

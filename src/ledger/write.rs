@@ -1,7 +1,7 @@
 //! What is written, in one transaction a batch.
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
+use outrider_domain::model::{Disposition, FollowUpRun, Job, ProbeId, RunId, RunRecord, Tick};
 use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
 use rusqlite::{Transaction, params};
 
@@ -34,8 +34,8 @@ pub enum Entry<'a> {
     JobOpened(&'a Job),
     /// A job was released.
     JobReleased(&'a str, DateTime<Utc>),
-    /// A walk because of a failed run.
-    Aside(&'a Aside),
+    /// A follow-up run of a failed run.
+    FollowUpRun(&'a FollowUpRun),
     /// A disclosure holds a journey.
     Paused(&'a ProbeId, &'a RunId, DateTime<Utc>),
     /// A person resumed it.
@@ -103,7 +103,7 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
             to.prepare_cached("UPDATE jobs SET released_us = ?2 WHERE location = ?1")?
                 .execute(params![location, at.timestamp_micros()])?;
         }
-        Entry::Aside(aside) => super::aside::write(to, aside)?,
+        Entry::FollowUpRun(run) => super::follow_up_runs::write(to, run)?,
         Entry::Paused(probe, run, since) => {
             to.prepare_cached("INSERT OR IGNORE INTO pauses VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![

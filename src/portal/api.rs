@@ -82,7 +82,11 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
     match handle.run(run).await {
         Some(Some(found)) => {
             let mut whole = view::run_whole(Some(found.seq), &found.run);
-            whole["asides"] = found.asides.iter().map(view::aside_json).collect();
+            whole["asides"] = found
+                .follow_up_runs
+                .iter()
+                .map(view::follow_up_run_json)
+                .collect();
             Json(whole).into_response()
         }
         Some(None) => problem(StatusCode::NOT_FOUND, "no such run", "look at /v1/runs"),

@@ -1,6 +1,6 @@
 //! How the portal asks the agent.
 
-use outrider_domain::model::{Aside, ProbeId, RunRecord};
+use outrider_domain::model::{FollowUpRun, ProbeId, RunRecord};
 use outrider_domain::view::Overview;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,8 +26,8 @@ pub struct RunAnswer {
     pub seq: u64,
     /// The run.
     pub run: RunRecord,
-    /// What was walked because it failed, oldest first.
-    pub asides: Vec<Aside>,
+    /// Its follow-up runs, oldest first.
+    pub follow_up_runs: Vec<FollowUpRun>,
 }
 
 /// One question.
@@ -37,7 +37,7 @@ pub enum Ask {
     Overview(oneshot::Sender<Overview>),
     /// Runs with their places, oldest first.
     Runs(RunsAsked, oneshot::Sender<Vec<(u64, RunRecord)>>),
-    /// One run, and what was walked because it failed.
+    /// One run with its follow-up runs.
     Run(String, oneshot::Sender<Option<RunAnswer>>),
     /// Notes that the watchdog came back from Alertmanager.
     Watchdog(oneshot::Sender<()>),

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use outrider_domain::model::{Aside, Count, Layer, LayerVerdict, RunRecord, Source};
+use outrider_domain::model::{Count, FollowUpRun, Layer, LayerVerdict, RunRecord, Source};
 use outrider_domain::view::{self, LayerLine, Overview, Paint, milliseconds};
 
 use super::handle::{Handle, RunAnswer, RunsAsked};
@@ -25,7 +25,7 @@ struct OverviewPage {
 #[template(path = "run.html")]
 struct RunPage {
     run: RunRecord,
-    asides: Vec<Aside>,
+    follow_up_runs: Vec<FollowUpRun>,
     svg: String,
     text: String,
 }
@@ -69,7 +69,11 @@ pub(super) async fn overview(State(handle): State<Handle>) -> Response {
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
-        Some(Some(RunAnswer { run, asides, .. })) => {
+        Some(Some(RunAnswer {
+            run,
+            follow_up_runs,
+            ..
+        })) => {
             let (svg, text) = (
                 view::waterfall_svg(&run),
                 view::waterfall(&run, Paint::Plain),
@@ -78,7 +82,7 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
                 StatusCode::OK,
                 &RunPage {
                     run,
-                    asides,
+                    follow_up_runs,
                     svg,
                     text,
                 },

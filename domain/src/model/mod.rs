@@ -59,7 +59,7 @@ pub use quirk::Quirk;
 pub use reach::{
     Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
-pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
+pub use record::{Disposition, FollowUpRun, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::Scale;
 pub use scaled::Unscalable;
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
