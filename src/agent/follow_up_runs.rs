@@ -9,10 +9,10 @@ use outrider_domain::model::{FollowUpRun, Origin, Outcome, PartnerId, ProbeId, R
 use tokio::sync::mpsc;
 
 use super::follow_up_requests::FollowUpRequest;
-use super::live::Live;
 use super::permits::Permit;
 use super::recorder_events::RecorderEvent;
 use super::scheduler::Scheduler;
+use super::state::SharedState;
 use super::workers::Walk;
 
 impl Scheduler {
@@ -69,13 +69,13 @@ impl Scheduler {
             return;
         }
         let run = RunId::new(uuid::Uuid::new_v4().to_string());
-        let Some(slot) = FollowUpSlot::take(&self.live, &probe.id, &run) else {
+        let Some(slot) = FollowUpSlot::take(&self.shared, &probe.id, &run) else {
             return;
         };
         let Some(permit) = self.permits.try_take(probe.class) else {
             return;
         };
-        let seen = self.live.requests_most(&probe.id);
+        let seen = self.shared.requests_most(&probe.id);
         let likely = outrider_domain::schedule::likely_requests(journey, seen);
         let admission = self.partners.admit(&probe.id.partner, &self.clock, likely);
         let client = admission.and_then(|one| self.partners.client(&probe.id.partner, one));
@@ -106,13 +106,13 @@ impl Scheduler {
 
 /// The one slot that a partner has for walks beside its schedule; given back when it is dropped.
 struct FollowUpSlot {
-    live: Live,
+    shared: SharedState,
     partner: PartnerId,
 }
 
 impl FollowUpSlot {
-    fn take(live: &Live, probe: &ProbeId, run: &RunId) -> Option<Self> {
-        let mut state = live.state();
+    fn take(shared: &SharedState, probe: &ProbeId, run: &RunId) -> Option<Self> {
+        let mut state = shared.state();
         let is_paused = state.probes.get(probe).is_none_or(|probe| probe.is_paused);
         if is_paused || state.follow_up_runs.contains_key(&probe.partner) {
             return None;
@@ -122,7 +122,7 @@ impl FollowUpSlot {
             .insert(probe.partner.clone(), run.clone());
         drop(state);
         Some(Self {
-            live: live.clone(),
+            shared: shared.clone(),
             partner: probe.partner.clone(),
         })
     }
@@ -130,7 +130,7 @@ impl FollowUpSlot {
 
 impl Drop for FollowUpSlot {
     fn drop(&mut self) {
-        self.live.state().follow_up_runs.remove(&self.partner);
+        self.shared.state().follow_up_runs.remove(&self.partner);
     }
 }
 

@@ -13,8 +13,8 @@ use outrider_domain::model::ProbeId;
 use outrider_domain::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 use tokio::sync::oneshot;
 
-use super::live::Live;
 use super::recorder_events::{RecorderEvent, RecorderReceiver, RecorderSender, queue};
+use super::state::SharedState;
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{Entry, Ledger, LedgerError};
@@ -46,7 +46,7 @@ pub(super) struct Recorder {
 /// Starts the thread.
 pub(super) fn start(
     ledger: Ledger,
-    live: Live,
+    shared: SharedState,
     clock: Clock,
     health: Health,
 ) -> std::io::Result<Recorder> {
@@ -56,7 +56,7 @@ pub(super) fn start(
     let mut writer = Writer {
         stopping: Arc::clone(&stopping),
         ledger,
-        live,
+        shared,
         clock,
         health,
         is_stopping: false,
@@ -99,7 +99,7 @@ impl Recorder {
 struct Writer {
     stopping: Arc<AtomicBool>,
     ledger: Ledger,
-    live: Live,
+    shared: SharedState,
     clock: Clock,
     health: Health,
     is_stopping: bool,
@@ -135,7 +135,7 @@ impl Writer {
             self.commit(&entries)?
         };
         drop(entries);
-        self.live.count(&counted);
+        self.shared.count(&counted);
         let mut places = places.into_iter();
         let mut is_flush_due = false;
         for one in prepared {
@@ -207,16 +207,16 @@ impl Writer {
         match one.event {
             RecorderEvent::Finished(run, _, disposition) => {
                 let seq = places.next().unwrap_or_default();
-                let recalled = self.live.state().recall(&self.ledger, &run);
+                let recalled = self.shared.state().recall(&self.ledger, &run);
                 if let Err(why) = recalled {
                     tracing::error!(error = %why, "stored sketches of the hour could not be read");
                 }
                 let run_id = run.run.clone();
                 if let Some(journey) = run.plan.journeys.get(&run.record.journey) {
-                    self.live
-                        .clocks(&run.record, &sli::clocks(journey, &run.record));
+                    self.shared
+                        .observe_clocks(&run.record, &sli::clocks(journey, &run.record));
                 }
-                self.live.run(seq, run.record, Some(disposition));
+                self.shared.add_run(seq, run.record, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(
                         partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
@@ -255,7 +255,7 @@ impl Writer {
     }
 
     fn pause(&self, probe: &ProbeId, is_paused: bool) -> bool {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         match state.probes.get_mut(probe) {
             Some(probe) => std::mem::replace(&mut probe.is_paused, is_paused),
             None => false,
@@ -268,14 +268,14 @@ impl Writer {
         let mut changed: Vec<(SketchKey, Sketch)> = Vec::new();
         loop {
             let last = changed.last().map(|(key, _)| key);
-            let more = self.live.state().changed_after(last);
+            let more = self.shared.state().changed_after(last);
             if more.is_empty() {
                 break;
             }
             changed.extend(more);
         }
         let through = {
-            let mut state = self.live.state();
+            let mut state = self.shared.state();
             let oldest = hour_of(self.clock.now()) - (SKETCH_HOURS - 1) * 3600;
             state.sketches.retain(|key, _| key.hour >= oldest);
             state.sketched_through

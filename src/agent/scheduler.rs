@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::follow_up_requests::{FollowUpRequest, FollowUps, REQUESTS_MAX};
-use super::live::{InFlight, Live};
 use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::reload::Loaded;
 use super::signals::Signals;
+use super::state::{InFlight, SharedState};
 use super::workers::{Walk, Work, work};
 use crate::expose::Health;
 use crate::journey::Client;
@@ -29,26 +29,26 @@ use crate::journey::Client;
 const MISSED_AFTER: Duration = Duration::from_secs(5);
 /// The loop looks at the clock at least this often, so that a step is seen.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often jobs are looked for that nobody releases any more.
+/// How often orphaned jobs are looked for.
 const ORPHANS_EVERY: Duration = Duration::from_secs(15);
-/// How often sketches are written. What came since then is made anew from the runs.
+/// How often sketches are written. What came since then is recomputed from the runs.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
-/// What the schedule works with.
+/// What the schedule shares with the rest of the agent.
 #[derive(Clone)]
-pub(super) struct Wiring {
+pub(super) struct Context {
     pub(super) clock: Clock,
-    pub(super) live: Live,
+    pub(super) shared: SharedState,
     pub(super) recorder: RecorderSender,
     pub(super) health: Health,
     pub(super) stopping: Arc<AtomicBool>,
 }
 
 /// Runs the schedule until the process is told to stop, then stops the runs.
-pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receiver<Loaded>) {
+pub(super) async fn run(context: Context, signals: Signals, reloads: mpsc::Receiver<Loaded>) {
     // On a worker of the runtime, so that a run begins on the thread that saw that it is due.
     let mut schedule = JoinSet::new();
-    schedule.spawn(follow(wiring, signals, reloads));
+    schedule.spawn(run_loop(context, signals, reloads));
     if let Some(Err(why)) = schedule.join_next().await
         && why.is_panic()
     {
@@ -56,9 +56,9 @@ pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receive
     }
 }
 
-async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
+async fn run_loop(context: Context, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
     let (follow_up_sender, mut follow_up_requests) = mpsc::channel(REQUESTS_MAX);
-    let mut scheduler = Scheduler::new(&wiring, follow_up_sender);
+    let mut scheduler = Scheduler::new(&context, follow_up_sender);
     let mut stop = std::pin::pin!(signals.stop());
     let releasing = scheduler.releasing();
     tokio::select! {
@@ -66,7 +66,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
         () = &mut stop => return,
     }
     scheduler.begin();
-    wiring.health.schedule(true);
+    context.health.schedule(true);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans_due = tokio::time::interval(ORPHANS_EVERY);
@@ -77,7 +77,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
         tokio::select! {
             () = &mut stop => break,
             () = tokio::time::sleep(wait) => tokio::select! {
-                _ = scheduler.look() => {}
+                _ = scheduler.run_due() => {}
                 // A tick that is not told any more stays unwritten: it is missed next time.
                 () = &mut stop => break,
             },
@@ -87,7 +87,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
             },
             Some(request) = follow_up_requests.recv() => scheduler.request_follow_up(request),
             _ = flush.tick() => tokio::select! {
-                () = wiring.recorder.send(RecorderEvent::Flush) => {}
+                () = context.recorder.send(RecorderEvent::Flush) => {}
                 () = &mut stop => break,
             },
             _ = orphans_due.tick(), if releases.is_empty() => {
@@ -97,8 +97,8 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
             Some(ended) = releases.join_next() => reap(ended),
         }
     }
-    wiring.health.schedule(false);
-    wiring.stopping.store(true, Ordering::Relaxed);
+    context.health.schedule(false);
+    context.stopping.store(true, Ordering::Relaxed);
     releases.shutdown().await;
     scheduler.end().await;
 }
@@ -106,7 +106,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
 pub(super) struct Scheduler {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
-    pub(super) live: Live,
+    pub(super) shared: SharedState,
     pub(super) recorder: RecorderSender,
     pub(super) partners: Partners,
     pub(super) permits: Permits,
@@ -118,15 +118,15 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    fn new(wiring: &Wiring, follow_up_sender: mpsc::Sender<FollowUpRequest>) -> Self {
-        let plan = wiring.live.plan();
+    fn new(context: &Context, follow_up_sender: mpsc::Sender<FollowUpRequest>) -> Self {
+        let plan = context.shared.plan();
         Self {
-            partners: Partners::new(&plan, &wiring.clock),
+            partners: Partners::new(&plan, &context.clock),
             permits: Permits::new(&plan.settings),
             plan,
-            clock: wiring.clock.clone(),
-            live: wiring.live.clone(),
-            recorder: wiring.recorder.clone(),
+            clock: context.clock.clone(),
+            shared: context.shared.clone(),
+            recorder: context.recorder.clone(),
             due: BTreeSet::new(),
             runs: JoinSet::new(),
             follow_ups: FollowUps::default(),
@@ -148,7 +148,7 @@ impl Scheduler {
         let plan = Arc::clone(&self.plan);
         for id in plan.probes.keys() {
             let through = self
-                .live
+                .shared
                 .state()
                 .probes
                 .get(id)
@@ -171,7 +171,7 @@ impl Scheduler {
             return;
         };
         let next = probe.next_after(after);
-        if let Some(state) = self.live.state().probes.get_mut(id) {
+        if let Some(state) = self.shared.state().probes.get_mut(id) {
             state.next_due = next;
         }
         self.due.extend(next.map(|due| (due, id.clone())));
@@ -192,7 +192,7 @@ impl Scheduler {
     }
 
     /// Gives every tick that is due its disposition; returns up to when.
-    pub(super) async fn look(&mut self) -> DateTime<Utc> {
+    pub(super) async fn run_due(&mut self) -> DateTime<Utc> {
         // Not at each end of a run: that would wake the schedule once more for every run.
         while let Some(ended) = self.runs.try_join_next() {
             reap(ended);
@@ -254,7 +254,7 @@ impl Scheduler {
         };
         self.runs.spawn(work(Work {
             walk,
-            live: self.live.clone(),
+            shared: self.shared.clone(),
             permits: self.permits.clone(),
             follow_ups: self.follow_up_sender.clone(),
         }));
@@ -262,7 +262,7 @@ impl Scheduler {
 
     /// Whose turn it is: by the number of its interval, where that is fixed, else by the runs that were.
     fn number(&self, probe: &Probe, due_at: DateTime<Utc>) -> u64 {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         let recorded = state.probes.get_mut(&probe.id).map(|state| {
             state.runs_begun += 1;
             state.runs_begun - 1
@@ -272,7 +272,7 @@ impl Scheduler {
 
     /// Puts a run in flight, or says why its tick has none.
     fn enter(&self, probe: &Probe, run: &RunId) -> Result<Client, Disposition> {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         let Some(state) = state.probes.get_mut(&probe.id) else {
             return Err(Disposition::Capped);
         };
@@ -304,7 +304,7 @@ impl Scheduler {
     /// Runs that are still going, and the time before which any other run's jobs are orphans: a
     /// little ago, since notes of a run that just ended may still be on their way.
     fn going(&self) -> (Vec<RunId>, DateTime<Utc>) {
-        let state = self.live.state();
+        let state = self.shared.state();
         let all = state.probes.values().flat_map(|probe| &probe.in_flight);
         let on_schedule = all.map(|run| run.run.clone());
         let going = on_schedule

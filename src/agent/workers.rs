@@ -8,9 +8,9 @@ use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
 use super::follow_up_requests::FollowUpRequest;
-use super::live::Live;
 use super::permits::Permits;
 use super::recorder_events::{FinishedRun, RecorderEvent, RecorderSender};
+use super::state::SharedState;
 use crate::journey::{Client, JobNote, Order, Tokens, walk};
 
 /// Notes about jobs that wait within one run.
@@ -34,7 +34,7 @@ pub(super) struct Walk {
 /// What a worker is given: a walk because of a tick.
 pub(super) struct Work {
     pub(super) walk: Walk,
-    pub(super) live: Live,
+    pub(super) shared: SharedState,
     pub(super) permits: Permits,
     /// Where follow-up runs are asked for.
     pub(super) follow_ups: mpsc::Sender<FollowUpRequest>,
@@ -180,7 +180,7 @@ impl Work {
 
     /// No longer in flight; returns the ticks that found the run still going.
     fn leave(&self) -> u32 {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         let Some(probe) = state.probes.get_mut(&self.walk.tick.probe) else {
             return 0;
         };

@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use outrider_domain::model::{Count, FollowUpRun, Layer, LayerVerdict, RunRecord, Source};
 use outrider_domain::view::{self, LayerLine, Overview, Paint, milliseconds};
 
-use super::handle::{Handle, RunAnswer, RunsAsked};
+use super::handle::{Handle, RunDetails, RunsFilter};
 
 /// Runs listed on the overview.
 const LAST_RUNS: u32 = 25;
@@ -54,11 +54,11 @@ struct ProblemPage {
 }
 
 pub(super) async fn overview(State(handle): State<Handle>) -> Response {
-    let asked = RunsAsked {
+    let filter = RunsFilter {
         limit: LAST_RUNS,
-        ..RunsAsked::default()
+        ..RunsFilter::default()
     };
-    match handle.overview().await.zip(handle.runs(asked).await) {
+    match handle.overview().await.zip(handle.runs(filter).await) {
         Some((overview, mut runs)) => {
             runs.reverse();
             page(StatusCode::OK, &OverviewPage { overview, runs })
@@ -69,7 +69,7 @@ pub(super) async fn overview(State(handle): State<Handle>) -> Response {
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
-        Some(Some(RunAnswer {
+        Some(Some(RunDetails {
             run,
             follow_up_runs,
             ..
@@ -112,13 +112,13 @@ pub(super) async fn evidence(
         };
         return page(StatusCode::NOT_FOUND, &problem);
     };
-    let asked = RunsAsked {
+    let filter = RunsFilter {
         partner: Some(partner.clone()),
         failed: true,
         limit: EVIDENCE_RUNS,
-        ..RunsAsked::default()
+        ..RunsFilter::default()
     };
-    let Some(mut runs) = handle.runs(asked).await else {
+    let Some(mut runs) = handle.runs(filter).await else {
         return away();
     };
     runs.retain(|(_, run)| run.verdict.count(layer) == Count::Bad);

@@ -14,7 +14,7 @@ use crate::render::FlightLine;
 ///
 /// # Errors
 /// The ledger is unavailable.
-pub fn standing(
+pub fn slo_status(
     plan: &Plan,
     ledger: &Ledger,
     objective: &Objective<'_>,
