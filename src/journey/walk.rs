@@ -10,7 +10,7 @@ use outrider_domain::judge::quirks::QuirksSeen;
 use outrider_domain::judge::records::RecordsSeen;
 use outrider_domain::judge::{self, Stop, Walked, business};
 use outrider_domain::model::{
-    AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
+    AgentFault, Answer, Baseline, Bucket, Cause, Check, ConnectionPolicy, Finding, Job, JobTimes,
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
@@ -55,7 +55,7 @@ pub(super) struct Notes {
     pub(super) cached_token: bool,
     /// How the step asks again.
     pub(super) retry: Option<Retry>,
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionPolicy,
     /// Time that our own ledger took; no part of the step's duration.
     pub(super) own: Duration,
 }

@@ -10,8 +10,8 @@ use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::answer::known_media;
 use outrider_domain::judge::stream::Lines;
 use outrider_domain::model::{
-    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
-    RequestEvidence, RequestKind, StepId,
+    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method,
+    Phase, RequestEvidence, RequestKind, StepId,
 };
 
 use super::bind::Address;
@@ -61,7 +61,7 @@ pub(super) struct Sent {
 /// How it goes: the pool and the choices of the journey, the step and the probe.
 #[derive(Debug)]
 pub(super) struct Way<'p> {
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionPolicy,
     pub(super) http: HttpWanted,
     pub(super) family: FamilyWanted,
     /// Connections that requests of the same run left open.
@@ -164,7 +164,7 @@ async fn exchange<L: Lines>(
         family: way.family,
         http: way.http,
     };
-    let is_kept = way.connection == Connection::Reuse;
+    let is_kept = way.connection == ConnectionPolicy::Reuse;
     let mut request = call.request(is_kept)?;
     if is_kept && let Some(mut open) = way.pool.take(&target).await {
         progress.link = Link::Reused;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Disposition, Outcome, Plan, span};
+use outrider_domain::model::{Disposition, Outcome, Plan, format_duration};
 use outrider_domain::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
 
 use super::alerts::{
@@ -53,7 +53,7 @@ pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
     RuleFile {
         groups: vec![Group {
             name: "outrider-agent".to_owned(),
-            interval: span(plan.scale.of(EVALUATION)),
+            interval: format_duration(plan.scale.of(EVALUATION)),
             rules,
         }],
     }
@@ -81,12 +81,12 @@ fn down(plan: &Plan, own: &Own<'_>) -> Alert {
     let summary = format!("Outrider's agent {} is gone", plan.settings.agent);
     let description = format!(
         "Prometheus got no metrics of it for {}. No partner is watched; their alerts are held as they were.",
-        span(down_for(plan))
+        format_duration(down_for(plan))
     );
     Alert {
         alert: kind.name(),
         expr: format!("absent({})", select(name(&names::BUILD_INFO), own)),
-        hold: Some(span(down_for(plan))),
+        hold: Some(format_duration(down_for(plan))),
         keep_firing_for: None,
         labels: labels(plan, Urgency::Page),
         annotations: annotations::base(plan, kind, summary, description),
@@ -101,7 +101,7 @@ fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
         .values()
         .map(|probe| Pace::of_probe(probe).time_of(STALLED_CADENCES))
         .min()?;
-    let window = span(plan.scale.of(STALLED).max(busiest));
+    let window = format_duration(plan.scale.of(STALLED).max(busiest));
     let kind = AlertKind::AgentStalled;
     let by = "agent, location";
     let ticks = select(name(&names::TICKS), own);
@@ -116,7 +116,7 @@ fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
             increase(by, &ticks, &window)
         ),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels: labels(plan, Urgency::Page),
         annotations: annotations::base(plan, kind, summary, description),
     })
@@ -124,7 +124,7 @@ fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
 
 fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
     let kind = AlertKind::CountersReset;
-    let window = span(plan.scale.of(LOOK_BACK));
+    let window = format_duration(plan.scale.of(LOOK_BACK));
     let summary = format!(
         "The counters of Outrider's agent {} went back",
         plan.settings.agent
@@ -144,7 +144,7 @@ fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
         alert: kind.name(),
         expr: all.join("\nor on (agent, location)\n"),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     }
@@ -162,7 +162,7 @@ fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
     let description = format!(
         "Alertmanager did not bring the watchdog back for {}: rules are evaluated, and what they find may reach \
          nobody.",
-        span(longest)
+        format_duration(longest)
     );
     Some(Alert {
         alert: kind.name(),
@@ -172,7 +172,7 @@ fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
             longest.as_secs_f64()
         ),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     })
@@ -189,7 +189,7 @@ fn refused(plan: &Plan, own: &Own<'_>) -> Alert {
     Alert {
         alert: kind.name(),
         expr: format!("{} < 0.5", select(name(&names::CONFIG_RELOAD), own)),
-        hold: Some(span(down_for(plan))),
+        hold: Some(format_duration(down_for(plan))),
         keep_firing_for: None,
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
@@ -216,7 +216,8 @@ fn burn(plan: &Plan, own: &Own<'_>, alarm: &OwnAlarm) -> Alert {
             increase(by, &away, window)
         )
     };
-    let windows = [alarm.tier.long, alarm.tier.short].map(|real| span(plan.scale.of(real)));
+    let windows =
+        [alarm.tier.long, alarm.tier.short].map(|real| format_duration(plan.scale.of(real)));
     let [long, short] = &windows;
     let summary = format!("Outrider's agent {} fails to look", plan.settings.agent);
     let description = format!(
@@ -236,7 +237,7 @@ fn burn(plan: &Plan, own: &Own<'_>, alarm: &OwnAlarm) -> Alert {
             bad(short)
         ),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels,
         annotations: annotations::base(plan, kind, summary, description),
     }
@@ -257,7 +258,7 @@ fn stale(plan: &Plan, own: &Own<'_>) -> Alert {
             "max by (agent, location, digest) ({}) unless on (digest) {DIGEST}",
             select(name(&names::RULES_DIGEST), own)
         ),
-        hold: Some(span(plan.scale.of(KEEP))),
+        hold: Some(format_duration(plan.scale.of(KEEP))),
         keep_firing_for: None,
         labels: labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),

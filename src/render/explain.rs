@@ -1,11 +1,11 @@
 //! `slo explain`: each objective's alarms in everyday words, and as JSON.
 
-use outrider_domain::model::{Measure, Plan, Slo, span};
+use outrider_domain::model::{Measure, Plan, Slo, format_duration};
 use outrider_domain::slo::{Bent, Explained, MONTHS, Objective, PARTIAL_PERCENT};
 use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
-use super::words::{about, percent, plain, table};
+use super::format::{about, percent, plain, table};
 
 /// What stands below all objectives, once.
 const LEGEND: &str = "  F, ratio      times as fast as promised, and the share of bad runs in the window that this is
@@ -92,8 +92,8 @@ fn row(one: &Explained<'_>) -> Vec<String> {
     let alarm = one.alarm;
     let mut cells = vec![
         alarm.tier.name().to_owned(),
-        span(alarm.long),
-        span(alarm.short),
+        format_duration(alarm.long),
+        format_duration(alarm.short),
         plain(one.factor, 2),
         percent(one.ratio),
         alarm.bad_runs.to_string(),
@@ -111,7 +111,7 @@ fn row(one: &Explained<'_>) -> Vec<String> {
 }
 
 fn bent(one: &Explained<'_>) -> Option<String> {
-    let tier = span(one.alarm.tier.long);
+    let tier = format_duration(one.alarm.tier.long);
     Some(match one.bent? {
         Bent::Floor(every) => format!(
             "its share of the budget is less than the floor, so it fires later than the tier says; a run every {} would do",

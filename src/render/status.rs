@@ -1,12 +1,12 @@
 //! `slo status`: how each objective stands, as text and as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use outrider_domain::model::{ProbeId, Window, span};
+use outrider_domain::model::{ProbeId, Window, format_duration};
 use outrider_domain::slo::{Net, Objective, Standing};
 use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
-use super::words::{about, percent, plain, table};
+use super::format::{about, percent, plain, table};
 
 /// What makes net figures, and what does not.
 const NET: &str =
@@ -146,10 +146,13 @@ fn coverage(stands: &Standing) -> String {
 }
 
 fn burns(stands: &Standing) -> String {
-    let each = stands
-        .burns
-        .iter()
-        .map(|burn| format!("{}x in {}", plain(burn.factor, 2), span(burn.over)));
+    let each = stands.burns.iter().map(|burn| {
+        format!(
+            "{}x in {}",
+            plain(burn.factor, 2),
+            format_duration(burn.over)
+        )
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 

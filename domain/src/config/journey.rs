@@ -10,8 +10,8 @@ use super::template::captured;
 use super::tree::Table;
 use super::verb::{self, VERBS};
 use crate::model::{
-    ASSERTION, Action, Capture, CaptureKind, Connection, Duty, HttpWanted, Journey, JourneyId,
-    Method, Read, Retry, Step, StepId, Transient, When,
+    ASSERTION, Action, Capture, CaptureKind, ConnectionPolicy, Duty, HttpWanted, Journey,
+    JourneyId, Method, Read, Retry, Step, StepId, Transient, When,
 };
 
 /// The time of one request, unless the file says otherwise.
@@ -41,7 +41,12 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         .duration("timeout")
         .map_or(TIMEOUT, |placed| placed.value);
     let negative = root.flag("negative").unwrap_or(false);
-    let connection = word(root, "connection", Connection::ALL, Connection::name);
+    let connection = word(
+        root,
+        "connection",
+        ConnectionPolicy::ALL,
+        ConnectionPolicy::name,
+    );
     let http = word(root, "http", HttpWanted::ALL, HttpWanted::name);
     let mut known = Known::default();
     let tables = root.tables("step");
@@ -60,7 +65,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         deadline: deadline?.value,
         timeout,
         negative,
-        connection: connection.unwrap_or(Connection::New),
+        connection: connection.unwrap_or(ConnectionPolicy::New),
         http: http.unwrap_or(HttpWanted::One),
         steps,
     };
@@ -73,7 +78,12 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
     let duty = duty(table);
     let when = when(table, known);
     let timeout = table.duration("timeout").map(|placed| placed.value);
-    let connection = word(table, "connection", Connection::ALL, Connection::name);
+    let connection = word(
+        table,
+        "connection",
+        ConnectionPolicy::ALL,
+        ConnectionPolicy::name,
+    );
     let action = verb
         .as_ref()
         .and_then(|verb| verb::action(table, verb, known));

@@ -8,7 +8,7 @@ use super::partner::{PartnerFile, ProbeEntry};
 use super::reading::Reading;
 use super::slo::SloEntry;
 use super::tree::{Each, Placed};
-use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, Threshold, span};
+use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, Threshold, format_duration};
 use crate::sli;
 use crate::slo::{Objective, Unwatchable};
 
@@ -157,7 +157,7 @@ impl Reading {
         let what = format!(
             "a threshold of {}, and a run of \"{id}\" ends after {} at the latest",
             placed.value,
-            span(deadline)
+            format_duration(deadline)
         );
         self.complain(file, &placed.span, what, "set it below the deadline");
         None
@@ -204,14 +204,14 @@ fn unwatchable(slo: &Slo, why: &Unwatchable) -> (String, String) {
             let promise = objective_ppm.map_or_else(String::new, |ppm| {
                 format!("promise {} or less, ", f64::from(ppm) / 10_000.0)
             });
-            let every = span(*every);
+            let every = format_duration(*every);
             let cure = format!(
                 "run every {every} or more often, {promise}or count over more than {window}"
             );
             (what, cure)
         }
         Unwatchable::WindowShorterThanTier { tier, long } => {
-            let long = span(*long);
+            let long = format_duration(*long);
             let what = format!(
                 "a window of {window} is shorter than the {long} that the alert tier {tier} looks at"
             );

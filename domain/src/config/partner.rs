@@ -16,7 +16,9 @@ use super::limits;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Placed, Table};
-use crate::model::{Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, span};
+use crate::model::{
+    Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, format_duration,
+};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
@@ -222,8 +224,8 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     if let Some(every) = when_failing.as_ref().filter(|one| one.value >= timing.gap) {
         let what = format!(
             "`when_failing` is {}, and it runs every {} anyway",
-            span(every.value),
-            span(timing.gap)
+            format_duration(every.value),
+            format_duration(timing.gap)
         );
         let cure = "set a shorter time, or take it away";
         table.complain(every.span.clone(), what, cure);

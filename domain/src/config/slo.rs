@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::complaint::nearest;
 use super::threshold::{has_business_days, threshold};
 use super::tree::{Each, Placed, Table};
-use crate::model::{JourneyId, SloName, Threshold, TierName, Window, Zone, span};
+use crate::model::{JourneyId, SloName, Threshold, TierName, Window, Zone, format_duration};
 use crate::slo;
 
 /// The window of an objective, unless the file says otherwise.
@@ -140,9 +140,12 @@ fn rolling(table: &Table<'_>) -> Option<Window> {
     if placed.value > WINDOW_MAX {
         let what = format!(
             "a window of {} is longer than anything is looked back on",
-            span(placed.value)
+            format_duration(placed.value)
         );
-        let cure = format!("write {} or less; \"30d\" is usual", span(WINDOW_MAX));
+        let cure = format!(
+            "write {} or less; \"30d\" is usual",
+            format_duration(WINDOW_MAX)
+        );
         table.complain(placed.span, what, cure);
         return None;
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::complaint::nearest;
 use super::tree::{Placed, Table};
-use crate::model::{Cadence, Civil, Profile, WEEK_HOURS, Zone, span};
+use crate::model::{Cadence, Civil, Profile, WEEK_HOURS, Zone, format_duration};
 
 /// Occurrences of a cron expression looked at to find its shortest gap.
 const OCCURRENCES: usize = 500;
@@ -68,12 +68,12 @@ pub(super) fn read(table: &Table<'_>) -> Option<Timing> {
     if let Some(jitter) = jitter.as_ref().filter(|jitter| jitter.value >= gap) {
         let what = format!(
             "a jitter of {} is no shorter than the {} between two starts",
-            span(jitter.value),
-            span(gap)
+            format_duration(jitter.value),
+            format_duration(gap)
         );
         let cure = format!(
             "set jitter below {}, so that starts keep their order",
-            span(gap)
+            format_duration(gap)
         );
         table.complain(jitter.span.clone(), what, cure);
         return None;
@@ -183,7 +183,7 @@ fn profiled(profile: &Table<'_>, every: Duration, zone: Placed<Zone>) -> Option<
     if cadence.next_after(0, from).is_none() {
         let what = format!(
             "a profile of {} with these factors leaves out every start",
-            span(every)
+            format_duration(every)
         );
         let cure = "write smaller factors, or a shorter interval";
         profile.complain(profile.place(), what, cure);

@@ -1,4 +1,4 @@
-//! What steps send, expect and keep.
+//! What the requests of a step send, and what is expected and captured of the answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
