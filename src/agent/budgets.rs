@@ -1,4 +1,4 @@
-//! Sets the numbers of objectives that follow from time as well as from runs: what is left of each budget,
+//! Sets the numbers of objectives that follow from time as well as from runs: what remains of each budget,
 //! coverage, and the chance that the promise breaks.
 
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn set(
         let status = slo_status(plan, ledger, &objective, now)?;
         let labels = [objective.partner.id.as_str(), objective.slo.name.name()];
         let mut numbers = shared.numbers();
-        numbers.set(&names::BUDGET_LEFT, &labels, status.left);
+        numbers.set(&names::BUDGET_LEFT, &labels, status.remaining);
         numbers.set(&names::COVERAGE, &labels, status.coverage);
         numbers.set(&names::BREACH, &labels, status.forecast.breach);
     }

@@ -2,7 +2,7 @@
 
 use outrider_domain::model::names;
 use outrider_domain::model::{Layer, Measure, Plan, Slo, format_duration};
-use outrider_domain::slo::{Alarm, Objective, Pace};
+use outrider_domain::slo::{Alarm, Objective, RunRate};
 
 use super::alerts::{AlertKind, LATENCY_PAGE};
 use super::annotations::{Annotations, base, journeys, number};
@@ -121,7 +121,7 @@ fn since(plan: &Plan, objective: &Objective<'_>) -> String {
         ("journey", "=~", journeys.as_str()),
     ];
     let in_a_row = select(names::CONSECUTIVE_FAILURES.name, &matchers).replace('"', "'");
-    let one = Pace::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
+    let one = RunRate::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
     let began = format!("time() - {} * max({in_a_row} > 0)", one.as_secs_f64());
     format!(
         "{{{{ with query \"{began}\" }}}}{{{{ . | first | value | humanizeTimestamp }}}}, {}{{{{ else }}}}on and off{{{{ end }}}}",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use outrider_domain::model::names;
 use outrider_domain::model::{Partner, Plan, Probe, SloName, format_duration};
-use outrider_domain::slo::{Objective, Pace, Urgency};
+use outrider_domain::slo::{Objective, RunRate, Urgency};
 
 use super::alerts::{AlertKind, EVALUATION, KEEP, STALLED, TO_NOBODY, down_for};
 use super::annotations;
@@ -42,7 +42,7 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
         .values()
         .filter(|probe| probe.id.partner == partner.id);
     let busiest = own
-        .map(|probe: &Probe| Pace::of_probe(probe).time_of(UNWATCHED_CADENCES))
+        .map(|probe: &Probe| RunRate::of_probe(probe).time_of(UNWATCHED_CADENCES))
         .min()?;
     let window = format_duration(plan.scale.of(STALLED).max(busiest));
     let by = "agent, location";

@@ -7,7 +7,7 @@ use outrider_domain::model::names;
 use outrider_domain::model::{
     Layer, Outcome, Partner, Plan, Probe, Scale, Window, format_duration,
 };
-use outrider_domain::slo::{Alarm, Objective, Pace, Urgency};
+use outrider_domain::slo::{Alarm, Objective, RunRate, Urgency};
 
 use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION};
 use super::annotations;
@@ -193,8 +193,10 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
 
 /// The window over which a probe's coverage is looked at.
 fn coverage_window(scale: Scale, probe: &Probe) -> Duration {
-    let pace = Pace::of_probe(probe);
-    let needed = pace.time_of(COVERAGE_RUNS).saturating_add(pace.deadline);
+    let run_rate = RunRate::of_probe(probe);
+    let needed = run_rate
+        .time_of(COVERAGE_RUNS)
+        .saturating_add(run_rate.deadline);
     scale.of(LOOK_BACK).max(needed)
 }
 
@@ -212,7 +214,7 @@ fn coverage_counts(scale: Scale, probe: &Probe) -> Vec<Rule> {
     let judged_outcomes = judged_outcomes();
     let judged = [&own[..], &[("outcome", "=~", judged_outcomes.as_str())]].concat();
     let excused = [&own[..], &[("disposition", "=~", "blackout|maintenance")]].concat();
-    let due = Pace::of_probe(probe).runs_in(long);
+    let due = RunRate::of_probe(probe).runs_in(long);
     let labels = own.map(|(name, _, value)| (name, value));
     vec![
         record(
@@ -243,7 +245,7 @@ fn coverage(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let own = of_probe(probe);
     let long = coverage_window(plan.scale, probe);
     let window = format_duration(long);
-    let half = Pace::of_probe(probe).runs_in(long).div_ceil(2);
+    let half = RunRate::of_probe(probe).runs_in(long).div_ceil(2);
     let ticks = select(name(&names::TICKS), &own);
     let firing = [
         ("alertname", "=", AlertKind::Disclosure.name()),
@@ -295,10 +297,10 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let firing = select("ALERTS", &[&firing[..], &own[..]].concat());
     let judged_outcomes = judged_outcomes();
     let judged = [&own[..], &[("outcome", "=~", judged_outcomes.as_str())]].concat();
-    let pace = Pace::of_probe(probe);
-    let resumed = pace
+    let run_rate = RunRate::of_probe(probe);
+    let resumed = run_rate
         .time_of(RESUMED_CADENCES)
-        .saturating_add(pace.deadline)
+        .saturating_add(run_rate.deadline)
         .max(plan.scale.of(KEEP));
     let seen = plan.scale.of(LOOK_BACK).max(resumed);
     let expr = format!(

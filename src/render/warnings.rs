@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use outrider_domain::model::names;
 use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, format_duration};
-use outrider_domain::slo::{FLOOR, Objective, Pace};
+use outrider_domain::slo::{FLOOR, Objective, RunRate};
 
 use super::alerts::{AlertKind, DAY, EVALUATION, FORECAST_FOR, KEEP, LOOK_BACK};
 use super::annotations;
@@ -239,7 +239,7 @@ fn drift(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
     let window = plan
         .scale
         .of(LOOK_BACK)
-        .max(Pace::of_probe(probe).time_of(2));
+        .max(RunRate::of_probe(probe).time_of(2));
     let window = format_duration(window);
     let expr = format!("{} > 0.5", grown("partner, journey", &drifts, &window));
     let summary = format!("{}: its records have another shape", partner.name);
@@ -255,13 +255,13 @@ fn drift(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
 
 /// Where runs are too rare for an hour's window. The last word counts for as long as the next run may take.
 fn failing_in_a_row(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
-    let pace = Pace::of_probe(probe);
-    if pace.time_of(1) < plan.scale.of(RARE) {
+    let run_rate = RunRate::of_probe(probe);
+    if run_rate.time_of(1) < plan.scale.of(RARE) {
         return None;
     }
     let in_a_row = select(name(&names::CONSECUTIVE_FAILURES), &of_probe(probe));
-    let until = format_duration(pace.time_of(2).saturating_add(pace.deadline));
-    let maintenance = unless_maintenance(partner.id.as_str(), pace.time_of(1));
+    let until = format_duration(run_rate.time_of(2).saturating_add(run_rate.deadline));
+    let maintenance = unless_maintenance(partner.id.as_str(), run_rate.time_of(1));
     let expr = format!(
         "max by (partner, journey) (last_over_time({in_a_row}[{until}])) > {}.5\n{maintenance}",
         FLOOR - 1
@@ -269,7 +269,7 @@ fn failing_in_a_row(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Ale
     let summary = format!("{}: {} keeps failing", partner.name, probe.id.journey);
     let description = format!(
         "{{{{ $value }}}} runs in a row failed. It runs every {}, which is too rare for counts within the hour.",
-        format_duration(pace.time_of(1))
+        format_duration(run_rate.time_of(1))
     );
     let kind = (AlertKind::FailingInARow, PAGE);
     let words = (summary, description);

@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaints, Source, nearest};
@@ -116,7 +115,7 @@ impl<'a> Table<'a> {
             .add(self.source, Some(span), what, cure);
     }
 
-    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    fn get(&self, key: &'static str) -> Option<&'a toml::Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().insert(key);
         self.table.get(key)
     }
@@ -510,7 +509,7 @@ fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Placed<Leaf<'a>>)> {
         .collect()
 }
 
-fn as_leaf<'a>(spanned: &'a Spanned<DeValue<'a>>) -> Placed<Leaf<'a>> {
+fn as_leaf<'a>(spanned: &'a toml::Spanned<DeValue<'a>>) -> Placed<Leaf<'a>> {
     let value = spanned.get_ref();
     let number = || {
         let float: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
