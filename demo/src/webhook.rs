@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{self, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const WAITING_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Webhook {
     address: SocketAddr,
-    received: Receiver<Notice>,
+    received: mpsc::Receiver<Notice>,
     is_over: Arc<AtomicBool>,
     listener: Option<JoinHandle<()>>,
 }

@@ -40,7 +40,7 @@ pub use self::slo_status::{in_flight, slo_status};
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
 
-pub use self::reload::Source;
+pub use self::reload::PlanSource;
 
 /// Plans that were read again and wait.
 const RELOADS_MAX: usize = 1;
@@ -84,7 +84,7 @@ pub struct Ready {
 /// The agent cannot start, or its ledger was of no use at the end.
 pub async fn run(
     plan: Plan,
-    source: Source,
+    source: PlanSource,
     clock: Clock,
     ready: impl FnOnce(Ready),
 ) -> Result<(), AgentError> {

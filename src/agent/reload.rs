@@ -28,7 +28,7 @@ const FOLDERS: [(&str, &str); 4] = [
 
 /// Where a plan comes from.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct PlanSource {
     config: PathBuf,
     overlay: Option<PathBuf>,
     ledger: Option<PathBuf>,
@@ -44,7 +44,7 @@ type Stamps = BTreeMap<PathBuf, Option<[i64; 7]>>;
 #[derive(Debug)]
 pub(super) struct Loaded(pub(super) Result<Box<Plan>, Vec<String>>);
 
-impl Source {
+impl PlanSource {
     /// The agent's file, what is laid over it, the ledger named on the command line, and the scale.
     /// Made before the files are read for the first time.
     pub fn new(
@@ -89,7 +89,7 @@ impl Source {
 
     fn load(&self) -> Loaded {
         let read = config::load(&self.config, self.overlay.as_deref())
-            .map_err(|complaints| complaints.0.iter().map(ToString::to_string).collect());
+            .map_err(|diagnostics| diagnostics.0.iter().map(ToString::to_string).collect());
         let plan =
             read.and_then(|plan| plan.scaled(self.scale).map_err(|why| vec![why.to_string()]));
         Loaded(plan.map(|mut plan| {
@@ -102,7 +102,11 @@ impl Source {
 }
 
 /// Reads the files whenever they changed or somebody asks, until the receiver is gone.
-pub(super) async fn watch(mut source: Source, mut hangup: Signal, loaded: mpsc::Sender<Loaded>) {
+pub(super) async fn watch(
+    mut source: PlanSource,
+    mut hangup: Signal,
+    loaded: mpsc::Sender<Loaded>,
+) {
     let mut look = tokio::time::interval(STAMPS_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut changing: Option<Stamps> = None;

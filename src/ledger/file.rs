@@ -24,14 +24,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// It cannot be opened, read or written.
-    #[error("the ledger {path} is unavailable: {why}. {cure}")]
+    #[error("the ledger {path} is unavailable: {why}. {help}")]
     Unavailable {
         /// Its file.
         path: String,
         /// What the file system or SQLite says.
         why: String,
         /// How to mend it.
-        cure: &'static str,
+        help: &'static str,
     },
     /// It was written by a newer version.
     #[error(
@@ -146,7 +146,7 @@ impl Ledger {
             return Err(LedgerError::Unavailable {
                 path: path.display().to_string(),
                 why: "it is a database of something else".to_owned(),
-                cure: MOVE_AWAY,
+                help: MOVE_AWAY,
             });
         }
         self.connection
@@ -199,7 +199,7 @@ pub(super) fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) 
     let sqlite = why
         .downcast_ref::<rusqlite::Error>()
         .and_then(rusqlite::Error::sqlite_error_code);
-    let cure = if sqlite == Some(rusqlite::ErrorCode::NotADatabase) {
+    let help = if sqlite == Some(rusqlite::ErrorCode::NotADatabase) {
         MOVE_AWAY
     } else {
         "Check the folder's rights and free space, or name another file with --ledger"
@@ -207,7 +207,7 @@ pub(super) fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) 
     LedgerError::Unavailable {
         path: path.display().to_string(),
         why: why.to_string(),
-        cure,
+        help,
     }
 }
 
@@ -224,7 +224,7 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
     file.try_lock().map_err(|_| LedgerError::Unavailable {
         path: path.display().to_string(),
         why: "another agent has it open".to_owned(),
-        cure: "Stop that agent, or name another file with --ledger",
+        help: "Stop that agent, or name another file with --ledger",
     })?;
     Ok(file)
 }

@@ -30,8 +30,8 @@ fn away() -> Response {
     )
 }
 
-fn problem(status: StatusCode, error: &str, cure: &str) -> Response {
-    (status, Json(json!({"error": error, "cure": cure}))).into_response()
+fn problem(status: StatusCode, error: &str, help: &str) -> Response {
+    (status, Json(json!({"error": error, "cure": help}))).into_response()
 }
 
 pub(super) async fn partners(State(handle): State<Handle>) -> Response {

@@ -50,7 +50,7 @@ struct RunbookPage {
 #[template(path = "problem.html")]
 struct ProblemPage {
     problem: &'static str,
-    cure: &'static str,
+    help: &'static str,
 }
 
 pub(super) async fn overview(State(handle): State<Handle>) -> Response {
@@ -91,7 +91,7 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
         Some(None) => {
             let problem = ProblemPage {
                 problem: "no such run",
-                cure: "the overview lists the last ones",
+                help: "the overview lists the last ones",
             };
             page(StatusCode::NOT_FOUND, &problem)
         }
@@ -108,7 +108,7 @@ pub(super) async fn evidence(
     let Some(layer) = Layer::named(&layer) else {
         let problem = ProblemPage {
             problem: "no such layer",
-            cure: "there are transport, application and business",
+            help: "there are transport, application and business",
         };
         return page(StatusCode::NOT_FOUND, &problem);
     };
@@ -139,7 +139,7 @@ pub(super) async fn runbook(Path(name): Path<String>) -> Response {
         None => {
             let problem = ProblemPage {
                 problem: "no such runbook",
-                cure: "/runbooks/README.md lists all",
+                help: "/runbooks/README.md lists all",
             };
             page(StatusCode::NOT_FOUND, &problem)
         }
@@ -149,7 +149,7 @@ pub(super) async fn runbook(Path(name): Path<String>) -> Response {
 fn away() -> Response {
     let problem = ProblemPage {
         problem: "the agent does not answer",
-        cure: "look at /readyz and its log",
+        help: "look at /readyz and its log",
     };
     page(StatusCode::SERVICE_UNAVAILABLE, &problem)
 }

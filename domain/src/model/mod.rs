@@ -56,7 +56,7 @@ pub use journey::{Action, Duty, Journey, Step, When};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use message::{
-    ASSERTION, Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule,
+    ASSERTION, Body, Capture, CaptureKind, Expect, Fresh, Headers, Is, JsonRule, JsonTemplate,
     NamedBody, Part, Query, Read, Root, Schema, Template,
 };
 pub use plan::{Class, Limits, Partner, Plan, Probe, Settings};

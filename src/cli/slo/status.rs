@@ -34,7 +34,7 @@ impl Status {
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;
         let away = |why: LedgerError| {
-            out::complain(&format!("outrider: {why}"));
+            out::print_error(&format!("outrider: {why}"));
             Exit::Ledger
         };
         let ledger = Ledger::reader(&plan.settings.ledger).map_err(away)?;
