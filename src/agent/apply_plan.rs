@@ -76,7 +76,7 @@ impl Scheduler {
             .retain(|(_, id)| !begun.contains(id) && !diff.probes.removed.contains(id));
         for id in &diff.probes.removed {
             self.recorder
-                .send(RecorderEvent::Forgotten(id.clone()))
+                .send(RecorderEvent::ProbeRemoved(id.clone()))
                 .await;
         }
         for id in begun {

@@ -17,7 +17,7 @@ use super::recorder_events::{RecorderEvent, RecorderReceiver, RecorderSender, qu
 use super::state::SharedState;
 use crate::expose::Health;
 use crate::journey::JobNote;
-use crate::ledger::{Entry, Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerEntry, LedgerError};
 
 /// Events written in one transaction.
 const BATCH_MAX: usize = 512;
@@ -127,7 +127,7 @@ impl Writer {
         let counted = sums.increments();
         let mut entries = entries(&prepared, &counted);
         if !events.is_empty() {
-            entries.push(Entry::SloEvents(&events));
+            entries.push(LedgerEntry::SloEvents(&events));
         }
         let places = if entries.is_empty() {
             Vec::new()
@@ -146,7 +146,7 @@ impl Writer {
     }
 
     /// Writes until it is durable; gives up only when the agent stops.
-    fn commit(&mut self, entries: &[Entry<'_>]) -> Result<Vec<u64>, LedgerError> {
+    fn commit(&mut self, entries: &[LedgerEntry<'_>]) -> Result<Vec<u64>, LedgerError> {
         let mut tries = 0;
         loop {
             match self.ledger.commit(entries) {
@@ -189,7 +189,7 @@ impl Writer {
             RecorderEvent::Opened(_)
             | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
-            | RecorderEvent::Forgotten(_)
+            | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Job(_)
             | RecorderEvent::Resume(..)
             | RecorderEvent::Flush
@@ -246,7 +246,7 @@ impl Writer {
             | RecorderEvent::Closed(..)
             | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
-            | RecorderEvent::Forgotten(_)
+            | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Job(JobNote::Released { .. })
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
@@ -283,11 +283,11 @@ impl Writer {
         if changed.is_empty() {
             return Ok(());
         }
-        let mut entries: Vec<Entry<'_>> = changed
+        let mut entries: Vec<LedgerEntry<'_>> = changed
             .iter()
-            .map(|(key, sketch)| Entry::Sketch(key, sketch))
+            .map(|(key, sketch)| LedgerEntry::Sketch(key, sketch))
             .collect();
-        entries.push(Entry::SketchesThrough(through));
+        entries.push(LedgerEntry::SketchesThrough(through));
         self.commit(&entries).map(|_| ())
     }
 }
@@ -328,7 +328,7 @@ struct Prepared {
 
 /// What is written of a batch. A tick that was opened and closed in it is written once, and of a
 /// probe's watermarks the last.
-fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<'a>> {
+fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<LedgerEntry<'a>> {
     let mut closed = BTreeSet::new();
     let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
     for one in prepared {
@@ -339,7 +339,7 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
             RecorderEvent::Opened(_)
             | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
-            | RecorderEvent::Forgotten(_)
+            | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Job(_)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
@@ -355,25 +355,27 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
     for one in prepared {
         match &one.event {
             RecorderEvent::Opened(tick) if closed.contains(&(&tick.probe, tick.due_at)) => {}
-            RecorderEvent::Opened(tick) => entries.push(Entry::TickOpened(tick)),
+            RecorderEvent::Opened(tick) => entries.push(LedgerEntry::TickOpened(tick)),
             RecorderEvent::Closed(tick, disposition) => {
-                entries.push(Entry::TickClosed(tick, *disposition))
+                entries.push(LedgerEntry::TickClosed(tick, *disposition))
             }
             RecorderEvent::Finished(run, tick, disposition) => {
-                entries.push(Entry::Run(run));
-                entries.push(Entry::TickClosed(tick, *disposition));
+                entries.push(LedgerEntry::Run(run));
+                entries.push(LedgerEntry::TickClosed(tick, *disposition));
                 if let Some(probe) = &one.pause {
-                    entries.push(Entry::Paused(probe, &run.run, one.now));
+                    entries.push(LedgerEntry::Paused(probe, &run.run, one.now));
                 }
             }
-            RecorderEvent::Job(JobNote::Opened(job, _)) => entries.push(Entry::JobOpened(job)),
-            RecorderEvent::Job(JobNote::Released { location }) => {
-                entries.push(Entry::JobReleased(location, one.now));
+            RecorderEvent::Job(JobNote::Opened(job, _)) => {
+                entries.push(LedgerEntry::JobOpened(job))
             }
-            RecorderEvent::FollowUp(run) => entries.push(Entry::FollowUpRun(run)),
-            RecorderEvent::Began(probe, at) => entries.push(Entry::Watermark(probe, *at)),
-            RecorderEvent::Forgotten(probe) => entries.push(Entry::Forgotten(probe)),
-            RecorderEvent::Resume(probe, _) => entries.push(Entry::Resumed(probe)),
+            RecorderEvent::Job(JobNote::Released { location }) => {
+                entries.push(LedgerEntry::JobReleased(location, one.now));
+            }
+            RecorderEvent::FollowUp(run) => entries.push(LedgerEntry::FollowUpRun(run)),
+            RecorderEvent::Began(probe, at) => entries.push(LedgerEntry::Watermark(probe, *at)),
+            RecorderEvent::ProbeRemoved(probe) => entries.push(LedgerEntry::ProbeRemoved(probe)),
+            RecorderEvent::Resume(probe, _) => entries.push(LedgerEntry::Resumed(probe)),
             RecorderEvent::Job(JobNote::OthersOpen { .. })
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
@@ -383,10 +385,10 @@ fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<
     entries.extend(
         through
             .into_iter()
-            .map(|(probe, at)| Entry::Watermark(probe, at)),
+            .map(|(probe, at)| LedgerEntry::Watermark(probe, at)),
     );
     if !counted.is_empty() {
-        entries.push(Entry::Counters(counted));
+        entries.push(LedgerEntry::Counters(counted));
     }
     entries
 }

@@ -33,8 +33,8 @@ pub(super) enum RecorderEvent {
     FollowUp(Box<FollowUpRun>),
     /// From here on a probe owes a record for each of its ticks.
     Began(ProbeId, DateTime<Utc>),
-    /// A probe that is no more in the plan owes nothing until it comes back.
-    Forgotten(ProbeId),
+    /// A probe that was removed from the plan owes no records until it comes back.
+    ProbeRemoved(ProbeId),
     /// About jobs.
     Job(JobNote),
     /// Our own trouble outside any run.
@@ -74,7 +74,7 @@ impl RecorderEvent {
             | Self::Finished(..)
             | Self::FollowUp(_)
             | Self::Began(..)
-            | Self::Forgotten(_)
+            | Self::ProbeRemoved(_)
             | Self::Job(JobNote::Released { .. })
             | Self::Fault(_)
             | Self::Flush => false,

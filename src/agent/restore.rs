@@ -1,4 +1,4 @@
-//! What a former life left: counts go on, ticks in its midst are `lost`, ticks since then are
+//! Restores the state after a restart: counters go on, open ticks are `lost`, ticks since then are
 //! `missed`.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use outrider_domain::sli::{self, Increment, hour_of};
 use outrider_domain::slo;
 
 use super::state::{ConfigState, SharedState};
-use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
+use crate::ledger::{Ledger, LedgerEntry, LedgerError, RunFilter};
 use crate::render;
 
 /// Ticks closed in one transaction.
@@ -29,10 +29,10 @@ pub(super) fn restore(
 ) -> Result<SharedState, LedgerError> {
     let shared = SharedState::new(Arc::clone(plan));
     let now = clock.now();
-    note_setback(ledger)?;
+    report_rollback(ledger)?;
     close_left_over(plan, ledger, now)?;
     let watermarks = ledger.watermarks()?;
-    note_clock_set_back(ledger, watermarks.values(), now)?;
+    report_clock_step(ledger, watermarks.values(), now)?;
     for (id, state) in &mut shared.state().probes {
         state.through = watermarks.get(id).copied();
         state.runs_begun = ledger.run_count(id)?;
@@ -71,19 +71,19 @@ pub(super) fn publish_rules_digest(plan: &Plan, shared: &SharedState) {
     }
 }
 
-/// Counters of a ledger that lost its past begin at 0: it is said in the log, counted as our fault, and
-/// an alert sees the counters go back.
-fn note_setback(ledger: &mut Ledger) -> Result<(), LedgerError> {
-    let Some(setback) = ledger.setback() else {
+/// If the ledger is lost or rolled back, counters restart at 0 and an alert fires. It is logged and counted as
+/// the agent's fault.
+fn report_rollback(ledger: &mut Ledger) -> Result<(), LedgerError> {
+    let Some(rollback) = ledger.rollback() else {
         return Ok(());
     };
-    tracing::error!(%setback, "the ledger lost its past; counters begin at 0");
+    tracing::error!(%rollback, "the ledger was lost or rolled back; counters restart at 0");
     fault(ledger, AgentFault::Ledger)
 }
 
 /// The schedule never goes back, so no start gets two records: what was written before a clock was set back
 /// must be caught up with first. Nothing runs until then, which is said, counted and alerted as a standstill.
-fn note_clock_set_back<'w>(
+fn report_clock_step<'w>(
     ledger: &mut Ledger,
     watermarks: impl Iterator<Item = &'w DateTime<Utc>>,
     now: DateTime<Utc>,
@@ -107,7 +107,9 @@ fn fault(ledger: &mut Ledger, fault: AgentFault) -> Result<(), LedgerError> {
         labels: vec![fault.name().to_owned()],
         by: 1,
     };
-    ledger.commit(&[Entry::Counters(&[fault])]).map(|_| ())
+    ledger
+        .commit(&[LedgerEntry::Counters(&[fault])])
+        .map(|_| ())
 }
 
 fn close_left_over(
@@ -122,8 +124,8 @@ fn close_left_over(
     let gone = watermarks
         .keys()
         .filter(|id| !plan.probes.contains_key(*id));
-    let forgotten: Vec<_> = gone.map(Entry::Forgotten).collect();
-    ledger.commit(&forgotten)?;
+    let removed: Vec<_> = gone.map(LedgerEntry::ProbeRemoved).collect();
+    ledger.commit(&removed)?;
     let mut first_seen = Vec::new();
     for probe in plan.probes.values() {
         match watermarks.get(&probe.id) {
@@ -134,7 +136,7 @@ fn close_left_over(
     // From here on a probe that was never seen owes a record for each of its ticks.
     let begun: Vec<_> = first_seen
         .into_iter()
-        .map(|id| Entry::Watermark(id, now))
+        .map(|id| LedgerEntry::Watermark(id, now))
         .collect();
     ledger.commit(&begun).map(|_| ())
 }
@@ -164,12 +166,12 @@ fn close(ledger: &mut Ledger, ticks: &[Tick], as_what: Disposition) -> Result<()
         .iter()
         .map(|tick| sli::of_tick(&tick.probe, as_what))
         .collect();
-    let mut entries: Vec<Entry<'_>> = Vec::new();
+    let mut entries: Vec<LedgerEntry<'_>> = Vec::new();
     for tick in ticks {
-        entries.push(Entry::TickClosed(tick, as_what));
-        entries.push(Entry::Watermark(&tick.probe, tick.due_at));
+        entries.push(LedgerEntry::TickClosed(tick, as_what));
+        entries.push(LedgerEntry::Watermark(&tick.probe, tick.due_at));
     }
-    entries.push(Entry::Counters(&counted));
+    entries.push(LedgerEntry::Counters(&counted));
     ledger.commit(&entries).map(|_| ())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::witness::{self, Setback, State};
+use super::checkpoint::{self, Checkpoint, LedgerRollback};
 
 /// The schema this version reads and writes.
 const SCHEMA_VERSION: i64 = 4;
@@ -51,11 +51,11 @@ pub enum LedgerError {
 pub struct Ledger {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
-    /// Held as long as the ledger is open for writing, so that no second agent writes it; also the
-    /// witness of what the ledger was last.
+    /// Held as long as the ledger is open for writing, so that no second agent writes it; also
+    /// holds the checkpoint.
     pub(super) lock: Option<File>,
-    pub(super) state: State,
-    setback: Option<Setback>,
+    pub(super) checkpoint: Checkpoint,
+    rollback: Option<LedgerRollback>,
 }
 
 impl Ledger {
@@ -72,17 +72,17 @@ impl Ledger {
         }
         let mut lock = lock(path)?;
         let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
-        let witness = witness::read(&mut lock);
+        let last = checkpoint::read(&mut lock);
         let mut ledger = Self {
             path: path.to_owned(),
             connection,
             lock: Some(lock),
-            state: State::default(),
-            setback: None,
+            checkpoint: Checkpoint::default(),
+            rollback: None,
         };
         ledger.prepare()?;
-        ledger.setback = ledger.state.setback(witness.as_ref());
-        if ledger.setback.is_some() {
+        ledger.rollback = ledger.checkpoint.rollback_since(last.as_ref());
+        if ledger.rollback.is_some() {
             ledger.restart_counters()?;
         }
         Ok(ledger)
@@ -99,14 +99,14 @@ impl Ledger {
             path,
             connection,
             lock: None,
-            state: State::default(),
-            setback: None,
+            checkpoint: Checkpoint::default(),
+            rollback: None,
         };
         ledger.prepare()?;
         Ok(ledger)
     }
 
-    /// Opens it for reading beside the writer.
+    /// Opens it for reading next to the writer.
     ///
     /// # Errors
     /// It is unavailable.
@@ -119,8 +119,8 @@ impl Ledger {
             path: path.to_owned(),
             connection,
             lock: None,
-            state: State::default(),
-            setback: None,
+            checkpoint: Checkpoint::default(),
+            rollback: None,
         })
     }
 
@@ -163,14 +163,14 @@ impl Ledger {
             });
             made.map_err(failed)?;
         }
-        self.state = State::of(&self.connection).map_err(failed)?;
+        self.checkpoint = Checkpoint::of(&self.connection).map_err(failed)?;
         Ok(())
     }
 
-    /// How the past was lost, when it was: counters were put to 0 then, so that whoever read higher
-    /// ones sees a reset and not the same events twice.
-    pub fn setback(&self) -> Option<Setback> {
-        self.setback
+    /// If the ledger is lost or rolled back, counters restart at 0, so that Prometheus sees a reset and not
+    /// the same events twice.
+    pub fn rollback(&self) -> Option<LedgerRollback> {
+        self.rollback
     }
 
     fn restart_counters(&mut self) -> Result<(), LedgerError> {

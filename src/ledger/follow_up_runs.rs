@@ -67,7 +67,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::ledger::Entry;
+    use crate::ledger::LedgerEntry;
 
     #[test]
     fn a_ledger_of_the_first_version_takes_them_too() {
@@ -88,7 +88,10 @@ mod tests {
             cause: Some("timeout".to_owned()),
         };
         ledger
-            .commit(&[Entry::FollowUpRun(&run), Entry::FollowUpRun(&run)])
+            .commit(&[
+                LedgerEntry::FollowUpRun(&run),
+                LedgerEntry::FollowUpRun(&run),
+            ])
             .unwrap();
         assert_eq!(ledger.follow_up_runs("first").unwrap(), [run]);
         assert_eq!(ledger.follow_up_runs("second").unwrap(), []);
