@@ -1,26 +1,26 @@
-//! Why the play ended before its end.
+//! Why the demo stopped early.
 
 use std::io;
 
-/// What comes of a part of the play.
-pub(crate) type Played<T> = Result<T, End>;
+/// The result of a part of the demo.
+pub(crate) type Step<T> = Result<T, Stop>;
 
-/// Why the play ended early.
+/// Why the demo stopped early.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum Stop {
     /// A person asked to stop.
     Stopped,
-    /// Something that the play needs does not work.
+    /// Something that the demo needs does not work.
     Trouble(anyhow::Error),
 }
 
-impl From<anyhow::Error> for End {
+impl From<anyhow::Error> for Stop {
     fn from(why: anyhow::Error) -> Self {
         Self::Trouble(why)
     }
 }
 
-impl From<io::Error> for End {
+impl From<io::Error> for Stop {
     fn from(why: io::Error) -> Self {
         Self::Trouble(why.into())
     }
