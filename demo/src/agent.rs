@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::clock::Moment;
-use crate::http::Client;
+use crate::http::HttpClient;
 use crate::words::{ByLayer, Count, Layer, Outcome, Owner, Verdict};
 
 /// The most runs in one answer; what is beyond comes with the next question.
@@ -131,13 +131,13 @@ pub(crate) struct Blame {
 /// The agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
-    client: Client,
+    client: HttpClient,
     last_seq: u64,
 }
 
 impl Agent {
     /// The agent that listens there.
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: HttpClient) -> Self {
         Self {
             client,
             last_seq: 0,

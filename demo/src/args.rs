@@ -14,34 +14,34 @@ Starts the partner sandbox and Outrider, breaks a partner on purpose, and shows 
 usage: demo [--once] [--stack [--tools DIR]] [--state DIR] [--bin DIR] [--config FILE]
             [--faults A,B,C]
 
-  --once         play one cycle and end: 0 when every expectation held, 1 when one did not
+  --once         run one cycle and end: 0 when every expectation held, 1 when one did not
   --stack        with Prometheus and Alertmanager: keep a fault until it pages, and show what people read
   --tools DIR    where `make tools` unpacked them [target/tools/debian]
   --state DIR    folder for ledger, logs, keys and overlay [var/demo]
-  --bin DIR      where `exchange` and `outrider` are [beside this program]
-  --config FILE  the agent's file, beside partners/, probes/ and members/ [outrider.toml]
-  --faults A,B   play these faults of tests/cases/faults.toml, in this order [all; with --stack four]
+  --bin DIR      where `exchange` and `outrider` are [next to this program]
+  --config FILE  the agent's file, next to partners/, probes/ and members/ [outrider.toml]
+  --faults A,B   inject these faults of tests/cases/faults.toml, in this order [all; with --stack four]
 
   OMIT_FAULT=1   say that a fault is injected, and do not inject it: the demo must then end with 1
   NO_COLOR=1     no colours
 
-exit codes: 0 fine, 1 an expectation did not hold, 2 usage, 7 could not play, 130 stopped before
+exit codes: 0 fine, 1 an expectation did not hold, 2 usage, 7 could not run, 130 stopped before
 the end of --once
 ";
 
 /// Where `make tools` unpacks Debian's packages.
 const TOOLS: &str = "target/tools/debian";
 
-/// What is asked for.
+/// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// To read the usage.
+pub(crate) enum Invocation {
+    /// Show the usage.
     Help,
-    /// To play.
-    Play(Options),
+    /// Run the scenario.
+    Run(Options),
 }
 
-/// How to play.
+/// How to run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// One cycle, or on and on.
@@ -50,13 +50,13 @@ pub(crate) struct Options {
     pub(crate) omit_fault: bool,
     /// The demo's folder.
     pub(crate) state: PathBuf,
-    /// Where the programs are; beside this one without it.
+    /// Where the programs are; next to this one without it.
     pub(crate) bin: Option<PathBuf>,
     /// The agent's file.
     pub(crate) config: PathBuf,
-    /// Play with Prometheus and Alertmanager, which are unpacked there.
+    /// Run with Prometheus and Alertmanager, which are unpacked there.
     pub(crate) stack: Option<PathBuf>,
-    /// Faults to play; all without names.
+    /// Faults to inject; all without names.
     pub(crate) faults: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// A sentence about the first thing that cannot be meant.
-pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish, String> {
+pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, String> {
     let mut options = Options {
         once: false,
         omit_fault: false,
@@ -84,7 +84,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish
                 .ok_or(format!("{name} needs a value"))
         };
         match argument.to_str() {
-            Some("--help" | "-h") => return Ok(Wish::Help),
+            Some("--help" | "-h") => return Ok(Invocation::Help),
             Some("--once") => options.once = true,
             Some("--stack") => has_stack = true,
             Some("--tools") => tools = Some(PathBuf::from(value("--tools")?)),
@@ -112,7 +112,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wish
         (false, Some(_)) => return Err("--tools says where --stack finds them".to_owned()),
         (false, None) => {}
     }
-    Ok(Wish::Play(options))
+    Ok(Invocation::Run(options))
 }
 
 /// Whether OMIT_FAULT asks to keep the faults back.
@@ -145,14 +145,14 @@ fn environment(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn wish(line: &str) -> Result<Wish, String> {
+    fn invocation(line: &str) -> Result<Invocation, String> {
         read(line.split_whitespace().map(OsString::from))
     }
 
     #[test]
     fn everything_has_a_default() {
-        let Ok(Wish::Play(options)) = wish("") else {
-            panic!("it plays")
+        let Ok(Invocation::Run(options)) = invocation("") else {
+            panic!("it runs")
         };
         assert_eq!(options.state, PathBuf::from("var/demo"));
         assert_eq!(options.config, PathBuf::from("outrider.toml"));
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn a_stack_has_its_own_faults_and_tools() {
-        let stack = |line: &str| match wish(line) {
-            Ok(Wish::Play(options)) => (options.stack, options.faults),
-            other => panic!("it plays, and does not say {other:?}"),
+        let stack = |line: &str| match invocation(line) {
+            Ok(Invocation::Run(options)) => (options.stack, options.faults),
+            other => panic!("it runs, and does not say {other:?}"),
         };
         let (tools, faults) = stack("--stack --once");
         assert_eq!(tools, Some(PathBuf::from("target/tools/debian")));
@@ -173,28 +173,34 @@ mod tests {
         assert_eq!(tools, Some(PathBuf::from("t")));
         assert_eq!(faults, ["throttled"]);
         let said = Err("--tools says where --stack finds them".to_owned());
-        assert_eq!(wish("--tools t"), said);
+        assert_eq!(invocation("--tools t"), said);
     }
 
     #[test]
     fn every_option_is_read() {
         let line = "--once --state s --bin b --config c.toml --faults slow-body,throttled";
-        let Ok(Wish::Play(options)) = wish(line) else {
-            panic!("it plays")
+        let Ok(Invocation::Run(options)) = invocation(line) else {
+            panic!("it runs")
         };
         assert!(options.once);
         assert_eq!(options.state, PathBuf::from("s"));
         assert_eq!(options.bin, Some(PathBuf::from("b")));
         assert_eq!(options.config, PathBuf::from("c.toml"));
         assert_eq!(options.faults, ["slow-body", "throttled"]);
-        assert_eq!(wish("--once --help"), Ok(Wish::Help));
+        assert_eq!(invocation("--once --help"), Ok(Invocation::Help));
     }
 
     #[test]
     fn what_cannot_be_meant_is_said() {
-        assert_eq!(wish("--state"), Err("--state needs a value".to_owned()));
-        assert_eq!(wish("--twice"), Err("unknown argument --twice".to_owned()));
-        assert_eq!(wish("once"), Err("unknown argument once".to_owned()));
+        assert_eq!(
+            invocation("--state"),
+            Err("--state needs a value".to_owned())
+        );
+        assert_eq!(
+            invocation("--twice"),
+            Err("unknown argument --twice".to_owned())
+        );
+        assert_eq!(invocation("once"), Err("unknown argument once".to_owned()));
     }
 
     #[test]

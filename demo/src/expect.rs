@@ -8,7 +8,7 @@ use crate::words::Outcome;
 
 /// What one run says about an expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ruling {
+pub(crate) enum Comparison {
     /// It is as expected.
     Held,
     /// It is not: every difference.
@@ -18,20 +18,20 @@ pub(crate) enum Ruling {
 }
 
 /// Compares one run that began under a fault with what is expected.
-pub(crate) fn rule(fault: &Fault, run: &Run, has_data: bool) -> Ruling {
+pub(crate) fn compare(fault: &Fault, run: &Run, has_data: bool) -> Comparison {
     let Some(blame) = &run.blame else {
         let may_pass = run.outcome == Outcome::Passed && fault.shows == Shows::Data && !has_data;
         return if may_pass {
-            Ruling::NoSay
+            Comparison::NoSay
         } else {
-            Ruling::Contradicted(vec![format!("nothing is blamed: the run {}", run.outcome)])
+            Comparison::Contradicted(vec![format!("nothing is blamed: the run {}", run.outcome)])
         };
     };
     let differences = differences(fault, run, blame);
     if differences.is_empty() {
-        Ruling::Held
+        Comparison::Held
     } else {
-        Ruling::Contradicted(differences)
+        Comparison::Contradicted(differences)
     }
 }
 
@@ -60,7 +60,7 @@ fn differences(fault: &Fault, run: &Run, blame: &Blame) -> Vec<String> {
 
 /// Which runs an expectation is about.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watched<'a> {
+pub(crate) struct FaultWindow<'a> {
     /// The partner.
     pub(crate) partner: &'a str,
     /// The journey.
@@ -69,7 +69,7 @@ pub(crate) struct Watched<'a> {
     pub(crate) since: Moment,
 }
 
-impl Watched<'_> {
+impl FaultWindow<'_> {
     /// Whether a run is one of them.
     pub(crate) fn covers(&self, run: &Run) -> bool {
         run.partner == self.partner && run.journey == self.journey && run.started_at >= self.since
@@ -81,28 +81,28 @@ impl Watched<'_> {
         fault: &Fault,
         runs: &'r [Run],
         members: &Members,
-    ) -> Option<(&'r Run, Ruling)> {
+    ) -> Option<(&'r Run, Comparison)> {
         runs.iter().filter(|run| self.covers(run)).find_map(|run| {
             let has_data = run
                 .member
                 .as_deref()
                 .is_some_and(|member| members.has_data(&run.partner, member));
-            let ruling = rule(fault, run, has_data);
-            (ruling != Ruling::NoSay).then_some((run, ruling))
+            let comparison = compare(fault, run, has_data);
+            (comparison != Comparison::NoSay).then_some((run, comparison))
         })
     }
 }
 
 /// The partners that nothing was done to: their runs must go on and pass.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bystanders {
+pub(crate) struct OtherPartners {
     passed: u32,
     failed: Vec<String>,
 }
 
-impl Bystanders {
+impl OtherPartners {
     /// Looks at the runs of everybody but one partner.
-    pub(crate) fn see(&mut self, runs: &[Run], victim: &str) {
+    pub(crate) fn record(&mut self, runs: &[Run], victim: &str) {
         for run in runs.iter().filter(|run| run.partner != victim) {
             if run.outcome == Outcome::Passed {
                 self.passed += 1;
@@ -113,7 +113,7 @@ impl Bystanders {
     }
 
     /// What is wrong with them.
-    pub(crate) fn complaints(&self) -> Vec<String> {
+    pub(crate) fn failures(&self) -> Vec<String> {
         match (self.passed, self.failed.len()) {
             (0, 0) => vec!["no other partner had a run meanwhile".to_owned()],
             _ => self
@@ -200,8 +200,8 @@ mod tests {
         Moment::try_from(format!("2026-10-01T12:00:{second:02}Z")).unwrap()
     }
 
-    fn watched(second: u32) -> Watched<'static> {
-        Watched {
+    fn watched(second: u32) -> FaultWindow<'static> {
+        FaultWindow {
             partner: "keystone",
             journey: "bulk-exchange",
             since: at(second),
@@ -211,8 +211,14 @@ mod tests {
     #[test]
     fn an_expectation_holds_when_every_word_is_the_same() {
         let refused = fault("connection-refused");
-        assert_eq!(rule(&refused, &connect(1, json!({})), true), Ruling::Held);
-        assert_eq!(rule(&refused, &connect(1, json!({})), false), Ruling::Held);
+        assert_eq!(
+            compare(&refused, &connect(1, json!({})), true),
+            Comparison::Held
+        );
+        assert_eq!(
+            compare(&refused, &connect(1, json!({})), false),
+            Comparison::Held
+        );
     }
 
     #[test]
@@ -253,31 +259,38 @@ mod tests {
             ),
         ];
         for (changes, difference) in cases {
-            let ruling = rule(&fault("connection-refused"), &connect(1, changes), true);
-            assert_eq!(ruling, Ruling::Contradicted(vec![difference.to_owned()]));
+            let comparison = compare(&fault("connection-refused"), &connect(1, changes), true);
+            assert_eq!(
+                comparison,
+                Comparison::Contradicted(vec![difference.to_owned()])
+            );
         }
     }
 
     #[test]
     fn a_pass_contradicts_unless_the_fault_is_in_data_that_the_member_lacks() {
         let passed = run(1, json!({}));
-        let nothing = Ruling::Contradicted(vec!["nothing is blamed: the run passed".to_owned()]);
+        let nothing =
+            Comparison::Contradicted(vec!["nothing is blamed: the run passed".to_owned()]);
         for fault in crate::faults::table().unwrap() {
-            assert_eq!(rule(&fault, &passed, true), nothing, "{}", fault.name);
+            assert_eq!(compare(&fault, &passed, true), nothing, "{}", fault.name);
             let lacking = if fault.shows == Shows::Data {
-                Ruling::NoSay
+                Comparison::NoSay
             } else {
                 nothing.clone()
             };
-            assert_eq!(rule(&fault, &passed, false), lacking, "{}", fault.name);
+            assert_eq!(compare(&fault, &passed, false), lacking, "{}", fault.name);
         }
         // The data rule excuses a pass, not another verdict and not our own trouble.
         assert_ne!(
-            rule(&fault("slow-body"), &connect(1, json!({})), false),
-            Ruling::NoSay
+            compare(&fault("slow-body"), &connect(1, json!({})), false),
+            Comparison::NoSay
         );
         let ours = run(1, json!({"outcome": "agent_fault"}));
-        assert_ne!(rule(&fault("slow-body"), &ours, false), Ruling::NoSay);
+        assert_ne!(
+            compare(&fault("slow-body"), &ours, false),
+            Comparison::NoSay
+        );
     }
 
     #[test]
@@ -295,11 +308,11 @@ mod tests {
             connect(11, json!({})),
             run(12, json!({})),
         ];
-        let (first, ruling) = watched(10).first_say(&refused, &runs, &members).unwrap();
-        assert_eq!((first.seq, ruling), (11, Ruling::Held));
-        let (first, ruling) = watched(12).first_say(&refused, &runs, &members).unwrap();
+        let (first, comparison) = watched(10).first_say(&refused, &runs, &members).unwrap();
+        assert_eq!((first.seq, comparison), (11, Comparison::Held));
+        let (first, comparison) = watched(12).first_say(&refused, &runs, &members).unwrap();
         assert_eq!(first.seq, 12);
-        assert!(matches!(ruling, Ruling::Contradicted(_)));
+        assert!(matches!(comparison, Comparison::Contradicted(_)));
     }
 
     #[test]
@@ -312,23 +325,20 @@ mod tests {
             run(3, json!({"member": "or-m0007"})),
         ];
         assert!(watched(0).first_say(&slow, &runs[..2], &members).is_none());
-        let (first, ruling) = watched(0).first_say(&slow, &runs, &members).unwrap();
+        let (first, comparison) = watched(0).first_say(&slow, &runs, &members).unwrap();
         assert_eq!(first.seq, 3);
-        assert!(matches!(ruling, Ruling::Contradicted(_)));
+        assert!(matches!(comparison, Comparison::Contradicted(_)));
     }
 
     #[test]
-    fn bystanders_must_run_and_pass() {
-        let mut bystanders = Bystanders::default();
-        bystanders.see(&[connect(1, json!({}))], "keystone");
-        assert_eq!(
-            bystanders.complaints(),
-            ["no other partner had a run meanwhile"]
-        );
-        bystanders.see(&[run(1, json!({"partner": "lakeside"}))], "keystone");
-        assert_eq!((bystanders.passed(), bystanders.complaints().len()), (1, 0));
-        bystanders.see(&[connect(2, json!({"partner": "lakeside"}))], "keystone");
+    fn others_must_run_and_pass() {
+        let mut others = OtherPartners::default();
+        others.record(&[connect(1, json!({}))], "keystone");
+        assert_eq!(others.failures(), ["no other partner had a run meanwhile"]);
+        others.record(&[run(1, json!({"partner": "lakeside"}))], "keystone");
+        assert_eq!((others.passed(), others.failures().len()), (1, 0));
+        others.record(&[connect(2, json!({"partner": "lakeside"}))], "keystone");
         let said = "an untouched partner is not well: lakeside: transport/connect partner";
-        assert_eq!(bystanders.complaints(), [said]);
+        assert_eq!(others.failures(), [said]);
     }
 }

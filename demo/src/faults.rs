@@ -9,9 +9,9 @@ use crate::words::{ByLayer, Count, Layer, Owner, Verdict};
 /// The table that tests and drills read too.
 const TABLE: &str = include_str!("../../tests/cases/faults.toml");
 
-/// Those that are played with Prometheus and Alertmanager: each layer once, and a disclosure. Pages take
+/// Those that are injected with Prometheus and Alertmanager: each layer once, and a disclosure. Pages take
 /// minutes to end, so that all of them would take an hour. The transport comes last: its slower page does
-/// not end before half of that page's window was watched, and keeps pages of upper layers quiet.
+/// not end before half of that page's window was watched, and inhibits pages of upper layers.
 pub(crate) const PAGING: [&str; 4] = [
     "server-error",
     "foreign-record",
@@ -60,9 +60,9 @@ pub(crate) enum Shows {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct FaultTable {
     fault: Vec<Fault>,
-    /// Faults that are not played.
+    /// Faults that the demo does not inject.
     knob: Vec<Knob>,
     /// Outrider's own trouble, which the sandbox cannot cause.
     #[serde(rename = "agent_fault", default)]
@@ -74,24 +74,28 @@ struct Knob {
     name: String,
 }
 
-/// The names of the sandbox's faults that the demo does not play.
+/// The names of the sandbox's faults that the demo does not inject.
 ///
 /// # Errors
 /// When the table that was built in cannot be read.
-pub(crate) fn unplayed() -> Result<Vec<String>> {
-    Ok(written()?.knob.into_iter().map(|knob| knob.name).collect())
+pub(crate) fn not_injected() -> Result<Vec<String>> {
+    Ok(fault_table()?
+        .knob
+        .into_iter()
+        .map(|knob| knob.name)
+        .collect())
 }
 
-fn written() -> Result<Written> {
+fn fault_table() -> Result<FaultTable> {
     toml::from_str(TABLE).context("could not read the built-in tests/cases/faults.toml")
 }
 
-/// Every fault, in the order in which they are played.
+/// Every fault, in the order in which they are injected.
 ///
 /// # Errors
 /// When the table that was built in cannot be read.
 pub(crate) fn table() -> Result<Vec<Fault>> {
-    Ok(written()?.fault)
+    Ok(fault_table()?.fault)
 }
 
 /// The faults of those names, in the order in which they were named; all of them without names.
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_played_in_the_order_in_which_they_are_named() {
+    fn faults_are_injected_in_the_order_in_which_they_are_named() {
         let named = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             chosen(table().unwrap(), &names).map(|faults| {

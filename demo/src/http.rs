@@ -21,11 +21,11 @@ const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A JSON interface at one address.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub(crate) struct HttpClient {
     address: SocketAddr,
 }
 
-impl Client {
+impl HttpClient {
     /// The interface at `http://<loopback address>:<port>`.
     ///
     /// # Errors
@@ -331,22 +331,22 @@ mod tests {
 
     #[test]
     fn only_loopback_is_called() {
-        assert!(Client::at("http://127.0.0.1:9464").is_ok());
-        assert!(Client::at("http://[::1]:9464/").is_ok());
+        assert!(HttpClient::at("http://127.0.0.1:9464").is_ok());
+        assert!(HttpClient::at("http://[::1]:9464/").is_ok());
         for url in [
             "https://127.0.0.1:1",
             "http://192.0.2.1:80",
             "http://localhost:80",
             "",
         ] {
-            assert!(Client::at(url).is_err(), "{url}");
+            assert!(HttpClient::at(url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn a_refusal_is_told_with_its_cure() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = Client::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let client = HttpClient::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();

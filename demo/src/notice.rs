@@ -26,7 +26,7 @@ const ABOUT: [&str; 6] = ["partner", "slo", "tier", "journey", "agent", "locatio
 
 /// Who is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Desk {
+pub(crate) enum Receiver {
     /// Somebody who is woken up.
     Page,
     /// Somebody who looks in working hours.
@@ -35,7 +35,7 @@ pub(crate) enum Desk {
     Heartbeat,
 }
 
-impl Desk {
+impl Receiver {
     /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Page, Self::Ticket, Self::Heartbeat];
 
@@ -48,7 +48,7 @@ impl Desk {
     }
 }
 
-impl fmt::Display for Desk {
+impl fmt::Display for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Page => "page",
@@ -114,7 +114,7 @@ impl Alert {
         (!cause.starts_with(&expected)).then_some(cause)
     }
 
-    fn lines(&self, desk: Desk) -> Vec<(Tone, String)> {
+    fn lines(&self, receiver: Receiver) -> Vec<(Tone, String)> {
         let (tone, status) = match self.status {
             Status::Firing => (Tone::Bad, "firing"),
             Status::Resolved => (Tone::Good, "resolved"),
@@ -122,7 +122,10 @@ impl Alert {
         let text = |name: &str| self.annotations.get(name).map(|text| cut(text));
         let summary = text("summary").unwrap_or_default();
         let mut lines = vec![
-            (tone, format!("  {:<13} {status}: {summary}", desk.shown())),
+            (
+                tone,
+                format!("  {:<13} {status}: {summary}", receiver.shown()),
+            ),
             (Tone::Plain, format!("    alert       {}", self.about())),
         ];
         if self.status == Status::Firing {
@@ -147,7 +150,7 @@ fn cut(text: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     /// Who is notified.
-    pub(crate) desk: Desk,
+    pub(crate) receiver: Receiver,
     /// Of what.
     pub(crate) alerts: Vec<Alert>,
 }
@@ -157,7 +160,7 @@ impl Notice {
     ///
     /// # Errors
     /// When it is something else, or more than is read.
-    pub(crate) fn read(desk: Desk, body: &[u8]) -> Result<Self> {
+    pub(crate) fn read(receiver: Receiver, body: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Posted {
             alerts: Vec<Alert>,
@@ -169,7 +172,7 @@ impl Notice {
             "it has {count} alerts, more than {ALERTS_MAX}"
         );
         Ok(Self {
-            desk,
+            receiver: receiver,
             alerts: posted.alerts,
         })
     }
@@ -178,7 +181,7 @@ impl Notice {
     pub(crate) fn lines(&self) -> Vec<(Tone, String)> {
         self.alerts
             .iter()
-            .flat_map(|alert| alert.lines(self.desk))
+            .flat_map(|alert| alert.lines(self.receiver))
             .collect()
     }
 }
@@ -216,8 +219,8 @@ pub(crate) mod tests {
         json!({"version": "4", "status": status, "receiver": "page", "alerts": [alert]})
     }
 
-    pub(crate) fn notice(desk: Desk, posted: &Value) -> Notice {
-        Notice::read(desk, posted.to_string().as_bytes()).unwrap()
+    pub(crate) fn notice(receiver: Receiver, posted: &Value) -> Notice {
+        Notice::read(receiver, posted.to_string().as_bytes()).unwrap()
     }
 
     fn told(notice: &Notice) -> Vec<String> {
@@ -235,9 +238,9 @@ pub(crate) mod tests {
             "    runbook     http://127.0.0.1:9464/runbooks/transport-connect.md",
             "    evidence    http://127.0.0.1:9464/evidence/keystone/transport",
         ];
-        let firing = notice(Desk::Page, &posted("firing", json!({})));
+        let firing = notice(Receiver::Page, &posted("firing", json!({})));
         assert_eq!(told(&firing), expected);
-        let over = notice(Desk::Ticket, &posted("resolved", json!({})));
+        let over = notice(Receiver::Ticket, &posted("resolved", json!({})));
         let expected = [
             "  as a ticket   resolved: Keystone Health Plan: transport runs are bad",
             "    alert       OutriderSloBurn keystone transport page-fast",
@@ -250,7 +253,7 @@ pub(crate) mod tests {
         let table = crate::faults::table().unwrap();
         let fault = |name: &str| table.iter().find(|fault| fault.name == name).unwrap();
         let alert = |labels: Value| {
-            let notice = notice(Desk::Page, &posted("firing", labels));
+            let notice = notice(Receiver::Page, &posted("firing", labels));
             notice.alerts.into_iter().next().unwrap()
         };
         let burn = alert(json!({}));
@@ -270,7 +273,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_notification_or_too_much_is_refused() {
         let said = |body: &str| {
-            let why = Notice::read(Desk::Page, body.as_bytes()).unwrap_err();
+            let why = Notice::read(Receiver::Page, body.as_bytes()).unwrap_err();
             why.to_string()
         };
         assert_eq!(said("{}"), "it is no notification");

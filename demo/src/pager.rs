@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::clock::Mark;
 use crate::faults::Fault;
-use crate::http::{Client, encoded};
-use crate::notice::{Alert, Desk, Notice, Status};
+use crate::http::{HttpClient, encoded};
+use crate::notice::{Alert, Notice, Receiver, Status};
 use crate::webhook::Webhook;
 
 /// The tier whose count is shown while people wait for its page.
@@ -27,18 +27,18 @@ pub(crate) struct Heard {
 #[derive(Debug)]
 pub(crate) struct Pager {
     webhook: Webhook,
-    prometheus: Client,
+    prometheus: HttpClient,
     begun: Mark,
     heartbeats: u64,
     /// Pages that go on, by fingerprint.
     open: BTreeMap<String, Alert>,
     heard: Vec<Heard>,
-    strangers: Vec<String>,
+    other_pages: Vec<String>,
 }
 
 impl Pager {
     /// Listens to notifications, and counts bad runs at a Prometheus.
-    pub(crate) fn new(webhook: Webhook, prometheus: Client) -> Self {
+    pub(crate) fn new(webhook: Webhook, prometheus: HttpClient) -> Self {
         Self {
             webhook,
             prometheus,
@@ -46,7 +46,7 @@ impl Pager {
             heartbeats: 0,
             open: BTreeMap::new(),
             heard: Vec::new(),
-            strangers: Vec::new(),
+            other_pages: Vec::new(),
         }
     }
 
@@ -57,12 +57,12 @@ impl Pager {
     }
 
     /// What came since the last question, without the heartbeats, which are counted. A page about
-    /// anything but `victim` is a stranger.
+    /// anything but `victim` is another partner's.
     pub(crate) fn hear(&mut self, victim: &str) -> Vec<Notice> {
         let mut notices = Vec::new();
         while let Some(notice) = self.webhook.next() {
             self.note(&notice, victim);
-            if notice.desk != Desk::Heartbeat {
+            if notice.receiver != Receiver::Heartbeat {
                 notices.push(notice);
             }
         }
@@ -70,10 +70,10 @@ impl Pager {
     }
 
     fn note(&mut self, notice: &Notice, victim: &str) {
-        match notice.desk {
-            Desk::Heartbeat => self.heartbeats += 1,
-            Desk::Ticket => {}
-            Desk::Page => {
+        match notice.receiver {
+            Receiver::Heartbeat => self.heartbeats += 1,
+            Receiver::Ticket => {}
+            Receiver::Page => {
                 for alert in &notice.alerts {
                     self.note_page(alert, victim);
                 }
@@ -88,7 +88,7 @@ impl Pager {
         }
         let known = self.open.insert(alert.fingerprint.clone(), alert.clone());
         if known.is_none() && alert.label("partner") != victim {
-            self.strangers.push(alert.about());
+            self.other_pages.push(alert.about());
         }
         self.heard.push(Heard {
             alert: alert.clone(),
@@ -108,9 +108,9 @@ impl Pager {
         self.open.values().map(Alert::about).collect()
     }
 
-    /// Pages about others than the victim, each told once.
-    pub(crate) fn take_strangers(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.strangers)
+    /// Pages about other partners than the victim, each once.
+    pub(crate) fn take_other_pages(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.other_pages)
     }
 
     /// How often the watchdog was heard.
@@ -133,7 +133,7 @@ pub(crate) fn counts(partner: &str) -> String {
 
 /// What Prometheus answers to an instant query.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct QueryResult {
     data: Data,
 }
 
@@ -148,7 +148,7 @@ struct Series {
     value: (f64, String),
 }
 
-fn counted(answer: &Answer, slo: &str) -> Option<String> {
+fn counted(answer: &QueryResult, slo: &str) -> Option<String> {
     let value = |name: &str| {
         let has_name = |series: &&Series| {
             let label = |label| series.metric.get(label).map(String::as_str);
@@ -170,7 +170,7 @@ mod tests {
     use serde_json::json;
 
     fn pager() -> Pager {
-        let nowhere = Client::at("http://127.0.0.1:1").unwrap();
+        let nowhere = HttpClient::at("http://127.0.0.1:1").unwrap();
         Pager::new(Webhook::listen().unwrap(), nowhere)
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let table = crate::faults::table().unwrap();
         let refused = &table[0];
         let mut pager = pager();
-        let firing = notice(Desk::Page, &posted("firing", json!({})));
+        let firing = notice(Receiver::Page, &posted("firing", json!({})));
         pager.note(&firing, "keystone");
         assert!(pager.page(refused, "keystone").is_some());
         assert_eq!(
@@ -188,29 +188,29 @@ mod tests {
         );
         pager.begin();
         assert!(pager.page(refused, "keystone").is_none(), "it is old");
-        let over = notice(Desk::Page, &posted("resolved", json!({})));
+        let over = notice(Receiver::Page, &posted("resolved", json!({})));
         pager.note(&over, "keystone");
-        assert!(pager.open().is_empty() && pager.take_strangers().is_empty());
+        assert!(pager.open().is_empty() && pager.take_other_pages().is_empty());
     }
 
     #[test]
-    fn a_page_about_another_is_a_stranger_once() {
+    fn a_page_about_another_is_reported_once() {
         let mut pager = pager();
         let other = posted("firing", json!({"partner": "lakeside"}));
         for _ in 0..2 {
-            pager.note(&notice(Desk::Page, &other), "keystone");
+            pager.note(&notice(Receiver::Page, &other), "keystone");
         }
-        pager.note(&notice(Desk::Ticket, &other), "keystone");
-        let strangers = ["OutriderSloBurn lakeside transport page-fast"];
-        assert_eq!(pager.take_strangers(), strangers);
-        assert!(pager.take_strangers().is_empty());
+        pager.note(&notice(Receiver::Ticket, &other), "keystone");
+        let other = ["OutriderSloBurn lakeside transport page-fast"];
+        assert_eq!(pager.take_other_pages(), other);
+        assert!(pager.take_other_pages().is_empty());
     }
 
     #[test]
     fn heartbeats_are_counted_and_open_nothing() {
         let mut pager = pager();
         let beat = posted("firing", json!({"alertname": "OutriderWatchdog"}));
-        pager.note(&notice(Desk::Heartbeat, &beat), "keystone");
+        pager.note(&notice(Receiver::Heartbeat, &beat), "keystone");
         assert_eq!((pager.heartbeats(), pager.open().len()), (1, 0));
     }
 

@@ -1,4 +1,4 @@
-//! The part of the play that waits for people to be paged, and for their page to end.
+//! The part of the scenario that waits for people to be paged, and for their page to end.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use crate::clock::Mark;
-use crate::end::{End, Played};
 use crate::grid::Tone;
-use crate::play::{Injected, Play};
-use crate::stage::VICTIM;
+use crate::scenario::{Injected, Scenario};
+use crate::session::VICTIM;
+use crate::stop::{Step, Stop};
 use crate::view::{Line, Paging, seconds};
 
 /// Until the watchdog is heard: it fires with the first evaluation.
@@ -21,25 +21,25 @@ const PAGE_LIMIT: Duration = Duration::from_secs(300);
 /// slower page does not end before half of its window was watched, which is twelve minutes.
 const OVER_LIMIT: Duration = Duration::from_secs(900);
 
-impl<W: Write> Play<'_, W> {
+impl<W: Write> Scenario<'_, W> {
     /// Waits until the watchdog is heard: from then on a page can be.
     ///
     /// # Errors
     /// When that takes too long, a person asks to stop, or a program does not work.
-    pub(crate) fn await_heartbeat(&mut self) -> Played<()> {
+    pub(crate) fn await_heartbeat(&mut self) -> Step<()> {
         let begun = Mark::now();
-        while let Some(pager) = &self.stage.pager {
+        while let Some(pager) = &self.session.pager {
             if pager.heartbeats() > 0 {
                 return self.tell(Tone::Good, "the watchdog is heard: pages arrive");
             }
             if begun.elapsed() > HEARTBEAT_LIMIT {
-                return Err(End::Trouble(anyhow!(
+                return Err(Stop::Trouble(anyhow!(
                     "no heartbeat of the watchdog came through Prometheus and Alertmanager in {} s; \
                      look at their logs",
                     HEARTBEAT_LIMIT.as_secs()
                 )));
             }
-            self.stage.look("waiting for the watchdog's heartbeat")?;
+            self.session.look("waiting for the watchdog's heartbeat")?;
         }
         Ok(())
     }
@@ -48,9 +48,9 @@ impl<W: Write> Play<'_, W> {
     ///
     /// # Errors
     /// When a person asks to stop, or a program does not work.
-    pub(crate) fn await_page(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+    pub(crate) fn await_page(&mut self, injected: &mut Injected<'_>) -> Step<()> {
         let slo = injected.fault.layer.to_string();
-        while let Some(pager) = &self.stage.pager {
+        while let Some(pager) = &self.session.pager {
             let waited = injected.at.elapsed();
             if let Some(heard) = pager.page(injected.fault, VICTIM) {
                 let after = heard.after;
@@ -65,14 +65,14 @@ impl<W: Write> Play<'_, W> {
                     None => Ok(()),
                     Some(cause) => {
                         let complaint = format!("the page names another cause: {cause}");
-                        self.complain(&mut injected.line, complaint)
+                        self.add_failure(&mut injected.line, complaint)
                     }
                 };
             }
             if waited > PAGE_LIMIT {
                 injected.line.paging = Some(Paging::default());
                 let limit = PAGE_LIMIT.as_secs();
-                return self.complain(&mut injected.line, format!("no page in {limit} s"));
+                return self.add_failure(&mut injected.line, format!("no page in {limit} s"));
             }
             let bad_runs = if injected.fault.pauses() {
                 "one run is enough".to_owned()
@@ -84,8 +84,8 @@ impl<W: Write> Play<'_, W> {
                 injected.title,
                 waited.as_secs()
             );
-            let (_, runs) = self.stage.look(&status)?;
-            injected.bystanders.see(&runs, VICTIM);
+            let (_, runs) = self.session.look(&status)?;
+            injected.other_partners.record(&runs, VICTIM);
         }
         Ok(())
     }
@@ -94,8 +94,8 @@ impl<W: Write> Play<'_, W> {
     ///
     /// # Errors
     /// When a person asks to stop, or a program does not work.
-    pub(crate) fn await_over(&mut self, injected: &mut Injected<'_>, healed: Mark) -> Played<()> {
-        while let Some(pager) = &self.stage.pager {
+    pub(crate) fn await_over(&mut self, injected: &mut Injected<'_>, healed: Mark) -> Step<()> {
+        while let Some(pager) = &self.session.pager {
             let open = pager.open();
             if open.is_empty() {
                 return self.tell_over(&mut injected.line, healed.elapsed());
@@ -103,7 +103,7 @@ impl<W: Write> Play<'_, W> {
             if healed.elapsed() > OVER_LIMIT {
                 let limit = OVER_LIMIT.as_secs();
                 let complaint = format!("{limit} s after the healing, {} goes on", open.join(", "));
-                return self.complain(&mut injected.line, complaint);
+                return self.add_failure(&mut injected.line, complaint);
             }
             let status = format!(
                 "{}: healed, {} s; goes on: {}",
@@ -111,13 +111,13 @@ impl<W: Write> Play<'_, W> {
                 healed.elapsed().as_secs(),
                 open.join(", ")
             );
-            let (_, runs) = self.stage.look(&status)?;
-            injected.bystanders.see(&runs, VICTIM);
+            let (_, runs) = self.session.look(&status)?;
+            injected.other_partners.record(&runs, VICTIM);
         }
         Ok(())
     }
 
-    fn tell_over(&mut self, line: &mut Line, after: Duration) -> Played<()> {
+    fn tell_over(&mut self, line: &mut Line, after: Duration) -> Step<()> {
         match &mut line.paging {
             Some(paging) if paging.paged_after.is_some() => {
                 paging.over_after = Some(after);
@@ -132,13 +132,13 @@ impl<W: Write> Play<'_, W> {
     ///
     /// # Errors
     /// When nobody can read it any more.
-    pub(crate) fn hold_strangers(&mut self, line: &mut Line) -> Played<()> {
-        let strangers = match &mut self.stage.pager {
-            Some(pager) => pager.take_strangers(),
+    pub(crate) fn check_other_pages(&mut self, line: &mut Line) -> Step<()> {
+        let other = match &mut self.session.pager {
+            Some(pager) => pager.take_other_pages(),
             None => Vec::new(),
         };
-        for stranger in strangers {
-            self.complain(line, format!("somebody else was paged: {stranger}"))?;
+        for page in other {
+            self.add_failure(line, format!("somebody else was paged: {page}"))?;
         }
         Ok(())
     }

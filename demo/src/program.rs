@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::cancellable_wait::CancellableWait;
 use crate::clock::Mark;
-use crate::end::{End, Played};
 use crate::grid::printable;
-use crate::http::Client;
-use crate::pulse::Pulse;
+use crate::http::HttpClient;
+use crate::stop::{Step, Stop};
 
 /// From the start until it is ready, or done when it has one thing to do.
 const READY_LIMIT: Duration = Duration::from_secs(30);
@@ -86,8 +86,8 @@ impl Program {
     ///
     /// # Errors
     /// When it ends before, takes too long, or a person asks to stop.
-    pub(crate) fn ready_line(&mut self, pulse: &mut Pulse) -> Played<String> {
-        self.wait(pulse, |program| match program.ready.try_recv() {
+    pub(crate) fn ready_line(&mut self, wait: &mut CancellableWait) -> Step<String> {
+        self.wait(wait, |program| match program.ready.try_recv() {
             Ok(line) => Ok(Some(line)),
             Err(_) => program.check().map(|()| None),
         })
@@ -99,11 +99,11 @@ impl Program {
     /// When it ends before, takes too long, or a person asks to stop.
     pub(crate) fn ready_at(
         &mut self,
-        client: &Client,
+        client: &HttpClient,
         path: &str,
-        pulse: &mut Pulse,
-    ) -> Played<()> {
-        self.wait(pulse, |program| {
+        wait: &mut CancellableWait,
+    ) -> Step<()> {
+        self.wait(wait, |program| {
             program.check()?;
             Ok(client.send("GET", path, None).ok().map(drop))
         })
@@ -113,8 +113,8 @@ impl Program {
     ///
     /// # Errors
     /// When it fails, takes too long, or a person asks to stop.
-    pub(crate) fn finish(&mut self, pulse: &mut Pulse) -> Played<()> {
-        self.wait(pulse, |program| match program.try_wait()? {
+    pub(crate) fn finish(&mut self, wait: &mut CancellableWait) -> Step<()> {
+        self.wait(wait, |program| match program.try_wait()? {
             Some(status) if status.success() => Ok(Some(())),
             Some(_) | None => program.check().map(|()| None),
         })
@@ -122,9 +122,9 @@ impl Program {
 
     fn wait<T>(
         &mut self,
-        pulse: &mut Pulse,
+        wait: &mut CancellableWait,
         mut look: impl FnMut(&mut Self) -> Result<Option<T>>,
-    ) -> Played<T> {
+    ) -> Step<T> {
         let begun = Mark::now();
         loop {
             if let Some(seen) = look(self)? {
@@ -132,16 +132,16 @@ impl Program {
             }
             if begun.elapsed() > READY_LIMIT {
                 let limit = READY_LIMIT.as_secs();
-                return Err(End::Trouble(anyhow!(
+                return Err(Stop::Trouble(anyhow!(
                     "{} was not ready in {limit} s; its log {} ends:\n{}",
                     self.name,
                     self.log.display(),
                     last_lines(&self.log)
                 )));
             }
-            pulse.pause(LOOK_EVERY);
-            if pulse.times_asked() > 0 {
-                return Err(End::Stopped);
+            wait.pause(LOOK_EVERY);
+            if wait.times_asked() > 0 {
+                return Err(Stop::Stopped);
             }
         }
     }
@@ -166,11 +166,11 @@ impl Program {
     ///
     /// # Errors
     /// A sentence when it had to be killed.
-    pub(crate) fn stop(&mut self, pulse: &mut Pulse) -> Result<()> {
-        let asked_before = pulse.times_asked();
+    pub(crate) fn stop(&mut self, wait: &mut CancellableWait) -> Result<()> {
+        let asked_before = wait.times_asked();
         self.end(|time| {
-            pulse.pause(time);
-            pulse.times_asked() > asked_before
+            wait.pause(time);
+            wait.times_asked() > asked_before
         })
     }
 
@@ -310,11 +310,11 @@ mod tests {
     #[test]
     fn work_is_done_when_it_ends_well() {
         let folder = tempfile::tempdir().unwrap();
-        let mut pulse = Pulse::of(&[]).unwrap();
-        shell(folder.path(), "exit 0").finish(&mut pulse).unwrap();
+        let mut wait = CancellableWait::of(&[]).unwrap();
+        shell(folder.path(), "exit 0").finish(&mut wait).unwrap();
         let mut broken = shell(folder.path(), "echo 'no such folder' >&2; exit 3");
-        match broken.finish(&mut pulse) {
-            Err(End::Trouble(why)) => assert!(why.to_string().ends_with("| no such folder")),
+        match broken.finish(&mut wait) {
+            Err(Stop::Trouble(why)) => assert!(why.to_string().ends_with("| no such folder")),
             other => panic!("it fails: {other:?}"),
         }
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::faults::{self, Fault};
-use crate::http::Client;
+use crate::http::HttpClient;
 
 /// The line that the sandbox prints when it is ready. It holds more than is read here.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,12 +52,12 @@ pub(crate) struct ReadyPartner {
 /// The sandbox.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
-    client: Client,
+    client: HttpClient,
 }
 
 impl Sandbox {
     /// The sandbox whose control interface is there.
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: HttpClient) -> Self {
         Self { client }
     }
 
@@ -105,7 +105,7 @@ impl Sandbox {
             faults: Vec<String>,
         }
         let offered = self.client.get::<Offered>("/faults")?.faults;
-        let unplayed = faults::unplayed()?;
+        let unplayed = faults::not_injected()?;
         let unknown = table.iter().filter(|fault| !offered.contains(&fault.name));
         let unlisted = offered
             .iter()

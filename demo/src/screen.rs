@@ -33,7 +33,7 @@ impl Look {
     }
 }
 
-/// Where the play is told.
+/// Where the scenario is shown.
 #[derive(Debug)]
 pub(crate) struct Screen<W: Write> {
     out: W,

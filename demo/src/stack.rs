@@ -1,17 +1,17 @@
-//! Prometheus and Alertmanager on the generated files, beside the demo's other programs.
+//! Prometheus and Alertmanager on the generated files, next to the demo's other programs.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clock::SCALE;
-use crate::crew::Crew;
-use crate::end::Played;
-use crate::http::{Client, encoded};
-use crate::notice::Desk;
+use crate::http::{HttpClient, encoded};
+use crate::notice::Receiver;
 use crate::pager::{self, Pager};
-use crate::stage::VICTIM;
+use crate::processes::Processes;
+use crate::session::VICTIM;
 use crate::state::State;
+use crate::stop::Step;
 use crate::tools::{self, Tools};
 use crate::webhook::Webhook;
 
@@ -25,8 +25,8 @@ const GENERATED: &str = "generated";
 /// Both, ready.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    prometheus: Client,
-    alertmanager: Client,
+    prometheus: HttpClient,
+    alertmanager: HttpClient,
     webhook: Webhook,
     /// What shows Alertmanager's alerts, when it has no pages.
     amtool: Option<PathBuf>,
@@ -47,17 +47,17 @@ pub(crate) struct Generator<'a> {
 ///
 /// # Errors
 /// When one does not start or refuses its file, or a person asks to stop.
-pub(crate) fn raise(
+pub(crate) fn start(
     tools: &Tools,
     generator: &Generator<'_>,
-    crew: &mut Crew<'_>,
-) -> Played<Stack> {
+    processes: &mut Processes<'_>,
+) -> Step<Stack> {
     let webhook = Webhook::listen()?;
-    let agent = Client::at(generator.agent)?.address();
-    let at = |address: SocketAddr| Client::at(&format!("http://{address}"));
+    let agent = HttpClient::at(generator.agent)?.address();
+    let at = |address: SocketAddr| HttpClient::at(&format!("http://{address}"));
     let alertmanager = at(tools::address(ALERTMANAGER_PORT)?)?;
     let text = overlay(agent, alertmanager.address(), &webhook);
-    let overlay = crew.state.write("generate.toml", &text)?;
+    let overlay = processes.state.write("generate.toml", &text)?;
     let mut generate = Command::new(generator.outrider);
     generate
         .arg("generate")
@@ -68,23 +68,23 @@ pub(crate) fn raise(
         .arg("--scale")
         .arg(SCALE.to_string())
         .arg("--out")
-        .arg(crew.state.path(GENERATED));
-    crew.run("generate", generate)?;
-    let alerts = crew.state.path(GENERATED).join("alerts");
+        .arg(processes.state.path(GENERATED));
+    processes.run("generate", generate)?;
+    let alerts = processes.state.path(GENERATED).join("alerts");
     let command = tools.alertmanager(
         &alerts.join("alertmanager.yml"),
-        &crew.state.empty_folder("alertmanager")?,
+        &processes.state.empty_folder("alertmanager")?,
         alertmanager.address(),
     );
-    crew.serve("alertmanager", command, &alertmanager)?;
+    processes.serve("alertmanager", command, &alertmanager)?;
     let prometheus = at(tools::address(PROMETHEUS_PORT)?)?;
     let command = tools.prometheus(
         &alerts.join("prometheus.yml"),
         // The ledger begins anew too: counts of another one would look like a lost ledger.
-        &crew.state.empty_folder("prometheus")?,
+        &processes.state.empty_folder("prometheus")?,
         prometheus.address(),
     );
-    crew.serve("prometheus", command, &prometheus)?;
+    processes.serve("prometheus", command, &prometheus)?;
     Ok(Stack {
         prometheus,
         alertmanager,
@@ -94,7 +94,7 @@ pub(crate) fn raise(
 }
 
 fn overlay(agent: SocketAddr, alertmanager: SocketAddr, webhook: &Webhook) -> String {
-    let [page, ticket, heartbeat] = Desk::ALL.map(|desk| webhook.url(desk));
+    let [page, ticket, heartbeat] = Receiver::ALL.map(|receiver| webhook.url(receiver));
     format!(
         "# Written by the demo, anew at each start.\nlisten = \"{agent}\"\n\n[alerting]\n\
          alertmanager = \"{alertmanager}\"\npage = \"{page}\"\nticket = \"{ticket}\"\n\
@@ -168,16 +168,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_overlay_names_every_desk() {
+    fn the_overlay_names_every_receiver() {
         let webhook = Webhook::listen().unwrap();
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let read: toml::Table = toml::from_str(&overlay(at(9464), at(9093), &webhook)).unwrap();
         assert_eq!(read["listen"].as_str(), Some("127.0.0.1:9464"));
         let alerting = &read["alerting"];
         assert_eq!(alerting["alertmanager"].as_str(), Some("127.0.0.1:9093"));
-        for desk in Desk::ALL {
-            let url = webhook.url(desk);
-            assert_eq!(alerting[&desk.to_string()].as_str(), Some(url.as_str()));
+        for receiver in Receiver::ALL {
+            let url = webhook.url(receiver);
+            assert_eq!(alerting[&receiver.to_string()].as_str(), Some(url.as_str()));
         }
     }
 
@@ -186,8 +186,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::take(folder.path()).unwrap();
         let mut stack = Stack {
-            prometheus: Client::at("http://127.0.0.1:41231").unwrap(),
-            alertmanager: Client::at("http://127.0.0.1:9093").unwrap(),
+            prometheus: HttpClient::at("http://127.0.0.1:41231").unwrap(),
+            alertmanager: HttpClient::at("http://127.0.0.1:9093").unwrap(),
             webhook: Webhook::listen().unwrap(),
             amtool: Some("/t/amtool".into()),
         };

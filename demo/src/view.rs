@@ -17,7 +17,7 @@ pub(crate) struct Line {
     /// The same as seen; none without a verdict.
     pub(crate) seen: Option<String>,
     /// Whatever did not hold.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) failures: Vec<String>,
     /// From the injection to the verdict.
     pub(crate) verdict_after: Option<Duration>,
     /// From the healing to the first passed run.
@@ -38,7 +38,7 @@ pub(crate) struct Paging {
 impl Line {
     /// Whether everything was as expected.
     pub(crate) fn held(&self) -> bool {
-        self.complaints.is_empty()
+        self.failures.is_empty()
     }
 }
 
@@ -228,7 +228,7 @@ lakeside  transport    -                    -                 paused
             fault: "throttled".to_owned(),
             expected: "application/throttled partner".to_owned(),
             seen: Some("application/throttled partner".to_owned()),
-            complaints: vec![],
+            failures: vec![],
             verdict_after: Some(Duration::from_millis(3_640)),
             recovered_after: Some(Duration::from_secs(4)),
             paging: None,
@@ -236,7 +236,7 @@ lakeside  transport    -                    -                 paused
         let broken = Line {
             fault: "slow-body".to_owned(),
             seen: None,
-            complaints: vec!["no verdict in 60 s".to_owned()],
+            failures: vec!["no verdict in 60 s".to_owned()],
             verdict_after: None,
             ..held.clone()
         };

@@ -4,14 +4,14 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{self, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::http;
-use crate::notice::{Desk, Notice};
+use crate::notice::{Notice, Receiver};
 
 /// From the connection to the last byte of a notification.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const WAITING_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Webhook {
     address: SocketAddr,
-    received: Receiver<Notice>,
+    received: mpsc::Receiver<Notice>,
     is_over: Arc<AtomicBool>,
     listener: Option<JoinHandle<()>>,
 }
@@ -59,9 +59,9 @@ impl Webhook {
         })
     }
 
-    /// Where a desk is notified.
-    pub(crate) fn url(&self, desk: Desk) -> String {
-        format!("http://{}/{desk}", self.address)
+    /// The URL of a receiver.
+    pub(crate) fn url(&self, receiver: Receiver) -> String {
+        format!("http://{}/{receiver}", self.address)
     }
 
     /// The oldest notification that nobody has looked at.
@@ -99,24 +99,24 @@ fn serve(mut stream: TcpStream, sender: &SyncSender<Notice>) {
 fn take(stream: &mut TcpStream) -> Result<Notice> {
     stream.set_write_timeout(Some(DELIVERY_LIMIT))?;
     let request = http::receive(stream, DELIVERY_LIMIT)?;
-    let desk = Desk::ALL
+    let receiver = Receiver::ALL
         .into_iter()
-        .find(|desk| request.first_line == format!("POST /{desk} HTTP/1.1"))
-        .context("there is no such desk")?;
-    Notice::read(desk, &request.body)
+        .find(|receiver| request.first_line == format!("POST /{receiver} HTTP/1.1"))
+        .context("there is no such receiver")?;
+    Notice::read(receiver, &request.body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Client;
+    use crate::http::HttpClient;
     use crate::notice::tests::{notice, posted};
     use serde_json::json;
 
     #[test]
-    fn notifications_arrive_at_their_desk_and_nothing_else_does() {
+    fn notifications_arrive_at_their_receiver_and_nothing_else_does() {
         let webhook = Webhook::listen().unwrap();
-        let client = Client::at(&format!("http://{}", webhook.address)).unwrap();
+        let client = HttpClient::at(&format!("http://{}", webhook.address)).unwrap();
         let firing = posted("firing", json!({}));
         client.send("POST", "/page", Some(&firing)).unwrap();
         for (method, path, body) in [
@@ -128,8 +128,8 @@ mod tests {
             assert!(refused.ends_with("status 400"), "{refused}");
         }
         client.send("POST", "/ticket", Some(&firing)).unwrap();
-        assert_eq!(webhook.next(), Some(notice(Desk::Page, &firing)));
-        assert_eq!(webhook.next(), Some(notice(Desk::Ticket, &firing)));
+        assert_eq!(webhook.next(), Some(notice(Receiver::Page, &firing)));
+        assert_eq!(webhook.next(), Some(notice(Receiver::Ticket, &firing)));
         assert_eq!(webhook.next(), None);
         let address = webhook.address;
         drop(webhook);
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_nobody_looks_at_is_sent_again_later() {
         let webhook = Webhook::listen().unwrap();
-        let client = Client::at(&format!("http://{}", webhook.address)).unwrap();
+        let client = HttpClient::at(&format!("http://{}", webhook.address)).unwrap();
         let beat = posted("firing", json!({"alertname": "OutriderWatchdog"}));
         for _ in 0..WAITING_MAX {
             client.send("POST", "/heartbeat", Some(&beat)).unwrap();

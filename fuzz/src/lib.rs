@@ -22,7 +22,7 @@ pub fn answer(status: u16, headers: BTreeMap<String, Vec<String>>, body: &[u8]) 
 /// The files of the fixture, as they are.
 pub fn plan() -> Plan {
     outrider_domain::config::load(&Path::new(SITE).join("outrider.toml"), None)
-        .unwrap_or_else(|complaints| panic!("the fixture is wrong: {complaints:?}"))
+        .unwrap_or_else(|diagnostics| panic!("the fixture is wrong: {diagnostics:?}"))
 }
 
 /// Findings never hold more than a few words of what a partner wrote.
@@ -50,17 +50,17 @@ impl Site {
     /// to mend it.
     pub fn load_with(&self, name: &str, input: &[u8]) {
         std::fs::write(self.file(name), input).unwrap();
-        let Err(complaints) = outrider_domain::config::load(&self.file("outrider.toml"), None)
+        let Err(diagnostics) = outrider_domain::config::load(&self.file("outrider.toml"), None)
         else {
             return;
         };
-        assert!(complaints.has_errors());
-        for complaint in &complaints.0 {
-            assert!(!complaint.what.is_empty() && !complaint.cure.is_empty());
-            let lines = complaint.source.text.lines().count().max(1);
-            assert!(complaint.line().is_none_or(|line| line <= lines + 1));
+        assert!(diagnostics.has_errors());
+        for diagnostic in &diagnostics.0 {
+            assert!(!diagnostic.message.is_empty() && !diagnostic.help.is_empty());
+            let lines = diagnostic.source.text.lines().count().max(1);
+            assert!(diagnostic.line().is_none_or(|line| line <= lines + 1));
             for colours in [false, true] {
-                assert!(!complaint.picture(colours).is_empty());
+                assert!(!diagnostic.render(colours).is_empty());
             }
         }
     }

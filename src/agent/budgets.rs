@@ -1,4 +1,4 @@
-//! Sets the numbers of objectives that follow from time as well as from runs: what is left of each budget,
+//! Sets the numbers of objectives that follow from time as well as from runs: what remains of each budget,
 //! coverage, and the chance that the promise breaks.
 
 use std::time::Duration;
@@ -8,8 +8,8 @@ use outrider_domain::model::{Plan, names};
 use outrider_domain::slo;
 use tokio::sync::watch;
 
-use super::live::Live;
-use super::standing::standing;
+use super::slo_status::slo_status;
+use super::state::SharedState;
 use crate::ledger::{Ledger, LedgerError};
 
 /// How often they are worked out.
@@ -23,22 +23,27 @@ const EVERY_MIN: Duration = Duration::from_millis(500);
 /// The ledger is unavailable.
 pub(super) fn start(
     plan: &Plan,
-    live: &Live,
+    shared: &SharedState,
     clock: &Clock,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), LedgerError> {
     let reader = Ledger::reader(&plan.settings.ledger)?;
-    tokio::spawn(keep(live.clone(), clock.clone(), reader, stopped.clone()));
+    tokio::spawn(keep(shared.clone(), clock.clone(), reader, stopped.clone()));
     Ok(())
 }
 
 /// Works them out now and then, until told to stop.
-async fn keep(live: Live, clock: Clock, reader: Ledger, mut stopped: watch::Receiver<bool>) {
+async fn keep(
+    shared: SharedState,
+    clock: Clock,
+    reader: Ledger,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut reader = Some(reader);
-    let pause = live.plan().scale.of(EVERY).max(EVERY_MIN);
+    let pause = shared.plan().scale.of(EVERY).max(EVERY_MIN);
     loop {
         let Some(ledger) = reader.take() else { return };
-        let (of, to, now) = (live.plan(), live.clone(), clock.now());
+        let (of, to, now) = (shared.plan(), shared.clone(), clock.now());
         // SQLite blocks, so this goes to a thread that may.
         let set = tokio::task::spawn_blocking(move || {
             if let Err(why) = set(&of, &to, &ledger, now) {
@@ -57,18 +62,18 @@ async fn keep(live: Live, clock: Clock, reader: Ledger, mut stopped: watch::Rece
 
 fn set(
     plan: &Plan,
-    live: &Live,
+    shared: &SharedState,
     ledger: &Ledger,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), LedgerError> {
     // A plan with an objective that cannot be watched was refused before.
     for objective in slo::objectives(plan).unwrap_or_default() {
-        let stands = standing(plan, ledger, &objective, now)?;
+        let status = slo_status(plan, ledger, &objective, now)?;
         let labels = [objective.partner.id.as_str(), objective.slo.name.name()];
-        let mut numbers = live.numbers();
-        numbers.set(&names::BUDGET_LEFT, &labels, stands.left);
-        numbers.set(&names::COVERAGE, &labels, stands.coverage);
-        numbers.set(&names::BREACH, &labels, stands.forecast.breach);
+        let mut numbers = shared.numbers();
+        numbers.set(&names::BUDGET_LEFT, &labels, status.remaining);
+        numbers.set(&names::COVERAGE, &labels, status.coverage);
+        numbers.set(&names::BREACH, &labels, status.forecast.breach);
     }
     Ok(())
 }

@@ -1,28 +1,28 @@
-//! The wiring: owns every task, the recorder's thread, signals and the order of stopping. No rule
+//! The agent: owns every task, the recorder's thread, signals and the order of stopping. No rule
 //! of judgement.
 //!
 //! Stopping: the schedule ends → runs may finish until the grace ends → the rest is cut off and
 //! their ticks are `lost` → the recorder writes what it holds → the ledger closes → pages and
 //! metrics go last.
 
-mod adopt;
-mod answers;
-mod asides;
+mod apply_plan;
 mod budgets;
-mod live;
-mod notes;
+mod follow_up_requests;
+mod follow_up_runs;
+mod jwks;
 mod orphans;
 mod partners;
 mod permits;
-mod published;
+mod query_handler;
 mod recorder;
+mod recorder_events;
 mod reload;
 mod restore;
 mod scheduler;
 mod server;
 mod signals;
-mod standing;
-mod wanted;
+mod slo_status;
+mod state;
 mod workers;
 
 use std::net::SocketAddr;
@@ -34,19 +34,19 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::Plan;
 use tokio::sync::{mpsc, watch};
 
-use self::scheduler::Wiring;
+use self::scheduler::Context;
 use self::signals::Signals;
-pub use self::standing::{in_flight, standing};
+pub use self::slo_status::{in_flight, slo_status};
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
 
-pub use self::reload::Source;
+pub use self::reload::PlanSource;
 
-/// Plans that were read anew and wait.
+/// Plans that were read again and wait.
 const RELOADS_MAX: usize = 1;
-/// Questions of the portal that wait.
-const QUESTIONS_MAX: usize = 256;
-/// How long whoever is connected may take to hear the end.
+/// Queries of the portal that wait.
+const QUERIES_MAX: usize = 256;
+/// How long open connections may take to close.
 const SERVER_GRACE: Duration = Duration::from_secs(2);
 
 /// Why the agent cannot run.
@@ -55,7 +55,7 @@ pub enum AgentError {
     /// Its ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// Its port cannot be had.
+    /// Its port cannot be bound.
     #[error("cannot listen on {address}: {why}. Stop what listens there, or set another `listen`")]
     Listen {
         /// The address.
@@ -68,7 +68,7 @@ pub enum AgentError {
     Start(String),
 }
 
-/// Where the agent can be met once it is ready.
+/// Where the agent listens once it is ready.
 #[derive(Clone, Debug)]
 pub struct Ready {
     /// Pages, JSON and metrics.
@@ -84,7 +84,7 @@ pub struct Ready {
 /// The agent cannot start, or its ledger was of no use at the end.
 pub async fn run(
     plan: Plan,
-    source: Source,
+    source: PlanSource,
     clock: Clock,
     ready: impl FnOnce(Ready),
 ) -> Result<(), AgentError> {
@@ -98,56 +98,56 @@ pub async fn run(
         .local_addr()
         .map_err(|why| AgentError::Listen { address, why })?;
     let mut ledger = Ledger::open(&plan.settings.ledger)?;
-    let live = restore::restore(&plan, &mut ledger, &clock)?;
-    live.await_watchdog(&plan, clock.instant());
+    let shared = restore::restore(&plan, &mut ledger, &clock)?;
+    shared.await_watchdog(&plan, clock.instant());
     let health = Health::default();
     let reader = Ledger::reader(&plan.settings.ledger)?;
-    let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+    let (query_sender, queries) = mpsc::channel(QUERIES_MAX);
     let (stop, stopped) = watch::channel(false);
 
-    let recorder = recorder::start(ledger, live.clone(), clock.clone(), health.clone())
+    let recorder = recorder::start(ledger, shared.clone(), clock.clone(), health.clone())
         .map_err(|why| AgentError::Start(why.to_string()))?;
-    let registry =
-        server::registry(&plan, &live, &clock).map_err(|why| AgentError::Start(why.to_string()))?;
-    budgets::start(&plan, &live, &clock, &stopped)?;
+    let registry = server::registry(&plan, &shared, &clock)
+        .map_err(|why| AgentError::Start(why.to_string()))?;
+    budgets::start(&plan, &shared, &clock, &stopped)?;
     let server = tokio::spawn(server::serve(
         listener,
         registry,
         health.clone(),
-        questions,
+        query_sender,
         stopped,
     ));
-    let answers = tokio::spawn(answers::answer(
-        asked,
+    let query_handler = tokio::spawn(query_handler::handle_queries(
+        queries,
         reader,
-        live.clone(),
-        recorder.notes.clone(),
+        shared.clone(),
+        recorder.sender.clone(),
         clock.clone(),
     ));
 
-    // Before anybody is told that the agent runs, it can be told to stop.
+    // Signals are heard before the agent reports that it is ready.
     let signals = Signals::listen().map_err(|why| AgentError::Start(why.to_string()))?;
-    let asked = Signals::asked_to_reload().map_err(|why| AgentError::Start(why.to_string()))?;
+    let hangup = Signals::hangup().map_err(|why| AgentError::Start(why.to_string()))?;
     let (loaded, reloads) = mpsc::channel(RELOADS_MAX);
-    let watching = tokio::spawn(reload::watch(source, asked, loaded));
+    let watching = tokio::spawn(reload::watch(source, hangup, loaded));
     ready(Ready {
         listen,
         ledger: plan.settings.ledger.clone(),
     });
-    let wiring = Wiring {
+    let context = Context {
         clock,
-        live,
-        notes: recorder.notes.clone(),
+        shared,
+        recorder: recorder.sender.clone(),
         health: health.clone(),
         stopping: Arc::clone(&recorder.stopping),
     };
-    scheduler::run(wiring, signals, reloads).await;
+    scheduler::run(context, signals, reloads).await;
     watching.abort();
 
     health.schedule(false);
     let closed = recorder.stop().await;
-    // Whoever still listens is told no more; the process ends when this returns.
-    let _told = stop.send(true);
+    // Background tasks may be gone already; the process ends when this returns.
+    let _gone = stop.send(true);
     let mut server = server;
     if tokio::time::timeout(SERVER_GRACE, &mut server)
         .await
@@ -156,6 +156,6 @@ pub async fn run(
         // Somebody holds a connection open; the process does not wait for it.
         server.abort();
     }
-    answers.abort();
+    query_handler.abort();
     closed.map_err(AgentError::from)
 }

@@ -11,7 +11,7 @@ use outrider_domain::model::{Job, PartnerId, Plan, RunId};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::notes::{Note, Notes, tell};
+use super::recorder_events::{RecorderEvent, RecorderSender};
 use crate::journey::{Client, JobNote, release_orphan};
 use crate::ledger::Ledger;
 
@@ -25,7 +25,7 @@ pub(super) struct Releasing {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) clients: Arc<BTreeMap<PartnerId, Arc<Client>>>,
-    pub(super) notes: Notes,
+    pub(super) recorder: RecorderSender,
 }
 
 /// Releases every job in the ledger that a former life left open, all partners at once.
@@ -62,7 +62,7 @@ async fn release(releasing: Releasing, job: Job) {
         plan,
         clock,
         clients,
-        notes,
+        recorder,
     } = releasing;
     let Some((partner, client)) = plan
         .partners
@@ -73,25 +73,21 @@ async fn release(releasing: Releasing, job: Job) {
     };
     if release_orphan(client, &clock, partner, &job).await {
         tracing::info!(partner = %job.partner, run.id = %job.run, "released an orphan job");
-        tell(
-            &notes,
-            Note::Job(JobNote::Released {
+        recorder
+            .send(RecorderEvent::Job(JobNote::Released {
                 location: job.location,
-            }),
-        )
-        .await;
+            }))
+            .await;
         // The schedule must not begin before the release is durable: ask something after it.
         let (answer, written) = oneshot::channel();
         let (partner, run) = (job.partner, job.run);
-        tell(
-            &notes,
-            Note::Job(JobNote::OthersOpen {
+        recorder
+            .send(RecorderEvent::Job(JobNote::OthersOpen {
                 partner,
                 run,
                 answer,
-            }),
-        )
-        .await;
+            }))
+            .await;
         let _known = written.await;
     } else {
         tracing::warn!(partner = %job.partner, run.id = %job.run, "an orphan job could not be released");

@@ -27,7 +27,7 @@ impl Partners {
         none.of(plan, clock)
     }
 
-    /// Those of another plan. Keys and trust are read anew; what was asked stays counted.
+    /// Those of another plan. Keys and trust are read again; what was asked stays counted.
     pub(super) fn of(&self, plan: &Plan, clock: &Clock) -> Self {
         let resolver = Resolver::new(&plan.settings);
         let clients = plan.partners.values().map(|partner| {

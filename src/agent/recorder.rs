@@ -13,15 +13,15 @@ use outrider_domain::model::ProbeId;
 use outrider_domain::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
 use tokio::sync::oneshot;
 
-use super::live::Live;
-use super::notes::{Note, Notes, Told, queue};
+use super::recorder_events::{RecorderEvent, RecorderReceiver, RecorderSender, queue};
+use super::state::SharedState;
 use crate::expose::Health;
 use crate::journey::JobNote;
-use crate::ledger::{Entry, Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerEntry, LedgerError};
 
-/// Notes written in one transaction.
+/// Events written in one transaction.
 const BATCH_MAX: usize = 512;
-/// How long the first note of a transaction waits for more, when nobody waits for it: an fsync for
+/// How long the first event of a transaction waits for more, when nobody waits for it: an fsync for
 /// each would cost more than the runs.
 const LINGER: Duration = Duration::from_millis(250);
 /// How long to wait before a write that failed is tried again.
@@ -37,7 +37,7 @@ const SKETCH_HOURS: i64 = 2;
 /// The running recorder.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    pub(super) notes: Notes,
+    pub(super) sender: RecorderSender,
     /// Set once the agent stops: a ledger that takes nothing is then given up.
     pub(super) stopping: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), LedgerError>>,
@@ -46,17 +46,17 @@ pub(super) struct Recorder {
 /// Starts the thread.
 pub(super) fn start(
     ledger: Ledger,
-    live: Live,
+    shared: SharedState,
     clock: Clock,
     health: Health,
 ) -> std::io::Result<Recorder> {
-    let (notes, told) = queue();
+    let (sender, receiver) = queue();
     health.ledger(true);
     let stopping = Arc::new(AtomicBool::new(false));
     let mut writer = Writer {
         stopping: Arc::clone(&stopping),
         ledger,
-        live,
+        shared,
         clock,
         health,
         is_stopping: false,
@@ -67,12 +67,12 @@ pub(super) fn start(
             if let Err(why) = rustix::process::nice(NICE) {
                 tracing::warn!(error = %why, "the recorder keeps the priority of the threads that walk");
             }
-            let written = writer.run(told);
+            let written = writer.run(receiver);
             writer.health.ledger(false);
             written.and_then(|()| writer.ledger.close())
         })?;
     Ok(Recorder {
-        notes,
+        sender,
         stopping,
         thread,
     })
@@ -82,7 +82,7 @@ impl Recorder {
     /// Writes what is left and closes the ledger.
     pub(super) async fn stop(self) -> Result<(), LedgerError> {
         self.stopping.store(true, Ordering::Relaxed);
-        if !self.notes.send(Note::Stop).await {
+        if !self.sender.enqueue(RecorderEvent::Stop).await {
             tracing::error!("the recorder was gone before its end");
         }
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
@@ -99,33 +99,35 @@ impl Recorder {
 struct Writer {
     stopping: Arc<AtomicBool>,
     ledger: Ledger,
-    live: Live,
+    shared: SharedState,
     clock: Clock,
     health: Health,
     is_stopping: bool,
 }
 
 impl Writer {
-    fn run(&mut self, mut told: Told) -> Result<(), LedgerError> {
+    fn run(&mut self, mut receiver: RecorderReceiver) -> Result<(), LedgerError> {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while !self.is_stopping && told.gather(&self.clock, LINGER, BATCH_MAX, &mut batch) {
-            self.is_stopping = batch.iter().any(|note| matches!(note, Note::Stop));
+        while !self.is_stopping && receiver.gather(&self.clock, LINGER, BATCH_MAX, &mut batch) {
+            self.is_stopping = batch
+                .iter()
+                .any(|event| matches!(event, RecorderEvent::Stop));
             self.write(&mut batch)?;
         }
         self.flush()
     }
 
-    fn write(&mut self, batch: &mut Vec<Note>) -> Result<(), LedgerError> {
+    fn write(&mut self, batch: &mut Vec<RecorderEvent>) -> Result<(), LedgerError> {
         let mut sums = Sums::default();
         let prepared: Vec<Prepared> = batch
             .drain(..)
-            .map(|note| self.prepare(note, &mut sums))
+            .map(|event| self.prepare(event, &mut sums))
             .collect();
         let events = std::mem::take(&mut sums.events);
         let counted = sums.increments();
         let mut entries = entries(&prepared, &counted);
         if !events.is_empty() {
-            entries.push(Entry::SloEvents(&events));
+            entries.push(LedgerEntry::SloEvents(&events));
         }
         let places = if entries.is_empty() {
             Vec::new()
@@ -133,18 +135,18 @@ impl Writer {
             self.commit(&entries)?
         };
         drop(entries);
-        self.live.count(&counted);
+        self.shared.count(&counted);
         let mut places = places.into_iter();
         let mut is_flush_due = false;
         for one in prepared {
-            is_flush_due |= matches!(one.note, Note::Flush);
+            is_flush_due |= matches!(one.event, RecorderEvent::Flush);
             self.durable(one, &mut places);
         }
         if is_flush_due { self.flush() } else { Ok(()) }
     }
 
     /// Writes until it is durable; gives up only when the agent stops.
-    fn commit(&mut self, entries: &[Entry<'_>]) -> Result<Vec<u64>, LedgerError> {
+    fn commit(&mut self, entries: &[LedgerEntry<'_>]) -> Result<Vec<u64>, LedgerError> {
         let mut tries = 0;
         loop {
             match self.ledger.commit(entries) {
@@ -154,7 +156,7 @@ impl Writer {
                 }
                 Err(why) => {
                     self.health.ledger(false);
-                    tracing::error!(error = %why, "the ledger does not take notes; trying again");
+                    tracing::error!(error = %why, "the ledger does not take events; trying again");
                     tries += u32::from(self.stopping.load(Ordering::Relaxed));
                     if tries > RETRIES_AT_STOP {
                         return Err(why);
@@ -165,13 +167,13 @@ impl Writer {
         }
     }
 
-    fn prepare(&self, note: Note, sums: &mut Sums) -> Prepared {
+    fn prepare(&self, event: RecorderEvent, sums: &mut Sums) -> Prepared {
         let mut pause = None;
-        match &note {
-            Note::Closed(tick, disposition) => {
+        match &event {
+            RecorderEvent::Closed(tick, disposition) => {
                 sums.add([sli::of_tick(&tick.probe, *disposition)]);
             }
-            Note::Finished(run, tick, disposition) => {
+            RecorderEvent::Finished(run, tick, disposition) => {
                 sums.add([sli::of_tick(&tick.probe, *disposition)]);
                 sums.add(sli::of_run(&run.plan, &run.record));
                 let events = sli::slo_events(&run.plan, &run.record);
@@ -179,42 +181,42 @@ impl Writer {
                 sums.events.extend(events);
                 pause = run.discloses().then(|| tick.probe.clone());
             }
-            Note::Fault(fault) => sums.add([Increment {
+            RecorderEvent::Fault(fault) => sums.add([Increment {
                 metric: outrider_domain::model::names::AGENT_FAULTS.name,
                 labels: vec![fault.name().to_owned()],
                 by: 1,
             }]),
-            Note::Opened(_)
-            | Note::Aside(_)
-            | Note::Began(..)
-            | Note::Forgotten(_)
-            | Note::Job(_)
-            | Note::Resume(..)
-            | Note::Flush
-            | Note::Stop => {}
+            RecorderEvent::Opened(_)
+            | RecorderEvent::FollowUp(_)
+            | RecorderEvent::Began(..)
+            | RecorderEvent::ProbeRemoved(_)
+            | RecorderEvent::Job(_)
+            | RecorderEvent::Resume(..)
+            | RecorderEvent::Flush
+            | RecorderEvent::Stop => {}
         }
         Prepared {
-            note,
+            event,
             pause,
             now: self.clock.now(),
         }
     }
 
-    /// What follows once a note is durable.
+    /// What follows once an event is durable.
     fn durable(&mut self, one: Prepared, places: &mut impl Iterator<Item = u64>) {
-        match one.note {
-            Note::Finished(run, _, disposition) => {
+        match one.event {
+            RecorderEvent::Finished(run, _, disposition) => {
                 let seq = places.next().unwrap_or_default();
-                let recalled = self.live.state().recall(&self.ledger, &run);
+                let recalled = self.shared.state().recall(&self.ledger, &run);
                 if let Err(why) = recalled {
                     tracing::error!(error = %why, "stored sketches of the hour could not be read");
                 }
                 let run_id = run.run.clone();
                 if let Some(journey) = run.plan.journeys.get(&run.record.journey) {
-                    self.live
-                        .clocks(&run.record, &sli::clocks(journey, &run.record));
+                    self.shared
+                        .observe_clocks(&run.record, &sli::clocks(journey, &run.record));
                 }
-                self.live.run(seq, run.record, Some(disposition));
+                self.shared.add_run(seq, run.record, Some(disposition));
                 if let Some(probe) = one.pause {
                     tracing::error!(
                         partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
@@ -223,37 +225,37 @@ impl Writer {
                     self.pause(&probe, true);
                 }
             }
-            Note::Job(JobNote::Opened(_, durable)) => tell(durable, true),
-            Note::Job(JobNote::OthersOpen {
+            RecorderEvent::Job(JobNote::Opened(_, durable)) => reply(durable, true),
+            RecorderEvent::Job(JobNote::OthersOpen {
                 partner,
                 run,
                 answer,
             }) => {
                 let jobs = self.ledger.open_jobs().unwrap_or_default();
-                tell(
+                reply(
                     answer,
                     jobs.iter()
                         .any(|job| job.partner == partner && job.run != run),
                 );
             }
-            Note::Resume(probe, done) => {
+            RecorderEvent::Resume(probe, done) => {
                 let was_paused = self.pause(&probe, false);
-                tell(done, was_paused);
+                reply(done, was_paused);
             }
-            Note::Opened(_)
-            | Note::Closed(..)
-            | Note::Aside(_)
-            | Note::Began(..)
-            | Note::Forgotten(_)
-            | Note::Job(JobNote::Released { .. })
-            | Note::Fault(_)
-            | Note::Flush
-            | Note::Stop => {}
+            RecorderEvent::Opened(_)
+            | RecorderEvent::Closed(..)
+            | RecorderEvent::FollowUp(_)
+            | RecorderEvent::Began(..)
+            | RecorderEvent::ProbeRemoved(_)
+            | RecorderEvent::Job(JobNote::Released { .. })
+            | RecorderEvent::Fault(_)
+            | RecorderEvent::Flush
+            | RecorderEvent::Stop => {}
         }
     }
 
     fn pause(&self, probe: &ProbeId, is_paused: bool) -> bool {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         match state.probes.get_mut(probe) {
             Some(probe) => std::mem::replace(&mut probe.is_paused, is_paused),
             None => false,
@@ -266,14 +268,14 @@ impl Writer {
         let mut changed: Vec<(SketchKey, Sketch)> = Vec::new();
         loop {
             let last = changed.last().map(|(key, _)| key);
-            let more = self.live.state().changed_after(last);
+            let more = self.shared.state().changed_after(last);
             if more.is_empty() {
                 break;
             }
             changed.extend(more);
         }
         let through = {
-            let mut state = self.live.state();
+            let mut state = self.shared.state();
             let oldest = hour_of(self.clock.now()) - (SKETCH_HOURS - 1) * 3600;
             state.sketches.retain(|key, _| key.hour >= oldest);
             state.sketched_through
@@ -281,16 +283,16 @@ impl Writer {
         if changed.is_empty() {
             return Ok(());
         }
-        let mut entries: Vec<Entry<'_>> = changed
+        let mut entries: Vec<LedgerEntry<'_>> = changed
             .iter()
-            .map(|(key, sketch)| Entry::Sketch(key, sketch))
+            .map(|(key, sketch)| LedgerEntry::Sketch(key, sketch))
             .collect();
-        entries.push(Entry::SketchesThrough(through));
+        entries.push(LedgerEntry::SketchesThrough(through));
         self.commit(&entries).map(|_| ())
     }
 }
 
-fn tell(to: oneshot::Sender<bool>, what: bool) {
+fn reply(to: oneshot::Sender<bool>, what: bool) {
     // Whoever asked may have gone; then nobody needs the answer.
     let _gone = to.send(what);
 }
@@ -317,69 +319,76 @@ impl Sums {
     }
 }
 
-/// A note with what follows from it.
+/// An event with what follows from it.
 struct Prepared {
-    note: Note,
+    event: RecorderEvent,
     pause: Option<ProbeId>,
     now: DateTime<Utc>,
 }
 
 /// What is written of a batch. A tick that was opened and closed in it is written once, and of a
 /// probe's watermarks the last.
-fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<Entry<'a>> {
+fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<LedgerEntry<'a>> {
     let mut closed = BTreeSet::new();
     let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
     for one in prepared {
-        match &one.note {
-            Note::Finished(_, tick, _) | Note::Closed(tick, _) => {
+        match &one.event {
+            RecorderEvent::Finished(_, tick, _) | RecorderEvent::Closed(tick, _) => {
                 closed.insert((&tick.probe, tick.due_at));
             }
-            Note::Opened(_)
-            | Note::Aside(_)
-            | Note::Began(..)
-            | Note::Forgotten(_)
-            | Note::Job(_)
-            | Note::Fault(_)
-            | Note::Resume(..)
-            | Note::Flush
-            | Note::Stop => {}
+            RecorderEvent::Opened(_)
+            | RecorderEvent::FollowUp(_)
+            | RecorderEvent::Began(..)
+            | RecorderEvent::ProbeRemoved(_)
+            | RecorderEvent::Job(_)
+            | RecorderEvent::Fault(_)
+            | RecorderEvent::Resume(..)
+            | RecorderEvent::Flush
+            | RecorderEvent::Stop => {}
         }
-        if let Note::Opened(tick) | Note::Closed(tick, _) = &one.note {
+        if let RecorderEvent::Opened(tick) | RecorderEvent::Closed(tick, _) = &one.event {
             let last = through.entry(&tick.probe).or_insert(tick.due_at);
             *last = tick.due_at.max(*last);
         }
     }
     let mut entries = Vec::new();
     for one in prepared {
-        match &one.note {
-            Note::Opened(tick) if closed.contains(&(&tick.probe, tick.due_at)) => {}
-            Note::Opened(tick) => entries.push(Entry::TickOpened(tick)),
-            Note::Closed(tick, disposition) => entries.push(Entry::TickClosed(tick, *disposition)),
-            Note::Finished(run, tick, disposition) => {
-                entries.push(Entry::Run(run));
-                entries.push(Entry::TickClosed(tick, *disposition));
+        match &one.event {
+            RecorderEvent::Opened(tick) if closed.contains(&(&tick.probe, tick.due_at)) => {}
+            RecorderEvent::Opened(tick) => entries.push(LedgerEntry::TickOpened(tick)),
+            RecorderEvent::Closed(tick, disposition) => {
+                entries.push(LedgerEntry::TickClosed(tick, *disposition))
+            }
+            RecorderEvent::Finished(run, tick, disposition) => {
+                entries.push(LedgerEntry::Run(run));
+                entries.push(LedgerEntry::TickClosed(tick, *disposition));
                 if let Some(probe) = &one.pause {
-                    entries.push(Entry::Paused(probe, &run.run, one.now));
+                    entries.push(LedgerEntry::Paused(probe, &run.run, one.now));
                 }
             }
-            Note::Job(JobNote::Opened(job, _)) => entries.push(Entry::JobOpened(job)),
-            Note::Job(JobNote::Released { location }) => {
-                entries.push(Entry::JobReleased(location, one.now));
+            RecorderEvent::Job(JobNote::Opened(job, _)) => {
+                entries.push(LedgerEntry::JobOpened(job))
             }
-            Note::Aside(aside) => entries.push(Entry::Aside(aside)),
-            Note::Began(probe, at) => entries.push(Entry::Watermark(probe, *at)),
-            Note::Forgotten(probe) => entries.push(Entry::Forgotten(probe)),
-            Note::Resume(probe, _) => entries.push(Entry::Resumed(probe)),
-            Note::Job(JobNote::OthersOpen { .. }) | Note::Fault(_) | Note::Flush | Note::Stop => {}
+            RecorderEvent::Job(JobNote::Released { location }) => {
+                entries.push(LedgerEntry::JobReleased(location, one.now));
+            }
+            RecorderEvent::FollowUp(run) => entries.push(LedgerEntry::FollowUpRun(run)),
+            RecorderEvent::Began(probe, at) => entries.push(LedgerEntry::Watermark(probe, *at)),
+            RecorderEvent::ProbeRemoved(probe) => entries.push(LedgerEntry::ProbeRemoved(probe)),
+            RecorderEvent::Resume(probe, _) => entries.push(LedgerEntry::Resumed(probe)),
+            RecorderEvent::Job(JobNote::OthersOpen { .. })
+            | RecorderEvent::Fault(_)
+            | RecorderEvent::Flush
+            | RecorderEvent::Stop => {}
         }
     }
     entries.extend(
         through
             .into_iter()
-            .map(|(probe, at)| Entry::Watermark(probe, at)),
+            .map(|(probe, at)| LedgerEntry::Watermark(probe, at)),
     );
     if !counted.is_empty() {
-        entries.push(Entry::Counters(counted));
+        entries.push(LedgerEntry::Counters(counted));
     }
     entries
 }

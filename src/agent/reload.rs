@@ -1,4 +1,4 @@
-//! Reads the files anew when they changed or when a person asks (SIGHUP).
+//! Reads the files again when they changed or when a person asks (SIGHUP).
 //!
 //! Files are looked at once a second, by their stamps, rather than watched by the kernel: it costs a
 //! few dozen `stat` calls, works alike for editors that replace a file, for mounts and for network
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 /// How often the files' stamps are looked at. What changed is read once it has been still so long, so
 /// that a half-written file, or the first of several, is not.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const STAMPS_EVERY: Duration = Duration::from_secs(1);
 
 /// The folders beside the agent's file, and the endings of what is read there.
 const FOLDERS: [(&str, &str); 4] = [
@@ -28,7 +28,7 @@ const FOLDERS: [(&str, &str); 4] = [
 
 /// Where a plan comes from.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct PlanSource {
     config: PathBuf,
     overlay: Option<PathBuf>,
     ledger: Option<PathBuf>,
@@ -40,11 +40,11 @@ pub struct Source {
 /// A file's device, node, length and times, by its path; none for one that cannot be looked at.
 type Stamps = BTreeMap<PathBuf, Option<[i64; 7]>>;
 
-/// A plan that was read anew, or the mistakes that it holds.
+/// A plan that was read again, or the mistakes in it.
 #[derive(Debug)]
 pub(super) struct Loaded(pub(super) Result<Box<Plan>, Vec<String>>);
 
-impl Source {
+impl PlanSource {
     /// The agent's file, what is laid over it, the ledger named on the command line, and the scale.
     /// Made before the files are read for the first time.
     pub fn new(
@@ -60,11 +60,11 @@ impl Source {
             scale,
             stamps: Stamps::new(),
         };
-        source.stamps = source.look();
+        source.stamps = source.read_stamps();
         source
     }
 
-    fn look(&self) -> Stamps {
+    fn read_stamps(&self) -> Stamps {
         let mut paths = vec![self.config.clone()];
         paths.extend(self.overlay.clone());
         let folder = self.config.parent().unwrap_or(Path::new(""));
@@ -89,7 +89,7 @@ impl Source {
 
     fn load(&self) -> Loaded {
         let read = config::load(&self.config, self.overlay.as_deref())
-            .map_err(|complaints| complaints.0.iter().map(ToString::to_string).collect());
+            .map_err(|diagnostics| diagnostics.0.iter().map(ToString::to_string).collect());
         let plan =
             read.and_then(|plan| plan.scaled(self.scale).map_err(|why| vec![why.to_string()]));
         Loaded(plan.map(|mut plan| {
@@ -101,18 +101,22 @@ impl Source {
     }
 }
 
-/// Reads the files whenever they changed or somebody asks, until nobody wants to know.
-pub(super) async fn watch(mut source: Source, mut asked: Signal, loaded: mpsc::Sender<Loaded>) {
-    let mut look = tokio::time::interval(LOOK_EVERY);
+/// Reads the files whenever they changed or somebody asks, until the receiver is gone.
+pub(super) async fn watch(
+    mut source: PlanSource,
+    mut hangup: Signal,
+    loaded: mpsc::Sender<Loaded>,
+) {
+    let mut look = tokio::time::interval(STAMPS_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut changing: Option<Stamps> = None;
     loop {
         let is_asked = tokio::select! {
-            heard = asked.recv() => heard.is_some(),
+            heard = hangup.recv() => heard.is_some(),
             _ = look.tick() => false,
         };
         let work = move || {
-            let stamps = source.look();
+            let stamps = source.read_stamps();
             let is_still = changing.as_ref() == Some(&stamps);
             let is_due = is_asked || (stamps != source.stamps && is_still);
             // Stamps of before the reading: what changes meanwhile is seen next time.
@@ -123,7 +127,7 @@ pub(super) async fn watch(mut source: Source, mut asked: Signal, loaded: mpsc::S
             (source, Some(stamps), read)
         };
         let Ok((back, stamps, read)) = tokio::task::spawn_blocking(work).await else {
-            return tracing::error!("reading the files broke; they are not read any more");
+            return tracing::error!("reading the files panicked; they are not read any more");
         };
         (source, changing) = (back, stamps);
         if let Some(read) = read

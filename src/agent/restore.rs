@@ -1,4 +1,4 @@
-//! What a former life left: counts go on, ticks in its midst are `lost`, ticks since then are
+//! Restores the state after a restart: counters go on, open ticks are `lost`, ticks since then are
 //! `missed`.
 
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use outrider_domain::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Ti
 use outrider_domain::sli::{self, Increment, hour_of};
 use outrider_domain::slo;
 
-use super::live::{ConfigState, Live};
-use crate::ledger::{Entry, Ledger, LedgerError, RunFilter};
+use super::state::{ConfigState, SharedState};
+use crate::ledger::{Ledger, LedgerEntry, LedgerError, RunFilter};
 use crate::render;
 
 /// Ticks closed in one transaction.
@@ -21,68 +21,69 @@ const PAGE: u32 = 1_000;
 /// Runs of each probe looked at for its last verdict and its failures in a row.
 const LAST_RUNS: u32 = 100;
 
-/// Reads the ledger, closes what was left open, and returns what is true now.
+/// Reads the ledger, closes what was left open, and returns the state to start from.
 pub(super) fn restore(
     plan: &Arc<Plan>,
     ledger: &mut Ledger,
     clock: &Clock,
-) -> Result<Live, LedgerError> {
-    let live = Live::new(Arc::clone(plan));
+) -> Result<SharedState, LedgerError> {
+    let shared = SharedState::new(Arc::clone(plan));
     let now = clock.now();
-    note_setback(ledger)?;
+    report_rollback(ledger)?;
     close_left_over(plan, ledger, now)?;
     let watermarks = ledger.watermarks()?;
-    note_clock_set_back(ledger, watermarks.values(), now)?;
-    for (id, state) in &mut live.state().probes {
+    report_clock_step(ledger, watermarks.values(), now)?;
+    for (id, state) in &mut shared.state().probes {
         state.through = watermarks.get(id).copied();
         state.runs_begun = ledger.run_count(id)?;
     }
-    sli::zeros(plan).for_each(|zeros| live.count(&zeros));
+    sli::zeros(plan).for_each(|zeros| shared.count(&zeros));
     for (metric, labels, value) in ledger.counters()? {
         if let Some(known) = names::ALL.iter().find(|known| known.name == metric) {
-            live.count(&[Increment {
+            shared.count(&[Increment {
                 metric: known.name,
                 labels,
                 by: value,
             }]);
         }
     }
-    live.numbers()
+    shared
+        .numbers()
         .set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
-    tell_digest(plan, &live);
-    live.read(ConfigState::default());
-    restore_sketches(&live, ledger, now)?;
-    restore_runs(plan, &live, ledger)?;
+    publish_rules_digest(plan, &shared);
+    shared.set_config_state(ConfigState::default());
+    restore_sketches(&shared, ledger, now)?;
+    restore_runs(plan, &shared, ledger)?;
     for probe in ledger.pauses()?.keys() {
-        if let Some(state) = live.state().probes.get_mut(probe) {
+        if let Some(state) = shared.state().probes.get_mut(probe) {
             state.is_paused = true;
         }
     }
-    Ok(live)
+    Ok(shared)
 }
 
 /// The digest of the rules that belong to this plan. A plan was refused before when it has none.
-pub(super) fn tell_digest(plan: &Plan, live: &Live) {
+pub(super) fn publish_rules_digest(plan: &Plan, shared: &SharedState) {
     let objectives = slo::objectives(plan).ok();
     let digest = objectives.and_then(|all| render::digest(plan, &all).ok());
     if let Some(digest) = digest {
-        live.numbers().set(&names::RULES_DIGEST, &[&digest], 1.0);
+        shared.numbers().set(&names::RULES_DIGEST, &[&digest], 1.0);
     }
 }
 
-/// Counters of a ledger that lost its past begin at 0: it is said in the log, counted as our fault, and
-/// an alert sees the counters go back.
-fn note_setback(ledger: &mut Ledger) -> Result<(), LedgerError> {
-    let Some(setback) = ledger.setback() else {
+/// If the ledger is lost or rolled back, counters restart at 0 and an alert fires. It is logged and counted as
+/// the agent's fault.
+fn report_rollback(ledger: &mut Ledger) -> Result<(), LedgerError> {
+    let Some(rollback) = ledger.rollback() else {
         return Ok(());
     };
-    tracing::error!(%setback, "the ledger lost its past; counters begin at 0");
+    tracing::error!(%rollback, "the ledger was lost or rolled back; counters restart at 0");
     fault(ledger, AgentFault::Ledger)
 }
 
 /// The schedule never goes back, so no start gets two records: what was written before a clock was set back
 /// must be caught up with first. Nothing runs until then, which is said, counted and alerted as a standstill.
-fn note_clock_set_back<'w>(
+fn report_clock_step<'w>(
     ledger: &mut Ledger,
     watermarks: impl Iterator<Item = &'w DateTime<Utc>>,
     now: DateTime<Utc>,
@@ -106,7 +107,9 @@ fn fault(ledger: &mut Ledger, fault: AgentFault) -> Result<(), LedgerError> {
         labels: vec![fault.name().to_owned()],
         by: 1,
     };
-    ledger.commit(&[Entry::Counters(&[fault])]).map(|_| ())
+    ledger
+        .commit(&[LedgerEntry::Counters(&[fault])])
+        .map(|_| ())
 }
 
 fn close_left_over(
@@ -121,8 +124,8 @@ fn close_left_over(
     let gone = watermarks
         .keys()
         .filter(|id| !plan.probes.contains_key(*id));
-    let forgotten: Vec<_> = gone.map(Entry::Forgotten).collect();
-    ledger.commit(&forgotten)?;
+    let removed: Vec<_> = gone.map(LedgerEntry::ProbeRemoved).collect();
+    ledger.commit(&removed)?;
     let mut first_seen = Vec::new();
     for probe in plan.probes.values() {
         match watermarks.get(&probe.id) {
@@ -133,7 +136,7 @@ fn close_left_over(
     // From here on a probe that was never seen owes a record for each of its ticks.
     let begun: Vec<_> = first_seen
         .into_iter()
-        .map(|id| Entry::Watermark(id, now))
+        .map(|id| LedgerEntry::Watermark(id, now))
         .collect();
     ledger.commit(&begun).map(|_| ())
 }
@@ -163,20 +166,24 @@ fn close(ledger: &mut Ledger, ticks: &[Tick], as_what: Disposition) -> Result<()
         .iter()
         .map(|tick| sli::of_tick(&tick.probe, as_what))
         .collect();
-    let mut entries: Vec<Entry<'_>> = Vec::new();
+    let mut entries: Vec<LedgerEntry<'_>> = Vec::new();
     for tick in ticks {
-        entries.push(Entry::TickClosed(tick, as_what));
-        entries.push(Entry::Watermark(&tick.probe, tick.due_at));
+        entries.push(LedgerEntry::TickClosed(tick, as_what));
+        entries.push(LedgerEntry::Watermark(&tick.probe, tick.due_at));
     }
-    entries.push(Entry::Counters(&counted));
+    entries.push(LedgerEntry::Counters(&counted));
     ledger.commit(&entries).map(|_| ())
 }
 
 /// Stored sketches, and the runs that came after them.
-fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
+fn restore_sketches(
+    shared: &SharedState,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
     let oldest = hour_of(now) - 3600;
     let mut through = ledger.sketches_through()?;
-    live.state().sketches.extend(ledger.sketches(oldest)?);
+    shared.state().sketches.extend(ledger.sketches(oldest)?);
     loop {
         let filter = RunFilter {
             after: Some(through),
@@ -185,11 +192,11 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
         };
         let runs = ledger.runs(&filter)?;
         let Some((last, _)) = runs.last() else {
-            live.state().sketched_through = through;
+            shared.state().sketched_through = through;
             return Ok(());
         };
         through = *last;
-        let mut state = live.state();
+        let mut state = shared.state();
         for (_, run) in &runs {
             state.recall(ledger, run)?;
             state.sketch(run);
@@ -198,7 +205,7 @@ fn restore_sketches(live: &Live, ledger: &Ledger, now: DateTime<Utc>) -> Result<
 }
 
 /// The last run of each probe, and how many failed in a row.
-fn restore_runs(plan: &Plan, live: &Live, ledger: &Ledger) -> Result<(), LedgerError> {
+fn restore_runs(plan: &Plan, shared: &SharedState, ledger: &Ledger) -> Result<(), LedgerError> {
     let mut last: Vec<(u64, RunRecord)> = Vec::new();
     for id in plan.probes.keys() {
         let filter = RunFilter {
@@ -209,14 +216,15 @@ fn restore_runs(plan: &Plan, live: &Live, ledger: &Ledger) -> Result<(), LedgerE
         };
         let runs = ledger.runs(&filter)?;
         last.extend(runs.iter().cloned());
-        let failures = live.state().remember(id, runs);
+        let failures = shared.state().remember(id, runs);
         let labels = [id.partner.as_str(), id.journey.as_str()];
-        live.numbers()
+        shared
+            .numbers()
             .set(&names::CONSECUTIVE_FAILURES, &labels, f64::from(failures));
     }
     // Over all journeys of a partner the last verdict is the one that came last.
     last.sort_by_key(|(seq, _)| *seq);
-    let mut state = live.state();
+    let mut state = shared.state();
     last.iter().for_each(|(_, run)| state.last_verdicts(run));
     Ok(())
 }

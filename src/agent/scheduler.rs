@@ -13,14 +13,14 @@ use outrider_domain::schedule;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::live::{InFlight, Live};
-use super::notes::{Note, Notes, tell};
+use super::follow_up_requests::{FollowUpRequest, FollowUps, REQUESTS_MAX};
 use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
+use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::reload::Loaded;
 use super::signals::Signals;
-use super::wanted::{Asides, WANTED_MAX, Wanted};
+use super::state::{InFlight, SharedState};
 use super::workers::{Walk, Work, work};
 use crate::expose::Health;
 use crate::journey::Client;
@@ -29,26 +29,26 @@ use crate::journey::Client;
 const MISSED_AFTER: Duration = Duration::from_secs(5);
 /// The loop looks at the clock at least this often, so that a step is seen.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often jobs are looked for that nobody releases any more.
+/// How often orphaned jobs are looked for.
 const ORPHANS_EVERY: Duration = Duration::from_secs(15);
-/// How often sketches are written. What came since then is made anew from the runs.
+/// How often sketches are written. What came since then is recomputed from the runs.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
-/// What the schedule works with.
+/// What the schedule shares with the rest of the agent.
 #[derive(Clone)]
-pub(super) struct Wiring {
+pub(super) struct Context {
     pub(super) clock: Clock,
-    pub(super) live: Live,
-    pub(super) notes: Notes,
+    pub(super) shared: SharedState,
+    pub(super) recorder: RecorderSender,
     pub(super) health: Health,
     pub(super) stopping: Arc<AtomicBool>,
 }
 
 /// Runs the schedule until the process is told to stop, then stops the runs.
-pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receiver<Loaded>) {
+pub(super) async fn run(context: Context, signals: Signals, reloads: mpsc::Receiver<Loaded>) {
     // On a worker of the runtime, so that a run begins on the thread that saw that it is due.
     let mut schedule = JoinSet::new();
-    schedule.spawn(follow(wiring, signals, reloads));
+    schedule.spawn(run_loop(context, signals, reloads));
     if let Some(Err(why)) = schedule.join_next().await
         && why.is_panic()
     {
@@ -56,9 +56,9 @@ pub(super) async fn run(wiring: Wiring, signals: Signals, reloads: mpsc::Receive
     }
 }
 
-async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
-    let (wanted, mut wants) = mpsc::channel(WANTED_MAX);
-    let mut scheduler = Scheduler::new(&wiring, wanted);
+async fn run_loop(context: Context, signals: Signals, mut reloads: mpsc::Receiver<Loaded>) {
+    let (follow_up_sender, mut follow_up_requests) = mpsc::channel(REQUESTS_MAX);
+    let mut scheduler = Scheduler::new(&context, follow_up_sender);
     let mut stop = std::pin::pin!(signals.stop());
     let releasing = scheduler.releasing();
     tokio::select! {
@@ -66,7 +66,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
         () = &mut stop => return,
     }
     scheduler.begin();
-    wiring.health.schedule(true);
+    context.health.schedule(true);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans_due = tokio::time::interval(ORPHANS_EVERY);
@@ -77,7 +77,7 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
         tokio::select! {
             () = &mut stop => break,
             () = tokio::time::sleep(wait) => tokio::select! {
-                _ = scheduler.look() => {}
+                _ = scheduler.run_due() => {}
                 // A tick that is not told any more stays unwritten: it is missed next time.
                 () = &mut stop => break,
             },
@@ -85,9 +85,9 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
                 () = scheduler.reload(loaded) => {}
                 () = &mut stop => break,
             },
-            Some(wanted) = wants.recv() => scheduler.want(wanted),
+            Some(request) = follow_up_requests.recv() => scheduler.request_follow_up(request),
             _ = flush.tick() => tokio::select! {
-                () = tell(&wiring.notes, Note::Flush) => {}
+                () = context.recorder.send(RecorderEvent::Flush) => {}
                 () = &mut stop => break,
             },
             _ = orphans_due.tick(), if releases.is_empty() => {
@@ -97,8 +97,8 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
             Some(ended) = releases.join_next() => reap(ended),
         }
     }
-    wiring.health.schedule(false);
-    wiring.stopping.store(true, Ordering::Relaxed);
+    context.health.schedule(false);
+    context.stopping.store(true, Ordering::Relaxed);
     releases.shutdown().await;
     scheduler.end().await;
 }
@@ -106,31 +106,31 @@ async fn follow(wiring: Wiring, signals: Signals, mut reloads: mpsc::Receiver<Lo
 pub(super) struct Scheduler {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
-    pub(super) live: Live,
-    pub(super) notes: Notes,
+    pub(super) shared: SharedState,
+    pub(super) recorder: RecorderSender,
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
     pub(super) runs: JoinSet<()>,
-    pub(super) asides: Asides,
-    /// Where failed runs are told that want another walk.
-    pub(super) wanted: mpsc::Sender<Wanted>,
+    pub(super) follow_ups: FollowUps,
+    /// Where workers ask for follow-up runs.
+    pub(super) follow_up_sender: mpsc::Sender<FollowUpRequest>,
 }
 
 impl Scheduler {
-    fn new(wiring: &Wiring, wanted: mpsc::Sender<Wanted>) -> Self {
-        let plan = wiring.live.plan();
+    fn new(context: &Context, follow_up_sender: mpsc::Sender<FollowUpRequest>) -> Self {
+        let plan = context.shared.plan();
         Self {
-            partners: Partners::new(&plan, &wiring.clock),
+            partners: Partners::new(&plan, &context.clock),
             permits: Permits::new(&plan.settings),
             plan,
-            clock: wiring.clock.clone(),
-            live: wiring.live.clone(),
-            notes: wiring.notes.clone(),
+            clock: context.clock.clone(),
+            shared: context.shared.clone(),
+            recorder: context.recorder.clone(),
             due: BTreeSet::new(),
             runs: JoinSet::new(),
-            asides: Asides::default(),
-            wanted,
+            follow_ups: FollowUps::default(),
+            follow_up_sender,
         }
     }
 
@@ -139,7 +139,7 @@ impl Scheduler {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
             clients: Arc::clone(&self.partners.clients),
-            notes: self.notes.clone(),
+            recorder: self.recorder.clone(),
         }
     }
 
@@ -148,7 +148,7 @@ impl Scheduler {
         let plan = Arc::clone(&self.plan);
         for id in plan.probes.keys() {
             let through = self
-                .live
+                .shared
                 .state()
                 .probes
                 .get(id)
@@ -171,7 +171,7 @@ impl Scheduler {
             return;
         };
         let next = probe.next_after(after);
-        if let Some(state) = self.live.state().probes.get_mut(id) {
+        if let Some(state) = self.shared.state().probes.get_mut(id) {
             state.next_due = next;
         }
         self.due.extend(next.map(|due| (due, id.clone())));
@@ -179,7 +179,7 @@ impl Scheduler {
 
     fn until_next(&self) -> Duration {
         let ticks = self.due.first().map(|(due, _)| *due);
-        let next = ticks.into_iter().chain(self.asides.next()).min();
+        let next = ticks.into_iter().chain(self.follow_ups.next()).min();
         let next = next.map(|due| due - self.clock.now());
         next.and_then(|wait| wait.to_std().ok()).map_or(
             if next.is_some() {
@@ -192,7 +192,7 @@ impl Scheduler {
     }
 
     /// Gives every tick that is due its disposition; returns up to when.
-    pub(super) async fn look(&mut self) -> DateTime<Utc> {
+    pub(super) async fn run_due(&mut self) -> DateTime<Utc> {
         // Not at each end of a run: that would wake the schedule once more for every run.
         while let Some(ended) = self.runs.try_join_next() {
             reap(ended);
@@ -200,14 +200,16 @@ impl Scheduler {
         let (now, step) = self.clock.follow();
         if let Some(step_ms) = step {
             tracing::warn!(step_ms, "this machine's clock stepped");
-            tell(&self.notes, Note::Fault(AgentFault::Clock)).await;
+            self.recorder
+                .send(RecorderEvent::Fault(AgentFault::Clock))
+                .await;
         }
         while let Some((due_at, id)) = self.due.first().cloned().filter(|(due, _)| *due <= now) {
             self.due.pop_first();
             self.plan_next(&id, due_at);
             self.tick(Tick { probe: id, due_at }, now).await;
         }
-        self.look_closer(now);
+        self.start_due_rechecks(now);
         now
     }
 
@@ -217,22 +219,32 @@ impl Scheduler {
         };
         let behind = now - tick.due_at;
         if behind > TimeDelta::from_std(MISSED_AFTER).unwrap_or_default() {
-            return tell(&self.notes, Note::Closed(tick, Disposition::Missed)).await;
+            return self
+                .recorder
+                .send(RecorderEvent::Closed(tick, Disposition::Missed))
+                .await;
         }
         if let Some(held) = held(self.plan.calendars_of(&tick.probe.partner), tick.due_at) {
-            return tell(&self.notes, Note::Closed(tick, held)).await;
+            return self.recorder.send(RecorderEvent::Closed(tick, held)).await;
         }
         let run = RunId::new(uuid::Uuid::new_v4().to_string());
         let client = match self.enter(probe, &run) {
             Ok(client) => client,
-            Err(refused) => return tell(&self.notes, Note::Closed(tick, refused)).await,
+            Err(refused) => {
+                return self
+                    .recorder
+                    .send(RecorderEvent::Closed(tick, refused))
+                    .await;
+            }
         };
         let number = self.number(probe, tick.due_at);
-        tell(&self.notes, Note::Opened(tick.clone())).await;
+        self.recorder
+            .send(RecorderEvent::Opened(tick.clone()))
+            .await;
         let walk = Walk {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
-            notes: self.notes.clone(),
+            recorder: self.recorder.clone(),
             client,
             tokens: self.partners.tokens.clone(),
             tick,
@@ -242,15 +254,15 @@ impl Scheduler {
         };
         self.runs.spawn(work(Work {
             walk,
-            live: self.live.clone(),
+            shared: self.shared.clone(),
             permits: self.permits.clone(),
-            wanted: self.wanted.clone(),
+            follow_ups: self.follow_up_sender.clone(),
         }));
     }
 
     /// Whose turn it is: by the number of its interval, where that is fixed, else by the runs that were.
     fn number(&self, probe: &Probe, due_at: DateTime<Utc>) -> u64 {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         let recorded = state.probes.get_mut(&probe.id).map(|state| {
             state.runs_begun += 1;
             state.runs_begun - 1
@@ -260,7 +272,7 @@ impl Scheduler {
 
     /// Puts a run in flight, or says why its tick has none.
     fn enter(&self, probe: &Probe, run: &RunId) -> Result<Client, Disposition> {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         let Some(state) = state.probes.get_mut(&probe.id) else {
             return Err(Disposition::Capped);
         };
@@ -292,10 +304,12 @@ impl Scheduler {
     /// Runs that are still going, and the time before which any other run's jobs are orphans: a
     /// little ago, since notes of a run that just ended may still be on their way.
     fn going(&self) -> (Vec<RunId>, DateTime<Utc>) {
-        let state = self.live.state();
+        let state = self.shared.state();
         let all = state.probes.values().flat_map(|probe| &probe.in_flight);
         let on_schedule = all.map(|run| run.run.clone());
-        let going = on_schedule.chain(state.asides.values().cloned()).collect();
+        let going = on_schedule
+            .chain(state.follow_up_runs.values().cloned())
+            .collect();
         (
             going,
             self.clock.now() - TimeDelta::from_std(MISSED_AFTER).unwrap_or_default(),

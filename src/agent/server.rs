@@ -6,17 +6,21 @@ use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use super::live::Live;
+use super::state::SharedState;
 use crate::expose::{self, Health, NumbersCollector};
-use crate::portal::{self, Ask, Handle};
+use crate::portal::{self, Handle, PortalQuery};
 
-/// The registry over the live numbers.
-pub(super) fn registry(plan: &Plan, live: &Live, clock: &Clock) -> prometheus::Result<Registry> {
+/// The registry over the shared numbers.
+pub(super) fn registry(
+    plan: &Plan,
+    shared: &SharedState,
+    clock: &Clock,
+) -> prometheus::Result<Registry> {
     let Settings {
         agent, location, ..
     } = &plan.settings;
     let registry = Registry::new();
-    let (numbers, refreshed, clock) = (live.numbers.clone(), live.clone(), clock.clone());
+    let (numbers, refreshed, clock) = (shared.numbers.clone(), shared.clone(), clock.clone());
     registry.register(Box::new(NumbersCollector::new(
         numbers,
         agent,
@@ -31,10 +35,10 @@ pub(super) async fn serve(
     listener: TcpListener,
     registry: Registry,
     health: Health,
-    questions: mpsc::Sender<Ask>,
+    queries: mpsc::Sender<PortalQuery>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let app = expose::routes(registry, health).merge(portal::routes(Handle::new(questions)));
+    let app = expose::routes(registry, health).merge(portal::routes(Handle::new(queries)));
     let stop = async move {
         // The sender lives as long as the agent; its end means the same.
         let _ended = stopped.wait_for(|is_stopped| *is_stopped).await;

@@ -1,4 +1,4 @@
-//! How the process is told to stop.
+//! The signals that stop the process or reload its files.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,11 +21,11 @@ impl Signals {
         })
     }
 
-    /// SIGHUP: a person asks that the files be read anew.
+    /// SIGHUP: a person asks to read the files again.
     ///
     /// # Errors
     /// The machine gives no signal handler.
-    pub(super) fn asked_to_reload() -> std::io::Result<Signal> {
+    pub(super) fn hangup() -> std::io::Result<Signal> {
         signal(SignalKind::hangup())
     }
 

@@ -7,10 +7,10 @@ use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Pla
 use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
-use super::live::Live;
-use super::notes::{Note, Notes, Walked, tell};
+use super::follow_up_requests::FollowUpRequest;
 use super::permits::Permits;
-use super::wanted::Wanted;
+use super::recorder_events::{FinishedRun, RecorderEvent, RecorderSender};
+use super::state::SharedState;
 use crate::journey::{Client, JobNote, RunRequest, Tokens, run};
 
 /// Notes about jobs that wait within one run.
@@ -20,7 +20,7 @@ const JOB_NOTES_MAX: usize = 4;
 pub(super) struct Walk {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
-    pub(super) notes: Notes,
+    pub(super) recorder: RecorderSender,
     pub(super) client: Client,
     pub(super) tokens: Tokens,
     /// Beside the schedule, its probe and its begin.
@@ -34,18 +34,18 @@ pub(super) struct Walk {
 /// What a worker is given: a walk because of a tick.
 pub(super) struct Work {
     pub(super) walk: Walk,
-    pub(super) live: Live,
+    pub(super) shared: SharedState,
     pub(super) permits: Permits,
-    /// Where failed runs are told that want another walk.
-    pub(super) wanted: mpsc::Sender<Wanted>,
+    /// Where follow-up runs are asked for.
+    pub(super) follow_ups: mpsc::Sender<FollowUpRequest>,
 }
 
-/// Waits for a permit, walks, and tells the recorder.
+/// Waits for a permit, runs the journey, and sends the record to the recorder.
 pub(super) async fn work(work: Work) {
     let late_after = work.walk.plan.settings.late_after;
     let mut watch = Watch {
         work: &work,
-        is_told: false,
+        is_reported: false,
     };
     let class = work.class();
     let permit = match work.permits.try_take(class) {
@@ -57,13 +57,19 @@ pub(super) async fn work(work: Work) {
     };
     let Some(permit) = permit else {
         work.leave();
-        watch.is_told = true;
-        tell(&work.walk.notes, Note::Fault(AgentFault::Saturated)).await;
-        return tell(
-            &work.walk.notes,
-            Note::Closed(work.walk.tick.clone(), Disposition::Capped),
-        )
-        .await;
+        watch.is_reported = true;
+        work.walk
+            .recorder
+            .send(RecorderEvent::Fault(AgentFault::Saturated))
+            .await;
+        return work
+            .walk
+            .recorder
+            .send(RecorderEvent::Closed(
+                work.walk.tick.clone(),
+                Disposition::Capped,
+            ))
+            .await;
     };
     let Some(mut record) = work.walk.walk().await else {
         return;
@@ -72,31 +78,31 @@ pub(super) async fn work(work: Work) {
     record.overlaps = work.leave();
     record.excluded = work.is_excluded();
     record.contaminated |= record.start_delay() > late_after;
-    watch.is_told = true;
+    watch.is_reported = true;
     let disposition = if record.start_delay() > late_after {
         Disposition::Late
     } else {
         Disposition::Ran
     };
-    let walked = Walked {
+    let walked = FinishedRun {
         record,
         plan: Arc::clone(&work.walk.plan),
     };
-    work.want_again(&walked);
+    work.request_follow_up(&walked);
     let tick = work.walk.tick.clone();
-    let note = Note::Finished(Box::new(walked), tick, disposition);
-    tell(&work.walk.notes, note).await;
+    let event = RecorderEvent::Finished(Box::new(walked), tick, disposition);
+    work.walk.recorder.send(event).await;
 }
 
 /// Closes the tick of a run that ends without a word: cut off at the stop, or by a fault of our own.
 struct Watch<'a> {
     work: &'a Work,
-    is_told: bool,
+    is_reported: bool,
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        if self.is_told {
+        if self.is_reported {
             return;
         }
         self.work.leave();
@@ -106,8 +112,8 @@ impl Drop for Watch<'_> {
         if !self
             .work
             .walk
-            .notes
-            .try_send(Note::Closed(tick, Disposition::Lost))
+            .recorder
+            .try_send(RecorderEvent::Closed(tick, Disposition::Lost))
         {
             tracing::warn!("the recorder's queue is full");
         }
@@ -148,7 +154,7 @@ impl Walk {
             };
             run(&request).await
         });
-        let (record, ()) = tokio::join!(walking, forward(told, &self.notes));
+        let (record, ()) = tokio::join!(walking, forward(told, &self.recorder));
         Some(record)
     }
 }
@@ -165,16 +171,16 @@ impl Work {
         calendars.any(|one| one.has(Effect::Exclude, self.walk.tick.due_at))
     }
 
-    /// Tells the schedule that a run failed.
-    pub(super) fn want_again(&self, walked: &Walked) {
-        if let Some(wanted) = Wanted::of(walked, self.walk.number) {
-            let _full = self.wanted.try_send(wanted);
+    /// Asks for a follow-up run where this one failed.
+    pub(super) fn request_follow_up(&self, walked: &FinishedRun) {
+        if let Some(request) = FollowUpRequest::of(walked, self.walk.number) {
+            let _full = self.follow_ups.try_send(request);
         }
     }
 
     /// No longer in flight; returns the ticks that found the run still going.
     fn leave(&self) -> u32 {
-        let mut state = self.live.state();
+        let mut state = self.shared.state();
         let Some(probe) = state.probes.get_mut(&self.walk.tick.probe) else {
             return 0;
         };
@@ -187,8 +193,8 @@ impl Work {
 }
 
 /// Hands a walk's notes about jobs to the recorder; ends only with the walk.
-async fn forward(mut told: mpsc::Receiver<JobNote>, notes: &Notes) {
+async fn forward(mut told: mpsc::Receiver<JobNote>, recorder: &RecorderSender) {
     while let Some(note) = told.recv().await {
-        tell(notes, Note::Job(note)).await;
+        recorder.send(RecorderEvent::Job(note)).await;
     }
 }

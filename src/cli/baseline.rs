@@ -52,7 +52,7 @@ impl Record {
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let text = config::baseline_text(partner, &shapes);
         if let Err(why) = folder.and_then(|()| std::fs::write(&path, text)) {
-            out::complain(&format!("{}: cannot be written: {why}", path.display()));
+            out::print_error(&format!("{}: cannot be written: {why}", path.display()));
             return Err(Exit::CouldNotLook);
         }
         let paths: usize = shapes.0.values().map(|shape| shape.paths.len()).sum();
@@ -68,7 +68,7 @@ impl Record {
 /// What all members together show. One run that is not good ends it: a baseline holds what was found good.
 fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
     let Some(set) = probe.members.as_ref().and_then(|set| plan.members.get(set)) else {
-        out::complain(&format!("{} carries no member", probe.id));
+        out::print_error(&format!("{} carries no member", probe.id));
         return Err(Exit::Usage);
     };
     let runtime = runtime()?;
@@ -82,7 +82,7 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
         if record.outcome != Outcome::Passed {
             let why = record.verdict.blame.map(|blame| blame.summary);
             let why = why.unwrap_or_default();
-            out::complain(&format!("member {}: {}: {why}", member.id, record.outcome));
+            out::print_error(&format!("member {}: {}: {why}", member.id, record.outcome));
             return Err(match record.outcome {
                 Outcome::AgentFault => Exit::CouldNotLook,
                 Outcome::Failed | Outcome::PassedOnRetry | Outcome::Passed => Exit::Partner,

@@ -1,6 +1,6 @@
 //! `outrider check`.
 
-use outrider_domain::config::{self, Weight};
+use outrider_domain::config::{self, Severity};
 use outrider_domain::model::Plan;
 
 use super::exit::Exit;
@@ -22,25 +22,27 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        let (plan, mut complaints) =
+        let (plan, mut diagnostics) =
             match config::load(&self.files.config, self.files.overlay.as_deref()) {
                 Ok(plan) => {
-                    let complaints = config::secrets(&plan);
-                    (Some(plan), complaints)
+                    let diagnostics = config::secrets(&plan);
+                    (Some(plan), diagnostics)
                 }
-                Err(complaints) => (None, complaints.0),
+                Err(diagnostics) => (None, diagnostics.0),
             };
         if self.strict {
-            complaints
+            diagnostics
                 .iter_mut()
-                .for_each(|one| one.weight = Weight::Error);
+                .for_each(|one| one.severity = Severity::Error);
         }
-        let is_fine = !complaints.iter().any(|one| one.weight == Weight::Error);
+        let is_fine = !diagnostics
+            .iter()
+            .any(|one| one.severity == Severity::Error);
         if self.json {
-            out::complaints_json(&complaints);
+            out::diagnostics_json(&diagnostics);
         } else {
-            if !complaints.is_empty() {
-                out::complaints(&complaints);
+            if !diagnostics.is_empty() {
+                out::diagnostics(&diagnostics);
             }
             if let Some(plan) = plan.filter(|_| is_fine) {
                 out::say(&summary(&plan));

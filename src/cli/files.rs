@@ -22,8 +22,8 @@ pub(super) struct Files {
 impl Files {
     /// The plan in real time, or how the command ends without one.
     pub(super) fn plan(&self) -> Result<Plan, Exit> {
-        config::load(&self.config, self.overlay.as_deref()).map_err(|complaints| {
-            out::unusable(&complaints);
+        config::load(&self.config, self.overlay.as_deref()).map_err(|diagnostics| {
+            out::unusable(&diagnostics);
             Exit::Config
         })
     }
@@ -31,7 +31,7 @@ impl Files {
     /// The plan in scaled time, or how the command ends without one.
     pub(super) fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
         self.plan()?.scaled(scale).map_err(|why| {
-            out::complain(&format!("outrider: {why}"));
+            out::print_error(&format!("outrider: {why}"));
             Exit::Config
         })
     }
@@ -49,7 +49,7 @@ pub(super) fn probe_of<'p>(
     };
     plan.probes.get(&id).ok_or_else(|| {
         let known: Vec<_> = plan.probes.keys().map(ToString::to_string).collect();
-        out::complain(&format!("{id} is no probe. Probes: {}", known.join(", ")));
+        out::print_error(&format!("{id} is no probe. Probes: {}", known.join(", ")));
         Exit::Usage
     })
 }

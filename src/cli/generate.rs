@@ -67,13 +67,13 @@ impl Generate {
             .map_err(|why| why.to_string())
             .and_then(|all| render::all(&plan, &all).map_err(|why| why.to_string()));
         let generated = rendered.map_err(|why| {
-            out::complain(&format!("outrider: {why}"));
+            out::print_error(&format!("outrider: {why}"));
             Exit::Internal
         })?;
         let beside = self.files.config.parent().unwrap_or(Path::new(""));
         let folder = self.out.clone().unwrap_or_else(|| beside.to_owned());
         if !self.json && plan.settings.alerting.page.is_none() {
-            out::complain(
+            out::print_error(
                 "warning: alertmanager.yml pages nobody. Set page = \"<webhook>\" under [alerting] in the \
                  agent's file",
             );
@@ -85,7 +85,7 @@ impl Generate {
             Ok(fates)
         });
         let fates = ended.map_err(|why| {
-            out::complain(&format!(
+            out::print_error(&format!(
                 "outrider: {why}. Give this user the right to it, or name another folder with --out"
             ));
             Exit::Config
@@ -122,7 +122,7 @@ impl Generate {
                 word(&Fate::Fresh)
             ));
             if is_stale {
-                out::complain("generated files are stale. Run: outrider generate");
+                out::print_error("generated files are stale. Run: outrider generate");
             }
         }
         if is_stale { Exit::Stale } else { Exit::Fine }

@@ -39,7 +39,7 @@ enum Command {
     Once(once::Once),
     /// Reads every file and names every mistake; touches no network
     Check(check::Check),
-    /// Writes alert rules, Alertmanager's configuration and boards from the same files
+    /// Writes alert rules, Alertmanager's configuration and dashboards from the same files
     Generate(generate::Generate),
     /// Explains objectives, shows how they stand, exports them
     Slo(slo::Slo),

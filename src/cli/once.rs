@@ -67,7 +67,7 @@ impl Once {
     ) -> Result<Option<(&'a Member, &'a MemberSet)>, Exit> {
         let Some(set) = probe.members.as_ref().and_then(|set| plan.members.get(set)) else {
             if self.member.is_some() {
-                out::complain(&format!("{} carries no member", probe.id));
+                out::print_error(&format!("{} carries no member", probe.id));
                 return Err(Exit::Usage);
             }
             return Ok(None);
@@ -91,7 +91,7 @@ impl Once {
                 .iter()
                 .map(|member| member.id.as_str())
                 .collect();
-            out::complain(&format!(
+            out::print_error(&format!(
                 "no member \"{wanted}\". Members: {}",
                 known.join(", ")
             ));
@@ -159,7 +159,7 @@ pub(super) async fn walk_once(
         } else {
             "could not release"
         };
-        out::complain(&format!("stopped: {told} a job that was open"));
+        out::print_error(&format!("stopped: {told} a job that was open"));
     }
     None
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use outrider_domain::config::{Complaint, Complaints, Weight};
+use outrider_domain::config::{Diagnostic, Diagnostics, Severity};
 use outrider_domain::view::Paint;
 
 /// Prints a text and a line feed. A reader that went away (a closed pipe) is a normal end.
@@ -14,7 +14,7 @@ pub(super) fn say(text: &str) {
 }
 
 /// Prints to standard error.
-pub(super) fn complain(text: &str) {
+pub(super) fn print_error(text: &str) {
     if writeln!(std::io::stderr().lock(), "{text}").is_err() {
         tracing::debug!("nobody reads standard error");
     }
@@ -51,19 +51,24 @@ pub(super) fn start_logging() {
         builder.json().flatten_event(true).try_init()
     };
     if started.is_err() {
-        complain("logging was set up before");
+        print_error("logging was set up before");
     }
 }
 
-/// Shows complaints as people like them, and how many there are.
-pub(super) fn complaints(complaints: &[Complaint]) {
+/// Shows diagnostics with their lines of the files, and how many there are.
+pub(super) fn diagnostics(diagnostics: &[Diagnostic]) {
     let colours = std::io::stderr().is_terminal() && !no_color();
-    for complaint in complaints {
-        complain(&complaint.picture(colours));
+    for diagnostic in diagnostics {
+        print_error(&diagnostic.render(colours));
     }
-    let count = |weight| complaints.iter().filter(|one| one.weight == weight).count();
-    let (errors, warnings) = (count(Weight::Error), count(Weight::Warning));
-    complain(&format!(
+    let count = |severity| {
+        diagnostics
+            .iter()
+            .filter(|one| one.severity == severity)
+            .count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    print_error(&format!(
         "{}, {}",
         counted(errors, "mistake"),
         counted(warnings, "warning")
@@ -76,24 +81,26 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
 }
 
 /// The same as one JSON document on standard output.
-pub(super) fn complaints_json(complaints: &[Complaint]) {
-    let list: Vec<_> = complaints
+pub(super) fn diagnostics_json(diagnostics: &[Diagnostic]) {
+    let list: Vec<_> = diagnostics
         .iter()
         .map(|one| {
             serde_json::json!({
                 "file": one.source.path,
                 "line": one.line(),
-                "severity": match one.weight { Weight::Error => "error", Weight::Warning => "warning" },
-                "what": one.what,
-                "cure": one.cure,
+                "severity": match one.severity { Severity::Error => "error", Severity::Warning => "warning" },
+                "what": one.message,
+                "cure": one.help,
             })
         })
         .collect();
-    let is_fine = !complaints.iter().any(|one| one.weight == Weight::Error);
+    let is_fine = !diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error);
     say(&serde_json::json!({"fine": is_fine, "complaints": list}).to_string());
 }
 
 /// Shows why a plan cannot be used.
-pub(super) fn unusable(found: &Complaints) {
-    complaints(&found.0);
+pub(super) fn unusable(found: &Diagnostics) {
+    diagnostics(&found.0);
 }

@@ -41,16 +41,16 @@ impl Resume {
                 Ok(Exit::Fine)
             }
             Ok(_) => {
-                let cure = format!("what is paused stands at http://{address}/");
-                out::complain(&format!(
-                    "{}/{} is not paused; {cure}",
+                let help = format!("what is paused stands at http://{address}/");
+                out::print_error(&format!(
+                    "{}/{} is not paused; {help}",
                     self.partner, self.journey
                 ));
                 Err(Exit::Usage)
             }
             Err(why) => {
-                let cure = "start it, or name its address with --agent";
-                out::complain(&format!("no agent answers at {address}: {why}; {cure}"));
+                let help = "start it, or name its address with --agent";
+                out::print_error(&format!("no agent answers at {address}: {why}; {help}"));
                 Err(Exit::CouldNotLook)
             }
         }

@@ -29,7 +29,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         // Before the files are read: what changes from now on is seen.
-        let source = agent::Source::new(
+        let source = agent::PlanSource::new(
             self.files.config.clone(),
             self.files.overlay.clone(),
             self.ledger.clone(),
@@ -57,7 +57,7 @@ impl Run {
         // The ledger is closed. What still reads it on another thread, to work budgets out, is not waited for.
         runtime.shutdown_background();
         ended.map(|()| Exit::Fine).map_err(|why| {
-            out::complain(&format!("outrider: {why}"));
+            out::print_error(&format!("outrider: {why}"));
             match why {
                 AgentError::Ledger(_) => Exit::Ledger,
                 AgentError::Listen { .. } => Exit::Config,

@@ -20,7 +20,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
         .on_thread_unpark(clock::woke)
         .build()
         .map_err(|why| {
-            out::complain(&format!("this machine gives no threads: {why}"));
+            out::print_error(&format!("this machine gives no threads: {why}"));
             Exit::Internal
         })
 }

@@ -62,7 +62,7 @@ impl Show {
             .and_then(|stretch| TimeDelta::from_std(stretch).ok())
             .filter(|stretch| *stretch <= SHOWN_MAX);
         let Some(stretch) = stretch else {
-            out::complain(&format!(
+            out::print_error(&format!(
                 "--for {} cannot be shown. Write such as 24h or 7d, up to {}d",
                 self.stretch,
                 SHOWN_MAX.num_days()
@@ -75,7 +75,7 @@ impl Show {
             .filter(|id| !plan.partners.contains_key(*id))
         {
             let known: Vec<_> = plan.partners.keys().map(PartnerId::as_str).collect();
-            out::complain(&format!(
+            out::print_error(&format!(
                 "no partner \"{unknown}\". Partners: {}",
                 known.join(", ")
             ));
@@ -83,7 +83,7 @@ impl Show {
         }
         let from = self.from.unwrap_or_else(|| Clock::real().now());
         let Some(to) = from.checked_add_signed(stretch) else {
-            out::complain("--from lies beyond any calendar. Name an earlier time");
+            out::print_error("--from lies beyond any calendar. Name an earlier time");
             return Err(Exit::Usage);
         };
         let agenda = schedule::agenda(&plan, partner.as_ref(), from, to);

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::{job, token};
 use outrider_domain::model::{
-    Answer, Connection, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
+    Answer, ConnectionPolicy, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
 };
 use outrider_domain::secret::Secret;
 
@@ -82,7 +82,7 @@ async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
     };
     let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
     let options = ConnectionOptions {
-        connection: Connection::New,
+        connection: ConnectionPolicy::New,
         http: HttpWanted::Auto,
         family: FamilyWanted::Any,
         pool: &mut Pool::default(),

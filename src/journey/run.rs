@@ -10,7 +10,7 @@ use outrider_domain::judge::quirks::QuirksSeen;
 use outrider_domain::judge::records::RecordsSeen;
 use outrider_domain::judge::{self, Stop, Walked, business};
 use outrider_domain::model::{
-    AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
+    AgentFault, Answer, Baseline, Bucket, Cause, Check, ConnectionPolicy, Finding, Job, JobTimes,
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
@@ -55,7 +55,7 @@ pub(super) struct Notes {
     pub(super) cached_token: bool,
     /// When the step retries a request.
     pub(super) retry: Option<Retry>,
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionPolicy,
     /// The time that the agent's own ledger took; not part of the step's duration.
     pub(super) ledger_time: Duration,
 }

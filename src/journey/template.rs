@@ -8,7 +8,7 @@ use std::str::FromStr;
 use http::{HeaderValue, Uri};
 use outrider_domain::judge::capture::Captured;
 use outrider_domain::judge::job::is_followable;
-use outrider_domain::model::{Filling, Part, Root, StepId, Template};
+use outrider_domain::model::{JsonTemplate, Part, Root, StepId, Template};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -130,15 +130,15 @@ impl Values {
     }
 
     /// A JSON document with its holes filled. A value that stands alone keeps its type.
-    pub(super) fn json(&self, filling: &Filling) -> Option<Value> {
+    pub(super) fn json(&self, filling: &JsonTemplate) -> Option<Value> {
         Some(match filling {
-            Filling::Fixed(value) => value.clone(),
-            Filling::Text(template) => self.json_text(template)?,
-            Filling::List(items) => {
+            JsonTemplate::Fixed(value) => value.clone(),
+            JsonTemplate::Text(template) => self.json_text(template)?,
+            JsonTemplate::List(items) => {
                 let items = items.iter().map(|item| self.json(item));
                 Value::Array(items.collect::<Option<_>>()?)
             }
-            Filling::Object(entries) => {
+            JsonTemplate::Object(entries) => {
                 let entries = entries
                     .iter()
                     .map(|(name, item)| Some((name.clone(), self.json(item)?)));
@@ -288,13 +288,13 @@ mod tests {
 
         #[test]
         fn a_value_in_json_stays_a_text_and_adds_nothing(value in "\\PC{0,40}|[\\x00-\\x7f]{0,20}|[0-9]{1,9}|true|null") {
-            let body = Filling::Object(BTreeMap::from([
-                ("alone".to_owned(), Filling::Text(Template(vec![it()]))),
+            let body = JsonTemplate::Object(BTreeMap::from([
+                ("alone".to_owned(), JsonTemplate::Text(Template(vec![it()]))),
                 (
                     "within".to_owned(),
-                    Filling::List(vec![Filling::Text(Template(vec![text("<"), it(), text(">")]))]),
+                    JsonTemplate::List(vec![JsonTemplate::Text(Template(vec![text("<"), it(), text(">")]))]),
                 ),
-                ("fixed".to_owned(), Filling::Fixed(json!(1))),
+                ("fixed".to_owned(), JsonTemplate::Fixed(json!(1))),
             ]));
             let sent = values(Captured::Text(value.clone())).json(&body).unwrap().to_string();
             let back: Value = serde_json::from_str(&sent).unwrap();
@@ -323,13 +323,13 @@ mod tests {
 
         #[test]
         fn a_value_that_stands_alone_in_json_keeps_its_kind(number in any::<i64>(), flag in any::<bool>()) {
-            let body = Filling::Text(Template(vec![it()]));
+            let body = JsonTemplate::Text(Template(vec![it()]));
             let alone = |captured| values(captured).json(&body).unwrap();
             prop_assert_eq!(alone(Captured::Number(number.into())), json!(number));
             prop_assert_eq!(alone(Captured::Bool(flag)), json!(flag));
             let list = vec![json!(number), json!(flag.to_string())];
             prop_assert_eq!(alone(Captured::List(list.clone())), Value::Array(list));
-            let within = Filling::Text(Template(vec![it(), text("")]));
+            let within = JsonTemplate::Text(Template(vec![it(), text("")]));
             let as_text = values(Captured::Number(number.into())).json(&within).unwrap();
             prop_assert_eq!(as_text, json!(number.to_string()), "part of a text is text");
         }

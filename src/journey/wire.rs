@@ -10,8 +10,8 @@ use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::answer::known_media;
 use outrider_domain::judge::stream::Lines;
 use outrider_domain::model::{
-    AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
-    RequestEvidence, RequestKind, StepId,
+    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method,
+    Phase, RequestEvidence, RequestKind, StepId,
 };
 
 use super::body::{Sink, Unpack};
@@ -61,7 +61,7 @@ pub(super) struct SendResult {
 /// How a request is sent: the choices of the journey, the step and the probe, and the run's pool.
 #[derive(Debug)]
 pub(super) struct ConnectionOptions<'p> {
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionPolicy,
     pub(super) http: HttpWanted,
     pub(super) family: FamilyWanted,
     /// Connections that requests of the same run left open.
@@ -164,7 +164,7 @@ async fn exchange<L: Lines>(
         family: options.family,
         http: options.http,
     };
-    let is_kept = options.connection == Connection::Reuse;
+    let is_kept = options.connection == ConnectionPolicy::Reuse;
     let mut request = call.request(is_kept)?;
     if is_kept && let Some(mut open) = options.pool.take(&target).await {
         progress.link = Link::Reused;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::witness::{self, Setback, State};
+use super::checkpoint::{self, Checkpoint, LedgerRollback};
 
 /// The schema this version reads and writes.
 const SCHEMA_VERSION: i64 = 4;
@@ -24,14 +24,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// It cannot be opened, read or written.
-    #[error("the ledger {path} is unavailable: {why}. {cure}")]
+    #[error("the ledger {path} is unavailable: {why}. {help}")]
     Unavailable {
         /// Its file.
         path: String,
         /// What the file system or SQLite says.
         why: String,
         /// How to mend it.
-        cure: &'static str,
+        help: &'static str,
     },
     /// It was written by a newer version.
     #[error(
@@ -51,11 +51,11 @@ pub enum LedgerError {
 pub struct Ledger {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
-    /// Held as long as the ledger is open for writing, so that no second agent writes it; also the
-    /// witness of what the ledger was last.
+    /// Held as long as the ledger is open for writing, so that no second agent writes it; also
+    /// holds the checkpoint.
     pub(super) lock: Option<File>,
-    pub(super) state: State,
-    setback: Option<Setback>,
+    pub(super) checkpoint: Checkpoint,
+    rollback: Option<LedgerRollback>,
 }
 
 impl Ledger {
@@ -72,17 +72,17 @@ impl Ledger {
         }
         let mut lock = lock(path)?;
         let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
-        let witness = witness::read(&mut lock);
+        let last = checkpoint::read(&mut lock);
         let mut ledger = Self {
             path: path.to_owned(),
             connection,
             lock: Some(lock),
-            state: State::default(),
-            setback: None,
+            checkpoint: Checkpoint::default(),
+            rollback: None,
         };
         ledger.prepare()?;
-        ledger.setback = ledger.state.setback(witness.as_ref());
-        if ledger.setback.is_some() {
+        ledger.rollback = ledger.checkpoint.rollback_since(last.as_ref());
+        if ledger.rollback.is_some() {
             ledger.restart_counters()?;
         }
         Ok(ledger)
@@ -99,14 +99,14 @@ impl Ledger {
             path,
             connection,
             lock: None,
-            state: State::default(),
-            setback: None,
+            checkpoint: Checkpoint::default(),
+            rollback: None,
         };
         ledger.prepare()?;
         Ok(ledger)
     }
 
-    /// Opens it for reading beside the writer.
+    /// Opens it for reading next to the writer.
     ///
     /// # Errors
     /// It is unavailable.
@@ -119,8 +119,8 @@ impl Ledger {
             path: path.to_owned(),
             connection,
             lock: None,
-            state: State::default(),
-            setback: None,
+            checkpoint: Checkpoint::default(),
+            rollback: None,
         })
     }
 
@@ -146,7 +146,7 @@ impl Ledger {
             return Err(LedgerError::Unavailable {
                 path: path.display().to_string(),
                 why: "it is a database of something else".to_owned(),
-                cure: MOVE_AWAY,
+                help: MOVE_AWAY,
             });
         }
         self.connection
@@ -163,14 +163,14 @@ impl Ledger {
             });
             made.map_err(failed)?;
         }
-        self.state = State::of(&self.connection).map_err(failed)?;
+        self.checkpoint = Checkpoint::of(&self.connection).map_err(failed)?;
         Ok(())
     }
 
-    /// How the past was lost, when it was: counters were put to 0 then, so that whoever read higher
-    /// ones sees a reset and not the same events twice.
-    pub fn setback(&self) -> Option<Setback> {
-        self.setback
+    /// If the ledger is lost or rolled back, counters restart at 0, so that Prometheus sees a reset and not
+    /// the same events twice.
+    pub fn rollback(&self) -> Option<LedgerRollback> {
+        self.rollback
     }
 
     fn restart_counters(&mut self) -> Result<(), LedgerError> {
@@ -199,7 +199,7 @@ pub(super) fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) 
     let sqlite = why
         .downcast_ref::<rusqlite::Error>()
         .and_then(rusqlite::Error::sqlite_error_code);
-    let cure = if sqlite == Some(rusqlite::ErrorCode::NotADatabase) {
+    let help = if sqlite == Some(rusqlite::ErrorCode::NotADatabase) {
         MOVE_AWAY
     } else {
         "Check the folder's rights and free space, or name another file with --ledger"
@@ -207,7 +207,7 @@ pub(super) fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) 
     LedgerError::Unavailable {
         path: path.display().to_string(),
         why: why.to_string(),
-        cure,
+        help,
     }
 }
 
@@ -224,7 +224,7 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
     file.try_lock().map_err(|_| LedgerError::Unavailable {
         path: path.display().to_string(),
         why: "another agent has it open".to_owned(),
-        cure: "Stop that agent, or name another file with --ledger",
+        help: "Stop that agent, or name another file with --ledger",
     })?;
     Ok(file)
 }

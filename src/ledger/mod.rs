@@ -2,17 +2,17 @@
 //!
 //! One writer, many readers (SQLite in WAL mode). What [`Ledger::commit`] returned for is durable.
 
-mod aside;
+mod checkpoint;
 mod file;
+mod follow_up_runs;
 mod probe;
 mod read;
 mod rows;
 mod slo;
-mod witness;
 mod write;
 
+pub use checkpoint::LedgerRollback;
 pub use file::{Ledger, LedgerError};
 pub use read::RunFilter;
 pub use slo::BadRun;
-pub use witness::Setback;
-pub use write::Entry;
+pub use write::LedgerEntry;

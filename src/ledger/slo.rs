@@ -148,7 +148,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Entry;
+    use crate::ledger::LedgerEntry;
     use outrider_domain::model::{JourneyId, Tick};
 
     fn at(minute: i64) -> DateTime<Utc> {
@@ -167,7 +167,7 @@ mod tests {
                 probe: probe.clone(),
                 due_at: at(minute),
             };
-            let closed = [Entry::TickClosed(&tick, *disposition)];
+            let closed = [LedgerEntry::TickClosed(&tick, *disposition)];
             ledger.commit(&closed).unwrap();
         }
         assert_eq!(ledger.excused(&probe, (at(-1), at(99))).unwrap(), 2);

@@ -1,25 +1,25 @@
 //! What is written, in one transaction a batch.
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{Aside, Disposition, Job, ProbeId, RunId, RunRecord, Tick};
+use outrider_domain::model::{Disposition, FollowUpRun, Job, ProbeId, RunId, RunRecord, Tick};
 use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
 use rusqlite::{Transaction, params};
 
+use super::checkpoint;
 use super::file::{Ledger, LedgerError, unavailable};
 use super::rows::{Detail, us};
-use super::witness;
 
-/// One thing to be written.
+/// One entry of a batch.
 #[derive(Debug)]
-pub enum Entry<'a> {
+pub enum LedgerEntry<'a> {
     /// An intended start whose run begins.
     TickOpened(&'a Tick),
     /// An intended start that came to an end, with or without having been opened.
     TickClosed(&'a Tick, Disposition),
     /// Up to here every tick of a probe is written.
     Watermark(&'a ProbeId, DateTime<Utc>),
-    /// A probe that is no more in the plan has no watermark.
-    Forgotten(&'a ProbeId),
+    /// A probe that was removed from the plan has no watermark.
+    ProbeRemoved(&'a ProbeId),
     /// A finished run.
     Run(&'a RunRecord),
     /// Additions to counters.
@@ -34,8 +34,8 @@ pub enum Entry<'a> {
     JobOpened(&'a Job),
     /// A job was released.
     JobReleased(&'a str, DateTime<Utc>),
-    /// A walk because of a failed run.
-    Aside(&'a Aside),
+    /// A follow-up run of a failed run.
+    FollowUpRun(&'a FollowUpRun),
     /// A disclosure holds a journey.
     Paused(&'a ProbeId, &'a RunId, DateTime<Utc>),
     /// A person resumed it.
@@ -48,34 +48,34 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing of the batch was written.
-    pub fn commit(&mut self, entries: &[Entry<'_>]) -> Result<Vec<u64>, LedgerError> {
+    pub fn commit(&mut self, entries: &[LedgerEntry<'_>]) -> Result<Vec<u64>, LedgerError> {
         let path = self.path.clone();
         let written = self.connection.transaction().and_then(|transaction| {
             let mut places = Vec::new();
             for entry in entries {
                 places.extend(write(&transaction, entry)?);
             }
-            let state = self.state.next(&transaction)?;
+            let state = self.checkpoint.next(&transaction)?;
             transaction.commit()?;
             Ok((places, state))
         });
         let (places, state) = written.map_err(|why| unavailable(&path, &why))?;
-        self.state = state;
+        self.checkpoint = state;
         if let Some(file) = &mut self.lock
-            && let Err(why) = witness::write(file, &self.state)
+            && let Err(why) = checkpoint::write(file, &self.checkpoint)
         {
-            // A witness that lags tells less, and never anything wrong.
-            tracing::warn!(error = %why, "the file beside the ledger cannot be written");
+            // A checkpoint that lags misses a rollback; it never reports a wrong one.
+            tracing::warn!(error = %why, "the lock file next to the ledger cannot be written");
         }
         Ok(places)
     }
 }
 
-fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64>> {
+fn write(to: &Transaction<'_>, entry: &LedgerEntry<'_>) -> rusqlite::Result<Option<u64>> {
     match entry {
-        Entry::TickOpened(tick) => tick_row(to, tick, None)?,
-        Entry::TickClosed(tick, disposition) => tick_row(to, tick, Some(disposition.name()))?,
-        Entry::Watermark(probe, through) => {
+        LedgerEntry::TickOpened(tick) => tick_row(to, tick, None)?,
+        LedgerEntry::TickClosed(tick, disposition) => tick_row(to, tick, Some(disposition.name()))?,
+        LedgerEntry::Watermark(probe, through) => {
             to.prepare_cached(
                 "INSERT INTO watermarks VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET through_us = max(through_us, excluded.through_us)",
@@ -86,25 +86,25 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
                 through.timestamp_micros()
             ])?;
         }
-        Entry::Forgotten(probe) => {
+        LedgerEntry::ProbeRemoved(probe) => {
             to.prepare_cached("DELETE FROM watermarks WHERE partner = ?1 AND journey = ?2")?
                 .execute([probe.partner.as_str(), probe.journey.as_str()])?;
         }
-        Entry::Run(run) => return run_row(to, run).map(Some),
-        Entry::Counters(increments) => counters(to, increments)?,
-        Entry::SloEvents(events) => slo_rows(to, events)?,
-        Entry::Sketch(key, sketch) => sketch_row(to, key, sketch)?,
-        Entry::SketchesThrough(seq) => {
+        LedgerEntry::Run(run) => return run_row(to, run).map(Some),
+        LedgerEntry::Counters(increments) => counters(to, increments)?,
+        LedgerEntry::SloEvents(events) => slo_rows(to, events)?,
+        LedgerEntry::Sketch(key, sketch) => sketch_row(to, key, sketch)?,
+        LedgerEntry::SketchesThrough(seq) => {
             to.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('sketches_through', ?1)")?
                 .execute([seq.to_string()])?;
         }
-        Entry::JobOpened(job) => job_row(to, job)?,
-        Entry::JobReleased(location, at) => {
+        LedgerEntry::JobOpened(job) => job_row(to, job)?,
+        LedgerEntry::JobReleased(location, at) => {
             to.prepare_cached("UPDATE jobs SET released_us = ?2 WHERE location = ?1")?
                 .execute(params![location, at.timestamp_micros()])?;
         }
-        Entry::Aside(aside) => super::aside::write(to, aside)?,
-        Entry::Paused(probe, run, since) => {
+        LedgerEntry::FollowUpRun(run) => super::follow_up_runs::write(to, run)?,
+        LedgerEntry::Paused(probe, run, since) => {
             to.prepare_cached("INSERT OR IGNORE INTO pauses VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![
                     probe.partner.as_str(),
@@ -113,7 +113,7 @@ fn write(to: &Transaction<'_>, entry: &Entry<'_>) -> rusqlite::Result<Option<u64
                     since.timestamp_micros()
                 ])?;
         }
-        Entry::Resumed(probe) => {
+        LedgerEntry::Resumed(probe) => {
             to.prepare_cached("DELETE FROM pauses WHERE partner = ?1 AND journey = ?2")?
                 .execute([probe.partner.as_str(), probe.journey.as_str()])?;
         }

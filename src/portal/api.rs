@@ -12,7 +12,7 @@ use outrider_domain::view;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::handle::{Handle, RunsAsked};
+use super::handle::{Handle, RunsFilter};
 
 /// Largest notification of Alertmanager's that is read.
 pub(super) const NOTIFICATION_BYTES_MAX: usize = 64 * 1024;
@@ -30,8 +30,8 @@ fn away() -> Response {
     )
 }
 
-fn problem(status: StatusCode, error: &str, cure: &str) -> Response {
-    (status, Json(json!({"error": error, "cure": cure}))).into_response()
+fn problem(status: StatusCode, error: &str, help: &str) -> Response {
+    (status, Json(json!({"error": error, "cure": help}))).into_response()
 }
 
 pub(super) async fn partners(State(handle): State<Handle>) -> Response {
@@ -59,14 +59,14 @@ pub(super) async fn runs(State(handle): State<Handle>, Query(query): Query<RunsQ
             "leave `outcome` out for all of them",
         );
     }
-    let asked = RunsAsked {
+    let filter = RunsFilter {
         after: query.after.map(|after| after.min(SEQ_MAX)),
         partner: query.partner,
         journey: query.journey,
         failed: query.outcome.as_deref() == Some(Outcome::Failed.name()),
         limit: query.limit.unwrap_or(RUNS_DEFAULT).clamp(1, RUNS_MAX),
     };
-    match handle.runs(asked).await {
+    match handle.runs(filter).await {
         Some(runs) => {
             let runs: Vec<Value> = runs
                 .iter()
@@ -82,7 +82,11 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
     match handle.run(run).await {
         Some(Some(found)) => {
             let mut whole = view::run_whole(Some(found.seq), &found.run);
-            whole["asides"] = found.asides.iter().map(view::aside_json).collect();
+            whole["asides"] = found
+                .follow_up_runs
+                .iter()
+                .map(view::follow_up_run_json)
+                .collect();
             Json(whole).into_response()
         }
         Some(None) => problem(StatusCode::NOT_FOUND, "no such run", "look at /v1/runs"),
@@ -91,18 +95,18 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ResumeAsked {
+pub(super) struct ResumeRequest {
     partner: String,
     journey: String,
 }
 
 pub(super) async fn resume(
     State(handle): State<Handle>,
-    Json(asked): Json<ResumeAsked>,
+    Json(request): Json<ResumeRequest>,
 ) -> Response {
     let probe = ProbeId {
-        partner: PartnerId::new(asked.partner),
-        journey: JourneyId::new(asked.journey),
+        partner: PartnerId::new(request.partner),
+        journey: JourneyId::new(request.journey),
     };
     match handle.resume(probe.clone()).await {
         Some(true) => Json(json!({"resumed": probe.to_string()})).into_response(),

@@ -1,12 +1,12 @@
-//! How the portal asks the agent.
+//! The portal's queries to the agent.
 
-use outrider_domain::model::{Aside, ProbeId, RunRecord};
+use outrider_domain::model::{FollowUpRun, ProbeId, RunRecord};
 use outrider_domain::view::Overview;
 use tokio::sync::{mpsc, oneshot};
 
-/// Which runs are asked for.
+/// Which runs a query is about.
 #[derive(Clone, Debug, Default)]
-pub struct RunsAsked {
+pub struct RunsFilter {
     /// After this place, oldest first; without it the last ones.
     pub after: Option<u64>,
     /// Of this partner only.
@@ -21,24 +21,24 @@ pub struct RunsAsked {
 
 /// One run as the ledger has it.
 #[derive(Debug)]
-pub struct RunAnswer {
+pub struct RunDetails {
     /// Its place in the ledger.
     pub seq: u64,
     /// The run.
     pub run: RunRecord,
-    /// What was walked because it failed, oldest first.
-    pub asides: Vec<Aside>,
+    /// Its follow-up runs, oldest first.
+    pub follow_up_runs: Vec<FollowUpRun>,
 }
 
-/// One question.
+/// One query.
 #[derive(Debug)]
-pub enum Ask {
+pub enum PortalQuery {
     /// The overview.
     Overview(oneshot::Sender<Overview>),
     /// Runs with their places, oldest first.
-    Runs(RunsAsked, oneshot::Sender<Vec<(u64, RunRecord)>>),
-    /// One run, and what was walked because it failed.
-    Run(String, oneshot::Sender<Option<RunAnswer>>),
+    Runs(RunsFilter, oneshot::Sender<Vec<(u64, RunRecord)>>),
+    /// One run with its follow-up runs.
+    Run(String, oneshot::Sender<Option<RunDetails>>),
     /// Notes that the watchdog came back from Alertmanager.
     Watchdog(oneshot::Sender<()>),
     /// The public halves of our signing keys, as a JWK set.
@@ -47,43 +47,43 @@ pub enum Ask {
     Resume(ProbeId, oneshot::Sender<bool>),
 }
 
-/// Asks the agent. A question that cannot be answered gives none.
+/// Queries the agent; none where it cannot answer.
 #[derive(Clone, Debug)]
-pub struct Handle(mpsc::Sender<Ask>);
+pub struct Handle(mpsc::Sender<PortalQuery>);
 
 impl Handle {
-    /// Over the agent's queue of questions.
-    pub fn new(questions: mpsc::Sender<Ask>) -> Self {
-        Self(questions)
+    /// Over the agent's queue of queries.
+    pub fn new(queries: mpsc::Sender<PortalQuery>) -> Self {
+        Self(queries)
     }
 
-    async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
+    async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> PortalQuery) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.0.send(make(answer)).await.ok()?;
         answered.await.ok()
     }
 
     pub(super) async fn overview(&self) -> Option<Overview> {
-        self.ask(Ask::Overview).await
+        self.ask(PortalQuery::Overview).await
     }
 
-    pub(super) async fn runs(&self, asked: RunsAsked) -> Option<Vec<(u64, RunRecord)>> {
-        self.ask(|answer| Ask::Runs(asked, answer)).await
+    pub(super) async fn runs(&self, filter: RunsFilter) -> Option<Vec<(u64, RunRecord)>> {
+        self.ask(|answer| PortalQuery::Runs(filter, answer)).await
     }
 
-    pub(super) async fn run(&self, run: String) -> Option<Option<RunAnswer>> {
-        self.ask(|answer| Ask::Run(run, answer)).await
+    pub(super) async fn run(&self, run: String) -> Option<Option<RunDetails>> {
+        self.ask(|answer| PortalQuery::Run(run, answer)).await
     }
 
     pub(super) async fn watchdog(&self) -> Option<()> {
-        self.ask(Ask::Watchdog).await
+        self.ask(PortalQuery::Watchdog).await
     }
 
     pub(super) async fn keys(&self) -> Option<serde_json::Value> {
-        self.ask(Ask::Keys).await
+        self.ask(PortalQuery::Keys).await
     }
 
     pub(super) async fn resume(&self, probe: ProbeId) -> Option<bool> {
-        self.ask(|answer| Ask::Resume(probe, answer)).await
+        self.ask(|answer| PortalQuery::Resume(probe, answer)).await
     }
 }

@@ -4,10 +4,10 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use outrider_domain::model::{Aside, Count, Layer, LayerVerdict, RunRecord, Source};
+use outrider_domain::model::{Count, FollowUpRun, Layer, LayerVerdict, RunRecord, Source};
 use outrider_domain::view::{self, LayerLine, Overview, Paint, milliseconds};
 
-use super::handle::{Handle, RunAnswer, RunsAsked};
+use super::handle::{Handle, RunDetails, RunsFilter};
 
 /// Runs listed on the overview.
 const LAST_RUNS: u32 = 25;
@@ -25,7 +25,7 @@ struct OverviewPage {
 #[template(path = "run.html")]
 struct RunPage {
     run: RunRecord,
-    asides: Vec<Aside>,
+    follow_up_runs: Vec<FollowUpRun>,
     svg: String,
     text: String,
 }
@@ -50,15 +50,15 @@ struct RunbookPage {
 #[template(path = "problem.html")]
 struct ProblemPage {
     problem: &'static str,
-    cure: &'static str,
+    help: &'static str,
 }
 
 pub(super) async fn overview(State(handle): State<Handle>) -> Response {
-    let asked = RunsAsked {
+    let filter = RunsFilter {
         limit: LAST_RUNS,
-        ..RunsAsked::default()
+        ..RunsFilter::default()
     };
-    match handle.overview().await.zip(handle.runs(asked).await) {
+    match handle.overview().await.zip(handle.runs(filter).await) {
         Some((overview, mut runs)) => {
             runs.reverse();
             page(StatusCode::OK, &OverviewPage { overview, runs })
@@ -69,7 +69,11 @@ pub(super) async fn overview(State(handle): State<Handle>) -> Response {
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
-        Some(Some(RunAnswer { run, asides, .. })) => {
+        Some(Some(RunDetails {
+            run,
+            follow_up_runs,
+            ..
+        })) => {
             let (svg, text) = (
                 view::waterfall_svg(&run),
                 view::waterfall(&run, Paint::Plain),
@@ -78,7 +82,7 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
                 StatusCode::OK,
                 &RunPage {
                     run,
-                    asides,
+                    follow_up_runs,
                     svg,
                     text,
                 },
@@ -87,7 +91,7 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
         Some(None) => {
             let problem = ProblemPage {
                 problem: "no such run",
-                cure: "the overview lists the last ones",
+                help: "the overview lists the last ones",
             };
             page(StatusCode::NOT_FOUND, &problem)
         }
@@ -104,17 +108,17 @@ pub(super) async fn evidence(
     let Some(layer) = Layer::named(&layer) else {
         let problem = ProblemPage {
             problem: "no such layer",
-            cure: "there are transport, application and business",
+            help: "there are transport, application and business",
         };
         return page(StatusCode::NOT_FOUND, &problem);
     };
-    let asked = RunsAsked {
+    let filter = RunsFilter {
         partner: Some(partner.clone()),
         failed: true,
         limit: EVIDENCE_RUNS,
-        ..RunsAsked::default()
+        ..RunsFilter::default()
     };
-    let Some(mut runs) = handle.runs(asked).await else {
+    let Some(mut runs) = handle.runs(filter).await else {
         return away();
     };
     runs.retain(|(_, run)| run.verdict.count(layer) == Count::Bad);
@@ -135,7 +139,7 @@ pub(super) async fn runbook(Path(name): Path<String>) -> Response {
         None => {
             let problem = ProblemPage {
                 problem: "no such runbook",
-                cure: "/runbooks/README.md lists all",
+                help: "/runbooks/README.md lists all",
             };
             page(StatusCode::NOT_FOUND, &problem)
         }
@@ -145,7 +149,7 @@ pub(super) async fn runbook(Path(name): Path<String>) -> Response {
 fn away() -> Response {
     let problem = ProblemPage {
         problem: "the agent does not answer",
-        cure: "look at /readyz and its log",
+        help: "look at /readyz and its log",
     };
     page(StatusCode::SERVICE_UNAVAILABLE, &problem)
 }

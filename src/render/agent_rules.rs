@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Disposition, Outcome, Plan, span};
-use outrider_domain::slo::{OWN_OBJECTIVE_PPM, OwnAlarm, Pace, Urgency, own_alarms};
+use outrider_domain::model::{Disposition, Outcome, Plan, format_duration};
+use outrider_domain::slo::{AGENT_OBJECTIVE_PPM, AgentAlarm, RunRate, Urgency, agent_alarms};
 
 use super::alerts::{
     AlertKind, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, TO_NOBODY, down_for,
@@ -22,21 +22,21 @@ const DIGEST: &str = "outrider:rules_digest:info";
 /// The rules about the agent that the plan belongs to; with a digest also what compares it with the
 /// agent's.
 pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
-    let own = [
+    let labels = [
         ("agent", "=", plan.settings.agent.as_str()),
         ("location", "=", plan.settings.location.as_str()),
     ];
-    let mut rules = vec![watchdog(plan), down(plan, &own)];
-    rules.extend(stalled(plan, &own));
-    rules.push(reset(plan, &own));
-    rules.extend(alerting_loop(plan, &own));
-    rules.push(refused(plan, &own));
+    let mut rules = vec![watchdog(plan), down(plan, &labels)];
+    rules.extend(stalled(plan, &labels));
+    rules.push(reset(plan, &labels));
+    rules.extend(alerting_loop(plan, &labels));
+    rules.push(refused(plan, &labels));
     // What others keep quiet comes first: it ends a moment before what keeps it quiet, and not after.
     rules.extend(
-        own_alarms(plan)
+        agent_alarms(plan)
             .iter()
             .rev()
-            .map(|alarm| burn(plan, &own, alarm)),
+            .map(|alarm| burn(plan, &labels, alarm)),
     );
     let mut rules: Vec<Rule> = rules.into_iter().map(Rule::Alert).collect();
     if let Some(digest) = digest {
@@ -48,18 +48,18 @@ pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
                 labels: BTreeMap::from([("digest", digest.to_owned())]),
             }),
         );
-        rules.push(Rule::Alert(stale(plan, &own)));
+        rules.push(Rule::Alert(stale(plan, &labels)));
     }
     RuleFile {
         groups: vec![Group {
             name: "outrider-agent".to_owned(),
-            interval: span(plan.scale.of(EVALUATION)),
+            interval: format_duration(plan.scale.of(EVALUATION)),
             rules,
         }],
     }
 }
 
-type Own<'a> = [(&'static str, &'static str, &'a str); 2];
+type AgentLabels<'a> = [(&'static str, &'static str, &'a str); 2];
 
 fn watchdog(plan: &Plan) -> Alert {
     let kind = AlertKind::Watchdog;
@@ -76,36 +76,36 @@ fn watchdog(plan: &Plan) -> Alert {
     }
 }
 
-fn down(plan: &Plan, own: &Own<'_>) -> Alert {
+fn down(plan: &Plan, labels: &AgentLabels<'_>) -> Alert {
     let kind = AlertKind::AgentDown;
     let summary = format!("Outrider's agent {} is gone", plan.settings.agent);
     let description = format!(
         "Prometheus got no metrics of it for {}. No partner is watched; their alerts are held as they were.",
-        span(down_for(plan))
+        format_duration(down_for(plan))
     );
     Alert {
         alert: kind.name(),
-        expr: format!("absent({})", select(name(&names::BUILD_INFO), own)),
-        hold: Some(span(down_for(plan))),
+        expr: format!("absent({})", select(name(&names::BUILD_INFO), labels)),
+        hold: Some(format_duration(down_for(plan))),
         keep_firing_for: None,
-        labels: labels(plan, Urgency::Page),
+        labels: alert_labels(plan, Urgency::Page),
         annotations: annotations::base(plan, kind, summary, description),
     }
 }
 
 /// It answers now, it did a window ago, and nothing was due since. An agent that died or came back says
 /// nothing about a schedule: the samples left of it stand still. None when nothing is scheduled.
-fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
+fn stalled(plan: &Plan, labels: &AgentLabels<'_>) -> Option<Alert> {
     let busiest = plan
         .probes
         .values()
-        .map(|probe| Pace::of_probe(probe).time_of(STALLED_CADENCES))
+        .map(|probe| RunRate::of_probe(probe).time_of(STALLED_CADENCES))
         .min()?;
-    let window = span(plan.scale.of(STALLED).max(busiest));
+    let window = format_duration(plan.scale.of(STALLED).max(busiest));
     let kind = AlertKind::AgentStalled;
     let by = "agent, location";
-    let ticks = select(name(&names::TICKS), own);
-    let there = select(name(&names::BUILD_INFO), own);
+    let ticks = select(name(&names::TICKS), labels);
+    let there = select(name(&names::BUILD_INFO), labels);
     let summary = format!("Outrider's agent {} stands still", plan.settings.agent);
     let description =
         format!("It answers, and no run was due for {window}: its schedule does not go on.");
@@ -116,15 +116,15 @@ fn stalled(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
             increase(by, &ticks, &window)
         ),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
-        labels: labels(plan, Urgency::Page),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
+        labels: alert_labels(plan, Urgency::Page),
         annotations: annotations::base(plan, kind, summary, description),
     })
 }
 
-fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
+fn reset(plan: &Plan, labels: &AgentLabels<'_>) -> Alert {
     let kind = AlertKind::CountersReset;
-    let window = span(plan.scale.of(LOOK_BACK));
+    let window = format_duration(plan.scale.of(LOOK_BACK));
     let summary = format!(
         "The counters of Outrider's agent {} went back",
         plan.settings.agent
@@ -136,7 +136,7 @@ fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
     let of_one = |metric: &&names::Metric| {
         format!(
             "sum by (agent, location) (resets({}[{window}])) > 0",
-            select(name(metric), own)
+            select(name(metric), labels)
         )
     };
     let all: Vec<String> = families.iter().map(of_one).collect();
@@ -144,14 +144,14 @@ fn reset(plan: &Plan, own: &Own<'_>) -> Alert {
         alert: kind.name(),
         expr: all.join("\nor on (agent, location)\n"),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
-        labels: labels(plan, Urgency::Ticket),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
+        labels: alert_labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     }
 }
 
 /// The watchdog no longer comes back to an agent that answers. None without an Alertmanager.
-fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
+fn alerting_loop(plan: &Plan, labels: &AgentLabels<'_>) -> Option<Alert> {
     plan.settings.alerting.alertmanager.as_ref()?;
     let kind = AlertKind::AlertingLoopBroken;
     let longest = plan.scale.of(LOOP_AGE);
@@ -162,24 +162,24 @@ fn alerting_loop(plan: &Plan, own: &Own<'_>) -> Option<Alert> {
     let description = format!(
         "Alertmanager did not bring the watchdog back for {}: rules are evaluated, and what they find may reach \
          nobody.",
-        span(longest)
+        format_duration(longest)
     );
     Some(Alert {
         alert: kind.name(),
         expr: format!(
             "{} > {}",
-            select(name(&names::ALERTING_LOOP_AGE), own),
+            select(name(&names::ALERTING_LOOP_AGE), labels),
             longest.as_secs_f64()
         ),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
-        labels: labels(plan, Urgency::Ticket),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
+        labels: alert_labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     })
 }
 
 /// Somebody wrote files that the agent could not take over.
-fn refused(plan: &Plan, own: &Own<'_>) -> Alert {
+fn refused(plan: &Plan, labels: &AgentLabels<'_>) -> Alert {
     let kind = AlertKind::ConfigRefused;
     let agent = &plan.settings.agent;
     let summary = format!("Outrider's agent {agent} could not use its files");
@@ -188,18 +188,18 @@ fn refused(plan: &Plan, own: &Own<'_>) -> Alert {
         .to_owned();
     Alert {
         alert: kind.name(),
-        expr: format!("{} < 0.5", select(name(&names::CONFIG_RELOAD), own)),
-        hold: Some(span(down_for(plan))),
+        expr: format!("{} < 0.5", select(name(&names::CONFIG_RELOAD), labels)),
+        hold: Some(format_duration(down_for(plan))),
         keep_firing_for: None,
-        labels: labels(plan, Urgency::Ticket),
+        labels: alert_labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     }
 }
 
 /// Runs that failed by the agent's fault and starts that it missed, against its own budget.
-fn burn(plan: &Plan, own: &Own<'_>, alarm: &OwnAlarm) -> Alert {
+fn burn(plan: &Plan, labels: &AgentLabels<'_>, alarm: &AgentAlarm) -> Alert {
     let kind = AlertKind::AgentBurn;
-    let with = |more| [&own[..], &[more]].concat();
+    let with = |more| [&labels[..], &[more]].concat();
     let faults = select(
         name(&names::RUNS),
         &with(("outcome", "=", Outcome::AgentFault.name())),
@@ -216,16 +216,17 @@ fn burn(plan: &Plan, own: &Own<'_>, alarm: &OwnAlarm) -> Alert {
             increase(by, &away, window)
         )
     };
-    let windows = [alarm.tier.long, alarm.tier.short].map(|real| span(plan.scale.of(real)));
+    let windows =
+        [alarm.tier.long, alarm.tier.short].map(|real| format_duration(plan.scale.of(real)));
     let [long, short] = &windows;
     let summary = format!("Outrider's agent {} fails to look", plan.settings.agent);
     let description = format!(
         "{{{{ $value | humanize }}}} runs in the last {long} failed by its own fault or were not begun. It fires at {}; it may \
          be {} % of the runs that are due in 30 days.",
         alarm.bad_runs,
-        f64::from(1_000_000 - OWN_OBJECTIVE_PPM) / 10_000.0
+        f64::from(1_000_000 - AGENT_OBJECTIVE_PPM) / 10_000.0
     );
-    let mut labels = labels(plan, alarm.tier.urgency);
+    let mut labels = alert_labels(plan, alarm.tier.urgency);
     labels.insert("tier", alarm.tier.name().to_owned());
     Alert {
         alert: kind.name(),
@@ -236,14 +237,14 @@ fn burn(plan: &Plan, own: &Own<'_>, alarm: &OwnAlarm) -> Alert {
             bad(short)
         ),
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels,
         annotations: annotations::base(plan, kind, summary, description),
     }
 }
 
 /// The agent runs on other files than these rules were generated from.
-fn stale(plan: &Plan, own: &Own<'_>) -> Alert {
+fn stale(plan: &Plan, labels: &AgentLabels<'_>) -> Alert {
     let kind = AlertKind::RulesStale;
     let agent = &plan.settings.agent;
     let summary = format!("The rules are not those of Outrider's agent {agent}");
@@ -255,16 +256,16 @@ fn stale(plan: &Plan, own: &Own<'_>) -> Alert {
         alert: kind.name(),
         expr: format!(
             "max by (agent, location, digest) ({}) unless on (digest) {DIGEST}",
-            select(name(&names::RULES_DIGEST), own)
+            select(name(&names::RULES_DIGEST), labels)
         ),
-        hold: Some(span(plan.scale.of(KEEP))),
+        hold: Some(format_duration(plan.scale.of(KEEP))),
         keep_firing_for: None,
-        labels: labels(plan, Urgency::Ticket),
+        labels: alert_labels(plan, Urgency::Ticket),
         annotations: annotations::base(plan, kind, summary, description),
     }
 }
 
-fn labels(plan: &Plan, urgency: Urgency) -> BTreeMap<&'static str, String> {
+fn alert_labels(plan: &Plan, urgency: Urgency) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("agent", plan.settings.agent.clone()),
         ("location", plan.settings.location.clone()),

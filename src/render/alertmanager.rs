@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outrider_domain::model::names::WATCHDOG_PATH;
-use outrider_domain::model::{BusinessHours, Partner, Plan, span};
+use outrider_domain::model::{BusinessHours, Partner, Plan, format_duration};
 use outrider_domain::slo::Urgency;
 use serde::Serialize;
 
@@ -178,7 +178,7 @@ fn receivers(plan: &Plan) -> Vec<Receiver> {
 
 /// A route with the times of what is no page.
 fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Route {
-    let scaled = |real| span(plan.scale.of(real));
+    let scaled = |real| format_duration(plan.scale.of(real));
     Route {
         receiver: receiver.into(),
         matchers,
@@ -218,9 +218,9 @@ fn root(plan: &Plan) -> Route {
 fn watchdog(plan: &Plan) -> [Route; 2] {
     [(LOOP, true), (HEARTBEAT_RECEIVER, false)].map(|(receiver, goes_on)| {
         let named = vec![is("alertname", AlertKind::Watchdog.name())];
-        let often = span(plan.scale.of(HEARTBEAT));
+        let often = format_duration(plan.scale.of(HEARTBEAT));
         Route {
-            group_wait: span(Duration::ZERO),
+            group_wait: format_duration(Duration::ZERO),
             group_interval: often.clone(),
             repeat_interval: often,
             goes_on,
@@ -232,8 +232,8 @@ fn watchdog(plan: &Plan) -> [Route; 2] {
 /// A disclosure at once, pages at any hour, tickets in business hours.
 fn by_severity(plan: &Plan, partner: Option<&Partner>) -> [Route; 3] {
     let page = |matcher, wait| Route {
-        group_wait: span(plan.scale.of(wait)),
-        repeat_interval: span(plan.scale.of(REPEAT_PAGE)),
+        group_wait: format_duration(plan.scale.of(wait)),
+        repeat_interval: format_duration(plan.scale.of(REPEAT_PAGE)),
         ..route(plan, receiver_of(partner, Urgency::Page), vec![matcher])
     };
     let hours = plan.settings.alerting.business_hours.as_ref();

@@ -1,14 +1,14 @@
 //! What a burn alert tells: how bad, which cause, since when, and where to look.
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Layer, Measure, Plan, Slo, span};
-use outrider_domain::slo::{Alarm, Objective, Pace};
+use outrider_domain::model::{Layer, Measure, Plan, Slo, format_duration};
+use outrider_domain::slo::{Alarm, Objective, RunRate};
 
 use super::alerts::{AlertKind, LATENCY_PAGE};
 use super::annotations::{Annotations, base, journeys, number};
-use super::links::{board_url, evidence_url, portal};
+use super::links::{dashboard_url, evidence_url, portal};
+use super::page_annotations::page_annotations;
 use super::promql::select;
-use super::questions::answered;
 use super::recorded::{BAD_LONG, EVENTS_LONG};
 
 /// Matches no failure.
@@ -44,7 +44,7 @@ pub(super) fn burn_annotations(
     let description = format!(
         "{bad} of {events} runs in the last {} were {}. It fires at {}, which is {} of the {} bad runs that \
          {} may hold (objective {}, {} runs).",
-        span(alarm.long),
+        format_duration(alarm.long),
         words(objective.slo),
         alarm.bad_runs,
         objective.spent(alarm.bad_runs),
@@ -79,8 +79,8 @@ pub(super) fn burn_annotations(
     );
     told.insert("since", since(plan, objective));
     told.extend(evidence_url(plan, partner, layer));
-    told.extend(answered(objective, alarm));
-    told.extend(board_url(plan, partner));
+    told.extend(page_annotations(objective, alarm));
+    told.extend(dashboard_url(plan, partner));
     told
 }
 
@@ -102,7 +102,7 @@ fn worst(objective: &Objective<'_>, alarm: &Alarm) -> String {
         Measure::Duration => matchers.push(("layer", "=", NO_LAYER)),
     }
     let failures = select(names::FAILURES.name, &matchers);
-    let short = span(alarm.short);
+    let short = format_duration(alarm.short);
     format!("topk(1, sum by (layer, cause, owner) (increase({failures}[{short}])) > 0)")
         .replace('"', "'")
 }
@@ -121,7 +121,7 @@ fn since(plan: &Plan, objective: &Objective<'_>) -> String {
         ("journey", "=~", journeys.as_str()),
     ];
     let in_a_row = select(names::CONSECUTIVE_FAILURES.name, &matchers).replace('"', "'");
-    let one = Pace::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
+    let one = RunRate::of_slo(plan, &objective.partner.id, objective.slo).time_of(1);
     let began = format!("time() - {} * max({in_a_row} > 0)", one.as_secs_f64());
     format!(
         "{{{{ with query \"{began}\" }}}}{{{{ . | first | value | humanizeTimestamp }}}}, {}{{{{ else }}}}on and off{{{{ end }}}}",

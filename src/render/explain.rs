@@ -1,11 +1,11 @@
 //! `slo explain`: each objective's alarms in everyday words, and as JSON.
 
-use outrider_domain::model::{Measure, Plan, Slo, span};
-use outrider_domain::slo::{Bent, Explained, MONTHS, Objective, PARTIAL_PERCENT};
+use outrider_domain::model::{Measure, Plan, Slo, format_duration};
+use outrider_domain::slo::{Adjustment, Explained, MONTHS, Objective, PARTIAL_PERCENT};
 use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
-use super::words::{about, percent, plain, table};
+use super::format::{about, percent, plain, table};
 
 /// What stands below all objectives, once.
 const LEGEND: &str = "  F, ratio      times as fast as promised, and the share of bad runs in the window that this is
@@ -66,7 +66,7 @@ fn one(plan: &Plan, objective: &Objective<'_>, paint: Paint) -> String {
     ];
     let mut lines = vec![head, budget, table(&head_of_table, &rows, paint)];
     lines.extend(all.iter().filter_map(|one| {
-        let note = bent(one)?;
+        let note = adjustment(one)?;
         Some(paint.warn(&format!("  {}: {note}", one.alarm.tier.name())))
     }));
     lines.join("\n")
@@ -92,8 +92,8 @@ fn row(one: &Explained<'_>) -> Vec<String> {
     let alarm = one.alarm;
     let mut cells = vec![
         alarm.tier.name().to_owned(),
-        span(alarm.long),
-        span(alarm.short),
+        format_duration(alarm.long),
+        format_duration(alarm.short),
         plain(one.factor, 2),
         percent(one.ratio),
         alarm.bad_runs.to_string(),
@@ -110,18 +110,18 @@ fn row(one: &Explained<'_>) -> Vec<String> {
     cells
 }
 
-fn bent(one: &Explained<'_>) -> Option<String> {
-    let tier = span(one.alarm.tier.long);
-    Some(match one.bent? {
-        Bent::Floor(every) => format!(
+fn adjustment(one: &Explained<'_>) -> Option<String> {
+    let tier = format_duration(one.alarm.tier.long);
+    Some(match one.adjustment? {
+        Adjustment::Floor(every) => format!(
             "its share of the budget is less than the floor, so it fires later than the tier says; a run every {} would do",
             about(every)
         ),
-        Bent::Impossible => format!(
+        Adjustment::Impossible => format!(
             "even an outage of everything could not fire it within {tier}, so its window is longer; more runs would not help, \
              a higher objective would"
         ),
-        Bent::Rare(every) => format!(
+        Adjustment::Rare(every) => format!(
             "its windows hold too few runs and are longer than the tier's; a run every {} would do",
             about(every)
         ),
@@ -163,11 +163,11 @@ fn tier(one: &Explained<'_>) -> Value {
         .iter()
         .map(|(percent, time)| json!({"percent": percent, "seconds": time.map(|time| time.as_secs_f64())}))
         .collect();
-    let (bent, every) = match one.bent {
+    let (adjustment, every) = match one.adjustment {
         None => (None, None),
-        Some(Bent::Floor(every)) => (Some("floor"), Some(every)),
-        Some(Bent::Impossible) => (Some("impossible"), None),
-        Some(Bent::Rare(every)) => (Some("rare"), Some(every)),
+        Some(Adjustment::Floor(every)) => (Some("floor"), Some(every)),
+        Some(Adjustment::Impossible) => (Some("impossible"), None),
+        Some(Adjustment::Rare(every)) => (Some("rare"), Some(every)),
     };
     json!({
         "tier": alarm.tier.name(),
@@ -182,7 +182,7 @@ fn tier(one: &Explained<'_>) -> Value {
         "detects_partial_outage": partial,
         "ends_after_seconds": one.reset.as_secs_f64(),
         "false_alerts_in_30_days": one.false_alerts,
-        "bent": bent,
+        "bent": adjustment,
         "sufficient_cadence_seconds": every.map(|every| every.as_secs_f64()),
     })
 }

@@ -6,12 +6,12 @@ use outrider_domain::model::{Alerting, Partner, Plan};
 use outrider_domain::slo::Objective;
 
 use super::generated::{Generated, RenderError};
-use super::{agent_rules, alertmanager, board, fleet_rules, partner_rules, prometheus, yaml};
+use super::{agent_rules, alertmanager, dashboard, fleet_rules, partner_rules, prometheus, yaml};
 
 /// Folders that hold generated files and nothing else.
 pub const FOLDERS: &[&str] = &["alerts", "dashboards"];
 
-/// What all rules of a plan say, in 16 hexadecimal digits (of SHA-256). Where pages, boards and receivers
+/// What all rules of a plan say, in 16 hexadecimal digits (of SHA-256). Where pages, dashboards and receivers
 /// are reached does not enter: an overlay may move them.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub fn all(plan: &Plan, objectives: &[Objective<'_>]) -> Result<Vec<Generated>, 
         yaml::file("alerts/prometheus.yml", &prometheus::config(plan))?,
         Generated {
             path: "dashboards/partner.json".to_owned(),
-            text: board::partner(plan),
+            text: dashboard::partner(plan),
         },
     ];
     for partner in plan.partners.values() {

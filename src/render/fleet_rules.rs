@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Partner, Plan, Probe, SloName, span};
-use outrider_domain::slo::{Objective, Pace, Urgency};
+use outrider_domain::model::{Partner, Plan, Probe, SloName, format_duration};
+use outrider_domain::slo::{Objective, RunRate, Urgency};
 
 use super::alerts::{AlertKind, EVALUATION, KEEP, STALLED, TO_NOBODY, down_for};
 use super::annotations;
@@ -27,7 +27,7 @@ pub(super) fn rules(plan: &Plan, objectives: &[Objective<'_>]) -> RuleFile {
     if !rules.is_empty() {
         groups.push(Group {
             name: "outrider-fleet".to_owned(),
-            interval: span(plan.scale.of(EVALUATION)),
+            interval: format_duration(plan.scale.of(EVALUATION)),
             rules,
         });
     }
@@ -42,9 +42,9 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
         .values()
         .filter(|probe| probe.id.partner == partner.id);
     let busiest = own
-        .map(|probe: &Probe| Pace::of_probe(probe).time_of(UNWATCHED_CADENCES))
+        .map(|probe: &Probe| RunRate::of_probe(probe).time_of(UNWATCHED_CADENCES))
         .min()?;
-    let window = span(plan.scale.of(STALLED).max(busiest));
+    let window = format_duration(plan.scale.of(STALLED).max(busiest));
     let by = "agent, location";
     let ticks = select(
         name(&names::TICKS),
@@ -65,8 +65,8 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
             increase(by, &ticks, &window),
             name(&names::BUILD_INFO),
         ),
-        hold: Some(span(down_for(plan))),
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        hold: Some(format_duration(down_for(plan))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels,
         annotations: annotations::base(plan, kind, summary, description),
     })
@@ -111,7 +111,7 @@ fn path_down(plan: &Plan, objectives: &[Objective<'_>]) -> Option<Alert> {
         expr: format!("count(group by (partner) ({paging})) >= {together}"),
         hold: None,
         // The last partners to heal must not page one by one.
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels: severity(Urgency::Page.name()),
         annotations,
     })

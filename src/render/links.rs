@@ -1,9 +1,9 @@
-//! Where an alert and a board lead: pages, boards and evidence.
+//! Where an alert and a dashboard lead: pages, dashboards and evidence.
 
 use outrider_domain::model::{Layer, Partner, Plan};
 
-/// The board's address in Grafana: `/d/<uid>`.
-pub(super) const BOARD_UID: &str = "outrider-partner";
+/// The dashboard's address in Grafana: `/d/<uid>`.
+pub(super) const DASHBOARD_UID: &str = "outrider-partner";
 
 /// Where people reach the pages.
 pub(super) fn portal(plan: &Plan) -> String {
@@ -14,10 +14,10 @@ pub(super) fn portal(plan: &Plan) -> String {
         .unwrap_or_else(|| format!("http://{}", settings.listen))
 }
 
-/// The board of a partner, when it is known where Grafana is.
-pub(super) fn board_url(plan: &Plan, partner: &Partner) -> Option<(&'static str, String)> {
+/// The dashboard of a partner, when it is known where Grafana is.
+pub(super) fn dashboard_url(plan: &Plan, partner: &Partner) -> Option<(&'static str, String)> {
     let grafana = plan.settings.alerting.grafana.as_ref()?;
-    let url = format!("{grafana}/d/{BOARD_UID}?var-partner={}", partner.id);
+    let url = format!("{grafana}/d/{DASHBOARD_UID}?var-partner={}", partner.id);
     Some(("dashboard_url", url))
 }
 

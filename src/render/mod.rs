@@ -1,4 +1,4 @@
-//! Plan and objectives → rules, Alertmanager's and Prometheus's configuration, boards, as text. The
+//! Plan and objectives → rules, Alertmanager's and Prometheus's configuration, dashboards, as text. The
 //! same input gives the same bytes.
 
 mod agenda;
@@ -6,23 +6,23 @@ mod agent_rules;
 mod alertmanager;
 mod alerts;
 mod annotations;
-mod board;
 mod burn_annotations;
+mod dashboard;
 mod explain;
 mod files;
 mod fleet_rules;
+mod format;
 mod generated;
 mod inhibition;
 mod links;
 mod openslo;
+mod page_annotations;
 mod partner_rules;
 mod prometheus;
 mod promql;
-mod questions;
 mod recorded;
 mod status;
 mod warnings;
-mod words;
 mod yaml;
 
 pub use agenda::{agenda_json, agenda_text};

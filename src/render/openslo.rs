@@ -2,7 +2,7 @@
 //! in it: the rules that alert are those of `generate`.
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Measure, Plan, Slo, Window, Zone, span};
+use outrider_domain::model::{Measure, Plan, Slo, Window, Zone, format_duration};
 use outrider_domain::slo::Objective;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ fn window(window: Window) -> Value {
         })
     };
     match window {
-        Window::Rolling(length) => json!({"duration": span(length), "isRolling": true}),
+        Window::Rolling(length) => json!({"duration": format_duration(length), "isRolling": true}),
         Window::Month(zone) => calendar("1M", zone),
         Window::Quarter(zone) => calendar("1Q", zone),
     }

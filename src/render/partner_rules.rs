@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Layer, Outcome, Partner, Plan, Probe, Scale, Window, span};
-use outrider_domain::slo::{Alarm, Objective, Pace, Urgency};
+use outrider_domain::model::{
+    Layer, Outcome, Partner, Plan, Probe, Scale, Window, format_duration,
+};
+use outrider_domain::slo::{Alarm, Objective, RunRate, Urgency};
 
 use super::alerts::{AlertKind, EVALUATION, KEEP, LOOK_BACK, PERIOD_EVALUATION};
 use super::annotations;
 use super::burn_annotations::burn_annotations;
-use super::links::{board_url, evidence_url};
+use super::links::{dashboard_url, evidence_url};
 use super::promql::{grown, increase, indent, name, select, unless_maintenance};
 use super::recorded::{
     BAD_LONG, BAD_PERIOD, BAD_SHORT, BUDGET, DUE, EVENTS_LONG, EVENTS_SHORT, EXCUSED, JUDGED,
@@ -54,7 +56,7 @@ pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>
     if !rules.is_empty() {
         groups.push(Group {
             name: format!("outrider-{}", partner.id),
-            interval: span(plan.scale.of(EVALUATION)),
+            interval: format_duration(plan.scale.of(EVALUATION)),
             rules,
         });
     }
@@ -62,7 +64,7 @@ pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>
     if !periods.is_empty() {
         groups.push(Group {
             name: format!("outrider-{}-period", partner.id),
-            interval: span(plan.scale.of(PERIOD_EVALUATION)),
+            interval: format_duration(plan.scale.of(PERIOD_EVALUATION)),
             rules: periods,
         });
     }
@@ -94,7 +96,7 @@ fn counts(objective: &Objective<'_>, alarm: &Alarm) -> Vec<Rule> {
         ("disposition", "!~", "blackout|maintenance"),
     ];
     let ticks = select(name(&names::TICKS), &due);
-    let (long, short) = (span(alarm.long), span(alarm.short));
+    let (long, short) = (format_duration(alarm.long), format_duration(alarm.short));
     let labels = [
         ("partner", objective.partner.id.as_str()),
         ("slo", objective.slo.name.name()),
@@ -129,7 +131,7 @@ fn period(objective: &Objective<'_>) -> Vec<Rule> {
         name(&names::SLO_BAD),
         &[("partner", "=", partner), ("slo", "=", slo)],
     );
-    let window = span(length);
+    let window = format_duration(length);
     let labels = [("partner", partner), ("slo", slo)];
     vec![
         record(BAD_PERIOD, grown("partner, slo", &bad, &window), &labels),
@@ -178,7 +180,7 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
         alert: AlertKind::SloBurn.name(),
         expr,
         hold: None,
-        keep_firing_for: Some(span(alarm.keep)),
+        keep_firing_for: Some(format_duration(alarm.keep)),
         labels: BTreeMap::from([
             ("partner", partner.to_owned()),
             ("slo", layer.to_owned()),
@@ -191,8 +193,10 @@ fn burn(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Alert {
 
 /// The window over which a probe's coverage is looked at.
 fn coverage_window(scale: Scale, probe: &Probe) -> Duration {
-    let pace = Pace::of_probe(probe);
-    let needed = pace.time_of(COVERAGE_RUNS).saturating_add(pace.deadline);
+    let run_rate = RunRate::of_probe(probe);
+    let needed = run_rate
+        .time_of(COVERAGE_RUNS)
+        .saturating_add(run_rate.deadline);
     scale.of(LOOK_BACK).max(needed)
 }
 
@@ -206,11 +210,11 @@ fn of_probe(probe: &Probe) -> [(&'static str, &'static str, &str); 2] {
 fn coverage_counts(scale: Scale, probe: &Probe) -> Vec<Rule> {
     let own = of_probe(probe);
     let long = coverage_window(scale, probe);
-    let window = span(long);
+    let window = format_duration(long);
     let judged_outcomes = judged_outcomes();
     let judged = [&own[..], &[("outcome", "=~", judged_outcomes.as_str())]].concat();
     let excused = [&own[..], &[("disposition", "=~", "blackout|maintenance")]].concat();
-    let due = Pace::of_probe(probe).runs_in(long);
+    let due = RunRate::of_probe(probe).runs_in(long);
     let labels = own.map(|(name, _, value)| (name, value));
     vec![
         record(
@@ -240,8 +244,8 @@ fn coverage_counts(scale: Scale, probe: &Probe) -> Vec<Rule> {
 fn coverage(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let own = of_probe(probe);
     let long = coverage_window(plan.scale, probe);
-    let window = span(long);
-    let half = Pace::of_probe(probe).runs_in(long).div_ceil(2);
+    let window = format_duration(long);
+    let half = RunRate::of_probe(probe).runs_in(long).div_ceil(2);
     let ticks = select(name(&names::TICKS), &own);
     let firing = [
         ("alertname", "=", AlertKind::Disclosure.name()),
@@ -293,10 +297,10 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let firing = select("ALERTS", &[&firing[..], &own[..]].concat());
     let judged_outcomes = judged_outcomes();
     let judged = [&own[..], &[("outcome", "=~", judged_outcomes.as_str())]].concat();
-    let pace = Pace::of_probe(probe);
-    let resumed = pace
+    let run_rate = RunRate::of_probe(probe);
+    let resumed = run_rate
         .time_of(RESUMED_CADENCES)
-        .saturating_add(pace.deadline)
+        .saturating_add(run_rate.deadline)
         .max(plan.scale.of(KEEP));
     let seen = plan.scale.of(LOOK_BACK).max(resumed);
     let expr = format!(
@@ -305,12 +309,12 @@ fn disclosure(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
         increase(
             "partner, journey",
             &select(name(&names::DISCLOSURES), &own),
-            &span(seen)
+            &format_duration(seen)
         ),
         increase(
             "partner, journey",
             &select(name(&names::RUNS), &judged),
-            &span(resumed)
+            &format_duration(resumed)
         ),
     );
     let summary = format!("{}: another member's data were seen", partner.name);
@@ -340,12 +344,12 @@ fn alert(
     description: String,
 ) -> Alert {
     let mut annotations = annotations::base(plan, kind, summary, description);
-    annotations.extend(board_url(plan, partner));
+    annotations.extend(dashboard_url(plan, partner));
     Alert {
         alert: kind.name(),
         expr,
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels: BTreeMap::from([
             ("partner", probe.id.partner.to_string()),
             ("journey", probe.id.journey.to_string()),

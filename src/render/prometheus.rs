@@ -1,6 +1,6 @@
 //! `prometheus.yml`: reads `/metrics`, evaluates the rules beside it, tells the Alertmanager.
 
-use outrider_domain::model::{Plan, span};
+use outrider_domain::model::{Plan, format_duration};
 use serde::Serialize;
 
 use super::alerts::{EVALUATION, SCRAPE, SCRAPE_TIMEOUT};
@@ -49,7 +49,7 @@ fn at(target: String) -> Vec<Static> {
 }
 
 pub(super) fn config(plan: &Plan) -> Config {
-    let scaled = |real| span(plan.scale.of(real));
+    let scaled = |real| format_duration(plan.scale.of(real));
     let alertmanager = plan.settings.alerting.alertmanager.clone();
     Config {
         global: Global {

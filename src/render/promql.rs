@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use outrider_domain::model::format_duration;
 use outrider_domain::model::names::{self, Metric};
-use outrider_domain::model::span;
 
 use super::alerts::QUIET;
 
@@ -47,6 +47,6 @@ pub(super) fn unless_maintenance(partner: &str, after: Duration) -> String {
         name(&names::MAINTENANCE),
         &[("partner", "=", partner), ("effect", "=", QUIET)],
     );
-    let after = span(after);
+    let after = format_duration(after);
     format!("unless on (partner)\nmax by (partner) (max_over_time({maintenance}[{after}])) > 0")
 }

@@ -1,12 +1,12 @@
 //! `slo status`: how each objective stands, as text and as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use outrider_domain::model::{ProbeId, Window, span};
-use outrider_domain::slo::{Net, Objective, Standing};
+use outrider_domain::model::{ProbeId, Window, format_duration};
+use outrider_domain::slo::{Net, Objective, SloStatus};
 use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
-use super::words::{about, percent, plain, table};
+use super::format::{about, percent, plain, table};
 
 /// What makes net figures, and what does not.
 const NET: &str =
@@ -35,7 +35,7 @@ pub struct Status<'a> {
     /// When it was looked at.
     pub at: DateTime<Utc>,
     /// Each objective and how it stands.
-    pub objectives: Vec<(&'a Objective<'a>, Standing)>,
+    pub objectives: Vec<(&'a Objective<'a>, SloStatus)>,
     /// Runs that go on.
     pub in_flight: Vec<FlightLine>,
 }
@@ -45,7 +45,7 @@ pub fn status_text(status: &Status<'_>, paint: Paint) -> String {
     let mut parts: Vec<String> = status
         .objectives
         .iter()
-        .map(|(objective, stands)| one(objective, stands, paint))
+        .map(|(objective, status)| one(objective, status, paint))
         .collect();
     if !status.in_flight.is_empty() {
         let rows: Vec<Vec<String>> = status.in_flight.iter().map(flight_row).collect();
@@ -68,15 +68,15 @@ pub fn status_text(status: &Status<'_>, paint: Paint) -> String {
     parts.join("\n\n")
 }
 
-fn one(objective: &Objective<'_>, stands: &Standing, paint: Paint) -> String {
+fn one(objective: &Objective<'_>, status: &SloStatus, paint: Paint) -> String {
     let slo = objective.slo;
     let left = format!(
         "{} of {} bad runs left ({})",
-        plain(stands.bad_left(), 1),
-        plain(stands.budget, 1),
-        percent(stands.left)
+        plain(status.bad_remaining(), 1),
+        plain(status.budget, 1),
+        percent(status.remaining)
     );
-    let left = if stands.left < 0.0 {
+    let left = if status.remaining < 0.0 {
         paint.bad(&left)
     } else {
         paint.good(&left)
@@ -92,16 +92,16 @@ fn one(objective: &Objective<'_>, stands: &Standing, paint: Paint) -> String {
         format!("  budget     {left}"),
         format!(
             "  seen       {} bad of {} judged; {}",
-            stands.bad,
-            stands.events,
-            coverage(stands)
+            status.bad,
+            status.events,
+            coverage(status)
         ),
-        format!("  net        {}", net(&stands.net)),
-        format!("  burn       {}", burns(stands)),
-        format!("  forecast   {}", forecast(slo.window, stands, paint)),
+        format!("  net        {}", net(&status.net)),
+        format!("  burn       {}", burns(status)),
+        format!("  forecast   {}", forecast(slo.window, status, paint)),
     ];
     if let Window::Rolling(_) = slo.window {
-        let [hours, days] = stands.exhausted_after.map(|after| {
+        let [hours, days] = status.exhausted_after.map(|after| {
             after.map_or_else(
                 || "never".to_owned(),
                 |after| format!("in {}", about(after)),
@@ -120,41 +120,44 @@ fn net(net: &Net) -> String {
     }
     format!(
         "{} of {} bad runs left ({}); {} bad of {} judged, {} runs left out of the SLA",
-        plain(net.bad_left(), 1),
+        plain(net.bad_remaining(), 1),
         plain(net.budget, 1),
-        percent(net.left),
+        percent(net.remaining),
         net.bad,
         net.events,
         net.left_out
     )
 }
 
-fn coverage(stands: &Standing) -> String {
-    let since = stands.since.map_or_else(
+fn coverage(status: &SloStatus) -> String {
+    let since = status.since.map_or_else(
         || "never watched".to_owned(),
         |since| format!("watched since {}", time(since)),
     );
-    let excused = if stands.excused == 0 {
+    let excused = if status.excused == 0 {
         String::new()
     } else {
-        format!(", {} excused", stands.excused)
+        format!(", {} excused", status.excused)
     };
     format!(
         "coverage {} of the runs due{excused}; {since}",
-        percent(stands.coverage)
+        percent(status.coverage)
     )
 }
 
-fn burns(stands: &Standing) -> String {
-    let each = stands
-        .burns
-        .iter()
-        .map(|burn| format!("{}x in {}", plain(burn.factor, 2), span(burn.over)));
+fn burns(status: &SloStatus) -> String {
+    let each = status.burns.iter().map(|burn| {
+        format!(
+            "{}x in {}",
+            plain(burn.factor, 2),
+            format_duration(burn.over)
+        )
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn forecast(window: Window, stands: &Standing, paint: Paint) -> String {
-    let coming = &stands.forecast;
+fn forecast(window: Window, status: &SloStatus, paint: Paint) -> String {
+    let coming = &status.forecast;
     let when = match window {
         Window::Rolling(_) => "three days ahead",
         Window::Month(_) | Window::Quarter(_) => "at the end",
@@ -173,7 +176,7 @@ fn forecast(window: Window, stands: &Standing, paint: Paint) -> String {
     };
     format!(
         "{breach}; {low} to {high} bad runs with 80 %, {} runs to come{indicative}",
-        coming.runs_left
+        coming.runs_remaining
     )
 }
 
@@ -192,7 +195,7 @@ pub fn status_json(status: &Status<'_>) -> Value {
     let objectives: Vec<Value> = status
         .objectives
         .iter()
-        .map(|(objective, stands)| json_of(objective, stands))
+        .map(|(objective, status)| json_of(objective, status))
         .collect();
     let in_flight: Vec<Value> = status
         .in_flight
@@ -208,16 +211,16 @@ pub fn status_json(status: &Status<'_>) -> Value {
     json!({"at": time(status.at), "objectives": objectives, "in_flight": in_flight})
 }
 
-fn json_of(objective: &Objective<'_>, stands: &Standing) -> Value {
+fn json_of(objective: &Objective<'_>, status: &SloStatus) -> Value {
     let raw = json!({
-        "events": stands.events, "bad": stands.bad, "budget_runs": stands.budget,
-        "budget_remaining_ratio": stands.left, "left_out": 0,
+        "events": status.events, "bad": status.bad, "budget_runs": status.budget,
+        "budget_remaining_ratio": status.remaining, "left_out": 0,
     });
     let net = json!({
-        "events": stands.net.events, "bad": stands.net.bad, "budget_runs": stands.net.budget,
-        "budget_remaining_ratio": stands.net.left, "left_out": stands.net.left_out,
+        "events": status.net.events, "bad": status.net.bad, "budget_runs": status.net.budget,
+        "budget_remaining_ratio": status.net.remaining, "left_out": status.net.left_out,
     });
-    let burns: Vec<Value> = stands
+    let burns: Vec<Value> = status
         .burns
         .iter()
         .map(|burn| {
@@ -226,30 +229,30 @@ fn json_of(objective: &Objective<'_>, stands: &Standing) -> Value {
             })
         })
         .collect();
-    let [hours, days] = stands
+    let [hours, days] = status
         .exhausted_after
         .map(|after| after.map(|after| after.as_secs_f64()));
-    let coming = &stands.forecast;
+    let coming = &status.forecast;
     json!({
         "partner": objective.partner.id.as_str(),
         "slo": objective.slo.name.name(),
         "objective_percent": f64::from(objective.slo.objective_ppm) / 10_000.0,
         "window": objective.slo.window.to_string(),
-        "from": time(stands.period.from),
-        "to": time(stands.period.to),
-        "runs_due": stands.due,
-        "budget_runs": stands.budget,
+        "from": time(status.period.from),
+        "to": time(status.period.to),
+        "runs_due": status.due,
+        "budget_runs": status.budget,
         "raw": raw,
         "net": net,
         "net_reason": NET,
-        "coverage_ratio": stands.coverage,
-        "excused": stands.excused,
-        "watched_since": stands.since.map(time),
+        "coverage_ratio": status.coverage,
+        "excused": status.excused,
+        "watched_since": status.since.map(time),
         "burns": burns,
         "forecast": {
             "breach_probability": coming.breach,
             "bad_runs_at_end": [coming.bad_at_end.0, coming.bad_at_end.1],
-            "runs_to_come": coming.runs_left,
+            "runs_to_come": coming.runs_remaining,
             "indicative": coming.is_indicative,
             "exhausted_after_seconds_by_last_6h": hours,
             "exhausted_after_seconds_by_last_3d": days,

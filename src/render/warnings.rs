@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, span};
-use outrider_domain::slo::{FLOOR, Objective, Pace};
+use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, format_duration};
+use outrider_domain::slo::{FLOOR, Objective, RunRate};
 
 use super::alerts::{AlertKind, DAY, EVALUATION, FORECAST_FOR, KEEP, LOOK_BACK};
 use super::annotations;
-use super::links::{board_url, evidence_url};
+use super::links::{dashboard_url, evidence_url};
 use super::promql::{grown, name, select, unless_maintenance};
 use super::yaml::{Alert, Rule};
 
@@ -125,7 +125,7 @@ fn forecasts(plan: &Plan, partner: &Partner) -> Vec<Alert> {
             &labels,
             (summary, description),
         );
-        alert.hold = Some(span(plan.scale.of(FORECAST_FOR)));
+        alert.hold = Some(format_duration(plan.scale.of(FORECAST_FOR)));
         alert
     };
     vec![
@@ -153,11 +153,11 @@ fn deadline_near(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert>
     );
     let description = format!(
         "It goes on for {{{{ $value | humanizeDuration }}}}, and its deadline is {}.",
-        span(probe.deadline)
+        format_duration(probe.deadline)
     );
     let kind = (AlertKind::DeadlineNear, TICKET);
     let mut alert = of_runs(plan, partner, probe, kind, expr, (summary, description));
-    alert.hold = Some(span(hold));
+    alert.hold = Some(format_duration(hold));
     Some(alert)
 }
 
@@ -166,7 +166,10 @@ fn retry_storm(plan: &Plan, partner: &Partner, probe: &Probe) -> Alert {
     let requests = select(name(&names::REQUESTS), &of_probe(probe));
     let runs = select(name(&names::RUNS), &of_probe(probe));
     let by = "partner, journey";
-    let (hour, day) = (span(plan.scale.of(LOOK_BACK)), span(plan.scale.of(DAY)));
+    let (hour, day) = (
+        format_duration(plan.scale.of(LOOK_BACK)),
+        format_duration(plan.scale.of(DAY)),
+    );
     let per_run = |window: &str, offset: &str| {
         let of = |series: &str| format!("sum by ({by}) (increase({series}[{window}]{offset}))");
         format!("{}\n  / on ({by})\n  ({} > 0)", of(&requests), of(&runs))
@@ -198,7 +201,10 @@ fn surge(
     let own = [&of_probe(probe)[..], &[("cause", "=", cause.name())]].concat();
     let failures = select(name(&names::FAILURES), &own);
     let by = "partner, journey";
-    let (hour, day) = (span(plan.scale.of(LOOK_BACK)), span(plan.scale.of(DAY)));
+    let (hour, day) = (
+        format_duration(plan.scale.of(LOOK_BACK)),
+        format_duration(plan.scale.of(DAY)),
+    );
     let now = grown(by, &failures, &hour);
     let before = format!("sum by ({by}) (increase({failures}[{day}] offset {hour}))");
     let expr = format!(
@@ -233,8 +239,8 @@ fn drift(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
     let window = plan
         .scale
         .of(LOOK_BACK)
-        .max(Pace::of_probe(probe).time_of(2));
-    let window = span(window);
+        .max(RunRate::of_probe(probe).time_of(2));
+    let window = format_duration(window);
     let expr = format!("{} > 0.5", grown("partner, journey", &drifts, &window));
     let summary = format!("{}: its records have another shape", partner.name);
     let description = format!(
@@ -249,13 +255,13 @@ fn drift(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
 
 /// Where runs are too rare for an hour's window. The last word counts for as long as the next run may take.
 fn failing_in_a_row(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
-    let pace = Pace::of_probe(probe);
-    if pace.time_of(1) < plan.scale.of(RARE) {
+    let run_rate = RunRate::of_probe(probe);
+    if run_rate.time_of(1) < plan.scale.of(RARE) {
         return None;
     }
     let in_a_row = select(name(&names::CONSECUTIVE_FAILURES), &of_probe(probe));
-    let until = span(pace.time_of(2).saturating_add(pace.deadline));
-    let maintenance = unless_maintenance(partner.id.as_str(), pace.time_of(1));
+    let until = format_duration(run_rate.time_of(2).saturating_add(run_rate.deadline));
+    let maintenance = unless_maintenance(partner.id.as_str(), run_rate.time_of(1));
     let expr = format!(
         "max by (partner, journey) (last_over_time({in_a_row}[{until}])) > {}.5\n{maintenance}",
         FLOOR - 1
@@ -263,7 +269,7 @@ fn failing_in_a_row(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Ale
     let summary = format!("{}: {} keeps failing", partner.name, probe.id.journey);
     let description = format!(
         "{{{{ $value }}}} runs in a row failed. It runs every {}, which is too rare for counts within the hour.",
-        span(pace.time_of(1))
+        format_duration(run_rate.time_of(1))
     );
     let kind = (AlertKind::FailingInARow, PAGE);
     let words = (summary, description);
@@ -300,7 +306,7 @@ fn warning(
     (summary, description): (String, String),
 ) -> Alert {
     let mut annotations = annotations::base(plan, kind, summary, description);
-    annotations.extend(board_url(plan, partner));
+    annotations.extend(dashboard_url(plan, partner));
     let labels = labels
         .iter()
         .map(|(name, value)| (*name, (*value).to_owned()));
@@ -309,7 +315,7 @@ fn warning(
         alert: kind.name(),
         expr,
         hold: None,
-        keep_firing_for: Some(span(plan.scale.of(KEEP))),
+        keep_firing_for: Some(format_duration(plan.scale.of(KEEP))),
         labels: labels.chain(severity).collect::<BTreeMap<_, _>>(),
         annotations,
     }

@@ -4,7 +4,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use outrider_domain::model::{Plan, SloName};
-use outrider_domain::slo::{self, Bent, Explained, Objective};
+use outrider_domain::slo::{self, Adjustment, Explained, Objective};
 use serde_json::Value;
 
 use crate::support::{Config, Pace, Sandbox, eventually, repository};
@@ -41,7 +41,10 @@ fn the_tiers_of_a_run_a_minute_are_those_worked_out_by_hand() {
     assert_eq!(fast.total, minutes(26));
     assert_eq!(fast.partial, [(50, Some(minutes(52))), (10, None)]);
     assert_eq!(fast.reset, fast.alarm.short + minutes(5));
-    assert_eq!(fast.bent, Some(Bent::Rare(Duration::from_secs(36))));
+    assert_eq!(
+        fast.adjustment,
+        Some(Adjustment::Rare(Duration::from_secs(36)))
+    );
     let tenth: Vec<_> = all.iter().map(|one| one.partial[1].1).collect();
     let ticket = Some(minutes(1_300));
     assert_eq!(tenth, [None, None, ticket, ticket]);
@@ -50,7 +53,7 @@ fn the_tiers_of_a_run_a_minute_are_those_worked_out_by_hand() {
     // 3 ÷ (0.02 · 0.0005) = 300,000 runs in 30 days: one in 8.64 s.
     let transport = Explained::all(&plan, of(&objectives, SloName::Transport));
     let every = Duration::from_secs_f64(8.64);
-    assert_eq!(transport[0].bent, Some(Bent::Floor(every)));
+    assert_eq!(transport[0].adjustment, Some(Adjustment::Floor(every)));
     assert!(transport[0].false_alerts < 0.1, "{:?}", transport[0]);
 }
 

@@ -327,7 +327,7 @@ fn the_agents_own_budget_burns_by_its_faults_and_by_what_it_missed() {
     let (two, paced) = (["keystone", "lakeside"], ["bulk-exchange", "liveness"]);
     plan.probes
         .retain(|id, _| two.contains(&id.partner.as_str()) && paced.contains(&id.journey.as_str()));
-    let alarms = slo::own_alarms(&plan);
+    let alarms = slo::agent_alarms(&plan);
     // Six runs a minute: 259,200 in 30 days, of which 259.2 may fail by the agent's fault.
     let fires_at: Vec<_> = alarms.iter().map(|alarm| alarm.bad_runs).collect();
     assert_eq!(fires_at, [26, 26]);

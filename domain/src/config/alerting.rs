@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tree::{Placed, Table};
+use super::tree::{Spanned, Table};
 use crate::model::{Alerting, BusinessHours, Escalation, Weekday, Zone};
 
 /// Longest `contact` of an escalation map, in bytes: it stands in every alert.
@@ -11,16 +11,16 @@ const MINUTES_OF_A_DAY: u64 = 24 * 60;
 
 /// `[alerting]`: whom the generated files name.
 pub(super) fn alerting(table: &Table<'_>) -> Alerting {
-    let alertmanager = table.text("alertmanager").and_then(|placed| {
-        let is_address = placed
+    let alertmanager = table.text("alertmanager").and_then(|spanned| {
+        let is_address = spanned
             .value
             .rsplit_once(':')
             .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
         if !is_address {
-            let what = format!("\"{}\" is no host with a port", placed.value);
-            table.complain(placed.span, what, "write such as \"127.0.0.1:9093\"");
+            let what = format!("\"{}\" is no host with a port", spanned.value);
+            table.report(spanned.span, what, "write such as \"127.0.0.1:9093\"");
         }
-        is_address.then(|| placed.value.to_owned())
+        is_address.then(|| spanned.value.to_owned())
     });
     let alerting = Alerting {
         alertmanager,
@@ -38,18 +38,18 @@ pub(super) fn alerting(table: &Table<'_>) -> Alerting {
 
 /// `[escalation]`: who else hears of one partner's alerts.
 pub(super) fn escalation(table: &Table<'_>) -> Escalation {
-    let contact = table.text("contact").and_then(|placed| {
+    let contact = table.text("contact").and_then(|spanned| {
         // It becomes part of a template that Prometheus fills in.
         let is_plain =
-            !placed.value.contains(['{', '}']) && !placed.value.contains(char::is_control);
+            !spanned.value.contains(['{', '}']) && !spanned.value.contains(char::is_control);
         let is_told =
-            !placed.value.is_empty() && placed.value.len() <= CONTACT_BYTES_MAX && is_plain;
+            !spanned.value.is_empty() && spanned.value.len() <= CONTACT_BYTES_MAX && is_plain;
         if !is_told {
-            let cure =
+            let help =
                 format!("write one line of at most {CONTACT_BYTES_MAX} bytes without braces");
-            table.complain(placed.span, "`contact` cannot be told in an alert", cure);
+            table.report(spanned.span, "`contact` cannot be told in an alert", help);
         }
-        is_told.then(|| placed.value.to_owned())
+        is_told.then(|| spanned.value.to_owned())
     });
     let escalation = Escalation {
         page: urls(table, "page"),
@@ -64,13 +64,13 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
 fn business_hours(table: &Table<'_>) -> Option<BusinessHours> {
     let timezone = table
         .need_text("timezone", "\"America/New_York\"")
-        .and_then(|placed| {
-            let zone = Zone::named(placed.value);
+        .and_then(|spanned| {
+            let zone = Zone::named(spanned.value);
             if zone.is_none() {
-                let what = format!("there is no time zone \"{}\"", placed.value);
-                let cure =
+                let what = format!("there is no time zone \"{}\"", spanned.value);
+                let help =
                     "write a name of the IANA database, such as \"America/New_York\" or \"UTC\"";
-                table.complain(placed.span, what, cure);
+                table.report(spanned.span, what, help);
             }
             zone
         });
@@ -81,11 +81,11 @@ fn business_hours(table: &Table<'_>) -> Option<BusinessHours> {
         && from.value >= to.value
     {
         let what = "`to` is not after `from`: no hour is left";
-        table.complain(to.span.clone(), what, "write a later time of the same day");
+        table.report(to.span.clone(), what, "write a later time of the same day");
     }
     table.close();
-    let written = |time: Option<Result<Placed<Duration>, ()>>, hour: u64| match time {
-        Some(time) => time.ok().map(|placed| placed.value),
+    let written = |time: Option<Result<Spanned<Duration>, ()>>, hour: u64| match time {
+        Some(time) => time.ok().map(|spanned| spanned.value),
         None => Some(Duration::from_secs(hour * 3_600)),
     };
     Some(BusinessHours {
@@ -102,14 +102,14 @@ fn days(table: &Table<'_>) -> Option<Vec<Weekday>> {
     }
     let mut days = Vec::new();
     let mut is_whole = true;
-    for placed in table.texts("days") {
-        match Weekday::named(placed.value) {
+    for spanned in table.texts("days") {
+        match Weekday::named(spanned.value) {
             Some(day) => days.push(day),
             None => {
-                let what = format!("\"{}\" is no day of the week", placed.value);
+                let what = format!("\"{}\" is no day of the week", spanned.value);
                 let known = Weekday::ALL.iter().map(|day| day.name());
-                let cure = format!("one of: {}", known.collect::<Vec<_>>().join(", "));
-                table.complain(placed.span, what, cure);
+                let help = format!("one of: {}", known.collect::<Vec<_>>().join(", "));
+                table.report(spanned.span, what, help);
                 is_whole = false;
             }
         }
@@ -117,20 +117,20 @@ fn days(table: &Table<'_>) -> Option<Vec<Weekday>> {
     days.sort_unstable();
     days.dedup();
     if days.is_empty() && is_whole {
-        let cure = "name a day, or leave `days` out for Monday to Friday";
-        table.complain(
+        let help = "name a day, or leave `days` out for Monday to Friday";
+        table.report(
             table.place(),
             "`days` holds no day: tickets would never be told",
-            cure,
+            help,
         );
     }
     (is_whole && !days.is_empty()).then_some(days)
 }
 
 /// `HH:MM`, up to `24:00`, since midnight.
-fn time_of_day(table: &Table<'_>, key: &'static str) -> Option<Result<Placed<Duration>, ()>> {
-    let placed = table.text(key)?;
-    let minutes = placed.value.split_once(':').and_then(|(hours, minutes)| {
+fn time_of_day(table: &Table<'_>, key: &'static str) -> Option<Result<Spanned<Duration>, ()>> {
+    let spanned = table.text(key)?;
+    let minutes = spanned.value.split_once(':').and_then(|(hours, minutes)| {
         let two = |text: &str| {
             let is_two = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
             is_two.then(|| text.parse::<u64>().ok()).flatten()
@@ -139,13 +139,13 @@ fn time_of_day(table: &Table<'_>, key: &'static str) -> Option<Result<Placed<Dur
         Some(two(hours)? * 60 + minutes)
     });
     match minutes.filter(|minutes| *minutes <= MINUTES_OF_A_DAY) {
-        Some(minutes) => Some(Ok(Placed {
+        Some(minutes) => Some(Ok(Spanned {
             value: Duration::from_secs(minutes * 60),
-            span: placed.span,
+            span: spanned.span,
         })),
         None => {
-            let what = format!("`{key}` = \"{}\" is no time of day", placed.value);
-            table.complain(placed.span, what, "write such as \"08:00\"");
+            let what = format!("`{key}` = \"{}\" is no time of day", spanned.value);
+            table.report(spanned.span, what, "write such as \"08:00\"");
             Some(Err(()))
         }
     }
@@ -164,19 +164,19 @@ pub(super) fn url(table: &Table<'_>, key: &'static str) -> Option<String> {
 fn urls(table: &Table<'_>, key: &'static str) -> Vec<String> {
     let written = table.texts(key).into_iter();
     written
-        .filter_map(|placed| checked(table, key, placed))
+        .filter_map(|spanned| checked(table, key, spanned))
         .collect()
 }
 
-fn checked(table: &Table<'_>, key: &str, placed: Placed<&str>) -> Option<String> {
-    let uri: Option<http::Uri> = placed.value.parse().ok();
+fn checked(table: &Table<'_>, key: &str, spanned: Spanned<&str>) -> Option<String> {
+    let uri: Option<http::Uri> = spanned.value.parse().ok();
     let is_url = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
     });
     if !is_url {
-        let what = format!("`{key}` = \"{}\" is no URL", placed.value);
-        let cure = "write such as \"https://outrider.example\"";
-        table.complain(placed.span, what, cure);
+        let what = format!("`{key}` = \"{}\" is no URL", spanned.value);
+        let help = "write such as \"https://outrider.example\"";
+        table.report(spanned.span, what, help);
     }
-    is_url.then(|| placed.value.trim_end_matches('/').to_owned())
+    is_url.then(|| spanned.value.trim_end_matches('/').to_owned())
 }

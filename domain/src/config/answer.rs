@@ -5,8 +5,8 @@ use std::ops::Range;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::complaint::nearest;
-use super::tree::{Leaf, Placed, Table};
+use super::diagnostic::nearest;
+use super::tree::{Leaf, Spanned, Table};
 use crate::model::{Capture, CaptureKind, Expect, Is, JsonRule, Query, Schema};
 
 pub(super) fn expect(table: &Table<'_>) -> Expect {
@@ -40,8 +40,8 @@ fn schema(table: &Table<'_>) -> Option<Schema> {
     let span = leaf.span.clone();
     let read = plain(leaf.value).and_then(Schema::new);
     read.map_err(|why| {
-        let cure = "write a JSON Schema (2020-12); what it refers to must stand in it";
-        table.complain(span, format!("`schema` is no JSON Schema: {why}"), cure);
+        let help = "write a JSON Schema (2020-12); what it refers to must stand in it";
+        table.report(span, format!("`schema` is no JSON Schema: {why}"), help);
     })
     .ok()
 }
@@ -76,12 +76,12 @@ fn json_rule(table: &Table<'_>) -> Option<JsonRule> {
     })
 }
 
-fn json_path(table: &Table<'_>, placed: &Placed<&str>) -> Option<JsonPath> {
-    let parsed = JsonPath::parse(placed.value);
+fn json_path(table: &Table<'_>, spanned: &Spanned<&str>) -> Option<JsonPath> {
+    let parsed = JsonPath::parse(spanned.value);
     if let Err(why) = &parsed {
-        let what = format!("\"{}\" is no JSONPath: {why}", placed.value);
-        table.complain(
-            placed.span.clone(),
+        let what = format!("\"{}\" is no JSONPath: {why}", spanned.value);
+        table.report(
+            spanned.span.clone(),
             what,
             "write such as $.token_endpoint (RFC 9535)",
         );
@@ -108,8 +108,8 @@ fn capture<'a>(
     inner: Option<&'a toml::de::DeTable<'a>>,
 ) -> Option<Capture> {
     let Some(inner) = inner else {
-        let cure = format!("write {name} = {{ json = \"$.{name}\" }} or {{ header = \"…\" }}");
-        table.complain(span, format!("capture `{name}` is not a table"), cure);
+        let help = format!("write {name} = {{ json = \"$.{name}\" }} or {{ header = \"…\" }}");
+        table.report(span, format!("capture `{name}` is not a table"), help);
         return None;
     };
     let entry = table.entry(name, inner, span.clone());
@@ -122,13 +122,13 @@ fn capture<'a>(
         (None, Some(header)) => Query::Header(header.value.to_ascii_lowercase()),
         (Some(_), Some(_)) => {
             let what = format!("capture `{name}` has both `json` and `header`");
-            table.complain(span, what, "keep one of them");
+            table.report(span, what, "keep one of them");
             return None;
         }
         (None, None) => {
             if is_known && !entry.has("json") && !entry.has("header") {
                 let what = format!("capture `{name}` needs `json` or `header`");
-                table.complain(span, what, "write one of them");
+                table.report(span, what, "write one of them");
             }
             return None;
         }
@@ -144,8 +144,8 @@ fn capture<'a>(
     );
     if matches!(query, Query::Header(_)) && !is_text {
         let what = format!("capture `{name}` takes a {kind} from a header field, which holds text");
-        let cure = "write as = \"string\", \"secret\" or \"list\"";
-        table.complain(span, what, cure);
+        let help = "write as = \"string\", \"secret\" or \"list\"";
+        table.report(span, what, help);
         return None;
     }
     Some(Capture {
@@ -163,8 +163,8 @@ pub(super) fn is(table: &Table<'_>, key: &'static str) -> Option<Is> {
     let (equals, one_of) = (table.scalar("equals"), table.scalars("one_of"));
     if table.has("equals") == table.has("one_of") || table.is_empty_list("one_of") {
         let what = format!("`{key}` does not say what the value is");
-        let cure = "write one of `equals = \"…\"` and `one_of = [\"…\", \"…\"]`";
-        table.complain(table.place(), what, cure);
+        let help = "write one of `equals = \"…\"` and `one_of = [\"…\", \"…\"]`";
+        table.report(table.place(), what, help);
         table.close();
         return None;
     }
@@ -185,10 +185,10 @@ pub(super) fn words<T: Copy>(
     name: fn(T) -> &'static str,
 ) -> Vec<T> {
     let mut found = Vec::new();
-    for placed in table.texts(key) {
-        match all.iter().copied().find(|one| name(*one) == placed.value) {
+    for spanned in table.texts(key) {
+        match all.iter().copied().find(|one| name(*one) == spanned.value) {
             Some(one) => found.push(one),
-            None => unknown(table, &placed, key, all.iter().map(|one| name(*one))),
+            None => unknown(table, &spanned, key, all.iter().map(|one| name(*one))),
         }
     }
     found
@@ -200,28 +200,28 @@ pub(super) fn word<T: Copy>(
     all: &[T],
     name: fn(T) -> &'static str,
 ) -> Option<T> {
-    let placed = table.text(key)?;
-    let found = all.iter().copied().find(|one| name(*one) == placed.value);
+    let spanned = table.text(key)?;
+    let found = all.iter().copied().find(|one| name(*one) == spanned.value);
     if found.is_none() {
-        unknown(table, &placed, key, all.iter().map(|one| name(*one)));
+        unknown(table, &spanned, key, all.iter().map(|one| name(*one)));
     }
     found
 }
 
-/// Complains of a word that is not on a list.
+/// Reports a word that is not on a list.
 pub(super) fn unknown<'k>(
     table: &Table<'_>,
-    placed: &Placed<&str>,
+    spanned: &Spanned<&str>,
     key: &str,
     known: impl Iterator<Item = &'k str> + Clone,
 ) {
-    let cure = match nearest(placed.value, known.clone()) {
+    let help = match nearest(spanned.value, known.clone()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("known: {}", known.collect::<Vec<_>>().join(", ")),
     };
-    table.complain(
-        placed.span.clone(),
-        format!("`{key}` = \"{}\" is not known", placed.value),
-        cure,
+    table.report(
+        spanned.span.clone(),
+        format!("`{key}` = \"{}\" is not known", spanned.value),
+        help,
     );
 }

@@ -23,8 +23,8 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
         }
         return None;
     };
-    let placed = auth.text("kind");
-    let kind = placed.as_ref().map_or(KINDS[0], |placed| placed.value);
+    let spanned = auth.text("kind");
+    let kind = spanned.as_ref().map_or(KINDS[0], |spanned| spanned.value);
     let client_id = match kind {
         "bearer" => auth.text("client_id"),
         _ => auth.need_text("client_id", "\"outrider\""),
@@ -45,8 +45,8 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
         "bearer" => secret("token", "{ file = \"keys/partner.token\" }")
             .map(|token| AuthKind::Bearer { token }),
         _ => {
-            if let Some(placed) = &placed {
-                unknown(&auth, placed, "kind", KINDS.iter().copied());
+            if let Some(spanned) = &spanned {
+                unknown(&auth, spanned, "kind", KINDS.iter().copied());
             }
             return None;
         }
@@ -54,7 +54,7 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
     let certificate = certificate(&auth, folder);
     auth.close();
     let client_id = match (&kind, client_id) {
-        (_, Some(placed)) => placed.value.to_owned(),
+        (_, Some(spanned)) => spanned.value.to_owned(),
         (Some(AuthKind::Bearer { .. }), None) => String::new(),
         (_, None) => return None,
     };
@@ -66,11 +66,11 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
 }
 
 fn private_key_jwt(auth: &Table<'_>, folder: &Path) -> Option<AuthKind> {
-    let kid = auth.text("kid").map(|placed| placed.value.to_owned());
+    let kid = auth.text("kid").map(|spanned| spanned.value.to_owned());
     let key = secret(auth, folder, "key", "{ file = \"keys/partner.es384.pem\" }");
     let also_published = auth.texts("also_published").into_iter();
     let also_published = also_published
-        .map(|placed| folder.join(placed.value))
+        .map(|spanned| folder.join(spanned.value))
         .collect();
     Some(AuthKind::PrivateKeyJwt {
         key: key?,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::complaint::{Complaints, Source};
+use super::diagnostic::{Diagnostics, SourceFile};
 use crate::model::{Baseline, JsonKind, PartnerId, PathShape, TypeShape};
 
 const SCHEMA: &str = "outrider.baseline/1";
-const CURE: &str = "write it anew with `outrider baseline record`";
+const HELP: &str = "write it anew with `outrider baseline record`";
 
 #[derive(Deserialize, Serialize)]
 struct File {
@@ -69,19 +69,19 @@ pub fn baseline_text(partner: &PartnerId, baseline: &Baseline) -> String {
 
 /// The baseline in a file; none when it has a mistake.
 pub(super) fn read(
-    source: &Arc<Source>,
-    complaints: &mut Complaints,
+    source: &Arc<SourceFile>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<(PartnerId, Baseline)> {
-    let mut complain = |what: String| complaints.add(source, None, what, CURE);
+    let mut report = |what: String| diagnostics.add(source, None, what, HELP);
     let file: File = match serde_json::from_str(&source.text) {
         Ok(file) => file,
         Err(why) => {
-            complain(format!("not a baseline: {why}"));
+            report(format!("not a baseline: {why}"));
             return None;
         }
     };
     if file.schema != SCHEMA {
-        complain(format!(
+        report(format!(
             "schema \"{}\" is not one this version reads",
             file.schema
         ));
@@ -94,7 +94,7 @@ pub(super) fn read(
             let is: Option<BTreeSet<JsonKind>> =
                 place.is.iter().map(|name| JsonKind::named(name)).collect();
             let Some(is) = is else {
-                complain(format!("`is` of {kind}.{path} names no kind of JSON"));
+                report(format!("`is` of {kind}.{path} names no kind of JSON"));
                 return None;
             };
             let place = PathShape {

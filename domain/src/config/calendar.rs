@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
-use super::complaint::near_or_all;
+use super::diagnostic::near_or_all;
 use super::timing;
-use super::tree::{Placed, Table};
+use super::tree::{Spanned, Table};
 use crate::model::{Calendar, CalendarSpan, Effect, Probe, Weekly};
 
 /// A window that is declared once ends within this.
@@ -60,17 +60,17 @@ fn effects(table: &Table<'_>) -> Option<BTreeSet<Effect>> {
     }
     let mut effects = BTreeSet::new();
     let mut is_fine = true;
-    for placed in table.texts("effects") {
-        match Effect::named(placed.value) {
+    for spanned in table.texts("effects") {
+        match Effect::named(spanned.value) {
             Some(effect) => {
                 effects.insert(effect);
             }
             None => {
-                let what = format!("no effect \"{}\"", placed.value);
-                table.complain(
-                    placed.span,
+                let what = format!("no effect \"{}\"", spanned.value);
+                table.report(
+                    spanned.span,
                     what,
-                    near_or_all(placed.value, &known, "effects"),
+                    near_or_all(spanned.value, &known, "effects"),
                 );
                 is_fine = false;
             }
@@ -83,8 +83,8 @@ fn once(table: &Table<'_>) -> Option<CalendarSpan> {
     if table.has("timezone") {
         // A weekly window's key; an instant has its own offset.
         if let Some(zone) = table.text("timezone") {
-            let cure = "write the offset into `from` and `to`, or add `days`";
-            table.complain(zone.span, "`timezone` beside instants has no effect", cure);
+            let help = "write the offset into `from` and `to`, or add `days`";
+            table.report(zone.span, "`timezone` beside instants has no effect", help);
         }
     }
     let example = "\"2026-12-24T02:00:00-05:00\"";
@@ -93,20 +93,20 @@ fn once(table: &Table<'_>) -> Option<CalendarSpan> {
         table.need_text("to", example),
     );
     let (begin, end) = (
-        from.and_then(|placed| instant(table, "from", placed)),
-        to.and_then(|placed| instant(table, "to", placed)),
+        from.and_then(|spanned| instant(table, "from", spanned)),
+        to.and_then(|spanned| instant(table, "to", spanned)),
     );
     let (begin, end) = (begin?, end?);
     if end.value <= begin.value {
-        let cure = "let it end after it begins";
-        table.complain(end.span, "a calendar ends before it begins", cure);
+        let help = "let it end after it begins";
+        table.report(end.span, "a calendar ends before it begins", help);
         return None;
     }
     let length = end.value - begin.value;
     if length > TimeDelta::days(DAYS_MAX) {
         let what = format!("a calendar lasts {} days", length.num_days());
-        let cure = format!("declare up to {DAYS_MAX} days at a time; look at the year");
-        table.complain(end.span, what, cure);
+        let help = format!("declare up to {DAYS_MAX} days at a time; look at the year");
+        table.report(end.span, what, help);
         return None;
     }
     Some(CalendarSpan::Once(begin.value, end.value))
@@ -115,17 +115,17 @@ fn once(table: &Table<'_>) -> Option<CalendarSpan> {
 fn instant(
     table: &Table<'_>,
     key: &'static str,
-    placed: Placed<&str>,
-) -> Option<Placed<DateTime<Utc>>> {
-    let at = DateTime::parse_from_rfc3339(placed.value).ok();
+    spanned: Spanned<&str>,
+) -> Option<Spanned<DateTime<Utc>>> {
+    let at = DateTime::parse_from_rfc3339(spanned.value).ok();
     if at.is_none() {
-        let what = format!("`{key}` = \"{}\" is no instant", placed.value);
-        let cure = "write such as \"2026-12-24T02:00:00-05:00\", or add `days` for each week";
-        table.complain(placed.span.clone(), what, cure);
+        let what = format!("`{key}` = \"{}\" is no instant", spanned.value);
+        let help = "write such as \"2026-12-24T02:00:00-05:00\", or add `days` for each week";
+        table.report(spanned.span.clone(), what, help);
     }
-    Some(Placed {
+    Some(Spanned {
         value: at?.to_utc(),
-        span: placed.span,
+        span: spanned.span,
     })
 }
 
@@ -136,13 +136,13 @@ fn weekly(table: &Table<'_>) -> Option<Weekly> {
     if !is_fine {
         table.missing("days", "[\"sun\"]");
     }
-    for placed in table.texts("days") {
-        match placed.value.parse::<Weekday>() {
+    for spanned in table.texts("days") {
+        match spanned.value.parse::<Weekday>() {
             Ok(day) => days.push(day),
             Err(_) => {
-                let what = format!("no weekday \"{}\"", placed.value);
-                let cure = "write mon, tue, wed, thu, fri, sat or sun";
-                table.complain(placed.span, what, cure);
+                let what = format!("no weekday \"{}\"", spanned.value);
+                let help = "write mon, tue, wed, thu, fri, sat or sun";
+                table.report(spanned.span, what, help);
                 is_fine = false;
             }
         }
@@ -151,10 +151,10 @@ fn weekly(table: &Table<'_>) -> Option<Weekly> {
         table.need_text("from", "\"02:00\""),
         table.need_text("to", "\"06:00\", or \"24:00\""),
     );
-    let from = from.and_then(|placed| hour(table, "from", &placed));
-    let to = to.and_then(|placed| match placed.value {
+    let from = from.and_then(|spanned| hour(table, "from", &spanned));
+    let to = to.and_then(|spanned| match spanned.value {
         "24:00" => Some(None),
-        _ => hour(table, "to", &placed).map(Some),
+        _ => hour(table, "to", &spanned).map(Some),
     });
     let weekly = Weekly {
         days,
@@ -165,12 +165,12 @@ fn weekly(table: &Table<'_>) -> Option<Weekly> {
     (is_fine && !weekly.days.is_empty()).then_some(weekly)
 }
 
-fn hour(table: &Table<'_>, key: &'static str, placed: &Placed<&str>) -> Option<NaiveTime> {
-    let time = NaiveTime::parse_from_str(placed.value, "%H:%M").ok();
+fn hour(table: &Table<'_>, key: &'static str, spanned: &Spanned<&str>) -> Option<NaiveTime> {
+    let time = NaiveTime::parse_from_str(spanned.value, "%H:%M").ok();
     if time.is_none() {
-        let what = format!("`{key}` = \"{}\" is no time of day", placed.value);
-        let cure = "write hours and minutes, such as \"02:30\"";
-        table.complain(placed.span.clone(), what, cure);
+        let what = format!("`{key}` = \"{}\" is no time of day", spanned.value);
+        let help = "write hours and minutes, such as \"02:30\"";
+        table.report(spanned.span.clone(), what, help);
     }
     time
 }
@@ -200,13 +200,13 @@ pub(super) fn leaves_nothing(probe: &Probe, calendars: &[&Calendar], effect: Eff
     has_any
 }
 
-/// Why a calendar that leaves nothing is of no use, and the cure.
+/// Why a calendar that leaves nothing is of no use, and the help.
 pub(super) fn nothing_left(probe: &Probe, effect: Effect) -> (String, &'static str) {
     let what = match effect {
         Effect::Blackout => "would never run: calendars hold back every start",
         Effect::NoAlert => "would never call anybody: calendars cover every start",
         Effect::Exclude => "would count in no SLA: calendars leave out every start",
     };
-    let cure = "declare fewer hours or days; take the probe away if it shall not be watched";
-    (format!("\"{}\" {what}", probe.id.journey), cure)
+    let help = "declare fewer hours or days; take the probe away if it shall not be watched";
+    (format!("\"{}\" {what}", probe.id.journey), help)
 }

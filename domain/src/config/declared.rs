@@ -23,9 +23,9 @@ impl Reading {
             let all: Vec<_> = file.partner.calendars.iter().chain(&agents).collect();
             for probe in &own {
                 if calendar::leaves_nothing(probe, &all, *effect) {
-                    let (what, cure) = calendar::nothing_left(probe, *effect);
+                    let (what, help) = calendar::nothing_left(probe, *effect);
                     let place = last.clone().unwrap_or_else(|| file.id_span.clone());
-                    self.complain(file, &place, what, cure);
+                    self.report(file, &place, what, help);
                     // Nothing else is wrong with what is left of it.
                     self.plan.probes.remove(&probe.id);
                 }
@@ -42,8 +42,8 @@ impl Reading {
             Some((probe, journey))
         });
         let all: Vec<_> = with_journeys.collect();
-        if let Some((what, cure)) = limits::unkept(file.partner.limits, &all) {
-            self.complain(file, &file.limits_span, what, cure);
+        if let Some((what, help)) = limits::unkept(file.partner.limits, &all) {
+            self.report(file, &file.limits_span, what, help);
         }
     }
 }

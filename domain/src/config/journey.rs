@@ -10,8 +10,8 @@ use super::template::captured;
 use super::tree::Table;
 use super::verb::{self, VERBS};
 use crate::model::{
-    ASSERTION, Action, Capture, CaptureKind, Connection, Duty, HttpWanted, Journey, JourneyId,
-    Method, Read, Retry, Step, StepId, Transient, When,
+    ASSERTION, Action, Capture, CaptureKind, ConnectionPolicy, Duty, HttpWanted, Journey,
+    JourneyId, Method, Read, Retry, Step, StepId, Transient, When,
 };
 
 /// The time of one request, unless the file says otherwise.
@@ -27,21 +27,26 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
     let id = root.need_text("id", "\"liveness\"");
     if let Some(id) = id.as_ref().filter(|id| !is_id(id.value)) {
         let what = format!("\"{}\" cannot be an id", id.value);
-        root.complain(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
+        root.report(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
     }
-    let title = root.text("title").map(|placed| placed.value.to_owned());
+    let title = root.text("title").map(|spanned| spanned.value.to_owned());
     let transaction_type = root
         .text("transaction_type")
-        .map(|placed| placed.value.to_owned());
+        .map(|spanned| spanned.value.to_owned());
     if !root.has("deadline") {
         root.missing("deadline", "\"10m\"");
     }
     let deadline = root.duration("deadline");
     let timeout = root
         .duration("timeout")
-        .map_or(TIMEOUT, |placed| placed.value);
+        .map_or(TIMEOUT, |spanned| spanned.value);
     let negative = root.flag("negative").unwrap_or(false);
-    let connection = word(root, "connection", Connection::ALL, Connection::name);
+    let connection = word(
+        root,
+        "connection",
+        ConnectionPolicy::ALL,
+        ConnectionPolicy::name,
+    );
     let http = word(root, "http", HttpWanted::ALL, HttpWanted::name);
     let mut known = Known::default();
     let tables = root.tables("step");
@@ -60,7 +65,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         deadline: deadline?.value,
         timeout,
         negative,
-        connection: connection.unwrap_or(Connection::New),
+        connection: connection.unwrap_or(ConnectionPolicy::New),
         http: http.unwrap_or(HttpWanted::One),
         steps,
     };
@@ -72,8 +77,13 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
     let verb = table.need_text("use", "\"request\"");
     let duty = duty(table);
     let when = when(table, known);
-    let timeout = table.duration("timeout").map(|placed| placed.value);
-    let connection = word(table, "connection", Connection::ALL, Connection::name);
+    let timeout = table.duration("timeout").map(|spanned| spanned.value);
+    let connection = word(
+        table,
+        "connection",
+        ConnectionPolicy::ALL,
+        ConnectionPolicy::name,
+    );
     let action = verb
         .as_ref()
         .and_then(|verb| verb::action(table, verb, known));
@@ -87,11 +97,11 @@ fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
     let id = id?;
     if !is_id(id.value) {
         let what = format!("\"{}\" cannot be a step's id", id.value);
-        table.complain(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
+        table.report(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
     }
     if !known.steps.insert(id.value.to_owned()) {
         let what = format!("two steps are called \"{}\"", id.value);
-        table.complain(id.span.clone(), what, "give each its own id");
+        table.report(id.span.clone(), what, "give each its own id");
     }
     let Some(action) = action else {
         known.broken.insert(id.value.to_owned());
@@ -154,8 +164,8 @@ fn duty(table: &Table<'_>) -> Duty {
     match (always, may_fail) {
         (true, true) => {
             let what = "`always` and `allow_failure` stand in one step";
-            let cure = "keep `always`: such a step never decides";
-            table.complain(table.place(), what, cure);
+            let help = "keep `always`: such a step never decides";
+            table.report(table.place(), what, help);
             Duty::Always
         }
         (true, false) => Duty::Always,
@@ -167,19 +177,19 @@ fn duty(table: &Table<'_>) -> Duty {
 /// `"matched"`, or a table about a captured value.
 fn when(table: &Table<'_>, known: &Known) -> Option<When> {
     if !table.is_table("when") {
-        let placed = table.text("when")?;
-        if placed.value != "matched" {
-            let what = format!("`when` = \"{}\" is not known", placed.value);
-            let cure = "write \"matched\", or { value = \"<step>.<capture>\", equals = \"…\" }";
-            table.complain(placed.span, what, cure);
+        let spanned = table.text("when")?;
+        if spanned.value != "matched" {
+            let what = format!("`when` = \"{}\" is not known", spanned.value);
+            let help = "write \"matched\", or { value = \"<step>.<capture>\", equals = \"…\" }";
+            table.report(spanned.span, what, help);
             return None;
         }
         if !known.has_match_result && known.broken.is_empty() {
-            let cure = "put a download step with read = \"match-result\" before it";
-            table.complain(
+            let help = "put a download step with read = \"match-result\" before it";
+            table.report(
                 table.place(),
                 "this step waits for a match and none is read before it",
-                cure,
+                help,
             );
         }
         return Some(When::Matched);
@@ -189,15 +199,15 @@ fn when(table: &Table<'_>, known: &Known) -> Option<When> {
     let (equals, present) = (table.scalar("equals"), table.flag("present"));
     if table.has("equals") == table.has("present") {
         let what = "a condition asks whether a value is there, or what it is";
-        let cure = "write one of `present = true` and `equals = \"…\"`";
-        table.complain(table.place(), what, cure);
+        let help = "write one of `present = true` and `equals = \"…\"`";
+        table.report(table.place(), what, help);
     }
     table.close();
     let (step, name, kind) = captured(&table, &value?, known)?;
     match (equals, present) {
         (Some(_), _) if kind == CaptureKind::Secret => {
             let what = format!("\"{step}.{name}\" is a secret, and `equals` would write it down");
-            table.complain(
+            table.report(
                 table.place(),
                 what,
                 "ask whether it is there: present = true",
@@ -220,7 +230,7 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
         table.missing("on", "[\"connect\", \"5xx\", \"429\"]");
     }
     let on = words(&table, "on", Transient::ALL, Transient::name);
-    let duration = |key, default| table.duration(key).map_or(default, |placed| placed.value);
+    let duration = |key, default| table.duration(key).map_or(default, |spanned| spanned.value);
     let (wait, wait_max) = (
         duration("wait", RETRY_WAIT),
         duration("wait_max", RETRY_WAIT_MAX),
@@ -228,7 +238,7 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
     table.close();
     if wait > wait_max {
         let what = "`wait` is longer than `wait_max`";
-        table.complain(
+        table.report(
             table.place(),
             what,
             "write a shorter `wait`, or a longer `wait_max`",
@@ -237,7 +247,7 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
     match action? {
         Action::Check { .. } => {
             let what = "a check asks nobody, so there is nothing to ask again";
-            table.complain(table.place(), what, "take `retry` away");
+            table.report(table.place(), what, "take `retry` away");
         }
         Action::Submit { .. }
         | Action::Request {
@@ -245,8 +255,8 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
             ..
         } if on.contains(&Transient::Reset) => {
             let what = "after a reset nobody knows whether a POST was taken";
-            let cure = "take \"reset\" out of `on`";
-            table.complain(table.place(), what, cure);
+            let help = "take \"reset\" out of `on`";
+            table.report(table.place(), what, help);
         }
         Action::Submit { .. }
         | Action::Request { .. }

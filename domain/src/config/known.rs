@@ -12,7 +12,7 @@ pub(super) struct Known {
     pub(super) verbs: BTreeMap<String, &'static str>,
     pub(super) submit_tokens: BTreeMap<String, StepId>,
     pub(super) last_token: Option<StepId>,
-    /// Steps with a mistake: what refers to them is not judged, since its cure is theirs.
+    /// Steps with a mistake: what refers to them is not judged, since its help is theirs.
     pub(super) broken: BTreeSet<String>,
     pub(super) has_broken_token: bool,
     pub(super) has_match_result: bool,

@@ -1,6 +1,6 @@
 //! `[limits]` of a partner's file: what it lets us ask of it, and whether the plan keeps to it.
 
-use super::tree::{Placed, Table};
+use super::tree::{Spanned, Table};
 use crate::model::{Cadence, Journey, Limits, Probe};
 use crate::schedule;
 
@@ -8,9 +8,9 @@ use crate::schedule;
 const REQUESTS_LIMIT: u64 = 1_000_001;
 const RUNS_LIMIT: u64 = 10_001;
 
-pub(super) fn read(root: &Table<'_>) -> Placed<Limits> {
+pub(super) fn read(root: &Table<'_>) -> Spanned<Limits> {
     let Some(table) = root.table("limits") else {
-        return Placed {
+        return Spanned {
             value: Limits::default(),
             span: root.place(),
         };
@@ -18,7 +18,7 @@ pub(super) fn read(root: &Table<'_>) -> Placed<Limits> {
     let requests = table.number("requests_per_minute", 1..REQUESTS_LIMIT);
     let runs = table.number("runs_in_flight", 1..RUNS_LIMIT);
     table.close();
-    Placed {
+    Spanned {
         value: Limits {
             requests_per_minute: requests.and_then(|number| u32::try_from(number).ok()),
             runs_in_flight: runs.and_then(|number| usize::try_from(number).ok()),
@@ -27,7 +27,7 @@ pub(super) fn read(root: &Table<'_>) -> Placed<Limits> {
     }
 }
 
-/// What is wrong with limits that a partner's probes cannot keep, and the cure.
+/// What is wrong with limits that a partner's probes cannot keep, and the help.
 pub(super) fn unkept(limits: Limits, probes: &[(&Probe, &Journey)]) -> Option<(String, String)> {
     let allowed = limits.requests_per_minute?;
     for (probe, journey) in probes {
@@ -37,8 +37,8 @@ pub(super) fn unkept(limits: Limits, probes: &[(&Probe, &Journey)]) -> Option<(S
                 "one run of \"{}\" makes {least} requests, and {allowed} a minute are agreed",
                 journey.id
             );
-            let cure = format!("agree on {least} or more, or take the probe away");
-            return Some((what, cure));
+            let help = format!("agree on {least} or more, or take the probe away");
+            return Some((what, help));
         }
     }
     // By the fastest hour; per mille of a request, so that rare ones count too.
@@ -55,9 +55,9 @@ pub(super) fn unkept(limits: Limits, probes: &[(&Probe, &Journey)]) -> Option<(S
     (needed > u128::from(allowed)).then(|| {
         let slower = needed.div_ceil(u128::from(allowed));
         let what = format!("its probes make {needed} requests a minute, and {allowed} are agreed");
-        let cure = format!(
+        let help = format!(
             "agree on {needed}, or run {slower} times as rarely: else ticks are capped for ever"
         );
-        (what, cure)
+        (what, help)
     })
 }

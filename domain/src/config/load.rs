@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::complaint::Complaints;
+use super::diagnostic::Diagnostics;
 use super::partner::PartnerFile;
 use super::reading::Reading;
-use super::sources::{Unread, source, sources};
+use super::sources::{UnreadFiles, source, sources};
 use super::{baseline, journey, members, overlay, partner, settings, tree};
 use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Scale};
 
@@ -14,25 +14,25 @@ use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Scale};
 ///
 /// # Errors
 /// Every mistake in every file, when there is at least one that makes the plan unusable.
-pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
-    let mut complaints = Complaints::default();
+pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
     let folder = config.parent().unwrap_or(Path::new(""));
-    let settings = source(config, &mut complaints).and_then(|file| {
-        tree::with_root(&file, &mut complaints, |root| settings::read(root, folder))
+    let settings = source(config, &mut diagnostics).and_then(|file| {
+        tree::with_root(&file, &mut diagnostics, |root| settings::read(root, folder))
     });
-    let (journeys, unread_journeys) = journeys(&folder.join("probes"), &mut complaints);
-    let (members, unread_members) = member_sets(&folder.join("members"), &mut complaints);
-    let (partners, unread_partners) = partner_files(folder, &mut complaints);
+    let (journeys, unread_journeys) = journeys(&folder.join("probes"), &mut diagnostics);
+    let (members, unread_members) = member_sets(&folder.join("members"), &mut diagnostics);
+    let (partners, unread_partners) = partner_files(folder, &mut diagnostics);
     let mut reading = Reading {
         plan: Plan {
-            settings: settings.unwrap_or_else(settings_in_want),
+            settings: settings.unwrap_or_else(placeholder_settings),
             partners: BTreeMap::new(),
             journeys,
             members,
             probes: BTreeMap::new(),
             scale: Scale::REAL,
         },
-        complaints,
+        diagnostics: diagnostics,
         unread_journeys,
         unread_members,
         unread_partners,
@@ -43,28 +43,28 @@ pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Complaints> {
     reading.baselines(&folder.join("baselines"));
     let Reading {
         mut plan,
-        mut complaints,
+        mut diagnostics,
         unread_partners,
         ..
     } = reading;
     if let Some(path) = overlay
-        && let Some(file) = source(path, &mut complaints)
-        && let Some(overlay) = tree::with_root(&file, &mut complaints, |root| {
+        && let Some(file) = source(path, &mut diagnostics)
+        && let Some(overlay) = tree::with_root(&file, &mut diagnostics, |root| {
             overlay::read(root, path.parent().unwrap_or(Path::new("")))
         })
     {
-        overlay.apply(&mut plan, &file, &unread_partners, &mut complaints);
+        overlay.apply(&mut plan, &file, &unread_partners, &mut diagnostics);
     }
-    complaints.sort();
-    if complaints.has_errors() {
-        Err(complaints)
+    diagnostics.sort();
+    if diagnostics.has_errors() {
+        Err(diagnostics)
     } else {
         Ok(plan)
     }
 }
 
 /// Stands in for settings that could not be read, so that the other files are still looked at.
-fn settings_in_want() -> crate::model::Settings {
+fn placeholder_settings() -> crate::model::Settings {
     crate::model::Settings {
         agent: String::new(),
         location: String::new(),
@@ -92,59 +92,63 @@ fn id_of(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn journeys(folder: &Path, complaints: &mut Complaints) -> (BTreeMap<JourneyId, Journey>, Unread) {
+fn journeys(
+    folder: &Path,
+    diagnostics: &mut Diagnostics,
+) -> (BTreeMap<JourneyId, Journey>, UnreadFiles) {
     let mut journeys: BTreeMap<JourneyId, Journey> = BTreeMap::new();
-    let (files, mut unread) = sources(folder, "toml", complaints);
+    let (files, mut unread_files) = sources(folder, "toml", diagnostics);
     for file in files {
-        let Some((journey, span)) = tree::with_root(&file, complaints, journey::read).flatten()
+        let Some((journey, span)) = tree::with_root(&file, diagnostics, journey::read).flatten()
         else {
-            unread.file(&file);
-            unread.names.extend(id_of(&file.text));
+            unread_files.file(&file);
+            unread_files.names.extend(id_of(&file.text));
             continue;
         };
         if journeys.contains_key(&journey.id) {
             let what = format!("two journeys have the id \"{}\"", journey.id);
-            complaints.add(&file, Some(span), what, "give each its own id");
+            diagnostics.add(&file, Some(span), what, "give each its own id");
         }
         journeys.insert(journey.id.clone(), journey);
     }
-    (journeys, unread)
+    (journeys, unread_files)
 }
 
 fn member_sets(
     folder: &Path,
-    complaints: &mut Complaints,
-) -> (BTreeMap<String, MemberSet>, Unread) {
+    diagnostics: &mut Diagnostics,
+) -> (BTreeMap<String, MemberSet>, UnreadFiles) {
     let mut sets: BTreeMap<String, MemberSet> = BTreeMap::new();
-    let (files, mut unread) = sources(folder, "json", complaints);
+    let (files, mut unread_files) = sources(folder, "json", diagnostics);
     for file in files {
-        let Some(set) = members::read(&file, complaints) else {
-            unread.file(&file);
+        let Some(set) = members::read(&file, diagnostics) else {
+            unread_files.file(&file);
             continue;
         };
         if sets.contains_key(&set.set) {
             let what = format!("two member sets are called \"{}\"", set.set);
-            complaints.add(&file, None, what, "give each its own name");
+            diagnostics.add(&file, None, what, "give each its own name");
         }
         sets.insert(set.set.clone(), set);
     }
-    (sets, unread)
+    (sets, unread_files)
 }
 
-fn partner_files(folder: &Path, complaints: &mut Complaints) -> (Vec<PartnerFile>, Unread) {
-    let (files, mut unread) = sources(&folder.join("partners"), "toml", complaints);
+fn partner_files(folder: &Path, diagnostics: &mut Diagnostics) -> (Vec<PartnerFile>, UnreadFiles) {
+    let (files, mut unread_files) = sources(&folder.join("partners"), "toml", diagnostics);
     let mut partners = Vec::new();
     for file in files {
-        let read = tree::with_root(&file, complaints, |root| partner::read(root, folder)).flatten();
+        let read =
+            tree::with_root(&file, diagnostics, |root| partner::read(root, folder)).flatten();
         match read {
             Some(partner) => partners.push(partner),
             None => {
-                unread.file(&file);
-                unread.names.extend(id_of(&file.text));
+                unread_files.file(&file);
+                unread_files.names.extend(id_of(&file.text));
             }
         }
     }
-    (partners, unread)
+    (partners, unread_files)
 }
 
 impl Reading {
@@ -153,8 +157,8 @@ impl Reading {
         if !folder.is_dir() {
             return;
         }
-        for file in sources(folder, "json", &mut self.complaints).0 {
-            let Some((id, baseline)) = baseline::read(&file, &mut self.complaints) else {
+        for file in sources(folder, "json", &mut self.diagnostics).0 {
+            let Some((id, baseline)) = baseline::read(&file, &mut self.diagnostics) else {
                 continue;
             };
             match self.plan.partners.get_mut(&id) {
@@ -162,8 +166,8 @@ impl Reading {
                 None if self.unread_partners.holds(id.as_str()) => {}
                 None => {
                     let what = format!("is of \"{id}\", which is no partner");
-                    let cure = "take the file away, or name a partner";
-                    self.complaints.add(&file, None, what, cure);
+                    let help = "take the file away, or name a partner";
+                    self.diagnostics.add(&file, None, what, help);
                 }
             }
         }
@@ -173,7 +177,7 @@ impl Reading {
         let id = file.partner.id.clone();
         if self.plan.partners.contains_key(&id) {
             let what = format!("two partners have the id \"{id}\"");
-            self.complain(&file, &file.id_span, what, "give each its own id");
+            self.report(&file, &file.id_span, what, "give each its own id");
             return;
         }
         for entry in &file.probes {
@@ -182,7 +186,7 @@ impl Reading {
             };
             if self.plan.probes.contains_key(&probe.id) {
                 let what = format!("\"{}\" is scheduled twice here", probe.id.journey);
-                self.complain(
+                self.report(
                     &file,
                     &entry.journey.span,
                     what,

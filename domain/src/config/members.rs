@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::complaint::{Complaints, Source};
+use super::diagnostic::{Diagnostics, SourceFile};
 use crate::model::{
     Bucket, Expected, ExpectedResource, Identity, Member, MemberId, MemberSet, PartnerId,
 };
@@ -84,12 +84,12 @@ struct ResourceEntry {
     sha256: String,
 }
 
-pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<MemberSet> {
+pub(super) fn read(source: &Arc<SourceFile>, diagnostics: &mut Diagnostics) -> Option<MemberSet> {
     if let Ok(head) = serde_json::from_str::<Head>(&source.text)
         && head.schema != SCHEMA
     {
         let what = format!("schema \"{}\" is not one this version reads", head.schema);
-        complaints.add(
+        diagnostics.add(
             source,
             None,
             what,
@@ -101,19 +101,19 @@ pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<
         Ok(file) => file,
         Err(why) => {
             let start = offset_of_line(&source.text, why.line());
-            let cure = "write it with `exchange members export`, or after members/README.md";
-            complaints.add(
+            let help = "write it with `exchange members export`, or after members/README.md";
+            diagnostics.add(
                 source,
                 Some(start..start),
                 format!("not a member set: {why}"),
-                cure,
+                help,
             );
             return None;
         }
     };
     if file.members.is_empty() || file.members.len() > MEMBERS_MAX {
         let what = format!("{} members", file.members.len());
-        complaints.add(
+        diagnostics.add(
             source,
             None,
             what,
@@ -125,14 +125,14 @@ pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<
     let mut members = Vec::new();
     for entry in file.members {
         if !seen.insert(entry.id.clone()) {
-            complaints.add(
+            diagnostics.add(
                 source,
                 None,
                 format!("two members are called \"{}\"", entry.id),
                 "give each its own id",
             );
         }
-        members.extend(member(entry, source, complaints));
+        members.extend(member(entry, source, diagnostics));
     }
     Some(MemberSet {
         set: file.set,
@@ -143,13 +143,17 @@ pub(super) fn read(source: &Arc<Source>, complaints: &mut Complaints) -> Option<
     })
 }
 
-fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints) -> Option<Member> {
+fn member(
+    entry: MemberEntry,
+    source: &Arc<SourceFile>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Member> {
     let Some(bucket) = Bucket::named(&entry.expect.bucket) else {
         let what = format!(
             "member \"{}\" expects bucket \"{}\"",
             entry.id, entry.expect.bucket
         );
-        complaints.add(
+        diagnostics.add(
             source,
             None,
             what,
@@ -159,7 +163,7 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
     };
     if entry.request.patient["id"] != entry.id.as_str() {
         let what = format!("member \"{}\" submits a Patient with another id", entry.id);
-        complaints.add(
+        diagnostics.add(
             source,
             None,
             what,
@@ -172,8 +176,8 @@ fn member(entry: MemberEntry, source: &Arc<Source>, complaints: &mut Complaints)
             "member \"{}\" has a canary that cannot be looked for",
             entry.id
         );
-        let cure = format!("write {CANARY_CHARS_MIN} or more of A-Z, a-z, 0-9 and -");
-        complaints.add(source, None, what, cure);
+        let help = format!("write {CANARY_CHARS_MIN} or more of A-Z, a-z, 0-9 and -");
+        diagnostics.add(source, None, what, help);
     }
     let resources = entry.expect.resources.into_iter().map(|(kind, list)| {
         let due = list.into_iter().map(|one| ExpectedResource {

@@ -1,4 +1,4 @@
-//! Files as written → the plan as meant, or every mistake with its place and cure.
+//! Files as written → the plan as meant, or every mistake with its place and its help.
 //!
 //! The spanned TOML tree (`tree`) is the file as written; the readers beside it turn it into the
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
@@ -8,8 +8,8 @@ mod answer;
 mod auth;
 mod baseline;
 mod calendar;
-mod complaint;
 mod declared;
+mod diagnostic;
 mod duration;
 mod journey;
 mod known;
@@ -33,7 +33,7 @@ mod tree;
 mod verb;
 
 pub use baseline::{baseline_path, baseline_text};
-pub use complaint::{Complaint, Complaints, Source, Weight};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use duration::duration;
 pub use load::load;
 pub use secrets::secrets;

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::complaint::near_or_all;
+use super::diagnostic::near_or_all;
 use super::partner::{PartnerFile, ProbeEntry};
 use super::reading::Reading;
 use super::slo::SloEntry;
-use super::tree::{Each, Placed};
-use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, Threshold, span};
+use super::tree::{Each, Spanned};
+use crate::model::{JourneyId, Layer, Measure, ProbeId, Slo, Threshold, format_duration};
 use crate::sli;
 use crate::slo::{Objective, Unwatchable};
 
@@ -16,18 +16,18 @@ impl Reading {
     /// An objective; none, and why not, when something about it is wrong.
     pub(super) fn slo(&mut self, file: &PartnerFile, entry: &SloEntry) -> Option<Slo> {
         let mut gaps = BTreeSet::new();
-        for placed in &entry.journeys {
-            let probe = self.scheduled(file, placed)?;
+        for spanned in &entry.journeys {
+            let probe = self.scheduled(file, spanned)?;
             gaps.insert(probe.timing.gap);
-            if let Some((what, cure)) = self.misfit(entry, &placed.value) {
-                self.complain(file, &placed.span, what, cure);
+            if let Some((what, help)) = self.misfit(entry, &spanned.value) {
+                self.report(file, &spanned.span, what, help);
                 return None;
             }
         }
         if gaps.len() > 1 {
             let what = format!("[slo.{}] mixes journeys of different cadences", entry.name);
-            let cure = "keep journeys of one cadence: else the fastest decides alone";
-            self.complain(file, &entry.place, what, cure);
+            let help = "keep journeys of one cadence: else the fastest decides alone";
+            self.report(file, &entry.place, what, help);
             return None;
         }
         if entry.journeys.is_empty() {
@@ -38,7 +38,7 @@ impl Reading {
             journeys: entry
                 .journeys
                 .iter()
-                .map(|placed| placed.value.clone())
+                .map(|spanned| spanned.value.clone())
                 .collect(),
             objective_ppm: entry.objective_ppm,
             window: entry.window,
@@ -52,20 +52,20 @@ impl Reading {
     fn scheduled<'f>(
         &mut self,
         file: &'f PartnerFile,
-        placed: &Placed<JourneyId>,
+        spanned: &Spanned<JourneyId>,
     ) -> Option<&'f ProbeEntry> {
         let mut probes = file.probes.iter();
-        let found = probes.find(|probe| probe.journey.value == placed.value);
+        let found = probes.find(|probe| probe.journey.value == spanned.value);
         if found.is_none() && !file.has_broken_probe {
-            let wanted = placed.value.as_str();
+            let wanted = spanned.value.as_str();
             let known: Vec<_> = file
                 .probes
                 .iter()
                 .map(|probe| probe.journey.value.as_str())
                 .collect();
-            let cure = near_or_all(wanted, &known, "journeys scheduled here");
+            let help = near_or_all(wanted, &known, "journeys scheduled here");
             let what = format!("\"{wanted}\" is not scheduled here, so nothing would count");
-            self.complain(file, &placed.span, what, cure);
+            self.report(file, &spanned.span, what, help);
         }
         found
     }
@@ -73,7 +73,7 @@ impl Reading {
     /// Why runs of a journey can be no events of this objective.
     fn misfit(&self, entry: &SloEntry, id: &JourneyId) -> Option<(String, String)> {
         let journey = self.plan.journeys.get(id)?;
-        let told = |what: &str, cure: &str| Some((format!("\"{id}\" {what}"), cure.to_owned()));
+        let told = |what: &str, help: &str| Some((format!("\"{id}\" {what}"), help.to_owned()));
         let wants_refusal = entry.name.measure() == Measure::Refusal;
         if journey.negative && !wants_refusal {
             return told(
@@ -111,33 +111,33 @@ impl Reading {
         let journeys: Vec<&str> = entry
             .journeys
             .iter()
-            .map(|placed| placed.value.as_str())
+            .map(|spanned| spanned.value.as_str())
             .collect();
-        let all: Vec<(&str, &Placed<Threshold>)> = match written {
-            Each::All(placed) => journeys.iter().map(|name| (*name, placed)).collect(),
+        let all: Vec<(&str, &Spanned<Threshold>)> = match written {
+            Each::All(spanned) => journeys.iter().map(|name| (*name, spanned)).collect(),
             Each::ByName(named) => named
                 .iter()
                 .map(|(name, one)| (name.as_str(), one))
                 .collect(),
         };
-        for (name, placed) in all {
+        for (name, spanned) in all {
             if !journeys.contains(&name) {
                 let what = format!("a threshold for \"{name}\", which does not count here");
-                let cure = near_or_all(name, &journeys, "journeys that count here");
-                self.complain(file, &placed.span, what, cure);
+                let help = near_or_all(name, &journeys, "journeys that count here");
+                self.report(file, &spanned.span, what, help);
                 return None;
             }
             let id = JourneyId::new(name);
-            self.threshold_fits(file, &id, placed)?;
-            thresholds.insert(id, placed.value);
+            self.threshold_fits(file, &id, spanned)?;
+            thresholds.insert(id, spanned.value);
         }
         let left_out = journeys
             .iter()
             .find(|name| !thresholds.contains_key(&JourneyId::new(**name)));
         if let Some(name) = left_out {
             let what = format!("no threshold for \"{name}\"");
-            let cure = format!("add {name} = \"60s\" to `threshold`");
-            self.complain(file, &entry.place, what, cure);
+            let help = format!("add {name} = \"60s\" to `threshold`");
+            self.report(file, &entry.place, what, help);
             return None;
         }
         Some(thresholds)
@@ -147,23 +147,23 @@ impl Reading {
         &mut self,
         file: &PartnerFile,
         id: &JourneyId,
-        placed: &Placed<Threshold>,
+        spanned: &Spanned<Threshold>,
     ) -> Option<()> {
         let probe = self.plan.probes.get(&probe_id(file, id))?;
         let deadline = probe.deadline;
-        if placed.value.at_least() < deadline {
+        if spanned.value.at_least() < deadline {
             return Some(());
         }
         let what = format!(
             "a threshold of {}, and a run of \"{id}\" ends after {} at the latest",
-            placed.value,
-            span(deadline)
+            spanned.value,
+            format_duration(deadline)
         );
-        self.complain(file, &placed.span, what, "set it below the deadline");
+        self.report(file, &spanned.span, what, "set it below the deadline");
         None
     }
 
-    /// Whether alerts on it could fire in time; complains when not.
+    /// Whether alerts on it could fire in time; reports it when not.
     fn watchable(&mut self, file: &PartnerFile, entry: &SloEntry, slo: &Slo) -> bool {
         let are_all_read = slo
             .journeys
@@ -175,8 +175,8 @@ impl Reading {
         let Err(why) = Objective::new(&self.plan, &file.partner, slo) else {
             return true;
         };
-        let (what, cure) = unwatchable(slo, &why);
-        self.complain(file, &entry.place, what, cure);
+        let (what, help) = unwatchable(slo, &why);
+        self.report(file, &entry.place, what, help);
         false
     }
 }
@@ -188,7 +188,7 @@ fn probe_id(file: &PartnerFile, journey: &JourneyId) -> ProbeId {
     }
 }
 
-/// What is wrong with an objective that nothing could watch, and the cure.
+/// What is wrong with an objective that nothing could watch, and the help.
 fn unwatchable(slo: &Slo, why: &Unwatchable) -> (String, String) {
     let (name, window) = (slo.name, slo.window);
     match why {
@@ -204,14 +204,14 @@ fn unwatchable(slo: &Slo, why: &Unwatchable) -> (String, String) {
             let promise = objective_ppm.map_or_else(String::new, |ppm| {
                 format!("promise {} or less, ", f64::from(ppm) / 10_000.0)
             });
-            let every = span(*every);
-            let cure = format!(
+            let every = format_duration(*every);
+            let help = format!(
                 "run every {every} or more often, {promise}or count over more than {window}"
             );
-            (what, cure)
+            (what, help)
         }
         Unwatchable::WindowShorterThanTier { tier, long } => {
-            let long = span(*long);
+            let long = format_duration(*long);
             let what = format!(
                 "a window of {window} is shorter than the {long} that the alert tier {tier} looks at"
             );

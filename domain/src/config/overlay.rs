@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::complaint::{Complaints, Source, nearest};
-use super::sources::Unread;
+use super::diagnostic::{Diagnostics, SourceFile, nearest};
+use super::sources::UnreadFiles;
 use super::tree::Table;
 use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan, SecretRef};
 
@@ -34,7 +34,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     let alerting = root
         .table("alerting")
         .map(|table| super::alerting::alerting(&table));
-    let path = |table: &Table<'_>, key| table.text(key).map(|placed| folder.join(placed.value));
+    let path = |table: &Table<'_>, key| table.text(key).map(|spanned| folder.join(spanned.value));
     let partners = root.named_tables("partner").into_iter().map(|(id, table)| {
         let overlay = PartnerOverlay {
             id,
@@ -64,9 +64,9 @@ impl Overlay {
     pub(super) fn apply(
         self,
         plan: &mut Plan,
-        source: &Arc<Source>,
-        unread: &Unread,
-        complaints: &mut Complaints,
+        source: &Arc<SourceFile>,
+        unread: &UnreadFiles,
+        diagnostics: &mut Diagnostics,
     ) {
         if let Some(listen) = self.listen {
             plan.settings.listen = listen;
@@ -91,15 +91,15 @@ impl Overlay {
                     continue;
                 }
                 let known: Vec<_> = plan.partners.keys().map(PartnerId::as_str).collect();
-                let cure = match nearest(&overlay.id, known.iter().copied()) {
+                let help = match nearest(&overlay.id, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("partners: {}", known.join(", ")),
                 };
-                complaints.add(
+                diagnostics.add(
                     source,
                     Some(overlay.place),
                     format!("no partner \"{}\"", overlay.id),
-                    cure,
+                    help,
                 );
                 continue;
             };
@@ -115,7 +115,7 @@ impl Overlay {
                     AuthKind::ClientSecretBasic { .. }
                     | AuthKind::ClientSecretPost { .. }
                     | AuthKind::TlsClientAuth
-                    | AuthKind::Bearer { .. } => complaints.add(
+                    | AuthKind::Bearer { .. } => diagnostics.add(
                         source,
                         Some(overlay.place.clone()),
                         format!("\"{}\" signs in without a key", overlay.id),

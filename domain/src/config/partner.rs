@@ -11,19 +11,21 @@ use super::answer::unknown;
 use super::answer::word;
 use super::auth::auth;
 use super::calendar::{self, CalendarEntry};
-use super::complaint::Source;
+use super::diagnostic::SourceFile;
 use super::limits;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
-use super::tree::{Placed, Table};
-use crate::model::{Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, span};
+use super::tree::{Spanned, Table};
+use crate::model::{
+    Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, format_duration,
+};
 
 /// Runs of one probe at one time stay below this.
 pub(super) const CONCURRENCY_LIMIT: u64 = 1_001;
 
 /// A partner with its probes as far as the file alone can say.
 pub(super) struct PartnerFile {
-    pub(super) source: Arc<Source>,
+    pub(super) source: Arc<SourceFile>,
     pub(super) partner: Partner,
     pub(super) id_span: Range<usize>,
     pub(super) probes: Vec<ProbeEntry>,
@@ -37,7 +39,7 @@ pub(super) struct PartnerFile {
 /// One `[[probe]]`.
 pub(super) struct ProbeEntry {
     pub(super) span: Range<usize>,
-    pub(super) journey: Placed<JourneyId>,
+    pub(super) journey: Spanned<JourneyId>,
     pub(super) timing: Timing,
     /// None for what its deadline says.
     pub(super) class: Option<Class>,
@@ -45,7 +47,7 @@ pub(super) struct ProbeEntry {
     pub(super) when_failing: Option<Duration>,
     /// None when what is written is no number.
     pub(super) concurrency: Option<usize>,
-    pub(super) members: Option<Placed<String>>,
+    pub(super) members: Option<Spanned<String>>,
     pub(super) deadline: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) seed: u64,
@@ -62,19 +64,19 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     let id = root.need_text("id", "\"keystone\"");
     if let Some(id) = id.as_ref().filter(|id| !is_id(id.value)) {
         let what = format!("\"{}\" cannot be an id", id.value);
-        root.complain(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
+        root.report(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
     }
-    let name = root.text("name").map(|placed| placed.value.to_owned());
+    let name = root.text("name").map(|spanned| spanned.value.to_owned());
     let base_url = base_url(root);
     let text = |key, default: &str| {
         root.text(key)
-            .map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
+            .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
     };
     let environment = environment(root);
     let (spec, region) = (text("spec", "pdex-2.2"), text("region", "unknown"));
     let trust = root
         .text("trust")
-        .map(|placed| folder.join(PathBuf::from(placed.value)));
+        .map(|spanned| folder.join(PathBuf::from(spanned.value)));
     let auth = auth(root, folder);
     let job_origins = job_origins(root);
     let tables = root.tables("probe");
@@ -120,44 +122,44 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
 }
 
 fn environment(root: &Table<'_>) -> String {
-    let Some(placed) = root.need_text("environment", "\"sandbox\"") else {
+    let Some(spanned) = root.need_text("environment", "\"sandbox\"") else {
         return String::new();
     };
-    if !["sandbox", "production"].contains(&placed.value) {
-        let what = format!("`environment` is \"{}\"", placed.value);
-        root.complain(placed.span, what, "write \"sandbox\" or \"production\"");
+    if !["sandbox", "production"].contains(&spanned.value) {
+        let what = format!("`environment` is \"{}\"", spanned.value);
+        root.report(spanned.span, what, "write \"sandbox\" or \"production\"");
     }
-    placed.value.to_owned()
+    spanned.value.to_owned()
 }
 
 /// Reads `base_url` without a slash at its end.
 pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
-    let placed = root.need_text("base_url", "\"https://payer.example/fhir\"")?;
-    let uri = http::Uri::from_str(placed.value).ok();
+    let spanned = root.need_text("base_url", "\"https://payer.example/fhir\"")?;
+    let uri = http::Uri::from_str(spanned.value).ok();
     if uri
         .as_ref()
         .and_then(http::Uri::authority)
         .is_some_and(|host| host.as_str().contains('@'))
     {
-        let cure = "leave them out; [auth] says how we sign in";
-        root.complain(placed.span, "`base_url` holds a user or a password", cure);
+        let help = "leave them out; [auth] says how we sign in";
+        root.report(spanned.span, "`base_url` holds a user or a password", help);
         return None;
     }
     let is_http = uri.as_ref().is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("https" | "http"))
             && uri.host().is_some()
             && uri.query().is_none()
-    }) && !placed.value.contains('#');
+    }) && !spanned.value.contains('#');
     if !is_http {
-        let what = format!("`base_url` \"{}\" is no base URL", placed.value);
-        root.complain(
-            placed.span,
+        let what = format!("`base_url` \"{}\" is no base URL", spanned.value);
+        root.report(
+            spanned.span,
             what,
             "write such as \"https://payer.example/fhir\"",
         );
         return None;
     }
-    Some(placed.value.trim_end_matches('/').to_owned())
+    Some(spanned.value.trim_end_matches('/').to_owned())
 }
 
 /// Origins beside its own where its jobs may be.
@@ -165,12 +167,12 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
 fn quirks(root: &Table<'_>) -> BTreeSet<Quirk> {
     let known = || Quirk::ALL.iter().map(|quirk| quirk.name());
     let mut quirks = BTreeSet::new();
-    for placed in root.texts("quirks") {
-        match Quirk::named(placed.value) {
+    for spanned in root.texts("quirks") {
+        match Quirk::named(spanned.value) {
             Some(quirk) => {
                 quirks.insert(quirk);
             }
-            None => unknown(root, &placed, "quirks", known()),
+            None => unknown(root, &spanned, "quirks", known()),
         }
     }
     quirks
@@ -178,8 +180,8 @@ fn quirks(root: &Table<'_>) -> BTreeSet<Quirk> {
 
 fn job_origins(root: &Table<'_>) -> Vec<String> {
     let mut origins = Vec::new();
-    for placed in root.texts("job_origins") {
-        let uri = http::Uri::from_str(placed.value).ok();
+    for spanned in root.texts("job_origins") {
+        let uri = http::Uri::from_str(spanned.value).ok();
         let is_origin = uri.is_some_and(|uri| {
             uri.scheme_str() == Some("https")
                 && uri.host().is_some()
@@ -191,12 +193,12 @@ fn job_origins(root: &Table<'_>) -> Vec<String> {
                     None | Some("/")
                 )
         });
-        if is_origin && !placed.value.contains('#') {
-            origins.push(placed.value.trim_end_matches('/').to_owned());
+        if is_origin && !spanned.value.contains('#') {
+            origins.push(spanned.value.trim_end_matches('/').to_owned());
         } else {
-            let what = format!("\"{}\" is no origin over TLS", placed.value);
-            let cure = "write such as \"https://jobs.payer.example\"";
-            root.complain(placed.span, what, cure);
+            let what = format!("\"{}\" is no origin over TLS", spanned.value);
+            let help = "write such as \"https://jobs.payer.example\"";
+            root.report(spanned.span, what, help);
         }
     }
     origins
@@ -213,8 +215,8 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
         number => usize::try_from(number.unwrap_or(1)).ok(),
     };
     let members = table.text("members");
-    let deadline = table.duration("deadline").map(|placed| placed.value);
-    let timeout = table.duration("timeout").map(|placed| placed.value);
+    let deadline = table.duration("deadline").map(|spanned| spanned.value);
+    let timeout = table.duration("timeout").map(|spanned| spanned.value);
     let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
     let family = word(table, "family", FamilyWanted::ALL, FamilyWanted::name);
     table.close();
@@ -222,27 +224,27 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     if let Some(every) = when_failing.as_ref().filter(|one| one.value >= timing.gap) {
         let what = format!(
             "`when_failing` is {}, and it runs every {} anyway",
-            span(every.value),
-            span(timing.gap)
+            format_duration(every.value),
+            format_duration(timing.gap)
         );
-        let cure = "set a shorter time, or take it away";
-        table.complain(every.span.clone(), what, cure);
+        let help = "set a shorter time, or take it away";
+        table.report(every.span.clone(), what, help);
     }
     let journey = journey?;
     Some(ProbeEntry {
         span: table.place(),
-        journey: Placed {
+        journey: Spanned {
             value: JourneyId::new(journey.value),
             span: journey.span,
         },
         timing,
         class: class?,
         confirm,
-        when_failing: when_failing.map(|placed| placed.value),
+        when_failing: when_failing.map(|spanned| spanned.value),
         concurrency,
-        members: members.map(|placed| Placed {
-            value: placed.value.to_owned(),
-            span: placed.span,
+        members: members.map(|spanned| Spanned {
+            value: spanned.value.to_owned(),
+            span: spanned.span,
         }),
         deadline,
         timeout,
@@ -257,13 +259,13 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     reason = "said, not said, and said wrongly are three things"
 )]
 fn class(table: &Table<'_>) -> Option<Option<Class>> {
-    let Some(placed) = table.text("class") else {
+    let Some(spanned) = table.text("class") else {
         return (!table.has("class")).then_some(None);
     };
-    let class = Class::named(placed.value);
+    let class = Class::named(spanned.value);
     if class.is_none() {
-        let what = format!("no class \"{}\"", placed.value);
-        table.complain(placed.span, what, "write \"short\" or \"long\"");
+        let what = format!("no class \"{}\"", spanned.value);
+        table.report(spanned.span, what, "write \"short\" or \"long\"");
     }
     class.map(Some)
 }

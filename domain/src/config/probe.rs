@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::complaint::near_or_all;
+use super::diagnostic::near_or_all;
 use super::partner::{CONCURRENCY_LIMIT, PartnerFile, ProbeEntry};
 use super::reading::Reading;
 use crate::model::{Class, Journey, JourneyId, NamedBody, Probe, ProbeId};
@@ -17,12 +17,12 @@ impl Reading {
         let Some(journey) = self.plan.journeys.get(&entry.journey.value).cloned() else {
             if !self.unread_journeys.holds(wanted) {
                 let known: Vec<_> = self.plan.journeys.keys().map(JourneyId::as_str).collect();
-                let cure = near_or_all(wanted, &known, "journeys in probes/");
-                self.complain(
+                let help = near_or_all(wanted, &known, "journeys in probes/");
+                self.report(
                     file,
                     &entry.journey.span,
                     format!("no journey \"{wanted}\""),
-                    cure,
+                    help,
                 );
             }
             return None;
@@ -46,7 +46,7 @@ impl Reading {
             confirm: entry.confirm,
             when_failing: entry.when_failing,
             concurrency: entry.concurrency?,
-            members: entry.members.as_ref().map(|placed| placed.value.clone()),
+            members: entry.members.as_ref().map(|spanned| spanned.value.clone()),
             deadline,
             timeout: entry.timeout.unwrap_or(journey.timeout),
             seed: entry.seed,
@@ -70,12 +70,12 @@ impl Reading {
         let what = format!(
             "a run may take {deadline:?}, the next is due after {gap:?}, and {slots} may go at once"
         );
-        let cure = if needed < u128::from(CONCURRENCY_LIMIT) {
+        let help = if needed < u128::from(CONCURRENCY_LIMIT) {
             format!("set concurrency = {needed}, a longer cadence or a shorter deadline")
         } else {
             "set a longer cadence or a shorter deadline".to_owned()
         };
-        self.complain(file, &entry.span, what, cure);
+        self.report(file, &entry.span, what, help);
     }
 
     /// A request that may take longer than the run could never be told apart from a late one.
@@ -90,8 +90,8 @@ impl Reading {
         let longest = own.chain([entry.timeout.unwrap_or(journey.timeout)]).max();
         if let Some(timeout) = longest.filter(|timeout| *timeout > deadline) {
             let what = format!("a request may take {timeout:?} and the whole run {deadline:?}");
-            let cure = "set a timeout below the deadline";
-            self.complain(file, &entry.span, what, cure);
+            let help = "set a timeout below the deadline";
+            self.report(file, &entry.span, what, help);
         }
     }
 
@@ -102,7 +102,7 @@ impl Reading {
                     "\"{}\" carries a member and this probe names none",
                     journey.id
                 );
-                self.complain(
+                self.report(
                     file,
                     &entry.span,
                     what,
@@ -115,15 +115,15 @@ impl Reading {
             None if self.unread_members.holds(&members.value) => {}
             None => {
                 let known: Vec<_> = self.plan.members.keys().map(String::as_str).collect();
-                let cure = near_or_all(&members.value, &known, "sets in members/");
+                let help = near_or_all(&members.value, &known, "sets in members/");
                 let what = format!("no member set \"{}\"", members.value);
-                self.complain(file, &members.span, what, cure);
+                self.report(file, &members.span, what, help);
             }
             // A core asks whoever holds the members.
             Some(_) if journey.named_bodies().any(NamedBody::is_for_a_core) => {}
             Some(set) if set.partner != file.partner.id => {
                 let what = format!("\"{}\" holds members of {}", members.value, set.partner);
-                self.complain(
+                self.report(
                     file,
                     &members.span,
                     what,

@@ -2,30 +2,30 @@
 
 use std::ops::Range;
 
-use super::complaint::Complaints;
+use super::diagnostic::Diagnostics;
 use super::partner::PartnerFile;
-use super::sources::Unread;
+use super::sources::UnreadFiles;
 use crate::model::Plan;
 
 /// The plan while partners are added to it.
 pub(super) struct Reading {
     pub(super) plan: Plan,
-    pub(super) complaints: Complaints,
-    pub(super) unread_journeys: Unread,
-    pub(super) unread_members: Unread,
-    pub(super) unread_partners: Unread,
+    pub(super) diagnostics: Diagnostics,
+    pub(super) unread_journeys: UnreadFiles,
+    pub(super) unread_members: UnreadFiles,
+    pub(super) unread_partners: UnreadFiles,
 }
 
 impl Reading {
     /// Notes a mistake in a partner's file.
-    pub(super) fn complain(
+    pub(super) fn report(
         &mut self,
         file: &PartnerFile,
         span: &Range<usize>,
         what: String,
-        cure: impl Into<String>,
+        help: impl Into<String>,
     ) {
-        self.complaints
-            .add(&file.source, Some(span.clone()), what, cure);
+        self.diagnostics
+            .add(&file.source, Some(span.clone()), what, help);
     }
 }

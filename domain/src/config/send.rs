@@ -7,9 +7,9 @@ use http::HeaderName;
 
 use super::answer::unknown;
 use super::known::Known;
-use super::template::{Place, text};
-use super::tree::{Leaf, Placed, Table};
-use crate::model::{Body, Filling, Headers, NamedBody};
+use super::template::{TemplatePosition, text};
+use super::tree::{Leaf, Spanned, Table};
+use crate::model::{Body, Headers, JsonTemplate, NamedBody};
 
 /// Header fields that are ours: what they say must be true of the request itself.
 const OURS: &[&str] = &[
@@ -33,7 +33,7 @@ pub(super) fn headers(table: &Table<'_>, known: &Known) -> Option<Headers> {
     let mut headers = Some(BTreeMap::new());
     for (name, value) in named_texts(&table) {
         let field = field(&table, &name, &value);
-        let template = text(&table, &value, Place::Text, known);
+        let template = text(&table, &value, TemplatePosition::Text, known);
         headers = headers
             .zip(field.zip(template))
             .map(|(mut all, (field, template))| {
@@ -44,40 +44,40 @@ pub(super) fn headers(table: &Table<'_>, known: &Known) -> Option<Headers> {
     headers
 }
 
-fn field(table: &Table<'_>, name: &str, value: &Placed<&str>) -> Option<String> {
+fn field(table: &Table<'_>, name: &str, value: &Spanned<&str>) -> Option<String> {
     let Ok(field) = HeaderName::from_str(name) else {
         let what = format!("\"{name}\" cannot be the name of a header field");
-        table.complain(value.span.clone(), what, "write such as \"If-None-Match\"");
+        table.report(value.span.clone(), what, "write such as \"If-None-Match\"");
         return None;
     };
     if OURS.contains(&field.as_str()) {
         let what = format!("the header field \"{field}\" is not the step's to set");
-        let cure = if field == http::header::AUTHORIZATION {
+        let help = if field == http::header::AUTHORIZATION {
             "name the step whose token goes along: token = \"<step>\""
         } else {
             "take it away"
         };
-        table.complain(value.span.clone(), what, cure);
+        table.report(value.span.clone(), what, help);
         return None;
     }
     Some(field.as_str().to_owned())
 }
 
 /// Every key with its text; the others are named.
-fn named_texts<'a>(table: &Table<'a>) -> Vec<(String, Placed<&'a str>)> {
+fn named_texts<'a>(table: &Table<'a>) -> Vec<(String, Spanned<&'a str>)> {
     let mut texts = Vec::new();
     for (name, leaf) in table.leaves() {
         match leaf.value {
             Leaf::Text(value) => texts.push((
                 name,
-                Placed {
+                Spanned {
                     value,
                     span: leaf.span,
                 },
             )),
             Leaf::Fixed(_) | Leaf::List(_) | Leaf::Table(_) | Leaf::Unknown(_) => {
                 let what = format!("`{name}` is no text");
-                table.complain(leaf.span, what, "write a string");
+                table.report(leaf.span, what, "write a string");
             }
         }
     }
@@ -87,12 +87,12 @@ fn named_texts<'a>(table: &Table<'a>) -> Vec<(String, Placed<&'a str>)> {
 /// A body by its name, `{ json = { … } }` or `{ form = { … } }`.
 pub(super) fn body(table: &Table<'_>, known: &Known) -> Option<Body> {
     if !table.is_table("body") {
-        let placed = table.text("body")?;
-        let named = NamedBody::named(placed.value);
+        let spanned = table.text("body")?;
+        let named = NamedBody::named(spanned.value);
         if named.is_none() {
             unknown(
                 table,
-                &placed,
+                &spanned,
                 "body",
                 NamedBody::ALL.iter().map(|one| one.name()),
             );
@@ -103,15 +103,15 @@ pub(super) fn body(table: &Table<'_>, known: &Known) -> Option<Body> {
     let (json, form) = (table.leaf("json"), table.table("form"));
     table.close();
     match (json, form) {
-        (Some(json), None) => filling(&table, json, known).map(Body::Json),
+        (Some(json), None) => json_template(&table, json, known).map(Body::Json),
         (None, Some(form)) => {
-            let fields = named_texts(&form)
-                .into_iter()
-                .map(|(name, value)| Some((name, text(&form, &value, Place::Text, known)?)));
+            let fields = named_texts(&form).into_iter().map(|(name, value)| {
+                Some((name, text(&form, &value, TemplatePosition::Text, known)?))
+            });
             fields.collect::<Option<_>>().map(Body::Form)
         }
         (Some(_), Some(_)) => {
-            table.complain(
+            table.report(
                 table.place(),
                 "a body of `json` and `form`",
                 "keep one of them",
@@ -119,44 +119,51 @@ pub(super) fn body(table: &Table<'_>, known: &Known) -> Option<Body> {
             None
         }
         (None, None) => {
-            let cure = "write json = { … } or form = { … }, or the name of a body";
-            table.complain(table.place(), "a body of neither `json` nor `form`", cure);
+            let help = "write json = { … } or form = { … }, or the name of a body";
+            table.report(table.place(), "a body of neither `json` nor `form`", help);
             None
         }
     }
 }
 
-fn filling(table: &Table<'_>, leaf: Placed<Leaf<'_>>, known: &Known) -> Option<Filling> {
+fn json_template(
+    table: &Table<'_>,
+    leaf: Spanned<Leaf<'_>>,
+    known: &Known,
+) -> Option<JsonTemplate> {
     match leaf.value {
-        Leaf::Fixed(value) => Some(Filling::Fixed(value)),
+        Leaf::Fixed(value) => Some(JsonTemplate::Fixed(value)),
         Leaf::Text(value) => {
-            let placed = Placed {
+            let spanned = Spanned {
                 value,
                 span: leaf.span,
             };
-            text(table, &placed, Place::Json, known).map(Filling::Text)
+            text(table, &spanned, TemplatePosition::Json, known).map(JsonTemplate::Text)
         }
         Leaf::List(items) => {
             // Each is read, so that every mistake is named.
             let items: Vec<_> = items
                 .into_iter()
-                .map(|item| filling(table, item, known))
+                .map(|item| json_template(table, item, known))
                 .collect();
-            items.into_iter().collect::<Option<_>>().map(Filling::List)
+            items
+                .into_iter()
+                .collect::<Option<_>>()
+                .map(JsonTemplate::List)
         }
         Leaf::Table(entries) => {
             let entries: Vec<_> = entries
                 .into_iter()
-                .map(|(name, item)| Some((name, filling(table, item, known)?)))
+                .map(|(name, item)| Some((name, json_template(table, item, known)?)))
                 .collect();
             entries
                 .into_iter()
                 .collect::<Option<_>>()
-                .map(Filling::Object)
+                .map(JsonTemplate::Object)
         }
         Leaf::Unknown(kind) => {
             let what = format!("a body of JSON holds {kind}, which JSON has not");
-            table.complain(leaf.span, what, "write it as a string");
+            table.report(leaf.span, what, "write it as a string");
             None
         }
     }

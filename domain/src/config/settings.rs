@@ -21,25 +21,25 @@ const OWN_DELAY_MAX: Duration = Duration::from_millis(10);
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
     let text = |key, default: &str| {
         root.text(key)
-            .map_or_else(|| default.to_owned(), |placed| placed.value.to_owned())
+            .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
     };
     let contact = root
         .need_text("contact", "\"ops@payer.example\"")
-        .map(|placed| {
-            if placed.value.is_empty() {
-                root.complain(
-                    placed.span,
+        .map(|spanned| {
+            if spanned.value.is_empty() {
+                root.report(
+                    spanned.span,
                     "`contact` is empty",
                     "write whom a partner may call",
                 );
-            } else if !placed.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-                root.complain(
-                    placed.span,
+            } else if !spanned.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+                root.report(
+                    spanned.span,
                     "`contact` cannot stand in a header",
                     "write an address in ASCII",
                 );
             }
-            placed.value.to_owned()
+            spanned.value.to_owned()
         });
     let runs_in_flight_max = root
         .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
@@ -101,15 +101,15 @@ pub(super) fn portal(root: &Table<'_>) -> Option<String> {
 pub(super) fn listen(root: &Table<'_>) -> SocketAddr {
     let default = SocketAddr::from(([127, 0, 0, 1], 9464));
     root.text("listen")
-        .and_then(|placed| address(root, placed))
+        .and_then(|spanned| address(root, spanned))
         .unwrap_or(default)
 }
 
-fn address(root: &Table<'_>, placed: super::tree::Placed<&str>) -> Option<SocketAddr> {
-    let address = placed.value.parse().ok();
+fn address(root: &Table<'_>, spanned: super::tree::Spanned<&str>) -> Option<SocketAddr> {
+    let address = spanned.value.parse().ok();
     if address.is_none() {
-        let what = format!("\"{}\" is no address with a port", placed.value);
-        root.complain(placed.span, what, "write such as \"127.0.0.1:9464\"");
+        let what = format!("\"{}\" is no address with a port", spanned.value);
+        root.report(spanned.span, what, "write such as \"127.0.0.1:9464\"");
     }
     address
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::complaint::nearest;
+use super::diagnostic::nearest;
 use super::threshold::{has_business_days, threshold};
-use super::tree::{Each, Placed, Table};
-use crate::model::{JourneyId, SloName, Threshold, TierName, Window, Zone, span};
+use super::tree::{Each, Spanned, Table};
+use crate::model::{JourneyId, SloName, Threshold, TierName, Window, Zone, format_duration};
 use crate::slo;
 
 /// The window of an objective, unless the file says otherwise.
@@ -20,7 +20,7 @@ const WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(super) struct SloEntry {
     pub(super) place: Range<usize>,
     pub(super) name: SloName,
-    pub(super) journeys: Vec<Placed<JourneyId>>,
+    pub(super) journeys: Vec<Spanned<JourneyId>>,
     pub(super) objective_ppm: u32,
     pub(super) window: Window,
     pub(super) floor: u32,
@@ -50,12 +50,12 @@ pub(super) fn read(root: &Table<'_>) -> BTreeMap<SloName, SloEntry> {
             Some(known) => entries.extend(entry(&table, known).map(|entry| (known, entry))),
             None => {
                 let known: Vec<&str> = SloName::ALL.iter().map(|known| known.name()).collect();
-                let cure = match nearest(&name, known.iter().copied()) {
+                let help = match nearest(&name, known.iter().copied()) {
                     Some(near) => format!("did you mean [slo.{near}]?"),
                     None => format!("write one of {}", known.join(", ")),
                 };
                 let what = format!("`{name}` is nothing that a promise can be about");
-                table.complain(table.place(), what, cure);
+                table.report(table.place(), what, help);
             }
         }
     }
@@ -81,9 +81,9 @@ fn entry(table: &Table<'_>, name: SloName) -> Option<SloEntry> {
     let may_need_zone = name.has_threshold() && threshold.as_ref().is_none_or(has_business_days);
     let window = window(table, zone, may_need_zone);
     table.close();
-    let journeys = journeys.into_iter().map(|placed| Placed {
-        value: JourneyId::new(placed.value),
-        span: placed.span,
+    let journeys = journeys.into_iter().map(|spanned| Spanned {
+        value: JourneyId::new(spanned.value),
+        span: spanned.span,
     });
     if name.has_threshold() && threshold.is_none() {
         return None;
@@ -101,9 +101,9 @@ fn entry(table: &Table<'_>, name: SloName) -> Option<SloEntry> {
 }
 
 /// `window` with its `timezone`; none when what is written cannot be one. Business days need the zone too.
-fn window(table: &Table<'_>, zone: Option<Placed<&str>>, may_need_zone: bool) -> Option<Window> {
+fn window(table: &Table<'_>, zone: Option<Spanned<&str>>, may_need_zone: bool) -> Option<Window> {
     let written = table.text("window");
-    let calendar: Option<fn(Zone) -> Window> = match written.as_ref().map(|placed| placed.value) {
+    let calendar: Option<fn(Zone) -> Window> = match written.as_ref().map(|spanned| spanned.value) {
         Some("month") => Some(Window::Month),
         Some("quarter") => Some(Window::Quarter),
         Some(_) | None => None,
@@ -113,9 +113,9 @@ fn window(table: &Table<'_>, zone: Option<Placed<&str>>, may_need_zone: bool) ->
         (Some(_), None) => {
             if !table.has("timezone") {
                 let what = "a calendar window has no `timezone`";
-                let cure = "add the contract's, such as timezone = \"America/New_York\"";
-                let place = written.map_or_else(|| table.place(), |placed| placed.span);
-                table.complain(place, what, cure);
+                let help = "add the contract's, such as timezone = \"America/New_York\"";
+                let place = written.map_or_else(|| table.place(), |spanned| spanned.span);
+                table.report(place, what, help);
             }
             None
         }
@@ -124,8 +124,8 @@ fn window(table: &Table<'_>, zone: Option<Placed<&str>>, may_need_zone: bool) ->
             rolling(table)
         }
         (None, Some(zone)) => {
-            let cure = "leave it out, or set window = \"month\" or \"quarter\"";
-            table.complain(zone.span, "a rolling window has no `timezone`", cure);
+            let help = "leave it out, or set window = \"month\" or \"quarter\"";
+            table.report(zone.span, "a rolling window has no `timezone`", help);
             None
         }
         (None, None) => rolling(table),
@@ -136,28 +136,31 @@ fn rolling(table: &Table<'_>) -> Option<Window> {
     if !table.has("window") {
         return Some(Window::Rolling(WINDOW));
     }
-    let placed = table.duration("window")?;
-    if placed.value > WINDOW_MAX {
+    let spanned = table.duration("window")?;
+    if spanned.value > WINDOW_MAX {
         let what = format!(
             "a window of {} is longer than anything is looked back on",
-            span(placed.value)
+            format_duration(spanned.value)
         );
-        let cure = format!("write {} or less; \"30d\" is usual", span(WINDOW_MAX));
-        table.complain(placed.span, what, cure);
+        let help = format!(
+            "write {} or less; \"30d\" is usual",
+            format_duration(WINDOW_MAX)
+        );
+        table.report(spanned.span, what, help);
         return None;
     }
-    Some(Window::Rolling(placed.value))
+    Some(Window::Rolling(spanned.value))
 }
 
-fn time_zone(table: &Table<'_>, zone: &Placed<&str>) -> Option<Zone> {
+fn time_zone(table: &Table<'_>, zone: &Spanned<&str>) -> Option<Zone> {
     let known = Zone::named(zone.value);
     if known.is_none() {
-        let cure = match nearest(zone.value, Zone::names()) {
+        let help = match nearest(zone.value, Zone::names()) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "write a name of the IANA list, such as \"America/New_York\"".to_owned(),
         };
         let what = format!("there is no time zone \"{}\"", zone.value);
-        table.complain(zone.span.clone(), what, cure);
+        table.report(zone.span.clone(), what, help);
     }
     known
 }
@@ -171,24 +174,24 @@ fn tiers(table: &Table<'_>) -> Option<BTreeSet<TierName>> {
     let known = known.join(", ");
     let written = table.texts("tiers");
     if table.is_empty_list("tiers") {
-        let cure = format!("name at least one of {known}");
-        table.complain(table.place(), "`tiers` is empty: nothing could alert", cure);
+        let help = format!("name at least one of {known}");
+        table.report(table.place(), "`tiers` is empty: nothing could alert", help);
         return None;
     }
     let mut tiers = BTreeSet::new();
     let mut is_fine = !written.is_empty();
-    for placed in written {
-        match TierName::named(placed.value) {
+    for spanned in written {
+        match TierName::named(spanned.value) {
             Some(tier) => is_fine &= tiers.insert(tier),
             None => {
-                let what = format!("there is no tier \"{}\"", placed.value);
-                table.complain(placed.span, what, format!("write some of {known}"));
+                let what = format!("there is no tier \"{}\"", spanned.value);
+                table.report(spanned.span, what, format!("write some of {known}"));
                 return None;
             }
         }
     }
     if !is_fine {
-        table.complain(table.place(), "`tiers` names one twice", "name each once");
+        table.report(table.place(), "`tiers` names one twice", "name each once");
     }
     is_fine.then_some(tiers)
 }
@@ -211,16 +214,16 @@ fn objective(table: &Table<'_>, name: SloName) -> Option<u32> {
         }
         return usual;
     }
-    let placed = table.percent_ppm("objective")?;
-    match placed.value {
+    let spanned = table.percent_ppm("objective")?;
+    match spanned.value {
         Some(ppm) if (1..1_000_000).contains(&ppm) => return Some(ppm),
         Some(1_000_000) => {
-            let cure = "promise less, such as 99.95: a budget of nothing pages for ever";
-            table.complain(placed.span, "an objective of 100 leaves no budget", cure);
+            let help = "promise less, such as 99.95: a budget of nothing pages for ever";
+            table.report(spanned.span, "an objective of 100 leaves no budget", help);
         }
         Some(_) | None => {
-            let cure = "write a percentage above 0 and below 100";
-            table.complain(placed.span, "`objective` is no percentage", cure);
+            let help = "write a percentage above 0 and below 100";
+            table.report(spanned.span, "`objective` is no percentage", help);
         }
     }
     None

@@ -4,38 +4,38 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::complaint::{Complaints, Source};
+use super::diagnostic::{Diagnostics, SourceFile};
 
-/// Names of what is there but could not be read: what refers to it is not judged, since its cure is
+/// Names of what is there but could not be read: what refers to it is not judged, since its help is
 /// theirs.
 #[derive(Debug, Default)]
-pub(super) struct Unread {
+pub(super) struct UnreadFiles {
     pub(super) names: BTreeSet<String>,
     /// A whole folder.
     pub(super) is_everything: bool,
 }
 
-impl Unread {
+impl UnreadFiles {
     pub(super) fn holds(&self, name: &str) -> bool {
         self.is_everything || self.names.contains(name)
     }
 
     /// A file by its stem, which is what its id should be.
-    pub(super) fn file(&mut self, source: &Source) {
+    pub(super) fn file(&mut self, source: &SourceFile) {
         let stem = Path::new(&source.path).file_stem();
         self.names
             .extend(stem.map(|stem| stem.to_string_lossy().into_owned()));
     }
 }
 
-pub(super) fn source(path: &Path, complaints: &mut Complaints) -> Option<Arc<Source>> {
+pub(super) fn source(path: &Path, diagnostics: &mut Diagnostics) -> Option<Arc<SourceFile>> {
     let name = path.display().to_string();
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let source = Arc::new(Source {
+        let source = Arc::new(SourceFile {
             path: name,
             text: String::new(),
         });
-        complaints.add(
+        diagnostics.add(
             &source,
             None,
             "is no regular file",
@@ -44,26 +44,26 @@ pub(super) fn source(path: &Path, complaints: &mut Complaints) -> Option<Arc<Sou
         return None;
     }
     match std::fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => Some(Arc::new(Source { path: name, text })),
+        Ok(Ok(text)) => Some(Arc::new(SourceFile { path: name, text })),
         Ok(Err(_)) => {
-            let source = Arc::new(Source {
+            let source = Arc::new(SourceFile {
                 path: name,
                 text: String::new(),
             });
-            complaints.add(&source, None, "the file is not UTF-8", "save it as UTF-8");
+            diagnostics.add(&source, None, "the file is not UTF-8", "save it as UTF-8");
             None
         }
         Err(why) => {
-            let source = Arc::new(Source {
+            let source = Arc::new(SourceFile {
                 path: name,
                 text: String::new(),
             });
-            let cure = "name another file, or give this user the right to read it";
-            complaints.add(
+            let help = "name another file, or give this user the right to read it";
+            diagnostics.add(
                 &source,
                 None,
                 format!("cannot be read: {}", reason(&why)),
-                cure,
+                help,
             );
             None
         }
@@ -85,23 +85,23 @@ fn reason(why: &std::io::Error) -> String {
 pub(super) fn sources(
     folder: &Path,
     ending: &str,
-    complaints: &mut Complaints,
-) -> (Vec<Arc<Source>>, Unread) {
-    let mut unread = Unread::default();
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Arc<SourceFile>>, UnreadFiles) {
+    let mut unread = UnreadFiles::default();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(why) => {
             let path = folder.display().to_string();
-            let source = Arc::new(Source {
+            let source = Arc::new(SourceFile {
                 path,
                 text: String::new(),
             });
-            let cure = "make the folder beside the agent's file";
-            complaints.add(
+            let help = "make the folder beside the agent's file";
+            diagnostics.add(
                 &source,
                 None,
                 format!("cannot be read: {}", reason(&why)),
-                cure,
+                help,
             );
             unread.is_everything = true;
             return (Vec::new(), unread);
@@ -117,11 +117,11 @@ pub(super) fn sources(
     paths.sort();
     let mut found = Vec::new();
     for path in paths {
-        match source(&path, complaints) {
+        match source(&path, diagnostics) {
             Some(source) => found.push(source),
             None => {
                 let path = path.display().to_string();
-                unread.file(&Source {
+                unread.file(&SourceFile {
                     path,
                     text: String::new(),
                 });

@@ -1,8 +1,8 @@
 //! Texts with `{{ values }}`, checked when the file is read.
 
-use super::complaint::nearest;
+use super::diagnostic::nearest;
 use super::known::Known;
-use super::tree::{Placed, Table};
+use super::tree::{Spanned, Table};
 use crate::model::{CaptureKind, Part, Root, StepId, Template};
 
 /// What every template may name.
@@ -10,7 +10,7 @@ const BUILT_IN: [&str; 4] = ["partner.base_url", "member.id", "run.id", "run.sta
 
 /// Where a value goes; it is escaped for that place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TemplatePosition {
     /// A URL: the partner's logs have it, so no secret.
     Url,
     /// Part of a text: of a header field, a form field or a string in JSON.
@@ -26,41 +26,41 @@ pub(super) fn url(
     example: &str,
     known: &Known,
 ) -> Option<Template> {
-    let placed = table.need_text(key, example)?;
-    let template = parsed(table, &placed)?;
+    let spanned = table.need_text(key, example)?;
+    let template = parsed(table, &spanned)?;
     let begins = matches!(
         template.0.first(),
         Some(Part::Value(Root::BaseUrl | Root::Captured(..)))
     );
     if !begins {
-        let what = format!("\"{}\" does not begin at the partner", placed.value);
-        let cure = "begin with {{ partner.base_url }} or with a captured URL";
-        table.complain(placed.span.clone(), what, cure);
+        let what = format!("\"{}\" does not begin at the partner", spanned.value);
+        let help = "begin with {{ partner.base_url }} or with a captured URL";
+        table.report(spanned.span.clone(), what, help);
     }
-    (fits(table, &placed, &template, Place::Url, known) && begins).then_some(template)
+    (fits(table, &spanned, &template, TemplatePosition::Url, known) && begins).then_some(template)
 }
 
 /// A text with values, or one value alone where the place takes that.
 pub(super) fn text(
     table: &Table<'_>,
-    placed: &Placed<&str>,
-    place: Place,
+    spanned: &Spanned<&str>,
+    place: TemplatePosition,
     known: &Known,
 ) -> Option<Template> {
-    let template = parsed(table, placed)?;
+    let template = parsed(table, spanned)?;
     let place = match (&template.0[..], place) {
-        ([Part::Value(_)], Place::Json) => Place::Json,
-        (_, Place::Json | Place::Text) => Place::Text,
-        (_, Place::Url) => Place::Url,
+        ([Part::Value(_)], TemplatePosition::Json) => TemplatePosition::Json,
+        (_, TemplatePosition::Json | TemplatePosition::Text) => TemplatePosition::Text,
+        (_, TemplatePosition::Url) => TemplatePosition::Url,
     };
-    fits(table, placed, &template, place, known).then_some(template)
+    fits(table, spanned, &template, place, known).then_some(template)
 }
 
-fn parsed(table: &Table<'_>, placed: &Placed<&str>) -> Option<Template> {
-    match parse_template(placed.value) {
+fn parsed(table: &Table<'_>, spanned: &Spanned<&str>) -> Option<Template> {
+    match parse_template(spanned.value) {
         Ok(template) => Some(template),
-        Err((what, cure)) => {
-            table.complain(placed.span.clone(), what, cure);
+        Err((what, help)) => {
+            table.report(spanned.span.clone(), what, help);
             None
         }
     }
@@ -69,9 +69,9 @@ fn parsed(table: &Table<'_>, placed: &Placed<&str>) -> Option<Template> {
 /// Whether each value is captured before, and may stand there.
 fn fits(
     table: &Table<'_>,
-    placed: &Placed<&str>,
+    spanned: &Spanned<&str>,
     template: &Template,
-    place: Place,
+    place: TemplatePosition,
     known: &Known,
 ) -> bool {
     let mut fits = true;
@@ -79,15 +79,18 @@ fn fits(
         let Part::Value(Root::Captured(step, name)) = part else {
             continue;
         };
-        let Some(kind) = kind_of(table, placed, step, name, known) else {
+        let Some(kind) = kind_of(table, spanned, step, name, known) else {
             fits = false;
             continue;
         };
         let why = match (kind, place) {
-            (CaptureKind::Secret, Place::Url) => "a secret, and URLs are written into logs",
-            (CaptureKind::List | CaptureKind::Document, Place::Url | Place::Text) => {
-                "no text: a list or a document"
+            (CaptureKind::Secret, TemplatePosition::Url) => {
+                "a secret, and URLs are written into logs"
             }
+            (
+                CaptureKind::List | CaptureKind::Document,
+                TemplatePosition::Url | TemplatePosition::Text,
+            ) => "no text: a list or a document",
             (
                 CaptureKind::String
                 | CaptureKind::Number
@@ -99,12 +102,16 @@ fn fits(
             ) => continue,
         };
         let what = format!("{{{{ {step}.{name} }}}} is {why}");
-        let cure = match place {
-            Place::Url if kind == CaptureKind::Secret => "send it in a header field or in a body",
-            Place::Url => "capture the one value in it that the URL needs",
-            Place::Text | Place::Json => "let it stand alone as a value of a JSON body",
+        let help = match place {
+            TemplatePosition::Url if kind == CaptureKind::Secret => {
+                "send it in a header field or in a body"
+            }
+            TemplatePosition::Url => "capture the one value in it that the URL needs",
+            TemplatePosition::Text | TemplatePosition::Json => {
+                "let it stand alone as a value of a JSON body"
+            }
         };
-        table.complain(placed.span.clone(), what, cure);
+        table.report(spanned.span.clone(), what, help);
         fits = false;
     }
     fits
@@ -113,23 +120,23 @@ fn fits(
 /// The step and the name of a captured value, and what it is.
 pub(super) fn captured(
     table: &Table<'_>,
-    placed: &Placed<&str>,
+    spanned: &Spanned<&str>,
     known: &Known,
 ) -> Option<(StepId, String, CaptureKind)> {
-    let Ok(Root::Captured(step, name)) = root(placed.value) else {
-        let what = format!("\"{}\" names no captured value", placed.value);
-        table.complain(placed.span.clone(), what, "write <step>.<capture>");
+    let Ok(Root::Captured(step, name)) = root(spanned.value) else {
+        let what = format!("\"{}\" names no captured value", spanned.value);
+        table.report(spanned.span.clone(), what, "write <step>.<capture>");
         return None;
     };
-    let kind = kind_of(table, placed, &step, &name, known)?;
+    let kind = kind_of(table, spanned, &step, &name, known)?;
     Some((step, name, kind))
 }
 
-/// What a captured value is; none with a complaint where nobody captures it, and without one where its
-/// step is broken: the cure is there.
+/// What a captured value is; none with a diagnostic where nobody captures it, and without one where its
+/// step is broken: the help is there.
 fn kind_of(
     table: &Table<'_>,
-    placed: &Placed<&str>,
+    spanned: &Spanned<&str>,
     step: &StepId,
     name: &str,
     known: &Known,
@@ -142,20 +149,20 @@ fn kind_of(
         return Some(*kind);
     }
     let so_far: Vec<_> = known.captures.keys().map(String::as_str).collect();
-    let cure = match nearest(&wanted, so_far.iter().copied().chain(BUILT_IN)) {
+    let help = match nearest(&wanted, so_far.iter().copied().chain(BUILT_IN)) {
         Some(near) => format!("did you mean {{{{ {near} }}}}?"),
         None if so_far.is_empty() => "nothing is captured before this step".to_owned(),
         None => format!("captured so far: {}", so_far.join(", ")),
     };
     let what = format!("no earlier step captures {{{{ {wanted} }}}}");
-    table.complain(placed.span.clone(), what, cure);
+    table.report(spanned.span.clone(), what, help);
     None
 }
 
 /// Reads a template.
 ///
 /// # Errors
-/// What is wrong, as a fragment, and the cure.
+/// What is wrong, as a fragment, and the help.
 fn parse_template(text: &str) -> Result<Template, (String, String)> {
     let mut parts = Vec::new();
     let mut rest = text;

@@ -1,6 +1,6 @@
 //! `threshold` of an objective: a duration, or business days of a time zone.
 
-use super::tree::{Each, Placed, Table};
+use super::tree::{Each, Spanned, Table};
 use crate::model::{BusinessDays, Clock, Measure, SloName, Threshold, Zone};
 
 /// The most business days: a quarter of a year.
@@ -11,7 +11,7 @@ const WANTED: &str = "a duration such as \"90s\"";
 pub(super) fn threshold(
     table: &Table<'_>,
     name: SloName,
-    zone: Option<&Placed<&str>>,
+    zone: Option<&Spanned<&str>>,
 ) -> Option<Each<Threshold>> {
     if !table.has("threshold") {
         table.missing("threshold", "\"60s\", or { bulk-exchange = \"60s\" }");
@@ -22,15 +22,15 @@ pub(super) fn threshold(
             Some(days) => Threshold::BusinessDays(business(table, name, zone, &text, days)?),
             None => Threshold::Within(table.parsed(key, text)?.value),
         };
-        Some(Placed { value, span })
+        Some(Spanned { value, span })
     })
 }
 
 /// Whether one of them is in business days.
 pub(super) fn has_business_days(thresholds: &Each<Threshold>) -> bool {
-    let is_one = |placed: &Placed<Threshold>| placed.value.fixed().is_none();
+    let is_one = |spanned: &Spanned<Threshold>| spanned.value.fixed().is_none();
     match thresholds {
-        Each::All(placed) => is_one(placed),
+        Each::All(spanned) => is_one(spanned),
         Each::ByName(named) => named.values().any(is_one),
     }
 }
@@ -47,14 +47,14 @@ fn days(text: &str) -> Option<&str> {
 fn business(
     table: &Table<'_>,
     name: SloName,
-    zone: Option<&Placed<&str>>,
-    text: &Placed<&str>,
+    zone: Option<&Spanned<&str>>,
+    text: &Spanned<&str>,
     days: &str,
 ) -> Option<BusinessDays> {
     if name.measure() != Measure::Clock(Clock::Settlement) {
         let what = format!("[slo.{name}] cannot be promised in business days");
-        let cure = "write a duration such as \"90s\"; business days are of [slo.settlement]";
-        table.complain(text.span.clone(), what, cure);
+        let help = "write a duration such as \"90s\"; business days are of [slo.settlement]";
+        table.report(text.span.clone(), what, help);
         return None;
     }
     let days = days
@@ -63,22 +63,22 @@ fn business(
         .filter(|days| (1..=DAYS_MAX).contains(days));
     let Some(days) = days else {
         let what = format!("\"{}\" is no number of business days", text.value);
-        let cure = format!("write \"1 business day\", or up to \"{DAYS_MAX} business days\"");
-        table.complain(text.span.clone(), what, cure);
+        let help = format!("write \"1 business day\", or up to \"{DAYS_MAX} business days\"");
+        table.report(text.span.clone(), what, help);
         return None;
     };
     let Some(zone) = zone else {
         if !table.has("timezone") {
-            let cure = "add the contract's, such as timezone = \"America/New_York\"";
-            table.complain(
+            let help = "add the contract's, such as timezone = \"America/New_York\"";
+            table.report(
                 text.span.clone(),
                 "business days without a `timezone`",
-                cure,
+                help,
             );
         }
         return None;
     };
-    // The window complains of a zone that does not exist.
+    // The window reports a zone that does not exist.
     let zone = Zone::named(zone.value)?;
     Some(BusinessDays { days, zone })
 }

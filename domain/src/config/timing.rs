@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::complaint::nearest;
-use super::tree::{Placed, Table};
-use crate::model::{Cadence, Civil, Profile, WEEK_HOURS, Zone, span};
+use super::diagnostic::nearest;
+use super::tree::{Spanned, Table};
+use crate::model::{Cadence, Civil, Profile, WEEK_HOURS, Zone, format_duration};
 
 /// Occurrences of a cron expression looked at to find its shortest gap.
 const OCCURRENCES: usize = 500;
@@ -46,8 +46,8 @@ pub(super) fn read(table: &Table<'_>) -> Option<Timing> {
         }
         (None, Some(cron)) => {
             if let Some(profile) = profile {
-                let cure = "keep `every` with a profile, or `cron` without one";
-                table.complain(profile.place(), "both `cron` and a profile", cure);
+                let help = "keep `every` with a profile, or `cron` without one";
+                table.report(profile.place(), "both `cron` and a profile", help);
                 close_rows(&profile);
             }
             cron_cadence(table, &cron, zone?.value)?
@@ -61,21 +61,21 @@ pub(super) fn read(table: &Table<'_>) -> Option<Timing> {
         }
         (Some(_), Some(cron)) => {
             profile.as_ref().map(close_rows);
-            table.complain(cron.span, "both `every` and `cron`", "keep one of them");
+            table.report(cron.span, "both `every` and `cron`", "keep one of them");
             return None;
         }
     };
     if let Some(jitter) = jitter.as_ref().filter(|jitter| jitter.value >= gap) {
         let what = format!(
             "a jitter of {} is no shorter than the {} between two starts",
-            span(jitter.value),
-            span(gap)
+            format_duration(jitter.value),
+            format_duration(gap)
         );
-        let cure = format!(
+        let help = format!(
             "set jitter below {}, so that starts keep their order",
-            span(gap)
+            format_duration(gap)
         );
-        table.complain(jitter.span.clone(), what, cure);
+        table.report(jitter.span.clone(), what, help);
         return None;
     }
     Some(Timing {
@@ -86,10 +86,10 @@ pub(super) fn read(table: &Table<'_>) -> Option<Timing> {
 }
 
 /// The zone of a table's `timezone`, UTC when it names none; none when there is no such zone.
-pub(super) fn zone(table: &Table<'_>) -> Option<Placed<Zone>> {
+pub(super) fn zone(table: &Table<'_>) -> Option<Spanned<Zone>> {
     let Some(named) = table.text("timezone") else {
         let span = table.place();
-        return (!table.has("timezone")).then_some(Placed {
+        return (!table.has("timezone")).then_some(Spanned {
             value: Zone::UTC,
             span,
         });
@@ -97,13 +97,13 @@ pub(super) fn zone(table: &Table<'_>) -> Option<Placed<Zone>> {
     let zone = Zone::named(named.value);
     if zone.is_none() {
         let what = format!("no time zone \"{}\"", named.value);
-        let cure = match near_zone(named.value) {
+        let help = match near_zone(named.value) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "write a name of the IANA list, such as \"America/New_York\"".to_owned(),
         };
-        table.complain(named.span.clone(), what, cure);
+        table.report(named.span.clone(), what, help);
     }
-    Some(Placed {
+    Some(Spanned {
         value: zone?,
         span: named.span,
     })
@@ -117,11 +117,11 @@ fn near_zone(name: &str) -> Option<&'static str> {
 }
 
 /// A zone says nothing of an interval that has no hours.
-fn lone_zone(table: &Table<'_>, zone: Option<&Placed<Zone>>) {
+fn lone_zone(table: &Table<'_>, zone: Option<&Spanned<Zone>>) {
     if let Some(zone) = zone.filter(|zone| zone.value != Zone::UTC) {
         let what = "`timezone` beside `every` has no effect";
-        let cure = "take it away, or add a profile or `cron`";
-        table.complain(zone.span.clone(), what, cure);
+        let help = "take it away, or add a profile or `cron`";
+        table.report(zone.span.clone(), what, help);
     }
 }
 
@@ -130,7 +130,7 @@ fn close_rows(profile: &Table<'_>) {
     profile.close();
 }
 
-/// Factors by row, and those of `daily`; what is no row of 24 numbers is complained of.
+/// Factors by row, and those of `daily`; what is no row of 24 numbers is reported.
 fn rows(profile: &Table<'_>) -> Option<[u8; WEEK_HOURS]> {
     let daily = row(profile, "daily");
     let mut factors = [1; WEEK_HOURS];
@@ -159,19 +159,19 @@ fn row(profile: &Table<'_>, name: &'static str) -> Option<Option<[u8; DAY_HOURS]
     let row = <[u8; DAY_HOURS]>::try_from(factors).ok();
     if row.is_none() {
         let what = format!("`{name}` holds {} numbers", numbers.value.len());
-        let cure = "write 24, one an hour: by what the interval is multiplied, 0 for no run";
-        profile.complain(numbers.span, what, cure);
+        let help = "write 24, one an hour: by what the interval is multiplied, 0 for no run";
+        profile.report(numbers.span, what, help);
     }
     Some(Some(row?))
 }
 
-fn profiled(profile: &Table<'_>, every: Duration, zone: Placed<Zone>) -> Option<Cadence> {
+fn profiled(profile: &Table<'_>, every: Duration, zone: Spanned<Zone>) -> Option<Cadence> {
     let factors = rows(profile);
     profile.close();
     let factors = factors?;
     if factors.iter().all(|factor| *factor == 0) {
-        let cure = "write a factor above 0 for the hours in which it shall run";
-        profile.complain(profile.place(), "a profile of zeros never runs", cure);
+        let help = "write a factor above 0 for the hours in which it shall run";
+        profile.report(profile.place(), "a profile of zeros never runs", help);
         return None;
     }
     let cadence = Cadence::Profile(Box::new(Profile {
@@ -183,16 +183,20 @@ fn profiled(profile: &Table<'_>, every: Duration, zone: Placed<Zone>) -> Option<
     if cadence.next_after(0, from).is_none() {
         let what = format!(
             "a profile of {} with these factors leaves out every start",
-            span(every)
+            format_duration(every)
         );
-        let cure = "write smaller factors, or a shorter interval";
-        profile.complain(profile.place(), what, cure);
+        let help = "write smaller factors, or a shorter interval";
+        profile.report(profile.place(), what, help);
         return None;
     }
     Some(cadence)
 }
 
-fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>, zone: Zone) -> Option<(Cadence, Duration)> {
+fn cron_cadence(
+    table: &Table<'_>,
+    cron: &Spanned<&str>,
+    zone: Zone,
+) -> Option<(Cadence, Duration)> {
     let fields: Vec<&str> = cron.value.split_whitespace().collect();
     // Five fields are minutes first, as in a crontab.
     let (text, weekday) = if fields.len() == 5 {
@@ -202,14 +206,14 @@ fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>, zone: Zone) -> Option<(C
     };
     if weekday.is_some_and(|field| field.bytes().any(|b| b.is_ascii_digit())) {
         let what = format!("`cron` = \"{}\" counts weekdays", cron.value);
-        let cure = "name them, such as Mon-Fri: 1 is Sunday to some and Monday to others";
-        table.complain(cron.span.clone(), what, cure);
+        let help = "name them, such as Mon-Fri: 1 is Sunday to some and Monday to others";
+        table.report(cron.span.clone(), what, help);
         return None;
     }
     let Ok(schedule) = cron::Schedule::from_str(&text) else {
         let what = format!("`cron` = \"{}\" cannot be read", cron.value);
-        let cure = "write five fields as in a crontab, or six with seconds first, weekdays by name: \"0 */5 * * * *\"";
-        table.complain(cron.span.clone(), what, cure);
+        let help = "write five fields as in a crontab, or six with seconds first, weekdays by name: \"0 */5 * * * *\"";
+        table.report(cron.span.clone(), what, help);
         return None;
     };
     let civil = Civil::new(schedule, zone);
@@ -217,7 +221,7 @@ fn cron_cadence(table: &Table<'_>, cron: &Placed<&str>, zone: Zone) -> Option<(C
     let first = civil.next_after(from);
     if first.is_none() {
         let what = format!("`cron` = \"{}\" can never fire", cron.value);
-        table.complain(cron.span.clone(), what, "name a date that exists");
+        table.report(cron.span.clone(), what, "name a date that exists");
         return None;
     }
     let starts = std::iter::successors(first, |start| civil.next_after(*start));

@@ -7,23 +7,22 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::complaint::{Complaints, Source, nearest};
+use super::diagnostic::{Diagnostics, SourceFile, nearest};
 use super::duration::parse_duration;
 
 /// A value with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Placed<T> {
+pub(super) struct Spanned<T> {
     pub(super) value: T,
     pub(super) span: Range<usize>,
 }
 
 /// One value for all, or one for each name.
 pub(super) enum Each<T> {
-    All(Placed<T>),
-    ByName(BTreeMap<String, Placed<T>>),
+    All(Spanned<T>),
+    ByName(BTreeMap<String, Spanned<T>>),
 }
 
 /// A value as JSON could hold it.
@@ -33,30 +32,30 @@ pub(super) enum Leaf<'a> {
     /// A number or a truth value.
     Fixed(serde_json::Value),
     /// A list.
-    List(Vec<Placed<Leaf<'a>>>),
+    List(Vec<Spanned<Leaf<'a>>>),
     /// A table.
-    Table(Vec<(String, Placed<Leaf<'a>>)>),
+    Table(Vec<(String, Spanned<Leaf<'a>>)>),
     /// What JSON has not: its kind with its article.
     Unknown(String),
 }
 
 /// One table being read; what nobody asked for is a mistake when it is closed.
 pub(super) struct Table<'a> {
-    pub(super) source: &'a Arc<Source>,
+    pub(super) source: &'a Arc<SourceFile>,
     table: &'a DeTable<'a>,
     span: Range<usize>,
     /// How the table is called in messages, such as `[auth]`.
     name: String,
     asked: RefCell<BTreeSet<&'static str>>,
-    complaints: &'a RefCell<Complaints>,
+    diagnostics: &'a RefCell<Diagnostics>,
 }
 
 /// Parses a file and hands its root table to `read`. A file with syntax errors is not read: what
 /// its half-understood rest would seem to say is not what the person wrote. Then the errors become
-/// complaints, one a line, and there is no value.
+/// diagnostics, one a line, and there is no value.
 pub(super) fn with_root<T>(
-    source: &Arc<Source>,
-    complaints: &mut Complaints,
+    source: &Arc<SourceFile>,
+    diagnostics: &mut Diagnostics,
     read: impl FnOnce(&Table<'_>) -> T,
 ) -> Option<T> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
@@ -72,7 +71,7 @@ pub(super) fn with_root<T>(
                 .count();
             if lines.insert(line) {
                 let what = format!("not TOML: {}", error.message());
-                complaints.add(
+                diagnostics.add(
                     source,
                     error.span(),
                     what,
@@ -82,19 +81,19 @@ pub(super) fn with_root<T>(
         }
         return None;
     }
-    let cell = RefCell::new(std::mem::take(complaints));
+    let cell = RefCell::new(std::mem::take(diagnostics));
     let table = Table {
         source,
         table: root.get_ref(),
         span: 0..0,
         name: "the file".to_owned(),
         asked: RefCell::default(),
-        complaints: &cell,
+        diagnostics: &cell,
     };
     let value = read(&table);
     table.close();
     drop(table);
-    *complaints = cell.into_inner();
+    *diagnostics = cell.into_inner();
     Some(value)
 }
 
@@ -105,18 +104,18 @@ impl<'a> Table<'a> {
     }
 
     /// Notes a mistake at a place.
-    pub(super) fn complain(
+    pub(super) fn report(
         &self,
         span: Range<usize>,
         what: impl Into<String>,
-        cure: impl Into<String>,
+        help: impl Into<String>,
     ) {
-        self.complaints
+        self.diagnostics
             .borrow_mut()
-            .add(self.source, Some(span), what, cure);
+            .add(self.source, Some(span), what, help);
     }
 
-    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    fn get(&self, key: &'static str) -> Option<&'a toml::Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().insert(key);
         self.table.get(key)
     }
@@ -126,14 +125,14 @@ impl<'a> Table<'a> {
         key: &'static str,
         wanted: &str,
         take: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
-    ) -> Option<Placed<T>> {
+    ) -> Option<Spanned<T>> {
         let value = self.get(key)?;
         let taken = take(value.get_ref());
         if taken.is_none() {
             let what = format!("`{key}` is {}, not {wanted}", a_kind(value.get_ref()));
-            self.complain(value.span(), what, format!("write {wanted}"));
+            self.report(value.span(), what, format!("write {wanted}"));
         }
-        Some(Placed {
+        Some(Spanned {
             value: taken?,
             span: value.span(),
         })
@@ -145,12 +144,12 @@ impl<'a> Table<'a> {
     }
 
     /// A string.
-    pub(super) fn text(&self, key: &'static str) -> Option<Placed<&'a str>> {
+    pub(super) fn text(&self, key: &'static str) -> Option<Spanned<&'a str>> {
         self.typed(key, "a string", DeValue::as_str)
     }
 
     /// A string that must be there.
-    pub(super) fn need_text(&self, key: &'static str, example: &str) -> Option<Placed<&'a str>> {
+    pub(super) fn need_text(&self, key: &'static str, example: &str) -> Option<Spanned<&'a str>> {
         if !self.has(key) {
             self.missing(key, example);
         }
@@ -160,13 +159,13 @@ impl<'a> Table<'a> {
     /// Notes that a key is missing.
     pub(super) fn missing(&self, key: &str, example: &str) {
         let what = format!("{} has no `{key}`", self.name);
-        self.complain(self.place(), what, format!("add {key} = {example}"));
+        self.report(self.place(), what, format!("add {key} = {example}"));
     }
 
     /// Notes that a table is missing.
     pub(super) fn missing_table(&self, head: &str, content: &str) {
         let what = format!("{} has no `{head}`", self.name);
-        self.complain(self.place(), what, format!("add {head} with {content}"));
+        self.report(self.place(), what, format!("add {head} with {content}"));
     }
 
     /// Whether a list stands there and has nothing in it.
@@ -178,25 +177,25 @@ impl<'a> Table<'a> {
     /// A truth value.
     pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
         self.typed(key, "true or false", DeValue::as_bool)
-            .map(|placed| placed.value)
+            .map(|spanned| spanned.value)
     }
 
     /// A whole number within bounds.
     pub(super) fn number(&self, key: &'static str, bounds: Range<u64>) -> Option<u64> {
-        let placed = self.typed(key, "a whole number", integer)?;
-        let number = u64::try_from(placed.value)
+        let spanned = self.typed(key, "a whole number", integer)?;
+        let number = u64::try_from(spanned.value)
             .ok()
             .filter(|number| bounds.contains(number));
         if number.is_none() {
-            let what = format!("`{key}` is {}", placed.value);
-            let cure = format!("write a number from {} to {}", bounds.start, bounds.end - 1);
-            self.complain(placed.span, what, cure);
+            let what = format!("`{key}` is {}", spanned.value);
+            let help = format!("write a number from {} to {}", bounds.start, bounds.end - 1);
+            self.report(spanned.span, what, help);
         }
         number
     }
 
     /// A decimal number, as millionths of a hundredth: 99.95 is 999,500.
-    pub(super) fn percent_ppm(&self, key: &'static str) -> Option<Placed<Option<u32>>> {
+    pub(super) fn percent_ppm(&self, key: &'static str) -> Option<Spanned<Option<u32>>> {
         self.typed(key, "a percentage such as 99.5", |value| {
             let text = match (value.as_float(), value.as_integer()) {
                 (Some(float), _) => float.as_str(),
@@ -211,18 +210,18 @@ impl<'a> Table<'a> {
     }
 
     /// A duration such as `90s` or `1h30m`, above zero.
-    pub(super) fn duration(&self, key: &'static str) -> Option<Placed<Duration>> {
+    pub(super) fn duration(&self, key: &'static str) -> Option<Spanned<Duration>> {
         let text = self.typed(key, "a duration such as \"90s\"", DeValue::as_str)?;
         self.parsed(key, text)
     }
 
     /// A value, or a table with one for each name; none when one of them is wrong. `read` takes the name and
-    /// the text, and complains.
+    /// the text, and reports it.
     pub(super) fn each<T>(
         &self,
         key: &'static str,
         wanted: &str,
-        read: impl Fn(&str, Placed<&str>) -> Option<Placed<T>>,
+        read: impl Fn(&str, Spanned<&str>) -> Option<Spanned<T>>,
     ) -> Option<Each<T>> {
         let is_table = self.get(key)?.get_ref().as_table().is_some();
         if !is_table {
@@ -234,28 +233,28 @@ impl<'a> Table<'a> {
         for (name, value) in table.table {
             let Some(text) = value.get_ref().as_str() else {
                 let what = format!("`{}` is {}", name.get_ref(), a_kind(value.get_ref()));
-                self.complain(value.span(), what, format!("write {wanted}"));
+                self.report(value.span(), what, format!("write {wanted}"));
                 return None;
             };
-            let placed = Placed {
+            let spanned = Spanned {
                 value: text,
                 span: value.span(),
             };
-            named.insert(name.get_ref().to_string(), read(name.get_ref(), placed)?);
+            named.insert(name.get_ref().to_string(), read(name.get_ref(), spanned)?);
         }
         Some(Each::ByName(named))
     }
 
     /// A text as a duration.
-    pub(super) fn parsed(&self, key: &str, text: Placed<&str>) -> Option<Placed<Duration>> {
+    pub(super) fn parsed(&self, key: &str, text: Spanned<&str>) -> Option<Spanned<Duration>> {
         match parse_duration(text.value) {
-            Ok(value) => Some(Placed {
+            Ok(value) => Some(Spanned {
                 value,
                 span: text.span,
             }),
             Err(why) => {
                 let what = format!("`{key}` = \"{}\": {why}", text.value);
-                self.complain(
+                self.report(
                     text.span,
                     what,
                     "write such as \"500ms\", \"90s\", \"1h30m\", \"7d\"",
@@ -272,20 +271,20 @@ impl<'a> Table<'a> {
         wanted: &str,
         item: &str,
         take: impl Fn(&'a DeValue<'a>) -> Option<T>,
-    ) -> Vec<Placed<T>> {
+    ) -> Vec<Spanned<T>> {
         let list = self
             .typed(key, wanted, DeValue::as_array)
-            .map(|placed| placed.value);
+            .map(|spanned| spanned.value);
         let mut items = Vec::new();
         for one in list.into_iter().flatten() {
             match take(one.get_ref()) {
-                Some(value) => items.push(Placed {
+                Some(value) => items.push(Spanned {
                     value,
                     span: one.span(),
                 }),
                 None => {
                     let what = format!("`{key}` holds {}, not {item}", a_kind(one.get_ref()));
-                    self.complain(one.span(), what, format!("write {wanted}"));
+                    self.report(one.span(), what, format!("write {wanted}"));
                 }
             }
         }
@@ -293,7 +292,7 @@ impl<'a> Table<'a> {
     }
 
     /// A list of strings, empty when the key is not there.
-    pub(super) fn texts(&self, key: &'static str) -> Vec<Placed<&'a str>> {
+    pub(super) fn texts(&self, key: &'static str) -> Vec<Spanned<&'a str>> {
         self.items(key, "a list of strings", "a string", DeValue::as_str)
     }
 
@@ -302,13 +301,13 @@ impl<'a> Table<'a> {
         &self,
         key: &'static str,
         bounds: Range<u64>,
-    ) -> Option<Placed<Vec<u64>>> {
+    ) -> Option<Spanned<Vec<u64>>> {
         let span = self.get(key)?.span();
         let length = self.typed(key, "a list of whole numbers", DeValue::as_array)?;
         let length = length.value.len();
-        let placed = self.items(key, "a list of whole numbers", "a whole number", integer);
+        let spanned = self.items(key, "a list of whole numbers", "a whole number", integer);
         let mut numbers = Vec::new();
-        for one in placed {
+        for one in spanned {
             match u64::try_from(one.value)
                 .ok()
                 .filter(|number| bounds.contains(number))
@@ -316,12 +315,12 @@ impl<'a> Table<'a> {
                 Some(number) => numbers.push(number),
                 None => {
                     let what = format!("`{key}` holds {}", one.value);
-                    let cure = format!("write numbers from {} to {}", bounds.start, bounds.end - 1);
-                    self.complain(one.span, what, cure);
+                    let help = format!("write numbers from {} to {}", bounds.start, bounds.end - 1);
+                    self.report(one.span, what, help);
                 }
             }
         }
-        (numbers.len() == length).then_some(Placed {
+        (numbers.len() == length).then_some(Spanned {
             value: numbers,
             span,
         })
@@ -330,13 +329,13 @@ impl<'a> Table<'a> {
     /// A list of HTTP statuses, empty when the key is not there.
     pub(super) fn statuses(&self, key: &'static str) -> Vec<u16> {
         let numbers = self.items(key, "a list of whole numbers", "a whole number", integer);
-        let status = |placed: Placed<i128>| {
-            let status = u16::try_from(placed.value)
+        let status = |spanned: Spanned<i128>| {
+            let status = u16::try_from(spanned.value)
                 .ok()
                 .filter(|one| (100..600).contains(one));
             if status.is_none() {
-                let what = format!("`{key}` holds {}", placed.value);
-                self.complain(placed.span, what, "write numbers from 100 to 599");
+                let what = format!("`{key}` holds {}", spanned.value);
+                self.report(spanned.span, what, "write numbers from 100 to 599");
             }
             status
         };
@@ -345,15 +344,15 @@ impl<'a> Table<'a> {
 
     /// Any scalar as JSON, for comparison.
     pub(super) fn scalar(&self, key: &'static str) -> Option<serde_json::Value> {
-        let placed = self.typed(key, "a string, a whole number, true or false", as_scalar);
-        placed.map(|placed| placed.value)
+        let spanned = self.typed(key, "a string, a whole number, true or false", as_scalar);
+        spanned.map(|spanned| spanned.value)
     }
 
     /// A list of scalars as JSON, for comparison.
     pub(super) fn scalars(&self, key: &'static str) -> Vec<serde_json::Value> {
         let item = "a string, a whole number, true or false";
         let scalars = self.items(key, "a list of strings or whole numbers", item, as_scalar);
-        scalars.into_iter().map(|placed| placed.value).collect()
+        scalars.into_iter().map(|spanned| spanned.value).collect()
     }
 
     /// Whether a table stands there.
@@ -363,12 +362,12 @@ impl<'a> Table<'a> {
     }
 
     /// A value with all that is in it.
-    pub(super) fn leaf(&self, key: &'static str) -> Option<Placed<Leaf<'a>>> {
+    pub(super) fn leaf(&self, key: &'static str) -> Option<Spanned<Leaf<'a>>> {
         self.get(key).map(as_leaf)
     }
 
     /// Every key with its value; none of them is unknown then.
-    pub(super) fn leaves(&self) -> Vec<(String, Placed<Leaf<'a>>)> {
+    pub(super) fn leaves(&self) -> Vec<(String, Spanned<Leaf<'a>>)> {
         leaves(self.table)
     }
 
@@ -379,14 +378,14 @@ impl<'a> Table<'a> {
             span,
             name: format!("[{key}]"),
             asked: RefCell::default(),
-            complaints: self.complaints,
+            diagnostics: self.diagnostics,
         }
     }
 
     /// A table; it must be closed by the caller.
     pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
-        let placed = self.typed(key, "a table", DeValue::as_table)?;
-        Some(self.child(key, placed.value, placed.span))
+        let spanned = self.typed(key, "a table", DeValue::as_table)?;
+        Some(self.child(key, spanned.value, spanned.span))
     }
 
     /// A list of tables.
@@ -395,7 +394,7 @@ impl<'a> Table<'a> {
         let tables = self.items(key, &wanted, "a table", DeValue::as_table);
         tables
             .into_iter()
-            .map(|placed| self.child(key, placed.value, placed.span))
+            .map(|spanned| self.child(key, spanned.value, spanned.span))
             .collect()
     }
 
@@ -414,7 +413,7 @@ impl<'a> Table<'a> {
                         self.child(&label, table, name.span()),
                     );
                 }
-                None => self.complain(
+                None => self.report(
                     value.span(),
                     format!("`{}` is not a table", name.get_ref()),
                     "write a table",
@@ -458,17 +457,17 @@ impl<'a> Table<'a> {
             .filter(|key| !asked.contains(key.get_ref().as_ref()))
         {
             let name = key.get_ref().as_ref();
-            let cure = match nearest(name, asked.iter().copied()) {
+            let help = match nearest(name, asked.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => {
                     let known: Vec<_> = asked.iter().copied().collect();
                     format!("known here: {}", known.join(", "))
                 }
             };
-            self.complain(
+            self.report(
                 key.span(),
                 format!("unknown key `{name}` in {}", self.name),
-                cure,
+                help,
             );
             is_known = false;
         }
@@ -503,14 +502,14 @@ fn as_scalar(value: &DeValue<'_>) -> Option<serde_json::Value> {
     Some(i64::try_from(integer(value)?).ok()?.into())
 }
 
-fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Placed<Leaf<'a>>)> {
+fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Spanned<Leaf<'a>>)> {
     let entries = table.iter();
     entries
         .map(|(key, value)| (key.get_ref().to_string(), as_leaf(value)))
         .collect()
 }
 
-fn as_leaf<'a>(spanned: &'a Spanned<DeValue<'a>>) -> Placed<Leaf<'a>> {
+fn as_leaf<'a>(spanned: &'a toml::Spanned<DeValue<'a>>) -> Spanned<Leaf<'a>> {
     let value = spanned.get_ref();
     let number = || {
         let float: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
@@ -527,7 +526,7 @@ fn as_leaf<'a>(spanned: &'a Spanned<DeValue<'a>>) -> Placed<Leaf<'a>> {
     } else {
         Leaf::Unknown(a_kind(value))
     };
-    Placed {
+    Spanned {
         value: leaf,
         span: spanned.span(),
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::answer::{captures, expect, is, unknown, word};
-use super::complaint::nearest;
+use super::diagnostic::nearest;
 use super::known::Known;
 use super::send::{body, headers};
 use super::template::url;
-use super::tree::{Placed, Table};
+use super::tree::{Spanned, Table};
 use crate::model::{Action, Check, Fresh, Method, Read, StepId};
 
 pub(super) const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
@@ -16,7 +16,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 /// The wait before a document is looked at again, unless the step says otherwise.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> Option<Action> {
+pub(super) fn action(table: &Table<'_>, verb: &Spanned<&str>, known: &Known) -> Option<Action> {
     match verb.value {
         "request" if table.has("release") => release(table, known),
         "request" => request(table, known),
@@ -45,14 +45,14 @@ pub(super) fn action(table: &Table<'_>, verb: &Placed<&str>, known: &Known) -> O
             Some(Action::Check { checks })
         }
         other => {
-            let cure = match nearest(other, VERBS.iter().copied()) {
+            let help = match nearest(other, VERBS.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("verbs: {}", VERBS.join(", ")),
             };
-            table.complain(
+            table.report(
                 verb.span.clone(),
                 format!("`use` = \"{other}\" is no verb"),
-                cure,
+                help,
             );
             None
         }
@@ -68,12 +68,12 @@ fn token_step(table: &Table<'_>, known: &Known) -> Option<Action> {
     }
     let scope = scope
         .into_iter()
-        .map(|placed| placed.value.to_owned())
+        .map(|spanned| spanned.value.to_owned())
         .collect();
     let (fresh, every) = (table.flag("fresh"), table.duration("fresh_every"));
     if let (Some(_), Some(every)) = (fresh, &every) {
         let what = "`fresh` and `fresh_every` stand in one step";
-        table.complain(every.span.clone(), what, "keep one of them");
+        table.report(every.span.clone(), what, "keep one of them");
     }
     let fresh = match (fresh, every) {
         (_, Some(every)) => Fresh::Every(every.value),
@@ -110,7 +110,7 @@ fn poll(table: &Table<'_>, known: &Known) -> Option<Action> {
     Some(Action::Poll {
         job: job?,
         token: token?,
-        retry_after_max: cap.map_or(RETRY_AFTER_MAX, |placed| placed.value),
+        retry_after_max: cap.map_or(RETRY_AFTER_MAX, |spanned| spanned.value),
     })
 }
 
@@ -134,8 +134,8 @@ fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
         expect,
         until: until?,
         fail,
-        every: every.map_or(WATCH_EVERY, |placed| placed.value),
-        retry_after_max: cap.map_or(RETRY_AFTER_MAX, |placed| placed.value),
+        every: every.map_or(WATCH_EVERY, |spanned| spanned.value),
+        retry_after_max: cap.map_or(RETRY_AFTER_MAX, |spanned| spanned.value),
         captures: captures?,
     })
 }
@@ -157,7 +157,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let body = table.has("body").then(|| body(table, known));
     if body.is_some() && method != Method::Post {
         let what = format!("a {method} with a `body`");
-        table.complain(
+        table.report(
             table.place(),
             what,
             "write method = \"POST\", or take the body away",
@@ -198,8 +198,8 @@ fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {
             .map(|check| check.name())
     };
     let mut checks = Vec::new();
-    for placed in table.texts("check") {
-        match Check::named(placed.value) {
+    for spanned in table.texts("check") {
+        match Check::named(spanned.value) {
             Some(check) if is_allowed(check) => checks.push(check),
             Some(check) => {
                 let what = format!("\"{check}\" has nothing to look at in this step");
@@ -208,13 +208,13 @@ fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {
                 } else {
                     "request"
                 };
-                table.complain(
-                    placed.span,
+                table.report(
+                    spanned.span,
                     what,
                     format!("put it into a step with use = \"{verb}\""),
                 );
             }
-            None => unknown(table, &placed, "check", known()),
+            None => unknown(table, &spanned, "check", known()),
         }
     }
     checks
@@ -222,11 +222,11 @@ fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {
 
 /// The step named by `key`, which must be an earlier one with this verb.
 fn earlier(table: &Table<'_>, key: &'static str, verb: &str, known: &Known) -> Option<StepId> {
-    let placed = table.need_text(key, &format!("\"<id of an earlier {verb} step>\""))?;
-    if known.verbs.get(placed.value) == Some(&verb) {
-        return Some(StepId::new(placed.value));
+    let spanned = table.need_text(key, &format!("\"<id of an earlier {verb} step>\""))?;
+    if known.verbs.get(spanned.value) == Some(&verb) {
+        return Some(StepId::new(spanned.value));
     }
-    if known.broken.contains(placed.value) {
+    if known.broken.contains(spanned.value) {
         return None;
     }
     let fitting = known
@@ -235,13 +235,13 @@ fn earlier(table: &Table<'_>, key: &'static str, verb: &str, known: &Known) -> O
         .filter(|(_, of)| **of == verb)
         .map(|(id, _)| id.as_str());
     let fitting: Vec<_> = fitting.collect();
-    let what = format!("`{key}` = \"{}\" is no earlier {verb} step", placed.value);
-    let cure = if fitting.is_empty() {
+    let what = format!("`{key}` = \"{}\" is no earlier {verb} step", spanned.value);
+    let help = if fitting.is_empty() {
         format!("put a step with use = \"{verb}\" before this one")
     } else {
         format!("earlier {verb} steps: {}", fitting.join(", "))
     };
-    table.complain(placed.span, what, cure);
+    table.report(spanned.span, what, help);
     None
 }
 
@@ -258,11 +258,11 @@ fn token(table: &Table<'_>, known: &Known) -> Option<StepId> {
         return token_named(table, known);
     }
     if known.last_token.is_none() && !known.has_broken_token {
-        let cure = "put a step with use = \"token\" before it";
-        table.complain(
+        let help = "put a step with use = \"token\" before it";
+        table.report(
             table.place(),
             "this step needs a token and none is asked for before it",
-            cure,
+            help,
         );
     }
     known.last_token.clone()

@@ -269,7 +269,7 @@ mod tests {
 
     use super::*;
     use crate::judge::catalogue;
-    use crate::model::{Action, Connection, Duty, HttpWanted, JourneyId, Step, StepState};
+    use crate::model::{Action, ConnectionPolicy, Duty, HttpWanted, JourneyId, Step, StepState};
 
     fn journey() -> Journey {
         let step = Step {
@@ -288,7 +288,7 @@ mod tests {
             deadline: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
             negative: false,
-            connection: Connection::New,
+            connection: ConnectionPolicy::New,
             http: HttpWanted::One,
             steps: vec![step],
         }

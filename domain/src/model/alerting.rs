@@ -15,7 +15,7 @@ pub struct Alerting {
     pub ticket: Option<String>,
     /// The webhook that must hear the watchdog for ever.
     pub heartbeat: Option<String>,
-    /// Where Grafana shows the generated boards.
+    /// Where Grafana shows the generated dashboards.
     pub grafana: Option<String>,
     /// When tickets are told; none for at any time.
     pub business_hours: Option<BusinessHours>,

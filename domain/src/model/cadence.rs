@@ -57,9 +57,9 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    pub(super) fn new(every: Duration, spread: u64) -> Option<Self> {
+    pub(super) fn new(every: Duration, hash: u64) -> Option<Self> {
         let period = i64::try_from(every.as_millis()).ok()?.max(1);
-        let offset = i64::try_from(spread % u64::try_from(period).ok()?).ok()?;
+        let offset = i64::try_from(hash % u64::try_from(period).ok()?).ok()?;
         Some(Self { period, offset })
     }
 
@@ -79,30 +79,30 @@ fn ms_after(after: DateTime<Utc>) -> i64 {
 }
 
 impl Cadence {
-    /// The first start after a time, without jitter; `spread` moves the grid of an interval.
-    pub fn next_after(&self, spread: u64, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The first start after a time, without jitter; `hash` moves the grid of an interval.
+    pub fn next_after(&self, hash: u64, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Self::Every(every) => {
-                let grid = Grid::new(*every, spread)?;
+                let grid = Grid::new(*every, hash)?;
                 grid.start(grid.number_from(ms_after(after)))
             }
-            Self::Profile(profile) => profile.next_after(spread, after),
+            Self::Profile(profile) => profile.next_after(hash, after),
             Self::Cron(civil) => civil.next_after(after),
         }
     }
 
     /// Starts in `(after, until]`, without jitter. Of an interval by division, of a profile hour by hour,
     /// of civil times one by one.
-    pub fn count(&self, spread: u64, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
+    pub fn count(&self, hash: u64, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
         if until <= after {
             return 0;
         }
         match self {
-            Self::Every(every) => Grid::new(*every, spread).map_or(0, |grid| {
+            Self::Every(every) => Grid::new(*every, hash).map_or(0, |grid| {
                 let until = grid.number_from(ms_after(until));
                 u64::try_from(until - grid.number_from(ms_after(after))).unwrap_or_default()
             }),
-            Self::Profile(profile) => profile.count(spread, after, until),
+            Self::Profile(profile) => profile.count(hash, after, until),
             Self::Cron(civil) => {
                 let starts = std::iter::successors(civil.next_after(after), |start| {
                     civil.next_after(*start)
@@ -115,8 +115,8 @@ impl Cadence {
 }
 
 impl Profile {
-    fn next_after(&self, spread: u64, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let grid = Grid::new(self.every, spread)?;
+    fn next_after(&self, hash: u64, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let grid = Grid::new(self.every, hash)?;
         let mut from = DateTime::from_timestamp_millis(ms_after(after))?;
         // A factor may leave out more starts than an hour has, so a week may hold none: the same hour
         // comes again `factor` times at most until one of its starts is not left out.
@@ -141,9 +141,9 @@ impl Profile {
         (factor > 0).then(|| (number + factor - 1).div_euclid(factor) * factor)
     }
 
-    fn count(&self, spread: u64, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
+    fn count(&self, hash: u64, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
         let (Some(grid), Some(mut from), Some(end)) = (
-            Grid::new(self.every, spread),
+            Grid::new(self.every, hash),
             DateTime::from_timestamp_millis(ms_after(after)),
             DateTime::from_timestamp_millis(ms_after(until)),
         ) else {
@@ -232,16 +232,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_profile_counts_what_it_starts(
-            spread in 0u64..600_000, hours in 0i64..5000, length in 1i64..400, is_east in any::<bool>(),
+            hash in 0u64..600_000, hours in 0i64..5000, length in 1i64..400, is_east in any::<bool>(),
         ) {
             let profile = profile(if is_east { "Asia/Kolkata" } else { "America/New_York" });
             let after = at("2026-01-01T00:00:00Z") + TimeDelta::hours(hours) + TimeDelta::seconds(7);
             let until = after + TimeDelta::hours(length);
-            let starts = std::iter::successors(profile.next_after(spread, after), |start| {
-                profile.next_after(spread, *start)
+            let starts = std::iter::successors(profile.next_after(hash, after), |start| {
+                profile.next_after(hash, *start)
             });
             let walked = starts.take_while(|start| *start <= until).count();
-            prop_assert_eq!(profile.count(spread, after, until), u64::try_from(walked).unwrap());
+            prop_assert_eq!(profile.count(hash, after, until), u64::try_from(walked).unwrap());
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::closed::closed;
 use super::{
-    Body, Capture, Check, Connection, Expect, Fresh, Headers, HttpWanted, Is, JourneyId, Method,
-    NamedBody, Read, Retry, StepId, Template,
+    Body, Capture, Check, ConnectionPolicy, Expect, Fresh, Headers, HttpWanted, Is, JourneyId,
+    Method, NamedBody, Read, Retry, StepId, Template,
 };
 
 /// A journey (`probes/<id>.toml`).
@@ -24,7 +24,7 @@ pub struct Journey {
     /// Whether the partner must refuse: such runs feed conformance, and no other objective.
     pub negative: bool,
     /// A connection for each request, unless the step says otherwise.
-    pub connection: Connection,
+    pub connection: ConnectionPolicy,
     /// The version of HTTP spoken.
     pub http: HttpWanted,
     /// Its steps in order.
@@ -98,7 +98,7 @@ pub struct Step {
     /// Asks again after a failure that may pass by itself; none for never.
     pub retry: Option<Retry>,
     /// None for the journey's.
-    pub connection: Option<Connection>,
+    pub connection: Option<ConnectionPolicy>,
     /// What it does.
     pub action: Action,
 }

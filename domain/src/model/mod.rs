@@ -10,23 +10,23 @@ mod check;
 mod civil;
 mod closed;
 mod completeness;
-mod content;
+mod connection;
 mod diff;
+mod duration;
 mod evidence;
+mod hash;
 mod ids;
 mod journey;
 mod layer;
 mod member;
+mod message;
 pub mod names;
 mod plan;
 mod quirk;
-mod reach;
 mod record;
 mod scale;
 mod scaled;
 mod slo;
-mod span;
-mod spread;
 mod starts;
 mod verdict;
 mod zone;
@@ -41,29 +41,29 @@ pub use check::Check;
 pub use civil::Civil;
 pub use closed::closed;
 pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
-pub use content::{
-    ASSERTION, Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule,
-    NamedBody, Part, Query, Read, Root, Schema, Template,
+pub use connection::{
+    ConnectionPolicy, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
 pub use diff::{Changes, FixedSetting, PlanDiff};
+pub use duration::format_duration;
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
     RequestResult, StepEvidence, StepState, TlsFailure,
 };
+pub use hash::stable_hash;
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
 pub use journey::{Action, Duty, Journey, Step, When};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
+pub use message::{
+    ASSERTION, Body, Capture, CaptureKind, Expect, Fresh, Headers, Is, JsonRule, JsonTemplate,
+    NamedBody, Part, Query, Read, Root, Schema, Template,
+};
 pub use plan::{Class, Limits, Partner, Plan, Probe, Settings};
 pub use quirk::Quirk;
-pub use reach::{
-    Connection, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
-};
-pub use record::{Aside, Disposition, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
+pub use record::{Disposition, FollowUpRun, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
 pub use scale::Scale;
 pub use scaled::Unscalable;
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
-pub use span::span;
-pub use spread::stable_hash;
 pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};
 pub use zone::Zone;

@@ -51,7 +51,7 @@ closed!(
         /// A failed run, at once. No tick; enters no SLI, histogram or gauge.
         Confirmation = "confirmation",
         /// A journey that fails: more often than its cadence. No tick; enters no SLI, histogram or gauge.
-        CloserLook = "closer_look",
+        RapidRecheck = "closer_look",
     }
 );
 
@@ -70,7 +70,7 @@ closed!(
 );
 
 closed!(
-    /// What another walk says of a failed run.
+    /// What a follow-up run says about a failed run.
     Reproduction {
         /// It failed for the same cause.
         Reproduced = "reproduced",
@@ -78,51 +78,47 @@ closed!(
         FailedOtherwise = "failed_otherwise",
         /// It passed.
         NotReproduced = "not_reproduced",
-        /// It could not look.
+        /// The agent itself failed.
         CouldNotLook = "could_not_look",
     }
 );
 
-/// A walk because of a failed run, shown beside it and counted nowhere.
+/// A follow-up run of a failed run: shown with it and counted nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Aside {
+pub struct FollowUpRun {
     /// Its id.
     pub run: RunId,
     /// The failed run.
     pub of: RunId,
-    /// A confirmation or a closer look.
+    /// A confirmation or a rapid recheck.
     pub origin: Origin,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// From its begin to its end.
     pub duration: Duration,
     /// What it says of the failed run.
-    pub says: Reproduction,
+    pub reproduction: Reproduction,
     /// Its own cause; none when it passed.
     pub cause: Option<String>,
 }
 
-impl Aside {
-    /// What a walk says of a failed run with this cause.
-    pub fn of(failed: &RunId, cause: &str, walked: &RunRecord) -> Self {
-        let own = walked
-            .verdict
-            .blame
-            .as_ref()
-            .map(|blame| blame.cause.name());
-        let says = match walked.outcome {
+impl FollowUpRun {
+    /// What a follow-up run says about a failed run with this cause.
+    pub fn of(failed: &RunId, cause: &str, run: &RunRecord) -> Self {
+        let own = run.verdict.blame.as_ref().map(|blame| blame.cause.name());
+        let reproduction = match run.outcome {
             Outcome::Passed | Outcome::PassedOnRetry => Reproduction::NotReproduced,
             Outcome::AgentFault => Reproduction::CouldNotLook,
             Outcome::Failed if own == Some(cause) => Reproduction::Reproduced,
             Outcome::Failed => Reproduction::FailedOtherwise,
         };
         Self {
-            run: walked.run.clone(),
+            run: run.run.clone(),
             of: failed.clone(),
-            origin: walked.origin,
-            started_at: walked.started_at,
-            duration: walked.duration,
-            says,
+            origin: run.origin,
+            started_at: run.started_at,
+            duration: run.duration,
+            reproduction,
             cause: own.map(str::to_owned),
         }
     }

@@ -190,7 +190,7 @@ const BUSINESS_DAY_MIN: Duration = Duration::from_secs(23 * 3600);
 impl std::fmt::Display for Threshold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Within(longest) => f.write_str(&super::span(*longest)),
+            Self::Within(longest) => f.write_str(&super::format_duration(*longest)),
             Self::BusinessDays(days) => days.fmt(f),
         }
     }
@@ -199,7 +199,7 @@ impl std::fmt::Display for Threshold {
 impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Rolling(length) => f.write_str(&super::span(*length)),
+            Self::Rolling(length) => f.write_str(&super::format_duration(*length)),
             Self::Month(zone) => write!(f, "a month in {}", zone.name()),
             Self::Quarter(zone) => write!(f, "a quarter in {}", zone.name()),
         }

@@ -4,22 +4,22 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cadence::Grid;
-use super::spread::stable_hash;
+use super::hash::stable_hash;
 use super::{Cadence, Probe, ProbeId};
 
 impl Probe {
     /// The first intended start after a time; none when a cron expression has no more.
     pub fn next_after(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let spread = spread_of(&self.id);
+        let hash = hash_of(&self.id);
         let jitter = TimeDelta::from_std(self.jitter).unwrap_or_default();
         // Starts keep their order, since jitter is shorter than any gap.
-        let mut base = self.cadence.next_after(spread, after - jitter)?;
+        let mut base = self.cadence.next_after(hash, after - jitter)?;
         loop {
             let start = base + self.shift(base);
             if start > after {
                 return Some(start);
             }
-            base = self.cadence.next_after(spread, base)?;
+            base = self.cadence.next_after(hash, base)?;
         }
     }
 
@@ -38,19 +38,19 @@ impl Probe {
         if until <= after {
             return 0;
         }
-        let spread = spread_of(&self.id);
+        let hash = hash_of(&self.id);
         // What its cadence puts before an edge and jitter behind it.
         let beyond = |edge: DateTime<Utc>| {
             let jitter = TimeDelta::from_std(self.jitter).unwrap_or_default();
             let before = |base: &DateTime<Utc>| *base <= edge;
             let bases =
-                std::iter::successors(self.cadence.next_after(spread, edge - jitter), |base| {
-                    self.cadence.next_after(spread, *base)
+                std::iter::successors(self.cadence.next_after(hash, edge - jitter), |base| {
+                    self.cadence.next_after(hash, *base)
                 });
             let mut bases = bases.take_while(before);
             u64::from(bases.any(|base| base + self.shift(base) > edge))
         };
-        let bases = self.cadence.count(spread, after, until);
+        let bases = self.cadence.count(hash, after, until);
         (bases + beyond(after)).saturating_sub(beyond(until))
     }
 
@@ -71,7 +71,7 @@ impl Probe {
     pub fn number_of(&self, start: DateTime<Utc>) -> Option<u64> {
         match &self.cadence {
             Cadence::Every(every) => {
-                let grid = Grid::new(*every, spread_of(&self.id))?;
+                let grid = Grid::new(*every, hash_of(&self.id))?;
                 let number = (start.timestamp_millis() - grid.offset).div_euclid(grid.period);
                 u64::try_from(number).ok()
             }
@@ -81,7 +81,7 @@ impl Probe {
 }
 
 /// How far a probe's grid is moved.
-fn spread_of(probe: &ProbeId) -> u64 {
+fn hash_of(probe: &ProbeId) -> u64 {
     stable_hash(&probe.to_string())
 }
 
@@ -146,7 +146,7 @@ mod tests {
             prop_assert_eq!(probe.next_after(first).unwrap() - first, period);
             let until = after + period * 5;
             prop_assert_eq!(probe.starts(after, until).count(), 5);
-            prop_assert_eq!(probe.cadence.count(spread_of(&probe.id), after, until), 5);
+            prop_assert_eq!(probe.cadence.count(hash_of(&probe.id), after, until), 5);
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::pace::Pace;
+use super::run_rate::RunRate;
 use super::tier::Tier;
 use crate::model::{Scale, Slo};
 
@@ -32,11 +32,18 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    pub(super) fn new(slo: &Slo, pace: &Pace<'_>, scale: Scale, tier: &'static Tier) -> Self {
-        let runs = pace.judged_in(slo.window.nominal());
+    pub(super) fn new(
+        slo: &Slo,
+        run_rate: &RunRate<'_>,
+        scale: Scale,
+        tier: &'static Tier,
+    ) -> Self {
+        let runs = run_rate.judged_in(slo.window.nominal());
         let bad_runs = bad_runs(slo.objective_ppm, slo.floor, runs, tier.share_ppm);
-        let needed = pace.time_of(bad_runs).saturating_add(pace.deadline);
-        let recent = pace.time_of(SHORT_CADENCES).saturating_add(pace.deadline);
+        let needed = run_rate.time_of(bad_runs).saturating_add(run_rate.deadline);
+        let recent = run_rate
+            .time_of(SHORT_CADENCES)
+            .saturating_add(run_rate.deadline);
         let long = at_least(scale, tier.long, needed);
         let short = at_least(scale, tier.short, recent);
         Self {
@@ -45,8 +52,8 @@ impl Alarm {
             short,
             keep: scale.of(tier.keep),
             bad_runs,
-            expected: pace.runs_in(long),
-            expected_short: pace.runs_in(short),
+            expected: run_rate.runs_in(long),
+            expected_short: run_rate.runs_in(short),
         }
     }
 

@@ -1,12 +1,12 @@
-//! What each alarm of an objective means: how soon it tells, how soon it ends, how often it tells of nothing.
+//! What each alarm of an objective means: how soon it fires, how soon it resolves, how often it fires falsely.
 
 use std::time::Duration;
 
 use super::alarm::Alarm;
-use super::chance::float;
-use super::noise::false_alerts;
+use super::false_alerts::false_alerts;
 use super::objective::Objective;
-use super::pace::Pace;
+use super::probability::float;
+use super::run_rate::RunRate;
 use crate::model::Plan;
 
 /// Partial outages that are shown: so many percent of the runs are bad.
@@ -37,13 +37,13 @@ pub struct Explained<'a> {
     pub reset: Duration,
     /// How often it fires in 30 days at a partner that just keeps its promise, bad runs independent.
     pub false_alerts: f64,
-    /// Why it is not what the tier asks for.
-    pub bent: Option<Bent>,
+    /// How it departs from its tier, and why.
+    pub adjustment: Option<Adjustment>,
 }
 
-/// Why an alarm is not what its tier asks for.
+/// How an alarm departs from its tier, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bent {
+pub enum Adjustment {
     /// The share of the budget is fewer bad runs than the floor. At this cadence it would not be.
     Floor(Duration),
     /// The tier's own long window cannot hold so many bad runs, even if all of its runs are bad: it is
@@ -56,14 +56,19 @@ pub enum Bent {
 impl<'a> Explained<'a> {
     /// Explains every alarm of an objective, fastest first.
     pub fn all(plan: &Plan, objective: &'a Objective<'_>) -> Vec<Self> {
-        let pace = Pace::of_slo(plan, &objective.partner.id, objective.slo);
+        let run_rate = RunRate::of_slo(plan, &objective.partner.id, objective.slo);
         let alarms = objective.alarms.iter();
         alarms
-            .map(|alarm| Self::new(plan, &pace, objective, alarm))
+            .map(|alarm| Self::new(plan, &run_rate, objective, alarm))
             .collect()
     }
 
-    fn new(plan: &Plan, pace: &Pace<'_>, objective: &Objective<'_>, alarm: &'a Alarm) -> Self {
+    fn new(
+        plan: &Plan,
+        run_rate: &RunRate<'_>,
+        objective: &Objective<'_>,
+        alarm: &'a Alarm,
+    ) -> Self {
         let (k, budget) = (float(alarm.bad_runs), objective.budget_runs());
         let period = objective.slo.window.nominal().as_secs_f64();
         let left = 1.0 - f64::from(objective.slo.objective_ppm) / MILLION;
@@ -74,7 +79,7 @@ impl<'a> Explained<'a> {
             let runs = (alarm.bad_runs * 100).div_ceil(u64::from(percent));
             (
                 percent,
-                (runs <= alarm.expected).then(|| pace.time_of(runs)),
+                (runs <= alarm.expected).then(|| run_rate.time_of(runs)),
             )
         });
         Self {
@@ -82,23 +87,23 @@ impl<'a> Explained<'a> {
             factor,
             ratio: factor * left,
             spent: k / budget,
-            total: pace.time_of(alarm.bad_runs),
+            total: run_rate.time_of(alarm.bad_runs),
             partial,
             reset: alarm.short.min(alarm.long) + alarm.keep,
-            false_alerts: false_alerts(alarm, left, pace.runs_in(plan.scale.of(MONTH))),
-            bent: bent(plan, objective, alarm),
+            false_alerts: false_alerts(alarm, left, run_rate.runs_in(plan.scale.of(MONTH))),
+            adjustment: adjustment(plan, objective, alarm),
         }
     }
 }
 
-fn bent(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Option<Bent> {
+fn adjustment(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Option<Adjustment> {
     let share = f64::from(alarm.tier.share_ppm) / MILLION * objective.budget_runs();
     let floor = f64::from(objective.slo.floor);
     let nominal = objective.slo.window.nominal();
     let cadence = nominal.as_secs_f64() / float(objective.runs.max(1));
     if share < floor - 1.0 {
         // Its share alone would be the floor at this cadence.
-        return Some(Bent::Floor(Duration::from_secs_f64(
+        return Some(Adjustment::Floor(Duration::from_secs_f64(
             cadence * share / floor,
         )));
     }
@@ -108,19 +113,19 @@ fn bent(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Option<Bent> {
     );
     let fits = long.as_secs_f64() / cadence;
     if share >= fits {
-        return Some(Bent::Impossible);
+        return Some(Adjustment::Impossible);
     }
     let is_short = alarm.short > short;
     let is_long = alarm.long > long;
     // The windows need so many cadences, and the time that a run may take.
-    let pace = Pace::of_slo(plan, &objective.partner.id, objective.slo);
+    let run_rate = RunRate::of_slo(plan, &objective.partner.id, objective.slo);
     let room = |window: Duration, runs: f64| {
-        window.saturating_sub(pace.deadline).as_secs_f64() / runs.max(1.0)
+        window.saturating_sub(run_rate.deadline).as_secs_f64() / runs.max(1.0)
     };
     let needed = match (is_long, is_short) {
         (false, false) => return None,
         (true, _) => room(long, float(alarm.bad_runs)).min(room(short, SHORT_CADENCES)),
         (false, true) => room(short, SHORT_CADENCES),
     };
-    Some(Bent::Rare(Duration::from_secs_f64(needed)))
+    Some(Adjustment::Rare(Duration::from_secs_f64(needed)))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::chance::{BetaBinomial, float, whole};
+use super::probability::{BetaBinomial, float, whole};
 use crate::model::Slo;
 
 /// Bad runs further apart than this are of different episodes.
@@ -40,7 +40,7 @@ pub struct Forecast {
     /// Bad runs at the end, with a probability of 80 % between these.
     pub bad_at_end: (u64, u64),
     /// Runs that are left until then.
-    pub runs_left: u64,
+    pub runs_remaining: u64,
     /// Whether the budget is so small that the number is coarse.
     pub is_indicative: bool,
 }
@@ -83,7 +83,7 @@ impl Evidence<'_> {
         Forecast {
             breach,
             bad_at_end: (at(OUTSIDE), at(1.0 - OUTSIDE)),
-            runs_left: runs,
+            runs_remaining: runs,
             is_indicative: allowed.unwrap_or(0) + spent < INDICATIVE_BELOW,
         }
     }
@@ -147,7 +147,7 @@ pub fn over_deadline(as_old: u64, over: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::model::{SloName, Window, Zone};
-    use crate::slo::chance::Chance;
+    use crate::slo::probability::Rng;
 
     const DAY_RUNS: u64 = 1_440;
 
@@ -209,7 +209,7 @@ mod tests {
         assert!((on_day(20, &alone(22)).breach - 1.0).abs() < f64::EPSILON);
         assert!(on_day(30, &alone(21)).breach < f64::EPSILON);
         let on_time = on_day(30, &alone(3));
-        assert_eq!((on_time.bad_at_end, on_time.runs_left), ((3, 3), 0));
+        assert_eq!((on_time.bad_at_end, on_time.runs_remaining), ((3, 3), 0));
     }
 
     #[test]
@@ -245,17 +245,17 @@ mod tests {
     #[test]
     fn of_months_said_to_break_with_four_fifths_so_many_do() {
         const MONTHS: u32 = 20_000;
-        let mut chance = Chance(7);
+        let mut rng = Rng(7);
         let (mut near, mut broken, mut brier) = (0_u32, 0_u32, 0.0);
         let all = 30 * DAY_RUNS;
         for _ in 0..MONTHS {
-            let rate = 0.0005 * 10_f64.powf(2.0 * chance.next() - 1.0);
-            let day = 1 + whole(chance.next() * 28.0);
+            let rate = 0.0005 * 10_f64.powf(2.0 * rng.next() - 1.0);
+            let day = 1 + whole(rng.next() * 28.0);
             let mut bad = Vec::new();
             let mut run = 0;
             loop {
                 // Runs until the next bad one are geometric.
-                run += 1 + whole(chance.next().ln() / (1.0 - rate).ln());
+                run += 1 + whole(rng.next().ln() / (1.0 - rate).ln());
                 if run > all {
                     break;
                 }

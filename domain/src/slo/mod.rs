@@ -1,25 +1,25 @@
-//! Objectives worked out: budgets in runs, when alerts fire and what that means, how a promise stands and
+//! Objectives worked out: budgets in runs, when alerts fire and what that means, the status of a promise and
 //! whether it will hold. Rules, tests, pages and reports take their numbers from here.
 
+mod agent_slo;
 mod alarm;
-mod chance;
 mod explain;
+mod false_alerts;
 mod forecast;
-mod noise;
 mod objective;
-mod own;
-mod pace;
 mod period;
-mod standing;
+mod probability;
+mod run_rate;
+mod status;
 mod tier;
 
+pub use agent_slo::{AGENT_OBJECTIVE_PPM, AgentAlarm, agent_alarms};
 pub use alarm::Alarm;
-pub use explain::{Bent, Explained, PARTIAL_PERCENT};
+pub use explain::{Adjustment, Explained, PARTIAL_PERCENT};
+pub use false_alerts::MONTHS;
 pub use forecast::{BadRuns, Evidence, Forecast, exhausted_after, over_deadline};
-pub use noise::MONTHS;
 pub use objective::{Objective, Unwatchable, objectives};
-pub use own::{OWN_OBJECTIVE_PPM, OwnAlarm, own_alarms};
-pub use pace::Pace;
 pub use period::Period;
-pub use standing::{Burn, Due, HORIZON, LeftOut, Net, Seen, Standing, asked};
+pub use run_rate::RunRate;
+pub use status::{Burn, Due, HORIZON, LedgerCounts, LeftOut, Net, SloStatus, counted_periods};
 pub use tier::{FLOOR, FLOOR_MAX, FLOOR_MIN, TIERS, Tier, Urgency};

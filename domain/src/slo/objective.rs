@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::alarm::Alarm;
-use super::chance::float;
-use super::pace::Pace;
+use super::probability::float;
+use super::run_rate::RunRate;
 use super::tier::TIERS;
 use crate::model::{Partner, Plan, Slo};
 
@@ -53,8 +53,8 @@ impl<'a> Objective<'a> {
     /// # Errors
     /// It cannot be watched.
     pub fn new(plan: &'a Plan, partner: &'a Partner, slo: &'a Slo) -> Result<Self, Unwatchable> {
-        let pace = Pace::of_slo(plan, &partner.id, slo);
-        let runs = pace.judged_in(slo.window.nominal());
+        let run_rate = RunRate::of_slo(plan, &partner.id, slo);
+        let runs = run_rate.judged_in(slo.window.nominal());
         let left = PPM - u128::from(slo.objective_ppm);
         let budget = u128::from(runs) * left;
         let floor = u128::from(slo.floor) * PPM;
@@ -77,7 +77,7 @@ impl<'a> Objective<'a> {
         let alarms: Vec<Alarm> = TIERS
             .iter()
             .filter(|tier| slo.tiers.contains(&tier.id))
-            .map(|tier| Alarm::new(slo, &pace, plan.scale, tier))
+            .map(|tier| Alarm::new(slo, &run_rate, plan.scale, tier))
             .collect();
         if let Some(alarm) = alarms
             .iter()

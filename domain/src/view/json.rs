@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    Aside, Failure, Family, Finding, HttpVersion, KindScore, Layer, Phase, RequestEvidence,
+    Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, Phase, RequestEvidence,
     RunRecord, Source, StepEvidence,
 };
 
@@ -60,15 +60,15 @@ fn kind(score: &KindScore) -> Value {
 }
 
 /// A walk because of a failed run.
-pub fn aside_json(aside: &Aside) -> Value {
+pub fn follow_up_run_json(run: &FollowUpRun) -> Value {
     json!({
-        "run": aside.run.as_str(),
-        "of": aside.of.as_str(),
-        "origin": aside.origin.name(),
-        "started_at": aside.started_at,
-        "duration_ms": milliseconds(aside.duration),
-        "says": aside.says.name(),
-        "cause": aside.cause,
+        "run": run.run.as_str(),
+        "of": run.of.as_str(),
+        "origin": run.origin.name(),
+        "started_at": run.started_at,
+        "duration_ms": milliseconds(run.duration),
+        "says": run.reproduction.name(),
+        "cause": run.cause,
     })
 }
 

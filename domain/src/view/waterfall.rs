@@ -206,14 +206,14 @@ fn request_line(request: &RequestEvidence) -> String {
         })
         .collect();
     write!(text, "{result}  [{} ms]", phases.join(" · ")).unwrap_or_default();
-    for told in asides(request) {
+    for told in remarks(request) {
         write!(text, "  {told}").unwrap_or_default();
     }
     text
 }
 
 /// What is not as usual about a request.
-fn asides(request: &RequestEvidence) -> Vec<String> {
+fn remarks(request: &RequestEvidence) -> Vec<String> {
     let mut told = Vec::new();
     if request.attempt > 1 {
         told.push(format!("attempt {}", request.attempt));

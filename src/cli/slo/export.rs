@@ -26,7 +26,7 @@ impl Export {
                 Ok(Exit::Fine)
             }
             Err(why) => {
-                out::complain(&format!("outrider: {why}"));
+                out::print_error(&format!("outrider: {why}"));
                 Err(Exit::Internal)
             }
         }

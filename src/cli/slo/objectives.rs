@@ -42,7 +42,7 @@ impl Which {
         };
         let found: Vec<_> = all.iter().filter(is_wanted).collect();
         if found.is_empty() {
-            out::complain(
+            out::print_error(
                 "outrider: no such objective. Give a partner one: [slo.business] in its file",
             );
             return Err(Exit::Usage);
@@ -54,7 +54,7 @@ impl Which {
 fn known(wanted: Option<&str>, noun: &str, nouns: &str, all: &[&str]) -> Result<(), Exit> {
     match wanted {
         Some(wanted) if !all.contains(&wanted) => {
-            out::complain(&format!(
+            out::print_error(&format!(
                 "outrider: no {noun} \"{wanted}\". {nouns}: {}",
                 all.join(", ")
             ));
@@ -67,7 +67,7 @@ fn known(wanted: Option<&str>, noun: &str, nouns: &str, all: &[&str]) -> Result<
 /// Every objective of a plan.
 pub(super) fn objectives(plan: &Plan) -> Result<Vec<Objective<'_>>, Exit> {
     slo::objectives(plan).map_err(|why| {
-        out::complain(&format!("outrider: {why}"));
+        out::print_error(&format!("outrider: {why}"));
         Exit::Internal
     })
 }

@@ -6,7 +6,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::Scale;
 
 use super::objectives::{Which, objectives};
-use crate::agent::{in_flight, standing};
+use crate::agent::{in_flight, slo_status};
 use crate::cli::exit::Exit;
 use crate::cli::files::Files;
 use crate::cli::out;
@@ -34,19 +34,19 @@ impl Status {
         let all = objectives(&plan)?;
         let wanted = self.which.of(&plan, &all)?;
         let away = |why: LedgerError| {
-            out::complain(&format!("outrider: {why}"));
+            out::print_error(&format!("outrider: {why}"));
             Exit::Ledger
         };
         let ledger = Ledger::reader(&plan.settings.ledger).map_err(away)?;
         let at = Clock::real().now();
-        let mut stand = Vec::new();
+        let mut statuses = Vec::new();
         for objective in wanted {
-            let stands = standing(&plan, &ledger, objective, at).map_err(away)?;
-            stand.push((objective, stands));
+            let status = slo_status(&plan, &ledger, objective, at).map_err(away)?;
+            statuses.push((objective, status));
         }
         let status = render::Status {
             at,
-            objectives: stand,
+            objectives: statuses,
             in_flight: in_flight(&plan, &ledger, at).map_err(away)?,
         };
         if self.json {

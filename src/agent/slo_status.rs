@@ -1,28 +1,30 @@
-//! How every objective stands, from the ledger, the schedule and the time: for the exported numbers and for
+//! The status of every objective, from the ledger, the schedule and the time: for the exported numbers and for
 //! `slo status` alike.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{Plan, Probe, Window};
 use outrider_domain::schedule::count_judged;
 use outrider_domain::sli::{Series, Sketch, hour_of, slo_bucket};
-use outrider_domain::slo::{Due, HORIZON, Objective, Seen, Standing, asked, over_deadline};
+use outrider_domain::slo::{
+    Due, HORIZON, LedgerCounts, Objective, SloStatus, counted_periods, over_deadline,
+};
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::render::FlightLine;
 
-/// How one objective stands now.
+/// The status of one objective now.
 ///
 /// # Errors
 /// The ledger is unavailable.
-pub fn standing(
+pub fn slo_status(
     plan: &Plan,
     ledger: &Ledger,
     objective: &Objective<'_>,
     now: DateTime<Utc>,
-) -> Result<Standing, LedgerError> {
-    let seen = seen(plan, ledger, objective, now)?;
+) -> Result<SloStatus, LedgerError> {
+    let counts = counts(plan, ledger, objective, now)?;
     let due = due(plan, objective, now);
-    Ok(Standing::new(plan, objective, now, &seen, due))
+    Ok(SloStatus::new(plan, objective, now, &counts, due))
 }
 
 /// The probes whose runs an objective counts.
@@ -33,17 +35,17 @@ fn probes<'p>(plan: &'p Plan, objective: &'p Objective<'_>) -> impl Iterator<Ite
     })
 }
 
-fn seen(
+fn counts(
     plan: &Plan,
     ledger: &Ledger,
     objective: &Objective<'_>,
     now: DateTime<Utc>,
-) -> Result<Seen, LedgerError> {
-    let (period, recent) = asked(plan, objective.slo.window, now);
+) -> Result<LedgerCounts, LedgerError> {
+    let (period, recent) = counted_periods(plan, objective.slo.window, now);
     let (partner, slo) = (&objective.partner.id, objective.slo.name);
     let judged = |from| ledger.slo_judged(partner, slo, slo_bucket(plan, from));
     let bad = ledger.slo_bad(partner, slo, (period.from, now))?;
-    let mut seen = Seen {
+    let mut counts = LedgerCounts {
         bad: bad.into_iter().map(|one| (one.at, one.bad)).collect(),
         events: judged(period.from)?,
         recent_events: judged(recent)?,
@@ -52,15 +54,15 @@ fn seen(
         since: None,
     };
     for probe in probes(plan, objective) {
-        seen.excused += ledger.excused(&probe.id, (period.from, now))?;
+        counts.excused += ledger.excused(&probe.id, (period.from, now))?;
         let first = ledger.first_tick(&probe.id)?;
-        seen.since = [seen.since, first].into_iter().flatten().min();
+        counts.since = [counts.since, first].into_iter().flatten().min();
     }
-    Ok(seen)
+    Ok(counts)
 }
 
 fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
-    let (period, _) = asked(plan, objective.slo.window, now);
+    let (period, _) = counted_periods(plan, objective.slo.window, now);
     let count = |from, to| -> u64 {
         let all = probes(plan, objective).map(|probe| probe.count(from, to));
         all.sum()
@@ -77,13 +79,13 @@ fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
             Due {
                 in_all: objective.runs,
                 by_now: count(period.from, now),
-                left: free(now, ahead),
+                remaining: free(now, ahead),
             }
         }
         Window::Month(_) | Window::Quarter(_) => Due {
             in_all: free(period.from, period.to),
             by_now: count(period.from, now),
-            left: free(now, period.to),
+            remaining: free(now, period.to),
         },
     }
 }

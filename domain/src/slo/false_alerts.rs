@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::alarm::Alarm;
-use super::chance::{Chance, float, whole};
+use super::probability::{Rng, float, whole};
 
 /// Months that are simulated.
 pub const MONTHS: u32 = 400;
@@ -36,13 +36,13 @@ impl InRuns {
     /// How often it begins to fire in so many runs. Only bad runs are looked at: between two of them counts
     /// only fall.
     fn episodes(self, bad_share: f64, runs: u64) -> u64 {
-        let mut chance = Chance(SEED);
+        let mut rng = Rng(SEED);
         let mut recent: VecDeque<u64> = VecDeque::new();
         let mut firing_until = None;
         let (mut at, mut episodes) = (0_u64, 0);
         loop {
             // Runs until the next bad one are geometric.
-            let gap = whole(chance.next().ln() / (1.0 - bad_share).ln());
+            let gap = whole(rng.next().ln() / (1.0 - bad_share).ln());
             at = at.saturating_add(gap).saturating_add(1);
             if at > runs {
                 return episodes;

@@ -1,4 +1,4 @@
-//! How a request is made: its connection, its HTTP, its family of addresses, and asking again.
+//! How a request is made: its connection, its version of HTTP, its family of addresses, and retries.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::closed::closed;
 
 closed!(
     /// Whether requests of a run share connections.
-    Connection {
+    ConnectionPolicy {
         /// Each request opens its own, as a first visitor does.
         New = "new",
         /// One that an earlier request of the same run left open is used again.
@@ -73,7 +73,7 @@ closed!(
 );
 
 closed!(
-    /// Failures that may pass by themselves, so that a step may ask again.
+    /// Failures that may pass by themselves, so that a step may retry.
     Transient {
         /// No connection came about.
         Connect = "connect",
@@ -88,7 +88,7 @@ closed!(
     }
 );
 
-/// How a step asks again.
+/// How a step retries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Attempts of one request, the first one included.

@@ -1,5 +1,5 @@
-//! What is true now: shared by the schedule, the workers, the recorder and the pages, under short
-//! locks. The recorder alone changes counts, and only after they are durable.
+//! The state of the running agent: shared by the schedule, the workers, the recorder and the pages,
+//! under short locks. The recorder alone changes counts, and only after they are durable.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -24,9 +24,9 @@ use crate::ledger::{Ledger, LedgerError};
 /// Sketches copied under one lock.
 const SKETCHES_AT_ONCE: usize = 256;
 
-/// A handle to what is true now.
+/// A handle to the state of the running agent.
 #[derive(Clone, Debug)]
-pub(super) struct Live {
+pub(super) struct SharedState {
     plan: Arc<Mutex<Arc<Plan>>>,
     state: Arc<Mutex<State>>,
     pub(super) numbers: Arc<Mutex<Numbers>>,
@@ -43,16 +43,16 @@ pub(super) struct State {
     /// no Alertmanager.
     pub(super) watchdog: Option<Instant>,
     pub(super) config: ConfigState,
-    /// Walks beside the schedule that go on: one at most for each partner.
-    pub(super) asides: BTreeMap<PartnerId, RunId>,
+    /// Follow-up runs that go on: at most one for each partner.
+    pub(super) follow_up_runs: BTreeMap<PartnerId, RunId>,
 }
 
 /// How reading the files went last.
 #[derive(Debug, Default)]
 pub(super) struct ConfigState {
-    /// When they were read anew; none as long as they were read only once.
+    /// When they were last read again; none while they were read only once.
     pub(super) at: Option<DateTime<Utc>>,
-    /// Why the plan of before holds; empty when it does not.
+    /// Why the previous plan stays in use; empty when it does not.
     pub(super) mistakes: Vec<String>,
     /// What changed and waits for a restart.
     pub(super) needs_restart: Vec<FixedSetting>,
@@ -76,7 +76,7 @@ pub(super) struct ProbeState {
 
 impl ProbeState {
     /// Counts failures in a row; our own faults say nothing.
-    fn fate(&mut self, outcome: Outcome) {
+    fn count_outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Passed | Outcome::PassedOnRetry => self.failures_in_row = 0,
             Outcome::Failed => self.failures_in_row += 1,
@@ -102,19 +102,19 @@ pub(super) struct LayerState {
     bad: u64,
 }
 
-impl Live {
+impl SharedState {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let mut state = State::default();
         for probe in plan.probes.keys() {
             state.probes.insert(probe.clone(), ProbeState::default());
         }
-        let live = Self {
+        let shared = Self {
             plan: Arc::new(Mutex::new(Arc::clone(&plan))),
             state: Arc::new(Mutex::new(state)),
             numbers: Arc::default(),
         };
-        live.set_thresholds(&plan);
-        live
+        shared.set_thresholds(&plan);
+        shared
     }
 
     /// Thresholds of objectives are bounds of the histograms that they are about.
@@ -134,7 +134,7 @@ impl Live {
     }
 
     /// Takes in the clocks of a run that is durable now.
-    pub(super) fn clocks(&self, run: &RunRecord, clocks: &[Timed]) {
+    pub(super) fn observe_clocks(&self, run: &RunRecord, clocks: &[Timed]) {
         let mut numbers = self.numbers();
         for timed in clocks {
             let labels = [
@@ -146,14 +146,14 @@ impl Live {
         }
     }
 
-    /// The plan that holds now. Whoever works by it for a while keeps what this returned.
+    /// The plan in use. A caller that works with it for a while keeps this value.
     pub(super) fn plan(&self) -> Arc<Plan> {
         let plan = self.plan.lock();
         Arc::clone(&plan.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on another plan holds.
-    pub(super) fn hold(&self, plan: Arc<Plan>) {
+    /// Replaces the plan.
+    pub(super) fn set_plan(&self, plan: Arc<Plan>) {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 
@@ -176,7 +176,7 @@ impl Live {
     }
 
     /// Takes in a run that is durable now.
-    pub(super) fn run(&self, seq: u64, run: RunRecord, disposition: Option<Disposition>) {
+    pub(super) fn add_run(&self, seq: u64, run: RunRecord, disposition: Option<Disposition>) {
         let probe = ProbeId {
             partner: run.partner.clone(),
             journey: run.journey.clone(),
@@ -195,7 +195,7 @@ impl Live {
         state.sketched_through = seq;
         state.last_verdicts(&run);
         if let Some(probe) = state.probes.get_mut(&probe) {
-            probe.fate(run.outcome);
+            probe.count_outcome(run.outcome);
             probe.requests_most = probe.requests_most.max(requests(&run));
             let labels = [run.partner.as_str(), run.journey.as_str()];
             let failures = f64::from(probe.failures_in_row);
@@ -296,8 +296,8 @@ impl Live {
         state.probes.get(probe).map_or(0, |one| one.requests_most)
     }
 
-    /// The watchdog came back.
-    pub(super) fn hear_watchdog(&self, now: Instant) {
+    /// Notes that the watchdog alert arrived.
+    pub(super) fn watchdog_arrived(&self, now: Instant) {
         self.state().watchdog = Some(now);
     }
 
@@ -432,7 +432,7 @@ impl State {
             return 0;
         };
         for (_, run) in &runs {
-            probe.fate(run.outcome);
+            probe.count_outcome(run.outcome);
         }
         let last = runs.into_iter().next_back();
         probe.last_run = last.map(|(seq, run)| (seq, without_steps(run)));
@@ -441,7 +441,7 @@ impl State {
 
     /// Reads back what was stored of an hour that is no longer kept, before it is added to.
     pub(super) fn recall(&mut self, ledger: &Ledger, run: &RunRecord) -> Result<(), LedgerError> {
-        // The first series of its hour and probe, so that one look into the order tells.
+        // The first series of its hour and probe, so that one lookup is enough.
         let first = SketchKey {
             hour: hour_of(run.started_at),
             partner: run.partner.clone(),

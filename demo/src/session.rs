@@ -1,4 +1,4 @@
-//! What a play is played with: the agent, the sandbox, the screen, and the time between two looks.
+//! A session of the demo: the agent, the sandbox, the screen, and the time between two looks.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::agent::{Agent, Overview, Run};
+use crate::cancellable_wait::CancellableWait;
 use crate::clock::Moment;
-use crate::end::{End, Played};
 use crate::members::Members;
 use crate::pager::Pager;
 use crate::program::Program;
-use crate::pulse::Pulse;
 use crate::sandbox::Sandbox;
 use crate::screen::Screen;
+use crate::stop::{Step, Stop};
 use crate::view;
 
 /// The partner that is broken on purpose.
@@ -24,19 +24,19 @@ pub(crate) const JOURNEY: &str = "bulk-exchange";
 /// Between two looks at the agent.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The stage.
+/// A session.
 #[derive(Debug)]
-pub(crate) struct Stage<'a, W: Write> {
+pub(crate) struct Session<'a, W: Write> {
     /// The agent.
     pub(crate) agent: Agent,
     /// The agent's page for people, without a slash at its end.
     pub(crate) page: String,
     /// The sandbox.
     pub(crate) sandbox: Sandbox,
-    /// Every program: the play ends when one of them does.
+    /// Every program: the session ends when one of them does.
     pub(crate) programs: &'a mut [Program],
     /// Waits.
-    pub(crate) pulse: &'a mut Pulse,
+    pub(crate) wait: &'a mut CancellableWait,
     /// Tells.
     pub(crate) screen: &'a mut Screen<W>,
     /// Whose runs can show a fault in the data.
@@ -45,15 +45,15 @@ pub(crate) struct Stage<'a, W: Write> {
     pub(crate) pager: Option<Pager>,
 }
 
-impl<W: Write> Stage<'_, W> {
+impl<W: Write> Session<'_, W> {
     /// Waits a moment, renews the table, and gives what was recorded since the last look.
     ///
     /// # Errors
     /// When a person asks to stop, or a program does not work.
-    pub(crate) fn look(&mut self, status: &str) -> Played<(Overview, Vec<Run>)> {
-        self.pulse.pause(LOOK_EVERY);
-        if self.pulse.times_asked() > 0 {
-            return Err(End::Stopped);
+    pub(crate) fn look(&mut self, status: &str) -> Step<(Overview, Vec<Run>)> {
+        self.wait.pause(LOOK_EVERY);
+        if self.wait.times_asked() > 0 {
+            return Err(Stop::Stopped);
         }
         for program in self.programs.iter_mut() {
             program.check()?;
@@ -70,7 +70,7 @@ impl<W: Write> Stage<'_, W> {
     }
 
     /// Shows what people would have heard since the last look; says how it is with the watchdog.
-    fn hear(&mut self) -> Played<String> {
+    fn hear(&mut self) -> Step<String> {
         let Some(pager) = &mut self.pager else {
             return Ok(String::new());
         };
@@ -86,7 +86,7 @@ impl<W: Write> Stage<'_, W> {
     ///
     /// # Errors
     /// When the agent does not answer.
-    pub(crate) fn agent_time(&mut self) -> Played<Moment> {
+    pub(crate) fn agent_time(&mut self) -> Step<Moment> {
         let overview = self.agent.overview();
         Ok(self.working(overview)?.at)
     }

@@ -1,26 +1,27 @@
-//! The witness: what the ledger was last, kept outside it, in the lock file beside it. An older ledger
-//! put back, or a new one in a lost one's place, does not know what counts were exported before.
+//! The checkpoint: the ledger's id and its number of commits, kept outside it, in the lock file next to
+//! it. An older ledger that was restored, or a new one in the place of a lost one, does not know which counts
+//! were exported before.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-/// A witness is one short line; what is longer is none.
-const WITNESS_MAX: u64 = 256;
+/// A checkpoint is one short line; anything longer is none.
+const CHECKPOINT_MAX: u64 = 256;
 /// So that a shorter line covers a longer one.
 const WIDTH: usize = 72;
 
 /// Which ledger it is, and how often it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct Checkpoint {
     pub(super) id: String,
     pub(super) commits: u64,
 }
 
-/// How the past of a ledger was lost.
+/// How a ledger was rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setback {
+pub enum LedgerRollback {
     /// Another ledger was here before.
     Replaced,
     /// The same ledger was further on.
@@ -30,7 +31,7 @@ pub enum Setback {
     },
 }
 
-impl std::fmt::Display for Setback {
+impl std::fmt::Display for LedgerRollback {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Replaced => f.write_str("another ledger was here before"),
@@ -44,7 +45,7 @@ impl std::fmt::Display for Setback {
     }
 }
 
-impl State {
+impl Checkpoint {
     /// Reads it, and gives the ledger an id at its first opening.
     pub(super) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         let value = |key: &str| -> rusqlite::Result<Option<String>> {
@@ -79,32 +80,32 @@ impl State {
         })
     }
 
-    /// What the witness says against it; none when they agree, or nobody was a witness.
-    pub(super) fn setback(&self, witness: Option<&Self>) -> Option<Setback> {
-        let witness = witness?;
-        if witness.id != self.id {
-            return Some(Setback::Replaced);
+    /// The rollback since a checkpoint; none when they agree, or there is no checkpoint.
+    pub(super) fn rollback_since(&self, checkpoint: Option<&Self>) -> Option<LedgerRollback> {
+        let checkpoint = checkpoint?;
+        if checkpoint.id != self.id {
+            return Some(LedgerRollback::Replaced);
         }
-        let commits = witness.commits.checked_sub(self.commits)?;
-        (commits > 0).then_some(Setback::Older { commits })
+        let commits = checkpoint.commits.checked_sub(self.commits)?;
+        (commits > 0).then_some(LedgerRollback::Older { commits })
     }
 }
 
-/// What a witness file says; none when it says nothing that can be read.
-pub(super) fn read(file: &mut File) -> Option<State> {
+/// Reads a checkpoint; none when the file holds none that can be read.
+pub(super) fn read(file: &mut File) -> Option<Checkpoint> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(WITNESS_MAX).read_to_string(&mut text).ok()?;
+    file.take(CHECKPOINT_MAX).read_to_string(&mut text).ok()?;
     let (id, commits) = text.trim_end().split_once(' ')?;
-    Some(State {
+    Some(Checkpoint {
         id: id.to_owned(),
         commits: commits.parse().ok()?,
     })
 }
 
-/// Notes what is durable. It may lag behind the ledger, never run ahead of it, so it needs no sync.
-pub(super) fn write(file: &mut File, state: &State) -> std::io::Result<()> {
-    let line = format!("{} {}", state.id, state.commits);
+/// Writes what is durable. It may lag behind the ledger, never run ahead of it, so it needs no sync.
+pub(super) fn write(file: &mut File, checkpoint: &Checkpoint) -> std::io::Result<()> {
+    let line = format!("{} {}", checkpoint.id, checkpoint.commits);
     file.seek(SeekFrom::Start(0))?;
     file.write_all(format!("{line:<WIDTH$}\n").as_bytes())
 }
@@ -114,28 +115,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_witness_tells_an_older_ledger_from_a_newer_one() {
-        let of = |id: &str, commits| State {
+    fn a_checkpoint_tells_an_older_ledger_from_a_newer_one() {
+        let of = |id: &str, commits| Checkpoint {
             id: id.to_owned(),
             commits,
         };
-        assert_eq!(of("a", 7).setback(None), None);
-        assert_eq!(of("a", 7).setback(Some(&of("a", 7))), None);
-        assert_eq!(of("a", 8).setback(Some(&of("a", 7))), None, "it may lag");
-        let older = Some(Setback::Older { commits: 3 });
-        assert_eq!(of("a", 4).setback(Some(&of("a", 7))), older);
+        assert_eq!(of("a", 7).rollback_since(None), None);
+        assert_eq!(of("a", 7).rollback_since(Some(&of("a", 7))), None);
         assert_eq!(
-            of("b", 9).setback(Some(&of("a", 7))),
-            Some(Setback::Replaced)
+            of("a", 8).rollback_since(Some(&of("a", 7))),
+            None,
+            "it may lag"
+        );
+        let older = Some(LedgerRollback::Older { commits: 3 });
+        assert_eq!(of("a", 4).rollback_since(Some(&of("a", 7))), older);
+        assert_eq!(
+            of("b", 9).rollback_since(Some(&of("a", 7))),
+            Some(LedgerRollback::Replaced)
         );
     }
 
     #[test]
-    fn a_witness_reads_what_it_wrote_and_nothing_else() {
+    fn a_checkpoint_reads_what_it_wrote_and_nothing_else() {
         let mut file = tempfile::tempfile().unwrap();
         assert_eq!(read(&mut file), None);
         for commits in [123_456, 7] {
-            let state = State {
+            let state = Checkpoint {
                 id: "a".to_owned(),
                 commits,
             };

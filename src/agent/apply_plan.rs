@@ -1,6 +1,6 @@
-//! Taking over another plan while runs go on. Only what changed begins anew: counters, histories and
-//! runs in flight stay, a probe whose times are the same keeps its next start, and every intended
-//! start has one disposition: of the old plan up to now, of the new one from now on.
+//! Hot reload. Only changed probes restart: counters, histories and runs in flight stay, a probe whose
+//! times are the same keeps its next start, and every intended start has one disposition: of the old
+//! plan up to now, of the new one from now on.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use outrider_domain::model::names;
 use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;
 
-use super::live::{ConfigState, Live};
-use super::notes::{Note, tell};
 use super::permits::Permits;
+use super::recorder_events::RecorderEvent;
 use super::reload::Loaded;
-use super::restore::tell_digest;
+use super::restore::publish_rules_digest;
 use super::scheduler::Scheduler;
+use super::state::{ConfigState, SharedState};
 
 impl Scheduler {
-    /// Takes over what was read, or keeps what holds and says why.
+    /// Applies the plan that was read, or keeps the previous one and logs why.
     pub(super) async fn reload(&mut self, loaded: Loaded) {
         let plan = match loaded.0 {
             Ok(plan) => plan,
             Err(mistakes) => {
                 for mistake in &mistakes {
-                    tracing::error!(%mistake, "the files cannot be used; the plan of before holds");
+                    tracing::error!(%mistake, "the files cannot be used; the previous plan stays in use");
                 }
-                return self.live.read(ConfigState {
+                return self.shared.set_config_state(ConfigState {
                     at: Some(self.clock.now()),
                     mistakes,
                     needs_restart: Vec::new(),
@@ -36,7 +36,7 @@ impl Scheduler {
         for setting in &diff.fixed {
             tracing::warn!(
                 setting = setting.name(),
-                "changed in the file, and a running agent keeps it: restart to change it"
+                "changed in the file; a running agent keeps its value until it is restarted"
             );
         }
         let state = ConfigState {
@@ -45,41 +45,48 @@ impl Scheduler {
             needs_restart: diff.fixed.clone(),
         };
         if diff.is_empty() {
-            tracing::info!("the files were read anew; nothing changed");
+            tracing::info!("the files were read again; nothing changed");
             // Keys and trust may have, behind the same names.
             self.partners = self.partners.of(&self.plan, &self.clock);
         } else {
-            self.adopt(*plan, &diff).await;
+            self.apply_plan(*plan, &diff).await;
         }
-        self.live.read(state);
+        self.shared.set_config_state(state);
     }
 
-    async fn adopt(&mut self, mut plan: Plan, diff: &PlanDiff) {
+    async fn apply_plan(&mut self, mut plan: Plan, diff: &PlanDiff) {
         plan.keep_fixed(&self.plan);
-        // Whatever is due by the plan of before gets its disposition first.
-        let now = self.look().await;
+        // Starts that are due by the previous plan get their disposition first.
+        let now = self.run_due().await;
         let plan = Arc::new(plan);
         let settings = &plan.settings;
         let permits = |one: &outrider_domain::model::Settings| {
             (one.runs_in_flight_max, one.long_runs_in_flight_max)
         };
         if permits(settings) != permits(&self.plan.settings) {
-            // Runs that go on give back what they took of the old ones.
+            // Runs in flight give their permits back to the old ones.
             self.permits = Permits::new(settings);
         }
         self.partners = self.partners.of(&plan, &self.clock);
         self.plan = Arc::clone(&plan);
-        self.live.adopt(&plan, diff);
-        self.live.await_watchdog(&plan, self.clock.instant());
+        self.shared.apply_plan(&plan, diff);
+        self.shared.await_watchdog(&plan, self.clock.instant());
         let begun: BTreeSet<&ProbeId> = diff.probes.added.union(&diff.rescheduled).collect();
         self.due
             .retain(|(_, id)| !begun.contains(id) && !diff.probes.removed.contains(id));
         for id in &diff.probes.removed {
-            tell(&self.notes, Note::Forgotten(id.clone())).await;
+            self.recorder
+                .send(RecorderEvent::ProbeRemoved(id.clone()))
+                .await;
         }
         for id in begun {
-            let through = self.live.begin(id).map_or(now, |through| through.max(now));
-            tell(&self.notes, Note::Began(id.clone(), through)).await;
+            let through = self
+                .shared
+                .recorded_through(id)
+                .map_or(now, |through| through.max(now));
+            self.recorder
+                .send(RecorderEvent::Began(id.clone(), through))
+                .await;
             self.plan_next(id, through);
         }
         tracing::info!(
@@ -90,14 +97,14 @@ impl Scheduler {
             probes_removed = diff.probes.removed.len(),
             probes_changed = diff.probes.changed.len(),
             probes_rescheduled = diff.rescheduled.len(),
-            "took over the files as they are now"
+            "applied the changed files"
         );
     }
 }
 
-impl Live {
-    /// Makes room for what is new, and forgets what is measured of what is gone. Counters stay.
-    fn adopt(&self, plan: &Arc<Plan>, diff: &PlanDiff) {
+impl SharedState {
+    /// Adds state for new probes, and drops the gauges of removed ones. Counters stay.
+    fn apply_plan(&self, plan: &Arc<Plan>, diff: &PlanDiff) {
         {
             let mut state = self.state();
             for id in &diff.probes.added {
@@ -109,7 +116,7 @@ impl Live {
                 }
             }
         }
-        self.hold(Arc::clone(plan));
+        self.set_plan(Arc::clone(plan));
         self.set_thresholds(plan);
         sli::zeros(plan).for_each(|zeros| self.count(&zeros));
         let mut numbers = self.numbers();
@@ -121,17 +128,17 @@ impl Live {
         }
         numbers.clear(&names::RULES_DIGEST);
         drop(numbers);
-        tell_digest(plan, self);
+        publish_rules_digest(plan, self);
     }
 
-    /// A probe begins, anew or at other times; returns up to when its ticks are written.
-    fn begin(&self, id: &ProbeId) -> Option<chrono::DateTime<chrono::Utc>> {
-        let mut state = self.state();
-        state.probes.get_mut(id).and_then(|probe| probe.through)
+    /// Up to when the ticks of a probe are recorded.
+    fn recorded_through(&self, id: &ProbeId) -> Option<chrono::DateTime<chrono::Utc>> {
+        let state = self.state();
+        state.probes.get(id).and_then(|probe| probe.through)
     }
 
-    /// Notes how reading the files went, for the page and for alerts.
-    pub(super) fn read(&self, config: ConfigState) {
+    /// Keeps how reading the files went, for the page and for alerts.
+    pub(super) fn set_config_state(&self, config: ConfigState) {
         let is_good = f64::from(u8::from(config.mistakes.is_empty()));
         self.numbers().set(&names::CONFIG_RELOAD, &[], is_good);
         self.state().config = config;

@@ -1,4 +1,4 @@
-//! How many runs a stretch of time holds: known beforehand, because we own the schedule.
+//! How many runs a stretch of time holds: known beforehand, because the agent owns the schedule.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ const HELD_MAX: usize = 4 * STARTS_MAX;
 /// Where looking begins, so that the same files give the same numbers on any day: a Thursday.
 const REFERENCE_S: i64 = 1_767_225_600;
 
-/// The schedule of one or more probes, seen together.
+/// The run rate of one or more probes together.
 #[derive(Clone, Debug)]
-pub struct Pace<'a> {
+pub struct RunRate<'a> {
     cadences: Vec<&'a Cadence>,
     /// What holds starts back each week. What does so once is in no window's budget for long.
     holds: Vec<&'a Calendar>,
@@ -24,7 +24,7 @@ pub struct Pace<'a> {
     pub deadline: Duration,
 }
 
-impl<'a> Pace<'a> {
+impl<'a> RunRate<'a> {
     /// Of one probe.
     pub fn of_probe(probe: &'a Probe) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl<'a> Pace<'a> {
         let windows = merged(self.holds.iter().copied(), Effect::Blackout, from, to);
         let of_one = |cadence: &&Cadence| {
             let all = match cadence {
-                Cadence::Every(_) => Pace {
+                Cadence::Every(_) => RunRate {
                     cadences: vec![cadence],
                     holds: Vec::new(),
                     deadline: Duration::ZERO,
@@ -172,8 +172,8 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn pace(cadence: &Cadence) -> Pace<'_> {
-        Pace {
+    fn run_rate(cadence: &Cadence) -> RunRate<'_> {
+        RunRate {
             cadences: vec![cadence],
             holds: Vec::new(),
             deadline: Duration::ZERO,
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn runs_of_a_fixed_interval_are_divided_out() {
         let minute = Cadence::Every(Duration::from_secs(60));
-        assert_eq!(pace(&minute).runs_in(30 * 24 * HOUR), 43_200);
-        assert_eq!(pace(&minute).time_of(26), 26 * Duration::from_secs(60));
-        let both = Pace {
+        assert_eq!(run_rate(&minute).runs_in(30 * 24 * HOUR), 43_200);
+        assert_eq!(run_rate(&minute).time_of(26), 26 * Duration::from_secs(60));
+        let both = RunRate {
             cadences: vec![&minute, &minute],
             holds: Vec::new(),
             deadline: Duration::ZERO,
@@ -199,12 +199,12 @@ mod tests {
         let hours = cron::Schedule::from_str("0 0 9-17 * * Mon-Fri").unwrap();
         let hours = Cadence::Cron(Box::new(Civil::new(hours, Zone::UTC)));
         // 2026 begins on a Thursday; seven days hold five working days of nine starts.
-        assert_eq!(pace(&hours).runs_in(7 * 24 * HOUR), 45);
+        assert_eq!(run_rate(&hours).runs_in(7 * 24 * HOUR), 45);
         // From Friday 17:00 to Monday 09:00.
-        assert_eq!(pace(&hours).time_of(1), 64 * HOUR);
+        assert_eq!(run_rate(&hours).time_of(1), 64 * HOUR);
         let seconds = cron::Schedule::from_str("* * * * * *").unwrap();
         let seconds = Cadence::Cron(Box::new(Civil::new(seconds, Zone::UTC)));
-        assert_eq!(pace(&seconds).runs_in(30 * 24 * HOUR), 30 * 86_400);
+        assert_eq!(run_rate(&seconds).runs_in(30 * 24 * HOUR), 30 * 86_400);
     }
 
     #[test]
@@ -220,9 +220,9 @@ mod tests {
                 zone: Zone::UTC,
             }),
         };
-        let held = Pace {
+        let held = RunRate {
             holds: vec![&night],
-            ..pace(&minute)
+            ..run_rate(&minute)
         };
         // 2026 begins on a Thursday; 30 days hold four Sundays.
         assert_eq!(held.judged_in(30 * 24 * HOUR), 43_200 - 4 * 120);
@@ -239,9 +239,9 @@ mod tests {
             zone: Zone::UTC,
             factors,
         }));
-        let pace = pace(&minute);
-        assert_eq!(pace.judged_in(7 * 24 * HOUR), 6 * 1440 + 720);
-        assert_eq!(pace.runs_in(HOUR), 30);
-        assert_eq!(pace.time_of(3), Duration::from_secs(360));
+        let run_rate = run_rate(&minute);
+        assert_eq!(run_rate.judged_in(7 * 24 * HOUR), 6 * 1440 + 720);
+        assert_eq!(run_rate.runs_in(HOUR), 30);
+        assert_eq!(run_rate.time_of(3), Duration::from_secs(360));
     }
 }

@@ -1,15 +1,15 @@
-//! What a person who is woken asks, and a burn alert answers: for whom, how sure, what to do, what it
+//! Annotations that a person who is paged needs first: who is affected, how sure it is, what to do, what it
 //! costs. What fails, since when, which cause and where the evidence is stand in `burn_annotations`.
 
-use outrider_domain::model::span;
+use outrider_domain::model::format_duration;
 use outrider_domain::slo::{Alarm, Objective};
 
 use super::annotations::{Annotations, journeys, number};
 use super::promql::select;
 use super::recorded::{BAD_LONG, BAD_PERIOD, EVENTS_LONG};
 
-/// The answers by name.
-pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations {
+/// The annotations by name.
+pub(super) fn page_annotations(objective: &Objective<'_>, alarm: &Alarm) -> Annotations {
     let (partner, slo) = (objective.partner, objective.slo);
     let of_slo = [
         ("partner", "=", partner.id.as_str()),
@@ -27,7 +27,7 @@ pub(super) fn answered(objective: &Objective<'_>, alarm: &Alarm) -> Annotations 
         "{} of {} runs due in the last {} were judged, and {} bad ones are enough",
         number(&select(EVENTS_LONG, &of_tier)),
         alarm.expected,
-        span(alarm.long),
+        format_duration(alarm.long),
         alarm.bad_runs,
     );
     // The whole window is counted every few minutes only; what the alert itself saw is spent in any case.

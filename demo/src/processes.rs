@@ -5,31 +5,31 @@ use std::process::Command;
 
 use anyhow::{Result, anyhow};
 
-use crate::end::{End, Played};
+use crate::cancellable_wait::CancellableWait;
 use crate::grid::Tone;
-use crate::http::Client;
+use crate::http::HttpClient;
 use crate::program::Program;
-use crate::pulse::Pulse;
 use crate::screen::Screen;
 use crate::state::State;
+use crate::stop::{Step, Stop};
 
 /// What is needed to start a program. What was started is in `programs` even when the next fails.
 #[derive(Debug)]
-pub(crate) struct Crew<'a> {
+pub(crate) struct Processes<'a> {
     /// The folder that they work in.
     pub(crate) state: &'a mut State,
     /// In the order of their start.
     pub(crate) programs: &'a mut Vec<Program>,
     /// Waits.
-    pub(crate) pulse: &'a mut Pulse,
+    pub(crate) wait: &'a mut CancellableWait,
 }
 
-impl Crew<'_> {
+impl Processes<'_> {
     /// Starts a program that says on one line where it listens, and gives that line back.
     ///
     /// # Errors
     /// When it does not start, or a person asks to stop.
-    pub(crate) fn launch(&mut self, name: &'static str, command: Command) -> Played<String> {
+    pub(crate) fn launch(&mut self, name: &'static str, command: Command) -> Step<String> {
         self.start(name, command, Program::ready_line)
     }
 
@@ -41,10 +41,10 @@ impl Crew<'_> {
         &mut self,
         name: &'static str,
         command: Command,
-        address: &Client,
-    ) -> Played<()> {
-        self.start(name, command, |program, pulse| {
-            program.ready_at(address, "/-/ready", pulse)
+        address: &HttpClient,
+    ) -> Step<()> {
+        self.start(name, command, |program, wait| {
+            program.ready_at(address, "/-/ready", wait)
         })
     }
 
@@ -52,17 +52,17 @@ impl Crew<'_> {
     ///
     /// # Errors
     /// When it fails, or a person asks to stop.
-    pub(crate) fn run(&mut self, name: &'static str, command: Command) -> Played<()> {
+    pub(crate) fn run(&mut self, name: &'static str, command: Command) -> Step<()> {
         let log = self.state.path(&format!("{name}.log"));
-        Program::start(name, command, log, self.state.lock())?.finish(self.pulse)
+        Program::start(name, command, log, self.state.lock())?.finish(self.wait)
     }
 
     fn start<T>(
         &mut self,
         name: &'static str,
         command: Command,
-        wait: impl FnOnce(&mut Program, &mut Pulse) -> Played<T>,
-    ) -> Played<T> {
+        wait: impl FnOnce(&mut Program, &mut CancellableWait) -> Step<T>,
+    ) -> Step<T> {
         let log = self.state.path(&format!("{name}.log"));
         let program = Program::start(name, command, log, self.state.lock())?;
         self.programs.push(program);
@@ -75,8 +75,8 @@ impl Crew<'_> {
             .collect();
         self.state.note_users(&users.join(", "))?;
         match self.programs.last_mut() {
-            Some(program) => wait(program, self.pulse),
-            None => Err(End::Trouble(anyhow!("{name} is gone"))),
+            Some(program) => wait(program, self.wait),
+            None => Err(Stop::Trouble(anyhow!("{name} is gone"))),
         }
     }
 }
@@ -88,7 +88,7 @@ impl Crew<'_> {
 /// When one had to be killed.
 pub(crate) fn stop<W: Write>(
     mut programs: Vec<Program>,
-    pulse: &mut Pulse,
+    wait: &mut CancellableWait,
     screen: &mut Screen<W>,
 ) -> Result<()> {
     let mut stopped = Ok(());
@@ -97,7 +97,7 @@ pub(crate) fn stop<W: Write>(
         screen
             .tell(Tone::Plain, &format!("stopping {}", program.name()))
             .unwrap_or_default();
-        stopped = stopped.and(program.stop(pulse));
+        stopped = stopped.and(program.stop(wait));
     }
     stopped
 }

@@ -12,7 +12,7 @@ const UNITS: &[(&str, u128)] = &[
 
 /// A duration such as `30d`, `1h30m` or `250ms`, cut to milliseconds; `0s` for less. The configuration's
 /// notation and PromQL's alike.
-pub fn span(duration: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     let mut left = duration.as_millis();
     let mut text = String::new();
     for (unit, size) in UNITS {
@@ -33,8 +33,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_written_in_whole_units() {
-        let of = |ms| span(Duration::from_millis(ms));
+    fn durations_are_written_in_whole_units() {
+        let of = |ms| format_duration(Duration::from_millis(ms));
         assert_eq!(of(30 * 86_400_000), "30d");
         assert_eq!(of(3_600_000), "1h");
         assert_eq!(of(432_000), "7m12s");

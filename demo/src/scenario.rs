@@ -1,4 +1,4 @@
-//! The play: break a partner, see what Outrider says, heal it, see it recover.
+//! The scenario: break a partner, see what Outrider says, heal it, see it recover.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -8,11 +8,11 @@ use anyhow::{anyhow, ensure};
 
 use crate::agent::Run;
 use crate::clock::{Mark, Moment};
-use crate::end::{End, Played};
-use crate::expect::{Bystanders, Ruling, Watched, expected, seen};
+use crate::expect::{Comparison, FaultWindow, OtherPartners, expected, seen};
 use crate::faults::Fault;
 use crate::grid::Tone;
-use crate::stage::{JOURNEY, Stage, VICTIM};
+use crate::session::{JOURNEY, Session, VICTIM};
+use crate::stop::{Step, Stop};
 use crate::view::{Line, seconds, summary};
 use crate::words::Outcome;
 
@@ -31,11 +31,11 @@ const PAUSE_WATCHED: Duration = Duration::from_secs(6);
 /// Between two cycles, and between two faults that paged.
 const REST: Duration = Duration::from_secs(20);
 
-/// A play on a stage.
+/// The faults of a scenario, and the session that they are injected in.
 #[derive(Debug)]
-pub(crate) struct Play<'a, W: Write> {
-    /// What it is played with.
-    pub(crate) stage: Stage<'a, W>,
+pub(crate) struct Scenario<'a, W: Write> {
+    /// The session.
+    pub(crate) session: Session<'a, W>,
     faults: Vec<Fault>,
     omit_fault: bool,
 }
@@ -51,14 +51,14 @@ pub(crate) struct Injected<'f> {
     pub(crate) at: Mark,
     since: Moment,
     /// The partners that nothing was done to.
-    pub(crate) bystanders: Bystanders,
+    pub(crate) other_partners: OtherPartners,
     /// What came of it.
     pub(crate) line: Line,
 }
 
 impl Injected<'_> {
-    fn watched(&self) -> Watched<'static> {
-        Watched {
+    fn watched(&self) -> FaultWindow<'static> {
+        FaultWindow {
             partner: VICTIM,
             journey: JOURNEY,
             since: self.since,
@@ -66,11 +66,11 @@ impl Injected<'_> {
     }
 }
 
-impl<'a, W: Write> Play<'a, W> {
-    /// A play of these faults; with `omit_fault` they are announced and kept back.
-    pub(crate) fn new(stage: Stage<'a, W>, faults: Vec<Fault>, omit_fault: bool) -> Self {
+impl<'a, W: Write> Scenario<'a, W> {
+    /// A scenario of these faults; with `omit_fault` they are announced and kept back.
+    pub(crate) fn new(session: Session<'a, W>, faults: Vec<Fault>, omit_fault: bool) -> Self {
         Self {
-            stage,
+            session: session,
             faults,
             omit_fault,
         }
@@ -80,17 +80,17 @@ impl<'a, W: Write> Play<'a, W> {
     ///
     /// # Errors
     /// When that takes too long, a person asks to stop, or a program does not work.
-    pub(crate) fn settle(&mut self) -> Played<()> {
+    pub(crate) fn settle(&mut self) -> Step<()> {
         self.tell(Tone::Plain, "waiting for one passed run of each partner")?;
         let begun = Mark::now();
         let mut passed = BTreeSet::new();
         loop {
-            let (overview, runs) = self.stage.look("waiting for the first runs")?;
+            let (overview, runs) = self.session.look("waiting for the first runs")?;
             for run in runs.iter().filter(|run| run.journey == JOURNEY) {
                 if run.outcome == Outcome::Passed {
                     passed.insert(run.partner.clone());
                 } else {
-                    let said = format!("  {}: {}", run.partner, told(run));
+                    let said = format!("  {}: {}", run.partner, describe(run));
                     self.tell(Tone::Bad, &said)?;
                 }
             }
@@ -104,7 +104,7 @@ impl<'a, W: Write> Play<'a, W> {
                 break;
             }
             if begun.elapsed() > SETTLE_LIMIT {
-                return Err(End::Trouble(anyhow!(
+                return Err(Stop::Trouble(anyhow!(
                     "{} had no passed run of {JOURNEY} in {} s, with no fault injected; \
                      look at the agent's page and log",
                     late.join(" and "),
@@ -114,7 +114,7 @@ impl<'a, W: Write> Play<'a, W> {
         }
         self.tell(Tone::Good, "every partner is well")?;
         self.await_heartbeat()?;
-        Ok(self.stage.screen.now_and_then()?)
+        Ok(self.session.screen.now_and_then()?)
     }
 
     /// Plays every fault once; true when every expectation held. With faults kept back it ends at
@@ -122,11 +122,11 @@ impl<'a, W: Write> Play<'a, W> {
     ///
     /// # Errors
     /// When a person asks to stop, or a program does not work.
-    pub(crate) fn cycle(&mut self) -> Played<bool> {
+    pub(crate) fn cycle(&mut self) -> Step<bool> {
         let mut lines = Vec::new();
         let count = self.faults.len();
         for (place, fault) in self.faults.clone().iter().enumerate() {
-            if place > 0 && self.stage.pager.is_some() {
+            if place > 0 && self.session.pager.is_some() {
                 self.rest("fault")?;
             }
             let title = format!("{}/{count} {} at {VICTIM}", place + 1, fault.name);
@@ -137,18 +137,18 @@ impl<'a, W: Write> Play<'a, W> {
                 break;
             }
         }
-        self.stage.screen.now_and_then()?;
-        self.stage.screen.line("")?;
-        self.stage.screen.table(&summary(&lines))?;
+        self.session.screen.now_and_then()?;
+        self.session.screen.line("")?;
+        self.session.screen.table(&summary(&lines))?;
         let broken: Vec<_> = lines.iter().filter(|line| !line.held()).collect();
         for line in &broken {
-            for complaint in &line.complaints {
-                self.stage
+            for failure in &line.failures {
+                self.session
                     .screen
-                    .line(&format!("{}: {complaint}", line.fault))?;
+                    .line(&format!("{}: {failure}", line.fault))?;
             }
         }
-        self.stage.screen.line("")?;
+        self.session.screen.line("")?;
         let (tone, said) = match broken.len() {
             0 => (
                 Tone::Good,
@@ -167,59 +167,59 @@ impl<'a, W: Write> Play<'a, W> {
     ///
     /// # Errors
     /// When a person asks to stop, or a program does not work.
-    pub(crate) fn rest(&mut self, next: &str) -> Played<()> {
+    pub(crate) fn rest(&mut self, next: &str) -> Step<()> {
         self.tell(
             Tone::Plain,
             &format!("the next {next} begins in {} s", REST.as_secs()),
         )?;
         let begun = Mark::now();
         while begun.elapsed() < REST {
-            self.stage.look("no fault; Ctrl-C stops")?;
+            self.session.look("no fault; Ctrl-C stops")?;
         }
         Ok(())
     }
 
-    fn one(&mut self, fault: &Fault, title: String) -> Played<Line> {
+    fn one(&mut self, fault: &Fault, title: String) -> Step<Line> {
         let mut injected = self.inject(fault, title)?;
         self.await_verdict(&mut injected)?;
         if self.omit_fault && !injected.line.held() {
             return Ok(injected.line);
         }
-        self.stage.screen.now_and_then()?;
+        self.session.screen.now_and_then()?;
         if fault.pauses() && injected.line.held() {
             self.watch_pause(&mut injected)?;
         }
         self.await_page(&mut injected)?;
         let healed = self.heal(&mut injected)?;
         self.await_over(&mut injected, healed)?;
-        self.hold_strangers(&mut injected.line)?;
-        let complaints = injected.bystanders.complaints();
-        if complaints.is_empty() {
-            let passed = injected.bystanders.passed();
+        self.check_other_pages(&mut injected.line)?;
+        let failures = injected.other_partners.failures();
+        if failures.is_empty() {
+            let passed = injected.other_partners.passed();
             self.tell(
                 Tone::Plain,
                 &format!("  the others    {passed} runs, all passed"),
             )?;
         }
-        for complaint in complaints {
-            self.complain(&mut injected.line, complaint)?;
+        for failure in failures {
+            self.add_failure(&mut injected.line, failure)?;
         }
         Ok(injected.line)
     }
 
-    fn inject<'f>(&mut self, fault: &'f Fault, title: String) -> Played<Injected<'f>> {
+    fn inject<'f>(&mut self, fault: &'f Fault, title: String) -> Step<Injected<'f>> {
         self.await_quiet(&title)?;
         self.tell(Tone::Warn, &format!("{title}: {}", fault.what))?;
         if self.omit_fault {
             self.tell(Tone::Warn, "  OMIT_FAULT is set: the fault is kept back")?;
         } else {
-            self.stage.sandbox.inject(VICTIM, &fault.name)?;
+            self.session.sandbox.inject(VICTIM, &fault.name)?;
         }
         let at = Mark::now();
-        if let Some(pager) = &mut self.stage.pager {
+        if let Some(pager) = &mut self.session.pager {
             pager.begin();
         }
-        let since = self.stage.agent_time()?;
+        let since = self.session.agent_time()?;
         let said = format!(
             "  expected      {}; verdict {}; counts {}",
             expected(fault),
@@ -231,7 +231,7 @@ impl<'a, W: Write> Play<'a, W> {
             fault: fault.name.clone(),
             expected: expected(fault),
             seen: None,
-            complaints: Vec::new(),
+            failures: Vec::new(),
             verdict_after: None,
             recovered_after: None,
             paging: None,
@@ -241,18 +241,18 @@ impl<'a, W: Write> Play<'a, W> {
             title,
             at,
             since,
-            bystanders: Bystanders::default(),
+            other_partners: OtherPartners::default(),
             line,
         })
     }
 
     /// Waits until no run is going on at the partner, so that no job of one is open when the fault
     /// begins: a refusal for load would then be Outrider's own doing.
-    fn await_quiet(&mut self, title: &str) -> Played<()> {
+    fn await_quiet(&mut self, title: &str) -> Step<()> {
         let begun = Mark::now();
         loop {
             let (overview, _) = self
-                .stage
+                .session
                 .look(&format!("{title}: waiting for a quiet moment"))?;
             let is_quiet = overview
                 .probe(VICTIM, JOURNEY)
@@ -263,52 +263,52 @@ impl<'a, W: Write> Play<'a, W> {
         }
     }
 
-    fn await_verdict(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+    fn await_verdict(&mut self, injected: &mut Injected<'_>) -> Step<()> {
         while injected.at.elapsed() < VERDICT_LIMIT {
             let waited = injected.at.elapsed().as_secs();
             let status = format!("{}: waiting for a verdict, {waited} s", injected.title);
-            let (_, runs) = self.stage.look(&status)?;
-            injected.bystanders.see(&runs, VICTIM);
+            let (_, runs) = self.session.look(&status)?;
+            injected.other_partners.record(&runs, VICTIM);
             let say = injected
                 .watched()
-                .first_say(injected.fault, &runs, &self.stage.members);
-            if let Some((run, ruling)) = say {
-                return self.show_verdict(injected, run, ruling);
+                .first_say(injected.fault, &runs, &self.session.members);
+            if let Some((run, comparison)) = say {
+                return self.show_verdict(injected, run, comparison);
             }
         }
         let limit = VERDICT_LIMIT.as_secs();
-        self.complain(&mut injected.line, format!("no verdict in {limit} s"))
+        self.add_failure(&mut injected.line, format!("no verdict in {limit} s"))
     }
 
     fn show_verdict(
         &mut self,
         injected: &mut Injected<'_>,
         run: &Run,
-        ruling: Ruling,
-    ) -> Played<()> {
+        comparison: Comparison,
+    ) -> Step<()> {
         let after = injected.at.elapsed();
         injected.line.seen = Some(seen(run));
         injected.line.verdict_after = Some(after);
-        let tone = if ruling == Ruling::Held {
+        let tone = if comparison == Comparison::Held {
             Tone::Good
         } else {
             Tone::Bad
         };
-        let said = format!("  seen          {}", told(run));
+        let said = format!("  seen          {}", describe(run));
         self.tell(tone, &said)?;
         if let Some(blame) = &run.blame {
             self.tell(Tone::Plain, &format!("  why           {}", blame.summary))?;
             self.tell(Tone::Plain, &format!("  runbook       {}", blame.runbook))?;
         }
-        let page = format!("  page          {}/runs/{}", self.stage.page, run.run);
+        let page = format!("  page          {}/runs/{}", self.session.page, run.run);
         self.tell(Tone::Plain, &page)?;
         let time = format!("  told          after {}", seconds(Some(after)));
         self.tell(Tone::Plain, &time)?;
-        match ruling {
-            Ruling::Held | Ruling::NoSay => Ok(()),
-            Ruling::Contradicted(differences) => {
+        match comparison {
+            Comparison::Held | Comparison::NoSay => Ok(()),
+            Comparison::Contradicted(differences) => {
                 for difference in differences {
-                    self.complain(&mut injected.line, difference)?;
+                    self.add_failure(&mut injected.line, difference)?;
                 }
                 Ok(())
             }
@@ -316,12 +316,12 @@ impl<'a, W: Write> Play<'a, W> {
     }
 
     /// A disclosure holds the journey: nothing may be asked of the partner until a person has looked.
-    fn watch_pause(&mut self, injected: &mut Injected<'_>) -> Played<()> {
+    fn watch_pause(&mut self, injected: &mut Injected<'_>) -> Step<()> {
         let status = format!("{}: is the journey paused?", injected.title);
         let begun = Mark::now();
         let paused_at = loop {
-            let (overview, runs) = self.stage.look(&status)?;
-            injected.bystanders.see(&runs, VICTIM);
+            let (overview, runs) = self.session.look(&status)?;
+            injected.other_partners.record(&runs, VICTIM);
             if overview
                 .probe(VICTIM, JOURNEY)
                 .is_some_and(|probe| probe.paused)
@@ -330,25 +330,25 @@ impl<'a, W: Write> Play<'a, W> {
             }
             if begun.elapsed() > PAUSE_LIMIT {
                 let limit = PAUSE_LIMIT.as_secs();
-                let complaint = format!("{JOURNEY} is not paused {limit} s after the disclosure");
-                return self.complain(&mut injected.line, complaint);
+                let failure = format!("{JOURNEY} is not paused {limit} s after the disclosure");
+                return self.add_failure(&mut injected.line, failure);
             }
         };
         self.tell(
             Tone::Warn,
             &format!("  paused        {JOURNEY} of {VICTIM}, by the disclosure"),
         )?;
-        let held = Watched {
+        let held = FaultWindow {
             since: paused_at,
             ..injected.watched()
         };
         let begun = Mark::now();
         while begun.elapsed() < PAUSE_WATCHED {
-            let (_, runs) = self.stage.look(&format!("{}: paused", injected.title))?;
-            injected.bystanders.see(&runs, VICTIM);
+            let (_, runs) = self.session.look(&format!("{}: paused", injected.title))?;
+            injected.other_partners.record(&runs, VICTIM);
             if runs.iter().any(|run| held.covers(run)) {
-                let complaint = format!("{JOURNEY} ran although it is paused");
-                return self.complain(&mut injected.line, complaint);
+                let failure = format!("{JOURNEY} ran although it is paused");
+                return self.add_failure(&mut injected.line, failure);
             }
         }
         let watched = PAUSE_WATCHED.as_secs();
@@ -359,25 +359,25 @@ impl<'a, W: Write> Play<'a, W> {
     }
 
     /// Gives back when it was healed.
-    fn heal(&mut self, injected: &mut Injected<'_>) -> Played<Mark> {
-        self.stage.sandbox.heal(VICTIM)?;
+    fn heal(&mut self, injected: &mut Injected<'_>) -> Step<Mark> {
+        self.session.sandbox.heal(VICTIM)?;
         self.tell(Tone::Plain, "  healed")?;
-        let overview = self.stage.agent.overview()?;
+        let overview = self.session.agent.overview()?;
         if overview
             .probe(VICTIM, JOURNEY)
             .is_some_and(|probe| probe.paused)
         {
             if !injected.fault.pauses() {
-                let complaint = format!("{JOURNEY} is paused although nothing was disclosed");
-                self.complain(&mut injected.line, complaint)?;
+                let failure = format!("{JOURNEY} is paused although nothing was disclosed");
+                self.add_failure(&mut injected.line, failure)?;
             }
-            self.stage.agent.resume(VICTIM, JOURNEY)?;
+            self.session.agent.resume(VICTIM, JOURNEY)?;
             let said = "  resumed       by a person who has looked: the demo plays that person";
             self.tell(Tone::Plain, said)?;
         }
         let healed = Mark::now();
-        let since = self.stage.agent_time()?;
-        let watched = Watched {
+        let since = self.session.agent_time()?;
+        let watched = FaultWindow {
             since,
             ..injected.watched()
         };
@@ -387,8 +387,8 @@ impl<'a, W: Write> Play<'a, W> {
                 "{}: healed, waiting for recovery, {waited} s",
                 injected.title
             );
-            let (_, runs) = self.stage.look(&status)?;
-            injected.bystanders.see(&runs, VICTIM);
+            let (_, runs) = self.session.look(&status)?;
+            injected.other_partners.record(&runs, VICTIM);
             for run in runs.iter().filter(|run| watched.covers(run)) {
                 if run.outcome == Outcome::Passed {
                     let after = healed.elapsed();
@@ -397,12 +397,12 @@ impl<'a, W: Write> Play<'a, W> {
                     self.tell(Tone::Good, &said)?;
                     return Ok(healed);
                 }
-                let complaint = format!("still blamed although healed: {}", told(run));
-                self.complain(&mut injected.line, complaint)?;
+                let failure = format!("still blamed although healed: {}", describe(run));
+                self.add_failure(&mut injected.line, failure)?;
             }
         }
         let limit = RECOVERY_LIMIT.as_secs();
-        self.complain(&mut injected.line, format!("no recovery in {limit} s"))?;
+        self.add_failure(&mut injected.line, format!("no recovery in {limit} s"))?;
         Ok(healed)
     }
 
@@ -410,17 +410,17 @@ impl<'a, W: Write> Play<'a, W> {
     ///
     /// # Errors
     /// When nobody can read it any more.
-    pub(crate) fn tell(&mut self, tone: Tone, text: &str) -> Played<()> {
-        Ok(self.stage.screen.tell(tone, text)?)
+    pub(crate) fn tell(&mut self, tone: Tone, text: &str) -> Step<()> {
+        Ok(self.session.screen.tell(tone, text)?)
     }
 
     /// An expectation did not hold.
     ///
     /// # Errors
     /// When nobody can read it any more.
-    pub(crate) fn complain(&mut self, line: &mut Line, complaint: String) -> Played<()> {
-        self.tell(Tone::Bad, &format!("  NOT HELD      {complaint}"))?;
-        line.complaints.push(complaint);
+    pub(crate) fn add_failure(&mut self, line: &mut Line, failure: String) -> Step<()> {
+        self.tell(Tone::Bad, &format!("  NOT HELD      {failure}"))?;
+        line.failures.push(failure);
         Ok(())
     }
 }
@@ -429,8 +429,8 @@ impl<'a, W: Write> Play<'a, W> {
 ///
 /// # Errors
 /// When it has not, or the sandbox does not answer.
-pub(crate) fn check_table<W: Write>(stage: &Stage<'_, W>, table: &[Fault]) -> Played<()> {
-    let disagreements = stage.sandbox.disagreements(table)?;
+pub(crate) fn check_table<W: Write>(session: &Session<'_, W>, table: &[Fault]) -> Step<()> {
+    let disagreements = session.sandbox.disagreements(table)?;
     let check = || {
         ensure!(
             disagreements.is_empty(),
@@ -443,7 +443,7 @@ pub(crate) fn check_table<W: Write>(stage: &Stage<'_, W>, table: &[Fault]) -> Pl
     Ok(check()?)
 }
 
-fn told(run: &Run) -> String {
+fn describe(run: &Run) -> String {
     let member = run.member.as_deref().unwrap_or("no member");
     format!(
         "{}; verdict {}; counts {}; {member}",

@@ -1,4 +1,4 @@
-//! What steps send, expect and keep.
+//! What the requests of a step send, and what is expected and captured of the answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub enum Body {
     /// One that is made for the run's member.
     Named(NamedBody),
     /// A JSON document with templates for its texts.
-    Json(Filling),
+    Json(JsonTemplate),
     /// `application/x-www-form-urlencoded`, in this order.
     Form(Vec<(String, Template)>),
 }
@@ -37,26 +37,26 @@ impl Body {
     pub(super) fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Named(_) => Vec::new(),
-            Self::Json(filling) => filling.templates(),
+            Self::Json(template) => template.templates(),
             Self::Form(fields) => fields.iter().map(|(_, template)| template).collect(),
         }
     }
 }
 
-/// A JSON document with holes.
+/// A JSON document whose texts are templates.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Filling {
+pub enum JsonTemplate {
     /// As it stands: a number, a truth value, null.
     Fixed(serde_json::Value),
     /// A text, or the value itself with its own type where a template is nothing else.
     Text(Template),
     /// A list.
-    List(Vec<Filling>),
+    List(Vec<JsonTemplate>),
     /// An object.
-    Object(BTreeMap<String, Filling>),
+    Object(BTreeMap<String, JsonTemplate>),
 }
 
-impl Filling {
+impl JsonTemplate {
     pub(super) fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Fixed(_) => Vec::new(),

@@ -1,41 +1,41 @@
-//! Walks because of a failed run: written beside it, and counted nowhere.
+//! Follow-up runs of a failed run: stored with it, and counted nowhere.
 
-use outrider_domain::model::{Aside, Origin, Reproduction, RunId};
+use outrider_domain::model::{FollowUpRun, Origin, Reproduction, RunId};
 use rusqlite::{Row, Transaction, params};
 
 use super::file::{Ledger, LedgerError};
 use super::read::time;
 use super::rows::us;
 
-/// Of one failed run so many are read back, the first ones.
+/// Follow-up runs that are read back of one failed run, the first ones.
 const READ_MAX: u32 = 100;
 
-pub(super) fn write(to: &Transaction<'_>, aside: &Aside) -> rusqlite::Result<()> {
+pub(super) fn write(to: &Transaction<'_>, run: &FollowUpRun) -> rusqlite::Result<()> {
     to.prepare_cached("INSERT OR IGNORE INTO asides VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![
-            aside.run.as_str(),
-            aside.of.as_str(),
-            aside.origin.name(),
-            aside.started_at.timestamp_micros(),
-            us(aside.duration),
-            aside.says.name(),
-            aside.cause
+            run.run.as_str(),
+            run.of.as_str(),
+            run.origin.name(),
+            run.started_at.timestamp_micros(),
+            us(run.duration),
+            run.reproduction.name(),
+            run.cause
         ])?;
     Ok(())
 }
 
 impl Ledger {
-    /// What was walked because of a failed run, oldest first.
+    /// The follow-up runs of a failed run, oldest first.
     ///
     /// # Errors
     /// The ledger is unavailable.
-    pub fn asides(&self, of: &str) -> Result<Vec<Aside>, LedgerError> {
+    pub fn follow_up_runs(&self, of: &str) -> Result<Vec<FollowUpRun>, LedgerError> {
         let sql = "SELECT run, of_run, origin, started_us, duration_us, says, cause FROM asides
                    WHERE of_run = ?1 ORDER BY started_us LIMIT ?2";
-        let read = || -> rusqlite::Result<Vec<Option<Aside>>> {
+        let read = || -> rusqlite::Result<Vec<Option<FollowUpRun>>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement
-                .query_map(params![of, READ_MAX], aside_of)?
+                .query_map(params![of, READ_MAX], run_of)?
                 .collect()
         };
         let all = read().map_err(|why| self.failed(&why))?;
@@ -43,19 +43,19 @@ impl Ledger {
     }
 }
 
-/// None for words of another version.
-fn aside_of(row: &Row<'_>) -> rusqlite::Result<Option<Aside>> {
+/// None where another version wrote an origin or a reproduction that this one does not know.
+fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<FollowUpRun>> {
     let (origin, says): (String, String) = (row.get(2)?, row.get(5)?);
     let Some((origin, says)) = Origin::named(&origin).zip(Reproduction::named(&says)) else {
         return Ok(None);
     };
-    Ok(Some(Aside {
+    Ok(Some(FollowUpRun {
         run: RunId::new(row.get::<_, String>(0)?),
         of: RunId::new(row.get::<_, String>(1)?),
         origin,
         started_at: time(row, 3)?,
         duration: std::time::Duration::from_micros(row.get(4)?),
-        says,
+        reproduction: says,
         cause: row.get(6)?,
     }))
 }
@@ -67,7 +67,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::ledger::Entry;
+    use crate::ledger::LedgerEntry;
 
     #[test]
     fn a_ledger_of_the_first_version_takes_them_too() {
@@ -78,19 +78,22 @@ mod tests {
         old.pragma_update(None, "user_version", 1).unwrap();
         drop(old);
         let mut ledger = Ledger::open(&path).unwrap();
-        let aside = Aside {
+        let run = FollowUpRun {
             run: RunId::new("second"),
             of: RunId::new("first"),
-            origin: Origin::CloserLook,
+            origin: Origin::RapidRecheck,
             started_at: chrono::DateTime::from_timestamp_micros(1_767_225_600_000_001).unwrap(),
             duration: Duration::from_millis(1_500),
-            says: Reproduction::FailedOtherwise,
+            reproduction: Reproduction::FailedOtherwise,
             cause: Some("timeout".to_owned()),
         };
         ledger
-            .commit(&[Entry::Aside(&aside), Entry::Aside(&aside)])
+            .commit(&[
+                LedgerEntry::FollowUpRun(&run),
+                LedgerEntry::FollowUpRun(&run),
+            ])
             .unwrap();
-        assert_eq!(ledger.asides("first").unwrap(), [aside]);
-        assert_eq!(ledger.asides("second").unwrap(), []);
+        assert_eq!(ledger.follow_up_runs("first").unwrap(), [run]);
+        assert_eq!(ledger.follow_up_runs("second").unwrap(), []);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outrider_domain::model::span;
+use outrider_domain::model::format_duration;
 use outrider_domain::view::Paint;
 
 /// A share as a percentage with two digits that matter at least, such as `0.61 %` or `103 %`.
@@ -41,7 +41,7 @@ pub(super) fn about(time: Duration) -> String {
     };
     let past =
         Duration::from_nanos(u64::try_from(time.as_nanos() % grain.as_nanos()).unwrap_or_default());
-    span(time.saturating_sub(past))
+    format_duration(time.saturating_sub(past))
 }
 
 /// Lines whose columns stand below each other: the first column to the left, others to the right.

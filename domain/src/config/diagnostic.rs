@@ -1,4 +1,4 @@
-//! A mistake in a file: where, what, and how to mend it.
+//! Diagnostics: mistakes in files, each with its place and its help.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,38 +8,38 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// One file as read.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceFile {
     /// Its path as the person gave it.
     pub path: String,
     /// Its text.
     pub text: String,
 }
 
-/// How bad it is.
+/// Its severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum Severity {
     /// The plan cannot be used.
     Error,
     /// It can; `--strict` makes it an error.
     Warning,
 }
 
-/// One mistake.
+/// A mistake in a file.
 #[derive(Clone, Debug)]
-pub struct Complaint {
+pub struct Diagnostic {
     /// The file; its text is empty when the file could not be read.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// The bytes it is about; none for the file as a whole.
     pub span: Option<Range<usize>>,
-    /// How bad it is.
-    pub weight: Weight,
+    /// Its severity.
+    pub severity: Severity,
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// What would be right.
-    pub cure: String,
+    pub help: String,
 }
 
-impl Complaint {
+impl Diagnostic {
     /// The line, counted from 1; none for the file as a whole.
     pub fn line(&self) -> Option<usize> {
         let start = self.span.as_ref()?.start.min(self.source.text.len());
@@ -52,73 +52,73 @@ impl Complaint {
         )
     }
 
-    /// With the line of the file and a mark under the place, for people.
-    pub fn picture(&self, colours: bool) -> String {
+    /// The diagnostic with the line of the file and a mark under the place, for people.
+    pub fn render(&self, colours: bool) -> String {
         let renderer = if colours {
             Renderer::styled()
         } else {
             Renderer::plain()
         };
-        let level = match self.weight {
-            Weight::Error => Level::ERROR,
-            Weight::Warning => Level::WARNING,
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
         };
-        let cure = Level::HELP.message(&self.cure);
+        let help = Level::HELP.message(&self.help);
         let Some(span) = &self.span else {
-            let place = format!("{}: {}", self.source.path, self.what);
-            return renderer.render(&[level.primary_title(&place).element(cure)]);
+            let place = format!("{}: {}", self.source.path, self.message);
+            return renderer.render(&[level.primary_title(&place).element(help)]);
         };
-        let title = level.primary_title(&self.what);
+        let title = level.primary_title(&self.message);
         let snippet = Snippet::source(&self.source.text)
             .path(&self.source.path)
             .annotation(AnnotationKind::Primary.span(span.clone()));
-        renderer.render(&[title.element(snippet).element(cure)])
+        renderer.render(&[title.element(snippet).element(help)])
     }
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.source.path)?;
         if let Some(line) = self.line() {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}. {}", self.what, self.cure)
+        write!(f, ": {}. {}", self.message, self.help)
     }
 }
 
 /// Every mistake, in the order of files and lines.
 #[derive(Debug, Default)]
-pub struct Complaints(pub Vec<Complaint>);
+pub struct Diagnostics(pub Vec<Diagnostic>);
 
-impl Complaints {
+impl Diagnostics {
     /// Whether the plan cannot be used.
     pub fn has_errors(&self) -> bool {
         self.0
             .iter()
-            .any(|complaint| complaint.weight == Weight::Error)
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Notes a mistake.
     pub fn add(
         &mut self,
-        source: &Arc<Source>,
+        source: &Arc<SourceFile>,
         span: Option<Range<usize>>,
-        what: impl Into<String>,
-        cure: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
     ) {
-        self.0.push(Complaint {
+        self.0.push(Diagnostic {
             source: Arc::clone(source),
             span,
-            weight: Weight::Error,
-            what: what.into(),
-            cure: cure.into(),
+            severity: Severity::Error,
+            message: message.into(),
+            help: help.into(),
         });
     }
 
     /// Puts them in the order of files and lines.
     pub fn sort(&mut self) {
         self.0.sort_by(|a, b| {
-            let place = |c: &Complaint| (c.source.path.clone(), c.span.clone().map(|s| s.start));
+            let place = |c: &Diagnostic| (c.source.path.clone(), c.span.clone().map(|s| s.start));
             place(a).cmp(&place(b))
         });
     }

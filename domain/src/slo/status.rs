@@ -1,14 +1,14 @@
-//! How an objective stands: what was promised, what was seen, what is left, what may come. One computation
+//! The status of an objective: what was promised, what was counted, what remains, what may come. One computation
 //! for the exported numbers, `slo status` and reports.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::chance::{float, whole};
 use super::forecast::{Evidence, Forecast, exhausted_after};
 use super::objective::Objective;
 use super::period::Period;
+use super::probability::{float, whole};
 use crate::model::{Plan, Window};
 
 /// How far ahead the breach of a rolling window is looked for, and how much of the past speaks for it.
@@ -28,14 +28,14 @@ pub struct LeftOut {
     pub bad: u64,
 }
 
-/// What the ledger says of an objective.
+/// What the ledger counted for an objective.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LedgerCounts {
     /// Bad runs within the window, oldest first, with their weight.
     pub bad: Vec<(DateTime<Utc>, u64)>,
     /// Judged runs within the window.
     pub events: u64,
-    /// Judged runs since the time that [`asked`] gives.
+    /// Judged runs since the time that [`counted_periods`] gives.
     pub recent_events: u64,
     /// Ticks within the window that declared blackout or maintenance left out.
     pub excused: u64,
@@ -45,7 +45,7 @@ pub struct Seen {
     pub since: Option<DateTime<Utc>>,
 }
 
-/// What the schedule says of an objective.
+/// Runs of an objective by its schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Due {
     /// Runs in the whole window (N).
@@ -53,7 +53,7 @@ pub struct Due {
     /// Those of them that are due by now.
     pub by_now: u64,
     /// Runs still to come: until the window's end, or within [`HORIZON`] for a rolling one.
-    pub left: u64,
+    pub remaining: u64,
 }
 
 /// How fast a budget goes over a stretch of time.
@@ -78,13 +78,13 @@ pub struct Net {
     pub events: u64,
     /// Bad runs.
     pub bad: u64,
-    /// What is left of the budget, as a share.
-    pub left: f64,
+    /// What remains of the budget, as a share.
+    pub remaining: f64,
 }
 
-/// How an objective stands. Its own counts are raw: what alerts and counters are made of.
+/// The status of an objective. Its own counts are raw: what alerts and counters are made of.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct SloStatus {
     /// Where its window lies.
     pub period: Period,
     /// Runs due in it (N).
@@ -95,8 +95,8 @@ pub struct Standing {
     pub events: u64,
     /// Bad runs.
     pub bad: u64,
-    /// What is left of the budget, as a share: 1 is untouched, below 0 the promise is broken.
-    pub left: f64,
+    /// What remains of the budget, as a share: 1 is untouched, below 0 the promise is broken.
+    pub remaining: f64,
     /// The same without what was left out of the SLA.
     pub net: Net,
     /// Judged runs ÷ runs due by now, without those that were excused.
@@ -115,7 +115,7 @@ pub struct Standing {
 }
 
 /// Where an objective's window lies now, and from when on recent judged runs are asked for.
-pub fn asked(plan: &Plan, window: Window, now: DateTime<Utc>) -> (Period, DateTime<Utc>) {
+pub fn counted_periods(plan: &Plan, window: Window, now: DateTime<Utc>) -> (Period, DateTime<Utc>) {
     let period = Period::of(window, now);
     let recent = match window {
         Window::Rolling(length) => back(now, plan.scale.of(HORIZON).min(length)),
@@ -130,14 +130,14 @@ fn back(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
 
 impl Net {
     /// Bad runs that the window may hold besides those that it does.
-    pub fn bad_left(&self) -> f64 {
+    pub fn bad_remaining(&self) -> f64 {
         self.budget - float(self.bad)
     }
 }
 
-impl Standing {
+impl SloStatus {
     /// Bad runs that the window may hold besides those that it does.
-    pub fn bad_left(&self) -> f64 {
+    pub fn bad_remaining(&self) -> f64 {
         self.budget - float(self.bad)
     }
 
@@ -146,18 +146,18 @@ impl Standing {
         plan: &Plan,
         objective: &Objective<'_>,
         now: DateTime<Utc>,
-        seen: &Seen,
+        counts: &LedgerCounts,
         due: Due,
     ) -> Self {
-        let (period, recent_from) = asked(plan, objective.slo.window, now);
+        let (period, recent_from) = counted_periods(plan, objective.slo.window, now);
         let left = 1.0 - f64::from(objective.slo.objective_ppm) / MILLION;
         let budget = match objective.slo.window {
             Window::Rolling(_) => objective.budget_runs(),
             Window::Month(_) | Window::Quarter(_) => float(due.in_all) * left,
         };
-        let bad = weight(&seen.bad);
+        let bad = weight(&counts.bad);
         let burns = objective.alarms.iter().map(|alarm| {
-            let bad = weight(since(&seen.bad, back(now, alarm.long)));
+            let bad = weight(since(&counts.bad, back(now, alarm.long)));
             let may = float(alarm.expected) * left;
             Burn {
                 over: alarm.long,
@@ -165,29 +165,29 @@ impl Standing {
                 factor: float(bad) / may,
             }
         });
-        let expected = due.by_now.saturating_sub(seen.excused);
+        let expected = due.by_now.saturating_sub(counts.excused);
         let view = View {
             plan,
             objective,
             now,
-            seen,
+            counts,
             due,
         };
         Self {
             period,
             due: due.in_all,
             budget,
-            events: seen.events,
+            events: counts.events,
             bad,
-            left: 1.0 - float(bad) / budget,
-            net: net(seen, bad, budget, left),
+            remaining: 1.0 - float(bad) / budget,
+            net: net(counts, bad, budget, left),
             coverage: if expected == 0 {
                 1.0
             } else {
-                float(seen.events) / float(expected)
+                float(counts.events) / float(expected)
             },
-            excused: seen.excused,
-            since: seen.since,
+            excused: counts.excused,
+            since: counts.since,
             burns: burns.collect(),
             forecast: view.forecast(budget, recent_from),
             exhausted_after: view.exhausted(budget),
@@ -196,20 +196,20 @@ impl Standing {
 }
 
 /// `share` of the runs due may be bad.
-fn net(seen: &Seen, bad: u64, budget: f64, share: f64) -> Net {
+fn net(counts: &LedgerCounts, bad: u64, budget: f64, share: f64) -> Net {
     let LeftOut {
         runs,
         events,
         bad: left_out,
-    } = seen.left_out;
+    } = counts.left_out;
     let bad = bad.saturating_sub(left_out);
     let budget = (budget - float(runs) * share).max(0.0);
     Net {
         left_out: runs,
         budget,
-        events: seen.events.saturating_sub(events),
+        events: counts.events.saturating_sub(events),
         bad,
-        left: match bad {
+        remaining: match bad {
             0 => 1.0,
             // Everything else was left out: each bad run is one too many.
             _ if budget <= 0.0 => -float(bad),
@@ -222,7 +222,7 @@ struct View<'a> {
     plan: &'a Plan,
     objective: &'a Objective<'a>,
     now: DateTime<Utc>,
-    seen: &'a Seen,
+    counts: &'a LedgerCounts,
     due: Due,
 }
 
@@ -233,18 +233,18 @@ impl View<'_> {
         let most = most(budget);
         match slo.window {
             Window::Rolling(length) => {
-                let recent = since(&self.seen.bad, recent_from);
+                let recent = since(&self.counts.bad, recent_from);
                 let horizon = self.plan.scale.of(HORIZON).min(length);
                 // What is in the window now and will be at the horizon.
                 let leaves = back(self.now, length.saturating_sub(horizon));
-                let stays = weight(since(&self.seen.bad, leaves));
+                let stays = weight(since(&self.counts.bad, leaves));
                 let evidence = Evidence {
                     bad: recent,
-                    events: self.seen.recent_events,
+                    events: self.counts.recent_events,
                     gap,
                 };
-                let mut ahead = evidence.ahead(slo, most, stays, self.due.left);
-                if weight(&self.seen.bad) > most {
+                let mut ahead = evidence.ahead(slo, most, stays, self.due.remaining);
+                if weight(&self.counts.bad) > most {
                     // It is broken now, whatever it will be then.
                     ahead.breach = 1.0;
                 }
@@ -252,11 +252,11 @@ impl View<'_> {
             }
             Window::Month(_) | Window::Quarter(_) => {
                 let evidence = Evidence {
-                    bad: &self.seen.bad,
-                    events: self.seen.events,
+                    bad: &self.counts.bad,
+                    events: self.counts.events,
                     gap,
                 };
-                evidence.at_the_end(slo, most, self.due.left)
+                evidence.at_the_end(slo, most, self.due.remaining)
             }
         }
     }
@@ -267,9 +267,9 @@ impl View<'_> {
         };
         [RECENT, HORIZON].map(|over| {
             let over = self.plan.scale.of(over).min(length);
-            let bad = weight(since(&self.seen.bad, back(self.now, over)));
+            let bad = weight(since(&self.counts.bad, back(self.now, over)));
             let rate = float(bad) / over.as_secs_f64();
-            exhausted_after(length, self.now, &self.seen.bad, budget, rate)
+            exhausted_after(length, self.now, &self.counts.bad, budget, rate)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The public halves of the keys that we sign with, for partners that fetch them (`jwks_uri`).
 //!
-//! Key files are read anew: a key that replaces another is published from then on, and the other one
+//! Key files are read again and again: a key that replaces another is published from then on, and the other one
 //! stays for a while, since partners keep what they fetched and assertions are still on their way.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use outrider_domain::model::{AuthKind, PartnerId, Plan, SecretRef};
 use outrider_domain::secret::{PublicKey, SigningKey};
 use serde_json::{Value, json};
 
-/// How often key files are looked at, so that a key is known before it is replaced.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often key files are read, so that a key is known before it is replaced.
+pub(super) const RELOAD_EVERY: Duration = Duration::from_secs(30);
 /// How long a replaced key is still published: partners refresh what they hold within the hour.
 const OVERLAP: Duration = Duration::from_secs(3600);
 /// Keys of one partner that are published at one time.
@@ -20,18 +20,18 @@ const KEYS_MAX: usize = 8;
 
 /// Every key that is published.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Published(Arc<Mutex<BTreeMap<PartnerId, Vec<Known>>>>);
+pub(super) struct PublishedKeys(Arc<Mutex<BTreeMap<PartnerId, Vec<PublishedKey>>>>);
 
 #[derive(Clone, Debug)]
-struct Known {
+struct PublishedKey {
     kid: String,
     public: PublicKey,
     seen_at: Instant,
 }
 
-impl Published {
+impl PublishedKeys {
     /// Reads the key files of a plan. Blocks.
-    pub(super) fn look(&self, plan: &Plan, now: Instant) {
+    pub(super) fn reload(&self, plan: &Plan, now: Instant) {
         let current = plan.partners.values().map(|partner| {
             let AuthKind::PrivateKeyJwt {
                 key: SecretRef::File(path),
@@ -41,20 +41,23 @@ impl Published {
             else {
                 return (partner.id.clone(), Vec::new());
             };
-            // What cannot be read is told by `check` and with each run.
+            // `check` and each run report what cannot be read.
             let own = SigningKey::read(path).ok().map(|key| (kid.clone(), key));
             let others = also_published.iter().filter_map(|path| {
                 let key = SigningKey::read(path).ok()?;
                 Some((None, key))
             });
-            let keys = own.into_iter().chain(others).map(|(kid, key)| Known {
-                kid: kid.unwrap_or_else(|| key.thumbprint()),
-                public: key.public().clone(),
-                seen_at: now,
-            });
+            let keys = own
+                .into_iter()
+                .chain(others)
+                .map(|(kid, key)| PublishedKey {
+                    kid: kid.unwrap_or_else(|| key.thumbprint()),
+                    public: key.public().clone(),
+                    seen_at: now,
+                });
             (partner.id.clone(), keys.collect())
         });
-        let current: Vec<(PartnerId, Vec<Known>)> = current.collect();
+        let current: Vec<(PartnerId, Vec<PublishedKey>)> = current.collect();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
         for (partner, mut keys) in current {
@@ -65,7 +68,7 @@ impl Published {
                     .any(|key| key.kid == old.kid && key.public == old.public);
                 !is_there && now.saturating_duration_since(old.seen_at) < OVERLAP
             });
-            let still: Vec<Known> = still.collect();
+            let still: Vec<PublishedKey> = still.collect();
             keys.extend(still);
             keys.truncate(KEYS_MAX);
             known.insert(partner, keys);

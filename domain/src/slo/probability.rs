@@ -100,9 +100,9 @@ fn ln_gamma(x: f64) -> f64 {
 
 /// Seeded choices that are the same on every machine (SplitMix64).
 #[derive(Clone, Debug)]
-pub(super) struct Chance(pub(super) u64);
+pub(super) struct Rng(pub(super) u64);
 
-impl Chance {
+impl Rng {
     /// Uniform in (0, 1).
     pub(super) fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

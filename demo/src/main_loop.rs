@@ -1,4 +1,4 @@
-//! Starting both programs, playing, and stopping them in order.
+//! Starts the programs, runs the scenario, and stops the programs in order.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,88 +9,88 @@ use serde::Deserialize;
 
 use crate::agent::Agent;
 use crate::args::Options;
+use crate::cancellable_wait::CancellableWait;
 use crate::clock::SCALE;
-use crate::crew::{self, Crew};
-use crate::end::{End, Played};
 use crate::faults::Fault;
-use crate::http::Client;
+use crate::http::HttpClient;
 use crate::members::Members;
-use crate::play::{Play, check_table};
-use crate::pulse::Pulse;
+use crate::processes::{self, Processes};
 use crate::sandbox::{Ready, Sandbox};
+use crate::scenario::{Scenario, check_table};
 use crate::screen::Screen;
+use crate::session::{Session, VICTIM};
 use crate::stack::{self, Generator, Stack};
-use crate::stage::{Stage, VICTIM};
 use crate::state::State;
+use crate::stop::{Step, Stop};
 use crate::tools::Tools;
 
-/// Plays as asked; true when every expectation held. However it ends, every program is stopped and
+/// Runs the scenario; true when every expectation held. However it ends, every program is stopped and
 /// the terminal is as it was.
 ///
 /// # Errors
-/// When a person stops `--once` before its end, or something that the play needs does not work.
-pub(crate) fn play<W: Write>(
+/// When a person stops `--once` before its end, or something that the demo needs does not work.
+pub(crate) fn run<W: Write>(
     options: &Options,
     table: &[Fault],
     chosen: Vec<Fault>,
     screen: &mut Screen<W>,
-) -> Played<bool> {
+) -> Step<bool> {
     let binaries = Binaries::find(options.bin.as_deref())?;
     let tools = options.stack.as_deref().map(Tools::find).transpose()?;
-    let mut pulse = Pulse::listen().context("could not listen to signals")?;
+    let mut wait = CancellableWait::listen().context("could not listen to signals")?;
     let mut state = State::take(&options.state)?;
     state.move_old_ledger()?;
     let mut programs = Vec::new();
-    let mut crew = Crew {
+    let mut processes = Processes {
         state: &mut state,
         programs: &mut programs,
-        pulse: &mut pulse,
+        wait: &mut wait,
     };
-    let played =
-        start(options, &binaries, tools.as_ref(), &mut crew).and_then(|(addresses, stack)| {
-            greet(&addresses, stack.as_ref(), &state, chosen.len(), screen)?;
-            let stage = Stage {
-                agent: Agent::new(Client::at(&addresses.agent)?),
+    let outcome =
+        start(options, &binaries, tools.as_ref(), &mut processes).and_then(|(addresses, stack)| {
+            print_banner(&addresses, stack.as_ref(), &state, chosen.len(), screen)?;
+            let session = Session {
+                agent: Agent::new(HttpClient::at(&addresses.agent)?),
                 page: addresses.agent.clone(),
-                sandbox: Sandbox::new(Client::at(&addresses.sandbox.control)?),
+                sandbox: Sandbox::new(HttpClient::at(&addresses.sandbox.control)?),
                 programs: &mut programs,
-                pulse: &mut pulse,
+                wait: &mut wait,
                 screen,
-                members: Members::read(&beside(&options.config, "members"))?,
+                members: Members::read(&sibling(&options.config, "members"))?,
                 pager: stack.map(Stack::pager),
             };
-            perform(options, table, chosen, stage)
+            run_scenario(options, table, chosen, session)
         });
     let closed = screen.close();
-    let stopped = crew::stop(programs, &mut pulse, screen);
-    let held = played?;
+    let stopped = processes::stop(programs, &mut wait, screen);
+    let held = outcome?;
     closed?;
     stopped?;
     screen.line(&format!("The ledger is {}.", state.shown("outrider.db")))?;
     Ok(held)
 }
 
-fn perform<W: Write>(
+fn run_scenario<W: Write>(
     options: &Options,
     table: &[Fault],
     chosen: Vec<Fault>,
-    stage: Stage<'_, W>,
-) -> Played<bool> {
-    check_table(&stage, table)?;
-    let mut play = Play::new(stage, chosen, options.omit_fault);
+    session: Session<'_, W>,
+) -> Step<bool> {
+    check_table(&session, table)?;
+    let mut scenario = Scenario::new(session, chosen, options.omit_fault);
     let mut held = true;
-    let ended = play.settle().and_then(|()| {
+    let ended = scenario.settle().and_then(|()| {
         loop {
-            held &= play.cycle()?;
+            held &= scenario.cycle()?;
             if options.once || options.omit_fault {
                 return Ok(());
             }
-            play.rest("cycle")?;
+            scenario.rest("cycle")?;
         }
     });
     match ended {
         // Without --once being stopped is the only end there is.
-        Err(End::Stopped) if !options.once => Ok(held),
+        Err(Stop::Stopped) if !options.once => Ok(held),
         Err(end) => Err(end),
         Ok(()) => Ok(held),
     }
@@ -140,43 +140,47 @@ fn start(
     options: &Options,
     binaries: &Binaries,
     tools: Option<&Tools>,
-    crew: &mut Crew<'_>,
-) -> Played<(Addresses, Option<Stack>)> {
-    let addresses = start_agent(options, binaries, crew)?;
+    processes: &mut Processes<'_>,
+) -> Step<(Addresses, Option<Stack>)> {
+    let addresses = start_agent(options, binaries, processes)?;
     let generator = Generator {
         outrider: &binaries.outrider,
         config: &options.config,
         agent: &addresses.agent,
     };
     let stack = match tools {
-        Some(tools) => Some(stack::raise(tools, &generator, crew)?),
+        Some(tools) => Some(stack::start(tools, &generator, processes)?),
         None => None,
     };
     Ok((addresses, stack))
 }
 
-fn start_agent(options: &Options, binaries: &Binaries, crew: &mut Crew<'_>) -> Played<Addresses> {
+fn start_agent(
+    options: &Options,
+    binaries: &Binaries,
+    processes: &mut Processes<'_>,
+) -> Step<Addresses> {
     let mut command = Command::new(&binaries.exchange);
     command
         .arg("serve")
         .arg("--state")
-        .arg(crew.state.path("exchange"))
+        .arg(processes.state.path("exchange"))
         .arg("--core-scale")
         .arg(SCALE.to_string());
-    let line = crew.launch("exchange", command)?;
+    let line = processes.launch("exchange", command)?;
     let sandbox: Ready = serde_json::from_str(&line)
         .with_context(|| format!("exchange says something else than agreed: {line}"))?;
     if sandbox.partners.iter().all(|partner| partner.id != VICTIM) {
-        return Err(End::Trouble(anyhow!(
+        return Err(Stop::Trouble(anyhow!(
             "the exchange does not serve {VICTIM}"
         )));
     }
     // Before the agent starts: a job of a run that goes on must not be forgotten.
-    let control = Sandbox::new(Client::at(&sandbox.control)?);
+    let control = Sandbox::new(HttpClient::at(&sandbox.control)?);
     for partner in &sandbox.partners {
         control.forget(&partner.id)?;
     }
-    let overlay = crew.state.write_overlay(&sandbox)?;
+    let overlay = processes.state.write_overlay(&sandbox)?;
     let mut command = Command::new(&binaries.outrider);
     command.arg("run").arg("--config").arg(&options.config);
     command
@@ -185,8 +189,8 @@ fn start_agent(options: &Options, binaries: &Binaries, crew: &mut Crew<'_>) -> P
         .arg("--overlay")
         .arg(overlay)
         .arg("--ledger")
-        .arg(crew.state.path("outrider.db"));
-    let line = crew.launch("outrider", command)?;
+        .arg(processes.state.path("outrider.db"));
+    let line = processes.launch("outrider", command)?;
     #[derive(Deserialize)]
     struct AgentReady {
         listen: String,
@@ -199,13 +203,13 @@ fn start_agent(options: &Options, binaries: &Binaries, crew: &mut Crew<'_>) -> P
     })
 }
 
-fn greet<W: Write>(
+fn print_banner<W: Write>(
     addresses: &Addresses,
     stack: Option<&Stack>,
     state: &State,
     faults: usize,
     screen: &mut Screen<W>,
-) -> Played<()> {
+) -> Step<()> {
     let agent = &addresses.agent;
     let partners: Vec<_> = addresses
         .sandbox
@@ -215,7 +219,7 @@ fn greet<W: Write>(
         .collect();
     let mut lines = vec![
         format!(
-            "Outrider watches {} in a sandbox; {faults} faults are played at {VICTIM}.",
+            "Outrider watches {} in a sandbox; {faults} faults are injected at {VICTIM}.",
             partners.join(", ")
         ),
         format!("  page      {agent}/"),
@@ -237,6 +241,6 @@ fn greet<W: Write>(
     Ok(())
 }
 
-fn beside(file: &Path, name: &str) -> PathBuf {
+fn sibling(file: &Path, name: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(name)
 }

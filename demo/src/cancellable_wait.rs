@@ -1,4 +1,4 @@
-//! Waiting that a stop signal ends.
+//! Waits that a stop signal cancels.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,7 +10,7 @@ use signal_hook::iterator::{Handle, Signals};
 
 /// Waits, and knows how often a person asked to stop.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct CancellableWait {
     asked: Receiver<()>,
     /// Kept so that waiting lasts even if the thread that listens has ended.
     _asking: Sender<()>,
@@ -19,7 +19,7 @@ pub(crate) struct Pulse {
     listener: Option<JoinHandle<()>>,
 }
 
-impl Pulse {
+impl CancellableWait {
     /// Listens to Ctrl-C, SIGTERM and the loss of the terminal from now on.
     ///
     /// # Errors
@@ -63,13 +63,13 @@ impl Pulse {
         }
     }
 
-    /// How often a person asked to stop: once is an order, twice is impatience.
+    /// How often a person asked to stop: the second time, programs are killed.
     pub(crate) fn times_asked(&self) -> u32 {
         self.times_asked
     }
 }
 
-impl Drop for Pulse {
+impl Drop for CancellableWait {
     fn drop(&mut self) {
         self.listening.close();
         if let Some(listener) = self.listener.take() {
@@ -86,14 +86,14 @@ mod tests {
     // One test, because a signal reaches every listener of the process.
     #[test]
     fn a_signal_ends_a_pause_and_is_counted() {
-        let mut pulse = Pulse::listen().unwrap();
-        pulse.pause(Duration::from_millis(1));
-        assert_eq!(pulse.times_asked(), 0);
+        let mut wait = CancellableWait::listen().unwrap();
+        wait.pause(Duration::from_millis(1));
+        assert_eq!(wait.times_asked(), 0);
         signal_hook::low_level::raise(SIGTERM).unwrap();
         // Longer than anybody waits for a test: only the signal ends it.
-        pulse.pause(Duration::from_secs(24 * 3600));
-        assert_eq!(pulse.times_asked(), 1);
-        pulse.pause(Duration::from_millis(1));
-        assert_eq!(pulse.times_asked(), 1);
+        wait.pause(Duration::from_secs(24 * 3600));
+        assert_eq!(wait.times_asked(), 1);
+        wait.pause(Duration::from_millis(1));
+        assert_eq!(wait.times_asked(), 1);
     }
 }

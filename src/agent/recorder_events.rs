@@ -1,0 +1,204 @@
+//! The queue of events to the recorder. Events that somebody waits for wake it at once.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::model::{
+    AgentFault, Disposition, FollowUpRun, Plan, ProbeId, RunRecord, Tick,
+};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::oneshot;
+
+use crate::journey::JobNote;
+
+/// Events that wait. When the queue is full, senders wait, so ticks are capped and counted; no
+/// verdict is dropped in silence.
+const EVENTS_MAX: usize = 1_024;
+
+/// What the recorder writes or does.
+#[derive(Debug)]
+pub(super) enum RecorderEvent {
+    /// A tick whose run begins.
+    Opened(Tick),
+    /// A tick that ends without a run.
+    Closed(Tick, Disposition),
+    /// A run that ended, with its tick.
+    Finished(Box<FinishedRun>, Tick, Disposition),
+    /// A follow-up run ended.
+    FollowUp(Box<FollowUpRun>),
+    /// From here on a probe owes a record for each of its ticks.
+    Began(ProbeId, DateTime<Utc>),
+    /// A probe that was removed from the plan owes no records until it comes back.
+    ProbeRemoved(ProbeId),
+    /// About jobs.
+    Job(JobNote),
+    /// Our own trouble outside any run.
+    Fault(AgentFault),
+    /// A person resumes a journey.
+    Resume(ProbeId, oneshot::Sender<bool>),
+    /// Write the sketches.
+    Flush,
+    /// Write everything and end.
+    Stop,
+}
+
+/// A finished run, and the plan that it ran by.
+#[derive(Debug)]
+pub(super) struct FinishedRun {
+    pub(super) record: RunRecord,
+    pub(super) plan: Arc<Plan>,
+}
+
+impl Deref for FinishedRun {
+    type Target = RunRecord;
+
+    fn deref(&self) -> &RunRecord {
+        &self.record
+    }
+}
+
+impl RecorderEvent {
+    /// Whether somebody waits until it is durable.
+    fn is_waited_for(&self) -> bool {
+        match self {
+            Self::Job(JobNote::Opened(..) | JobNote::OthersOpen { .. })
+            | Self::Resume(..)
+            | Self::Stop => true,
+            Self::Opened(_)
+            | Self::Closed(..)
+            | Self::Finished(..)
+            | Self::FollowUp(_)
+            | Self::Began(..)
+            | Self::ProbeRemoved(_)
+            | Self::Job(JobNote::Released { .. })
+            | Self::Fault(_)
+            | Self::Flush => false,
+        }
+    }
+}
+
+/// The sending half of the queue.
+#[derive(Clone, Debug)]
+pub(super) struct RecorderSender {
+    queue: Sender<RecorderEvent>,
+    waker: Arc<Waker>,
+}
+
+/// The receiving half of the queue.
+#[derive(Debug)]
+pub(super) struct RecorderReceiver {
+    queue: Receiver<RecorderEvent>,
+    waker: Arc<Waker>,
+}
+
+/// Wakes the recorder's thread before its batch is full.
+#[derive(Debug, Default)]
+struct Waker {
+    is_woken: AtomicBool,
+    recorder: OnceLock<Thread>,
+}
+
+/// A queue with its two ends.
+pub(super) fn queue() -> (RecorderSender, RecorderReceiver) {
+    let (sender, receiver) = mpsc::channel(EVENTS_MAX);
+    let waker = Arc::<Waker>::default();
+    let sender = RecorderSender {
+        queue: sender,
+        waker: Arc::clone(&waker),
+    };
+    let receiver = RecorderReceiver {
+        queue: receiver,
+        waker,
+    };
+    (sender, receiver)
+}
+
+impl RecorderSender {
+    /// Queues an event, waiting while the queue is full. Logs an error when the recorder is gone.
+    pub(super) async fn send(&self, event: RecorderEvent) {
+        if !self.enqueue(event).await {
+            tracing::error!("the recorder is gone; an event was not written");
+        }
+    }
+
+    /// Queues an event, waiting while the queue is full; false when the recorder is gone.
+    pub(super) async fn enqueue(&self, event: RecorderEvent) -> bool {
+        let is_waited_for = event.is_waited_for();
+        let is_sent = self.queue.send(event).await.is_ok();
+        if is_waited_for || self.queue.capacity() < EVENTS_MAX / 2 {
+            self.waker.wake();
+        }
+        is_sent
+    }
+
+    /// Queues an event now; false when the queue is full or the recorder gone.
+    pub(super) fn try_send(&self, event: RecorderEvent) -> bool {
+        self.queue.try_send(event).is_ok()
+    }
+}
+
+impl Waker {
+    fn wake(&self) {
+        if !self.is_woken.swap(true, Ordering::AcqRel)
+            && let Some(recorder) = self.recorder.get()
+        {
+            recorder.unpark();
+        }
+    }
+}
+
+impl RecorderReceiver {
+    /// The next event, and up to `most` together with those that come while the first one waits for
+    /// `linger`: less when it is woken. False when every sender is gone.
+    pub(super) fn gather(
+        &mut self,
+        clock: &Clock,
+        linger: Duration,
+        most: usize,
+        batch: &mut Vec<RecorderEvent>,
+    ) -> bool {
+        self.waker.recorder.get_or_init(std::thread::current);
+        let Some(first) = self.queue.blocking_recv() else {
+            return false;
+        };
+        batch.push(first);
+        let end = clock.instant() + linger;
+        while !self.waker.is_woken.swap(false, Ordering::AcqRel) {
+            let left = end.saturating_duration_since(clock.instant());
+            if left.is_zero() || self.queue.len() >= most {
+                break;
+            }
+            std::thread::park_timeout(left);
+        }
+        while batch.len() < most
+            && let Ok(event) = self.queue.try_recv()
+        {
+            batch.push(event);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_event_that_somebody_waits_for_does_not_linger() {
+        let (sender, mut receiver) = queue();
+        let gathered = std::thread::spawn(move || {
+            let mut batch = Vec::new();
+            // Without the waker this would take an hour.
+            receiver.gather(&Clock::real(), Duration::from_secs(3600), 10, &mut batch);
+            batch.len()
+        });
+        assert!(sender.enqueue(RecorderEvent::Flush).await);
+        assert!(sender.enqueue(RecorderEvent::Stop).await);
+        assert!((1..=2).contains(&gathered.join().unwrap()));
+    }
+}
