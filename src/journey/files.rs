@@ -12,7 +12,7 @@ use outrider_domain::judge::records::RecordsSeen;
 use outrider_domain::judge::stream::{FileFold, JsonValues, Lines, known_type};
 use outrider_domain::judge::{answer as judge_answer, catalogue, job};
 use outrider_domain::model::{
-    Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
+    Answer, Download, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
 };
 
 use super::body::{NoLines, Sink};
@@ -29,12 +29,15 @@ impl Runner<'_> {
     pub(super) async fn download(
         &mut self,
         step: &Step,
-        manifest: &StepId,
-        read: Read,
-        token: &StepId,
+        download: &Download,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
+        let Download {
+            manifest,
+            read,
+            token,
+        } = download;
         let record = self.manifests.get(manifest).cloned();
         match read {
             Read::MatchResult => self.match_result(step, record, token, timeout, notes).await,

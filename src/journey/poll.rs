@@ -4,26 +4,25 @@ use std::time::{Duration, Instant};
 
 use outrider_domain::judge::job::{self, PollState, RetryAfter};
 use outrider_domain::judge::{answer as judge_answer, catalogue, manifest, quirks};
-use outrider_domain::model::{Action, Finding, JobTimes, Method, Phase, RequestKind, Step, StepId};
+use outrider_domain::model::{Finding, JobTimes, Method, Phase, Poll, RequestKind, Step, Watch};
 
 use super::run::{Notes, Runner, StepAbort};
-use super::template::Address;
 
 impl Runner<'_> {
     pub(super) async fn poll(
         &mut self,
         step: &Step,
-        to: &Address,
-        token: &StepId,
-        retry_after_max: Duration,
+        poll: &Poll,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
+        let to = self.address(&poll.job, notes)?;
         let began = self.run.clock.instant();
         let mut times = JobTimes::default();
         loop {
             let mut call = self.call(RequestKind::Poll, Method::Get, to.clone());
-            self.authorise(&mut call, token, timeout, notes).await?;
+            self.authorise(&mut call, &poll.token, timeout, notes)
+                .await?;
             // How long to wait after a 429 is the poll's own rule.
             let answer = self.request_expecting(notes, timeout, call, &[429]).await?;
             self.update_times(&mut times, began, notes);
@@ -64,7 +63,7 @@ impl Runner<'_> {
             };
             let now = self.run.clock.instant();
             let left = self.deadline.saturating_duration_since(now);
-            let wait = job::poll_wait(asked, times.polls - 1, retry_after_max, left);
+            let wait = job::poll_wait(asked, times.polls - 1, poll.retry_after_max, left);
             self.wait_by_rule(wait, &mut times, notes).await?;
         }
     }
@@ -75,10 +74,11 @@ impl Runner<'_> {
     pub(super) async fn watch(
         &mut self,
         step: &Step,
+        watch: &Watch,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
-        let Action::Watch {
+        let Watch {
             url,
             headers,
             token,
@@ -88,10 +88,7 @@ impl Runner<'_> {
             every,
             retry_after_max,
             captures,
-        } = &step.action
-        else {
-            return Ok(());
-        };
+        } = watch;
         let to = self.address(url, notes)?;
         let began = self.run.clock.instant();
         let mut times = JobTimes::default();

@@ -10,7 +10,7 @@ use outrider_domain::judge::quirks::QuirksSeen;
 use outrider_domain::judge::records::RecordsSeen;
 use outrider_domain::judge::{self, Stop, Walked, business};
 use outrider_domain::model::{
-    AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
+    Action, AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
@@ -269,8 +269,8 @@ impl<'a> Runner<'a> {
     }
 
     fn is_due(&self, step: &Step) -> bool {
-        if let outrider_domain::model::Action::Release { job_of, .. } = &step.action
-            && !self.jobs.contains_key(job_of)
+        if let Action::Release(release) = &step.action
+            && !self.jobs.contains_key(&release.job_of)
         {
             return false;
         }

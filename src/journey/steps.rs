@@ -11,7 +11,7 @@ use outrider_domain::judge::{
 };
 use outrider_domain::model::{
     Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
-    NamedBody, Partner, RequestKind, Step, StepId, Template,
+    NamedBody, Partner, Release, Request, RequestKind, Step, StepId, Submit, Template,
 };
 use tokio::sync::oneshot;
 
@@ -34,51 +34,33 @@ impl Runner<'_> {
     pub(super) async fn act(&mut self, step: &Step, notes: &mut Notes) -> Result<(), StepAbort> {
         let timeout = step.timeout.unwrap_or(self.run.timeout);
         match &step.action {
-            Action::Request { .. } => self.request_step(step, timeout, notes).await,
-            Action::Token {
-                endpoint,
-                scope,
-                fresh,
-            } => {
-                let endpoint = self.address(endpoint, notes)?;
+            Action::Request(request) => self.request_step(step, request, timeout, notes).await,
+            Action::Token(sign_in) => {
+                let endpoint = self.address(&sign_in.endpoint, notes)?;
                 let wanted = TokenRequest {
                     endpoint,
-                    scope: scope.clone(),
-                    fresh: *fresh,
+                    scope: sign_in.scope.clone(),
+                    fresh: sign_in.fresh,
                 };
                 self.sign_in(&step.id, &wanted, timeout, notes).await
             }
-            Action::Submit { .. } => self.submit(step, timeout, notes).await,
-            Action::Poll {
-                job,
-                token,
-                retry_after_max,
-            } => {
-                let url = self.address(job, notes)?;
-                self.poll(step, &url, token, *retry_after_max, timeout, notes)
-                    .await
-            }
-            Action::Watch { .. } => self.watch(step, timeout, notes).await,
-            Action::Download {
-                manifest,
-                read,
-                token,
-            } => {
-                self.download(step, manifest, *read, token, timeout, notes)
-                    .await
-            }
-            Action::Check { checks } => self.check(checks, notes),
-            Action::Release { job_of, token } => self.release(job_of, token, timeout, notes).await,
+            Action::Submit(submit) => self.submit(step, submit, timeout, notes).await,
+            Action::Poll(poll) => self.poll(step, poll, timeout, notes).await,
+            Action::Watch(watch) => self.watch(step, watch, timeout, notes).await,
+            Action::Download(download) => self.download(step, download, timeout, notes).await,
+            Action::Check(checks) => self.check(checks, notes),
+            Action::Release(release) => self.release(release, timeout, notes).await,
         }
     }
 
     async fn request_step(
         &mut self,
         step: &Step,
+        request: &Request,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
-        let Action::Request {
+        let Request {
             method,
             url,
             headers,
@@ -87,10 +69,7 @@ impl Runner<'_> {
             expect,
             checks,
             captures,
-        } = &step.action
-        else {
-            return Ok(());
-        };
+        } = request;
         let mut call = self.call(RequestKind::Request, *method, self.address(url, notes)?);
         if let Some(body) = body {
             self.fill_body(&mut call, body, notes)?;
@@ -215,18 +194,16 @@ impl Runner<'_> {
     async fn submit(
         &mut self,
         step: &Step,
+        submit: &Submit,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
-        let Action::Submit {
+        let Submit {
             url,
             headers,
             body,
             token,
-        } = &step.action
-        else {
-            return Ok(());
-        };
+        } = submit;
         let mut call = self.call(RequestKind::Submit, Method::Post, self.address(url, notes)?);
         call.headers
             .insert("prefer", HeaderValue::from_static("respond-async"));
@@ -326,11 +303,11 @@ impl Runner<'_> {
 
     async fn release(
         &mut self,
-        job_of: &StepId,
-        token: &StepId,
+        release: &Release,
         timeout: Duration,
         notes: &mut Notes,
     ) -> Result<(), StepAbort> {
+        let Release { job_of, token } = release;
         let Some(job) = self.jobs.get(job_of).cloned() else {
             return Ok(());
         };
