@@ -134,7 +134,7 @@ async fn walk_aside(
     permit: Permit,
     again: mpsc::Sender<Wanted>,
 ) {
-    let Some(record) = walk.walk().await else {
+    let Some(record) = walk.walk(None).await else {
         return;
     };
     let aside = Aside::of(&wanted.failed, wanted.cause, &record);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
+use outrider_domain::model::{
+    AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, RunRecord, Tick,
+};
 use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
@@ -11,7 +13,7 @@ use super::live::Live;
 use super::notes::{Note, Notes, Walked, tell};
 use super::permits::Permits;
 use super::wanted::Wanted;
-use crate::journey::{Client, JobNote, RunRequest, Tokens, run};
+use crate::journey::{Client, JobNote, RunRequest, TickContext, Tokens, run};
 
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
@@ -65,13 +67,16 @@ pub(super) async fn work(work: Work) {
         )
         .await;
     };
-    let Some(mut record) = work.walk.walk().await else {
+    let leave = || work.leave();
+    let tick = TickContext {
+        late_after,
+        excluded: work.is_excluded(),
+        leave: &leave,
+    };
+    let Some(record) = work.walk.walk(Some(tick)).await else {
         return;
     };
     drop(permit);
-    record.overlaps = work.leave();
-    record.excluded = work.is_excluded();
-    record.contaminated |= record.start_delay() > late_after;
     watch.is_told = true;
     let disposition = if record.start_delay() > late_after {
         Disposition::Late
@@ -115,7 +120,7 @@ impl Drop for Watch<'_> {
 }
 
 impl Walk {
-    pub(super) async fn walk(&self) -> Option<outrider_domain::model::RunRecord> {
+    pub(super) async fn walk(&self, tick: Option<TickContext<'_>>) -> Option<RunRecord> {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
@@ -134,6 +139,7 @@ impl Walk {
                 id: self.run.clone(),
                 origin: self.origin,
                 due_at: self.tick.due_at,
+                tick,
                 partner,
                 journey,
                 deadline: probe.deadline,

@@ -41,5 +41,5 @@ pub use client::{Client, Resolver};
 pub use orphan::release_orphan;
 pub use rate_limiter::{Admission, RateLimiter};
 pub use run::{run, run_with_baseline};
-pub use run_request::{JobNote, RunRequest};
+pub use run_request::{JobNote, RunRequest, TickContext};
 pub use tokens::Tokens;

@@ -46,6 +46,7 @@ async fn run_and_judge(
     let started_at = clock.now();
     let mut runner = Runner::new(request, lag);
     let stop = run_steps(&mut runner).await;
+    let overlaps = request.tick.map_or(0, |tick| (tick.leave)());
     let mut steps = std::mem::take(&mut runner.log.steps);
     add_missed_disclosure(&runner, &mut steps);
     add_run_findings(&runner, &mut steps);
@@ -61,7 +62,14 @@ async fn run_and_judge(
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
     let duration = (clock.instant() - runner.wire.began).saturating_sub(runner.log.ledger_time);
-    let record = record(&runner, steps, (outcome, verdict), started_at, duration);
+    let record = record(
+        &runner,
+        steps,
+        (outcome, verdict),
+        overlaps,
+        started_at,
+        duration,
+    );
     let whole = runner.gathered.records.and_then(|seen| seen.whole);
     (record, whole.map(|whole| whole.drift.into_seen()))
 }
@@ -202,6 +210,7 @@ fn record(
     runner: &Runner<'_>,
     steps: Vec<StepEvidence>,
     (outcome, verdict): (Outcome, Verdict),
+    overlaps: u32,
     started_at: DateTime<Utc>,
     duration: Duration,
 ) -> RunRecord {
@@ -215,7 +224,11 @@ fn record(
     let completeness = score
         .as_ref()
         .map(|score| score.found as f64 / score.due as f64);
-    let contaminated = is_contaminated(request, &steps);
+    let start_delay = (started_at - request.due_at).to_std().unwrap_or_default();
+    let is_late = request
+        .tick
+        .is_some_and(|tick| start_delay > tick.late_after);
+    let contaminated = is_late || is_contaminated(request, &steps);
     RunRecord {
         run: request.id.clone(),
         origin: request.origin,
@@ -233,8 +246,8 @@ fn record(
         steps,
         completeness,
         kinds: score.map(|score| score.kinds).unwrap_or_default(),
-        overlaps: 0,
-        excluded: false,
+        overlaps,
+        excluded: request.tick.is_some_and(|tick| tick.excluded),
         contaminated,
         certificate_expires_at: runner.wire.certificate_expires_at,
     }
