@@ -141,7 +141,7 @@ async fn run_follow_up(
     permit: Permit,
     requests: mpsc::Sender<FollowUpRequest>,
 ) {
-    let Some(record) = walk.walk().await else {
+    let Some(record) = walk.walk(None).await else {
         return;
     };
     let follow_up = FollowUpRun::of(&request.failed, request.cause, &record);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, Tick};
+use outrider_domain::model::{
+    AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, RunRecord, Tick,
+};
 use outrider_domain::schedule;
 use tokio::sync::mpsc;
 
@@ -11,7 +13,7 @@ use super::follow_up_requests::FollowUpRequest;
 use super::permits::Permits;
 use super::recorder_events::{FinishedRun, RecorderEvent, RecorderSender};
 use super::state::SharedState;
-use crate::journey::{Client, JobNote, RunRequest, Tokens, run};
+use crate::journey::{Client, JobNote, RunRequest, TickContext, Tokens, run};
 
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
@@ -71,13 +73,16 @@ pub(super) async fn work(work: Work) {
             ))
             .await;
     };
-    let Some(mut record) = work.walk.walk().await else {
+    let leave = || work.leave();
+    let tick = TickContext {
+        late_after,
+        excluded: work.is_excluded(),
+        leave: &leave,
+    };
+    let Some(record) = work.walk.walk(Some(tick)).await else {
         return;
     };
     drop(permit);
-    record.overlaps = work.leave();
-    record.excluded = work.is_excluded();
-    record.contaminated |= record.start_delay() > late_after;
     watch.is_reported = true;
     let disposition = if record.start_delay() > late_after {
         Disposition::Late
@@ -121,7 +126,7 @@ impl Drop for Watch<'_> {
 }
 
 impl Walk {
-    pub(super) async fn walk(&self) -> Option<outrider_domain::model::RunRecord> {
+    pub(super) async fn walk(&self, tick: Option<TickContext<'_>>) -> Option<RunRecord> {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
@@ -140,6 +145,7 @@ impl Walk {
                 id: self.run.clone(),
                 origin: self.origin,
                 due_at: self.tick.due_at,
+                tick,
                 partner,
                 journey,
                 deadline: probe.deadline,

@@ -121,6 +121,7 @@ pub(super) async fn walk_once(
         id: RunId::new(uuid::Uuid::new_v4().to_string()),
         origin: Origin::Once,
         due_at: clock.now(),
+        tick: None,
         partner,
         journey: &plan.journeys[&probe.id.journey],
         deadline: probe.deadline,

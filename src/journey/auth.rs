@@ -13,8 +13,8 @@ use outrider_domain::secret::{Secret, SigningKey, read_text};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use super::call::Call;
 use super::template::Address;
-use super::wire::Call;
 
 /// How long an assertion is good for: the specification's bound is five minutes, and clocks differ.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(240);

@@ -1,24 +1,49 @@
 //! What a run has gathered, for the checks that compare one answer with another.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use outrider_domain::judge::business::{self, ExportTimes};
 use outrider_domain::judge::manifest::Manifest;
-use outrider_domain::judge::quirks;
-use outrider_domain::judge::records::Depth;
-use outrider_domain::model::{Answer, Finding, Member, Quirk};
+use outrider_domain::judge::matches::MatchSeen;
+use outrider_domain::judge::quirks::QuirksSeen;
+use outrider_domain::judge::records::RecordsSeen;
+use outrider_domain::model::{Job, Member, Partner, StepId};
 
 use super::manifest_record::ManifestRecord;
-use super::run::Runner;
+use super::submission::Submission;
 
-impl Runner<'_> {
-    /// A manifest that was read at a status URL.
+/// What a run has gathered.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) submissions: Vec<Submission>,
+    /// The jobs that submit steps opened and that are not released.
+    pub(super) jobs: BTreeMap<StepId, Job>,
+    pub(super) manifests: BTreeMap<StepId, ManifestRecord>,
+    /// The match result that came as the answer to its kick-off, without a job.
+    pub(super) direct_match: Option<serde_json::Value>,
+    pub(super) matches: Option<MatchSeen>,
+    /// The Patients that an exchange core's result names as found.
+    pub(super) named: Option<Vec<String>>,
+    /// The exports that were read.
+    pub(super) exports: Vec<ExportTimes>,
+    pub(super) records: Option<RecordsSeen>,
+    /// The step that read the records.
+    pub(super) read_by: Option<StepId>,
+    pub(super) quirks: QuirksSeen,
+    /// Whether another job of ours was open at the partner when a job was submitted.
+    pub(super) own_job_open: bool,
+}
+
+impl Gathered {
+    /// The record of a manifest that was read at a status URL.
     pub(super) fn manifest_record(
         &self,
-        url: &str,
+        url: String,
         manifest: Manifest,
+        read: DateTime<Utc>,
         until: Option<DateTime<Utc>>,
     ) -> ManifestRecord {
-        let read = self.run.clock.system();
         let mut submissions = self.submissions.iter().rev();
         let submission = submissions.find(|one| one.location == url);
         let times = ExportTimes {
@@ -26,12 +51,11 @@ impl Runner<'_> {
             read,
             told: manifest.transaction_time,
         };
-        let since = submission.and_then(|one| one.since);
         ManifestRecord {
-            url: url.to_owned(),
+            url,
             manifest,
             times,
-            since,
+            since: submission.and_then(|one| one.since),
             until,
         }
     }
@@ -41,9 +65,10 @@ impl Runner<'_> {
         self.manifests.values().any(|record| record.url == url)
     }
 
-    /// The gathered evidence, for the checks.
+    /// What the checks look at.
     pub(super) fn seen<'s>(
         &'s self,
+        partner: &'s Partner,
         member: &'s Member,
         same_key: &'s [String],
     ) -> business::Seen<'s> {
@@ -54,8 +79,8 @@ impl Runner<'_> {
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,
-            baseline: self.run.partner.baseline.as_ref(),
-            declared: &self.run.partner.quirks,
+            baseline: partner.baseline.as_ref(),
+            declared: &partner.quirks,
         }
     }
 
@@ -70,22 +95,5 @@ impl Runner<'_> {
         };
         let all = self.submissions.iter().rev().map(|one| of(&one.key));
         all.max_by_key(Vec::len).unwrap_or_default()
-    }
-
-    /// Removes the findings that a declared quirk explains.
-    pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
-        let declared = &self.run.partner.quirks;
-        let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
-        findings.into_iter().filter(stays).collect()
-    }
-
-    /// Records the quirks that an answer shows.
-    pub(super) fn note(&mut self, seen: impl IntoIterator<Item = (Quirk, bool)>) {
-        self.quirks.note(seen);
-    }
-
-    /// How much of each record the journey's checks need.
-    pub(super) fn depth(&self) -> Depth {
-        Depth::of(self.run.journey.checks())
     }
 }

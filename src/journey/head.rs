@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
+use outrider_domain::model::Answer;
 
 /// Characters kept of a content type.
 const MEDIA_CHARS_MAX: usize = 100;
@@ -15,7 +16,20 @@ pub(super) struct Head {
     pub(super) headers: BTreeMap<String, Vec<String>>,
 }
 
-/// What is kept of it.
+impl Head {
+    /// The answer with this head and this document.
+    pub(super) fn into_answer(self, document: &[u8]) -> Answer {
+        Answer {
+            status: self.status,
+            media: self.media,
+            headers: self.headers,
+            json: serde_json::from_slice(document).ok(),
+            has_body: !document.is_empty(),
+        }
+    }
+}
+
+/// The parts of a head that are kept.
 pub(super) fn head(status: u16, headers: &HeaderMap) -> Head {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {

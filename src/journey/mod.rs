@@ -4,28 +4,34 @@
 //! A broken partner is a finding, never an error. Where the agent itself could not do its work, the
 //! run ends with a [`outrider_domain::judge::Stop`].
 
+mod attempt;
 mod auth;
 mod bodies;
 mod body;
+mod call;
 mod client;
 mod connect;
 mod fault;
-mod files;
 mod gathered;
 mod head;
+mod jobs;
 mod manifest_record;
+mod origins;
 mod orphan;
-mod poll;
 mod pool;
 mod progress;
 mod rate_limiter;
 mod request;
 mod run;
 mod run_request;
+mod runner;
+mod send;
 mod sign_in;
 mod stall_detector;
+mod step_log;
 mod steps;
 mod stream;
+mod submission;
 mod template;
 mod timestamps;
 mod tokens;
@@ -35,5 +41,5 @@ pub use client::{Client, Resolver};
 pub use orphan::release_orphan;
 pub use rate_limiter::{Admission, RateLimiter};
 pub use run::{run, run_with_baseline};
-pub use run_request::{JobNote, RunRequest};
+pub use run_request::{JobNote, RunRequest, TickContext};
 pub use tokens::Tokens;

@@ -12,12 +12,12 @@ use outrider_domain::secret::Secret;
 
 use super::auth;
 use super::body::{NoLines, Sink};
+use super::call::Call;
 use super::client::Client;
+use super::origins::may_hold_jobs;
 use super::pool::Pool;
-use super::run::answer;
-use super::steps::may_hold_jobs;
+use super::send::{ConnectionOptions, Deadlines, send};
 use super::template::{Address, absolute};
-use super::wire::{self, Call, ConnectionOptions, Deadlines};
 
 /// The time of each of the two requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,8 +89,8 @@ async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
         lag: &Lag::new(clock),
         own_delay_max: TIMEOUT,
     };
-    let head = wire::send(client, clock, deadlines, call, options, &mut sink)
+    let head = send(client, clock, deadlines, call, options, &mut sink)
         .await
         .head?;
-    Some(answer(head, &sink.document()))
+    Some(head.into_answer(&sink.document()))
 }

@@ -1,5 +1,6 @@
 //! The input of a run, and what the run reports about jobs while it goes on.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -25,6 +26,8 @@ pub struct RunRequest<'a> {
     pub partner: &'a Partner,
     /// The journey.
     pub journey: &'a Journey,
+    /// What the schedule knows of the tick that it runs for; none beside the schedule.
+    pub tick: Option<TickContext<'a>>,
     /// The journey's deadline.
     pub deadline: Duration,
     /// The time of one request unless a step says otherwise.
@@ -43,6 +46,27 @@ pub struct RunRequest<'a> {
     pub clock: &'a Clock,
     /// Where jobs are journalled.
     pub jobs: &'a mpsc::Sender<JobNote>,
+}
+
+/// What the schedule knows of the tick of a run. The run's record holds it.
+#[derive(Clone, Copy)]
+pub struct TickContext<'a> {
+    /// A run that starts later than this after its tick was due is contaminated.
+    pub late_after: Duration,
+    /// A calendar leaves the tick out of the SLA.
+    pub excluded: bool,
+    /// Ends the run for the schedule, and returns the ticks that found it still going. Called once,
+    /// after the last step and before the run is judged.
+    pub leave: &'a (dyn Fn() -> u32 + Sync),
+}
+
+impl fmt::Debug for TickContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TickContext")
+            .field("late_after", &self.late_after)
+            .field("excluded", &self.excluded)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a run reports about jobs, and asks about them.

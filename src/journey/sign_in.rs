@@ -11,12 +11,14 @@ use outrider_domain::judge::{catalogue, token};
 use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
 
+use super::attempt::Attempt;
 use super::auth::{self, CachedToken};
-use super::request::Attempt;
-use super::run::{Notes, Runner, StepAbort};
+use super::call::Call;
+use super::origins::{is_partner_origin, may_hold_jobs};
+use super::step_log::{StepAbort, StepLog};
 use super::template::{Address, absolute};
 use super::tokens::TokenSlot;
-use super::wire::Call;
+use super::wire::Wire;
 
 const UNAUTHORIZED: u16 = 401;
 
@@ -28,14 +30,13 @@ pub(super) struct TokenRequest {
     pub(super) fresh: Fresh,
 }
 
-impl Runner<'_> {
-    /// Puts a token on a call, another one when it is due. It never travels to another origin.
+impl Wire<'_> {
+    /// Adds a token to a call, after renewing it when it is due. No token goes to another origin.
     pub(super) async fn authorise(
         &mut self,
         call: &mut Call,
         token: &StepId,
-        timeout: Duration,
-        notes: &mut Notes,
+        log: &mut StepLog,
     ) -> Result<(), StepAbort> {
         if !self.is_trusted(call) {
             return Ok(());
@@ -44,7 +45,7 @@ impl Runner<'_> {
             return Ok(());
         };
         if cached.is_due(self.run.clock.instant()) {
-            self.renew(token, timeout, notes).await?;
+            self.renew(token, log).await?;
         }
         let cached = self.tokens.get(token);
         if let Some(value) = cached.and_then(|cached| auth::bearer(&cached.token)) {
@@ -54,18 +55,14 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Whether our token may travel there: the partner's own origin, or one that its file names.
+    /// Whether a token may go there: to the partner's own origin, or to one that its file names.
     fn is_trusted(&self, call: &Call) -> bool {
+        let (partner, url) = (self.run.partner, &call.to.url);
         let is_of_job = matches!(call.kind, RequestKind::Poll | RequestKind::Release);
-        self.is_partner_origin(&call.to.url) || (is_of_job && self.may_hold_jobs(&call.to.url))
+        is_partner_origin(partner, url) || (is_of_job && may_hold_jobs(partner, url))
     }
 
-    async fn renew(
-        &mut self,
-        token: &StepId,
-        timeout: Duration,
-        notes: &mut Notes,
-    ) -> Result<(), StepAbort> {
+    async fn renew(&mut self, token: &StepId, log: &mut StepLog) -> Result<(), StepAbort> {
         let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
@@ -74,17 +71,16 @@ impl Runner<'_> {
             scope: cached.scope.clone(),
             fresh: Fresh::Never,
         };
-        self.sign_in(token, &wanted, timeout, notes).await
+        self.sign_in(token, &wanted, log).await
     }
 
-    /// After a 401 to a token from an earlier run: forgets it and puts another one on the call. True
-    /// when the call should be sent once more.
+    /// After a 401 to a token from an earlier run: forgets it and adds a new one to the call. True when
+    /// the call should be sent again.
     pub(super) async fn sign_in_again(
         &mut self,
         call: &mut Call,
         status: u16,
-        timeout: Duration,
-        notes: &mut Notes,
+        log: &mut StepLog,
     ) -> Result<bool, StepAbort> {
         let Some(token) = call.token.clone().filter(|_| status == UNAUTHORIZED) else {
             return Ok(false);
@@ -98,23 +94,23 @@ impl Runner<'_> {
             return Ok(false);
         };
         let (expected, seen) = ("a token is good until it ends", "status 401 before that");
-        notes.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
+        log.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
         self.slot(&cached.endpoint, &cached.scope).refused(&cached);
-        self.renew(&token, timeout, notes).await?;
+        self.renew(&token, log).await?;
         if let Some(cached) = self.tokens.get_mut(&token) {
-            // Once: even one that another run asked for meanwhile is not doubted again.
+            // Only once: a second refusal counts, even of a token that another run got meanwhile.
             cached.is_reused = false;
         }
-        self.authorise(call, &token, timeout, notes).await?;
+        self.authorise(call, &token, log).await?;
         Ok(true)
     }
 
+    /// Gets the token of a token step: a fixed one, one from an earlier run, or a new one.
     pub(super) async fn sign_in(
         &mut self,
         step: &StepId,
         wanted: &TokenRequest,
-        timeout: Duration,
-        notes: &mut Notes,
+        log: &mut StepLog,
     ) -> Result<(), StepAbort> {
         let run = self.run;
         let fixed = auth::fixed_token(&run.partner.auth)
@@ -138,23 +134,23 @@ impl Runner<'_> {
             let seen = "one away from TLS";
             let finding =
                 catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
-            return notes.judge([finding]);
+            return log.judge([finding]);
         }
         let slot = self.slot(&wanted.endpoint, &wanted.scope);
         let mut turn = None;
         if !slot.is_forced(wanted.fresh, run.clock.instant()) {
-            if self.take_over(step, &slot, notes) {
+            if self.take_over(step, &slot, log) {
                 return Ok(());
             }
-            // One run asks, the others wait for what it gets, as long as their own deadline lets them.
-            let end = tokio::time::Instant::from_std(self.deadline);
+            // One run requests the token; the others wait for it until their own deadline.
+            let end = tokio::time::Instant::from_std(self.step.deadline);
             let taken = tokio::time::timeout_at(end, slot.turn()).await;
             turn = Some(taken.map_err(|_| StepAbort::Deadline)?);
-            if self.take_over(step, &slot, notes) {
+            if self.take_over(step, &slot, log) {
                 return Ok(());
             }
         }
-        let (cached, assertion) = self.request_token(wanted, timeout, notes).await?;
+        let (cached, assertion) = self.request_token(wanted, log).await?;
         if let Some(assertion) = assertion {
             self.values
                 .keep(step, ASSERTION, Captured::Secret(assertion));
@@ -166,11 +162,11 @@ impl Runner<'_> {
     }
 
     /// Takes over a token that is good from an earlier run.
-    fn take_over(&mut self, step: &StepId, slot: &TokenSlot, notes: &mut Notes) -> bool {
+    fn take_over(&mut self, step: &StepId, slot: &TokenSlot, log: &mut StepLog) -> bool {
         let Some(cached) = slot.good(self.run.clock.instant()) else {
             return false;
         };
-        notes.cached_token = true;
+        log.set_cached_token();
         let cached = CachedToken {
             is_reused: true,
             ..cached
@@ -189,8 +185,7 @@ impl Runner<'_> {
     async fn request_token(
         &mut self,
         wanted: &TokenRequest,
-        timeout: Duration,
-        notes: &mut Notes,
+        log: &mut StepLog,
     ) -> Result<(CachedToken, Option<Secret>), StepAbort> {
         let run = self.run;
         let mut number = 1;
@@ -205,13 +200,13 @@ impl Runner<'_> {
                 number,
                 expected: &[],
             };
-            if let Some(answer) = self.request_once(notes, timeout, call, attempt).await? {
+            if let Some(answer) = self.request_once(call, attempt, log).await? {
                 break (since, answer, assertion);
             }
             number += 1;
         };
         let (granted, findings) = token::granted(&answer);
-        notes.judge(findings)?;
+        log.judge(findings)?;
         let granted = granted.ok_or(StepAbort::Broken)?;
         let cached = CachedToken {
             token: granted.token,

@@ -1,310 +1,184 @@
-//! Sends one HTTP request and receives its answer, phase by phase, within limits.
+//! What the requests of one run are made of and sent with: values, tokens, connections, time.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Full};
-use outrider_domain::clock::{Clock, Lag};
-use outrider_domain::judge::answer::known_media;
-use outrider_domain::judge::stream::Lines;
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
+use outrider_domain::clock::Lag;
+use outrider_domain::judge::catalogue;
 use outrider_domain::model::{
-    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method,
-    Phase, RequestEvidence, RequestKind, StepId,
+    Body, ConnectionPolicy, Headers, RequestKind, Retry, Step, StepId, Template,
 };
 
-use super::body::{Sink, Unpack};
-use super::client::Client;
-use super::connect::{Target, connect};
-use super::fault;
-use super::head::{Head, head};
-use super::pool::{OpenConnection, OutgoingRequest, Pool};
-use super::progress::Progress;
-use super::template::Address;
+use super::auth::CachedToken;
+use super::bodies;
+use super::call::Call;
+use super::pool::Pool;
+use super::run_request::RunRequest;
+use super::step_log::{StepAbort, StepLog};
+use super::template::{Address, Values};
 
-/// A resolver that is silent for so long is the agent's fault, even when the deadline comes first.
-const RESOLVER_SILENT: Duration = Duration::from_secs(1);
-/// After so many unpacked bytes, other tasks get their turn.
-const TURN_BYTES: u64 = 4 << 10;
-/// Characters kept of a path.
-const KEPT_CHARS_MAX: usize = 100;
+/// How long steps that always run may take after a run broke or ran out of time.
+const CLEANUP_TIME: Duration = Duration::from_secs(10);
 
-/// A request to send.
-#[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) kind: RequestKind,
-    pub(super) method: Method,
-    pub(super) to: Address,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    /// The step whose token is sent with it.
-    pub(super) token: Option<StepId>,
+const FORM: &str = "application/x-www-form-urlencoded";
+const FHIR_JSON: &str = "application/fhir+json";
+const JSON: &str = "application/json";
+
+/// Makes and sends the requests of one run.
+pub(super) struct Wire<'a> {
+    pub(super) run: &'a RunRequest<'a>,
+    /// When the run began.
+    pub(super) began: Instant,
+    /// When the last step that decides the verdict must end.
+    run_deadline: Instant,
+    /// How the current step sends its requests.
+    pub(super) step: StepOptions,
+    /// What templates may name.
+    pub(super) values: Values,
+    /// The token of each token step.
+    pub(super) tokens: BTreeMap<StepId, CachedToken>,
+    /// The open connections.
+    pub(super) pool: Pool,
+    /// The delays that this machine caused.
+    pub(super) lag: Lag,
+    /// A 429 came while the agent sent more requests than the limit allows.
+    pub(super) asked_too_much: bool,
+    /// When the certificate that the partner served last expires.
+    pub(super) certificate_expires_at: Option<DateTime<Utc>>,
 }
 
-/// How long a request may take: its own timeout, and the deadline of its step.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadlines {
-    pub(super) run_began: Instant,
+/// How a step sends its requests.
+#[derive(Debug)]
+pub(super) struct StepOptions {
+    /// The time of one request.
     pub(super) timeout: Duration,
+    /// When the step must end.
     pub(super) deadline: Instant,
-}
-
-/// The evidence of one request, and the head of its answer when that is complete.
-#[derive(Debug)]
-pub(super) struct SendResult {
-    pub(super) evidence: RequestEvidence,
-    pub(super) head: Option<Head>,
-    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-/// How a request is sent: the choices of the journey, the step and the probe, and the run's pool.
-#[derive(Debug)]
-pub(super) struct ConnectionOptions<'p> {
     pub(super) connection: ConnectionPolicy,
-    pub(super) http: HttpWanted,
-    pub(super) family: FamilyWanted,
-    /// Connections that requests of the same run left open.
-    pub(super) pool: &'p mut Pool,
-    pub(super) lag: &'p Lag,
-    /// A request that the agent itself delayed for longer is contaminated.
-    pub(super) own_delay_max: Duration,
+    /// When a request is retried.
+    pub(super) retry: Option<Retry>,
 }
 
-/// Sends one request and takes in the whole answer. Never follows a redirect, never tries again.
-pub(super) async fn send<L: Lines>(
-    client: &Client,
-    clock: &Clock,
-    deadlines: Deadlines,
-    call: Call,
-    mut options: ConnectionOptions<'_>,
-    sink: &mut Sink<'_, L>,
-) -> SendResult {
-    let began = clock.instant();
-    let own_before = options.lag.so_far();
-    client.count(began);
-    let (kind, method) = (call.kind, call.method);
-    let path: String = call.to.shown.chars().take(KEPT_CHARS_MAX).collect();
-    let mut progress = Progress::new();
-    let own_end = began + deadlines.timeout;
-    let end = tokio::time::Instant::from_std(own_end.min(deadlines.deadline));
-    let exchanged = exchange(client, clock, call, &mut options, sink, &mut progress);
-    let result = tokio::time::timeout_at(end, exchanged).await;
-    let now = clock.instant();
-    let phase = progress.close(now);
-    let failure = match result {
-        Ok(Ok(())) => None,
-        Ok(Err(Failure::Reset(_))) => Some(Failure::Reset(phase)),
-        Ok(Err(failure)) => Some(failure),
-        // Whichever name server is at fault, it is our resolver that has been silent for so long.
-        Err(_) if phase == Phase::Dns && now - began >= RESOLVER_SILENT => {
-            Some(Failure::Agent(AgentFault::Resolver))
+impl<'a> Wire<'a> {
+    pub(super) fn new(run: &'a RunRequest<'a>, lag: Lag) -> Self {
+        let began = run.clock.instant();
+        let deadline = began + run.deadline;
+        Self {
+            run,
+            began,
+            run_deadline: deadline,
+            step: StepOptions {
+                timeout: run.timeout,
+                deadline,
+                connection: run.journey.connection,
+                retry: None,
+            },
+            values: Values {
+                base_url: run.partner.base_url.clone(),
+                run: run.id.to_string(),
+                started_at: run.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true),
+                member: run
+                    .member
+                    .map(|(member, _)| member.id.to_string())
+                    .unwrap_or_default(),
+                captured: BTreeMap::new(),
+            },
+            tokens: BTreeMap::new(),
+            pool: Pool::default(),
+            lag,
+            asked_too_much: false,
+            certificate_expires_at: None,
         }
-        Err(_) if deadlines.deadline < own_end => Some(Failure::Deadline(phase)),
-        Err(_) if phase == Phase::Dns => Some(Failure::Agent(AgentFault::Resolver)),
-        // A connection that never comes about in time is the same as one that is refused.
-        Err(_) if phase == Phase::Connect => Some(Failure::Connect),
-        Err(_) => Some(Failure::Timeout(phase)),
-    };
-    let total = now - began;
-    let own_delay = options.lag.so_far().saturating_sub(own_before).min(total);
-    let evidence = RequestEvidence {
-        kind,
-        method,
-        path,
-        offset: began - deadlines.run_began,
-        total,
-        phases: progress.phases,
-        status: progress.head.as_ref().map(|head| head.status),
-        media: progress
-            .head
-            .as_ref()
-            .and_then(|head| head.media.as_deref())
-            .map(|media| known_media(media).to_owned()),
-        bytes: progress.bytes,
-        failure,
-        attempt: 1,
-        link: progress.link,
-        family: progress.family,
-        http: progress.http,
-        own_delay,
-        contaminated: own_delay > options.own_delay_max,
-    };
-    let head = if failure.is_none() {
-        progress.head
-    } else {
-        None
-    };
-    SendResult {
-        evidence,
-        head,
-        certificate_expires_at: progress.certificate_expires_at,
     }
-}
 
-async fn exchange<L: Lines>(
-    client: &Client,
-    clock: &Clock,
-    call: Call,
-    options: &mut ConnectionOptions<'_>,
-    sink: &mut Sink<'_, L>,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    let is_tls = call.to.url.scheme_str() == Some("https");
-    let host = call.to.url.host().ok_or(Failure::Redirect)?.to_owned();
-    let port = call
-        .to
-        .url
-        .port_u16()
-        .unwrap_or(if is_tls { 443 } else { 80 });
-    let target = Target {
-        host: &host,
-        port,
-        is_tls,
-        family: options.family,
-        http: options.http,
-    };
-    let is_kept = options.connection == ConnectionPolicy::Reuse;
-    let mut request = call.request(is_kept)?;
-    if is_kept && let Some(mut open) = options.pool.take(&target).await {
-        progress.link = Link::Reused;
-        progress.family = open.family;
-        progress.certificate_expires_at = open.certificate_expires_at;
-        progress.begin(&open.timestamps, open.has_frames(), clock.instant());
-        match send_on(&mut open, request, sink, progress, clock).await {
-            SendOutcome::Whole => {
-                options.pool.give(&target, open);
-                return Ok(());
-            }
-            SendOutcome::Broken(failure) => return Err(failure),
-            // Nothing of it was sent on the old connection: it was dead before.
-            SendOutcome::Unsent(back) => request = *back,
-        }
-        progress.link = Link::Replaced;
-    } else if is_kept && options.pool.had_dead(&target) {
-        progress.link = Link::Replaced;
-    }
-    let connection = connect(client, clock, &target, progress).await?;
-    progress.enter(Phase::Send, clock.instant());
-    let mut open = OpenConnection::new(connection, clock).await?;
-    progress.begin(&open.timestamps, open.has_frames(), clock.instant());
-    match send_on(&mut open, request, sink, progress, clock).await {
-        SendOutcome::Whole => {
-            if is_kept {
-                options.pool.give(&target, open);
-            }
-            Ok(())
-        }
-        SendOutcome::Broken(failure) => Err(failure),
-        SendOutcome::Unsent(_) => Err(Failure::Reset(Phase::Send)),
-    }
-}
-
-/// How sending one request on an open connection ended.
-enum SendOutcome {
-    Whole,
-    Broken(Failure),
-    /// The connection was gone before a byte of the request was on it; this is the request.
-    Unsent(Box<OutgoingRequest>),
-}
-
-async fn send_on<L: Lines>(
-    open: &mut OpenConnection,
-    request: OutgoingRequest,
-    sink: &mut Sink<'_, L>,
-    progress: &mut Progress,
-    clock: &Clock,
-) -> SendOutcome {
-    let timestamps = Arc::clone(&open.timestamps);
-    let OpenConnection { sender, driver, .. } = open;
-    let send = async {
-        let broken = |why: &hyper::Error| SendOutcome::Broken(fault::of_http(why, Phase::Wait));
-        let answer = match sender.send(request).await {
-            Ok(answer) => answer,
-            Err((_, Some(unsent))) if !timestamps.has_written() => {
-                return SendOutcome::Unsent(Box::new(unsent));
-            }
-            Err((why, _)) => return broken(&why),
+    /// A step begins: from now on requests are sent as it says.
+    pub(super) fn begin(&mut self, step: &Step, now: Instant) {
+        let deadline = if step.is_always() {
+            self.run_deadline.max(now + CLEANUP_TIME)
+        } else {
+            self.run_deadline
         };
-        timestamps.head(clock.instant());
-        let (parts, mut body) = answer.into_parts();
-        progress.http = version(parts.version);
-        let head = head(parts.status.as_u16(), &parts.headers);
-        sink.head(head.status);
-        let encoding = head
-            .headers
-            .get("content-encoding")
-            .and_then(|values| values.first());
-        let Some(mut unpack) = Unpack::new(encoding.map(String::as_str), sink) else {
-            return SendOutcome::Broken(Failure::Malformed);
+        self.step = StepOptions {
+            timeout: step.timeout.unwrap_or(self.run.timeout),
+            deadline,
+            connection: step.connection.unwrap_or(self.run.journey.connection),
+            retry: step.retry.clone(),
         };
-        progress.head = Some(head);
-        let mut turn_began = 0;
-        while let Some(frame) = body.frame().await {
-            let frame = match frame {
-                Ok(frame) => frame,
-                Err(why) => return broken(&why),
-            };
-            let Some(data) = frame.data_ref() else {
-                continue;
-            };
-            progress.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
-            for piece in data.chunks(unpack.piece_bytes()) {
-                if let Err(failure) = unpack.take(piece, progress.bytes) {
-                    return SendOutcome::Broken(failure);
-                }
-                if unpack.unpacked() - turn_began >= TURN_BYTES {
-                    // A long file arrives without a wait, and a bomb unfolds without one; runs
-                    // beside it must not wait for its end.
-                    turn_began = unpack.unpacked();
-                    tokio::task::yield_now().await;
-                }
+    }
+
+    /// Postpones the deadlines by a time that is not the partner's.
+    pub(super) fn postpone_deadlines(&mut self, by: Duration) {
+        self.run_deadline += by;
+        self.step.deadline += by;
+    }
+
+    pub(super) fn address(
+        &self,
+        template: &Template,
+        log: &mut StepLog,
+    ) -> Result<Address, StepAbort> {
+        let found = self.values.address(template);
+        found.ok_or_else(|| invalid_capture(log, "an absolute http or https URL"))
+    }
+
+    pub(super) fn fill_headers(
+        &self,
+        call: &mut Call,
+        headers: &Headers,
+        log: &mut StepLog,
+    ) -> Result<(), StepAbort> {
+        for (name, template) in headers {
+            let value = self.values.header(template);
+            let value =
+                value.ok_or_else(|| invalid_capture(log, "a value that a header field takes"))?;
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                call.headers.insert(name, value);
             }
         }
-        unpack
-            .finish()
-            .map_or_else(SendOutcome::Broken, |()| SendOutcome::Whole)
-    };
-    driver.during(send).await
-}
+        Ok(())
+    }
 
-impl Call {
-    /// The request for HTTP/1; [`super::pool`] makes it one for HTTP/2 where that is spoken.
-    fn request(self, is_kept: bool) -> Result<OutgoingRequest, Failure> {
-        let path = self
-            .to
-            .url
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned();
-        let authority = self
-            .to
-            .url
-            .authority()
-            .map(ToString::to_string)
-            .ok_or(Failure::Redirect)?;
-        let mut request = Request::builder()
-            .method(self.method.name())
-            .uri(path)
-            .header(http::header::HOST, authority)
-            .body(Full::new(self.body))
-            .map_err(|_| Failure::Redirect)?;
-        if !is_kept {
-            let close = http::HeaderValue::from_static("close");
-            request
-                .headers_mut()
-                .insert(http::header::CONNECTION, close);
-        }
-        request.headers_mut().extend(self.headers);
-        Ok(request)
+    pub(super) fn fill_body(
+        &self,
+        call: &mut Call,
+        body: &Body,
+        log: &mut StepLog,
+    ) -> Result<(), StepAbort> {
+        let (media, text) = match body {
+            Body::Named(named) => {
+                let body = bodies::build(*named, self.run.member, &self.values);
+                let media = if named.is_for_a_core() {
+                    JSON
+                } else {
+                    FHIR_JSON
+                };
+                (media, Some(body.unwrap_or_default().to_string()))
+            }
+            Body::Json(filling) => {
+                let media = if call.kind == RequestKind::Submit {
+                    FHIR_JSON
+                } else {
+                    JSON
+                };
+                let json = self.values.json(filling);
+                (media, json.map(|json| json.to_string()))
+            }
+            Body::Form(fields) => (FORM, self.values.form(fields)),
+        };
+        let text = text.ok_or_else(|| invalid_capture(log, "a value that the body takes"))?;
+        call.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        call.body = Bytes::from(text);
+        Ok(())
     }
 }
 
-fn version(version: http::Version) -> Option<HttpVersion> {
-    match version {
-        http::Version::HTTP_10 => Some(HttpVersion::OneZero),
-        http::Version::HTTP_11 => Some(HttpVersion::One),
-        http::Version::HTTP_2 => Some(HttpVersion::Two),
-        _ => None,
-    }
+/// A captured value that is not valid in its place; ends the step.
+fn invalid_capture(log: &mut StepLog, expected: &'static str) -> StepAbort {
+    let seen = "a captured value that makes none";
+    log.break_with(Some(catalogue::CAPTURE.find(false, expected, seen)))
 }

@@ -36,6 +36,7 @@ fn a_clock_step_in_mid_run_leaves_every_count() {
                 id: RunId::new("a-run"),
                 origin: Origin::Once,
                 due_at: clock.now(),
+                tick: None,
                 partner,
                 journey: &plan.journeys[&JourneyId::new("bulk-exchange")],
                 deadline: std::time::Duration::from_secs(20),

@@ -268,6 +268,7 @@ fn walk_beside(
             id: RunId::new("a-run"),
             origin: Origin::Once,
             due_at: clock.now(),
+            tick: None,
             partner,
             journey: &plan.journeys[&JourneyId::new("scripted")],
             deadline: Duration::from_secs(20),

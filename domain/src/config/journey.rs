@@ -11,7 +11,7 @@ use super::tree::Table;
 use super::verb::{self, VERBS};
 use crate::model::{
     ASSERTION, Action, Capture, CaptureKind, ConnectionPolicy, Duty, HttpWanted, Journey,
-    JourneyId, Method, Read, Retry, Step, StepId, Transient, When,
+    JourneyId, Method, Read, Request, Retry, Step, StepId, Transient, Watch, When,
 };
 
 /// The time of one request, unless the file says otherwise.
@@ -128,33 +128,27 @@ fn offer(id: &StepId, action: &Action, known: &mut Known) {
     known.verbs.insert(id.to_string(), action.verb());
     let mut capture = |name: &str, kind| known.captures.insert(format!("{id}.{name}"), kind);
     match action {
-        Action::Request { captures, .. } | Action::Watch { captures, .. } => {
+        Action::Request(Request { captures, .. }) | Action::Watch(Watch { captures, .. }) => {
             captures.iter().for_each(|Capture { name, kind, .. }| {
                 capture(name, *kind);
             });
         }
-        Action::Submit { token, .. } => {
+        Action::Submit(submit) => {
             capture("location", CaptureKind::String);
-            known.submit_tokens.insert(id.to_string(), token.clone());
+            let token = submit.token.clone();
+            known.submit_tokens.insert(id.to_string(), token);
         }
-        Action::Download {
-            read: Read::MatchResult,
-            ..
-        } => {
-            capture("group", CaptureKind::String);
-            known.has_match_result = true;
+        Action::Download(download) => {
+            if download.read == Read::MatchResult {
+                capture("group", CaptureKind::String);
+                known.has_match_result = true;
+            }
         }
-        Action::Token { .. } => {
+        Action::Token(_) => {
             capture(ASSERTION, CaptureKind::Secret);
             known.last_token = Some(id.clone());
         }
-        Action::Poll { .. }
-        | Action::Download {
-            read: Read::MemberData,
-            ..
-        }
-        | Action::Check { .. }
-        | Action::Release { .. } => {}
+        Action::Poll(_) | Action::Check(_) | Action::Release(_) => {}
     }
 }
 
@@ -245,26 +239,26 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
         );
     }
     match action? {
-        Action::Check { .. } => {
+        Action::Check(_) => {
             let what = "a check asks nobody, so there is nothing to ask again";
             table.report(table.place(), what, "take `retry` away");
         }
-        Action::Submit { .. }
-        | Action::Request {
+        Action::Submit(_)
+        | Action::Request(Request {
             method: Method::Post,
             ..
-        } if on.contains(&Transient::Reset) => {
+        }) if on.contains(&Transient::Reset) => {
             let what = "after a reset nobody knows whether a POST was taken";
             let help = "take \"reset\" out of `on`";
             table.report(table.place(), what, help);
         }
-        Action::Submit { .. }
-        | Action::Request { .. }
-        | Action::Token { .. }
-        | Action::Poll { .. }
-        | Action::Watch { .. }
-        | Action::Download { .. }
-        | Action::Release { .. } => {}
+        Action::Submit(_)
+        | Action::Request(_)
+        | Action::Token(_)
+        | Action::Poll(_)
+        | Action::Watch(_)
+        | Action::Download(_)
+        | Action::Release(_) => {}
     }
     Some(Retry {
         attempts: u32::try_from(attempts?).ok()?,

@@ -8,7 +8,10 @@ use super::known::Known;
 use super::send::{body, headers};
 use super::template::url;
 use super::tree::{Spanned, Table};
-use crate::model::{Action, Check, Fresh, Method, Read, StepId};
+use crate::model::{
+    Action, Check, Download, Fresh, Method, Poll, Read, Release, Request, SignIn, StepId, Submit,
+    Watch,
+};
 
 pub(super) const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
 /// The longest wait that a `Retry-After` may ask for, unless the step says otherwise.
@@ -31,18 +34,18 @@ pub(super) fn action(table: &Table<'_>, verb: &Spanned<&str>, known: &Known) -> 
                 table.missing("read", "\"match-result\" or \"member-data\"");
             }
             let token = token(table, known);
-            Some(Action::Download {
+            Some(Action::Download(Download {
                 manifest: manifest?,
                 read: read?,
                 token: token?,
-            })
+            }))
         }
         "check" => {
             let checks = checks(table, is_of_what_was_gathered);
             if !table.has("check") || table.is_empty_list("check") {
                 table.missing("check", "[\"expected-bucket\"]");
             }
-            Some(Action::Check { checks })
+            Some(Action::Check(checks))
         }
         other => {
             let help = match nearest(other, VERBS.iter().copied()) {
@@ -80,11 +83,11 @@ fn token_step(table: &Table<'_>, known: &Known) -> Option<Action> {
         (Some(true), None) => Fresh::Always,
         (Some(false) | None, None) => Fresh::Never,
     };
-    Some(Action::Token {
+    Some(Action::Token(SignIn {
         endpoint: endpoint?,
         scope,
         fresh,
-    })
+    }))
 }
 
 fn submit(table: &Table<'_>, known: &Known) -> Option<Action> {
@@ -95,23 +98,23 @@ fn submit(table: &Table<'_>, known: &Known) -> Option<Action> {
     }
     let (headers, body) = (headers(table, known), body(table, known));
     let token = token(table, known);
-    Some(Action::Submit {
+    Some(Action::Submit(Submit {
         url: url?,
         headers: headers?,
         body: body?,
         token: token?,
-    })
+    }))
 }
 
 fn poll(table: &Table<'_>, known: &Known) -> Option<Action> {
     let job = url(table, "job", "\"{{ match.location }}\"", known);
     let cap = table.duration("retry_after_max");
     let token = token(table, known);
-    Some(Action::Poll {
+    Some(Action::Poll(Poll {
         job: job?,
         token: token?,
         retry_after_max: cap.map_or(RETRY_AFTER_MAX, |spanned| spanned.value),
-    })
+    }))
 }
 
 fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
@@ -127,7 +130,7 @@ fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
     if table.has("fail") && fail.is_none() {
         return None;
     }
-    Some(Action::Watch {
+    Some(Action::Watch(Watch {
         url: url?,
         headers: headers?,
         token,
@@ -137,7 +140,7 @@ fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
         every: every.map_or(WATCH_EVERY, |spanned| spanned.value),
         retry_after_max: cap.map_or(RETRY_AFTER_MAX, |spanned| spanned.value),
         captures: captures?,
-    })
+    }))
 }
 
 fn release(table: &Table<'_>, known: &Known) -> Option<Action> {
@@ -146,7 +149,7 @@ fn release(table: &Table<'_>, known: &Known) -> Option<Action> {
         Some(token) => token,
         None => known.submit_tokens.get(job_of.as_str())?.clone(),
     };
-    Some(Action::Release { job_of, token })
+    Some(Action::Release(Release { job_of, token }))
 }
 
 fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
@@ -170,7 +173,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
         expect.status.clear();
     }
     let captures = captures(table);
-    Some(Action::Request {
+    Some(Action::Request(Request {
         method,
         url: url?,
         headers: headers?,
@@ -182,7 +185,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
         expect,
         checks,
         captures: captures?,
-    })
+    }))
 }
 
 /// Checks of a `check` step; the others look at one answer.

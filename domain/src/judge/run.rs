@@ -188,10 +188,11 @@ fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
 /// A 429 to a kick-off while another job of ours is open is our own doing, and so is any 429 above the
 /// agreed rate.
 fn is_own_load(walked: &Walked<'_>, step: &StepId, finding: &Finding) -> bool {
-    let is_submit =
-        walked.journey.steps.iter().any(|one| {
-            one.id == *step && matches!(one.action, crate::model::Action::Submit { .. })
-        });
+    let is_submit = walked
+        .journey
+        .steps
+        .iter()
+        .any(|one| one.id == *step && matches!(one.action, crate::model::Action::Submit(_)));
     let is_ours = (is_submit && walked.own_job_open) || walked.asked_too_much;
     finding.cause == Cause::Throttled && is_ours
 }
@@ -279,7 +280,7 @@ mod tests {
             timeout: None,
             retry: None,
             connection: None,
-            action: Action::Check { checks: Vec::new() },
+            action: Action::Check(Vec::new()),
         };
         Journey {
             id: JourneyId::new("j"),

@@ -1,5 +1,6 @@
 //! The nouns. No I/O, no storage or file format.
 
+mod action;
 mod alerting;
 mod auth;
 mod baseline;
@@ -31,6 +32,7 @@ mod starts;
 mod verdict;
 mod zone;
 
+pub use action::{Action, Download, Poll, Release, Request, SignIn, Submit, Watch};
 pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
 pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
 pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
@@ -52,7 +54,7 @@ pub use evidence::{
 };
 pub use hash::stable_hash;
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
-pub use journey::{Action, Duty, Journey, Step, When};
+pub use journey::{Duty, Journey, Step, When};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use message::{

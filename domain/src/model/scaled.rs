@@ -59,25 +59,27 @@ impl Plan {
             journey.timeout = scale.of(journey.timeout);
             for step in &mut journey.steps {
                 step.timeout = step.timeout.map(|timeout| scale.of(timeout));
-                if let Action::Poll {
-                    retry_after_max, ..
-                }
-                | Action::Watch {
-                    retry_after_max, ..
-                } = &mut step.action
-                {
-                    *retry_after_max = scale.of(*retry_after_max);
+                match &mut step.action {
+                    Action::Poll(poll) => {
+                        poll.retry_after_max = scale.of(poll.retry_after_max);
+                    }
+                    Action::Watch(watch) => {
+                        watch.retry_after_max = scale.of(watch.retry_after_max);
+                    }
+                    Action::Token(sign_in) => {
+                        if let Fresh::Every(every) = &mut sign_in.fresh {
+                            *every = scale.of(*every);
+                        }
+                    }
+                    Action::Request(_)
+                    | Action::Submit(_)
+                    | Action::Download(_)
+                    | Action::Check(_)
+                    | Action::Release(_) => {}
                 }
                 if let Some(retry) = &mut step.retry {
                     retry.wait = scale.of(retry.wait);
                     retry.wait_max = scale.of(retry.wait_max);
-                }
-                if let Action::Token {
-                    fresh: Fresh::Every(every),
-                    ..
-                } = &mut step.action
-                {
-                    *every = scale.of(*every);
                 }
             }
         }

@@ -104,7 +104,7 @@ const NOBODY_KNOWS: u64 = u32::MAX as u64;
 /// Requests that are kept free for a run: the most that one of its probe's runs was seen to make. Before
 /// one was seen that fetches files, nobody knows how many there are, and it gets a minute for itself.
 pub fn likely_requests(journey: &Journey, seen: u64) -> u64 {
-    let fetches = |step: &Step| matches!(step.action, Action::Download { .. });
+    let fetches = |step: &Step| matches!(step.action, Action::Download(_));
     if seen == 0 && journey.steps.iter().any(fetches) {
         return NOBODY_KNOWS;
     }
@@ -114,35 +114,32 @@ pub fn likely_requests(journey: &Journey, seen: u64) -> u64 {
 /// Requests of a run in which every step that asks does so once.
 fn usual_requests(journey: &Journey) -> u64 {
     let asking = journey.steps.iter().filter(|step| match &step.action {
-        Action::Check { .. } => false,
-        Action::Request { .. }
-        | Action::Token { .. }
-        | Action::Submit { .. }
-        | Action::Poll { .. }
-        | Action::Watch { .. }
-        | Action::Download { .. }
-        | Action::Release { .. } => true,
+        Action::Check(_) => false,
+        Action::Request(_)
+        | Action::Token(_)
+        | Action::Submit(_)
+        | Action::Poll(_)
+        | Action::Watch(_)
+        | Action::Download(_)
+        | Action::Release(_) => true,
     });
     u64::try_from(asking.count()).unwrap_or(u64::MAX)
 }
 
 fn of_step(step: &Step, deadline: Duration) -> (Range, Range) {
     match &step.action {
-        Action::Request { .. }
-        | Action::Token {
-            fresh: Fresh::Always,
-            ..
-        } => (Range::just(1), Range::NONE),
-        // One that is kept from an earlier run may do.
-        Action::Token { .. } => {
+        Action::Request(_) => (Range::just(1), Range::NONE),
+        Action::Token(sign_in) if sign_in.fresh == Fresh::Always => (Range::just(1), Range::NONE),
+        // A token that is cached from an earlier run may do.
+        Action::Token(_) => {
             let requests = Range {
                 least: 0,
                 most: Some(1),
             };
             (requests, Range::NONE)
         }
-        Action::Submit { .. } => (Range::just(1), Range::just(1)),
-        Action::Poll { .. } | Action::Watch { .. } => {
+        Action::Submit(_) => (Range::just(1), Range::just(1)),
+        Action::Poll(_) | Action::Watch(_) => {
             let polls = deadline.as_secs() / POLL_WAIT.as_secs() + 1;
             let requests = Range {
                 least: 1,
@@ -151,16 +148,16 @@ fn of_step(step: &Step, deadline: Duration) -> (Range, Range) {
             (requests, Range::NONE)
         }
         // A manifest may name no file.
-        Action::Download { .. } => {
+        Action::Download(_) => {
             let requests = Range {
                 least: 0,
                 most: None,
             };
             (requests, Range::NONE)
         }
-        Action::Check { .. } => (Range::NONE, Range::NONE),
+        Action::Check(_) => (Range::NONE, Range::NONE),
         // Only what was opened is released.
-        Action::Release { .. } => {
+        Action::Release(_) => {
             let requests = Range {
                 least: 0,
                 most: Some(1),

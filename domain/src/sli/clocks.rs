@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Body, Clock, Journey, NamedBody, Part, Read, RequestEvidence, RequestKind, Root,
-    RunRecord, Step, StepEvidence, StepId, StepState, Template,
+    Action, Clock, Journey, NamedBody, Part, Read, RequestEvidence, RequestKind, Root, RunRecord,
+    Step, StepEvidence, StepId, StepState, Template,
 };
 
 /// The answer that says a job was taken.
@@ -102,18 +102,14 @@ fn is_accepted(request: &RequestEvidence) -> bool {
 
 fn body_of(step: &Step) -> Option<NamedBody> {
     match &step.action {
-        Action::Submit {
-            body: Body::Named(body),
-            ..
-        } => Some(*body),
-        Action::Submit { .. }
-        | Action::Watch { .. }
-        | Action::Request { .. }
-        | Action::Token { .. }
-        | Action::Poll { .. }
-        | Action::Download { .. }
-        | Action::Check { .. }
-        | Action::Release { .. } => None,
+        Action::Submit(_) => step.action.named_body(),
+        Action::Watch(_)
+        | Action::Request(_)
+        | Action::Token(_)
+        | Action::Poll(_)
+        | Action::Download(_)
+        | Action::Check(_)
+        | Action::Release(_) => None,
     }
 }
 
@@ -122,14 +118,14 @@ fn body_of(step: &Step) -> Option<NamedBody> {
 fn match_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
     if let Some(submit) = submit(journey, NamedBody::is_for_a_core) {
         let mut steps = journey.steps.iter();
-        let watch = steps.find(|step| matches!(step.action, Action::Watch { .. }))?;
+        let watch = steps.find(|step| matches!(step.action, Action::Watch(_)))?;
         return Some((submit, &watch.id));
     }
     let submit = submit(journey, |body| body == NamedBody::MemberMatchParameters)?;
     let poll = journey
         .steps
         .iter()
-        .find(|step| matches!(&step.action, Action::Poll { job, .. } if names_step(job, submit)))?;
+        .find(|step| matches!(&step.action, Action::Poll(poll) if names_step(&poll.job, submit)))?;
     Some((submit, &poll.id))
 }
 
@@ -139,13 +135,7 @@ fn export_steps(journey: &Journey) -> Option<(&StepId, &StepId)> {
         body == NamedBody::DataExportParameters || body.is_for_a_core()
     })?;
     let download = journey.steps.iter().find(|step| {
-        matches!(
-            &step.action,
-            Action::Download {
-                read: Read::MemberData,
-                ..
-            }
-        )
+        matches!(&step.action, Action::Download(download) if download.read == Read::MemberData)
     })?;
     Some((submit, &download.id))
 }

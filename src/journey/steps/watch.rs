@@ -1,0 +1,74 @@
+//! Polls a document until a value in it says that it is done.
+
+use std::time::Duration;
+
+use outrider_domain::judge::job::{RetryAfter, retry_after};
+use outrider_domain::judge::{answer as judge_answer, catalogue};
+use outrider_domain::model::{Answer, Method, RequestKind, StepId, Watch};
+
+use super::polling::Polling;
+use crate::journey::call::Call;
+use crate::journey::runner::Runner;
+use crate::journey::step_log::StepAbort;
+
+const TOO_MANY_REQUESTS: u16 = 429;
+
+pub(in crate::journey) async fn watch(
+    runner: &mut Runner<'_>,
+    step: &StepId,
+    watch: &Watch,
+) -> Result<(), StepAbort> {
+    let clock = runner.run.clock;
+    let to = runner.wire.address(&watch.url, &mut runner.log)?;
+    let mut polling = Polling::new(clock.instant());
+    loop {
+        let (wire, log) = (&mut runner.wire, &mut runner.log);
+        let mut call = Call::new(RequestKind::Poll, Method::Get, to.clone());
+        wire.fill_headers(&mut call, &watch.headers, log)?;
+        if let Some(token) = &watch.token {
+            wire.authorise(&mut call, token, log).await?;
+        }
+        let expected = &[TOO_MANY_REQUESTS];
+        let answer = wire.request_expecting(call, expected, log).await?;
+        polling.polled(None, runner);
+        let is_throttled = answer.status == TOO_MANY_REQUESTS;
+        if !is_throttled && is_done(runner, watch, &answer)? {
+            return runner.capture(step, &watch.captures, &answer);
+        }
+        polling.pending();
+        let wait = match retry_after(answer.header("retry-after"), clock.system()) {
+            RetryAfter::Wait(wait) => wait,
+            RetryAfter::Absent | RetryAfter::Absurd | RetryAfter::Unreadable => {
+                doubled(watch.every, polling.times.polls - 1)
+            }
+        };
+        let wait = wait.min(watch.retry_after_max);
+        polling.wait(wait, runner).await?;
+    }
+}
+
+/// Judges a document; true when it says that it is done.
+fn is_done(runner: &mut Runner<'_>, watch: &Watch, answer: &Answer) -> Result<bool, StepAbort> {
+    let mut findings = judge_answer::expected(&watch.expect, answer);
+    findings.retain(|one| !runner.log.has_finding_like(one));
+    runner.log.judge(findings)?;
+    let holds = |is| judge_answer::holds(is, answer);
+    if watch.fail.as_ref().is_some_and(holds) {
+        let (expected, seen) = ("a value that says done", "one that says it failed");
+        let finding = catalogue::JSON.find(false, expected, seen);
+        runner.log.judge([finding])?;
+        return Err(StepAbort::Broken);
+    }
+    let is_done = holds(&watch.until);
+    if is_done {
+        let (expected, seen) = ("a value that says done", "just that");
+        let finding = catalogue::JSON.find(true, expected, seen);
+        runner.log.judge([finding])?;
+    }
+    Ok(is_done)
+}
+
+/// The wait after so many polls: it doubles from poll to poll.
+fn doubled(every: Duration, polls: u32) -> Duration {
+    every.saturating_mul(1 << polls.min(16))
+}
