@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
         let member = &set.members[0];
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
         let depth = if piece % 2 == 0 {
-            Depth::Heads
+            Depth::Summaries
         } else {
             Depth::Whole
         };

@@ -6,7 +6,7 @@ use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use outrider_domain::judge::job::{RetryAfter, retry_after};
 use outrider_domain::judge::stream::Lines;
-use outrider_domain::judge::{self, again};
+use outrider_domain::judge::{self, retry};
 use outrider_domain::model::{Answer, Failure, Finding};
 
 use super::body::{NoLines, Sink};
@@ -108,7 +108,7 @@ impl Walker<'_> {
         if status.is_some_and(|status| asked.expected.contains(&status)) {
             return None;
         }
-        let seen = again::transient(failure, status)?;
+        let seen = retry::transient(failure, status)?;
         let wish = match sent {
             Ok(head) => {
                 let field = head.headers.get("retry-after");
@@ -117,12 +117,12 @@ impl Walker<'_> {
             }
             Err(_) => RetryAfter::Absent,
         };
-        let wait = again::wait(retry, seen, asked.attempt, wish)?;
+        let wait = retry::wait(retry, seen, asked.attempt, wish)?;
         if self.order.clock.instant() + wait >= self.deadline {
             return None;
         }
         notes.retried.extend(match sent {
-            Ok(head) => Some(again::asked_again(head.status, asked.attempt)),
+            Ok(head) => Some(retry::asked_again(head.status, asked.attempt)),
             Err(broken) => broken.finding.clone(),
         });
         tokio::time::sleep(wait).await;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
-use outrider_domain::judge::head::Head;
+use outrider_domain::judge::line_summary::LineSummary;
 use outrider_domain::judge::stream::{FileFold, JsonValues, Lines};
 use outrider_domain::model::{Failure, Limit};
 
@@ -37,7 +37,7 @@ pub(super) enum Sink<'a, L> {
 pub(super) struct NoLines;
 
 impl Lines for NoLines {
-    fn line(&mut self, _: &str, _: &Head<'_>) -> bool {
+    fn line(&mut self, _: &str, _: &LineSummary<'_>) -> bool {
         true
     }
 }

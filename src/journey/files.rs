@@ -280,7 +280,7 @@ fn is_redirect(status: u16) -> bool {
 
 fn too_many_redirects() -> outrider_domain::model::Finding {
     let expected = format!("at most {REDIRECTS_MAX} {}", Limit::Redirects);
-    catalogue::REDIRECT.find(false, expected, "one more")
+    catalogue::REDIRECT.finding(false, expected, "one more")
 }
 
 fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), Halt> {
@@ -292,7 +292,7 @@ fn redirect(call: &mut Call, answer: &Answer, notes: &mut Notes) -> Result<(), H
     };
     let Some(next) = next.filter(|next| !downgrade(next)) else {
         let seen = "one without a location, or away from TLS";
-        return notes.judge([catalogue::REDIRECT.find(
+        return notes.judge([catalogue::REDIRECT.finding(
             false,
             "a redirect that may be followed",
             seen,

@@ -70,7 +70,7 @@ impl Walker<'_> {
     /// Takes out what a declared quirk makes the expected answer.
     pub(super) fn excused(&self, findings: Vec<Finding>, answer: &Answer) -> Vec<Finding> {
         let declared = &self.order.partner.quirks;
-        let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
+        let stays = |one: &Finding| one.passed || !quirks::excuses(declared, one, answer);
         findings.into_iter().filter(stays).collect()
     }
 

@@ -1,7 +1,7 @@
 //! Walks a journey: binds values, speaks HTTP, times each phase, gathers evidence, and asks
 //! [`outrider_domain::judge`] about each step. Keeps no state between runs.
 //!
-//! A broken partner is a value here. What we could not look at is a [`outrider_domain::judge::Stop`].
+//! A broken partner is a value here. What we could not look at is a [`outrider_domain::judge::EarlyStop`].
 
 mod ask;
 mod auth;

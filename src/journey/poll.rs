@@ -118,11 +118,11 @@ impl Walker<'_> {
                     .is_some_and(|fail| judge_answer::holds(fail, &answer))
                 {
                     let (expected, seen) = ("a value that says done", "one that says it failed");
-                    return notes.judge([catalogue::JSON.find(false, expected, seen)]);
+                    return notes.judge([catalogue::JSON.finding(false, expected, seen)]);
                 }
                 if judge_answer::holds(until, &answer) {
                     let (expected, seen) = ("a value that says done", "just that");
-                    notes.judge([catalogue::JSON.find(true, expected, seen)])?;
+                    notes.judge([catalogue::JSON.finding(true, expected, seen)])?;
                     return self.capture(&step.id, captures, &answer, notes);
                 }
             }
@@ -181,5 +181,5 @@ fn is_said(notes: &Notes, finding: &Finding) -> bool {
     notes
         .findings
         .iter()
-        .any(|one| one.check == finding.check && one.held == finding.held)
+        .any(|one| one.check == finding.check && one.passed == finding.passed)
 }

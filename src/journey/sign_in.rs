@@ -92,7 +92,7 @@ impl Walker<'_> {
             return Ok(false);
         };
         let (expected, seen) = ("a token is good until it ends", "status 401 before that");
-        notes.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
+        notes.judge([catalogue::KEPT_TOKEN.finding(false, expected, seen)])?;
         self.place(&held.endpoint, &held.scope).refused(&held);
         self.renew(&token, timeout, notes).await?;
         if let Some(held) = self.tokens.get_mut(&token) {
@@ -131,7 +131,7 @@ impl Walker<'_> {
         {
             let seen = "one away from TLS";
             let finding =
-                catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
+                catalogue::SMART_CONFIGURATION.finding(false, "a token_endpoint over TLS", seen);
             return notes.judge([finding]);
         }
         let place = self.place(&wanted.endpoint, &wanted.scope);

@@ -240,7 +240,7 @@ impl Walker<'_> {
             if job::is_direct(&answer) {
                 self.direct = answer.json;
                 let (expected, seen) = ("status 202, or 200 with the result", "status 200");
-                return notes.judge([catalogue::ACCEPTED.find(true, expected, seen)]);
+                return notes.judge([catalogue::ACCEPTED.finding(true, expected, seen)]);
             }
         }
         let (location, findings) = job::accepted(&answer);
@@ -258,7 +258,7 @@ impl Walker<'_> {
         if !absolute(&location).is_some_and(|url| self.may_hold_jobs(&url)) {
             // No token may travel there, so the job could neither be polled nor released.
             let (expected, seen) = ("a status URL at the partner's own origin", "one elsewhere");
-            return notes.judge([catalogue::CONTENT_LOCATION.find(false, expected, seen)]);
+            return notes.judge([catalogue::CONTENT_LOCATION.finding(false, expected, seen)]);
         }
         // Journalled before anything else is done with it, even before it is judged.
         let since = self.order.clock.instant();
@@ -334,7 +334,7 @@ impl Walker<'_> {
             // Whoever is there, a partner must not aim our DELETE at it.
             self.tell_released(job.location).await?;
             let expected = "a status URL at the partner's own origin";
-            return notes.judge([catalogue::RELEASED.find(false, expected, "one elsewhere")]);
+            return notes.judge([catalogue::RELEASED.finding(false, expected, "one elsewhere")]);
         }
         let shown = format!("{{{job_of}.location}}");
         let mut call = self.call(RequestKind::Release, Method::Delete, Address { url, shown });
@@ -342,7 +342,7 @@ impl Walker<'_> {
         let answer = self.ask(notes, timeout, call).await?;
         let finding = job::released(&answer);
         // Gone is as good as released: nothing is left behind.
-        if finding.held || matches!(answer.status, 404 | 410) {
+        if finding.passed || matches!(answer.status, 404 | 410) {
             // Two kick-offs with one key may have opened one job.
             self.jobs.retain(|_, one| one.location != job.location);
             self.tell_released(job.location.clone()).await?;
@@ -351,7 +351,7 @@ impl Walker<'_> {
         let is_done = self.is_told(&job.location);
         let seen = quirks::of_release(&answer).into_iter();
         self.note(seen.filter(|(_, is_there)| is_done || *is_there));
-        let refusal = (!finding.held).then(|| error_answer::operation_outcome(&answer));
+        let refusal = (!finding.passed).then(|| error_answer::operation_outcome(&answer));
         let findings = std::iter::once(finding).chain(refusal.flatten()).collect();
         notes.judge(self.excused(findings, &answer))
     }
@@ -400,7 +400,7 @@ fn unfit(notes: &mut Notes, expected: &'static str) -> Halt {
     let seen = "a captured value that makes none";
     notes
         .findings
-        .push(catalogue::CAPTURE.find(false, expected, seen));
+        .push(catalogue::CAPTURE.finding(false, expected, seen));
     Halt::Broken
 }
 

@@ -8,7 +8,7 @@ use outrider_domain::judge::business::ExportTimes;
 use outrider_domain::judge::matches::MatchSeen;
 use outrider_domain::judge::quirks::QuirksSeen;
 use outrider_domain::judge::records::RecordsSeen;
-use outrider_domain::judge::{self, Stop, Walked, business};
+use outrider_domain::judge::{self, EarlyStop, Walked, business};
 use outrider_domain::model::{
     AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
@@ -176,9 +176,9 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> (RunRecord,
         if step.decides() && halt.is_some() {
             is_broken = true;
             stop = match halt {
-                Some(Halt::Deadline) => Some(Stop::Deadline(step.id.clone())),
+                Some(Halt::Deadline) => Some(EarlyStop::Deadline(step.id.clone())),
                 Some(Halt::CouldNotLook(fault, why)) => {
-                    Some(Stop::CouldNotLook(step.id.clone(), fault, why))
+                    Some(EarlyStop::CouldNotLook(step.id.clone(), fault, why))
                 }
                 Some(Halt::Broken) | None => None,
             };

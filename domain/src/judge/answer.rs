@@ -22,23 +22,27 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
     }
     if !expect.media.is_empty() {
         let media = answer.media.as_deref().unwrap_or("none");
-        let held = expect.media.iter().any(|wanted| wanted == media);
-        findings.push(catalogue::MEDIA.find(held, expect.media.join(" or "), known_media(media)));
+        let passed = expect.media.iter().any(|wanted| wanted == media);
+        findings.push(catalogue::MEDIA.finding(
+            passed,
+            expect.media.join(" or "),
+            known_media(media),
+        ));
     }
     for rule in &expect.json {
-        let held = answer.json.as_ref().is_some_and(|json| {
+        let passed = answer.json.as_ref().is_some_and(|json| {
             rule.path
                 .query(json)
                 .exactly_one()
                 .is_ok_and(|value| *value == rule.equals)
         });
-        let seen = if held {
+        let seen = if passed {
             "just that"
         } else {
             "another value, or none"
         };
-        findings.push(catalogue::JSON.find(
-            held,
+        findings.push(catalogue::JSON.finding(
+            passed,
             format!("{} at {}", rule.equals, rule.path),
             seen,
         ));
@@ -51,7 +55,7 @@ fn schema(wanted: &Schema, answer: &Answer) -> Finding {
     let rule = &catalogue::SCHEMA;
     let expected = "the document that the schema describes";
     let Some(json) = &answer.json else {
-        return rule.find(false, expected, "no JSON");
+        return rule.finding(false, expected, "no JSON");
     };
     let broken = wanted.broken_by(json, BROKEN_SHOWN);
     let seen = if broken.is_empty() {
@@ -59,12 +63,12 @@ fn schema(wanted: &Schema, answer: &Answer) -> Finding {
     } else {
         format!("a document that breaks {}", broken.join(", "))
     };
-    rule.find(broken.is_empty(), expected, seen)
+    rule.finding(broken.is_empty(), expected, seen)
 }
 
 fn status(wanted: &[u16], answer: &Answer) -> Finding {
     let list: Vec<_> = wanted.iter().map(u16::to_string).collect();
-    catalogue::STATUS.find_as(
+    catalogue::STATUS.finding_as(
         status_cause(answer.status),
         wanted.contains(&answer.status),
         format!("status {}", list.join(" or ")),
@@ -171,7 +175,7 @@ fn smart_configuration(json: &Value) -> Finding {
     } else {
         format!("no {}", missing.join(", no "))
     };
-    catalogue::SMART_CONFIGURATION.find(
+    catalogue::SMART_CONFIGURATION.finding(
         missing.is_empty(),
         "token_endpoint, private_key_jwt, ES384",
         seen,
@@ -196,7 +200,7 @@ fn capability_statement(json: &Value) -> Finding {
     } else {
         format!("no {}", missing.join(", no "))
     };
-    catalogue::CAPABILITY_STATEMENT.find(
+    catalogue::CAPABILITY_STATEMENT.finding(
         missing.is_empty(),
         "bulk-member-match and davinci-data-export on Group",
         seen,
@@ -208,7 +212,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judge::cases::{broken, said};
+    use crate::judge::rule_tests::{broken, said};
 
     fn shaped(body: Value) -> Vec<Finding> {
         let schema = json!({"type":"object","required":["rest"],"properties":{"rest":{"type":"array",
@@ -239,7 +243,12 @@ mod tests {
         ] {
             let found = shaped(body);
             assert_eq!(broken(&found), ["schema"]);
-            let told = found.iter().find(|one| !one.held).unwrap().seen.to_string();
+            let told = found
+                .iter()
+                .find(|one| !one.passed)
+                .unwrap()
+                .seen
+                .to_string();
             assert!(told.contains(place) && !told.contains("Osei"), "{told}");
         }
         assert_eq!(broken(&shaped(Value::Null)), ["schema"]);

@@ -86,7 +86,7 @@ impl Authorizations {
 
     /// B-19.
     pub fn authorizations(&self) -> Finding {
-        catalogue::AUTHORIZATIONS.find(
+        catalogue::AUTHORIZATIONS.finding(
             self.denied + self.drugs + self.old == 0,
             "none denied, none of a drug, each active or changed within a year",
             format!(
@@ -99,7 +99,7 @@ impl Authorizations {
     /// B-20.
     pub fn documents(&self) -> Finding {
         let loose = self.named.missing_in(&self.documents);
-        catalogue::AUTHORIZATION_DOCUMENTS.find(
+        catalogue::AUTHORIZATION_DOCUMENTS.finding(
             self.bare == 0 && loose == 0,
             "a document with content for each active or pending one",
             format!(

@@ -84,7 +84,7 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, no_duplicates)],
         Check::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
         Check::ServiceDates => whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates()),
-        Check::Since => whole(&catalogue::SINCE, |one| one.sent.since()),
+        Check::Since => whole(&catalogue::SINCE, |one| one.provenance.since()),
         Check::NothingLost => vec![nothing_lost(seen)],
         Check::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
         Check::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
@@ -101,9 +101,9 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         }),
         Check::Drift => drift(seen),
         Check::Provenance => whole(&catalogue::PROVENANCE, |one| {
-            one.sent.provenance_finding(&one.references.present)
+            one.provenance.provenance_finding(&one.references.present)
         }),
-        Check::Labels => whole(&catalogue::LABELS, |one| one.sent.labels()),
+        Check::Labels => whole(&catalogue::LABELS, |one| one.provenance.labels()),
         Check::OptOut => vec![on_records(&catalogue::OPT_OUT, seen, |one| {
             opt_out(one, seen.member)
         })],
@@ -117,12 +117,12 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
 
 fn on_whole(rule: &Rule, seen: &Seen<'_>, judge: fn(&Whole) -> Finding) -> Finding {
     let whole = seen.records.and_then(|records| records.whole.as_deref());
-    whole.map_or_else(|| rule.find(false, "exported records", "none"), judge)
+    whole.map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
 fn on_matches(rule: &Rule, seen: &Seen<'_>, judge: impl FnOnce(&MatchSeen) -> Finding) -> Finding {
     seen.matches
-        .map_or_else(|| rule.find(false, "a match result", "none"), judge)
+        .map_or_else(|| rule.finding(false, "a match result", "none"), judge)
 }
 
 fn on_records(
@@ -131,7 +131,7 @@ fn on_records(
     judge: impl FnOnce(&RecordsSeen) -> Finding,
 ) -> Finding {
     seen.records
-        .map_or_else(|| rule.find(false, "exported records", "none"), judge)
+        .map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
@@ -140,7 +140,7 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
     let Some(identity) = identity else {
         let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
         let seen = if none { "none" } else { "some" };
-        return rule.find_as(cause, none, "no Patient: none is due", seen);
+        return rule.finding_as(cause, none, "no Patient: none is due", seen);
     };
     let is_same = |person: &&Person| {
         person.birth_date == identity.birth_date && person.identifiers.contains(&identity.umb)
@@ -161,7 +161,7 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
     } else {
         Cause::Identity
     };
-    rule.find_as(
+    rule.finding_as(
         cause,
         agree == all,
         "every Patient agrees in name, birth date and UMB",
@@ -174,7 +174,7 @@ fn no_duplicates(records: &RecordsSeen) -> Finding {
         "{} twice in {} records",
         records.duplicates, records.records
     );
-    catalogue::NO_DUPLICATES.find(records.duplicates == 0, "each record and claim once", seen)
+    catalogue::NO_DUPLICATES.finding(records.duplicates == 0, "each record and claim once", seen)
 }
 
 fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
@@ -186,7 +186,7 @@ fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
     } else {
         Cause::Identity
     };
-    catalogue::EXPECTED_BUCKET.find_as(
+    catalogue::EXPECTED_BUCKET.finding_as(
         cause,
         seen == Some(expected),
         format!("{expected} for {} ({})", member.id, member.edge_case),
@@ -201,11 +201,11 @@ fn nothing_lost(seen: &Seen<'_>) -> Finding {
     let rule = &catalogue::NOTHING_LOST;
     let exports = seen.exports.len();
     if exports < 2 {
-        return rule.find(false, "two exports in a row", format!("{exports}"));
+        return rule.finding(false, "two exports in a row", format!("{exports}"));
     }
     on_records(rule, seen, |records| {
         let score = records.score();
-        rule.find(
+        rule.finding(
             score.found == score.due,
             format!("{} records due from {exports} exports", score.due),
             format!("{} of them", score.found),
@@ -218,10 +218,10 @@ fn opt_out(records: &RecordsSeen, member: &Member) -> Finding {
     let rule = &catalogue::OPT_OUT;
     let is_out = member.expected.identity.is_none() && member.expected.resources.is_empty();
     if !is_out {
-        return rule.find(true, "records: they did not opt out", "no opt-out");
+        return rule.finding(true, "records: they did not opt out", "no opt-out");
     }
     let seen = format!("{} records", records.records);
-    rule.find(records.records == 0, "no record of who opted out", seen)
+    rule.finding(records.records == 0, "no record of who opted out", seen)
 }
 
 /// B-27: one UMB, the one that the person always had, whatever became of their cards.
@@ -234,7 +234,7 @@ fn umb(records: &RecordsSeen, member: &Member) -> Finding {
     let is_other = |person: &&Person| person.umbs.iter().any(|one| Some(one) != due);
     let others = records.patients.iter().filter(is_other).count();
     let seen = format!("{others} Patients with another");
-    catalogue::UMB.find(others == 0, "the member's own UMB and no other", seen)
+    catalogue::UMB.finding(others == 0, "the member's own UMB and no other", seen)
 }
 
 /// B-29.
@@ -242,7 +242,7 @@ fn one_job(seen: &Seen<'_>) -> Finding {
     let rule = &catalogue::ONE_JOB;
     let distinct: BTreeSet<_> = seen.same_key.iter().collect();
     let sent = seen.same_key.len();
-    rule.find(
+    rule.finding(
         sent >= 2 && distinct.len() == 1,
         "one job for two kick-offs with one key",
         format!("{} jobs for {sent}", distinct.len()),
@@ -253,7 +253,7 @@ fn drift(seen: &Seen<'_>) -> Vec<Finding> {
     let whole = seen.records.and_then(|records| records.whole.as_deref());
     match whole {
         Some(whole) => whole.drift.findings(seen.baseline),
-        None => vec![catalogue::DRIFT.find(false, "exported records", "none")],
+        None => vec![catalogue::DRIFT.finding(false, "exported records", "none")],
     }
 }
 
@@ -261,21 +261,24 @@ fn transaction_time(seen: &Seen<'_>) -> Vec<Finding> {
     let rule = &catalogue::TRANSACTION_TIME;
     let whole = seen.records.and_then(|records| records.whole.as_deref());
     let (Some(whole), Some(export)) = (whole, seen.exports.last()) else {
-        return vec![rule.find(false, "an export", "none")];
+        return vec![rule.finding(false, "an export", "none")];
     };
     match export.told {
-        Some(told) => whole.sent.times(told, export.asked, export.read).to_vec(),
-        None => vec![rule.find(false, "a time", "none that can be read")],
+        Some(told) => whole
+            .provenance
+            .times(told, export.asked, export.read)
+            .to_vec(),
+        None => vec![rule.finding(false, "a time", "none that can be read")],
     }
 }
 
 fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
     let nothing =
-        |what: &str| catalogue::NOBODY_ELSE.find_as(Cause::Integrity, false, what, "none");
+        |what: &str| catalogue::NOBODY_ELSE.finding_as(Cause::Integrity, false, what, "none");
     let Some(records) = seen.records else {
         return vec![nothing("exported records")];
     };
-    let canaries = catalogue::CANARIES.find(
+    let canaries = catalogue::CANARIES.finding(
         records.foreign_lines == 0,
         "no canary of another member",
         format!("{} lines with one", records.foreign_lines),
@@ -296,7 +299,7 @@ fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
         .iter()
         .filter(|reference| !is_matched(reference))
         .count();
-    let persons = catalogue::NOBODY_ELSE.find(
+    let persons = catalogue::NOBODY_ELSE.finding(
         patients == 0 && subjects == 0,
         "only persons of MatchedMembers",
         format!("{patients} other Patients, {subjects} references to others"),
@@ -313,7 +316,7 @@ fn literal(reference: &str) -> Option<(&str, &str)> {
 
 fn completeness(seen: &Seen<'_>) -> Vec<Finding> {
     let Some(records) = seen.records else {
-        return vec![catalogue::COMPLETENESS.find(false, "exported records", "none")];
+        return vec![catalogue::COMPLETENESS.finding(false, "exported records", "none")];
     };
     let score = records.score();
     let missing: Vec<_> = score
@@ -332,12 +335,12 @@ fn completeness(seen: &Seen<'_>) -> Vec<Finding> {
         )
     };
     vec![
-        catalogue::COMPLETENESS.find(
+        catalogue::COMPLETENESS.finding(
             score.found == score.due,
             format!("{} records due", score.due),
             seen,
         ),
-        catalogue::UNCHANGED_RECORDS.find(
+        catalogue::UNCHANGED_RECORDS.finding(
             score.changed == 0,
             "records as in the oracle",
             format!("{} with another hash", score.changed),

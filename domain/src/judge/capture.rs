@@ -75,7 +75,7 @@ fn broken(kind: CaptureKind, place: &str, seen: &'static str) -> Finding {
         | CaptureKind::Secret
         | CaptureKind::Document => format!("one {kind} at {place}"),
     };
-    catalogue::CAPTURE.find(false, expected, seen)
+    catalogue::CAPTURE.finding(false, expected, seen)
 }
 
 enum Found {

@@ -19,20 +19,20 @@ pub struct Rule {
 
 impl Rule {
     /// The finding of this rule.
-    pub fn find(
+    pub fn finding(
         &self,
-        held: bool,
+        passed: bool,
         expected: impl Into<String>,
         seen: impl Into<String>,
     ) -> Finding {
-        self.find_as(self.cause, held, expected, seen)
+        self.finding_as(self.cause, passed, expected, seen)
     }
 
     /// The finding of this rule where what was seen decides the cause.
-    pub fn find_as(
+    pub fn finding_as(
         &self,
         cause: Cause,
-        held: bool,
+        passed: bool,
         expected: impl Into<String>,
         seen: impl Into<String>,
     ) -> Finding {
@@ -41,7 +41,7 @@ impl Rule {
             check: self.check.into(),
             severity: self.severity,
             source: self.source,
-            held,
+            passed,
             cause,
             expected: expected.into(),
             seen: seen.into(),

@@ -93,7 +93,7 @@ impl Claims {
 
     /// B-15. What is due of the last five years is B-13's.
     pub fn service_dates(&self) -> Finding {
-        catalogue::SERVICE_DATES.find(
+        catalogue::SERVICE_DATES.finding(
             self.older == 0 && self.future == 0,
             format!("dates of service of the last {YEARS_DUE} years"),
             format!("{} older, {} in the future", self.older, self.future),
@@ -103,15 +103,15 @@ impl Claims {
     /// B-18.
     pub fn no_money(&self) -> Finding {
         let seen = format!("{} claims with amounts", self.money);
-        catalogue::NO_MONEY.find(self.money == 0, "no amounts in claims", seen)
+        catalogue::NO_MONEY.finding(self.money == 0, "no amounts in claims", seen)
     }
 
     /// B-21.
     pub fn claim_parties(&self) -> Finding {
         let loose = self.named_coverages.missing_in(&self.coverages);
-        let held = self.without_party == 0 && self.focal_twice == 0 && loose == 0;
-        catalogue::CLAIM_PARTIES.find(
-            held,
+        let passed = self.without_party == 0 && self.focal_twice == 0 && loose == 0;
+        catalogue::CLAIM_PARTIES.finding(
+            passed,
             "insurer, provider, a Coverage that came along, one focal",
             format!(
                 "{} without a party, {} with two focal, {loose} Coverages missing",

@@ -61,7 +61,7 @@ impl Drift {
         let rule = &catalogue::DRIFT;
         let Some(recorded) = recorded else {
             let expected = "the recorded shape, where there is one";
-            return vec![rule.find(true, expected, "no baseline recorded")];
+            return vec![rule.finding(true, expected, "no baseline recorded")];
         };
         let mut changes = Vec::new();
         for (kind, seen) in &self.seen.0 {
@@ -72,16 +72,16 @@ impl Drift {
         }
         let expected = "the recorded shape";
         if changes.is_empty() {
-            return vec![rule.find(true, expected, "just that")];
+            return vec![rule.finding(true, expected, "just that")];
         }
         let more = changes.len().saturating_sub(TOLD_MAX);
         let mut findings: Vec<Finding> = changes
             .into_iter()
             .take(TOLD_MAX)
-            .map(|change| rule.find(false, expected, change))
+            .map(|change| rule.finding(false, expected, change))
             .collect();
         if more > 0 {
-            findings.push(rule.find(false, expected, format!("{more} more changes")));
+            findings.push(rule.finding(false, expected, format!("{more} more changes")));
         }
         findings
     }
@@ -210,7 +210,7 @@ mod tests {
         let known = shape(&[good.clone(), good.clone()]).into_seen();
         let told = |record: Value| {
             let findings = shape(&[record]).findings(Some(&known));
-            let bad = findings.iter().filter(|one| !one.held);
+            let bad = findings.iter().filter(|one| !one.passed);
             bad.map(|one| one.seen.clone()).collect::<Vec<_>>()
         };
         let with = |edit: &dyn Fn(&mut Value)| {
@@ -238,6 +238,6 @@ mod tests {
             ["new code system or profile: 1 at Observation.code.coding[].system"]
         );
         assert!(with(&|one| one["Ngozi Okafor"] = json!(1))[0].ends_with("Observation.?"));
-        assert!(shape(&[good]).findings(None)[0].held);
+        assert!(shape(&[good]).findings(None)[0].passed);
     }
 }

@@ -15,15 +15,15 @@ pub fn status_cause(status: u16) -> Cause {
 /// an error's body is an OperationOutcome. None when there is no body.
 pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
     answer.has_body.then(|| {
-        let held = answer
+        let passed = answer
             .json
             .as_ref()
             .is_some_and(|json| json["resourceType"] == "OperationOutcome");
-        let seen = if held {
+        let seen = if passed {
             "OperationOutcome"
         } else {
             "another document"
         };
-        catalogue::OPERATION_OUTCOME.find(held, "OperationOutcome", seen)
+        catalogue::OPERATION_OUTCOME.finding(passed, "OperationOutcome", seen)
     })
 }

@@ -38,17 +38,17 @@ pub fn result(json: &Value, asked: &[&Member]) -> Vec<Finding> {
     let (misplaced, short) = (misplaced.count(), short.count());
     let state = json["state"].as_str();
     vec![
-        catalogue::EXCHANGE_ACCOUNTING.find(
+        catalogue::EXCHANGE_ACCOUNTING.finding(
             is_whole,
             format!("{due} members, each of those that were asked for"),
             format!("{} members", told.len()),
         ),
-        catalogue::EXCHANGE_VERDICTS.find(
+        catalogue::EXCHANGE_VERDICTS.finding(
             misplaced == 0,
             "every member where the oracle says",
             format!("{misplaced} elsewhere"),
         ),
-        catalogue::EXCHANGE_COMPLETENESS.find(
+        catalogue::EXCHANGE_COMPLETENESS.finding(
             short == 0 && json["missing_count"] == 0 && state == Some(state_of(asked)),
             format!(
                 "{}, with the records due of every matched member",
@@ -112,7 +112,7 @@ pub fn named(json: &Value) -> Vec<String> {
 pub fn only_one(json: &Value) -> Finding {
     let found = json["exchanges"].as_array().map(Vec::len);
     let seen = found.map_or("no list".to_owned(), |found| format!("{found} exchanges"));
-    catalogue::ONE_EXCHANGE.find(found == Some(1), "one exchange", seen)
+    catalogue::ONE_EXCHANGE.finding(found == Some(1), "one exchange", seen)
 }
 
 #[cfg(test)]
@@ -124,8 +124,8 @@ mod tests {
     use super::*;
     use crate::judge::answer;
     use crate::judge::business::{self, Seen};
-    use crate::judge::cases::{broken, cases, expected, member, said, set, today};
     use crate::judge::records::{Depth, RecordsSeen};
+    use crate::judge::rule_tests::{broken, cases, expected, member, said, set, today};
     use crate::judge::stream::FileFold;
     use crate::model::{Check, ExpectedResource};
 
@@ -213,7 +213,7 @@ mod tests {
         let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
         let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
         let set = set(&member, "1234567893");
-        let mut records = RecordsSeen::new(&member, &set, today(), Depth::Heads);
+        let mut records = RecordsSeen::new(&member, &set, today(), Depth::Summaries);
         for record in &good {
             let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
             assert!(

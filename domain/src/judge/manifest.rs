@@ -51,7 +51,7 @@ pub struct File {
 /// The manifest, or the findings why it cannot be read.
 pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, Vec<Finding>) {
     let Some(json) = &answer.json else {
-        let finding = catalogue::MANIFEST.find(false, "a JSON manifest", "no JSON");
+        let finding = catalogue::MANIFEST.finding(false, "a JSON manifest", "no JSON");
         return (None, vec![finding]);
     };
     let mut wrong = Vec::new();
@@ -82,16 +82,16 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
         format!("not: {}", wrong.join(", "))
     };
     let expected = "transactionTime, request, requiresAccessToken, output, error in their types";
-    let mut findings = vec![catalogue::MANIFEST.find(wrong.is_empty(), expected, seen)];
+    let mut findings = vec![catalogue::MANIFEST.finding(wrong.is_empty(), expected, seen)];
     let output = output.unwrap_or_default();
     if output.len() > FILES_MAX {
         let seen = format!("{} files", output.len());
         let expected = format!("at most {FILES_MAX} {}", Limit::Files);
-        findings.push(catalogue::LIMIT.find(false, expected, seen));
+        findings.push(catalogue::LIMIT.finding(false, expected, seen));
     }
     let told_errors = json["error"].as_array().map_or(0, Vec::len);
     let seen = format!("{told_errors} error files");
-    findings.push(catalogue::PARTIAL_ERRORS.find(told_errors == 0, "no error files", seen));
+    findings.push(catalogue::PARTIAL_ERRORS.finding(told_errors == 0, "no error files", seen));
     let told = json["transactionTime"].as_str();
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
@@ -111,17 +111,17 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
 pub fn media(file: &File, answer: &Answer) -> Finding {
     let media = answer.media.as_deref().unwrap_or("none");
     let is_document = file.kind == "Parameters" && media == "application/fhir+json";
-    let held = media == "application/fhir+ndjson" || is_document;
-    let seen = if held { "just that" } else { "another type" };
-    catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)
+    let passed = media == "application/fhir+ndjson" || is_document;
+    let seen = if passed { "just that" } else { "another type" };
+    catalogue::NDJSON_MEDIA.finding(passed, "application/fhir+ndjson", seen)
 }
 
 /// B-28: what went wrong is told as OperationOutcomes. Of the findings about an error file's lines.
 pub fn error_outcomes(findings: &[Finding]) -> Finding {
-    let broken = findings.iter().find(|finding| !finding.held);
+    let broken = findings.iter().find(|finding| !finding.passed);
     let seen = broken.map_or("just that", |finding| finding.seen.as_str());
     let expected = "an OperationOutcome a line of an error file";
-    catalogue::ERROR_OUTCOMES.find(broken.is_none(), expected, seen)
+    catalogue::ERROR_OUTCOMES.finding(broken.is_none(), expected, seen)
 }
 
 fn file(json: &Value) -> Option<File> {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn each_key_is_needed_and_a_good_one_is_read() {
         let (manifest, findings) = read(&answer(good()), &BTreeSet::new());
-        assert!(findings.iter().all(|finding| finding.held));
+        assert!(findings.iter().all(|finding| finding.passed));
         assert_eq!(manifest.unwrap().output[0].count, Some(1));
         for key in [
             "transactionTime",

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::catalogue;
-use super::head::Head;
+use super::line_summary::LineSummary;
 use super::manifest::Manifest;
 use super::stream::{Lines, short};
 use crate::model::{Bucket, Finding, Member, MemberSet, Quirk};
@@ -61,7 +61,7 @@ impl Shape {
             Self::Both => "group-ndjson and parameters-ndjson",
             Self::Direct => "direct-parameters",
         };
-        catalogue::RESULT_SHAPE.find(true, "one of the three shapes", seen)
+        catalogue::RESULT_SHAPE.finding(true, "one of the three shapes", seen)
     }
 }
 
@@ -282,7 +282,7 @@ impl MatchSeen {
 }
 
 impl Lines for MatchSeen {
-    fn line(&mut self, text: &str, _: &Head<'_>) -> bool {
+    fn line(&mut self, text: &str, _: &LineSummary<'_>) -> bool {
         let document = serde_json::from_str(text);
         if let Ok(document) = &document {
             self.document(document);
@@ -298,7 +298,7 @@ pub(super) fn match_groups(matches: &MatchSeen) -> Finding {
         .iter()
         .map(|b| format!("{} {b}", count(*b)))
         .collect::<Vec<_>>();
-    let held = count(Bucket::Match) == 1
+    let passed = count(Bucket::Match) == 1
         && count(Bucket::NoMatch) <= 1
         && count(Bucket::ConsentConstraint) <= 1
         && matches.unknown_groups == 0
@@ -309,14 +309,14 @@ pub(super) fn match_groups(matches: &MatchSeen) -> Finding {
         matches.unknown_groups,
         matches.other_lines
     );
-    catalogue::MATCH_GROUPS.find(held, "one match group, at most one of each other", seen)
+    catalogue::MATCH_GROUPS.finding(passed, "one match group, at most one of each other", seen)
 }
 
 /// B-02.
 pub(super) fn accounting_identity(matches: &MatchSeen) -> Finding {
     let ours = matches.entries.iter().filter(|entry| entry.is_ours());
     let (ours, bundles) = (ours.count(), matches.submitted.bundles());
-    catalogue::ACCOUNTING_IDENTITY.find(
+    catalogue::ACCOUNTING_IDENTITY.finding(
         matches.entries.len() == bundles && ours == bundles,
         format!("{bundles} submitted = {bundles} in all groups together"),
         format!(
@@ -340,7 +340,7 @@ pub(super) fn patient_unchanged(matches: &MatchSeen, declared: &BTreeSet<Quirk>)
     } else {
         format!("{changed} changed")
     };
-    catalogue::PATIENT_UNCHANGED.find(changed == 0, "contained Patients as submitted", seen)
+    catalogue::PATIENT_UNCHANGED.finding(changed == 0, "contained Patients as submitted", seen)
 }
 
 /// B-04.
@@ -354,20 +354,20 @@ pub(super) fn match_parameters(matches: &MatchSeen) -> Finding {
     } else {
         format!("{loose} do not")
     };
-    catalogue::MATCH_PARAMETERS.find(loose == 0, "each match refers to a Patient we sent", seen)
+    catalogue::MATCH_PARAMETERS.finding(loose == 0, "each match refers to a Patient we sent", seen)
 }
 
 /// B-05: with several coverages, each entry names its own.
 pub(super) fn match_coverage(matches: &MatchSeen) -> Finding {
     let rule = &catalogue::MATCH_COVERAGE;
     if matches.submitted.bundles() < 2 {
-        return rule.find(true, "one coverage needs no name", "one");
+        return rule.finding(true, "one coverage needs no name", "one");
     }
     let ours = matches.entries.iter().filter(|entry| entry.is_ours());
     let named: Vec<&String> = ours.filter_map(|entry| entry.coverage.as_ref()).collect();
     let distinct: BTreeSet<_> = named.iter().collect();
     let bundles = matches.submitted.bundles();
-    rule.find(
+    rule.finding(
         named.len() == bundles && distinct.len() == bundles,
         format!("each of {bundles} coverages named once"),
         format!("{} entries name {} coverages", named.len(), distinct.len()),
@@ -377,14 +377,14 @@ pub(super) fn match_coverage(matches: &MatchSeen) -> Finding {
 /// B-07.
 pub(super) fn no_reason(matches: &MatchSeen) -> Finding {
     let seen = format!("{} with words", matches.reasons);
-    catalogue::NO_REASON.find(matches.reasons == 0, "constrained without a reason", seen)
+    catalogue::NO_REASON.finding(matches.reasons == 0, "constrained without a reason", seen)
 }
 
 /// B-08.
 pub(super) fn characteristic(matches: &MatchSeen) -> Finding {
     let seen = format!("{} groups with another", matches.odd_characteristics);
     let expected = "our NPI, exclude false, from today";
-    catalogue::CHARACTERISTIC.find(matches.odd_characteristics == 0, expected, seen)
+    catalogue::CHARACTERISTIC.finding(matches.odd_characteristics == 0, expected, seen)
 }
 
 /// Free words about constrained members tell who is on file for what.

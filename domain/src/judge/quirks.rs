@@ -34,12 +34,12 @@ impl QuirksSeen {
     pub fn findings(&self, declared: &BTreeSet<Quirk>) -> Vec<Finding> {
         let new = self.seen.difference(declared).map(|quirk| {
             let expected = format!("{quirk} declared in `quirks`, or not there");
-            catalogue::QUIRK.find(false, expected, format!("a new quirk: {quirk}"))
+            catalogue::QUIRK.finding(false, expected, format!("a new quirk: {quirk}"))
         });
         let looked = declared.intersection(&self.looked);
         let unseen = looked.filter(|quirk| quirk.shows_in_health() && !self.seen.contains(quirk));
         let unseen = unseen.map(|quirk| {
-            let mut finding = catalogue::QUIRK.find(
+            let mut finding = catalogue::QUIRK.finding(
                 false,
                 format!("{quirk}, as declared"),
                 "a partner without it: take it out of `quirks`",
@@ -49,7 +49,7 @@ impl QuirksSeen {
         });
         let known = self.seen.intersection(declared);
         let known = known.map(|quirk| {
-            catalogue::QUIRK.find(true, format!("{quirk}, as declared"), quirk.to_string())
+            catalogue::QUIRK.finding(true, format!("{quirk}, as declared"), quirk.to_string())
         });
         new.chain(unseen).chain(known).collect()
     }
@@ -182,7 +182,7 @@ mod tests {
         let findings = seen.findings(&declared.into());
         let told: Vec<_> = findings
             .iter()
-            .map(|one| (one.held, one.severity.name(), one.seen.as_str()))
+            .map(|one| (one.passed, one.severity.name(), one.seen.as_str()))
             .collect();
         assert_eq!(
             told,

@@ -10,10 +10,10 @@ use super::authorizations::Authorizations;
 use super::claims::Claims;
 use super::codes::Codes;
 use super::drift::Drift;
-use super::head::Head;
+use super::line_summary::LineSummary;
 use super::normalise;
+use super::provenance::Provenance;
 use super::references::{References, mark};
-use super::sent::Sent;
 use super::stream::{Lines, known_type, short};
 use super::structure::Structure;
 use crate::model::{Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind};
@@ -29,7 +29,7 @@ const NAMES_MAX: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Its top: enough for whose it is, and whether it came twice.
-    Heads,
+    Summaries,
     /// All of it.
     Whole,
 }
@@ -39,7 +39,7 @@ impl Depth {
     pub fn of(checks: impl IntoIterator<Item = Check>) -> Self {
         let is_shallow = |check: Check| matches!(check, Check::NobodyElse | Check::NoDuplicates);
         if checks.into_iter().all(is_shallow) {
-            Self::Heads
+            Self::Summaries
         } else {
             Self::Whole
         }
@@ -80,7 +80,7 @@ pub struct Whole {
     /// A-16, B-23.
     pub structure: Structure,
     /// B-16, B-24, B-25, B-30.
-    pub sent: Sent,
+    pub provenance: Provenance,
     ///
     pub drift: Drift,
 }
@@ -139,7 +139,7 @@ impl RecordsSeen {
             authorizations: Authorizations::on(today),
             codes: Codes::default(),
             structure: Structure::default(),
-            sent: Sent::new(&set.responder_npi, covers_sensitive(member)),
+            provenance: Provenance::new(&set.responder_npi, covers_sensitive(member)),
             drift: Drift::default(),
         };
         Self {
@@ -158,7 +158,7 @@ impl RecordsSeen {
     /// What comes from here on was asked for with `_since`.
     pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
         if let Some(whole) = &mut self.whole {
-            whole.sent.asked_since(since);
+            whole.provenance.asked_since(since);
         }
     }
 
@@ -211,18 +211,18 @@ impl RecordsSeen {
     }
 
     /// Takes what the top of a record says.
-    fn head(&mut self, kind: &'static str, head: &Head<'_>) {
+    fn take_summary(&mut self, kind: &'static str, summary: &LineSummary<'_>) {
         self.records += 1;
-        if let Some(id) = head.id.get() {
+        if let Some(id) = summary.id.get() {
             self.remember((kind, id));
         }
-        for reference in head.persons.iter().filter_map(|text| text.get()) {
+        for reference in summary.persons.iter().filter_map(|text| text.get()) {
             if self.subjects.len() < PERSONS_MAX && !self.subjects.contains(reference) {
                 self.subjects.insert(short(reference));
             }
         }
-        let is_claim = kind == "ExplanationOfBenefit" && head.purpose.get() == Some("claim");
-        if let Some(claim) = head.claim.get().filter(|_| is_claim) {
+        let is_claim = kind == "ExplanationOfBenefit" && summary.purpose.get() == Some("claim");
+        if let Some(claim) = summary.claim.get().filter(|_| is_claim) {
             self.remember(("claim", claim));
         }
     }
@@ -239,7 +239,7 @@ impl RecordsSeen {
         whole.authorizations.take(kind, record);
         whole.codes.take(record);
         whole.structure.take(kind, record);
-        whole.sent.take(kind, record);
+        whole.provenance.take(kind, record);
         whole.drift.take(kind, record);
         self.tick_off(kind, record);
     }
@@ -275,16 +275,16 @@ impl Lines for RecordsSeen {
         self.foreign_lines += u64::from(canaries.is_some_and(|one| one.is_match(bytes)));
     }
 
-    fn line(&mut self, text: &str, head: &Head<'_>) -> bool {
-        let kind = known_type(head.kind.get().unwrap_or_default());
+    fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool {
+        let kind = known_type(summary.kind.get().unwrap_or_default());
         if self.whole.is_none() && kind != "Patient" {
-            self.head(kind, head);
+            self.take_summary(kind, summary);
             return true;
         }
         let Ok(record) = serde_json::from_str(text) else {
             return false;
         };
-        self.head(kind, head);
+        self.take_summary(kind, summary);
         self.record(kind, &record);
         true
     }

@@ -99,7 +99,7 @@ impl References {
     /// B-12.
     pub fn finding(&self) -> Finding {
         let loose = self.wanted.missing_in(&self.present);
-        catalogue::REFERENCES.find(
+        catalogue::REFERENCES.finding(
             loose == 0,
             "references that resolve inside the export",
             format!("{loose} of {} do not", self.wanted.len()),

@@ -8,7 +8,7 @@ use crate::model::{Answer, Finding};
 /// endpoints speak OAuth instead.
 pub fn refused(rule: &Rule, statuses: &[u16], answer: &Answer) -> Vec<Finding> {
     let list: Vec<_> = statuses.iter().map(u16::to_string).collect();
-    let held = statuses.contains(&answer.status);
+    let passed = statuses.contains(&answer.status);
     let expected = format!("refused with {}", list.join(" or "));
     // Let in where it should not be is worse than refused in the wrong words.
     let cause = match answer.status {
@@ -16,12 +16,12 @@ pub fn refused(rule: &Rule, statuses: &[u16], answer: &Answer) -> Vec<Finding> {
         other => status_cause(other),
     };
     let seen = format!("status {}", answer.status);
-    let mut findings = vec![rule.find_as(cause, held, expected, seen)];
+    let mut findings = vec![rule.finding_as(cause, passed, expected, seen)];
     let is_oauth = answer
         .json
         .as_ref()
         .is_some_and(|json| json["error"].is_string());
-    if held && !is_oauth {
+    if passed && !is_oauth {
         findings.extend(operation_outcome(answer));
     }
     findings

@@ -13,7 +13,7 @@ pub struct Walked<'a> {
     /// Its steps' evidence, in order.
     pub steps: &'a [StepEvidence],
     /// Why it ended before its last step, where no finding says so.
-    pub stop: Option<Stop>,
+    pub stop: Option<EarlyStop>,
     /// A step of the machine's clock in milliseconds.
     pub clock_step_ms: Option<i64>,
     /// How long this machine stood still in its midst, when it did.
@@ -26,7 +26,7 @@ pub struct Walked<'a> {
 
 /// Why a walk ended early, where no finding says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum EarlyStop {
     /// The deadline came in this step.
     Deadline(StepId),
     /// We could not look, in this step: what and why.
@@ -111,7 +111,7 @@ fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
             summary,
         })
     };
-    if let Some(Stop::CouldNotLook(step, fault, why)) = &walked.stop {
+    if let Some(EarlyStop::CouldNotLook(step, fault, why)) = &walked.stop {
         return blame(*fault, Some(step), why.clone());
     }
     for step in required(walked) {
@@ -161,7 +161,7 @@ fn first_broken<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
 }
 
 fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
-    let Some(Stop::Deadline(step)) = &walked.stop else {
+    let Some(EarlyStop::Deadline(step)) = &walked.stop else {
         return None;
     };
     // A journey that does not look at the business layer has no other word for being late.
@@ -177,7 +177,7 @@ fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
         cause,
         source: crate::model::Source::Contract,
     }
-    .find(
+    .finding(
         false,
         "the journey ends in time",
         format!("the deadline came in step {step}"),
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_first_attempt_decides_transport_and_application_and_the_last_one_business() {
-        let broke = |cause| catalogue::WHOLE_ANSWER.find_as(cause, false, "", "");
+        let broke = |cause| catalogue::WHOLE_ANSWER.finding_as(cause, false, "", "");
         let cases = [
             (vec![], vec![], "good good good", Outcome::Passed),
             (

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::catalogue;
-use super::head::Head;
+use super::line_summary::LineSummary;
 use crate::model::{Finding, Limit};
 
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
@@ -36,7 +36,7 @@ impl JsonValues {
 pub trait Lines {
     /// One line that is JSON, and what it says at its top. False when it cannot be taken in: nested
     /// deeper than the parser of trees goes.
-    fn line(&mut self, text: &str, head: &Head<'_>) -> bool;
+    fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool;
 
     /// The bytes of any line, also of one that is no document or was cut.
     fn bytes(&mut self, _bytes: &[u8]) {}
@@ -120,12 +120,12 @@ impl FileFold {
         }
         self.lines += 1;
         sink.bytes(line);
-        let bad = match std::str::from_utf8(line).map(|text| (text, Head::read(text))) {
+        let bad = match std::str::from_utf8(line).map(|text| (text, LineSummary::read(text))) {
             Err(_) => Some("not UTF-8"),
             Ok((_, None)) => Some("not JSON"),
-            Ok((text, Some(head))) if !sink.line(text, &head) => Some("not JSON"),
-            Ok((_, Some(head))) => {
-                (head.kind.get() != Some(self.kind.as_str())).then_some("of another type")
+            Ok((text, Some(summary))) if !sink.line(text, &summary) => Some("not JSON"),
+            Ok((_, Some(summary))) => {
+                (summary.kind.get() != Some(self.kind.as_str())).then_some("of another type")
             }
         };
         if let (Some(bad), None) = (bad, self.first_bad) {
@@ -147,11 +147,11 @@ impl FileFold {
             Some((line, why)) => format!("line {line} is {why}"),
             None => lines(self.lines),
         };
-        let held = self.first_bad.is_none() && !self.too_long;
+        let passed = self.first_bad.is_none() && !self.too_long;
         let expected = format!("one {} a line", known_type(&self.kind));
-        let mut findings = vec![catalogue::NDJSON_LINES.find(held, expected, seen)];
+        let mut findings = vec![catalogue::NDJSON_LINES.finding(passed, expected, seen)];
         if let Some(count) = count {
-            findings.push(catalogue::LINE_COUNT.find(
+            findings.push(catalogue::LINE_COUNT.finding(
                 count == self.lines,
                 format!("{}, as the manifest says", lines(count)),
                 lines(self.lines),
@@ -243,7 +243,7 @@ mod tests {
     #[derive(Default)]
     struct Seen(Vec<String>);
     impl Lines for Seen {
-        fn line(&mut self, text: &str, _: &Head<'_>) -> bool {
+        fn line(&mut self, text: &str, _: &LineSummary<'_>) -> bool {
             self.0.push(text.to_owned());
             true
         }
@@ -293,7 +293,7 @@ mod tests {
                 prop_assert!(fold.feed(&text[pair[0]..pair[1]], &mut seen).is_continue());
             }
             let findings = fold.finish(Some(2), &mut seen);
-            prop_assert!(findings.iter().all(|finding| finding.held));
+            prop_assert!(findings.iter().all(|finding| finding.passed));
             prop_assert_eq!(seen.0.len(), 2);
         }
     }

@@ -125,7 +125,7 @@ impl Structure {
                 format!("{} are not; first {kind}.{element}, {why}", self.wrong)
             }
         };
-        catalogue::RESOURCES_VALID.find(self.wrong == 0, "resources as R4 has them", seen)
+        catalogue::RESOURCES_VALID.finding(self.wrong == 0, "resources as R4 has them", seen)
     }
 
     /// B-23.
@@ -141,7 +141,7 @@ impl Structure {
             [] => "each is".to_owned(),
             some => format!("never {}", some.join(", ")),
         };
-        catalogue::MUST_SUPPORT.find(
+        catalogue::MUST_SUPPORT.finding(
             never.is_empty(),
             "must-support elements filled somewhere",
             seen,

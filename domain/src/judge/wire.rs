@@ -11,12 +11,12 @@ use crate::model::{Cause, Failure, Finding, RequestEvidence};
 pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
     let rule = &catalogue::WHOLE_ANSWER;
     let what = format!("a whole answer to {} {}", request.method, request.path);
-    let broken = |cause, seen: String| Some(rule.find_as(cause, false, what.clone(), seen));
+    let broken = |cause, seen: String| Some(rule.finding_as(cause, false, what.clone(), seen));
     match request.failure {
         None => {
             let status = request.status.unwrap_or_default();
             let seen = format!("status {status}, {} bytes", request.bytes);
-            Some(rule.find(true, what, seen))
+            Some(rule.finding(true, what, seen))
         }
         Some(Failure::NoSuchName) => broken(Cause::Dns, "the name has no address".to_owned()),
         Some(Failure::Connect) => broken(Cause::Connect, "no connection".to_owned()),
@@ -57,7 +57,7 @@ pub const CERTIFICATE_LIFE_MIN: TimeDelta = TimeDelta::days(14);
 /// T-02: the served certificate lasts. One that is over is no session at all (T-01).
 pub fn certificate_life(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
     let left = expires_at - now;
-    catalogue::CERTIFICATE_LIFE.find(
+    catalogue::CERTIFICATE_LIFE.finding(
         left > CERTIFICATE_LIFE_MIN,
         format!("more than {} days left", CERTIFICATE_LIFE_MIN.num_days()),
         format!("{} days left", left.num_days()),
@@ -65,5 +65,5 @@ pub fn certificate_life(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Findin
 }
 
 fn protocol(rule: &Rule, expected: &str, seen: String) -> Option<Finding> {
-    Some(rule.find(false, expected, seen))
+    Some(rule.finding(false, expected, seen))
 }

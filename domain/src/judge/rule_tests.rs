@@ -141,7 +141,7 @@ pub(super) fn set(member: &Member, npi: &str) -> MemberSet {
 }
 
 pub(super) fn broken<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Vec<String> {
-    let bad = findings.into_iter().filter(|one| !one.held);
+    let bad = findings.into_iter().filter(|one| !one.passed);
     bad.map(|one| one.check.to_string()).collect()
 }
 
@@ -172,7 +172,7 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
         let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
         let line = format!("{record}\n");
         assert!(fold.feed(line.as_bytes(), &mut seen).is_continue());
-        assert!(fold.finish(Some(1), &mut seen).iter().all(|one| one.held));
+        assert!(fold.finish(Some(1), &mut seen).iter().all(|one| one.passed));
     }
     let asked = at("2026-11-21T20:00:00Z");
     let export = ExportTimes {
@@ -321,7 +321,7 @@ fn a_manifest(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
 fn file(lines: &str, count: u64) -> Vec<Finding> {
     let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
     let set = set(&member, "1234567893");
-    let mut seen = RecordsSeen::new(&member, &set, today(), Depth::Heads);
+    let mut seen = RecordsSeen::new(&member, &set, today(), Depth::Summaries);
     let mut fold = FileFold::new("Patient");
     let _flow = fold.feed(lines.as_bytes(), &mut seen);
     fold.finish(Some(count), &mut seen)
@@ -395,12 +395,12 @@ fn answers() -> Vec<Pair> {
         (
             "redirect",
             whole(Some(Failure::Redirect)),
-            vec![catalogue::REDIRECT.find(true, "", "")],
+            vec![catalogue::REDIRECT.finding(true, "", "")],
         ),
         (
             "limit",
             whole(Some(Failure::Malformed)),
-            vec![catalogue::LIMIT.find(true, "", "")],
+            vec![catalogue::LIMIT.finding(true, "", "")],
         ),
         ("certificate-life", life(3), life(60)),
         (
@@ -536,9 +536,9 @@ fn every_rule_has_a_case_where_it_alone_fails_and_one_where_it_holds() {
     let mut shown = BTreeSet::new();
     for (name, bad, good) in answers().into_iter().chain(asked()) {
         assert_eq!(broken(&bad), [name]);
-        let held: Vec<_> = good.iter().filter(|one| one.check == name).collect();
+        let passed: Vec<_> = good.iter().filter(|one| one.check == name).collect();
         assert!(
-            !held.is_empty() && broken(&good).is_empty(),
+            !passed.is_empty() && broken(&good).is_empty(),
             "{name}: {good:?}"
         );
         shown.insert(name.to_owned());

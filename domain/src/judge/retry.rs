@@ -53,7 +53,7 @@ pub fn wait(retry: &Retry, seen: Transient, attempt: u32, asked: RetryAfter) -> 
 pub fn asked_again(status: u16, attempt: u32) -> Finding {
     let seen = format!("status {status} at attempt {attempt}");
     let expected = "an answer at once";
-    catalogue::STATUS.find_as(status_cause(status), false, expected, seen)
+    catalogue::STATUS.finding_as(status_cause(status), false, expected, seen)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub const STALE: TimeDelta = TimeDelta::hours(24);
 
 /// What records say about their sending.
 #[derive(Clone, Debug, Default)]
-pub struct Sent {
+pub struct Provenance {
     responder_npi: String,
     covers_sensitive: bool,
     /// Records changed before this should not come; none for a whole export.
@@ -35,7 +35,7 @@ pub struct Sent {
     records: u64,
 }
 
-impl Sent {
+impl Provenance {
     /// Begins for a responder, under a consent.
     pub fn new(responder_npi: &str, covers_sensitive: bool) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl Sent {
                 format!("no transmitter that is the responder, {loose} targets elsewhere")
             }
         };
-        catalogue::PROVENANCE.find(
+        catalogue::PROVENANCE.finding(
             self.records == 0 || (is_sent && loose == 0),
             "a transmitter that is the responder, targets within the export",
             seen,
@@ -122,7 +122,7 @@ impl Sent {
     /// B-25. That what the consent covers did come is B-13's.
     pub fn labels(&self) -> Finding {
         let seen = format!("{} labelled records", self.labelled);
-        let (held, expected) = if self.covers_sensitive {
+        let (passed, expected) = if self.covers_sensitive {
             (true, "labelled records may come")
         } else {
             (
@@ -130,12 +130,12 @@ impl Sent {
                 "no record that the consent does not cover",
             )
         };
-        catalogue::LABELS.find(held, expected, seen)
+        catalogue::LABELS.finding(passed, expected, seen)
     }
 
     /// B-16.
     pub fn since(&self) -> Finding {
-        catalogue::SINCE.find(
+        catalogue::SINCE.finding(
             self.older_than_since == 0,
             "only what changed since then",
             format!("{} records from before", self.older_than_since),
@@ -158,12 +158,12 @@ impl Sent {
             (_, _, true) => "before the newest record",
             (false, false, false) => "just that",
         };
-        let held = !(is_early || is_future || is_newer);
+        let passed = !(is_early || is_future || is_newer);
         let expected = "transactionTime between kick-off and now, no record newer";
         let days = (asked - told).num_days().max(0);
         [
-            catalogue::TRANSACTION_TIME.find(held, expected, seen),
-            catalogue::FRESH.find(
+            catalogue::TRANSACTION_TIME.finding(passed, expected, seen),
+            catalogue::FRESH.finding(
                 !is_stale,
                 "transactionTime of today",
                 format!("{days} days before the kick-off"),
