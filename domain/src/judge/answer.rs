@@ -116,7 +116,7 @@ pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
         Check::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
         Check::FileTokenNeeded => refused(&catalogue::FILE_TOKEN_NEEDED, &[400, 401]),
         Check::Gone => refused(&catalogue::GONE, &[404, 410]),
-        Check::StrangersRefused => refused(&catalogue::STRANGERS_REFUSED, &[403, 404]),
+        Check::CrossClientDenied => refused(&catalogue::CROSS_CLIENT_DENIED, &[403, 404]),
         Check::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
         Check::ExchangeResult => super::exchange::result(json, asked),
         Check::OneExchange => vec![super::exchange::only_one(json)],

@@ -54,7 +54,7 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         | Check::PreferNeeded
         | Check::FileTokenNeeded
         | Check::Gone
-        | Check::StrangersRefused
+        | Check::CrossClientDenied
         | Check::ReplayRefused
         | Check::ExchangeResult
         | Check::OneExchange => Vec::new(),

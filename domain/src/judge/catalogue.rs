@@ -97,7 +97,7 @@ rules! {
     RELEASED = "A-17" "released" Warn Status Guide;
     GONE = "A-17" "gone" Warn Status Guide;
     DRIFT = "A-18" "drift" Warn Schema Contract;
-    STRANGERS_REFUSED = "A-19" "strangers-refused" Fail Disclosure Guide;
+    CROSS_CLIENT_DENIED = "A-19" "cross-client-denied" Fail Disclosure Guide;
     MATCH_GROUPS = "B-01" "match-groups" Fail Integrity Guide;
     ACCOUNTING_IDENTITY = "B-02" "accounting-identity" Fail Integrity Guide;
     PATIENT_UNCHANGED = "B-03" "patient-unchanged" Fail Integrity Guide;

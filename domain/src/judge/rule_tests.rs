@@ -520,7 +520,7 @@ fn asked() -> Vec<Pair> {
         ("prefer-needed", Check::PreferNeeded, 400),
         ("file-token-needed", Check::FileTokenNeeded, 401),
         ("gone", Check::Gone, 404),
-        ("strangers-refused", Check::StrangersRefused, 403),
+        ("cross-client-denied", Check::CrossClientDenied, 403),
     ] {
         pairs.push((
             name,

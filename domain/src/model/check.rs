@@ -21,8 +21,8 @@ closed!(
         FileTokenNeeded = "file-token-needed",
         /// what was released is gone.
         Gone = "gone",
-        /// what belongs to another client is not shown.
-        StrangersRefused = "strangers-refused",
+        /// what belongs to one client is denied to another.
+        CrossClientDenied = "cross-client-denied",
         /// B-02, B-06, B-13: an exchange core's result has every member that was asked for, where the oracle says.
         ExchangeResult = "exchange-result",
         /// B-29: what was asked for twice under one key is one exchange.
@@ -114,7 +114,7 @@ impl Check {
                 | Self::PreferNeeded
                 | Self::FileTokenNeeded
                 | Self::Gone
-                | Self::StrangersRefused
+                | Self::CrossClientDenied
         )
     }
 }
