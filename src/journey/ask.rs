@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use outrider_domain::judge::job::{RetryAfter, retry_after};
-use outrider_domain::judge::stream::Lines;
+use outrider_domain::judge::stream::LineSink;
 use outrider_domain::judge::{self, retry};
 use outrider_domain::model::{Answer, Failure, Finding};
 
@@ -47,7 +47,7 @@ impl Unanswered {
 
 impl Walker<'_> {
     /// Sends a call within the step's time, notes it, and judges whether a whole answer came.
-    pub(super) async fn send<L: Lines>(
+    pub(super) async fn send<L: LineSink>(
         &mut self,
         notes: &mut Notes,
         timeout: Duration,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Uri};
-use outrider_domain::judge::capture::Captured;
-use outrider_domain::judge::manifest::{self, File};
-use outrider_domain::judge::matches::{MatchSeen, Shape, Submitted};
-use outrider_domain::judge::records::RecordsSeen;
-use outrider_domain::judge::stream::{FileFold, JsonValues, Lines, known_type};
+use outrider_domain::judge::capture::CapturedValue;
+use outrider_domain::judge::manifest::{self, ManifestFile};
+use outrider_domain::judge::matches::{MatchResult, MatchResultShape, SubmittedMember};
+use outrider_domain::judge::records::ExportedRecords;
+use outrider_domain::judge::stream::{FileFold, JsonValues, LineSink, known_type};
 use outrider_domain::judge::{answer as judge_answer, catalogue, job};
 use outrider_domain::model::{
     Answer, Finding, Limit, Method, Quirk, Read, RequestKind, Step, StepId,
@@ -55,17 +55,17 @@ impl Walker<'_> {
             return Ok(());
         };
         let today = self.order.clock.system().date_naive();
-        let mut seen = MatchSeen::new(Submitted::new(member, set, today));
+        let mut seen = MatchResult::new(SubmittedMember::new(member, set, today));
         let (shape, done) = match (told, self.direct.take()) {
             (Some(told), _) => {
                 let reading = Reading::of(&told, token);
                 let files = told.manifest.match_result();
                 let read = self.files(&files, reading, timeout, notes, &mut seen);
-                (Shape::of(&told.manifest), read.await)
+                (MatchResultShape::of(&told.manifest), read.await)
             }
             (None, Some(answer)) => {
                 seen.document(&answer);
-                (Shape::Direct, Ok(()))
+                (MatchResultShape::Direct, Ok(()))
             }
             (None, None) => return Ok(()),
         };
@@ -79,7 +79,8 @@ impl Walker<'_> {
             self.note(seen.quirks());
         }
         if let Some(group) = seen.matched_group.clone() {
-            self.values.keep(&step.id, "group", Captured::Text(group));
+            self.values
+                .keep(&step.id, "group", CapturedValue::Text(group));
         }
         self.matches = Some(seen);
         done?;
@@ -100,9 +101,9 @@ impl Walker<'_> {
         let today = self.order.clock.system().date_naive();
         // A second download adds to what the first one saw.
         let seen = self.records.take();
-        let new = || RecordsSeen::new(member, set, today, self.depth());
+        let new = || ExportedRecords::new(member, set, today, self.depth());
         let mut seen = seen.unwrap_or_else(new);
-        seen.asked_since(told.since);
+        seen.set_since(told.since);
         self.exports.push(told.times);
         let reading = Reading::of(&told, token);
         let files = &told.manifest.output;
@@ -119,9 +120,9 @@ impl Walker<'_> {
             .await
     }
 
-    async fn files<L: Lines>(
+    async fn files<L: LineSink>(
         &mut self,
-        files: &[File],
+        files: &[ManifestFile],
         reading: Reading<'_>,
         timeout: Duration,
         notes: &mut Notes,
@@ -145,9 +146,9 @@ impl Walker<'_> {
         Ok(())
     }
 
-    async fn file<L: Lines>(
+    async fn file<L: LineSink>(
         &mut self,
-        file: &File,
+        file: &ManifestFile,
         mut call: Call,
         reading: Reading<'_>,
         timeout: Duration,

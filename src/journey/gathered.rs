@@ -17,9 +17,9 @@ impl Walker<'_> {
         let mut kick_offs = self.kick_offs.iter().rev();
         let kick_off = kick_offs.find(|one| one.location == url);
         let times = ExportTimes {
-            asked: kick_off.map_or(read, |one| one.at),
+            kicked_off: kick_off.map_or(read, |one| one.at),
             read,
-            told: manifest.transaction_time,
+            transaction_time: manifest.transaction_time,
         };
         let since = kick_off.and_then(|one| one.since);
         Told {
@@ -41,8 +41,8 @@ impl Walker<'_> {
         &'s self,
         member: &'s Member,
         same_key: &'s [String],
-    ) -> business::Seen<'s> {
-        business::Seen {
+    ) -> business::CheckInput<'s> {
+        business::CheckInput {
             member,
             matches: self.matches.as_ref(),
             named: self.named.as_deref(),

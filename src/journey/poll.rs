@@ -115,12 +115,12 @@ impl Walker<'_> {
             if !is_throttled {
                 if fail
                     .as_ref()
-                    .is_some_and(|fail| judge_answer::holds(fail, &answer))
+                    .is_some_and(|fail| judge_answer::is_met(fail, &answer))
                 {
                     let (expected, seen) = ("a value that says done", "one that says it failed");
                     return notes.judge([catalogue::JSON.finding(false, expected, seen)]);
                 }
-                if judge_answer::holds(until, &answer) {
+                if judge_answer::is_met(until, &answer) {
                     let (expected, seen) = ("a value that says done", "just that");
                     notes.judge([catalogue::JSON.finding(true, expected, seen)])?;
                     return self.capture(&step.id, captures, &answer, notes);

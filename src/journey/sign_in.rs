@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::header::AUTHORIZATION;
-use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::{catalogue, token};
 use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
@@ -151,7 +151,7 @@ impl Walker<'_> {
         let (held, assertion) = self.ask_token(wanted, timeout, notes).await?;
         if let Some(assertion) = assertion {
             self.values
-                .keep(step, ASSERTION, Captured::Secret(assertion));
+                .keep(step, ASSERTION, CapturedValue::Secret(assertion));
         }
         place.keep(held.clone(), held.since);
         drop(turn);

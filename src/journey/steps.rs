@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use outrider_domain::judge::capture::{self, Captured};
+use outrider_domain::judge::capture::{self, CapturedValue};
 use outrider_domain::judge::{
     answer as judge_answer, business, catalogue, error_answer, exchange, job, quirks,
 };
@@ -109,7 +109,7 @@ impl Walker<'_> {
                 .extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &self.asked())));
         }
         if checks.contains(&Check::ExchangeResult) {
-            self.named = answer.json.as_ref().map(exchange::named);
+            self.named = answer.json.as_ref().map(exchange::matched_patients);
         }
         self.note(quirks::of_refusal(&answer));
         notes.judge(self.excused(findings, &answer))?;
@@ -271,7 +271,7 @@ impl Walker<'_> {
         done?;
         self.kick_offs.push(kick_off.at(&location));
         self.values
-            .keep(&step.id, "location", Captured::Text(location));
+            .keep(&step.id, "location", CapturedValue::Text(location));
         notes.judge(findings)
     }
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use outrider_domain::clock::{Lag, StepWatch};
 use outrider_domain::judge::business::ExportTimes;
-use outrider_domain::judge::matches::MatchSeen;
-use outrider_domain::judge::quirks::QuirksSeen;
-use outrider_domain::judge::records::RecordsSeen;
-use outrider_domain::judge::{self, EarlyStop, Walked, business};
+use outrider_domain::judge::matches::MatchResult;
+use outrider_domain::judge::quirks::ObservedQuirks;
+use outrider_domain::judge::records::ExportedRecords;
+use outrider_domain::judge::{self, EarlyStop, RunEvidence, business};
 use outrider_domain::model::{
     AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
     Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
@@ -119,11 +119,11 @@ pub(super) struct Walker<'a> {
     pub(super) direct: Option<serde_json::Value>,
     /// The exports that were read.
     pub(super) exports: Vec<ExportTimes>,
-    pub(super) quirks: QuirksSeen,
-    pub(super) matches: Option<MatchSeen>,
+    pub(super) quirks: ObservedQuirks,
+    pub(super) matches: Option<MatchResult>,
     /// The Patients whom an exchange core's result names as found.
     pub(super) named: Option<Vec<String>>,
-    pub(super) records: Option<RecordsSeen>,
+    pub(super) records: Option<ExportedRecords>,
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
     /// Connections that requests left open.
@@ -187,14 +187,14 @@ async fn walk_steps(order: &Order<'_>, beat: &Beat<'_>, lag: Lag) -> (RunRecord,
     }
     walker.disclosed_unsaid(&mut steps);
     walker.said_at_the_end(&mut steps);
-    let walked = Walked {
+    let walked = RunEvidence {
         journey: order.journey,
         steps: &steps,
         stop,
         clock_step_ms: watch.seen(order.clock),
         standstill: beat.standstill(),
         own_job_open: walker.own_job_open,
-        asked_too_much: walker.asked_too_much,
+        above_agreed_rate: walker.asked_too_much,
     };
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
@@ -247,7 +247,7 @@ impl<'a> Walker<'a> {
             kick_offs: Vec::new(),
             direct: None,
             exports: Vec::new(),
-            quirks: QuirksSeen::default(),
+            quirks: ObservedQuirks::default(),
             matches: None,
             named: None,
             records: None,
@@ -368,7 +368,7 @@ impl<'a> Walker<'a> {
         let score = self
             .records
             .as_ref()
-            .map(RecordsSeen::score)
+            .map(ExportedRecords::score)
             .filter(|score| score.due > 0);
         #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
         let completeness = score

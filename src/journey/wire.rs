@@ -8,7 +8,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::answer::known_media;
-use outrider_domain::judge::stream::Lines;
+use outrider_domain::judge::stream::LineSink;
 use outrider_domain::model::{
     AgentFault, Connection, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Method, Phase,
     RequestEvidence, RequestKind, StepId,
@@ -72,7 +72,7 @@ pub(super) struct Way<'p> {
 }
 
 /// Sends one request and takes in the whole answer. Never follows a redirect, never tries again.
-pub(super) async fn send<L: Lines>(
+pub(super) async fn send<L: LineSink>(
     client: &Client,
     clock: &Clock,
     time: Time,
@@ -142,7 +142,7 @@ pub(super) async fn send<L: Lines>(
     }
 }
 
-async fn exchange<L: Lines>(
+async fn exchange<L: LineSink>(
     client: &Client,
     clock: &Clock,
     call: Call,
@@ -208,7 +208,7 @@ enum Talked {
     Unsent(Box<Outgoing>),
 }
 
-async fn talk<L: Lines>(
+async fn talk<L: LineSink>(
     open: &mut Open,
     request: Outgoing,
     sink: &mut Sink<'_, L>,

@@ -6,7 +6,7 @@ use super::catalogue::{self, Rule};
 use super::error_answer::{operation_outcome, status_cause};
 use crate::model::{Answer, Check, Expect, Finding, Is, Member, Schema};
 
-/// Places of a schema that are told of one answer.
+/// Places of a schema that one finding names.
 const BROKEN_SHOWN: usize = 3;
 
 /// Status, content type and values of an answer.
@@ -77,7 +77,7 @@ fn status(wanted: &[u16], answer: &Answer) -> Finding {
 }
 
 /// Whether a document holds one of the values at a place, of the same kind.
-pub fn holds(is: &Is, answer: &Answer) -> bool {
+pub fn is_met(is: &Is, answer: &Answer) -> bool {
     answer.json.as_ref().is_some_and(|json| {
         let found = is.path.query(json).exactly_one();
         found.is_ok_and(|value| is.one_of.contains(value))
@@ -104,7 +104,7 @@ pub fn known_media(media: &str) -> &'static str {
         .unwrap_or("another type")
 }
 
-/// The named checks that look at one answer; `asked` is whom the journey asks an exchange core for.
+/// The named checks that look at one answer; `asked` are the members that the journey requests from an exchange core.
 pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
     let json = answer.json.as_ref().unwrap_or(&Value::Null);
     let refused = |rule: &Rule, status: &[u16]| super::refusal::refused(rule, status, answer);
@@ -119,7 +119,7 @@ pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
         Check::CrossClientDenied => refused(&catalogue::CROSS_CLIENT_DENIED, &[403, 404]),
         Check::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
         Check::ExchangeResult => super::exchange::result(json, asked),
-        Check::OneExchange => vec![super::exchange::only_one(json)],
+        Check::OneExchange => vec![super::exchange::one_exchange(json)],
         Check::MatchGroups
         | Check::AccountingIdentity
         | Check::PatientUnchanged
@@ -212,7 +212,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judge::rule_tests::{broken, said};
+    use crate::judge::rule_tests::{answer_with, broken};
 
     fn shaped(body: Value) -> Vec<Finding> {
         let schema = json!({"type":"object","required":["rest"],"properties":{"rest":{"type":"array",
@@ -222,7 +222,7 @@ mod tests {
             schema: Some(Schema::new(schema).unwrap()),
             ..Expect::default()
         };
-        expected(&expect, &said(200, &[], body))
+        expected(&expect, &answer_with(200, &[], body))
     }
 
     #[test]

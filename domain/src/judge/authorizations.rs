@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::catalogue;
 use super::normalise::literal_reference;
-use super::references::Marks;
+use super::references::Fingerprints;
 use crate::model::Finding;
 
 /// X12 data element 306: not certified.
@@ -26,12 +26,12 @@ pub struct Authorizations {
     old: u64,
     /// Active or pending ones that name no document.
     bare: u64,
-    named: Marks,
-    documents: Marks,
+    named: Fingerprints,
+    documents: Fingerprints,
 }
 
 impl Authorizations {
-    /// Begins on a day.
+    /// Starts with no records, judged as of this day.
     pub fn on(today: NaiveDate) -> Self {
         Self {
             today,
@@ -72,7 +72,7 @@ impl Authorizations {
         named.into_iter().for_each(|one| self.named.add(one));
     }
 
-    /// Whether nothing changed for a year. One that tells no day is not held against anybody.
+    /// Whether nothing changed for a year. An authorization without dates counts as changed.
     fn is_quiet(&self, record: &Value) -> bool {
         let days = adjudications(record)
             .filter_map(|one| extension(one, "base-ext-when-adjudicated"))

@@ -1,36 +1,36 @@
-//! The named checks of the business layer: what was seen against the member's oracle.
+//! The named checks of the business layer: what a run gathered against the member's oracle.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use super::catalogue::{self, Rule};
-use super::matches::{self, MatchSeen};
-use super::records::{Person, RecordsSeen, Whole};
+use super::matches::{self, MatchResult};
+use super::records::{ExportedRecords, Person, WholeRecords};
 use crate::model::{Baseline, Bucket, Cause, Check, Finding, Identity, Member, Quirk};
 
 /// The times of one export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportTimes {
     /// When it was kicked off.
-    pub asked: DateTime<Utc>,
+    pub kicked_off: DateTime<Utc>,
     /// When its manifest was read.
     pub read: DateTime<Utc>,
     /// The manifest's `transactionTime`; none when it is no time.
-    pub told: Option<DateTime<Utc>>,
+    pub transaction_time: Option<DateTime<Utc>>,
 }
 
-/// What the journey has gathered when a check step comes.
+/// What the run has gathered when a check step judges it.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub struct CheckInput<'a> {
     /// The member that was submitted.
     pub member: &'a Member,
     /// The match result, when one was read.
-    pub matches: Option<&'a MatchSeen>,
-    /// The Patients whom an exchange core's result names as found, where one was read.
+    pub matches: Option<&'a MatchResult>,
+    /// The Patients that an exchange core's result names as matched, where one was read.
     pub named: Option<&'a [String]>,
     /// The exported records, when some were read.
-    pub records: Option<&'a RecordsSeen>,
+    pub records: Option<&'a ExportedRecords>,
     /// The exports that brought them.
     pub exports: &'a [ExportTimes],
     /// Status URLs of the kick-offs that were sent with one key, in order.
@@ -43,9 +43,10 @@ pub struct Seen<'a> {
 
 /// One named check. Empty when it looks at single answers, not at what was gathered; a check
 /// without anything to look at does not hold.
-pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
-    let whole = |rule, judge: fn(&Whole) -> Finding| vec![on_whole(rule, seen, judge)];
-    let matched = |rule, judge: &dyn Fn(&MatchSeen) -> Finding| vec![on_matches(rule, seen, judge)];
+pub fn check(check: Check, input: &CheckInput<'_>) -> Vec<Finding> {
+    let whole = |rule, judge: fn(&WholeRecords) -> Finding| vec![on_whole(rule, input, judge)];
+    let matched =
+        |rule, judge: &dyn Fn(&MatchResult) -> Finding| vec![on_matches(rule, input, judge)];
     match check {
         Check::SmartConfiguration
         | Check::CapabilityStatement
@@ -64,28 +65,28 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
             &matches::accounting_identity,
         ),
         Check::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
-            matches::patient_unchanged(one, seen.declared)
+            matches::patient_unchanged(one, input.declared)
         }),
         Check::MatchParameters => matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters),
         Check::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
         Check::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
-            expected_bucket(one, seen.member)
+            expected_bucket(one, input.member)
         }),
         Check::NoReason => matched(&catalogue::NO_REASON, &matches::no_reason),
         Check::Characteristic => matched(&catalogue::CHARACTERISTIC, &matches::characteristic),
         Check::RightMember => {
-            let identity = seen.member.expected.identity.as_ref();
-            vec![on_records(&catalogue::RIGHT_MEMBER, seen, |r| {
+            let identity = input.member.expected.identity.as_ref();
+            vec![on_records(&catalogue::RIGHT_MEMBER, input, |r| {
                 right_member(r, identity)
             })]
         }
-        Check::NobodyElse => nobody_else(seen),
-        Check::Completeness => completeness(seen),
-        Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, no_duplicates)],
+        Check::NobodyElse => nobody_else(input),
+        Check::Completeness => completeness(input),
+        Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, input, no_duplicates)],
         Check::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
         Check::ServiceDates => whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates()),
         Check::Since => whole(&catalogue::SINCE, |one| one.provenance.since()),
-        Check::NothingLost => vec![nothing_lost(seen)],
+        Check::NothingLost => vec![nothing_lost(input)],
         Check::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
         Check::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
             one.authorizations.authorizations()
@@ -99,43 +100,49 @@ pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
         Check::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
             one.structure.resources_valid()
         }),
-        Check::Drift => drift(seen),
+        Check::Drift => drift(input),
         Check::Provenance => whole(&catalogue::PROVENANCE, |one| {
             one.provenance.provenance_finding(&one.references.present)
         }),
         Check::Labels => whole(&catalogue::LABELS, |one| one.provenance.labels()),
-        Check::OptOut => vec![on_records(&catalogue::OPT_OUT, seen, |one| {
-            opt_out(one, seen.member)
+        Check::OptOut => vec![on_records(&catalogue::OPT_OUT, input, |one| {
+            opt_out(one, input.member)
         })],
-        Check::Umb => vec![on_records(&catalogue::UMB, seen, |one| {
-            umb(one, seen.member)
+        Check::Umb => vec![on_records(&catalogue::UMB, input, |one| {
+            umb(one, input.member)
         })],
-        Check::OneJob => vec![one_job(seen)],
-        Check::TransactionTime => transaction_time(seen),
+        Check::OneJob => vec![one_job(input)],
+        Check::TransactionTime => transaction_time(input),
     }
 }
 
-fn on_whole(rule: &Rule, seen: &Seen<'_>, judge: fn(&Whole) -> Finding) -> Finding {
-    let whole = seen.records.and_then(|records| records.whole.as_deref());
+fn on_whole(rule: &Rule, input: &CheckInput<'_>, judge: fn(&WholeRecords) -> Finding) -> Finding {
+    let whole = input.records.and_then(|records| records.whole.as_deref());
     whole.map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
-fn on_matches(rule: &Rule, seen: &Seen<'_>, judge: impl FnOnce(&MatchSeen) -> Finding) -> Finding {
-    seen.matches
+fn on_matches(
+    rule: &Rule,
+    input: &CheckInput<'_>,
+    judge: impl FnOnce(&MatchResult) -> Finding,
+) -> Finding {
+    input
+        .matches
         .map_or_else(|| rule.finding(false, "a match result", "none"), judge)
 }
 
 fn on_records(
     rule: &Rule,
-    seen: &Seen<'_>,
-    judge: impl FnOnce(&RecordsSeen) -> Finding,
+    input: &CheckInput<'_>,
+    judge: impl FnOnce(&ExportedRecords) -> Finding,
 ) -> Finding {
-    seen.records
+    input
+        .records
         .map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
-fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
+fn right_member(records: &ExportedRecords, identity: Option<&Identity>) -> Finding {
     let rule = &catalogue::RIGHT_MEMBER;
     let Some(identity) = identity else {
         let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
@@ -169,7 +176,7 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
     )
 }
 
-fn no_duplicates(records: &RecordsSeen) -> Finding {
+fn no_duplicates(records: &ExportedRecords) -> Finding {
     let seen = format!(
         "{} twice in {} records",
         records.duplicates, records.records
@@ -177,7 +184,7 @@ fn no_duplicates(records: &RecordsSeen) -> Finding {
     catalogue::NO_DUPLICATES.finding(records.duplicates == 0, "each record and claim once", seen)
 }
 
-fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
+fn expected_bucket(matches: &MatchResult, member: &Member) -> Finding {
     let expected = member.expected.bucket;
     let seen = matches.bucket();
     let consent = Bucket::ConsentConstraint;
@@ -197,13 +204,13 @@ fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
 }
 
 /// B-17: a whole export and what changed since, together, are all that is due.
-fn nothing_lost(seen: &Seen<'_>) -> Finding {
+fn nothing_lost(input: &CheckInput<'_>) -> Finding {
     let rule = &catalogue::NOTHING_LOST;
-    let exports = seen.exports.len();
+    let exports = input.exports.len();
     if exports < 2 {
         return rule.finding(false, "two exports in a row", format!("{exports}"));
     }
-    on_records(rule, seen, |records| {
+    on_records(rule, input, |records| {
         let score = records.score();
         rule.finding(
             score.found == score.due,
@@ -214,7 +221,7 @@ fn nothing_lost(seen: &Seen<'_>) -> Finding {
 }
 
 /// B-26: who said no between match and export is not in the export, and nothing of theirs.
-fn opt_out(records: &RecordsSeen, member: &Member) -> Finding {
+fn opt_out(records: &ExportedRecords, member: &Member) -> Finding {
     let rule = &catalogue::OPT_OUT;
     let is_out = member.expected.identity.is_none() && member.expected.resources.is_empty();
     if !is_out {
@@ -225,7 +232,7 @@ fn opt_out(records: &RecordsSeen, member: &Member) -> Finding {
 }
 
 /// B-27: one UMB, the one that the person always had, whatever became of their cards.
-fn umb(records: &RecordsSeen, member: &Member) -> Finding {
+fn umb(records: &ExportedRecords, member: &Member) -> Finding {
     let due = member
         .expected
         .identity
@@ -238,10 +245,10 @@ fn umb(records: &RecordsSeen, member: &Member) -> Finding {
 }
 
 /// B-29.
-fn one_job(seen: &Seen<'_>) -> Finding {
+fn one_job(input: &CheckInput<'_>) -> Finding {
     let rule = &catalogue::ONE_JOB;
-    let distinct: BTreeSet<_> = seen.same_key.iter().collect();
-    let sent = seen.same_key.len();
+    let distinct: BTreeSet<_> = input.same_key.iter().collect();
+    let sent = input.same_key.len();
     rule.finding(
         sent >= 2 && distinct.len() == 1,
         "one job for two kick-offs with one key",
@@ -249,33 +256,33 @@ fn one_job(seen: &Seen<'_>) -> Finding {
     )
 }
 
-fn drift(seen: &Seen<'_>) -> Vec<Finding> {
-    let whole = seen.records.and_then(|records| records.whole.as_deref());
+fn drift(input: &CheckInput<'_>) -> Vec<Finding> {
+    let whole = input.records.and_then(|records| records.whole.as_deref());
     match whole {
-        Some(whole) => whole.drift.findings(seen.baseline),
+        Some(whole) => whole.drift.findings(input.baseline),
         None => vec![catalogue::DRIFT.finding(false, "exported records", "none")],
     }
 }
 
-fn transaction_time(seen: &Seen<'_>) -> Vec<Finding> {
+fn transaction_time(input: &CheckInput<'_>) -> Vec<Finding> {
     let rule = &catalogue::TRANSACTION_TIME;
-    let whole = seen.records.and_then(|records| records.whole.as_deref());
-    let (Some(whole), Some(export)) = (whole, seen.exports.last()) else {
+    let whole = input.records.and_then(|records| records.whole.as_deref());
+    let (Some(whole), Some(export)) = (whole, input.exports.last()) else {
         return vec![rule.finding(false, "an export", "none")];
     };
-    match export.told {
-        Some(told) => whole
+    match export.transaction_time {
+        Some(time) => whole
             .provenance
-            .times(told, export.asked, export.read)
+            .times(time, export.kicked_off, export.read)
             .to_vec(),
         None => vec![rule.finding(false, "a time", "none that can be read")],
     }
 }
 
-fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
+fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
     let nothing =
         |what: &str| catalogue::NOBODY_ELSE.finding_as(Cause::Integrity, false, what, "none");
-    let Some(records) = seen.records else {
+    let Some(records) = input.records else {
         return vec![nothing("exported records")];
     };
     let canaries = catalogue::CANARIES.finding(
@@ -283,7 +290,7 @@ fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
         "no canary of another member",
         format!("{} lines with one", records.foreign_lines),
     );
-    let matched: Vec<(&str, &str)> = match (seen.matches, seen.named) {
+    let matched: Vec<(&str, &str)> = match (input.matches, input.named) {
         (Some(matches), _) => matches.matched().filter_map(literal).collect(),
         (None, Some(named)) => named.iter().map(|id| ("Patient", id.as_str())).collect(),
         (None, None) => return vec![nothing("a match result"), canaries],
@@ -314,8 +321,8 @@ fn literal(reference: &str) -> Option<(&str, &str)> {
     Some((rest.rsplit('/').next()?, id))
 }
 
-fn completeness(seen: &Seen<'_>) -> Vec<Finding> {
-    let Some(records) = seen.records else {
+fn completeness(input: &CheckInput<'_>) -> Vec<Finding> {
+    let Some(records) = input.records else {
         return vec![catalogue::COMPLETENESS.finding(false, "exported records", "none")];
     };
     let score = records.score();

@@ -1,16 +1,16 @@
-//! Claims: B-15 dates of service, B-18 no money, B-21 who is party to them.
+//! Claims: B-15 dates of service, B-18 no financial amounts, B-21 insurer, provider and coverage.
 
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
 use super::catalogue;
 use super::normalise::literal_reference;
-use super::references::Marks;
+use super::references::Fingerprints;
 use crate::model::Finding;
 
 /// Elements that hold money in a claim's item (CARIN Basis has none of them).
 const MONEY_IN_ITEM: &[&str] = &["net", "unitPrice"];
-/// How far back the duty reaches (CMS-0057-F): a floor for who asks, no cap for who answers.
+/// Years of data that are due (CMS-0057-F): the requester gets at least these, the responder may send more.
 const YEARS_DUE: u32 = 5;
 
 /// What claims say.
@@ -24,12 +24,12 @@ pub struct Claims {
     future: u64,
     without_party: u64,
     focal_twice: u64,
-    coverages: Marks,
-    named_coverages: Marks,
+    coverages: Fingerprints,
+    named_coverages: Fingerprints,
 }
 
 impl Claims {
-    /// Begins on a day.
+    /// Starts with no records, judged as of this day.
     pub fn on(today: NaiveDate) -> Self {
         Self {
             today,

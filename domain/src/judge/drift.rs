@@ -14,9 +14,9 @@ pub const RECORDS_MAX: u64 = 1_000;
 pub const PATHS_MAX: usize = 2_000;
 /// Names remembered at one place.
 pub const NAMES_MAX: usize = 64;
-/// The longest place or name; what is longer is cut off.
+/// The longest path or name; longer ones are cut off.
 pub const TEXT_BYTES_MAX: usize = 200;
-/// Changes that are told one by one.
+/// Changes that are reported one by one.
 const TOLD_MAX: usize = 12;
 
 /// The shape seen so far.
@@ -51,7 +51,7 @@ impl Drift {
         }
     }
 
-    /// What was seen, to be recorded.
+    /// The observed shape, to be recorded.
     pub fn into_seen(self) -> Baseline {
         self.seen
     }
@@ -92,7 +92,7 @@ fn changes_of(kind: &str, seen: &TypeShape, known: &TypeShape) -> Vec<String> {
     for (path, place) in &seen.paths {
         let Some(before) = known.paths.get(path) else {
             let above = path.rsplit_once(['.', '[']).map(|(above, _)| above);
-            // Of a new element only the top is told, not all that hangs on it.
+            // Of a new element only the topmost path is reported, not everything below it.
             if above.is_none_or(|above| known.paths.contains_key(above)) {
                 changes.push(format!("path added: {kind}.{path}"));
             }
@@ -136,7 +136,7 @@ fn changes_of(kind: &str, seen: &TypeShape, known: &TypeShape) -> Vec<String> {
     changes
 }
 
-/// Names of elements are the partner's text: what is none in FHIR is not repeated.
+/// Names of elements are the partner's text: a name that FHIR cannot have is not repeated.
 fn element(name: &str) -> String {
     let is_name = name.len() <= 64
         && name

@@ -98,8 +98,8 @@ fn known_state(state: Option<&str>) -> &'static str {
     known.copied().unwrap_or("in another state")
 }
 
-/// The Patients whom a result names as found: their ids at the partner, without the type.
-pub fn named(json: &Value) -> Vec<String> {
+/// The ids at the partner, without the type, of the Patients that a result names as matched.
+pub fn matched_patients(json: &Value) -> Vec<String> {
     let members = json["members"].as_array().into_iter().flatten();
     let found = members.filter(|one| one["bucket"] == Bucket::Match.name());
     let patients = found.filter_map(|one| one["patient"].as_str());
@@ -109,7 +109,7 @@ pub fn named(json: &Value) -> Vec<String> {
 }
 
 /// B-29: a search by what all copies of a request have in common finds one exchange.
-pub fn only_one(json: &Value) -> Finding {
+pub fn one_exchange(json: &Value) -> Finding {
     let found = json["exchanges"].as_array().map(Vec::len);
     let seen = found.map_or("no list".to_owned(), |found| format!("{found} exchanges"));
     catalogue::ONE_EXCHANGE.finding(found == Some(1), "one exchange", seen)
@@ -123,9 +123,9 @@ mod tests {
 
     use super::*;
     use crate::judge::answer;
-    use crate::judge::business::{self, Seen};
-    use crate::judge::records::{Depth, RecordsSeen};
-    use crate::judge::rule_tests::{broken, cases, expected, member, said, set, today};
+    use crate::judge::business::{self, CheckInput};
+    use crate::judge::records::{Depth, ExportedRecords};
+    use crate::judge::rule_tests::{answer_with, broken, cases, expected, member, set, today};
     use crate::judge::stream::FileFold;
     use crate::model::{Check, ExpectedResource};
 
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// One member matches with two records, one is nobody.
+    /// One member matches with two records, the other does not match.
     fn pairs() -> Vec<(&'static str, Vec<Finding>, Vec<Finding>)> {
         let record = |key: &str| ExpectedResource {
             key: key.to_owned(),
@@ -155,13 +155,13 @@ mod tests {
             edit(&mut json);
             answer::named(
                 Check::ExchangeResult,
-                &said(200, &[], json),
+                &answer_with(200, &[], json),
                 &[&one, &nobody],
             )
         };
         let search = |found: usize| {
             let json = json!({"exchanges": vec![json!({"id":"x"}); found]});
-            answer::named(Check::OneExchange, &said(200, &[], json), &[])
+            answer::named(Check::OneExchange, &answer_with(200, &[], json), &[])
         };
         let good = || result(&|_| {});
         vec![
@@ -213,7 +213,7 @@ mod tests {
         let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
         let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
         let set = set(&member, "1234567893");
-        let mut records = RecordsSeen::new(&member, &set, today(), Depth::Summaries);
+        let mut records = ExportedRecords::new(&member, &set, today(), Depth::Summaries);
         for record in &good {
             let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
             assert!(
@@ -224,11 +224,11 @@ mod tests {
         let patient = good.iter().find(|one| one["resourceType"] == "Patient");
         let own = patient.unwrap()["id"].as_str().unwrap();
         let result = |patient: &str| {
-            named(&json!({"members":[
+            matched_patients(&json!({"members":[
             {"bucket":"match","patient":patient},{"bucket":"nomatch","patient":"other"}]}))
         };
         for (named, right) in [(own, true), ("somebody", false), ("other", false)] {
-            let seen = Seen {
+            let seen = CheckInput {
                 member: &member,
                 matches: None,
                 named: Some(&result(named)),

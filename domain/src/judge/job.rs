@@ -78,10 +78,10 @@ pub enum PollState {
     Failed,
 }
 
-/// How long the server asks to wait.
+/// The wait that the server asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// So long.
+    /// This long.
     Wait(Duration),
     /// It does not say.
     Absent,
@@ -196,7 +196,7 @@ fn is_transient(answer: &Answer) -> bool {
         })
 }
 
-/// B-31: how long files can be fetched is told as an HTTP date that is yet to come.
+/// B-31: `Expires` is an HTTP date in the future, until which files can be fetched.
 pub fn expires(answer: &Answer, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Finding) {
     let text = answer.header("expires");
     let until = text.and_then(|text| httpdate::parse_http_date(text).ok());

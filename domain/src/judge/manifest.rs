@@ -22,24 +22,24 @@ pub struct Manifest {
     /// When the answer was made, if that can be read.
     pub transaction_time: Option<DateTime<Utc>>,
     /// The files.
-    pub output: Vec<File>,
+    pub output: Vec<ManifestFile>,
     /// Files that say what went wrong.
-    pub errors: Vec<File>,
+    pub errors: Vec<ManifestFile>,
 }
 
 impl Manifest {
     /// The files of a match result. Beside Groups, the Parameters of PDex 2.1 say the same once more and
     /// are left alone.
-    pub fn match_result(&self) -> Vec<File> {
+    pub fn match_result(&self) -> Vec<ManifestFile> {
         let has_groups = self.output.iter().any(|file| file.kind == "Group");
-        let is_wanted = |file: &&File| !(has_groups && file.kind == "Parameters");
+        let is_wanted = |file: &&ManifestFile| !(has_groups && file.kind == "Parameters");
         self.output.iter().filter(is_wanted).cloned().collect()
     }
 }
 
 /// One file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+pub struct ManifestFile {
     /// Resource type of its lines.
     pub kind: String,
     /// Where it is.
@@ -67,13 +67,13 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
     if !json["error"].is_array() && !may_be_bare {
         wrong.push("error");
     }
-    let output: Option<Vec<File>> = json["output"]
+    let output: Option<Vec<ManifestFile>> = json["output"]
         .as_array()
         .and_then(|files| files.iter().map(file).collect());
     if output.is_none() {
         wrong.push("output");
     }
-    let errors: Option<Vec<File>> = json["error"]
+    let errors: Option<Vec<ManifestFile>> = json["error"]
         .as_array()
         .and_then(|files| files.iter().take(ERROR_FILES_MAX).map(file).collect());
     let seen = if wrong.is_empty() {
@@ -108,7 +108,7 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
 }
 
 /// A Parameters resource may come as one document, as PDex 2.1 has it.
-pub fn media(file: &File, answer: &Answer) -> Finding {
+pub fn media(file: &ManifestFile, answer: &Answer) -> Finding {
     let media = answer.media.as_deref().unwrap_or("none");
     let is_document = file.kind == "Parameters" && media == "application/fhir+json";
     let passed = media == "application/fhir+ndjson" || is_document;
@@ -116,7 +116,7 @@ pub fn media(file: &File, answer: &Answer) -> Finding {
     catalogue::NDJSON_MEDIA.finding(passed, "application/fhir+ndjson", seen)
 }
 
-/// B-28: what went wrong is told as OperationOutcomes. Of the findings about an error file's lines.
+/// B-28: error files hold OperationOutcomes. Judged by the findings about an error file's lines.
 pub fn error_outcomes(findings: &[Finding]) -> Finding {
     let broken = findings.iter().find(|finding| !finding.passed);
     let seen = broken.map_or("just that", |finding| finding.seen.as_str());
@@ -124,13 +124,13 @@ pub fn error_outcomes(findings: &[Finding]) -> Finding {
     catalogue::ERROR_OUTCOMES.finding(broken.is_none(), expected, seen)
 }
 
-fn file(json: &Value) -> Option<File> {
+fn file(json: &Value) -> Option<ManifestFile> {
     let url = json["url"].as_str()?;
     let uri = url.parse::<http::Uri>().ok()?;
     if !super::job::is_followable(&uri) {
         return None;
     }
-    Some(File {
+    Some(ManifestFile {
         kind: json["type"].as_str()?.to_owned(),
         url: url.to_owned(),
         count: if json["count"].is_null() {

@@ -38,4 +38,4 @@ pub mod token;
 pub mod wire;
 
 pub use catalogue::Rule;
-pub use run::{EarlyStop, Walked, outcome, run};
+pub use run::{EarlyStop, RunEvidence, outcome, run};

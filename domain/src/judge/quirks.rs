@@ -1,5 +1,5 @@
-//! What a partner does differently and may: recognised over evidence, held against what its file declares.
-//! A declared quirk changes what is expected; the rules of the layers stay.
+//! Quirks, the known differences of a partner: recognised in the evidence and compared with those that its file
+//! declares. A declared quirk changes what is expected; the rules of the layers stay.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use super::catalogue;
 use super::job::RetryAfter;
 use crate::model::{Answer, Finding, Quirk};
 
-/// A job that asks for so much patience while it runs.
+/// A `Retry-After` from here on is long, while a job runs.
 const RETRY_AFTER_LONG: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// What one walk could tell about quirks.
+/// The quirks that one run looked for, and those that it saw.
 #[derive(Clone, Debug, Default)]
-pub struct QuirksSeen {
+pub struct ObservedQuirks {
     looked: BTreeSet<Quirk>,
     seen: BTreeSet<Quirk>,
 }
 
-impl QuirksSeen {
+impl ObservedQuirks {
     /// Notes what was looked at, and whether it was there.
     pub fn note(&mut self, all: impl IntoIterator<Item = (Quirk, bool)>) {
         for (quirk, is_there) in all {
@@ -30,7 +30,8 @@ impl QuirksSeen {
         }
     }
 
-    /// Declared ones are silent, others are new; a declared one that should have been seen and was not is told.
+    /// A declared quirk passes, an undeclared one is reported as new, and so is a declared one that should have been
+    /// seen and was not.
     pub fn findings(&self, declared: &BTreeSet<Quirk>) -> Vec<Finding> {
         let new = self.seen.difference(declared).map(|quirk| {
             let expected = format!("{quirk} declared in `quirks`, or not there");
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn declared_ones_are_silent_others_are_new_and_unseen_ones_are_told() {
-        let mut seen = QuirksSeen::default();
+        let mut seen = ObservedQuirks::default();
         seen.note([
             (Quirk::Delete404, true),
             (Quirk::ExpiresOdd, true),

@@ -13,8 +13,8 @@ use super::drift::Drift;
 use super::line_summary::LineSummary;
 use super::normalise;
 use super::provenance::Provenance;
-use super::references::{References, mark};
-use super::stream::{Lines, known_type, short};
+use super::references::{References, fingerprint};
+use super::stream::{LineSink, known_type, short};
 use super::structure::Structure;
 use crate::model::{Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind};
 
@@ -25,10 +25,10 @@ pub const PERSONS_MAX: usize = 1_000;
 /// Names and identifiers of one person remembered.
 const NAMES_MAX: usize = 32;
 
-/// How much of each line is looked at.
+/// How much of each line is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Its top: enough for whose it is, and whether it came twice.
+    /// Its summary: enough to know whose record it is, and whether it came twice.
     Summaries,
     /// All of it.
     Whole,
@@ -48,8 +48,8 @@ impl Depth {
 
 /// What the files hold, seen by one member's oracle.
 #[derive(Debug)]
-pub struct RecordsSeen {
-    expected: BTreeMap<String, BTreeMap<String, Due>>,
+pub struct ExportedRecords {
+    expected: BTreeMap<String, BTreeMap<String, ExpectedRecord>>,
     foreign_canaries: Option<AhoCorasick>,
     identities: BTreeSet<u64>,
     /// Patients in the files.
@@ -62,13 +62,13 @@ pub struct RecordsSeen {
     pub duplicates: u64,
     /// Records.
     pub records: u64,
-    /// What only whole records tell; none when nobody asks.
-    pub whole: Option<Box<Whole>>,
+    /// Facts that need whole records; none when no check needs them.
+    pub whole: Option<Box<WholeRecords>>,
 }
 
-/// What whole records tell.
+/// Facts that need whole records.
 #[derive(Debug)]
-pub struct Whole {
+pub struct WholeRecords {
     /// B-12.
     pub references: References,
     /// B-15, B-18, B-21.
@@ -86,7 +86,7 @@ pub struct Whole {
 }
 
 #[derive(Clone, Debug)]
-struct Due {
+struct ExpectedRecord {
     sha256: String,
     found: bool,
     unchanged: bool,
@@ -124,8 +124,8 @@ pub struct Score {
     pub kinds: Vec<KindScore>,
 }
 
-impl RecordsSeen {
-    /// Begins for one member; canaries of all others in its set must not appear.
+impl ExportedRecords {
+    /// Starts with no records, for one member; canaries of all others in its set must not appear.
     pub fn new(member: &Member, set: &MemberSet, today: NaiveDate, depth: Depth) -> Self {
         let others = set.members.iter().filter(|other| other.id != member.id);
         let canaries: Vec<&str> = others
@@ -133,7 +133,7 @@ impl RecordsSeen {
             .chain(set.members.iter().flat_map(|one| &one.expected.others))
             .map(String::as_str)
             .collect();
-        let whole = || Whole {
+        let whole = || WholeRecords {
             references: References::default(),
             claims: Claims::on(today),
             authorizations: Authorizations::on(today),
@@ -156,9 +156,9 @@ impl RecordsSeen {
     }
 
     /// What comes from here on was asked for with `_since`.
-    pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
+    pub fn set_since(&mut self, since: Option<DateTime<Utc>>) {
         if let Some(whole) = &mut self.whole {
-            whole.provenance.asked_since(since);
+            whole.provenance.set_since(since);
         }
     }
 
@@ -194,7 +194,7 @@ impl RecordsSeen {
     }
 
     fn remember(&mut self, what: impl std::hash::Hash) {
-        if self.identities.len() < REMEMBERED_MAX && !self.identities.insert(mark(what)) {
+        if self.identities.len() < REMEMBERED_MAX && !self.identities.insert(fingerprint(what)) {
             self.duplicates += 1;
         }
     }
@@ -210,7 +210,7 @@ impl RecordsSeen {
         }
     }
 
-    /// Takes what the top of a record says.
+    /// Takes the summary of a record.
     fn take_summary(&mut self, kind: &'static str, summary: &LineSummary<'_>) {
         self.records += 1;
         if let Some(id) = summary.id.get() {
@@ -253,12 +253,12 @@ fn covers_sensitive(member: &Member) -> bool {
         .any(|uri| uri.ends_with("#sensitive"))
 }
 
-fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
+fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, ExpectedRecord>> {
     let mut kinds = BTreeMap::new();
     for (kind, resources) in &expected.resources {
-        let records: &mut BTreeMap<String, Due> = kinds.entry(kind.clone()).or_default();
+        let records: &mut BTreeMap<String, ExpectedRecord> = kinds.entry(kind.clone()).or_default();
         for resource in resources {
-            let due = Due {
+            let due = ExpectedRecord {
                 sha256: resource.sha256.clone(),
                 found: false,
                 unchanged: false,
@@ -269,7 +269,7 @@ fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
     kinds
 }
 
-impl Lines for RecordsSeen {
+impl LineSink for ExportedRecords {
     fn bytes(&mut self, bytes: &[u8]) {
         let canaries = self.foreign_canaries.as_ref();
         self.foreign_lines += u64::from(canaries.is_some_and(|one| one.is_match(bytes)));

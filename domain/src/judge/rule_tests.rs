@@ -7,10 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::business::{self, ExportTimes, Seen};
-use super::matches::{MatchSeen, Submitted};
+use super::business::{self, CheckInput, ExportTimes};
+use super::matches::{MatchResult, SubmittedMember};
 use super::normalise::{canonical, key, sha256};
-use super::records::{Depth, RecordsSeen};
+use super::records::{Depth, ExportedRecords};
 use super::stream::FileFold;
 use super::{answer, catalogue, job, manifest, quirks, token, wire};
 use crate::model::{
@@ -29,7 +29,7 @@ pub(super) fn today() -> NaiveDate {
     at("2026-11-21T20:00:00Z").date_naive()
 }
 
-/// A file of cases: what is good, and what is done to it.
+/// A file of cases: the good documents, and the edits that break them.
 pub(super) fn cases(text: &str) -> (Vec<Value>, Vec<Value>) {
     let file: Value = serde_json::from_str(text).unwrap();
     let list = |key: &str| file[key].as_array().unwrap().clone();
@@ -37,7 +37,7 @@ pub(super) fn cases(text: &str) -> (Vec<Value>, Vec<Value>) {
 }
 
 /// The good documents as the case would have them.
-fn bent(good: &[Value], case: &Value) -> Vec<Value> {
+fn with_edits(good: &[Value], case: &Value) -> Vec<Value> {
     let list = |key: &str| case[key].as_array().cloned().unwrap_or_default();
     let mut all = Value::Array(good.to_vec());
     for one in list("set") {
@@ -145,15 +145,15 @@ pub(super) fn broken<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Vec
     bad.map(|one| one.check.to_string()).collect()
 }
 
-fn matched(member: &Member, set: &MemberSet, groups: &[Value]) -> MatchSeen {
-    let mut seen = MatchSeen::new(Submitted::new(member, set, today()));
+fn matched(member: &Member, set: &MemberSet, groups: &[Value]) -> MatchResult {
+    let mut seen = MatchResult::new(SubmittedMember::new(member, set, today()));
     groups.iter().for_each(|group| seen.document(group));
     seen
 }
 
 /// Every check of what was gathered, over one set of records.
 fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
-    let records = bent(good, case);
+    let records = with_edits(good, case);
     let due = match case["oracle"].as_str() {
         Some("bent") => oracle(&records),
         Some(_) => BTreeMap::new(),
@@ -166,8 +166,8 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
     let set = set(&member, case["npi"].as_str().unwrap_or("1234567893"));
     let (goodm, _) = cases(include_str!("../../../tests/cases/checks/matches.json"));
     let matches = matched(&member, &set, &goodm);
-    let mut seen = RecordsSeen::new(&member, &set, today(), Depth::Whole);
-    seen.asked_since(case["since"].as_str().map(at));
+    let mut seen = ExportedRecords::new(&member, &set, today(), Depth::Whole);
+    seen.set_since(case["since"].as_str().map(at));
     for record in &records {
         let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
         let line = format!("{record}\n");
@@ -176,11 +176,11 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
     }
     let asked = at("2026-11-21T20:00:00Z");
     let export = ExportTimes {
-        asked,
+        kicked_off: asked,
         read: asked + TimeDelta::minutes(1),
-        told: Some(case["told"].as_str().map_or(asked, at)),
+        transaction_time: Some(case["told"].as_str().map_or(asked, at)),
     };
-    let seen = Seen {
+    let seen = CheckInput {
         member: &member,
         matches: Some(&matches),
         named: None,
@@ -198,7 +198,11 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
 }
 
 /// Each file's good documents break nothing; each case breaks its own rule, and besides it only what it says.
-fn alone(name: &str, text: &str, judge: fn(&[Value], &Value) -> Vec<String>) -> BTreeSet<String> {
+fn each_breaks_only_its_own(
+    name: &str,
+    text: &str,
+    judge: fn(&[Value], &Value) -> Vec<String>,
+) -> BTreeSet<String> {
     let (good, cases) = cases(text);
     assert_eq!(
         judge(&good, &json!({})),
@@ -228,8 +232,8 @@ fn judge_matches(good: &[Value], case: &Value) -> Vec<String> {
         .map_or(Bucket::Match, |name| Bucket::named(name).unwrap());
     let member = member("m-1", expected(bucket, BTreeMap::new()));
     let set = set(&member, "1234567893");
-    let matches = matched(&member, &set, &bent(good, case));
-    let seen = Seen {
+    let matches = matched(&member, &set, &with_edits(good, case));
+    let seen = CheckInput {
         member: &member,
         matches: Some(&matches),
         named: None,
@@ -256,7 +260,7 @@ fn judge_matches(good: &[Value], case: &Value) -> Vec<String> {
     broken(&findings)
 }
 
-pub(super) fn said(status: u16, headers: &[(&str, &str)], body: Value) -> Answer {
+pub(super) fn answer_with(status: u16, headers: &[(&str, &str)], body: Value) -> Answer {
     let headers = headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
@@ -308,7 +312,7 @@ fn request(failure: Option<Failure>) -> RequestEvidence {
 }
 
 fn manifest_of(json: Value) -> Vec<Finding> {
-    manifest::read(&said(200, &[], json), &BTreeSet::new()).1
+    manifest::read(&answer_with(200, &[], json), &BTreeSet::new()).1
 }
 
 fn a_manifest(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
@@ -321,7 +325,7 @@ fn a_manifest(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
 fn file(lines: &str, count: u64) -> Vec<Finding> {
     let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
     let set = set(&member, "1234567893");
-    let mut seen = RecordsSeen::new(&member, &set, today(), Depth::Summaries);
+    let mut seen = ExportedRecords::new(&member, &set, today(), Depth::Summaries);
     let mut fold = FileFold::new("Patient");
     let _flow = fold.feed(lines.as_bytes(), &mut seen);
     fold.finish(Some(count), &mut seen)
@@ -330,7 +334,7 @@ fn file(lines: &str, count: u64) -> Vec<Finding> {
 fn one_job(same_key: &[&str]) -> Vec<Finding> {
     let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
     let same_key: Vec<String> = same_key.iter().map(|one| (*one).to_owned()).collect();
-    let seen = Seen {
+    let seen = CheckInput {
         member: &member,
         matches: None,
         named: None,
@@ -348,7 +352,7 @@ type Pair = (&'static str, Vec<Finding>, Vec<Finding>);
 
 /// Rules of the wire and of single answers.
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
-fn answers() -> Vec<Pair> {
+fn answer_rules() -> Vec<Pair> {
     let now = at("2026-11-21T20:00:00Z");
     let whole = |failure| {
         wire::whole_answer(&request(failure))
@@ -358,14 +362,18 @@ fn answers() -> Vec<Pair> {
     let life = |days| vec![wire::certificate_life(now + TimeDelta::days(days), now)];
     let capability = |name: &str| {
         let json = json!({"rest":[{"resource":[{"type":"Group","operation":[{"name":"bulk-member-match"},{"name":name}]}]}]});
-        answer::named(Check::CapabilityStatement, &said(200, &[], json), &[])
+        answer::named(
+            Check::CapabilityStatement,
+            &answer_with(200, &[], json),
+            &[],
+        )
     };
     let smart = |method: &str| {
         let json = json!({"token_endpoint":"https://p.example/t","token_endpoint_auth_methods_supported":[method],
             "token_endpoint_auth_signing_alg_values_supported":["ES384"]});
-        answer::named(Check::SmartConfiguration, &said(200, &[], json), &[])
+        answer::named(Check::SmartConfiguration, &answer_with(200, &[], json), &[])
     };
-    let good = || said(200, &[], json!({"fhirVersion":"4.0.1"}));
+    let good = || answer_with(200, &[], json!({"fhirVersion":"4.0.1"}));
     let html = Answer {
         media: Some("text/html".to_owned()),
         ..good()
@@ -374,13 +382,14 @@ fn answers() -> Vec<Pair> {
         media: Some("application/fhir+ndjson".to_owned()),
         ..good()
     };
-    let a_file = manifest::File {
+    let a_file = manifest::ManifestFile {
         kind: "Group".to_owned(),
         url: String::new(),
         count: None,
     };
-    let expires =
-        |text: &str| vec![job::expires(&said(200, &[("expires", text)], Value::Null), now).1];
+    let expires = |text: &str| {
+        vec![job::expires(&answer_with(200, &[("expires", text)], Value::Null), now).1]
+    };
     let retry = |text| {
         job::retry_after_sane(job::retry_after(Some(text), now))
             .into_iter()
@@ -405,13 +414,13 @@ fn answers() -> Vec<Pair> {
         ("certificate-life", life(3), life(60)),
         (
             "status",
-            expect(&said(500, &[], Value::Null)),
+            expect(&answer_with(500, &[], Value::Null)),
             expect(&good()),
         ),
         ("media", expect(&html), expect(&good())),
         (
             "json",
-            expect(&said(200, &[], json!({"fhirVersion":"5.0.0"}))),
+            expect(&answer_with(200, &[], json!({"fhirVersion":"5.0.0"}))),
             expect(&good()),
         ),
         (
@@ -474,19 +483,20 @@ fn answers() -> Vec<Pair> {
 }
 
 /// Rules of tokens, kick-offs, jobs and refusals.
-fn asked() -> Vec<Pair> {
+fn job_rules() -> Vec<Pair> {
     let now = at("2026-11-21T20:00:00Z");
-    let granted = |json: Value| token::granted(&said(200, &[], json)).1;
+    let granted = |json: Value| token::granted(&answer_with(200, &[], json)).1;
     let token = |kind: &str, life: u64| {
         granted(json!({"access_token":"t","token_type":kind,"expires_in":life}))
     };
-    let refused = |status, json| token::granted(&said(status, &[], json)).1;
+    let refused = |status, json| token::granted(&answer_with(status, &[], json)).1;
     let place = [("content-location", "https://p.example/jobs/1")];
-    let accepted =
-        |status, headers: &[(&str, &str)]| job::accepted(&said(status, headers, Value::Null)).1;
-    let released = |status| vec![job::released(&said(status, &[], Value::Null))];
-    let named = |check, status, body| answer::named(check, &said(status, &[], body), &[]);
-    let poll = |status, body| job::poll(&said(status, &[], body), now).1;
+    let accepted = |status, headers: &[(&str, &str)]| {
+        job::accepted(&answer_with(status, headers, Value::Null)).1
+    };
+    let released = |status| vec![job::released(&answer_with(status, &[], Value::Null))];
+    let named = |check, status, body| answer::named(check, &answer_with(status, &[], body), &[]);
+    let poll = |status, body| job::poll(&answer_with(status, &[], body), now).1;
     let mut pairs: Vec<Pair> = vec![
         (
             "token-granted",
@@ -534,7 +544,7 @@ fn asked() -> Vec<Pair> {
 #[test]
 fn every_rule_has_a_case_where_it_alone_fails_and_one_where_it_holds() {
     let mut shown = BTreeSet::new();
-    for (name, bad, good) in answers().into_iter().chain(asked()) {
+    for (name, bad, good) in answer_rules().into_iter().chain(job_rules()) {
         assert_eq!(broken(&bad), [name]);
         let passed: Vec<_> = good.iter().filter(|one| one.check == name).collect();
         assert!(
@@ -544,10 +554,14 @@ fn every_rule_has_a_case_where_it_alone_fails_and_one_where_it_holds() {
         shown.insert(name.to_owned());
     }
     let records = include_str!("../../../tests/cases/checks/records.json");
-    shown.extend(alone("records", records, judge_records));
+    shown.extend(each_breaks_only_its_own("records", records, judge_records));
     let matches = include_str!("../../../tests/cases/checks/matches.json");
-    shown.extend(alone("match result", matches, judge_matches));
-    // Told with their own tests, beside the code that finds them.
+    shown.extend(each_breaks_only_its_own(
+        "match result",
+        matches,
+        judge_matches,
+    ));
+    // Shown by tests next to the code that judges them.
     let elsewhere = "capture schema exchange-accounting exchange-verdicts exchange-completeness one-exchange kept-token \
                      token-lifetime result-shape nothing-lost drift quirk";
     shown.extend(elsewhere.split_whitespace().map(str::to_owned));
@@ -582,16 +596,16 @@ fn what_is_missing_from_two_exports_was_lost_between_them() {
 #[test]
 fn a_declared_quirk_is_what_is_expected_and_nothing_more() {
     let declared: BTreeSet<Quirk> = [Quirk::Delete404, Quirk::RetryAfterEpoch].into();
-    let gone = said(404, &[], outcome());
+    let gone = answer_with(404, &[], outcome());
     let released = job::released(&gone);
     assert!(quirks::excuses(&declared, &released, &gone));
-    let broken = said(500, &[], outcome());
+    let broken = answer_with(500, &[], outcome());
     assert!(!quirks::excuses(
         &declared,
         &job::released(&broken),
         &broken
     ));
-    let bad = said(202, &[("retry-after", "soon")], Value::Null);
+    let bad = answer_with(202, &[("retry-after", "soon")], Value::Null);
     let now = at("2026-11-21T20:00:00Z");
     let finding = job::retry_after_sane(job::retry_after(Some("soon"), now)).unwrap();
     assert!(!quirks::excuses(&declared, &finding, &bad));

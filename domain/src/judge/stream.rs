@@ -32,9 +32,9 @@ impl JsonValues {
     }
 }
 
-/// What takes the parsed lines of a file.
-pub trait Lines {
-    /// One line that is JSON, and what it says at its top. False when it cannot be taken in: nested
+/// Takes the lines of a file.
+pub trait LineSink {
+    /// One line that is JSON, and its summary. False when it cannot be taken in: nested
     /// deeper than the parser of trees goes.
     fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool;
 
@@ -54,7 +54,7 @@ pub struct FileFold {
 }
 
 impl FileFold {
-    /// Begins a file whose lines should be of type `kind`.
+    /// Starts a file whose lines should be of type `kind`.
     pub fn new(kind: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -67,7 +67,7 @@ impl FileFold {
     }
 
     /// Takes in the next bytes. Breaks off at a line over the limit.
-    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut impl Lines) -> ControlFlow<Limit> {
+    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut impl LineSink) -> ControlFlow<Limit> {
         while let Some(end) = memchr::memchr(b'\n', chunk) {
             let (head, rest) = chunk.split_at(end);
             chunk = &rest[1..];
@@ -113,7 +113,7 @@ impl FileFold {
         ControlFlow::Break(Limit::Line)
     }
 
-    fn take(&mut self, line: &[u8], sink: &mut impl Lines) {
+    fn take(&mut self, line: &[u8], sink: &mut impl LineSink) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return;
@@ -133,13 +133,13 @@ impl FileFold {
         }
     }
 
-    /// Ends a file that broke off: the bytes of the line in its midst were seen all the same.
-    pub fn break_off(self, sink: &mut impl Lines) {
+    /// Ends a file that broke off: the sink gets the bytes of its last, incomplete line.
+    pub fn break_off(self, sink: &mut impl LineSink) {
         sink.bytes(&self.partial);
     }
 
     /// Ends the file: a last line without a line feed counts. `count` is what the manifest says.
-    pub fn finish(mut self, count: Option<u64>, sink: &mut impl Lines) -> Vec<Finding> {
+    pub fn finish(mut self, count: Option<u64>, sink: &mut impl LineSink) -> Vec<Finding> {
         let rest = std::mem::take(&mut self.partial);
         self.take(&rest, sink);
         let seen = match self.first_bad {
@@ -169,10 +169,10 @@ fn lines(count: u64) -> String {
     }
 }
 
-/// Of a text that is remembered, no more than this is kept.
+/// Characters kept of a remembered text.
 const SHORT_CHARS_MAX: usize = 256;
 
-/// The begin of a text, to be remembered.
+/// The start of a text, to be remembered.
 pub fn short(text: &str) -> String {
     text.chars().take(SHORT_CHARS_MAX).collect()
 }
@@ -242,7 +242,7 @@ mod tests {
 
     #[derive(Default)]
     struct Seen(Vec<String>);
-    impl Lines for Seen {
+    impl LineSink for Seen {
         fn line(&mut self, text: &str, _: &LineSummary<'_>) -> bool {
             self.0.push(text.to_owned());
             true

@@ -17,7 +17,7 @@ pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 
 /// A granted token.
 #[derive(Clone, Debug)]
-pub struct Granted {
+pub struct GrantedToken {
     /// The bearer token.
     pub token: Secret,
     /// How long it lasts.
@@ -25,7 +25,7 @@ pub struct Granted {
 }
 
 /// What the answer is: a token, or findings why not.
-pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
+pub fn granted(answer: &Answer) -> (Option<GrantedToken>, Vec<Finding>) {
     if answer.status != 200 {
         return (None, vec![refused(answer)]);
     }
@@ -62,7 +62,7 @@ pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
         seen,
     ));
     let whole = !findings.iter().any(Finding::breaks);
-    let granted = token.filter(|_| whole).map(|token| Granted {
+    let granted = token.filter(|_| whole).map(|token| GrantedToken {
         token: Secret::new(token),
         lifetime: lifetime.unwrap_or(LIFETIME_SHORT_MAX),
     });

@@ -6,7 +6,7 @@ use super::catalogue::{self, Rule};
 use crate::model::{Cause, Failure, Finding, RequestEvidence};
 
 /// What a request's fate says about the transport layer, or about the protocol when an answer came
-/// that nobody could take in. None when the failure is ours or the journey's deadline: those are
+/// that could not be read. None when the failure is ours or the journey's deadline: those are
 /// judged with the run.
 pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
     let rule = &catalogue::WHOLE_ANSWER;
