@@ -121,7 +121,7 @@ impl Walker<'_> {
                     return notes.judge([catalogue::JSON.finding(false, expected, seen)]);
                 }
                 if judge_answer::is_met(until, &answer) {
-                    let (expected, seen) = ("a value that says done", "just that");
+                    let (expected, seen) = ("a value that says done", "as expected");
                     notes.judge([catalogue::JSON.finding(true, expected, seen)])?;
                     return self.capture(&step.id, captures, &answer, notes);
                 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::catalogue::{self, Rule};
 use super::error_answer::{operation_outcome, status_cause};
-use crate::model::{Answer, Check, Expect, Finding, Is, Member, Schema};
+use crate::model::{Answer, Check, Expect, Finding, Is, JsonKind, JsonRule, Member, Schema};
 
 /// Places of a schema that one finding names.
 const BROKEN_SHOWN: usize = 3;
@@ -30,17 +30,7 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
         ));
     }
     for rule in &expect.json {
-        let passed = answer.json.as_ref().is_some_and(|json| {
-            rule.path
-                .query(json)
-                .exactly_one()
-                .is_ok_and(|value| *value == rule.equals)
-        });
-        let seen = if passed {
-            "just that"
-        } else {
-            "another value, or none"
-        };
+        let (passed, seen) = compared(rule, answer.json.as_ref());
         findings.push(catalogue::JSON.finding(
             passed,
             format!("{} at {}", rule.equals, rule.path),
@@ -51,6 +41,23 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
     findings
 }
 
+/// Whether the one value at a rule's path is the wanted one, and what is there: its kind, since the value itself is the
+/// partner's text.
+fn compared(rule: &JsonRule, json: Option<&Value>) -> (bool, String) {
+    let Some(json) = json else {
+        return (false, "a body that is no JSON".to_owned());
+    };
+    match rule.path.query(json).all()[..] {
+        [] => (false, "no value there".to_owned()),
+        [one] if *one == rule.equals => (true, "as expected".to_owned()),
+        [one] if JsonKind::of(one) == JsonKind::of(&rule.equals) => {
+            (false, format!("another {}", JsonKind::of(one)))
+        }
+        [one] => (false, format!("a value of kind {}", JsonKind::of(one))),
+        ref several => (false, format!("{} values", several.len())),
+    }
+}
+
 fn schema(wanted: &Schema, answer: &Answer) -> Finding {
     let rule = &catalogue::SCHEMA;
     let expected = "the document that the schema describes";
@@ -59,7 +66,7 @@ fn schema(wanted: &Schema, answer: &Answer) -> Finding {
     };
     let broken = wanted.broken_by(json, BROKEN_SHOWN);
     let seen = if broken.is_empty() {
-        "just that".to_owned()
+        "as expected".to_owned()
     } else {
         format!("a document that breaks {}", broken.join(", "))
     };

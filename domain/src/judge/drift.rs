@@ -72,7 +72,7 @@ impl Drift {
         }
         let expected = "the recorded shape";
         if changes.is_empty() {
-            return vec![rule.finding(true, expected, "just that")];
+            return vec![rule.finding(true, expected, "as expected")];
         }
         let more = changes.len().saturating_sub(TOLD_MAX);
         let mut findings: Vec<Finding> = changes
@@ -154,7 +154,7 @@ fn walk(places: &mut BTreeMap<String, PathShape>, path: String, value: &Value) {
         return;
     }
     let place = places.entry(path.clone()).or_default();
-    place.is.insert(kind(value));
+    place.is.insert(JsonKind::of(value));
     if let (Value::String(text), true) = (value, is_name_of_codes(&path)) {
         place
             .names
@@ -177,17 +177,6 @@ fn walk(places: &mut BTreeMap<String, PathShape>, path: String, value: &Value) {
 
 fn is_name_of_codes(path: &str) -> bool {
     path.ends_with("coding[].system") || path == "meta.profile[]"
-}
-
-fn kind(value: &Value) -> JsonKind {
-    match value {
-        Value::Null => JsonKind::Null,
-        Value::Bool(_) => JsonKind::Flag,
-        Value::Number(_) => JsonKind::Number,
-        Value::String(_) => JsonKind::Text,
-        Value::Array(_) => JsonKind::List,
-        Value::Object(_) => JsonKind::Object,
-    }
 }
 
 #[cfg(test)]

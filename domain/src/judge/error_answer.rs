@@ -22,7 +22,7 @@ pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
         let seen = if passed {
             "OperationOutcome"
         } else {
-            "another document"
+            "a body that is no OperationOutcome"
         };
         catalogue::OPERATION_OUTCOME.finding(passed, "OperationOutcome", seen)
     })

@@ -43,7 +43,7 @@ pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
     let seen = match (answer.header("content-location"), location) {
         (None, _) => "none",
         (Some(_), None) => "one that is not absolute",
-        (Some(_), Some(_)) => "just that",
+        (Some(_), Some(_)) => "as expected",
     };
     let place = catalogue::CONTENT_LOCATION.finding(
         location.is_some(),
@@ -205,7 +205,7 @@ pub fn expires(answer: &Answer, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, F
         (None, _) => "none",
         (Some(_), None) => "no HTTP date",
         (Some(_), Some(until)) if until <= now => "a time that is over",
-        (Some(_), Some(_)) => "just that",
+        (Some(_), Some(_)) => "as expected",
     };
     let passed = until.is_some_and(|until| until > now);
     let finding = catalogue::EXPIRES.finding(passed, "Expires, an HTTP date to come", seen);

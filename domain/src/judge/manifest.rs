@@ -112,14 +112,18 @@ pub fn media(file: &ManifestFile, answer: &Answer) -> Finding {
     let media = answer.media.as_deref().unwrap_or("none");
     let is_document = file.kind == "Parameters" && media == "application/fhir+json";
     let passed = media == "application/fhir+ndjson" || is_document;
-    let seen = if passed { "just that" } else { "another type" };
+    let seen = if passed {
+        "as expected"
+    } else {
+        "another type"
+    };
     catalogue::NDJSON_MEDIA.finding(passed, "application/fhir+ndjson", seen)
 }
 
 /// B-28: error files hold OperationOutcomes. Judged by the findings about an error file's lines.
 pub fn error_outcomes(findings: &[Finding]) -> Finding {
     let broken = findings.iter().find(|finding| !finding.passed);
-    let seen = broken.map_or("just that", |finding| finding.seen.as_str());
+    let seen = broken.map_or("as expected", |finding| finding.seen.as_str());
     let expected = "an OperationOutcome a line of an error file";
     catalogue::ERROR_OUTCOMES.finding(broken.is_none(), expected, seen)
 }

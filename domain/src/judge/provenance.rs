@@ -161,7 +161,7 @@ impl Provenance {
             (true, _, _) => "in the future",
             (_, true, _) => "before the kick-off",
             (_, _, true) => "before the newest record",
-            (false, false, false) => "just that",
+            (false, false, false) => "as expected",
         };
         let passed = !(is_early || is_future || is_newer);
         let expected = "transactionTime between kick-off and now, no record newer";

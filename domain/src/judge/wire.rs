@@ -35,7 +35,7 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
         Some(Failure::Malformed) => protocol(
             &catalogue::LIMIT,
             "HTTP as RFC 9112 has it",
-            "something else".to_owned(),
+            "bytes that are not valid HTTP".to_owned(),
         ),
         Some(Failure::Limit(limit)) => protocol(
             &catalogue::LIMIT,
