@@ -10,8 +10,8 @@ use outrider_domain::judge::{
     answer as judge_answer, business, catalogue, error_answer, exchange, job, quirks,
 };
 use outrider_domain::model::{
-    Action, AgentFault, Answer, Body, Capture, Cause, Check, Finding, Headers, Job, Member, Method,
-    NamedBody, Partner, RequestKind, Step, StepId, Template,
+    Action, AgentFault, Answer, AnswerCheck, Body, Capture, Cause, Finding, Headers, Job, Member,
+    Method, NamedBody, Partner, RecordCheck, RequestKind, Step, StepId, Template,
 };
 use tokio::sync::oneshot;
 
@@ -108,7 +108,7 @@ impl Walker<'_> {
             findings
                 .extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &self.asked())));
         }
-        if checks.contains(&Check::ExchangeResult) {
+        if checks.contains(&AnswerCheck::ExchangeResult) {
             self.named = answer.json.as_ref().map(exchange::matched_patients);
         }
         self.note(quirks::of_refusal(&answer));
@@ -372,7 +372,7 @@ impl Walker<'_> {
         may_hold_jobs(self.order.partner, url)
     }
 
-    fn check(&self, checks: &[Check], notes: &mut Notes) -> Result<(), Halt> {
+    fn check(&self, checks: &[RecordCheck], notes: &mut Notes) -> Result<(), Halt> {
         let Some((member, _)) = self.order.member else {
             return Ok(());
         };

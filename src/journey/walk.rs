@@ -10,8 +10,8 @@ use outrider_domain::judge::quirks::ObservedQuirks;
 use outrider_domain::judge::records::ExportedRecords;
 use outrider_domain::judge::{self, EarlyStop, RunEvidence, business};
 use outrider_domain::model::{
-    AgentFault, Answer, Baseline, Bucket, Cause, Check, Connection, Finding, Job, JobTimes,
-    Journey, MemberId, Outcome, RequestEvidence, RequestResult, Retry, RunRecord, Step,
+    AgentFault, Answer, Baseline, Bucket, Cause, Connection, Finding, Job, JobTimes, Journey,
+    MemberId, Outcome, RecordCheck, RequestEvidence, RequestResult, Retry, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
 
@@ -329,7 +329,7 @@ impl<'a> Walker<'a> {
             return;
         }
         let seen = self.seen(member, &[]);
-        let checks = [Check::NobodyElse, Check::RightMember];
+        let checks = [RecordCheck::NobodyElse, RecordCheck::RightMember];
         let found = checks
             .into_iter()
             .flat_map(|check| business::check(check, &seen));

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::catalogue::{self, Rule};
 use super::error_answer::{operation_outcome, status_cause};
-use crate::model::{Answer, Check, Expect, Finding, Is, JsonKind, JsonRule, Member, Schema};
+use crate::model::{
+    Answer, AnswerCheck, Check, Expect, Finding, Is, JsonKind, JsonRule, Member, Schema, catalogue,
+};
 
 /// Places of a schema that one finding names.
 const BROKEN_SHOWN: usize = 3;
@@ -112,51 +113,21 @@ pub fn known_media(media: &str) -> &'static str {
 }
 
 /// The named checks that look at one answer; `asked` are the members that the journey requests from an exchange core.
-pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
+pub fn named(check: AnswerCheck, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
     let json = answer.json.as_ref().unwrap_or(&Value::Null);
-    let refused = |rule: &Rule, status: &[u16]| super::refusal::refused(rule, status, answer);
+    let refused = |rule: &Check, status: &[u16]| super::refusal::refused(rule, status, answer);
     match check {
-        Check::SmartConfiguration => vec![smart_configuration(json)],
-        Check::CapabilityStatement => vec![capability_statement(json)],
-        Check::TokenNeeded => refused(&catalogue::TOKEN_NEEDED, &[400, 401]),
-        Check::ScopeNeeded => refused(&catalogue::SCOPE_NEEDED, &[403]),
-        Check::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
-        Check::FileTokenNeeded => refused(&catalogue::FILE_TOKEN_NEEDED, &[400, 401]),
-        Check::Gone => refused(&catalogue::GONE, &[404, 410]),
-        Check::CrossClientDenied => refused(&catalogue::CROSS_CLIENT_DENIED, &[403, 404]),
-        Check::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
-        Check::ExchangeResult => super::exchange::result(json, asked),
-        Check::OneExchange => vec![super::exchange::one_exchange(json)],
-        Check::MatchGroups
-        | Check::AccountingIdentity
-        | Check::PatientUnchanged
-        | Check::MatchParameters
-        | Check::MatchCoverage
-        | Check::ExpectedBucket
-        | Check::NoReason
-        | Check::Characteristic
-        | Check::RightMember
-        | Check::NobodyElse
-        | Check::Completeness
-        | Check::NoDuplicates
-        | Check::References
-        | Check::ServiceDates
-        | Check::Since
-        | Check::NothingLost
-        | Check::NoMoney
-        | Check::Authorizations
-        | Check::AuthorizationDocuments
-        | Check::ClaimParties
-        | Check::CodeSystems
-        | Check::MustSupport
-        | Check::ResourcesValid
-        | Check::Drift
-        | Check::Provenance
-        | Check::Labels
-        | Check::OptOut
-        | Check::Umb
-        | Check::OneJob
-        | Check::TransactionTime => Vec::new(),
+        AnswerCheck::SmartConfiguration => vec![smart_configuration(json)],
+        AnswerCheck::CapabilityStatement => vec![capability_statement(json)],
+        AnswerCheck::TokenNeeded => refused(&catalogue::TOKEN_NEEDED, &[400, 401]),
+        AnswerCheck::ScopeNeeded => refused(&catalogue::SCOPE_NEEDED, &[403]),
+        AnswerCheck::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
+        AnswerCheck::FileTokenNeeded => refused(&catalogue::FILE_TOKEN_NEEDED, &[400, 401]),
+        AnswerCheck::Gone => refused(&catalogue::GONE, &[404, 410]),
+        AnswerCheck::CrossClientDenied => refused(&catalogue::CROSS_CLIENT_DENIED, &[403, 404]),
+        AnswerCheck::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
+        AnswerCheck::ExchangeResult => super::exchange::result(json, asked),
+        AnswerCheck::OneExchange => vec![super::exchange::one_exchange(json)],
     }
 }
 

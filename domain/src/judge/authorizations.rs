@@ -3,10 +3,9 @@
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
 use super::references::Fingerprints;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 /// X12 data element 306: not certified.
 const DENIED: &str = "A3";

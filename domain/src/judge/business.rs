@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue::{self, Rule};
 use super::matches::{self, MatchResult};
 use super::records::{ExportedRecords, Person, WholeRecords};
-use crate::model::{Baseline, Bucket, Cause, Check, Finding, Identity, Member, Quirk};
+use crate::model::{
+    Baseline, Bucket, Cause, Check, Finding, Member, Quirk, RecordCheck, catalogue,
+};
 
 /// The times of one export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,88 +42,82 @@ pub struct CheckInput<'a> {
     pub declared: &'a BTreeSet<Quirk>,
 }
 
-/// One named check. Empty when it looks at single answers, not at what was gathered; a check
-/// without anything to look at does not hold.
-pub fn check(check: Check, input: &CheckInput<'_>) -> Vec<Finding> {
+/// The findings of one named check. A check without anything to judge fails.
+pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
     let whole = |rule, judge: fn(&WholeRecords) -> Finding| vec![on_whole(rule, input, judge)];
     let matched =
         |rule, judge: &dyn Fn(&MatchResult) -> Finding| vec![on_matches(rule, input, judge)];
+    let of_records = |rule, judge: fn(&ExportedRecords, &Member) -> Finding| {
+        vec![on_records(rule, input, |one| judge(one, input.member))]
+    };
     match check {
-        Check::SmartConfiguration
-        | Check::CapabilityStatement
-        | Check::TokenNeeded
-        | Check::ScopeNeeded
-        | Check::PreferNeeded
-        | Check::FileTokenNeeded
-        | Check::Gone
-        | Check::CrossClientDenied
-        | Check::ReplayRefused
-        | Check::ExchangeResult
-        | Check::OneExchange => Vec::new(),
-        Check::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
-        Check::AccountingIdentity => matched(
+        RecordCheck::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
+        RecordCheck::AccountingIdentity => matched(
             &catalogue::ACCOUNTING_IDENTITY,
             &matches::accounting_identity,
         ),
-        Check::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
+        RecordCheck::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
             matches::patient_unchanged(one, input.declared)
         }),
-        Check::MatchParameters => matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters),
-        Check::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
-        Check::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
+        RecordCheck::MatchParameters => {
+            matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters)
+        }
+        RecordCheck::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
+        RecordCheck::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
             expected_bucket(one, input.member)
         }),
-        Check::NoReason => matched(&catalogue::NO_REASON, &matches::no_reason),
-        Check::Characteristic => matched(&catalogue::CHARACTERISTIC, &matches::characteristic),
-        Check::RightMember => {
-            let identity = input.member.expected.identity.as_ref();
-            vec![on_records(&catalogue::RIGHT_MEMBER, input, |r| {
-                right_member(r, identity)
-            })]
+        RecordCheck::NoReason => matched(&catalogue::NO_REASON, &matches::no_reason),
+        RecordCheck::Characteristic => {
+            matched(&catalogue::CHARACTERISTIC, &matches::characteristic)
         }
-        Check::NobodyElse => nobody_else(input),
-        Check::Completeness => completeness(input),
-        Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, input, no_duplicates)],
-        Check::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
-        Check::ServiceDates => whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates()),
-        Check::Since => whole(&catalogue::SINCE, |one| one.provenance.since()),
-        Check::NothingLost => vec![nothing_lost(input)],
-        Check::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
-        Check::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
+        RecordCheck::RightMember => of_records(&catalogue::RIGHT_MEMBER, right_member),
+        RecordCheck::NobodyElse => nobody_else(input),
+        RecordCheck::Completeness => completeness(input),
+        RecordCheck::NoDuplicates => {
+            vec![on_records(&catalogue::NO_DUPLICATES, input, no_duplicates)]
+        }
+        RecordCheck::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
+        RecordCheck::ServiceDates => {
+            whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates())
+        }
+        RecordCheck::Since => whole(&catalogue::SINCE, |one| one.provenance.since()),
+        RecordCheck::NothingLost => vec![nothing_lost(input)],
+        RecordCheck::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
+        RecordCheck::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
             one.authorizations.authorizations()
         }),
-        Check::AuthorizationDocuments => whole(&catalogue::AUTHORIZATION_DOCUMENTS, |one| {
+        RecordCheck::AuthorizationDocuments => whole(&catalogue::AUTHORIZATION_DOCUMENTS, |one| {
             one.authorizations.documents()
         }),
-        Check::ClaimParties => whole(&catalogue::CLAIM_PARTIES, |one| one.claims.claim_parties()),
-        Check::CodeSystems => whole(&catalogue::CODE_SYSTEMS, |one| one.codes.finding()),
-        Check::MustSupport => whole(&catalogue::MUST_SUPPORT, |one| one.structure.must_support()),
-        Check::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
+        RecordCheck::ClaimParties => {
+            whole(&catalogue::CLAIM_PARTIES, |one| one.claims.claim_parties())
+        }
+        RecordCheck::CodeSystems => whole(&catalogue::CODE_SYSTEMS, |one| one.codes.finding()),
+        RecordCheck::MustSupport => {
+            whole(&catalogue::MUST_SUPPORT, |one| one.structure.must_support())
+        }
+        RecordCheck::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
             one.structure.resources_valid()
         }),
-        Check::Drift => drift(input),
-        Check::Provenance => whole(&catalogue::PROVENANCE, |one| {
+        RecordCheck::Drift => drift(input),
+        RecordCheck::Provenance => whole(&catalogue::PROVENANCE, |one| {
             one.provenance.provenance_finding(&one.references.present)
         }),
-        Check::Labels => whole(&catalogue::LABELS, |one| one.provenance.labels()),
-        Check::OptOut => vec![on_records(&catalogue::OPT_OUT, input, |one| {
-            opt_out(one, input.member)
-        })],
-        Check::Umb => vec![on_records(&catalogue::UMB, input, |one| {
-            umb(one, input.member)
-        })],
-        Check::OneJob => vec![one_job(input)],
-        Check::TransactionTime => transaction_time(input),
+        RecordCheck::Labels => whole(&catalogue::LABELS, |one| one.provenance.labels()),
+        RecordCheck::OptOut => of_records(&catalogue::OPT_OUT, opt_out),
+        RecordCheck::Umb => of_records(&catalogue::UMB, umb),
+        RecordCheck::OneJob => vec![one_job(input)],
+        RecordCheck::TransactionTime => transaction_time(input),
     }
 }
 
-fn on_whole(rule: &Rule, input: &CheckInput<'_>, judge: fn(&WholeRecords) -> Finding) -> Finding {
+fn on_whole(rule: &Check, input: &CheckInput<'_>, judge: fn(&WholeRecords) -> Finding) -> Finding {
     let whole = input.records.and_then(|records| records.whole.as_deref());
     whole.map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
 fn on_matches(
-    rule: &Rule,
+    rule: &Check,
     input: &CheckInput<'_>,
     judge: impl FnOnce(&MatchResult) -> Finding,
 ) -> Finding {
@@ -132,7 +127,7 @@ fn on_matches(
 }
 
 fn on_records(
-    rule: &Rule,
+    rule: &Check,
     input: &CheckInput<'_>,
     judge: impl FnOnce(&ExportedRecords) -> Finding,
 ) -> Finding {
@@ -142,9 +137,9 @@ fn on_records(
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
-fn right_member(records: &ExportedRecords, identity: Option<&Identity>) -> Finding {
+fn right_member(records: &ExportedRecords, member: &Member) -> Finding {
     let rule = &catalogue::RIGHT_MEMBER;
-    let Some(identity) = identity else {
+    let Some(identity) = &member.expected.identity else {
         let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
         let seen = if none { "none" } else { "some" };
         return rule.finding_as(cause, none, "no Patient: none is due", seen);

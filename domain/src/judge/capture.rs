@@ -3,8 +3,7 @@
 use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
 
-use super::catalogue;
-use crate::model::{Answer, Capture, CaptureKind, Finding, Query};
+use crate::model::{Answer, Capture, CaptureKind, Finding, Query, catalogue};
 use crate::secret::Secret;
 
 /// The longest text that is kept.

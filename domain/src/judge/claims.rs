@@ -3,10 +3,9 @@
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
 use super::references::Fingerprints;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 /// Elements that hold money in a claim's item (CARIN Basis has none of them).
 const MONEY_IN_ITEM: &[&str] = &["net", "unitPrice"];

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 

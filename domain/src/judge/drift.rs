@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::{Baseline, Finding, JsonKind, PathShape, TypeShape};
+use crate::model::{Baseline, Finding, JsonKind, PathShape, TypeShape, catalogue};
 
 /// Records of one type whose shape is looked at in one run: a drift shows in the first as in the last.
 pub const RECORDS_MAX: u64 = 1_000;

@@ -1,7 +1,6 @@
 //! What any error answer is judged by: the cause that its status gives, and the form of its body.
 
-use super::catalogue;
-use crate::model::{Answer, Cause, Finding};
+use crate::model::{Answer, Cause, Finding, catalogue};
 
 /// The cause that an unexpected status gives.
 pub fn status_cause(status: u16) -> Cause {

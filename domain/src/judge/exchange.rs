@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::{Bucket, Finding, Member};
+use crate::model::{Bucket, Finding, Member, catalogue};
 
 /// Records of the partner itself and of what its record came from, which several members share.
 const SHARED: &[&str] = &[
@@ -127,7 +126,7 @@ mod tests {
     use crate::judge::records::{Depth, ExportedRecords};
     use crate::judge::rule_tests::{answer_with, broken, cases, expected, member, set, today};
     use crate::judge::stream::FileFold;
-    use crate::model::{Check, ExpectedResource};
+    use crate::model::{AnswerCheck, ExpectedResource, RecordCheck};
 
     #[test]
     fn each_rule_fails_alone_and_holds() {
@@ -154,14 +153,14 @@ mod tests {
             {"id":"m-2","state":"failed","bucket":"nomatch","records":{}}]});
             edit(&mut json);
             answer::named(
-                Check::ExchangeResult,
+                AnswerCheck::ExchangeResult,
                 &answer_with(200, &[], json),
                 &[&one, &nobody],
             )
         };
         let search = |found: usize| {
             let json = json!({"exchanges": vec![json!({"id":"x"}); found]});
-            answer::named(Check::OneExchange, &answer_with(200, &[], json), &[])
+            answer::named(AnswerCheck::OneExchange, &answer_with(200, &[], json), &[])
         };
         let good = || result(&|_| {});
         vec![
@@ -238,7 +237,7 @@ mod tests {
                 baseline: None,
                 declared: &BTreeSet::new(),
             };
-            let found = business::check(Check::NobodyElse, &seen);
+            let found = business::check(RecordCheck::NobodyElse, &seen);
             let expected: &[&str] = if right { &[] } else { &["nobody-else"] };
             assert_eq!(broken(&found), expected, "{named}");
         }

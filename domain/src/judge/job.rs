@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue;
 use super::error_answer::{operation_outcome, status_cause};
-use crate::model::{Answer, Finding};
+use crate::model::{Answer, Finding, catalogue};
 
 /// A `Retry-After` above this is worth a warning.
 pub const RETRY_AFTER_SANE_MAX: Duration = Duration::from_secs(3600);

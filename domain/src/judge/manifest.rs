@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::{Answer, Finding, Limit, Quirk};
+use crate::model::{Answer, Finding, Limit, Quirk, catalogue};
 
 /// Files that one manifest may name.
 pub const FILES_MAX: usize = 10_000;

@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::catalogue;
 use super::line_summary::LineSummary;
 use super::manifest::Manifest;
 use super::stream::{LineSink, short};
-use crate::model::{Bucket, Finding, Member, MemberSet, Quirk};
+use crate::model::{Bucket, Finding, Member, MemberSet, Quirk, catalogue};
 
 /// Group entries remembered; a run submits one member, so far fewer are right.
 pub const ENTRIES_MAX: usize = 1_000;

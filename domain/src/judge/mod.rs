@@ -12,7 +12,6 @@ pub mod answer;
 pub mod authorizations;
 pub mod business;
 pub mod capture;
-pub mod catalogue;
 pub mod claims;
 pub mod codes;
 pub mod drift;
@@ -37,5 +36,5 @@ pub mod structure;
 pub mod token;
 pub mod wire;
 
-pub use catalogue::Rule;
+pub use crate::model::catalogue;
 pub use run::{EarlyStop, RunEvidence, outcome, run};

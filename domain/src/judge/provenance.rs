@@ -3,10 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
 use super::references::Fingerprints;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 /// Labels of records that only a consent to sensitive data covers (HL7 v3 ActCode and Confidentiality).
 const SENSITIVE: &[&str] = &[

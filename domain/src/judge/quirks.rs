@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue;
 use super::job::RetryAfter;
-use crate::model::{Answer, Finding, Quirk};
+use crate::model::{Answer, Check, Finding, Quirk, catalogue};
 
 /// A `Retry-After` from here on is long, while a job runs.
 const RETRY_AFTER_LONG: std::time::Duration = std::time::Duration::from_secs(60);
@@ -140,7 +139,7 @@ pub fn of_refusal(answer: &Answer) -> Vec<(Quirk, bool)> {
 
 /// Whether a declared quirk makes this finding what was to be expected.
 pub fn excuses(declared: &BTreeSet<Quirk>, finding: &Finding, answer: &Answer) -> bool {
-    let is = |rule: &catalogue::Rule| finding.check == rule.check;
+    let is = |rule: &Check| finding.check == rule.name();
     let has = |quirk| declared.contains(&quirk);
     if is(&catalogue::RELEASED) {
         return match answer.status {

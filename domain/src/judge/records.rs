@@ -16,7 +16,9 @@ use super::provenance::Provenance;
 use super::references::{References, fingerprint};
 use super::stream::{LineSink, known_type, short};
 use super::structure::Structure;
-use crate::model::{Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind};
+use crate::model::{
+    Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordCheck, RecordKind,
+};
 
 /// Records and claims whose identity is remembered to find duplicates; the rest is not looked at for that.
 pub const REMEMBERED_MAX: usize = 2_000_000;
@@ -36,8 +38,10 @@ pub enum Depth {
 
 impl Depth {
     /// What these checks need.
-    pub fn of(checks: impl IntoIterator<Item = Check>) -> Self {
-        let is_shallow = |check: Check| matches!(check, Check::NobodyElse | Check::NoDuplicates);
+    pub fn of(checks: impl IntoIterator<Item = RecordCheck>) -> Self {
+        let is_shallow = |check: RecordCheck| {
+            matches!(check, RecordCheck::NobodyElse | RecordCheck::NoDuplicates)
+        };
         if checks.into_iter().all(is_shallow) {
             Self::Summaries
         } else {

@@ -5,9 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 /// References and records remembered; the rest is not checked.
 pub const REMEMBERED_MAX: usize = 500_000;

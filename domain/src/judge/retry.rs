@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::catalogue;
 use super::error_answer::status_cause;
 use super::job::RetryAfter;
-use crate::model::{Failure, Finding, Phase, Retry, Transient};
+use crate::model::{Failure, Finding, Phase, Retry, Transient, catalogue};
 
 /// The kind of a failure that may pass by itself; none for one that stays.
 pub fn transient(failure: Option<Failure>, status: Option<u16>) -> Option<Transient> {

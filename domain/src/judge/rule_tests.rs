@@ -12,11 +12,11 @@ use super::matches::{MatchResult, SubmittedMember};
 use super::normalise::{canonical, key, sha256};
 use super::records::{Depth, ExportedRecords};
 use super::stream::FileFold;
-use super::{answer, catalogue, job, manifest, quirks, token, wire};
+use super::{answer, job, manifest, quirks, token, wire};
 use crate::model::{
-    Answer, Bucket, Check, Expect, Expected, ExpectedResource, Failure, Finding, Identity, Link,
-    Member, MemberId, MemberSet, Method, PartnerId, Phase, Phases, Quirk, RequestEvidence,
-    RequestKind,
+    Answer, AnswerCheck, Bucket, Expect, Expected, ExpectedResource, Failure, Finding, Identity,
+    Link, Member, MemberId, MemberSet, Method, PartnerId, Phase, Phases, Quirk, RecordCheck,
+    RequestEvidence, RequestKind, catalogue,
 };
 
 const OURS: &str = "1999999984";
@@ -151,8 +151,15 @@ fn matched(member: &Member, set: &MemberSet, groups: &[Value]) -> MatchResult {
     seen
 }
 
-/// Every check of what was gathered, over one set of records.
+/// What every check of what was gathered says of one set of records that breaks.
 fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
+    let all = record_findings(good, case);
+    broken(all.iter().flat_map(|(_, findings)| findings))
+}
+
+/// The findings of every check of what was gathered, over one set of records. Whether two kick-offs are one job does not
+/// show in records.
+fn record_findings(good: &[Value], case: &Value) -> Vec<(RecordCheck, Vec<Finding>)> {
     let records = with_edits(good, case);
     let due = match case["oracle"].as_str() {
         Some("bent") => oracle(&records),
@@ -190,11 +197,10 @@ fn judge_records(good: &[Value], case: &Value) -> Vec<String> {
         baseline: None,
         declared: &BTreeSet::new(),
     };
-    let all = Check::ALL.iter().filter(|check| **check != Check::OneJob);
-    let findings: Vec<_> = all
-        .flat_map(|check| business::check(*check, &seen))
-        .collect();
-    broken(&findings)
+    let all = RecordCheck::ALL.iter().copied();
+    all.filter(|check| *check != RecordCheck::OneJob)
+        .map(|check| (check, business::check(check, &seen)))
+        .collect()
 }
 
 /// Each file's good documents break nothing; each case breaks its own rule, and besides it only what it says.
@@ -244,14 +250,14 @@ fn judge_matches(good: &[Value], case: &Value) -> Vec<String> {
         declared: &BTreeSet::new(),
     };
     let checks = [
-        Check::MatchGroups,
-        Check::AccountingIdentity,
-        Check::PatientUnchanged,
-        Check::MatchParameters,
-        Check::MatchCoverage,
-        Check::ExpectedBucket,
-        Check::NoReason,
-        Check::Characteristic,
+        RecordCheck::MatchGroups,
+        RecordCheck::AccountingIdentity,
+        RecordCheck::PatientUnchanged,
+        RecordCheck::MatchParameters,
+        RecordCheck::MatchCoverage,
+        RecordCheck::ExpectedBucket,
+        RecordCheck::NoReason,
+        RecordCheck::Characteristic,
     ];
     let findings: Vec<_> = checks
         .iter()
@@ -344,7 +350,7 @@ fn one_job(same_key: &[&str]) -> Vec<Finding> {
         baseline: None,
         declared: &BTreeSet::new(),
     };
-    business::check(Check::OneJob, &seen)
+    business::check(RecordCheck::OneJob, &seen)
 }
 
 /// A rule by name, what breaks it, what keeps it.
@@ -363,7 +369,7 @@ fn answer_rules() -> Vec<Pair> {
     let capability = |name: &str| {
         let json = json!({"rest":[{"resource":[{"type":"Group","operation":[{"name":"bulk-member-match"},{"name":name}]}]}]});
         answer::named(
-            Check::CapabilityStatement,
+            AnswerCheck::CapabilityStatement,
             &answer_with(200, &[], json),
             &[],
         )
@@ -371,7 +377,11 @@ fn answer_rules() -> Vec<Pair> {
     let smart = |method: &str| {
         let json = json!({"token_endpoint":"https://p.example/t","token_endpoint_auth_methods_supported":[method],
             "token_endpoint_auth_signing_alg_values_supported":["ES384"]});
-        answer::named(Check::SmartConfiguration, &answer_with(200, &[], json), &[])
+        answer::named(
+            AnswerCheck::SmartConfiguration,
+            &answer_with(200, &[], json),
+            &[],
+        )
     };
     let good = || answer_with(200, &[], json!({"fhirVersion":"4.0.1"}));
     let html = Answer {
@@ -519,18 +529,18 @@ fn job_rules() -> Vec<Pair> {
         ("released", released(404), released(202)),
         (
             "operation-outcome",
-            named(Check::Gone, 404, json!({"message":"x"})),
-            named(Check::Gone, 404, outcome()),
+            named(AnswerCheck::Gone, 404, json!({"message":"x"})),
+            named(AnswerCheck::Gone, 404, outcome()),
         ),
     ];
     for (name, check, right) in [
-        ("replay-refused", Check::ReplayRefused, 400),
-        ("token-needed", Check::TokenNeeded, 401),
-        ("scope-needed", Check::ScopeNeeded, 403),
-        ("prefer-needed", Check::PreferNeeded, 400),
-        ("file-token-needed", Check::FileTokenNeeded, 401),
-        ("gone", Check::Gone, 404),
-        ("cross-client-denied", Check::CrossClientDenied, 403),
+        ("replay-refused", AnswerCheck::ReplayRefused, 400),
+        ("token-needed", AnswerCheck::TokenNeeded, 401),
+        ("scope-needed", AnswerCheck::ScopeNeeded, 403),
+        ("prefer-needed", AnswerCheck::PreferNeeded, 400),
+        ("file-token-needed", AnswerCheck::FileTokenNeeded, 401),
+        ("gone", AnswerCheck::Gone, 404),
+        ("cross-client-denied", AnswerCheck::CrossClientDenied, 403),
     ] {
         pairs.push((
             name,
@@ -563,18 +573,43 @@ fn every_rule_has_a_case_where_it_alone_fails_and_one_where_it_holds() {
     ));
     // Shown by tests next to the code that judges them.
     let elsewhere = "capture schema exchange-accounting exchange-verdicts exchange-completeness one-exchange kept-token \
-                     token-lifetime result-shape nothing-lost drift quirk";
+                     token-lifetime result-shape nothing-lost drift quirk deadline";
     shown.extend(elsewhere.split_whitespace().map(str::to_owned));
     let all: BTreeSet<String> = catalogue::ALL
         .iter()
-        .map(|rule| rule.check.to_owned())
+        .map(|rule| rule.name().to_owned())
         .collect();
     assert_eq!(shown, all);
 }
 
 #[test]
+fn a_named_check_gives_the_findings_of_the_checks_that_it_stands_for() {
+    let names = |findings: &[Finding]| -> BTreeSet<String> {
+        let names = findings.iter().map(|one| one.check.to_string());
+        // Any refusal with a body is judged by this as well.
+        names.filter(|name| name != "operation-outcome").collect()
+    };
+    let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
+    let mut given: Vec<_> = record_findings(&good, &json!({}))
+        .into_iter()
+        .map(|(check, findings)| (check.name(), names(&findings), check.checks()))
+        .collect();
+    let one_job = names(&one_job(&["https://p.example/1"; 2]));
+    given.push(("one-job", one_job, RecordCheck::OneJob.checks()));
+    for check in AnswerCheck::ALL {
+        let findings = answer::named(*check, &answer_with(404, &[], outcome()), &[]);
+        given.push((check.name(), names(&findings), check.checks()));
+    }
+    assert_eq!(given.len(), RecordCheck::ALL.len() + AnswerCheck::ALL.len());
+    for (name, given, wanted) in given {
+        let wanted: BTreeSet<_> = wanted.iter().map(|one| one.name().to_owned()).collect();
+        assert_eq!(given, wanted, "{name}");
+    }
+}
+
+#[test]
 fn the_catalogue_is_whole_and_each_id_has_its_layer() {
-    let ids: BTreeSet<&str> = catalogue::ALL.iter().map(|rule| rule.id).collect();
+    let ids: BTreeSet<&str> = catalogue::ALL.iter().map(|rule| rule.id()).collect();
     let named = |letter: &str, last: u32| {
         (1..=last)
             .map(move |n| format!("{letter}-{n:02}"))

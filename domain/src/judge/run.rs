@@ -2,7 +2,7 @@
 
 use crate::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, Journey, Layer, LayerVerdict,
-    Outcome, Owner, StepEvidence, StepId, Verdict,
+    Outcome, Owner, StepEvidence, StepId, Verdict, catalogue,
 };
 
 /// Everything that was observed during one run.
@@ -170,18 +170,8 @@ fn past_deadline<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, Findi
     } else {
         Cause::Timeout
     };
-    let finding = super::Rule {
-        id: "",
-        check: "deadline",
-        severity: crate::model::Severity::Fail,
-        cause,
-        source: crate::model::Source::Contract,
-    }
-    .finding(
-        false,
-        "the journey ends in time",
-        format!("the deadline came in step {step}"),
-    );
+    let seen = format!("the deadline came in step {step}");
+    let finding = catalogue::DEADLINE.finding_as(cause, false, "the journey ends in time", seen);
     Some((step, finding))
 }
 
@@ -268,7 +258,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::judge::catalogue;
     use crate::model::{Action, Connection, Duty, HttpWanted, JourneyId, Step, StepState};
 
     fn journey() -> Journey {
@@ -295,6 +284,14 @@ mod tests {
     }
 
     fn judged(retried: Vec<Finding>, findings: Vec<Finding>) -> (Verdict, Outcome) {
+        judged_until(None, retried, findings)
+    }
+
+    fn judged_until(
+        stop: Option<EarlyStop>,
+        retried: Vec<Finding>,
+        findings: Vec<Finding>,
+    ) -> (Verdict, Outcome) {
         let steps = [StepEvidence {
             step: StepId::new("s"),
             state: StepState::Passed,
@@ -311,7 +308,7 @@ mod tests {
         let evidence = RunEvidence {
             journey: &journey,
             steps: &steps,
-            stop: None,
+            stop,
             clock_step_ms: None,
             standstill: None,
             own_job_open: false,
@@ -320,6 +317,20 @@ mod tests {
         let verdict = run(&evidence);
         let outcome = outcome(&evidence, &verdict);
         (verdict, outcome)
+    }
+
+    #[test]
+    fn a_run_past_its_deadline_breaks_business_unless_a_lower_layer_broke() {
+        let stop = || Some(EarlyStop::Deadline(StepId::new("s")));
+        let (verdict, outcome) = judged_until(stop(), vec![], vec![]);
+        let blame = verdict.blame.unwrap();
+        assert_eq!(blame.cause, BlameCause::Layer(Cause::Deadline));
+        assert!(blame.summary.starts_with(catalogue::DEADLINE.name()));
+        assert_eq!(outcome, Outcome::Failed);
+        let reset = catalogue::WHOLE_ANSWER.finding_as(Cause::Reset, false, "", "");
+        let (verdict, _) = judged_until(stop(), vec![], vec![reset]);
+        let cause = verdict.blame.map(|blame| blame.cause);
+        assert_eq!(cause, Some(BlameCause::Layer(Cause::Reset)));
     }
 
     #[test]

@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::catalogue;
 use super::line_summary::LineSummary;
-use crate::model::{Finding, Limit};
+use crate::model::{Finding, Limit, catalogue};
 
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
 pub const LINE_BYTES_MAX: usize = 8 << 20;

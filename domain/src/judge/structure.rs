@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 /// What an element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

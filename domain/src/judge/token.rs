@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::catalogue;
 use super::error_answer::operation_outcome;
-use crate::model::{Answer, Cause, Finding};
+use crate::model::{Answer, Cause, Finding, catalogue};
 use crate::secret::Secret;
 
 /// `expires_in` should not be above this (backend-services, "Issue access token").

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::catalogue::{self, Rule};
-use crate::model::{Cause, Failure, Finding, RequestEvidence};
+use crate::model::{Cause, Check, Failure, Finding, RequestEvidence, catalogue};
 
 /// What a request's fate says about the transport layer, or about the protocol when an answer came
 /// that could not be read. None when the failure is ours or the journey's deadline: those are
@@ -64,6 +63,6 @@ pub fn certificate_life(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Findin
     )
 }
 
-fn protocol(rule: &Rule, expected: &str, seen: String) -> Option<Finding> {
+fn protocol(rule: &Check, expected: &str, seen: String) -> Option<Finding> {
     Some(rule.finding(false, expected, seen))
 }

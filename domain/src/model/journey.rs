@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::closed::closed;
 use super::{
-    Body, Capture, Check, Connection, Expect, Fresh, Headers, HttpWanted, Is, JourneyId, Method,
-    NamedBody, Read, Retry, StepId, Template,
+    AnswerCheck, Body, Capture, Connection, Expect, Fresh, Headers, HttpWanted, Is, JourneyId,
+    Method, NamedBody, Read, RecordCheck, Retry, StepId, Template,
 };
 
 /// A journey (`probes/<id>.toml`).
@@ -47,7 +47,7 @@ impl Journey {
     }
 
     /// The checks of what was gathered, in the order in which its steps ask for them.
-    pub fn checks(&self) -> impl Iterator<Item = Check> {
+    pub fn checks(&self) -> impl Iterator<Item = RecordCheck> {
         self.steps
             .iter()
             .flat_map(|step| match &step.action {
@@ -74,7 +74,7 @@ impl Journey {
     }
 
     /// Whether one of its steps asks for a check of what was gathered.
-    pub fn asks(&self, wanted: Check) -> bool {
+    pub fn asks(&self, wanted: RecordCheck) -> bool {
         self.checks().any(|check| check == wanted)
     }
 
@@ -156,7 +156,7 @@ pub enum Action {
         /// What the answer must be.
         expect: Expect,
         /// Named checks of the answer.
-        checks: Vec<Check>,
+        checks: Vec<AnswerCheck>,
         /// What is kept of the answer for later steps.
         captures: Vec<Capture>,
     },
@@ -222,7 +222,7 @@ pub enum Action {
     /// Pure checks of what was seen so far, against the oracle.
     Check {
         /// Which, in order.
-        checks: Vec<Check>,
+        checks: Vec<RecordCheck>,
     },
     /// Releases the job that a submit step opened, if it did.
     Release {

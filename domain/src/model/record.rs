@@ -210,7 +210,7 @@ impl RunRecord {
         self.steps
             .iter()
             .flat_map(|step| &step.findings)
-            .any(|finding| !finding.passed && finding.check == super::Check::Drift.name())
+            .any(|finding| !finding.passed && finding.check == super::RecordCheck::Drift.name())
     }
 
     /// Whether another member's data were seen.
