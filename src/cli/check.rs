@@ -1,6 +1,6 @@
 //! `outrider check`.
 
-use outrider_domain::config::{self, Weight};
+use outrider_domain::config::{self, Complaints, Weight};
 use outrider_domain::model::Plan;
 
 use super::exit::Exit;
@@ -23,9 +23,9 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let (plan, mut complaints) =
-            match config::load(&self.files.config, self.files.overlay.as_deref()) {
-                Ok(plan) => {
-                    let complaints = config::secrets(&plan);
+            match config::load_with_warnings(&self.files.config, self.files.overlay.as_deref()) {
+                Ok((plan, Complaints(mut complaints))) => {
+                    complaints.extend(config::secrets(&plan));
                     (Some(plan), complaints)
                 }
                 Err(complaints) => (None, complaints.0),

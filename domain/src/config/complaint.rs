@@ -106,12 +106,34 @@ impl Complaints {
         what: impl Into<String>,
         cure: impl Into<String>,
     ) {
+        self.note(Weight::Error, source, span, what.into(), cure.into());
+    }
+
+    /// Notes something that can be used and should be changed.
+    pub fn warn(
+        &mut self,
+        source: &Arc<Source>,
+        span: Option<Range<usize>>,
+        what: impl Into<String>,
+        cure: impl Into<String>,
+    ) {
+        self.note(Weight::Warning, source, span, what.into(), cure.into());
+    }
+
+    fn note(
+        &mut self,
+        weight: Weight,
+        source: &Arc<Source>,
+        span: Option<Range<usize>>,
+        what: String,
+        cure: String,
+    ) {
         self.0.push(Complaint {
             source: Arc::clone(source),
             span,
-            weight: Weight::Error,
-            what: what.into(),
-            cure: cure.into(),
+            weight,
+            what,
+            cure,
         });
     }
 

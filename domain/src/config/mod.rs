@@ -35,5 +35,5 @@ mod verb;
 pub use baseline::{baseline_path, baseline_text};
 pub use complaint::{Complaint, Complaints, Source, Weight};
 pub use duration::duration;
-pub use load::load;
+pub use load::{load, load_with_warnings};
 pub use secrets::secrets;

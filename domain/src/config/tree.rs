@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint::{Complaints, Source, nearest};
 use super::duration::parse_duration;
+use crate::model::{Deprecated, DeprecatedKind};
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -114,6 +115,35 @@ impl<'a> Table<'a> {
         self.complaints
             .borrow_mut()
             .add(self.source, Some(span), what, cure);
+    }
+
+    /// Warns of something at a place that can still be read.
+    pub(super) fn warn(
+        &self,
+        span: Range<usize>,
+        what: impl Into<String>,
+        cure: impl Into<String>,
+    ) {
+        self.complaints
+            .borrow_mut()
+            .warn(self.source, Some(span), what, cure);
+    }
+
+    /// The current form of a word: of an old form the new one, with a warning.
+    pub(super) fn current(&self, kind: DeprecatedKind, word: Placed<&'a str>) -> Placed<&'a str> {
+        let Some(form) = Deprecated::find(kind, word.value) else {
+            return word;
+        };
+        let what = format!("the {kind} \"{}\" is deprecated", form.old);
+        let cure = format!(
+            "write \"{}\"; version {} no longer reads the old form",
+            form.new, form.removed_in
+        );
+        self.warn(word.span.clone(), what, cure);
+        Placed {
+            value: form.new,
+            span: word.span,
+        }
     }
 
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {

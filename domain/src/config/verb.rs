@@ -8,7 +8,7 @@ use super::known::Known;
 use super::send::{body, headers};
 use super::template::url;
 use super::tree::{Placed, Table};
-use crate::model::{Action, AnswerCheck, Fresh, Method, Read, RecordCheck, StepId};
+use crate::model::{Action, AnswerCheck, DeprecatedKind, Fresh, Method, Read, RecordCheck, StepId};
 
 pub(super) const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
 /// The longest wait that a `Retry-After` may ask for, unless the step says otherwise.
@@ -220,6 +220,7 @@ fn checks<T: Copy, U: Copy>(
     let known = accepted.all.iter().map(|one| (accepted.name)(*one));
     let mut checks = Vec::new();
     for placed in table.texts("check") {
+        let placed = table.current(DeprecatedKind::CheckName, placed);
         if let Some(check) = accepted.named(placed.value) {
             checks.push(check);
         } else if elsewhere.named(placed.value).is_some() {

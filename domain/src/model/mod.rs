@@ -12,6 +12,7 @@ mod civil;
 mod closed;
 mod completeness;
 mod content;
+mod deprecated;
 mod diff;
 mod evidence;
 mod ids;
@@ -47,6 +48,7 @@ pub use content::{
     ASSERTION, Body, Capture, CaptureKind, Expect, Filling, Fresh, Headers, Is, JsonRule,
     NamedBody, Part, Query, Read, Root, Schema, Template,
 };
+pub use deprecated::{Deprecated, DeprecatedKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use evidence::{
     Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
