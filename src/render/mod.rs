@@ -8,6 +8,7 @@ mod alerts;
 mod annotations;
 mod board;
 mod burn_annotations;
+mod checks;
 mod explain;
 mod files;
 mod fleet_rules;
@@ -27,6 +28,7 @@ mod yaml;
 
 pub use agenda::{agenda_json, agenda_text};
 pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};
+pub use checks::{check_names, check_text, checks_json, checks_named, checks_page, checks_text};
 pub use explain::{explain_json, explain_text};
 pub use files::{FOLDERS, all, digest};
 pub use generated::{Generated, RenderError};

@@ -33,7 +33,7 @@ mod tree;
 mod verb;
 
 pub use baseline::{baseline_path, baseline_text};
-pub use complaint::{Complaint, Complaints, Source, Weight};
+pub use complaint::{Complaint, Complaints, Source, Weight, nearest};
 pub use duration::duration;
 pub use load::{load, load_with_warnings};
 pub use secrets::secrets;

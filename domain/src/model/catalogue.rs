@@ -165,7 +165,7 @@ checks! {
         "The match result has one of the three known shapes; the finding names which.";
     FILE_TOKEN_NEEDED = "A-12" "file-token-needed" Fail Auth Guide
         "Bulk Data 2.0, output file request"
-        "A file is refused without a token where the manifest requires one.";
+        "A file is refused with 400 or 401 without the token that the manifest requires.";
     NDJSON_MEDIA = "A-13" "ndjson-media" Warn Media Guide
         "Bulk Data 2.0, output file request"
         "A file has the content type application/fhir+ndjson.";
