@@ -282,7 +282,7 @@ mod tests {
         for check in catalogue::ALL {
             let line = text
                 .lines()
-                .find(|line| line.contains(&format!(" {} ", check.name())));
+                .find(|line| line.contains(&format!("  {} ", check.name())));
             assert!(
                 line.unwrap().ends_with(check.sentence()),
                 "{}",

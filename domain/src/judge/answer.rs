@@ -190,7 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judge::rule_tests::{answer_with, broken};
+    use crate::judge::fixtures::{answer_with, broken};
 
     fn shaped(body: Value) -> Vec<Finding> {
         let schema = json!({"type":"object","required":["rest"],"properties":{"rest":{"type":"array",

@@ -123,8 +123,8 @@ mod tests {
     use super::*;
     use crate::judge::answer;
     use crate::judge::business::{self, CheckInput};
+    use crate::judge::fixtures::{answer_with, broken, cases, expected, member, set, today};
     use crate::judge::records::{Depth, ExportedRecords};
-    use crate::judge::rule_tests::{answer_with, broken, cases, expected, member, set, today};
     use crate::judge::stream::FileFold;
     use crate::model::{AnswerCheck, ExpectedResource, RecordCheck};
 

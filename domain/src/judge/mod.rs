@@ -17,6 +17,8 @@ pub mod codes;
 pub mod drift;
 pub mod error_answer;
 pub mod exchange;
+#[cfg(test)]
+mod fixtures;
 pub mod job;
 pub mod line_summary;
 pub mod manifest;
