@@ -8,15 +8,15 @@ use chrono::NaiveDate;
 
 use fuzz::{assert_short, plan};
 use libfuzzer_sys::fuzz_target;
-use outrider_domain::judge::matches::{MatchSeen, Submitted};
-use outrider_domain::judge::records::{Depth, RecordsSeen};
-use outrider_domain::judge::stream::{FileFold, Lines};
+use outrider_domain::judge::matches::{MatchResult, SubmittedMember};
+use outrider_domain::judge::records::{Depth, ExportedRecords};
+use outrider_domain::judge::stream::{FileFold, LineSink};
 use outrider_domain::model::{Finding, Limit, Plan};
 
 thread_local!(static PLAN: Plan = plan());
 
 /// What a fold says of a file that came in pieces of so many bytes.
-fn fold(bytes: &[u8], piece: usize, lines: &mut impl Lines) -> Result<Vec<Finding>, Limit> {
+fn fold(bytes: &[u8], piece: usize, lines: &mut impl LineSink) -> Result<Vec<Finding>, Limit> {
     let mut fold = FileFold::new("Patient");
     for part in bytes.chunks(piece) {
         if let ControlFlow::Break(limit) = fold.feed(part, lines) {
@@ -36,11 +36,11 @@ fuzz_target!(|input: &[u8]| {
         let member = &set.members[0];
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
         let depth = if piece % 2 == 0 {
-            Depth::Heads
+            Depth::Summaries
         } else {
             Depth::Whole
         };
-        let new = || RecordsSeen::new(member, set, today, depth);
+        let new = || ExportedRecords::new(member, set, today, depth);
         let (mut whole, mut pieces) = (new(), new());
         let at_once = fold(bytes, bytes.len().max(1), &mut whole);
         let in_parts = fold(bytes, usize::from(*piece).max(1), &mut pieces);
@@ -48,7 +48,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(whole.score(), pieces.score());
         assert!(whole.score().found <= whole.score().due);
         assert_short(&at_once.unwrap_or_default());
-        let mut matched = MatchSeen::new(Submitted::new(member, set, today));
+        let mut matched = MatchResult::new(SubmittedMember::new(member, set, today));
         drop(fold(bytes, 4096, &mut matched));
         assert!(matched.matched().count() <= bytes.len());
         std::hint::black_box(matched.bucket());

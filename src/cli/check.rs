@@ -1,6 +1,6 @@
 //! `outrider check`.
 
-use outrider_domain::config::{self, Severity};
+use outrider_domain::config::{self, Diagnostics, Severity};
 use outrider_domain::model::Plan;
 
 use super::exit::Exit;
@@ -23,9 +23,9 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let (plan, mut diagnostics) =
-            match config::load(&self.files.config, self.files.overlay.as_deref()) {
-                Ok(plan) => {
-                    let diagnostics = config::secrets(&plan);
+            match config::load_with_warnings(&self.files.config, self.files.overlay.as_deref()) {
+                Ok((plan, Diagnostics(mut diagnostics))) => {
+                    diagnostics.extend(config::secrets(&plan));
                     (Some(plan), diagnostics)
                 }
                 Err(diagnostics) => (None, diagnostics.0),

@@ -11,7 +11,10 @@ use outrider_domain::slo;
 use super::exit::Exit;
 use super::files::Files;
 use super::out;
-use crate::render::{self, FOLDERS, Generated};
+use crate::render::{self, FOLDERS, Generated, checks_page};
+
+/// Where it is, the folder has Outrider's own book, whose page of checks is generated as well.
+const BOOK: &str = "docs/SUMMARY.md";
 
 /// What `generate` takes.
 #[derive(Debug, clap::Args)]
@@ -66,12 +69,15 @@ impl Generate {
         let rendered = slo::objectives(&plan)
             .map_err(|why| why.to_string())
             .and_then(|all| render::all(&plan, &all).map_err(|why| why.to_string()));
-        let generated = rendered.map_err(|why| {
+        let mut generated = rendered.map_err(|why| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Internal
         })?;
         let beside = self.files.config.parent().unwrap_or(Path::new(""));
         let folder = self.out.clone().unwrap_or_else(|| beside.to_owned());
+        if folder.join(BOOK).is_file() {
+            generated.push(checks_page());
+        }
         if !self.json && plan.settings.alerting.page.is_none() {
             out::print_error(
                 "warning: alertmanager.yml pages nobody. Set page = \"<webhook>\" under [alerting] in the \

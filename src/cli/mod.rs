@@ -2,6 +2,7 @@
 
 mod baseline;
 mod check;
+mod checks;
 mod exit;
 mod files;
 mod generate;
@@ -39,6 +40,8 @@ enum Command {
     Once(once::Once),
     /// Reads every file and names every mistake; touches no network
     Check(check::Check),
+    /// Lists every check: id, name, severity, cause, source and what must be true
+    Checks(checks::Checks),
     /// Writes alert rules, Alertmanager's configuration and dashboards from the same files
     Generate(generate::Generate),
     /// Explains objectives, shows how they stand, exports them
@@ -72,6 +75,7 @@ pub fn main() -> Exit {
         Command::Run(run) => run.carry_out(),
         Command::Once(once) => once.carry_out(),
         Command::Check(check) => check.carry_out(),
+        Command::Checks(checks) => checks.carry_out(),
         Command::Generate(generate) => generate.carry_out(),
         Command::Slo(slo) => slo.carry_out(),
         Command::Schedule(schedule) => schedule.carry_out(),

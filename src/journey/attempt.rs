@@ -4,8 +4,8 @@
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use outrider_domain::judge::job::{RetryAfter, retry_after};
-use outrider_domain::judge::stream::Lines;
-use outrider_domain::judge::{self, again};
+use outrider_domain::judge::stream::LineSink;
+use outrider_domain::judge::{self, retry};
 use outrider_domain::model::{Answer, Failure, Finding};
 
 use super::body::{NoLines, Sink};
@@ -45,7 +45,7 @@ impl NoAnswer {
 
 impl Wire<'_> {
     /// Sends a call within the step's time, records it, and judges whether a complete answer came.
-    pub(super) async fn send<L: Lines>(
+    pub(super) async fn send<L: LineSink>(
         &mut self,
         mut call: Call,
         attempt: u32,
@@ -107,7 +107,7 @@ impl Wire<'_> {
         if status.is_some_and(|status| attempt.expected.contains(&status)) {
             return None;
         }
-        let seen = again::transient(failure, status)?;
+        let seen = retry::transient(failure, status)?;
         let wish = match sent {
             Ok(head) => {
                 let field = head.headers.get("retry-after");
@@ -116,12 +116,12 @@ impl Wire<'_> {
             }
             Err(_) => RetryAfter::Absent,
         };
-        let wait = again::wait(retry, seen, attempt.number, wish)?;
+        let wait = retry::wait(retry, seen, attempt.number, wish)?;
         if clock.instant() + wait >= self.step.deadline {
             return None;
         }
         log.add_retried(match sent {
-            Ok(head) => Some(again::asked_again(head.status, attempt.number)),
+            Ok(head) => Some(retry::asked_again(head.status, attempt.number)),
             Err(broken) => broken.finding.clone(),
         });
         tokio::time::sleep(wait).await;

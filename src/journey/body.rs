@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
-use outrider_domain::judge::head::Head;
-use outrider_domain::judge::stream::{FileFold, JsonValues, Lines};
+use outrider_domain::judge::line_summary::LineSummary;
+use outrider_domain::judge::stream::{FileFold, JsonValues, LineSink};
 use outrider_domain::model::{Failure, Limit};
 
 /// The largest document taken into memory, unpacked.
@@ -36,13 +36,13 @@ pub(super) enum Sink<'a, L> {
 #[derive(Debug)]
 pub(super) struct NoLines;
 
-impl Lines for NoLines {
-    fn line(&mut self, _: &str, _: &Head<'_>) -> bool {
+impl LineSink for NoLines {
+    fn line(&mut self, _: &str, _: &LineSummary<'_>) -> bool {
         true
     }
 }
 
-impl<L: Lines> Sink<'_, L> {
+impl<L: LineSink> Sink<'_, L> {
     /// Takes one document.
     pub(super) fn document_of_json() -> Self {
         Self::Document(Vec::new(), JsonValues::default())
@@ -84,12 +84,12 @@ impl<L: Lines> Sink<'_, L> {
 }
 
 /// Unpacks what arrives and hands it to a sink.
-pub(super) enum Unpack<'s, 'a, L: Lines> {
+pub(super) enum Unpack<'s, 'a, L: LineSink> {
     Plain(Guard<'s, 'a, L>),
     Gzip(Box<MultiGzDecoder<Guard<'s, 'a, L>>>),
 }
 
-impl<'s, 'a, L: Lines> Unpack<'s, 'a, L> {
+impl<'s, 'a, L: LineSink> Unpack<'s, 'a, L> {
     /// For the encoding that the head names; none for one that was not asked for.
     pub(super) fn new(encoding: Option<&str>, sink: &'s mut Sink<'a, L>) -> Option<Self> {
         let guard = Guard {
@@ -162,7 +162,7 @@ pub(super) struct Guard<'s, 'a, L> {
     unpacked: u64,
 }
 
-impl<L: Lines> Write for Guard<'_, '_, L> {
+impl<L: LineSink> Write for Guard<'_, '_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.unpacked += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         match self.sink.take(bytes) {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use outrider_domain::judge::business::{self, ExportTimes};
 use outrider_domain::judge::manifest::Manifest;
-use outrider_domain::judge::matches::MatchSeen;
-use outrider_domain::judge::quirks::QuirksSeen;
-use outrider_domain::judge::records::RecordsSeen;
+use outrider_domain::judge::matches::MatchResult;
+use outrider_domain::judge::quirks::ObservedQuirks;
+use outrider_domain::judge::records::ExportedRecords;
 use outrider_domain::model::{Job, Member, Partner, StepId};
 
 use super::manifest_record::ManifestRecord;
@@ -22,15 +22,15 @@ pub(super) struct Gathered {
     pub(super) manifests: BTreeMap<StepId, ManifestRecord>,
     /// The match result that came as the answer to its kick-off, without a job.
     pub(super) direct_match: Option<serde_json::Value>,
-    pub(super) matches: Option<MatchSeen>,
+    pub(super) matches: Option<MatchResult>,
     /// The Patients that an exchange core's result names as found.
     pub(super) named: Option<Vec<String>>,
     /// The exports that were read.
     pub(super) exports: Vec<ExportTimes>,
-    pub(super) records: Option<RecordsSeen>,
+    pub(super) records: Option<ExportedRecords>,
     /// The step that read the records.
     pub(super) read_by: Option<StepId>,
-    pub(super) quirks: QuirksSeen,
+    pub(super) quirks: ObservedQuirks,
     /// Whether another job of ours was open at the partner when a job was submitted.
     pub(super) own_job_open: bool,
 }
@@ -47,9 +47,9 @@ impl Gathered {
         let mut submissions = self.submissions.iter().rev();
         let submission = submissions.find(|one| one.location == url);
         let times = ExportTimes {
-            asked: submission.map_or(read, |one| one.at),
+            kicked_off: submission.map_or(read, |one| one.at),
             read,
-            told: manifest.transaction_time,
+            transaction_time: manifest.transaction_time,
         };
         ManifestRecord {
             url,
@@ -71,8 +71,8 @@ impl Gathered {
         partner: &'s Partner,
         member: &'s Member,
         same_key: &'s [String],
-    ) -> business::Seen<'s> {
-        business::Seen {
+    ) -> business::CheckInput<'s> {
+        business::CheckInput {
             member,
             matches: self.matches.as_ref(),
             named: self.named.as_deref(),

@@ -2,7 +2,7 @@
 //! has [`outrider_domain::judge`] judge each step. Keeps no state between runs.
 //!
 //! A broken partner is a finding, never an error. Where the agent itself could not do its work, the
-//! run ends with a [`outrider_domain::judge::Stop`].
+//! run ends with an [`outrider_domain::judge::EarlyStop`].
 
 mod attempt;
 mod auth;

@@ -47,7 +47,7 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
     }
     request(client, clock, call)
         .await
-        .is_some_and(|answer| job::released(&answer).held || matches!(answer.status, 404 | 410))
+        .is_some_and(|answer| job::released(&answer).passed || matches!(answer.status, 404 | 410))
 }
 
 async fn sign_in(

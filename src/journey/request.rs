@@ -73,7 +73,7 @@ pub(super) fn is_redirect(status: u16) -> bool {
 
 pub(super) fn too_many_redirects() -> Finding {
     let expected = format!("at most {REDIRECTS_MAX} {}", Limit::Redirects);
-    catalogue::REDIRECT.find(false, expected, "one more")
+    catalogue::REDIRECT.finding(false, expected, "one more")
 }
 
 /// Points a call to where an answer redirects it.
@@ -91,7 +91,7 @@ pub(super) fn redirect(
     let Some(next) = next.filter(|next| !downgrade(next)) else {
         let expected = "a redirect that may be followed";
         let seen = "one without a location, or away from TLS";
-        return log.judge([catalogue::REDIRECT.find(false, expected, seen)]);
+        return log.judge([catalogue::REDIRECT.finding(false, expected, seen)]);
     };
     if !same_origin(&call.to.url, &next) {
         call.headers.remove(AUTHORIZATION);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::{Lag, StepWatch};
-use outrider_domain::judge::records::RecordsSeen;
-use outrider_domain::judge::{self, Stop, Walked, business};
+use outrider_domain::judge::records::ExportedRecords;
+use outrider_domain::judge::{self, EarlyStop, RunEvidence, business};
 use outrider_domain::model::{
-    Action, Baseline, Bucket, Cause, Check, Finding, MemberId, Outcome, RunRecord, Step,
+    Action, Baseline, Bucket, Cause, Finding, MemberId, Outcome, RecordCheck, RunRecord, Step,
     StepEvidence, StepId, StepState, Verdict, When,
 };
 
@@ -50,14 +50,14 @@ async fn run_and_judge(
     let mut steps = std::mem::take(&mut runner.log.steps);
     add_missed_disclosure(&runner, &mut steps);
     add_run_findings(&runner, &mut steps);
-    let walked = Walked {
+    let walked = RunEvidence {
         journey: request.journey,
         steps: &steps,
         stop,
         clock_step_ms: watch.seen(clock),
         standstill: stalls.standstill(),
         own_job_open: runner.gathered.own_job_open,
-        asked_too_much: runner.wire.asked_too_much,
+        above_agreed_rate: runner.wire.asked_too_much,
     };
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
@@ -75,7 +75,7 @@ async fn run_and_judge(
 }
 
 /// Runs the steps in order. Returns why the run stopped early, where no finding says so.
-async fn run_steps(runner: &mut Runner<'_>) -> Option<Stop> {
+async fn run_steps(runner: &mut Runner<'_>) -> Option<EarlyStop> {
     let mut stop = None;
     let mut is_broken = false;
     for step in &runner.run.journey.steps {
@@ -89,9 +89,9 @@ async fn run_steps(runner: &mut Runner<'_>) -> Option<Stop> {
         if step.decides() {
             is_broken = true;
             stop = match abort {
-                StepAbort::Deadline => Some(Stop::Deadline(step.id.clone())),
+                StepAbort::Deadline => Some(EarlyStop::Deadline(step.id.clone())),
                 StepAbort::CouldNotLook(fault, why) => {
-                    Some(Stop::CouldNotLook(step.id.clone(), fault, why))
+                    Some(EarlyStop::CouldNotLook(step.id.clone(), fault, why))
                 }
                 StepAbort::Broken => None,
             };
@@ -177,7 +177,7 @@ fn add_missed_disclosure(runner: &Runner<'_>, steps: &mut [StepEvidence]) {
         return;
     }
     let seen = runner.gathered.seen(runner.run.partner, member, &[]);
-    let checks = [Check::NobodyElse, Check::RightMember];
+    let checks = [RecordCheck::NobodyElse, RecordCheck::RightMember];
     let found = checks
         .into_iter()
         .flat_map(|check| business::check(check, &seen));
@@ -218,7 +218,7 @@ fn record(
     let member = request.member.map(|(member, _)| member);
     let records = runner.gathered.records.as_ref();
     let score = records
-        .map(RecordsSeen::score)
+        .map(ExportedRecords::score)
         .filter(|score| score.due > 0);
     #[expect(clippy::cast_precision_loss, reason = "records of one member are few")]
     let completeness = score

@@ -46,7 +46,7 @@ impl<'a> Runner<'a> {
         answer: &Answer,
     ) -> Vec<Finding> {
         let declared = &self.run.partner.quirks;
-        let stays = |one: &Finding| one.held || !quirks::excuses(declared, one, answer);
+        let stays = |one: &Finding| one.passed || !quirks::excuses(declared, one, answer);
         findings.into_iter().filter(stays).collect()
     }
 

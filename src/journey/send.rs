@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http_body_util::BodyExt;
 use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::answer::known_media;
-use outrider_domain::judge::stream::Lines;
+use outrider_domain::judge::stream::LineSink;
 use outrider_domain::model::{
     AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Phase,
     RequestEvidence,
@@ -58,7 +58,7 @@ pub(super) struct ConnectionOptions<'p> {
 }
 
 /// Sends one request and takes in the whole answer. Never follows a redirect, never tries again.
-pub(super) async fn send<L: Lines>(
+pub(super) async fn send<L: LineSink>(
     client: &Client,
     clock: &Clock,
     deadlines: Deadlines,
@@ -128,7 +128,7 @@ pub(super) async fn send<L: Lines>(
     }
 }
 
-async fn exchange<L: Lines>(
+async fn exchange<L: LineSink>(
     client: &Client,
     clock: &Clock,
     call: Call,
@@ -194,7 +194,7 @@ enum SendOutcome {
     Unsent(Box<OutgoingRequest>),
 }
 
-async fn send_on<L: Lines>(
+async fn send_on<L: LineSink>(
     open: &mut OpenConnection,
     request: OutgoingRequest,
     sink: &mut Sink<'_, L>,

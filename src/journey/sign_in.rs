@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::header::AUTHORIZATION;
-use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::{catalogue, token};
 use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
@@ -94,7 +94,7 @@ impl Wire<'_> {
             return Ok(false);
         };
         let (expected, seen) = ("a token is good until it ends", "status 401 before that");
-        log.judge([catalogue::KEPT_TOKEN.find(false, expected, seen)])?;
+        log.judge([catalogue::KEPT_TOKEN.finding(false, expected, seen)])?;
         self.slot(&cached.endpoint, &cached.scope).refused(&cached);
         self.renew(&token, log).await?;
         if let Some(cached) = self.tokens.get_mut(&token) {
@@ -133,7 +133,7 @@ impl Wire<'_> {
         {
             let seen = "one away from TLS";
             let finding =
-                catalogue::SMART_CONFIGURATION.find(false, "a token_endpoint over TLS", seen);
+                catalogue::SMART_CONFIGURATION.finding(false, "a token_endpoint over TLS", seen);
             return log.judge([finding]);
         }
         let slot = self.slot(&wanted.endpoint, &wanted.scope);
@@ -153,7 +153,7 @@ impl Wire<'_> {
         let (cached, assertion) = self.request_token(wanted, log).await?;
         if let Some(assertion) = assertion {
             self.values
-                .keep(step, ASSERTION, Captured::Secret(assertion));
+                .keep(step, ASSERTION, CapturedValue::Secret(assertion));
         }
         slot.keep(cached.clone(), cached.since);
         drop(turn);

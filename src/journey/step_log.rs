@@ -135,7 +135,7 @@ impl StepLog {
     /// Whether the step already has a finding of this check with this result.
     pub(super) fn has_finding_like(&self, finding: &Finding) -> bool {
         let mut findings = self.step.findings.iter();
-        findings.any(|one| one.check == finding.check && one.held == finding.held)
+        findings.any(|one| one.check == finding.check && one.passed == finding.passed)
     }
 
     /// Records what broke an attempt that is retried.

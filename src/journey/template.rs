@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use http::{HeaderValue, Uri};
-use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::job::is_followable;
 use outrider_domain::model::{JsonTemplate, Part, Root, StepId, Template};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -26,15 +26,15 @@ pub(super) struct Values {
     pub(super) run: String,
     pub(super) started_at: String,
     pub(super) member: String,
-    pub(super) captured: BTreeMap<(StepId, String), Captured>,
+    pub(super) captured: BTreeMap<(StepId, String), CapturedValue>,
 }
 
 impl Values {
-    pub(super) fn keep(&mut self, step: &StepId, name: &str, value: Captured) {
+    pub(super) fn keep(&mut self, step: &StepId, name: &str, value: CapturedValue) {
         self.captured.insert((step.clone(), name.to_owned()), value);
     }
 
-    pub(super) fn captured(&self, step: &StepId, name: &str) -> Option<&Captured> {
+    pub(super) fn captured(&self, step: &StepId, name: &str) -> Option<&CapturedValue> {
         self.captured.get(&(step.clone(), name.to_owned()))
     }
 
@@ -46,11 +46,11 @@ impl Values {
             Root::StartedAt => Some(self.started_at.as_str().into()),
             Root::MemberId => Some(self.member.as_str().into()),
             Root::Captured(step, name) => match self.captured(step, name)? {
-                Captured::Text(text) => Some(text.as_str().into()),
-                Captured::Number(number) => Some(number.to_string().into()),
-                Captured::Bool(flag) => Some(flag.to_string().into()),
-                Captured::Secret(secret) => Some(secret.reveal().into()),
-                Captured::List(_) | Captured::Document(_) => None,
+                CapturedValue::Text(text) => Some(text.as_str().into()),
+                CapturedValue::Number(number) => Some(number.to_string().into()),
+                CapturedValue::Bool(flag) => Some(flag.to_string().into()),
+                CapturedValue::Secret(secret) => Some(secret.reveal().into()),
+                CapturedValue::List(_) | CapturedValue::Document(_) => None,
             },
         }
     }
@@ -122,7 +122,7 @@ impl Values {
         let mut parts = template.0.iter();
         parts.any(|part| match part {
             Part::Value(Root::Captured(step, name)) => {
-                matches!(self.captured(step, name), Some(Captured::Secret(_)))
+                matches!(self.captured(step, name), Some(CapturedValue::Secret(_)))
             }
             Part::Value(Root::BaseUrl | Root::RunId | Root::StartedAt | Root::MemberId)
             | Part::Text(_) => false,
@@ -150,12 +150,12 @@ impl Values {
     fn json_text(&self, template: &Template) -> Option<Value> {
         if let [Part::Value(Root::Captured(step, name))] = &template.0[..] {
             return Some(match self.captured(step, name)? {
-                Captured::Text(text) => text.as_str().into(),
-                Captured::Number(number) => Value::Number(number.clone()),
-                Captured::Bool(flag) => (*flag).into(),
-                Captured::Secret(secret) => secret.reveal().into(),
-                Captured::List(list) => Value::Array(list.clone()),
-                Captured::Document(value) => value.clone(),
+                CapturedValue::Text(text) => text.as_str().into(),
+                CapturedValue::Number(number) => Value::Number(number.clone()),
+                CapturedValue::Bool(flag) => (*flag).into(),
+                CapturedValue::Secret(secret) => secret.reveal().into(),
+                CapturedValue::List(list) => Value::Array(list.clone()),
+                CapturedValue::Document(value) => value.clone(),
             });
         }
         self.text(template).map(Value::String)
@@ -226,7 +226,7 @@ mod tests {
     use serde_json::json;
 
     /// Values with one captured text, `a.it`.
-    fn values(captured: Captured) -> Values {
+    fn values(captured: CapturedValue) -> Values {
         let mut values = Values {
             base_url: "https://p.example/fhir".to_owned(),
             ..Values::default()
@@ -258,7 +258,7 @@ mod tests {
                 it(),
                 text("&x=1"),
             ]);
-            let Some(address) = values(Captured::Text(value.clone())).address(&template) else {
+            let Some(address) = values(CapturedValue::Text(value.clone())).address(&template) else {
                 prop_assert!([".", ".."].contains(&value.as_str()), "{value:?} is refused");
                 return Ok(());
             };
@@ -277,7 +277,7 @@ mod tests {
         #[test]
         fn a_value_in_a_header_field_is_itself_or_is_not_sent(value in "[ -~]{0,40}|\\PC{0,20}|[\\x00-\\xff]{0,8}") {
             let template = Template(vec![it()]);
-            let sent = values(Captured::Text(value.clone())).header(&template);
+            let sent = values(CapturedValue::Text(value.clone())).header(&template);
             let is_plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
             let is_bare = !value.starts_with(' ') && !value.ends_with(' ');
             prop_assert_eq!(sent.is_some(), is_plain && is_bare, "{:?}", value);
@@ -296,7 +296,7 @@ mod tests {
                 ),
                 ("fixed".to_owned(), JsonTemplate::Fixed(json!(1))),
             ]));
-            let sent = values(Captured::Text(value.clone())).json(&body).unwrap().to_string();
+            let sent = values(CapturedValue::Text(value.clone())).json(&body).unwrap().to_string();
             let back: Value = serde_json::from_str(&sent).unwrap();
             let within = format!("<{value}>");
             prop_assert_eq!(back, json!({"alone": value, "within": [within], "fixed": 1}));
@@ -308,7 +308,7 @@ mod tests {
                 ("a&b".to_owned(), Template(vec![it()])),
                 ("c".to_owned(), Template(vec![text("="), it()])),
             ];
-            let sent = values(Captured::Text(value.clone())).form(&fields).unwrap();
+            let sent = values(CapturedValue::Text(value.clone())).form(&fields).unwrap();
             let back: Vec<(String, String)> = sent
                 .split('&')
                 .map(|field| field.split_once('=').unwrap())
@@ -325,25 +325,25 @@ mod tests {
         fn a_value_that_stands_alone_in_json_keeps_its_kind(number in any::<i64>(), flag in any::<bool>()) {
             let body = JsonTemplate::Text(Template(vec![it()]));
             let alone = |captured| values(captured).json(&body).unwrap();
-            prop_assert_eq!(alone(Captured::Number(number.into())), json!(number));
-            prop_assert_eq!(alone(Captured::Bool(flag)), json!(flag));
+            prop_assert_eq!(alone(CapturedValue::Number(number.into())), json!(number));
+            prop_assert_eq!(alone(CapturedValue::Bool(flag)), json!(flag));
             let list = vec![json!(number), json!(flag.to_string())];
-            prop_assert_eq!(alone(Captured::List(list.clone())), Value::Array(list));
+            prop_assert_eq!(alone(CapturedValue::List(list.clone())), Value::Array(list));
             let within = JsonTemplate::Text(Template(vec![it(), text("")]));
-            let as_text = values(Captured::Number(number.into())).json(&within).unwrap();
+            let as_text = values(CapturedValue::Number(number.into())).json(&within).unwrap();
             prop_assert_eq!(as_text, json!(number.to_string()), "part of a text is text");
         }
     }
 
     #[test]
     fn a_list_is_no_text_and_a_secret_is_marked() {
-        let list = values(Captured::List(vec![json!("a")]));
+        let list = values(CapturedValue::List(vec![json!("a")]));
         assert!(list.header(&Template(vec![it()])).is_none());
         assert!(
             list.form(&[("a".to_owned(), Template(vec![it()]))])
                 .is_none()
         );
-        let secret = values(Captured::Secret(outrider_domain::secret::Secret::new(
+        let secret = values(CapturedValue::Secret(outrider_domain::secret::Secret::new(
             "hunter2",
         )));
         let sent = secret.header(&Template(vec![it()])).unwrap();

@@ -180,5 +180,5 @@ impl<'a> Wire<'a> {
 /// A captured value that is not valid in its place; ends the step.
 fn invalid_capture(log: &mut StepLog, expected: &'static str) -> StepAbort {
     let seen = "a captured value that makes none";
-    log.break_with(Some(catalogue::CAPTURE.find(false, expected, seen)))
+    log.break_with(Some(catalogue::CAPTURE.finding(false, expected, seen)))
 }

@@ -7,6 +7,7 @@ mod alertmanager;
 mod alerts;
 mod annotations;
 mod burn_annotations;
+mod checks;
 mod dashboard;
 mod explain;
 mod files;
@@ -27,6 +28,7 @@ mod yaml;
 
 pub use agenda::{agenda_json, agenda_text};
 pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};
+pub use checks::{check_names, check_text, checks_json, checks_named, checks_page, checks_text};
 pub use explain::{explain_json, explain_text};
 pub use files::{FOLDERS, all, digest};
 pub use generated::{Generated, RenderError};

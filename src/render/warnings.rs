@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{Cause, Check, Partner, Plan, Probe, format_duration};
+use outrider_domain::model::{Cause, Partner, Plan, Probe, RecordCheck, format_duration};
 use outrider_domain::slo::{FLOOR, Objective, RunRate};
 
 use super::alerts::{AlertKind, DAY, EVALUATION, FORECAST_FOR, KEEP, LOOK_BACK};
@@ -232,7 +232,7 @@ fn surge(
 fn drift(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
     partner.baseline.as_ref()?;
     let journey = plan.journeys.get(&probe.id.journey)?;
-    if !journey.asks(Check::Drift) {
+    if !journey.asks(RecordCheck::Drift) {
         return None;
     }
     let drifts = select(name(&names::DRIFTS), &of_probe(probe));

@@ -203,6 +203,36 @@ fn people_are_told_the_same_as_machines() {
 }
 
 #[test]
+fn a_deprecated_form_is_read_with_a_warning_that_names_the_new_one() {
+    let config = Config::new(&Pace::default());
+    let journey = r#"id = "trial"
+title = "A trial"
+transaction_type = "trial"
+deadline = "1s"
+timeout = "1s"
+
+[[step]]
+id = "other"
+use = "request"
+url = "{{ partner.base_url }}/jobs/of-another-client"
+check = ["strangers-refused"]
+"#;
+    fs::write(config.folder.path().join("probes/trial.toml"), journey).unwrap();
+    let output = config.output(&["check", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let document = document(&output);
+    let found = complaints(&document);
+    let warning = "probes/trial.toml:11: the check name \"strangers-refused\" is deprecated. \
+                   write \"cross-client-denied\"; version 0.3.0 no longer reads the old form";
+    assert!(found.iter().any(|one| one == warning), "{found:?}");
+    assert_eq!(config.output(&["check", "--strict"]).status.code(), Some(3));
+    let new = journey.replace("strangers-refused", "cross-client-denied");
+    fs::write(config.folder.path().join("probes/trial.toml"), new).unwrap();
+    let after = config.output(&["check"]);
+    assert!(!text(&after.stderr).contains("deprecated"), "{after:?}");
+}
+
+#[test]
 fn people_see_the_line_and_a_mark_under_the_place() {
     let config = Config::new(&Pace::default());
     config.replace("outrider.toml", "ledger =", "ledgr =");

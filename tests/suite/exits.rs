@@ -52,6 +52,33 @@ fn refused(command: Command) -> (i32, String) {
     (output.status.code().unwrap(), last[0].replace("./", ""))
 }
 
+#[test]
+fn checks_are_listed_shown_by_name_and_a_slip_gets_the_nearest_name() {
+    let config = config();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let all = config.output(&["checks"]);
+    assert_eq!(all.status.code(), Some(0), "it needs no configuration");
+    let listed = text(all.stdout);
+    assert!(listed.contains("\n  B-10  nobody-else ") && !listed.contains('\u{1b}'));
+    let json = config.output(&["checks", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    for check in json["checks"].as_array().unwrap() {
+        for field in ["name", "sentence", "severity", "cause", "source", "layer"] {
+            let value = check[field].as_str().unwrap();
+            assert!(!value.is_empty(), "{field} of {check}");
+        }
+        assert!(
+            check["id"].is_string() && check["reference"].is_string(),
+            "{check}"
+        );
+    }
+    let one = config.output(&["checks", "b-10"]);
+    assert!(text(one.stdout).starts_with("B-10 nobody-else\n"));
+    let slip = config.output(&["checks", "nobody-esle"]);
+    assert_eq!(slip.status.code(), Some(2));
+    assert!(text(slip.stderr).ends_with("Did you mean \"nobody-else\"?\n"));
+}
+
 /// Stops an agent whose schedule goes.
 fn stop_when_ready(agent: Agent) {
     eventually("readiness", || {

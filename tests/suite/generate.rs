@@ -113,6 +113,25 @@ fn what_an_earlier_generate_left_over_goes_and_what_is_not_ours_stays() {
 }
 
 #[test]
+fn the_page_of_checks_is_generated_where_the_book_is_and_nowhere_else() {
+    let config = config();
+    let folder = config.folder.path();
+    let page = folder.join("docs/checks.md");
+    assert_eq!(code(&config.output(&["generate"])), 0);
+    assert!(!page.exists(), "somebody else's configuration has no book");
+    fs::create_dir(folder.join("docs")).unwrap();
+    fs::write(folder.join("docs/SUMMARY.md"), "# Summary\n").unwrap();
+    assert_eq!(code(&config.output(&["generate", "--check"])), 5);
+    assert_eq!(code(&config.output(&["generate"])), 0);
+    let ours = fs::read(repository().join("docs/checks.md")).unwrap();
+    assert!(fs::read(&page).unwrap() == ours);
+    fs::write(&page, "stale\n").unwrap();
+    let check = config.output(&["generate", "--check", "--json"]);
+    let stale = ("docs/checks.md".to_owned(), "stale".to_owned());
+    assert!(code(&check) == 5 && fates(&check).contains(&stale));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_said_and_nothing_is_half_done() {
     let config = config();
     let folder = config.folder.path();

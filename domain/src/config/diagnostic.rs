@@ -106,12 +106,34 @@ impl Diagnostics {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        self.push(Severity::Error, source, span, message.into(), help.into());
+    }
+
+    /// Adds something that can be used and should be changed.
+    pub fn warn(
+        &mut self,
+        source: &Arc<SourceFile>,
+        span: Option<Range<usize>>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(Severity::Warning, source, span, message.into(), help.into());
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        source: &Arc<SourceFile>,
+        span: Option<Range<usize>>,
+        message: String,
+        help: String,
+    ) {
         self.0.push(Diagnostic {
             source: Arc::clone(source),
             span,
-            severity: Severity::Error,
-            message: message.into(),
-            help: help.into(),
+            severity,
+            message,
+            help,
         });
     }
 
@@ -125,7 +147,7 @@ impl Diagnostics {
 }
 
 /// The known name nearest to an unknown one, when it is near enough to be a slip.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

@@ -15,6 +15,17 @@ use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Scale};
 /// # Errors
 /// Every mistake in every file, when there is at least one that makes the plan unusable.
 pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Diagnostics> {
+    load_with_warnings(config, overlay).map(|(plan, _)| plan)
+}
+
+/// The same, with what can be used and should be changed.
+///
+/// # Errors
+/// Every mistake in every file, when there is at least one that makes the plan unusable.
+pub fn load_with_warnings(
+    config: &Path,
+    overlay: Option<&Path>,
+) -> Result<(Plan, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let folder = config.parent().unwrap_or(Path::new(""));
     let settings = source(config, &mut diagnostics).and_then(|file| {
@@ -59,7 +70,7 @@ pub fn load(config: &Path, overlay: Option<&Path>) -> Result<Plan, Diagnostics> 
     if diagnostics.has_errors() {
         Err(diagnostics)
     } else {
-        Ok(plan)
+        Ok((plan, diagnostics))
     }
 }
 

@@ -33,7 +33,7 @@ mod tree;
 mod verb;
 
 pub use baseline::{baseline_path, baseline_text};
-pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, nearest};
 pub use duration::duration;
-pub use load::load;
+pub use load::{load, load_with_warnings};
 pub use secrets::secrets;

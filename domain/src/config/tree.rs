@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostics, SourceFile, nearest};
 use super::duration::parse_duration;
+use crate::model::{Deprecated, DeprecatedKind};
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -113,6 +114,35 @@ impl<'a> Table<'a> {
         self.diagnostics
             .borrow_mut()
             .add(self.source, Some(span), what, help);
+    }
+
+    /// Warns of something at a place that can still be read.
+    pub(super) fn warn(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.diagnostics
+            .borrow_mut()
+            .warn(self.source, Some(span), message, help);
+    }
+
+    /// The current form of a word: of an old form the new one, with a warning.
+    pub(super) fn current(&self, kind: DeprecatedKind, word: Spanned<&'a str>) -> Spanned<&'a str> {
+        let Some(form) = Deprecated::find(kind, word.value) else {
+            return word;
+        };
+        let message = format!("the {kind} \"{}\" is deprecated", form.old);
+        let help = format!(
+            "write \"{}\"; version {} no longer reads the old form",
+            form.new, form.removed_in
+        );
+        self.warn(word.span.clone(), message, help);
+        Spanned {
+            value: form.new,
+            span: word.span,
+        }
     }
 
     fn get(&self, key: &'static str) -> Option<&'a toml::Spanned<DeValue<'a>>> {

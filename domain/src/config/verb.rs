@@ -9,8 +9,8 @@ use super::send::{body, headers};
 use super::template::url;
 use super::tree::{Spanned, Table};
 use crate::model::{
-    Action, Check, Download, Fresh, Method, Poll, Read, Release, Request, SignIn, StepId, Submit,
-    Watch,
+    Action, AnswerCheck, DeprecatedKind, Download, Fresh, Method, Poll, Read, RecordCheck, Release,
+    Request, SignIn, StepId, Submit, Watch,
 };
 
 pub(super) const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
@@ -41,7 +41,7 @@ pub(super) fn action(table: &Table<'_>, verb: &Spanned<&str>, known: &Known) -> 
             }))
         }
         "check" => {
-            let checks = checks(table, is_of_what_was_gathered);
+            let checks = checks(table, &RECORD_CHECKS, &ANSWER_CHECKS);
             if !table.has("check") || table.is_empty_list("check") {
                 table.missing("check", "[\"expected-bucket\"]");
             }
@@ -168,7 +168,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     }
     let token = token_named(table, known);
     let mut expect = expect(table);
-    let checks = checks(table, |check| !is_of_what_was_gathered(check));
+    let checks = checks(table, &ANSWER_CHECKS, &RECORD_CHECKS);
     if !table.has("expect") && checks.iter().any(|check| check.is_refusal()) {
         expect.status.clear();
     }
@@ -188,36 +188,50 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     }))
 }
 
-/// Checks of a `check` step; the others look at one answer.
-fn is_of_what_was_gathered(check: Check) -> bool {
-    !check.is_of_answer()
+/// The checks that one kind of step may name.
+struct CheckNames<T: 'static> {
+    /// The verb of such a step.
+    verb: &'static str,
+    all: &'static [T],
+    name: fn(T) -> &'static str,
 }
 
-fn checks(table: &Table<'_>, is_allowed: fn(Check) -> bool) -> Vec<Check> {
-    let known = || {
-        Check::ALL
-            .iter()
-            .filter(|check| is_allowed(**check))
-            .map(|check| check.name())
-    };
+const ANSWER_CHECKS: CheckNames<AnswerCheck> = CheckNames {
+    verb: "request",
+    all: AnswerCheck::ALL,
+    name: AnswerCheck::name,
+};
+const RECORD_CHECKS: CheckNames<RecordCheck> = CheckNames {
+    verb: "check",
+    all: RecordCheck::ALL,
+    name: RecordCheck::name,
+};
+
+impl<T: Copy> CheckNames<T> {
+    fn named(&self, name: &str) -> Option<T> {
+        let mut all = self.all.iter().copied();
+        all.find(|one| (self.name)(*one) == name)
+    }
+}
+
+/// The checks that a step names, of those that its kind accepts.
+fn checks<T: Copy, U: Copy>(
+    table: &Table<'_>,
+    accepted: &CheckNames<T>,
+    elsewhere: &CheckNames<U>,
+) -> Vec<T> {
+    let known = accepted.all.iter().map(|one| (accepted.name)(*one));
     let mut checks = Vec::new();
     for spanned in table.texts("check") {
-        match Check::named(spanned.value) {
-            Some(check) if is_allowed(check) => checks.push(check),
-            Some(check) => {
-                let what = format!("\"{check}\" has nothing to look at in this step");
-                let verb = if is_of_what_was_gathered(check) {
-                    "check"
-                } else {
-                    "request"
-                };
-                table.report(
-                    spanned.span,
-                    what,
-                    format!("put it into a step with use = \"{verb}\""),
-                );
-            }
-            None => unknown(table, &spanned, "check", known()),
+        let spanned = table.current(DeprecatedKind::CheckName, spanned);
+        if let Some(check) = accepted.named(spanned.value) {
+            checks.push(check);
+        } else if elsewhere.named(spanned.value).is_some() {
+            let message = format!("\"{}\" has nothing to look at in this step", spanned.value);
+            let help = format!("put it into a step with use = \"{}\"", elsewhere.verb);
+            table.report(spanned.span, message, help);
+        } else {
+            unknown(table, &spanned, "check", known.clone());
         }
     }
     checks

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::catalogue::{self, Rule};
 use super::error_answer::{operation_outcome, status_cause};
-use crate::model::{Answer, Check, Expect, Finding, Is, Member, Schema};
+use crate::model::{
+    Answer, AnswerCheck, Check, Expect, Finding, Is, JsonKind, JsonRule, Member, Schema, catalogue,
+};
 
-/// Places of a schema that are told of one answer.
+/// Places of a schema that one finding names.
 const BROKEN_SHOWN: usize = 3;
 
 /// Status, content type and values of an answer.
@@ -22,23 +23,17 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
     }
     if !expect.media.is_empty() {
         let media = answer.media.as_deref().unwrap_or("none");
-        let held = expect.media.iter().any(|wanted| wanted == media);
-        findings.push(catalogue::MEDIA.find(held, expect.media.join(" or "), known_media(media)));
+        let passed = expect.media.iter().any(|wanted| wanted == media);
+        findings.push(catalogue::MEDIA.finding(
+            passed,
+            expect.media.join(" or "),
+            known_media(media),
+        ));
     }
     for rule in &expect.json {
-        let held = answer.json.as_ref().is_some_and(|json| {
-            rule.path
-                .query(json)
-                .exactly_one()
-                .is_ok_and(|value| *value == rule.equals)
-        });
-        let seen = if held {
-            "just that"
-        } else {
-            "another value, or none"
-        };
-        findings.push(catalogue::JSON.find(
-            held,
+        let (passed, seen) = compared(rule, answer.json.as_ref());
+        findings.push(catalogue::JSON.finding(
+            passed,
             format!("{} at {}", rule.equals, rule.path),
             seen,
         ));
@@ -47,24 +42,41 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
     findings
 }
 
+/// Whether the one value at a rule's path is the wanted one, and what is there: its kind, since the value itself is the
+/// partner's text.
+fn compared(rule: &JsonRule, json: Option<&Value>) -> (bool, String) {
+    let Some(json) = json else {
+        return (false, "a body that is no JSON".to_owned());
+    };
+    match rule.path.query(json).all()[..] {
+        [] => (false, "no value there".to_owned()),
+        [one] if *one == rule.equals => (true, "as expected".to_owned()),
+        [one] if JsonKind::of(one) == JsonKind::of(&rule.equals) => {
+            (false, format!("another {}", JsonKind::of(one)))
+        }
+        [one] => (false, format!("a value of kind {}", JsonKind::of(one))),
+        ref several => (false, format!("{} values", several.len())),
+    }
+}
+
 fn schema(wanted: &Schema, answer: &Answer) -> Finding {
     let rule = &catalogue::SCHEMA;
     let expected = "the document that the schema describes";
     let Some(json) = &answer.json else {
-        return rule.find(false, expected, "no JSON");
+        return rule.finding(false, expected, "no JSON");
     };
     let broken = wanted.broken_by(json, BROKEN_SHOWN);
     let seen = if broken.is_empty() {
-        "just that".to_owned()
+        "as expected".to_owned()
     } else {
         format!("a document that breaks {}", broken.join(", "))
     };
-    rule.find(broken.is_empty(), expected, seen)
+    rule.finding(broken.is_empty(), expected, seen)
 }
 
 fn status(wanted: &[u16], answer: &Answer) -> Finding {
     let list: Vec<_> = wanted.iter().map(u16::to_string).collect();
-    catalogue::STATUS.find_as(
+    catalogue::STATUS.finding_as(
         status_cause(answer.status),
         wanted.contains(&answer.status),
         format!("status {}", list.join(" or ")),
@@ -73,7 +85,7 @@ fn status(wanted: &[u16], answer: &Answer) -> Finding {
 }
 
 /// Whether a document holds one of the values at a place, of the same kind.
-pub fn holds(is: &Is, answer: &Answer) -> bool {
+pub fn is_met(is: &Is, answer: &Answer) -> bool {
     answer.json.as_ref().is_some_and(|json| {
         let found = is.path.query(json).exactly_one();
         found.is_ok_and(|value| is.one_of.contains(value))
@@ -100,52 +112,22 @@ pub fn known_media(media: &str) -> &'static str {
         .unwrap_or("another type")
 }
 
-/// The named checks that look at one answer; `asked` is whom the journey asks an exchange core for.
-pub fn named(check: Check, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
+/// The named checks that look at one answer; `asked` are the members that the journey requests from an exchange core.
+pub fn named(check: AnswerCheck, answer: &Answer, asked: &[&Member]) -> Vec<Finding> {
     let json = answer.json.as_ref().unwrap_or(&Value::Null);
-    let refused = |rule: &Rule, status: &[u16]| super::refusal::refused(rule, status, answer);
+    let refused = |rule: &Check, status: &[u16]| super::refusal::refused(rule, status, answer);
     match check {
-        Check::SmartConfiguration => vec![smart_configuration(json)],
-        Check::CapabilityStatement => vec![capability_statement(json)],
-        Check::TokenNeeded => refused(&catalogue::TOKEN_NEEDED, &[400, 401]),
-        Check::ScopeNeeded => refused(&catalogue::SCOPE_NEEDED, &[403]),
-        Check::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
-        Check::FileTokenNeeded => refused(&catalogue::FILE_TOKEN_NEEDED, &[400, 401]),
-        Check::Gone => refused(&catalogue::GONE, &[404, 410]),
-        Check::StrangersRefused => refused(&catalogue::STRANGERS_REFUSED, &[403, 404]),
-        Check::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
-        Check::ExchangeResult => super::exchange::result(json, asked),
-        Check::OneExchange => vec![super::exchange::only_one(json)],
-        Check::MatchGroups
-        | Check::AccountingIdentity
-        | Check::PatientUnchanged
-        | Check::MatchParameters
-        | Check::MatchCoverage
-        | Check::ExpectedBucket
-        | Check::NoReason
-        | Check::Characteristic
-        | Check::RightMember
-        | Check::NobodyElse
-        | Check::Completeness
-        | Check::NoDuplicates
-        | Check::References
-        | Check::ServiceDates
-        | Check::Since
-        | Check::NothingLost
-        | Check::NoMoney
-        | Check::Authorizations
-        | Check::AuthorizationDocuments
-        | Check::ClaimParties
-        | Check::CodeSystems
-        | Check::MustSupport
-        | Check::ResourcesValid
-        | Check::Drift
-        | Check::Provenance
-        | Check::Labels
-        | Check::OptOut
-        | Check::Umb
-        | Check::OneJob
-        | Check::TransactionTime => Vec::new(),
+        AnswerCheck::SmartConfiguration => vec![smart_configuration(json)],
+        AnswerCheck::CapabilityStatement => vec![capability_statement(json)],
+        AnswerCheck::TokenNeeded => refused(&catalogue::TOKEN_NEEDED, &[400, 401]),
+        AnswerCheck::ScopeNeeded => refused(&catalogue::SCOPE_NEEDED, &[403]),
+        AnswerCheck::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
+        AnswerCheck::FileTokenNeeded => refused(&catalogue::FILE_TOKEN_NEEDED, &[400, 401]),
+        AnswerCheck::Gone => refused(&catalogue::GONE, &[404, 410]),
+        AnswerCheck::CrossClientDenied => refused(&catalogue::CROSS_CLIENT_DENIED, &[403, 404]),
+        AnswerCheck::ReplayRefused => refused(&catalogue::REPLAY_REFUSED, &[400, 401]),
+        AnswerCheck::ExchangeResult => super::exchange::result(json, asked),
+        AnswerCheck::OneExchange => vec![super::exchange::one_exchange(json)],
     }
 }
 
@@ -171,7 +153,7 @@ fn smart_configuration(json: &Value) -> Finding {
     } else {
         format!("no {}", missing.join(", no "))
     };
-    catalogue::SMART_CONFIGURATION.find(
+    catalogue::SMART_CONFIGURATION.finding(
         missing.is_empty(),
         "token_endpoint, private_key_jwt, ES384",
         seen,
@@ -196,7 +178,7 @@ fn capability_statement(json: &Value) -> Finding {
     } else {
         format!("no {}", missing.join(", no "))
     };
-    catalogue::CAPABILITY_STATEMENT.find(
+    catalogue::CAPABILITY_STATEMENT.finding(
         missing.is_empty(),
         "bulk-member-match and davinci-data-export on Group",
         seen,
@@ -208,7 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judge::cases::{broken, said};
+    use crate::judge::fixtures::{answer_with, broken};
 
     fn shaped(body: Value) -> Vec<Finding> {
         let schema = json!({"type":"object","required":["rest"],"properties":{"rest":{"type":"array",
@@ -218,7 +200,7 @@ mod tests {
             schema: Some(Schema::new(schema).unwrap()),
             ..Expect::default()
         };
-        expected(&expect, &said(200, &[], body))
+        expected(&expect, &answer_with(200, &[], body))
     }
 
     #[test]
@@ -239,7 +221,12 @@ mod tests {
         ] {
             let found = shaped(body);
             assert_eq!(broken(&found), ["schema"]);
-            let told = found.iter().find(|one| !one.held).unwrap().seen.to_string();
+            let told = found
+                .iter()
+                .find(|one| !one.passed)
+                .unwrap()
+                .seen
+                .to_string();
             assert!(told.contains(place) && !told.contains("Osei"), "{told}");
         }
         assert_eq!(broken(&shaped(Value::Null)), ["schema"]);

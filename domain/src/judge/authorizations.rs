@@ -3,10 +3,9 @@
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
-use super::references::Marks;
-use crate::model::Finding;
+use super::references::Fingerprints;
+use crate::model::{Finding, catalogue};
 
 /// X12 data element 306: not certified.
 const DENIED: &str = "A3";
@@ -26,12 +25,12 @@ pub struct Authorizations {
     old: u64,
     /// Active or pending ones that name no document.
     bare: u64,
-    named: Marks,
-    documents: Marks,
+    named: Fingerprints,
+    documents: Fingerprints,
 }
 
 impl Authorizations {
-    /// Begins on a day.
+    /// Starts with no records, judged as of this day.
     pub fn on(today: NaiveDate) -> Self {
         Self {
             today,
@@ -72,7 +71,7 @@ impl Authorizations {
         named.into_iter().for_each(|one| self.named.add(one));
     }
 
-    /// Whether nothing changed for a year. One that tells no day is not held against anybody.
+    /// Whether nothing changed for a year. An authorization without dates counts as changed.
     fn is_quiet(&self, record: &Value) -> bool {
         let days = adjudications(record)
             .filter_map(|one| extension(one, "base-ext-when-adjudicated"))
@@ -86,7 +85,7 @@ impl Authorizations {
 
     /// B-19.
     pub fn authorizations(&self) -> Finding {
-        catalogue::AUTHORIZATIONS.find(
+        catalogue::AUTHORIZATIONS.finding(
             self.denied + self.drugs + self.old == 0,
             "none denied, none of a drug, each active or changed within a year",
             format!(
@@ -99,7 +98,7 @@ impl Authorizations {
     /// B-20.
     pub fn documents(&self) -> Finding {
         let loose = self.named.missing_in(&self.documents);
-        catalogue::AUTHORIZATION_DOCUMENTS.find(
+        catalogue::AUTHORIZATION_DOCUMENTS.finding(
             self.bare == 0 && loose == 0,
             "a document with content for each active or pending one",
             format!(

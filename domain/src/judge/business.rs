@@ -1,36 +1,37 @@
-//! The named checks of the business layer: what was seen against the member's oracle.
+//! The named checks of the business layer: what a run gathered against the member's oracle.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue::{self, Rule};
-use super::matches::{self, MatchSeen};
-use super::records::{Person, RecordsSeen, Whole};
-use crate::model::{Baseline, Bucket, Cause, Check, Finding, Identity, Member, Quirk};
+use super::matches::{self, MatchResult};
+use super::records::{ExportedRecords, Person, WholeRecords};
+use crate::model::{
+    Baseline, Bucket, Cause, Check, Finding, Member, Quirk, RecordCheck, catalogue,
+};
 
 /// The times of one export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportTimes {
     /// When it was kicked off.
-    pub asked: DateTime<Utc>,
+    pub kicked_off: DateTime<Utc>,
     /// When its manifest was read.
     pub read: DateTime<Utc>,
     /// The manifest's `transactionTime`; none when it is no time.
-    pub told: Option<DateTime<Utc>>,
+    pub transaction_time: Option<DateTime<Utc>>,
 }
 
-/// What the journey has gathered when a check step comes.
+/// What the run has gathered when a check step judges it.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub struct CheckInput<'a> {
     /// The member that was submitted.
     pub member: &'a Member,
     /// The match result, when one was read.
-    pub matches: Option<&'a MatchSeen>,
-    /// The Patients whom an exchange core's result names as found, where one was read.
+    pub matches: Option<&'a MatchResult>,
+    /// The Patients that an exchange core's result names as matched, where one was read.
     pub named: Option<&'a [String]>,
     /// The exported records, when some were read.
-    pub records: Option<&'a RecordsSeen>,
+    pub records: Option<&'a ExportedRecords>,
     /// The exports that brought them.
     pub exports: &'a [ExportTimes],
     /// Status URLs of the kick-offs that were sent with one key, in order.
@@ -41,106 +42,107 @@ pub struct Seen<'a> {
     pub declared: &'a BTreeSet<Quirk>,
 }
 
-/// One named check. Empty when it looks at single answers, not at what was gathered; a check
-/// without anything to look at does not hold.
-pub fn check(check: Check, seen: &Seen<'_>) -> Vec<Finding> {
-    let whole = |rule, judge: fn(&Whole) -> Finding| vec![on_whole(rule, seen, judge)];
-    let matched = |rule, judge: &dyn Fn(&MatchSeen) -> Finding| vec![on_matches(rule, seen, judge)];
+/// The findings of one named check. A check without anything to judge fails.
+pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
+    let whole = |rule, judge: fn(&WholeRecords) -> Finding| vec![on_whole(rule, input, judge)];
+    let matched =
+        |rule, judge: &dyn Fn(&MatchResult) -> Finding| vec![on_matches(rule, input, judge)];
+    let of_records = |rule, judge: fn(&ExportedRecords, &Member) -> Finding| {
+        vec![on_records(rule, input, |one| judge(one, input.member))]
+    };
     match check {
-        Check::SmartConfiguration
-        | Check::CapabilityStatement
-        | Check::TokenNeeded
-        | Check::ScopeNeeded
-        | Check::PreferNeeded
-        | Check::FileTokenNeeded
-        | Check::Gone
-        | Check::StrangersRefused
-        | Check::ReplayRefused
-        | Check::ExchangeResult
-        | Check::OneExchange => Vec::new(),
-        Check::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
-        Check::AccountingIdentity => matched(
+        RecordCheck::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
+        RecordCheck::AccountingIdentity => matched(
             &catalogue::ACCOUNTING_IDENTITY,
             &matches::accounting_identity,
         ),
-        Check::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
-            matches::patient_unchanged(one, seen.declared)
+        RecordCheck::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
+            matches::patient_unchanged(one, input.declared)
         }),
-        Check::MatchParameters => matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters),
-        Check::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
-        Check::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
-            expected_bucket(one, seen.member)
-        }),
-        Check::NoReason => matched(&catalogue::NO_REASON, &matches::no_reason),
-        Check::Characteristic => matched(&catalogue::CHARACTERISTIC, &matches::characteristic),
-        Check::RightMember => {
-            let identity = seen.member.expected.identity.as_ref();
-            vec![on_records(&catalogue::RIGHT_MEMBER, seen, |r| {
-                right_member(r, identity)
-            })]
+        RecordCheck::MatchParameters => {
+            matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters)
         }
-        Check::NobodyElse => nobody_else(seen),
-        Check::Completeness => completeness(seen),
-        Check::NoDuplicates => vec![on_records(&catalogue::NO_DUPLICATES, seen, no_duplicates)],
-        Check::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
-        Check::ServiceDates => whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates()),
-        Check::Since => whole(&catalogue::SINCE, |one| one.sent.since()),
-        Check::NothingLost => vec![nothing_lost(seen)],
-        Check::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
-        Check::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
+        RecordCheck::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
+        RecordCheck::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
+            expected_bucket(one, input.member)
+        }),
+        RecordCheck::NoReason => matched(&catalogue::NO_REASON, &matches::no_reason),
+        RecordCheck::Characteristic => {
+            matched(&catalogue::CHARACTERISTIC, &matches::characteristic)
+        }
+        RecordCheck::RightMember => of_records(&catalogue::RIGHT_MEMBER, right_member),
+        RecordCheck::NobodyElse => nobody_else(input),
+        RecordCheck::Completeness => completeness(input),
+        RecordCheck::NoDuplicates => {
+            vec![on_records(&catalogue::NO_DUPLICATES, input, no_duplicates)]
+        }
+        RecordCheck::References => whole(&catalogue::REFERENCES, |one| one.references.finding()),
+        RecordCheck::ServiceDates => {
+            whole(&catalogue::SERVICE_DATES, |one| one.claims.service_dates())
+        }
+        RecordCheck::Since => whole(&catalogue::SINCE, |one| one.provenance.since()),
+        RecordCheck::NothingLost => vec![nothing_lost(input)],
+        RecordCheck::NoMoney => whole(&catalogue::NO_MONEY, |one| one.claims.no_money()),
+        RecordCheck::Authorizations => whole(&catalogue::AUTHORIZATIONS, |one| {
             one.authorizations.authorizations()
         }),
-        Check::AuthorizationDocuments => whole(&catalogue::AUTHORIZATION_DOCUMENTS, |one| {
+        RecordCheck::AuthorizationDocuments => whole(&catalogue::AUTHORIZATION_DOCUMENTS, |one| {
             one.authorizations.documents()
         }),
-        Check::ClaimParties => whole(&catalogue::CLAIM_PARTIES, |one| one.claims.claim_parties()),
-        Check::CodeSystems => whole(&catalogue::CODE_SYSTEMS, |one| one.codes.finding()),
-        Check::MustSupport => whole(&catalogue::MUST_SUPPORT, |one| one.structure.must_support()),
-        Check::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
+        RecordCheck::ClaimParties => {
+            whole(&catalogue::CLAIM_PARTIES, |one| one.claims.claim_parties())
+        }
+        RecordCheck::CodeSystems => whole(&catalogue::CODE_SYSTEMS, |one| one.codes.finding()),
+        RecordCheck::MustSupport => {
+            whole(&catalogue::MUST_SUPPORT, |one| one.structure.must_support())
+        }
+        RecordCheck::ResourcesValid => whole(&catalogue::RESOURCES_VALID, |one| {
             one.structure.resources_valid()
         }),
-        Check::Drift => drift(seen),
-        Check::Provenance => whole(&catalogue::PROVENANCE, |one| {
-            one.sent.provenance_finding(&one.references.present)
+        RecordCheck::Drift => drift(input),
+        RecordCheck::Provenance => whole(&catalogue::PROVENANCE, |one| {
+            one.provenance.provenance_finding(&one.references.present)
         }),
-        Check::Labels => whole(&catalogue::LABELS, |one| one.sent.labels()),
-        Check::OptOut => vec![on_records(&catalogue::OPT_OUT, seen, |one| {
-            opt_out(one, seen.member)
-        })],
-        Check::Umb => vec![on_records(&catalogue::UMB, seen, |one| {
-            umb(one, seen.member)
-        })],
-        Check::OneJob => vec![one_job(seen)],
-        Check::TransactionTime => transaction_time(seen),
+        RecordCheck::Labels => whole(&catalogue::LABELS, |one| one.provenance.labels()),
+        RecordCheck::OptOut => of_records(&catalogue::OPT_OUT, opt_out),
+        RecordCheck::Umb => of_records(&catalogue::UMB, umb),
+        RecordCheck::OneJob => vec![one_job(input)],
+        RecordCheck::TransactionTime => transaction_time(input),
     }
 }
 
-fn on_whole(rule: &Rule, seen: &Seen<'_>, judge: fn(&Whole) -> Finding) -> Finding {
-    let whole = seen.records.and_then(|records| records.whole.as_deref());
-    whole.map_or_else(|| rule.find(false, "exported records", "none"), judge)
+fn on_whole(rule: &Check, input: &CheckInput<'_>, judge: fn(&WholeRecords) -> Finding) -> Finding {
+    let whole = input.records.and_then(|records| records.whole.as_deref());
+    whole.map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
-fn on_matches(rule: &Rule, seen: &Seen<'_>, judge: impl FnOnce(&MatchSeen) -> Finding) -> Finding {
-    seen.matches
-        .map_or_else(|| rule.find(false, "a match result", "none"), judge)
+fn on_matches(
+    rule: &Check,
+    input: &CheckInput<'_>,
+    judge: impl FnOnce(&MatchResult) -> Finding,
+) -> Finding {
+    input
+        .matches
+        .map_or_else(|| rule.finding(false, "a match result", "none"), judge)
 }
 
 fn on_records(
-    rule: &Rule,
-    seen: &Seen<'_>,
-    judge: impl FnOnce(&RecordsSeen) -> Finding,
+    rule: &Check,
+    input: &CheckInput<'_>,
+    judge: impl FnOnce(&ExportedRecords) -> Finding,
 ) -> Finding {
-    seen.records
-        .map_or_else(|| rule.find(false, "exported records", "none"), judge)
+    input
+        .records
+        .map_or_else(|| rule.finding(false, "exported records", "none"), judge)
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
-fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
+fn right_member(records: &ExportedRecords, member: &Member) -> Finding {
     let rule = &catalogue::RIGHT_MEMBER;
-    let Some(identity) = identity else {
+    let Some(identity) = &member.expected.identity else {
         let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
         let seen = if none { "none" } else { "some" };
-        return rule.find_as(cause, none, "no Patient: none is due", seen);
+        return rule.finding_as(cause, none, "no Patient: none is due", seen);
     };
     let is_same = |person: &&Person| {
         person.birth_date == identity.birth_date && person.identifiers.contains(&identity.umb)
@@ -161,7 +163,7 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
     } else {
         Cause::Identity
     };
-    rule.find_as(
+    rule.finding_as(
         cause,
         agree == all,
         "every Patient agrees in name, birth date and UMB",
@@ -169,15 +171,15 @@ fn right_member(records: &RecordsSeen, identity: Option<&Identity>) -> Finding {
     )
 }
 
-fn no_duplicates(records: &RecordsSeen) -> Finding {
+fn no_duplicates(records: &ExportedRecords) -> Finding {
     let seen = format!(
         "{} twice in {} records",
         records.duplicates, records.records
     );
-    catalogue::NO_DUPLICATES.find(records.duplicates == 0, "each record and claim once", seen)
+    catalogue::NO_DUPLICATES.finding(records.duplicates == 0, "each record and claim once", seen)
 }
 
-fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
+fn expected_bucket(matches: &MatchResult, member: &Member) -> Finding {
     let expected = member.expected.bucket;
     let seen = matches.bucket();
     let consent = Bucket::ConsentConstraint;
@@ -186,7 +188,7 @@ fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
     } else {
         Cause::Identity
     };
-    catalogue::EXPECTED_BUCKET.find_as(
+    catalogue::EXPECTED_BUCKET.finding_as(
         cause,
         seen == Some(expected),
         format!("{expected} for {} ({})", member.id, member.edge_case),
@@ -197,15 +199,15 @@ fn expected_bucket(matches: &MatchSeen, member: &Member) -> Finding {
 }
 
 /// B-17: a whole export and what changed since, together, are all that is due.
-fn nothing_lost(seen: &Seen<'_>) -> Finding {
+fn nothing_lost(input: &CheckInput<'_>) -> Finding {
     let rule = &catalogue::NOTHING_LOST;
-    let exports = seen.exports.len();
+    let exports = input.exports.len();
     if exports < 2 {
-        return rule.find(false, "two exports in a row", format!("{exports}"));
+        return rule.finding(false, "two exports in a row", format!("{exports}"));
     }
-    on_records(rule, seen, |records| {
+    on_records(rule, input, |records| {
         let score = records.score();
-        rule.find(
+        rule.finding(
             score.found == score.due,
             format!("{} records due from {exports} exports", score.due),
             format!("{} of them", score.found),
@@ -214,18 +216,18 @@ fn nothing_lost(seen: &Seen<'_>) -> Finding {
 }
 
 /// B-26: who said no between match and export is not in the export, and nothing of theirs.
-fn opt_out(records: &RecordsSeen, member: &Member) -> Finding {
+fn opt_out(records: &ExportedRecords, member: &Member) -> Finding {
     let rule = &catalogue::OPT_OUT;
     let is_out = member.expected.identity.is_none() && member.expected.resources.is_empty();
     if !is_out {
-        return rule.find(true, "records: they did not opt out", "no opt-out");
+        return rule.finding(true, "records: they did not opt out", "no opt-out");
     }
     let seen = format!("{} records", records.records);
-    rule.find(records.records == 0, "no record of who opted out", seen)
+    rule.finding(records.records == 0, "no record of who opted out", seen)
 }
 
 /// B-27: one UMB, the one that the person always had, whatever became of their cards.
-fn umb(records: &RecordsSeen, member: &Member) -> Finding {
+fn umb(records: &ExportedRecords, member: &Member) -> Finding {
     let due = member
         .expected
         .identity
@@ -234,53 +236,56 @@ fn umb(records: &RecordsSeen, member: &Member) -> Finding {
     let is_other = |person: &&Person| person.umbs.iter().any(|one| Some(one) != due);
     let others = records.patients.iter().filter(is_other).count();
     let seen = format!("{others} Patients with another");
-    catalogue::UMB.find(others == 0, "the member's own UMB and no other", seen)
+    catalogue::UMB.finding(others == 0, "the member's own UMB and no other", seen)
 }
 
 /// B-29.
-fn one_job(seen: &Seen<'_>) -> Finding {
+fn one_job(input: &CheckInput<'_>) -> Finding {
     let rule = &catalogue::ONE_JOB;
-    let distinct: BTreeSet<_> = seen.same_key.iter().collect();
-    let sent = seen.same_key.len();
-    rule.find(
+    let distinct: BTreeSet<_> = input.same_key.iter().collect();
+    let sent = input.same_key.len();
+    rule.finding(
         sent >= 2 && distinct.len() == 1,
         "one job for two kick-offs with one key",
         format!("{} jobs for {sent}", distinct.len()),
     )
 }
 
-fn drift(seen: &Seen<'_>) -> Vec<Finding> {
-    let whole = seen.records.and_then(|records| records.whole.as_deref());
+fn drift(input: &CheckInput<'_>) -> Vec<Finding> {
+    let whole = input.records.and_then(|records| records.whole.as_deref());
     match whole {
-        Some(whole) => whole.drift.findings(seen.baseline),
-        None => vec![catalogue::DRIFT.find(false, "exported records", "none")],
+        Some(whole) => whole.drift.findings(input.baseline),
+        None => vec![catalogue::DRIFT.finding(false, "exported records", "none")],
     }
 }
 
-fn transaction_time(seen: &Seen<'_>) -> Vec<Finding> {
+fn transaction_time(input: &CheckInput<'_>) -> Vec<Finding> {
     let rule = &catalogue::TRANSACTION_TIME;
-    let whole = seen.records.and_then(|records| records.whole.as_deref());
-    let (Some(whole), Some(export)) = (whole, seen.exports.last()) else {
-        return vec![rule.find(false, "an export", "none")];
+    let whole = input.records.and_then(|records| records.whole.as_deref());
+    let (Some(whole), Some(export)) = (whole, input.exports.last()) else {
+        return vec![rule.finding(false, "an export", "none")];
     };
-    match export.told {
-        Some(told) => whole.sent.times(told, export.asked, export.read).to_vec(),
-        None => vec![rule.find(false, "a time", "none that can be read")],
+    match export.transaction_time {
+        Some(time) => whole
+            .provenance
+            .times(time, export.kicked_off, export.read)
+            .to_vec(),
+        None => vec![rule.finding(false, "a time", "none that can be read")],
     }
 }
 
-fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
+fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
     let nothing =
-        |what: &str| catalogue::NOBODY_ELSE.find_as(Cause::Integrity, false, what, "none");
-    let Some(records) = seen.records else {
+        |what: &str| catalogue::NOBODY_ELSE.finding_as(Cause::Integrity, false, what, "none");
+    let Some(records) = input.records else {
         return vec![nothing("exported records")];
     };
-    let canaries = catalogue::CANARIES.find(
+    let canaries = catalogue::CANARIES.finding(
         records.foreign_lines == 0,
         "no canary of another member",
         format!("{} lines with one", records.foreign_lines),
     );
-    let matched: Vec<(&str, &str)> = match (seen.matches, seen.named) {
+    let matched: Vec<(&str, &str)> = match (input.matches, input.named) {
         (Some(matches), _) => matches.matched().filter_map(literal).collect(),
         (None, Some(named)) => named.iter().map(|id| ("Patient", id.as_str())).collect(),
         (None, None) => return vec![nothing("a match result"), canaries],
@@ -296,7 +301,7 @@ fn nobody_else(seen: &Seen<'_>) -> Vec<Finding> {
         .iter()
         .filter(|reference| !is_matched(reference))
         .count();
-    let persons = catalogue::NOBODY_ELSE.find(
+    let persons = catalogue::NOBODY_ELSE.finding(
         patients == 0 && subjects == 0,
         "only persons of MatchedMembers",
         format!("{patients} other Patients, {subjects} references to others"),
@@ -311,9 +316,9 @@ fn literal(reference: &str) -> Option<(&str, &str)> {
     Some((rest.rsplit('/').next()?, id))
 }
 
-fn completeness(seen: &Seen<'_>) -> Vec<Finding> {
-    let Some(records) = seen.records else {
-        return vec![catalogue::COMPLETENESS.find(false, "exported records", "none")];
+fn completeness(input: &CheckInput<'_>) -> Vec<Finding> {
+    let Some(records) = input.records else {
+        return vec![catalogue::COMPLETENESS.finding(false, "exported records", "none")];
     };
     let score = records.score();
     let missing: Vec<_> = score
@@ -332,12 +337,12 @@ fn completeness(seen: &Seen<'_>) -> Vec<Finding> {
         )
     };
     vec![
-        catalogue::COMPLETENESS.find(
+        catalogue::COMPLETENESS.finding(
             score.found == score.due,
             format!("{} records due", score.due),
             seen,
         ),
-        catalogue::UNCHANGED_RECORDS.find(
+        catalogue::UNCHANGED_RECORDS.finding(
             score.changed == 0,
             "records as in the oracle",
             format!("{} with another hash", score.changed),

@@ -1,10 +1,9 @@
-//! What is kept of an answer: typed, never turned into another type.
+//! Values captured from an answer: typed, never converted to another type.
 
 use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
 
-use super::catalogue;
-use crate::model::{Answer, Capture, CaptureKind, Finding, Query};
+use crate::model::{Answer, Capture, CaptureKind, Finding, Query, catalogue};
 use crate::secret::Secret;
 
 /// The longest text that is kept.
@@ -12,7 +11,7 @@ pub const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// A captured value.
 #[derive(Clone, Debug)]
-pub enum Captured {
+pub enum CapturedValue {
     /// A string, as it was.
     Text(String),
     /// A number, as far as 64 bits hold it.
@@ -27,7 +26,7 @@ pub enum Captured {
     Document(Value),
 }
 
-impl Captured {
+impl CapturedValue {
     /// Whether it is just this value, of the same kind. Nothing is just a secret.
     pub fn is(&self, wanted: &Value) -> bool {
         match self {
@@ -45,7 +44,7 @@ impl Captured {
 ///
 /// # Errors
 /// The finding that broke: not there, more than one, or of another type.
-pub fn capture(capture: &Capture, answer: &Answer) -> Result<Option<Captured>, Finding> {
+pub fn capture(capture: &Capture, answer: &Answer) -> Result<Option<CapturedValue>, Finding> {
     let (place, found) = match &capture.query {
         Query::Header(name) => (
             format!("header {name}"),
@@ -57,12 +56,12 @@ pub fn capture(capture: &Capture, answer: &Answer) -> Result<Option<Captured>, F
         ),
     };
     match found {
-        Found::Value(value) => Ok(Some(value)),
-        Found::Absent if capture.optional => Ok(None),
-        Found::Absent => Err(broken(capture.kind, &place, "none")),
-        Found::Several => Err(broken(capture.kind, &place, "several")),
-        Found::OtherType => Err(broken(capture.kind, &place, "another type")),
-        Found::TooLong => Err(broken(capture.kind, &place, "a text above the limit")),
+        Lookup::Value(value) => Ok(Some(value)),
+        Lookup::Absent if capture.optional => Ok(None),
+        Lookup::Absent => Err(broken(capture.kind, &place, "none")),
+        Lookup::Several => Err(broken(capture.kind, &place, "several")),
+        Lookup::OtherType => Err(broken(capture.kind, &place, "another type")),
+        Lookup::TooLong => Err(broken(capture.kind, &place, "a text above the limit")),
     }
 }
 
@@ -75,11 +74,11 @@ fn broken(kind: CaptureKind, place: &str, seen: &'static str) -> Finding {
         | CaptureKind::Secret
         | CaptureKind::Document => format!("one {kind} at {place}"),
     };
-    catalogue::CAPTURE.find(false, expected, seen)
+    catalogue::CAPTURE.finding(false, expected, seen)
 }
 
-enum Found {
-    Value(Captured),
+enum Lookup {
+    Value(CapturedValue),
     Absent,
     Several,
     OtherType,
@@ -87,48 +86,50 @@ enum Found {
 }
 
 /// Fields of the same name stay apart (RFC 9110 §5.3 lets lists be joined, and `Set-Cookie` is none).
-fn of_header(kind: CaptureKind, values: Option<&Vec<String>>) -> Found {
+fn of_header(kind: CaptureKind, values: Option<&Vec<String>>) -> Lookup {
     let Some(values) = values.filter(|values| !values.is_empty()) else {
-        return Found::Absent;
+        return Lookup::Absent;
     };
     match kind {
-        CaptureKind::List => Found::Value(Captured::List(
+        CaptureKind::List => Lookup::Value(CapturedValue::List(
             values.iter().map(|value| value.as_str().into()).collect(),
         )),
         CaptureKind::String | CaptureKind::Secret => match &values[..] {
             [one] => text(kind, one),
-            _ => Found::Several,
+            _ => Lookup::Several,
         },
         // The configuration lets none of these through for a header.
-        CaptureKind::Number | CaptureKind::Bool | CaptureKind::Document => Found::OtherType,
+        CaptureKind::Number | CaptureKind::Bool | CaptureKind::Document => Lookup::OtherType,
     }
 }
 
-fn of_json(kind: CaptureKind, path: &JsonPath, json: Option<&Value>) -> Found {
+fn of_json(kind: CaptureKind, path: &JsonPath, json: Option<&Value>) -> Lookup {
     let Some(json) = json else {
-        return Found::Absent;
+        return Lookup::Absent;
     };
     let found = path.query(json).all();
     if kind == CaptureKind::List {
         // One array is the list; else the nodes are.
         return match &found[..] {
-            [] => Found::Absent,
-            [Value::Array(list)] => Found::Value(Captured::List(list.clone())),
-            nodes => Found::Value(Captured::List(nodes.iter().copied().cloned().collect())),
+            [] => Lookup::Absent,
+            [Value::Array(list)] => Lookup::Value(CapturedValue::List(list.clone())),
+            nodes => Lookup::Value(CapturedValue::List(
+                nodes.iter().copied().cloned().collect(),
+            )),
         };
     }
     let one = match &found[..] {
-        [] => return Found::Absent,
+        [] => return Lookup::Absent,
         [one] => *one,
-        _ => return Found::Several,
+        _ => return Lookup::Several,
     };
     match (kind, one) {
         (CaptureKind::String | CaptureKind::Secret, Value::String(one)) => text(kind, one),
         (CaptureKind::Number, Value::Number(number)) => {
-            Found::Value(Captured::Number(number.clone()))
+            Lookup::Value(CapturedValue::Number(number.clone()))
         }
-        (CaptureKind::Bool, Value::Bool(flag)) => Found::Value(Captured::Bool(*flag)),
-        (CaptureKind::Document, value) => Found::Value(Captured::Document(value.clone())),
+        (CaptureKind::Bool, Value::Bool(flag)) => Lookup::Value(CapturedValue::Bool(*flag)),
+        (CaptureKind::Document, value) => Lookup::Value(CapturedValue::Document(value.clone())),
         (
             CaptureKind::String
             | CaptureKind::Secret
@@ -136,18 +137,18 @@ fn of_json(kind: CaptureKind, path: &JsonPath, json: Option<&Value>) -> Found {
             | CaptureKind::Bool
             | CaptureKind::List,
             _,
-        ) => Found::OtherType,
+        ) => Lookup::OtherType,
     }
 }
 
-fn text(kind: CaptureKind, text: &str) -> Found {
+fn text(kind: CaptureKind, text: &str) -> Lookup {
     if text.len() > TEXT_BYTES_MAX {
-        return Found::TooLong;
+        return Lookup::TooLong;
     }
-    Found::Value(if kind == CaptureKind::Secret {
-        Captured::Secret(Secret::new(text))
+    Lookup::Value(if kind == CaptureKind::Secret {
+        CapturedValue::Secret(Secret::new(text))
     } else {
-        Captured::Text(text.to_owned())
+        CapturedValue::Text(text.to_owned())
     })
 }
 
@@ -209,13 +210,13 @@ mod tests {
                 };
                 prop_assert_eq!(captured.is_some(), fits, "{} of {}", kind, value);
                 let back = match captured {
-                    Some(Captured::Text(text)) => Value::from(text),
-                    Some(Captured::Secret(secret)) => Value::from(secret.reveal()),
-                    Some(Captured::Number(number)) => Value::Number(number),
-                    Some(Captured::Bool(flag)) => Value::from(flag),
-                    Some(Captured::Document(value)) => value,
-                    Some(Captured::List(list)) if value.is_array() => Value::Array(list),
-                    Some(Captured::List(list)) => list[0].clone(),
+                    Some(CapturedValue::Text(text)) => Value::from(text),
+                    Some(CapturedValue::Secret(secret)) => Value::from(secret.reveal()),
+                    Some(CapturedValue::Number(number)) => Value::Number(number),
+                    Some(CapturedValue::Bool(flag)) => Value::from(flag),
+                    Some(CapturedValue::Document(value)) => value,
+                    Some(CapturedValue::List(list)) if value.is_array() => Value::Array(list),
+                    Some(CapturedValue::List(list)) => list[0].clone(),
                     None => continue,
                 };
                 prop_assert_eq!(&back, &value);
@@ -250,10 +251,10 @@ mod tests {
 
     #[test]
     fn a_condition_compares_without_turning_one_kind_into_another() {
-        assert!(Captured::Text("1".to_owned()).is(&json!("1")));
-        assert!(!Captured::Text("1".to_owned()).is(&json!(1)));
-        assert!(!Captured::Number(1.into()).is(&json!("1")));
-        assert!(!Captured::Bool(true).is(&json!("true")));
-        assert!(!Captured::Secret(Secret::new("x")).is(&json!("x")));
+        assert!(CapturedValue::Text("1".to_owned()).is(&json!("1")));
+        assert!(!CapturedValue::Text("1".to_owned()).is(&json!(1)));
+        assert!(!CapturedValue::Number(1.into()).is(&json!("1")));
+        assert!(!CapturedValue::Bool(true).is(&json!("true")));
+        assert!(!CapturedValue::Secret(Secret::new("x")).is(&json!("x")));
     }
 }

@@ -1,16 +1,15 @@
-//! Claims: B-15 dates of service, B-18 no money, B-21 who is party to them.
+//! Claims: B-15 dates of service, B-18 no financial amounts, B-21 insurer, provider and coverage.
 
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
-use super::references::Marks;
-use crate::model::Finding;
+use super::references::Fingerprints;
+use crate::model::{Finding, catalogue};
 
 /// Elements that hold money in a claim's item (CARIN Basis has none of them).
 const MONEY_IN_ITEM: &[&str] = &["net", "unitPrice"];
-/// How far back the duty reaches (CMS-0057-F): a floor for who asks, no cap for who answers.
+/// Years of data that are due (CMS-0057-F): the requester gets at least these, the responder may send more.
 const YEARS_DUE: u32 = 5;
 
 /// What claims say.
@@ -24,12 +23,12 @@ pub struct Claims {
     future: u64,
     without_party: u64,
     focal_twice: u64,
-    coverages: Marks,
-    named_coverages: Marks,
+    coverages: Fingerprints,
+    named_coverages: Fingerprints,
 }
 
 impl Claims {
-    /// Begins on a day.
+    /// Starts with no records, judged as of this day.
     pub fn on(today: NaiveDate) -> Self {
         Self {
             today,
@@ -93,7 +92,7 @@ impl Claims {
 
     /// B-15. What is due of the last five years is B-13's.
     pub fn service_dates(&self) -> Finding {
-        catalogue::SERVICE_DATES.find(
+        catalogue::SERVICE_DATES.finding(
             self.older == 0 && self.future == 0,
             format!("dates of service of the last {YEARS_DUE} years"),
             format!("{} older, {} in the future", self.older, self.future),
@@ -103,15 +102,15 @@ impl Claims {
     /// B-18.
     pub fn no_money(&self) -> Finding {
         let seen = format!("{} claims with amounts", self.money);
-        catalogue::NO_MONEY.find(self.money == 0, "no amounts in claims", seen)
+        catalogue::NO_MONEY.finding(self.money == 0, "no amounts in claims", seen)
     }
 
     /// B-21.
     pub fn claim_parties(&self) -> Finding {
         let loose = self.named_coverages.missing_in(&self.coverages);
-        let held = self.without_party == 0 && self.focal_twice == 0 && loose == 0;
-        catalogue::CLAIM_PARTIES.find(
-            held,
+        let passed = self.without_party == 0 && self.focal_twice == 0 && loose == 0;
+        catalogue::CLAIM_PARTIES.finding(
+            passed,
             "insurer, provider, a Coverage that came along, one focal",
             format!(
                 "{} without a party, {} with two focal, {loose} Coverages missing",

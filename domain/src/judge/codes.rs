@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
@@ -93,7 +92,7 @@ impl Codes {
     /// B-22.
     pub fn finding(&self) -> Finding {
         let first = self.first.map(|right| format!(", first {right}"));
-        catalogue::CODE_SYSTEMS.find(
+        catalogue::CODE_SYSTEMS.finding(
             self.misspelt == 0 && self.bad_npis == 0,
             "code systems by their own names, NPIs with their check digit",
             format!(

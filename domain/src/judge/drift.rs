@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::{Baseline, Finding, JsonKind, PathShape, TypeShape};
+use crate::model::{Baseline, Finding, JsonKind, PathShape, TypeShape, catalogue};
 
 /// Records of one type whose shape is looked at in one run: a drift shows in the first as in the last.
 pub const RECORDS_MAX: u64 = 1_000;
@@ -14,9 +13,9 @@ pub const RECORDS_MAX: u64 = 1_000;
 pub const PATHS_MAX: usize = 2_000;
 /// Names remembered at one place.
 pub const NAMES_MAX: usize = 64;
-/// The longest place or name; what is longer is cut off.
+/// The longest path or name; longer ones are cut off.
 pub const TEXT_BYTES_MAX: usize = 200;
-/// Changes that are told one by one.
+/// Changes that are reported one by one.
 const TOLD_MAX: usize = 12;
 
 /// The shape seen so far.
@@ -51,7 +50,7 @@ impl Drift {
         }
     }
 
-    /// What was seen, to be recorded.
+    /// The observed shape, to be recorded.
     pub fn into_seen(self) -> Baseline {
         self.seen
     }
@@ -61,7 +60,7 @@ impl Drift {
         let rule = &catalogue::DRIFT;
         let Some(recorded) = recorded else {
             let expected = "the recorded shape, where there is one";
-            return vec![rule.find(true, expected, "no baseline recorded")];
+            return vec![rule.finding(true, expected, "no baseline recorded")];
         };
         let mut changes = Vec::new();
         for (kind, seen) in &self.seen.0 {
@@ -72,16 +71,16 @@ impl Drift {
         }
         let expected = "the recorded shape";
         if changes.is_empty() {
-            return vec![rule.find(true, expected, "just that")];
+            return vec![rule.finding(true, expected, "as expected")];
         }
         let more = changes.len().saturating_sub(TOLD_MAX);
         let mut findings: Vec<Finding> = changes
             .into_iter()
             .take(TOLD_MAX)
-            .map(|change| rule.find(false, expected, change))
+            .map(|change| rule.finding(false, expected, change))
             .collect();
         if more > 0 {
-            findings.push(rule.find(false, expected, format!("{more} more changes")));
+            findings.push(rule.finding(false, expected, format!("{more} more changes")));
         }
         findings
     }
@@ -92,7 +91,7 @@ fn changes_of(kind: &str, seen: &TypeShape, known: &TypeShape) -> Vec<String> {
     for (path, place) in &seen.paths {
         let Some(before) = known.paths.get(path) else {
             let above = path.rsplit_once(['.', '[']).map(|(above, _)| above);
-            // Of a new element only the top is told, not all that hangs on it.
+            // Of a new element only the topmost path is reported, not everything below it.
             if above.is_none_or(|above| known.paths.contains_key(above)) {
                 changes.push(format!("path added: {kind}.{path}"));
             }
@@ -136,7 +135,7 @@ fn changes_of(kind: &str, seen: &TypeShape, known: &TypeShape) -> Vec<String> {
     changes
 }
 
-/// Names of elements are the partner's text: what is none in FHIR is not repeated.
+/// Names of elements are the partner's text: a name that FHIR cannot have is not repeated.
 fn element(name: &str) -> String {
     let is_name = name.len() <= 64
         && name
@@ -154,7 +153,7 @@ fn walk(places: &mut BTreeMap<String, PathShape>, path: String, value: &Value) {
         return;
     }
     let place = places.entry(path.clone()).or_default();
-    place.is.insert(kind(value));
+    place.is.insert(JsonKind::of(value));
     if let (Value::String(text), true) = (value, is_name_of_codes(&path)) {
         place
             .names
@@ -179,17 +178,6 @@ fn is_name_of_codes(path: &str) -> bool {
     path.ends_with("coding[].system") || path == "meta.profile[]"
 }
 
-fn kind(value: &Value) -> JsonKind {
-    match value {
-        Value::Null => JsonKind::Null,
-        Value::Bool(_) => JsonKind::Flag,
-        Value::Number(_) => JsonKind::Number,
-        Value::String(_) => JsonKind::Text,
-        Value::Array(_) => JsonKind::List,
-        Value::Object(_) => JsonKind::Object,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,7 +198,7 @@ mod tests {
         let known = shape(&[good.clone(), good.clone()]).into_seen();
         let told = |record: Value| {
             let findings = shape(&[record]).findings(Some(&known));
-            let bad = findings.iter().filter(|one| !one.held);
+            let bad = findings.iter().filter(|one| !one.passed);
             bad.map(|one| one.seen.clone()).collect::<Vec<_>>()
         };
         let with = |edit: &dyn Fn(&mut Value)| {
@@ -238,6 +226,6 @@ mod tests {
             ["new code system or profile: 1 at Observation.code.coding[].system"]
         );
         assert!(with(&|one| one["Ngozi Okafor"] = json!(1))[0].ends_with("Observation.?"));
-        assert!(shape(&[good]).findings(None)[0].held);
+        assert!(shape(&[good]).findings(None)[0].passed);
     }
 }

@@ -1,7 +1,6 @@
 //! What any error answer is judged by: the cause that its status gives, and the form of its body.
 
-use super::catalogue;
-use crate::model::{Answer, Cause, Finding};
+use crate::model::{Answer, Cause, Finding, catalogue};
 
 /// The cause that an unexpected status gives.
 pub fn status_cause(status: u16) -> Cause {
@@ -15,15 +14,15 @@ pub fn status_cause(status: u16) -> Cause {
 /// an error's body is an OperationOutcome. None when there is no body.
 pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
     answer.has_body.then(|| {
-        let held = answer
+        let passed = answer
             .json
             .as_ref()
             .is_some_and(|json| json["resourceType"] == "OperationOutcome");
-        let seen = if held {
+        let seen = if passed {
             "OperationOutcome"
         } else {
-            "another document"
+            "a body that is no OperationOutcome"
         };
-        catalogue::OPERATION_OUTCOME.find(held, "OperationOutcome", seen)
+        catalogue::OPERATION_OUTCOME.finding(passed, "OperationOutcome", seen)
     })
 }

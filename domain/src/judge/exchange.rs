@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::{Bucket, Finding, Member};
+use crate::model::{Bucket, Finding, Member, catalogue};
 
 /// Records of the partner itself and of what its record came from, which several members share.
 const SHARED: &[&str] = &[
@@ -38,17 +37,17 @@ pub fn result(json: &Value, asked: &[&Member]) -> Vec<Finding> {
     let (misplaced, short) = (misplaced.count(), short.count());
     let state = json["state"].as_str();
     vec![
-        catalogue::EXCHANGE_ACCOUNTING.find(
+        catalogue::EXCHANGE_ACCOUNTING.finding(
             is_whole,
             format!("{due} members, each of those that were asked for"),
             format!("{} members", told.len()),
         ),
-        catalogue::EXCHANGE_VERDICTS.find(
+        catalogue::EXCHANGE_VERDICTS.finding(
             misplaced == 0,
             "every member where the oracle says",
             format!("{misplaced} elsewhere"),
         ),
-        catalogue::EXCHANGE_COMPLETENESS.find(
+        catalogue::EXCHANGE_COMPLETENESS.finding(
             short == 0 && json["missing_count"] == 0 && state == Some(state_of(asked)),
             format!(
                 "{}, with the records due of every matched member",
@@ -98,8 +97,8 @@ fn known_state(state: Option<&str>) -> &'static str {
     known.copied().unwrap_or("in another state")
 }
 
-/// The Patients whom a result names as found: their ids at the partner, without the type.
-pub fn named(json: &Value) -> Vec<String> {
+/// The ids at the partner, without the type, of the Patients that a result names as matched.
+pub fn matched_patients(json: &Value) -> Vec<String> {
     let members = json["members"].as_array().into_iter().flatten();
     let found = members.filter(|one| one["bucket"] == Bucket::Match.name());
     let patients = found.filter_map(|one| one["patient"].as_str());
@@ -109,10 +108,10 @@ pub fn named(json: &Value) -> Vec<String> {
 }
 
 /// B-29: a search by what all copies of a request have in common finds one exchange.
-pub fn only_one(json: &Value) -> Finding {
+pub fn one_exchange(json: &Value) -> Finding {
     let found = json["exchanges"].as_array().map(Vec::len);
     let seen = found.map_or("no list".to_owned(), |found| format!("{found} exchanges"));
-    catalogue::ONE_EXCHANGE.find(found == Some(1), "one exchange", seen)
+    catalogue::ONE_EXCHANGE.finding(found == Some(1), "one exchange", seen)
 }
 
 #[cfg(test)]
@@ -123,11 +122,11 @@ mod tests {
 
     use super::*;
     use crate::judge::answer;
-    use crate::judge::business::{self, Seen};
-    use crate::judge::cases::{broken, cases, expected, member, said, set, today};
-    use crate::judge::records::{Depth, RecordsSeen};
+    use crate::judge::business::{self, CheckInput};
+    use crate::judge::fixtures::{answer_with, broken, cases, expected, member, set, today};
+    use crate::judge::records::{Depth, ExportedRecords};
     use crate::judge::stream::FileFold;
-    use crate::model::{Check, ExpectedResource};
+    use crate::model::{AnswerCheck, ExpectedResource, RecordCheck};
 
     #[test]
     fn each_rule_fails_alone_and_holds() {
@@ -137,7 +136,7 @@ mod tests {
         }
     }
 
-    /// One member matches with two records, one is nobody.
+    /// One member matches with two records, the other does not match.
     fn pairs() -> Vec<(&'static str, Vec<Finding>, Vec<Finding>)> {
         let record = |key: &str| ExpectedResource {
             key: key.to_owned(),
@@ -154,14 +153,14 @@ mod tests {
             {"id":"m-2","state":"failed","bucket":"nomatch","records":{}}]});
             edit(&mut json);
             answer::named(
-                Check::ExchangeResult,
-                &said(200, &[], json),
+                AnswerCheck::ExchangeResult,
+                &answer_with(200, &[], json),
                 &[&one, &nobody],
             )
         };
         let search = |found: usize| {
             let json = json!({"exchanges": vec![json!({"id":"x"}); found]});
-            answer::named(Check::OneExchange, &said(200, &[], json), &[])
+            answer::named(AnswerCheck::OneExchange, &answer_with(200, &[], json), &[])
         };
         let good = || result(&|_| {});
         vec![
@@ -213,7 +212,7 @@ mod tests {
         let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
         let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
         let set = set(&member, "1234567893");
-        let mut records = RecordsSeen::new(&member, &set, today(), Depth::Heads);
+        let mut records = ExportedRecords::new(&member, &set, today(), Depth::Summaries);
         for record in &good {
             let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
             assert!(
@@ -224,11 +223,11 @@ mod tests {
         let patient = good.iter().find(|one| one["resourceType"] == "Patient");
         let own = patient.unwrap()["id"].as_str().unwrap();
         let result = |patient: &str| {
-            named(&json!({"members":[
+            matched_patients(&json!({"members":[
             {"bucket":"match","patient":patient},{"bucket":"nomatch","patient":"other"}]}))
         };
         for (named, right) in [(own, true), ("somebody", false), ("other", false)] {
-            let seen = Seen {
+            let seen = CheckInput {
                 member: &member,
                 matches: None,
                 named: Some(&result(named)),
@@ -238,7 +237,7 @@ mod tests {
                 baseline: None,
                 declared: &BTreeSet::new(),
             };
-            let found = business::check(Check::NobodyElse, &seen);
+            let found = business::check(RecordCheck::NobodyElse, &seen);
             let expected: &[&str] = if right { &[] } else { &["nobody-else"] };
             assert_eq!(broken(&found), expected, "{named}");
         }

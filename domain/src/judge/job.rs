@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue;
 use super::error_answer::{operation_outcome, status_cause};
-use crate::model::{Answer, Finding};
+use crate::model::{Answer, Finding, catalogue};
 
 /// A `Retry-After` above this is worth a warning.
 pub const RETRY_AFTER_SANE_MAX: Duration = Duration::from_secs(3600);
@@ -26,13 +25,13 @@ pub fn is_direct(answer: &Answer) -> bool {
 
 /// The kick-off's answer: the job's status URL, or why not.
 pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
-    let status = catalogue::ACCEPTED.find_as(
+    let status = catalogue::ACCEPTED.finding_as(
         status_cause(answer.status),
         answer.status == 202,
         "status 202",
         format!("status {}", answer.status),
     );
-    if !status.held {
+    if !status.passed {
         let mut findings = vec![status];
         findings.extend(operation_outcome(answer));
         return (None, findings);
@@ -43,10 +42,13 @@ pub fn accepted(answer: &Answer) -> (Option<String>, Vec<Finding>) {
     let seen = match (answer.header("content-location"), location) {
         (None, _) => "none",
         (Some(_), None) => "one that is not absolute",
-        (Some(_), Some(_)) => "just that",
+        (Some(_), Some(_)) => "as expected",
     };
-    let place =
-        catalogue::CONTENT_LOCATION.find(location.is_some(), "an absolute Content-Location", seen);
+    let place = catalogue::CONTENT_LOCATION.finding(
+        location.is_some(),
+        "an absolute Content-Location",
+        seen,
+    );
     (location.map(str::to_owned), vec![status, place])
 }
 
@@ -75,10 +77,10 @@ pub enum PollState {
     Failed,
 }
 
-/// How long the server asks to wait.
+/// The wait that the server asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// So long.
+    /// This long.
     Wait(Duration),
     /// It does not say.
     Absent,
@@ -113,7 +115,7 @@ pub fn retry_after(value: Option<&str>, now: DateTime<Utc>) -> RetryAfter {
 
 /// `Retry-After` can be read and is below an hour. None where there is none.
 pub fn retry_after_sane(retry_after: RetryAfter) -> Option<Finding> {
-    let (held, seen) = match retry_after {
+    let (passed, seen) = match retry_after {
         RetryAfter::Absent => return None,
         RetryAfter::Wait(wait) if wait < RETRY_AFTER_SANE_MAX => {
             (true, format!("{} s", wait.as_secs()))
@@ -125,7 +127,7 @@ pub fn retry_after_sane(retry_after: RetryAfter) -> Option<Finding> {
         ),
         RetryAfter::Unreadable => (false, "neither seconds nor an HTTP date".to_owned()),
     };
-    Some(catalogue::RETRY_AFTER.find(held, "seconds or an HTTP date, below an hour", seen))
+    Some(catalogue::RETRY_AFTER.finding(passed, "seconds or an HTTP date, below an hour", seen))
 }
 
 /// How long to wait before the next poll: what the server asks for, within one second and the
@@ -164,7 +166,7 @@ pub fn poll(answer: &Answer, now: DateTime<Utc>) -> (PollState, Vec<Finding>) {
         );
     }
     let done = answer.status == 200;
-    let mut findings = vec![catalogue::JOB_STATUS.find_as(
+    let mut findings = vec![catalogue::JOB_STATUS.finding_as(
         status_cause(answer.status),
         done,
         "status 202, then 200",
@@ -193,7 +195,7 @@ fn is_transient(answer: &Answer) -> bool {
         })
 }
 
-/// B-31: how long files can be fetched is told as an HTTP date that is yet to come.
+/// B-31: `Expires` is an HTTP date in the future, until which files can be fetched.
 pub fn expires(answer: &Answer, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Finding) {
     let text = answer.header("expires");
     let until = text.and_then(|text| httpdate::parse_http_date(text).ok());
@@ -202,10 +204,10 @@ pub fn expires(answer: &Answer, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, F
         (None, _) => "none",
         (Some(_), None) => "no HTTP date",
         (Some(_), Some(until)) if until <= now => "a time that is over",
-        (Some(_), Some(_)) => "just that",
+        (Some(_), Some(_)) => "as expected",
     };
-    let held = until.is_some_and(|until| until > now);
-    let finding = catalogue::EXPIRES.find(held, "Expires, an HTTP date to come", seen);
+    let passed = until.is_some_and(|until| until > now);
+    let finding = catalogue::EXPIRES.finding(passed, "Expires, an HTTP date to come", seen);
     (until, finding)
 }
 
@@ -218,13 +220,13 @@ pub fn gone_early(
     let is_early = matches!(status, 404 | 410) && until.is_some_and(|until| now < until);
     is_early.then(|| {
         let seen = format!("status {status} before that");
-        catalogue::EXPIRES.find(false, "files to be fetched until Expires", seen)
+        catalogue::EXPIRES.finding(false, "files to be fetched until Expires", seen)
     })
 }
 
 /// the release was accepted.
 pub fn released(answer: &Answer) -> Finding {
-    catalogue::RELEASED.find_as(
+    catalogue::RELEASED.finding_as(
         status_cause(answer.status),
         matches!(answer.status, 200 | 202 | 204),
         "status 202",
@@ -264,7 +266,8 @@ mod tests {
             assert_eq!(retry_after(text, now), expected, "{text:?}");
         }
         assert!(
-            retry_after_sane(RetryAfter::Wait(Duration::from_secs(7200))).is_some_and(|f| !f.held)
+            retry_after_sane(RetryAfter::Wait(Duration::from_secs(7200)))
+                .is_some_and(|f| !f.passed)
         );
         assert!(
             retry_after_sane(RetryAfter::Absurd)

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::{Answer, Finding, Limit, Quirk};
+use crate::model::{Answer, Finding, Limit, Quirk, catalogue};
 
 /// Files that one manifest may name.
 pub const FILES_MAX: usize = 10_000;
@@ -22,24 +21,24 @@ pub struct Manifest {
     /// When the answer was made, if that can be read.
     pub transaction_time: Option<DateTime<Utc>>,
     /// The files.
-    pub output: Vec<File>,
+    pub output: Vec<ManifestFile>,
     /// Files that say what went wrong.
-    pub errors: Vec<File>,
+    pub errors: Vec<ManifestFile>,
 }
 
 impl Manifest {
     /// The files of a match result. Beside Groups, the Parameters of PDex 2.1 say the same once more and
     /// are left alone.
-    pub fn match_result(&self) -> Vec<File> {
+    pub fn match_result(&self) -> Vec<ManifestFile> {
         let has_groups = self.output.iter().any(|file| file.kind == "Group");
-        let is_wanted = |file: &&File| !(has_groups && file.kind == "Parameters");
+        let is_wanted = |file: &&ManifestFile| !(has_groups && file.kind == "Parameters");
         self.output.iter().filter(is_wanted).cloned().collect()
     }
 }
 
 /// One file of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+pub struct ManifestFile {
     /// Resource type of its lines.
     pub kind: String,
     /// Where it is.
@@ -51,7 +50,7 @@ pub struct File {
 /// The manifest, or the findings why it cannot be read.
 pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, Vec<Finding>) {
     let Some(json) = &answer.json else {
-        let finding = catalogue::MANIFEST.find(false, "a JSON manifest", "no JSON");
+        let finding = catalogue::MANIFEST.finding(false, "a JSON manifest", "no JSON");
         return (None, vec![finding]);
     };
     let mut wrong = Vec::new();
@@ -67,13 +66,13 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
     if !json["error"].is_array() && !may_be_bare {
         wrong.push("error");
     }
-    let output: Option<Vec<File>> = json["output"]
+    let output: Option<Vec<ManifestFile>> = json["output"]
         .as_array()
         .and_then(|files| files.iter().map(file).collect());
     if output.is_none() {
         wrong.push("output");
     }
-    let errors: Option<Vec<File>> = json["error"]
+    let errors: Option<Vec<ManifestFile>> = json["error"]
         .as_array()
         .and_then(|files| files.iter().take(ERROR_FILES_MAX).map(file).collect());
     let seen = if wrong.is_empty() {
@@ -82,16 +81,16 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
         format!("not: {}", wrong.join(", "))
     };
     let expected = "transactionTime, request, requiresAccessToken, output, error in their types";
-    let mut findings = vec![catalogue::MANIFEST.find(wrong.is_empty(), expected, seen)];
+    let mut findings = vec![catalogue::MANIFEST.finding(wrong.is_empty(), expected, seen)];
     let output = output.unwrap_or_default();
     if output.len() > FILES_MAX {
         let seen = format!("{} files", output.len());
         let expected = format!("at most {FILES_MAX} {}", Limit::Files);
-        findings.push(catalogue::LIMIT.find(false, expected, seen));
+        findings.push(catalogue::LIMIT.finding(false, expected, seen));
     }
     let told_errors = json["error"].as_array().map_or(0, Vec::len);
     let seen = format!("{told_errors} error files");
-    findings.push(catalogue::PARTIAL_ERRORS.find(told_errors == 0, "no error files", seen));
+    findings.push(catalogue::PARTIAL_ERRORS.finding(told_errors == 0, "no error files", seen));
     let told = json["transactionTime"].as_str();
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
@@ -108,29 +107,33 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
 }
 
 /// A Parameters resource may come as one document, as PDex 2.1 has it.
-pub fn media(file: &File, answer: &Answer) -> Finding {
+pub fn media(file: &ManifestFile, answer: &Answer) -> Finding {
     let media = answer.media.as_deref().unwrap_or("none");
     let is_document = file.kind == "Parameters" && media == "application/fhir+json";
-    let held = media == "application/fhir+ndjson" || is_document;
-    let seen = if held { "just that" } else { "another type" };
-    catalogue::NDJSON_MEDIA.find(held, "application/fhir+ndjson", seen)
+    let passed = media == "application/fhir+ndjson" || is_document;
+    let seen = if passed {
+        "as expected"
+    } else {
+        "another type"
+    };
+    catalogue::NDJSON_MEDIA.finding(passed, "application/fhir+ndjson", seen)
 }
 
-/// B-28: what went wrong is told as OperationOutcomes. Of the findings about an error file's lines.
+/// B-28: error files hold OperationOutcomes. Judged by the findings about an error file's lines.
 pub fn error_outcomes(findings: &[Finding]) -> Finding {
-    let broken = findings.iter().find(|finding| !finding.held);
-    let seen = broken.map_or("just that", |finding| finding.seen.as_str());
+    let broken = findings.iter().find(|finding| !finding.passed);
+    let seen = broken.map_or("as expected", |finding| finding.seen.as_str());
     let expected = "an OperationOutcome a line of an error file";
-    catalogue::ERROR_OUTCOMES.find(broken.is_none(), expected, seen)
+    catalogue::ERROR_OUTCOMES.finding(broken.is_none(), expected, seen)
 }
 
-fn file(json: &Value) -> Option<File> {
+fn file(json: &Value) -> Option<ManifestFile> {
     let url = json["url"].as_str()?;
     let uri = url.parse::<http::Uri>().ok()?;
     if !super::job::is_followable(&uri) {
         return None;
     }
-    Some(File {
+    Some(ManifestFile {
         kind: json["type"].as_str()?.to_owned(),
         url: url.to_owned(),
         count: if json["count"].is_null() {
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn each_key_is_needed_and_a_good_one_is_read() {
         let (manifest, findings) = read(&answer(good()), &BTreeSet::new());
-        assert!(findings.iter().all(|finding| finding.held));
+        assert!(findings.iter().all(|finding| finding.passed));
         assert_eq!(manifest.unwrap().output[0].count, Some(1));
         for key in [
             "transactionTime",

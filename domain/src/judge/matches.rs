@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::catalogue;
-use super::head::Head;
+use super::line_summary::LineSummary;
 use super::manifest::Manifest;
-use super::stream::{Lines, short};
-use crate::model::{Bucket, Finding, Member, MemberSet, Quirk};
+use super::stream::{LineSink, short};
+use crate::model::{Bucket, Finding, Member, MemberSet, Quirk, catalogue};
 
 /// Group entries remembered; a run submits one member, so far fewer are right.
 pub const ENTRIES_MAX: usize = 1_000;
@@ -21,7 +20,7 @@ const MATCH_COVERAGE: &str =
 
 /// in which shape a match result came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum MatchResultShape {
     /// Files of Groups.
     Groups,
     /// A file with one Parameters resource.
@@ -32,7 +31,7 @@ pub enum Shape {
     Direct,
 }
 
-impl Shape {
+impl MatchResultShape {
     /// The shape that a manifest's files have.
     pub fn of(manifest: &Manifest) -> Self {
         let has = |kind: &str| manifest.output.iter().any(|file| file.kind == kind);
@@ -43,7 +42,7 @@ impl Shape {
         }
     }
 
-    /// What of it is not by the book.
+    /// The quirk that this shape is, if it is one.
     pub fn quirk(self) -> Option<Quirk> {
         match self {
             Self::Groups => None,
@@ -53,7 +52,7 @@ impl Shape {
         }
     }
 
-    /// What is recorded of it.
+    /// The finding that records the shape.
     pub fn finding(self) -> Finding {
         let seen = match self {
             Self::Groups => "group-ndjson",
@@ -61,13 +60,13 @@ impl Shape {
             Self::Both => "group-ndjson and parameters-ndjson",
             Self::Direct => "direct-parameters",
         };
-        catalogue::RESULT_SHAPE.find(true, "one of the three shapes", seen)
+        catalogue::RESULT_SHAPE.finding(true, "one of the three shapes", seen)
     }
 }
 
-/// What was submitted, and by whom.
+/// The member as submitted, and the NPI that submitted it.
 #[derive(Clone, Debug, Default)]
-pub struct Submitted {
+pub struct SubmittedMember {
     patient: Value,
     /// Ids of the coverages, one a MemberBundle.
     coverages: Vec<String>,
@@ -75,7 +74,7 @@ pub struct Submitted {
     today: NaiveDate,
 }
 
-impl Submitted {
+impl SubmittedMember {
     /// What a run submits for a member today.
     pub fn new(member: &Member, set: &MemberSet, today: NaiveDate) -> Self {
         let coverages = std::iter::once(&member.coverage).chain(&member.more_coverages);
@@ -94,14 +93,14 @@ impl Submitted {
     }
 }
 
-/// What a match result says about the one member that was submitted.
+/// A match result, as far as it concerns the one member that was submitted.
 #[derive(Clone, Debug, Default)]
-pub struct MatchSeen {
-    /// What was asked.
-    pub submitted: Submitted,
+pub struct MatchResult {
+    /// The submitted member.
+    pub submitted: SubmittedMember,
     /// Groups by bucket.
     pub groups: BTreeMap<Bucket, u32>,
-    /// Of the groups, those without members; MatchedMembers may be empty by the book.
+    /// Groups without members; MatchedMembers does not count, since the guide lets it be empty.
     pub empty_groups: u32,
     /// Groups whose code is none of the three.
     pub unknown_groups: u32,
@@ -112,14 +111,14 @@ pub struct MatchSeen {
     /// Groups whose characteristic is not that of this request.
     pub odd_characteristics: u32,
     /// Every member entry of every group.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<GroupEntry>,
     /// The id of the MatchedMembers group.
     pub matched_group: Option<String>,
 }
 
 /// How the Patient that an entry leads to differs from the one that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub enum PatientDifference {
     /// Not at all.
     Same,
     /// It has another id; all else is the same.
@@ -134,27 +133,27 @@ pub enum Sent {
 
 /// One member entry of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct GroupEntry {
     /// The group's bucket.
     pub bucket: Bucket,
     /// `member.entity.reference`.
     pub reference: String,
     /// Where it leads to.
-    pub sent: Sent,
+    pub difference: PatientDifference,
     /// The contained Coverage that it names, when it is one that was sent.
     pub coverage: Option<String>,
 }
 
-impl Entry {
+impl GroupEntry {
     /// Whether it is about the member that was submitted.
     pub fn is_ours(&self) -> bool {
-        self.sent != Sent::Foreign
+        self.difference != PatientDifference::Foreign
     }
 }
 
-impl MatchSeen {
-    /// Begins a result.
-    pub fn new(submitted: Submitted) -> Self {
+impl MatchResult {
+    /// An empty result.
+    pub fn new(submitted: SubmittedMember) -> Self {
         Self {
             submitted,
             ..Self::default()
@@ -219,7 +218,7 @@ impl MatchSeen {
         }
     }
 
-    fn entry(&self, bucket: Bucket, group: &Value, member: &Value) -> Entry {
+    fn entry(&self, bucket: Bucket, group: &Value, member: &Value) -> GroupEntry {
         let entity = &member["entity"];
         let reference = entity["reference"].as_str().unwrap_or_default();
         // In MatchedMembers the extension leads to what was sent; elsewhere the entity itself does.
@@ -231,25 +230,27 @@ impl MatchSeen {
             .and_then(|reference| reference.strip_prefix('#'))
             .filter(|id| contained(group, "Coverage", id).is_some())
             .filter(|id| self.submitted.coverages.iter().any(|one| one == id));
-        Entry {
+        GroupEntry {
             bucket,
             reference: short(reference),
-            sent: self.sent(bucket, group, fragment),
+            difference: self.difference(bucket, group, fragment),
             coverage: coverage.map(str::to_owned),
         }
     }
 
-    fn sent(&self, bucket: Bucket, group: &Value, fragment: &str) -> Sent {
+    fn difference(&self, bucket: Bucket, group: &Value, fragment: &str) -> PatientDifference {
         let Some(id) = fragment.strip_prefix('#') else {
-            return Sent::Foreign;
+            return PatientDifference::Foreign;
         };
         let ours = &self.submitted.patient;
         match contained(group, "Patient", id) {
-            Some(one) if one["id"] == ours["id"] && is_as_sent(one, ours) => Sent::Same,
-            Some(one) if one["id"] == ours["id"] => Sent::Changed,
-            Some(one) if is_as_sent(one, ours) => Sent::Renumbered,
-            None if bucket == Bucket::Match && ours["id"] == id => Sent::LeftOut,
-            Some(_) | None => Sent::Foreign,
+            Some(one) if one["id"] == ours["id"] && is_as_sent(one, ours) => {
+                PatientDifference::Same
+            }
+            Some(one) if one["id"] == ours["id"] => PatientDifference::Changed,
+            Some(one) if is_as_sent(one, ours) => PatientDifference::Renumbered,
+            None if bucket == Bucket::Match && ours["id"] == id => PatientDifference::LeftOut,
+            Some(_) | None => PatientDifference::Foreign,
         }
     }
 
@@ -267,22 +268,25 @@ impl MatchSeen {
         })
     }
 
-    /// What is not by the book, of the kinds that can be seen here, and whether it was.
+    /// The quirks that a match result can show, each with whether it does.
     pub fn quirks(&self) -> Vec<(Quirk, bool)> {
-        let ours = |sent| self.entries.iter().any(|entry| entry.sent == sent);
+        let ours = |sent| self.entries.iter().any(|entry| entry.difference == sent);
         let mut seen = vec![(Quirk::EmptyGroups, self.empty_groups > 0)];
         if !self.entries.is_empty() {
-            seen.push((Quirk::ContainedRenumbered, ours(Sent::Renumbered)));
+            seen.push((
+                Quirk::ContainedRenumbered,
+                ours(PatientDifference::Renumbered),
+            ));
         }
         if self.matched().next().is_some() {
-            seen.push((Quirk::ContainedLeftOut, ours(Sent::LeftOut)));
+            seen.push((Quirk::ContainedLeftOut, ours(PatientDifference::LeftOut)));
         }
         seen
     }
 }
 
-impl Lines for MatchSeen {
-    fn line(&mut self, text: &str, _: &Head<'_>) -> bool {
+impl LineSink for MatchResult {
+    fn line(&mut self, text: &str, _: &LineSummary<'_>) -> bool {
         let document = serde_json::from_str(text);
         if let Ok(document) = &document {
             self.document(document);
@@ -292,13 +296,13 @@ impl Lines for MatchSeen {
 }
 
 /// B-01.
-pub(super) fn match_groups(matches: &MatchSeen) -> Finding {
+pub(super) fn match_groups(matches: &MatchResult) -> Finding {
     let count = |bucket| matches.groups.get(&bucket).copied().unwrap_or(0);
     let counts = Bucket::ALL
         .iter()
         .map(|b| format!("{} {b}", count(*b)))
         .collect::<Vec<_>>();
-    let held = count(Bucket::Match) == 1
+    let passed = count(Bucket::Match) == 1
         && count(Bucket::NoMatch) <= 1
         && count(Bucket::ConsentConstraint) <= 1
         && matches.unknown_groups == 0
@@ -309,14 +313,14 @@ pub(super) fn match_groups(matches: &MatchSeen) -> Finding {
         matches.unknown_groups,
         matches.other_lines
     );
-    catalogue::MATCH_GROUPS.find(held, "one match group, at most one of each other", seen)
+    catalogue::MATCH_GROUPS.finding(passed, "one match group, at most one of each other", seen)
 }
 
 /// B-02.
-pub(super) fn accounting_identity(matches: &MatchSeen) -> Finding {
+pub(super) fn accounting_identity(matches: &MatchResult) -> Finding {
     let ours = matches.entries.iter().filter(|entry| entry.is_ours());
     let (ours, bundles) = (ours.count(), matches.submitted.bundles());
-    catalogue::ACCOUNTING_IDENTITY.find(
+    catalogue::ACCOUNTING_IDENTITY.finding(
         matches.entries.len() == bundles && ours == bundles,
         format!("{bundles} submitted = {bundles} in all groups together"),
         format!(
@@ -326,13 +330,13 @@ pub(super) fn accounting_identity(matches: &MatchSeen) -> Finding {
     )
 }
 
-/// B-03. A declared difference is what is expected.
-pub(super) fn patient_unchanged(matches: &MatchSeen, declared: &BTreeSet<Quirk>) -> Finding {
-    let is_changed = |entry: &&Entry| match entry.sent {
-        Sent::Same | Sent::Foreign => false,
-        Sent::Renumbered => !declared.contains(&Quirk::ContainedRenumbered),
-        Sent::LeftOut => !declared.contains(&Quirk::ContainedLeftOut),
-        Sent::Changed => true,
+/// B-03. A declared quirk is expected.
+pub(super) fn patient_unchanged(matches: &MatchResult, declared: &BTreeSet<Quirk>) -> Finding {
+    let is_changed = |entry: &&GroupEntry| match entry.difference {
+        PatientDifference::Same | PatientDifference::Foreign => false,
+        PatientDifference::Renumbered => !declared.contains(&Quirk::ContainedRenumbered),
+        PatientDifference::LeftOut => !declared.contains(&Quirk::ContainedLeftOut),
+        PatientDifference::Changed => true,
     };
     let changed = matches.entries.iter().filter(is_changed).count();
     let seen = if changed == 0 {
@@ -340,11 +344,11 @@ pub(super) fn patient_unchanged(matches: &MatchSeen, declared: &BTreeSet<Quirk>)
     } else {
         format!("{changed} changed")
     };
-    catalogue::PATIENT_UNCHANGED.find(changed == 0, "contained Patients as submitted", seen)
+    catalogue::PATIENT_UNCHANGED.finding(changed == 0, "contained Patients as submitted", seen)
 }
 
 /// B-04.
-pub(super) fn match_parameters(matches: &MatchSeen) -> Finding {
+pub(super) fn match_parameters(matches: &MatchResult) -> Finding {
     let matched = matches.entries.iter();
     let loose = matched
         .filter(|entry| entry.bucket == Bucket::Match && !entry.is_ours())
@@ -354,20 +358,20 @@ pub(super) fn match_parameters(matches: &MatchSeen) -> Finding {
     } else {
         format!("{loose} do not")
     };
-    catalogue::MATCH_PARAMETERS.find(loose == 0, "each match refers to a Patient we sent", seen)
+    catalogue::MATCH_PARAMETERS.finding(loose == 0, "each match refers to a Patient we sent", seen)
 }
 
 /// B-05: with several coverages, each entry names its own.
-pub(super) fn match_coverage(matches: &MatchSeen) -> Finding {
+pub(super) fn match_coverage(matches: &MatchResult) -> Finding {
     let rule = &catalogue::MATCH_COVERAGE;
     if matches.submitted.bundles() < 2 {
-        return rule.find(true, "one coverage needs no name", "one");
+        return rule.finding(true, "one coverage needs no name", "one");
     }
     let ours = matches.entries.iter().filter(|entry| entry.is_ours());
     let named: Vec<&String> = ours.filter_map(|entry| entry.coverage.as_ref()).collect();
     let distinct: BTreeSet<_> = named.iter().collect();
     let bundles = matches.submitted.bundles();
-    rule.find(
+    rule.finding(
         named.len() == bundles && distinct.len() == bundles,
         format!("each of {bundles} coverages named once"),
         format!("{} entries name {} coverages", named.len(), distinct.len()),
@@ -375,19 +379,19 @@ pub(super) fn match_coverage(matches: &MatchSeen) -> Finding {
 }
 
 /// B-07.
-pub(super) fn no_reason(matches: &MatchSeen) -> Finding {
+pub(super) fn no_reason(matches: &MatchResult) -> Finding {
     let seen = format!("{} with words", matches.reasons);
-    catalogue::NO_REASON.find(matches.reasons == 0, "constrained without a reason", seen)
+    catalogue::NO_REASON.finding(matches.reasons == 0, "constrained without a reason", seen)
 }
 
 /// B-08.
-pub(super) fn characteristic(matches: &MatchSeen) -> Finding {
+pub(super) fn characteristic(matches: &MatchResult) -> Finding {
     let seen = format!("{} groups with another", matches.odd_characteristics);
     let expected = "our NPI, exclude false, from today";
-    catalogue::CHARACTERISTIC.find(matches.odd_characteristics == 0, expected, seen)
+    catalogue::CHARACTERISTIC.finding(matches.odd_characteristics == 0, expected, seen)
 }
 
-/// Free words about constrained members tell who is on file for what.
+/// Free text about constrained members discloses why their data is restricted.
 fn says_why(group: &Value) -> bool {
     let members = group["member"].as_array().into_iter().flatten();
     let has_words = |value: &Value| value.is_string();

@@ -1,41 +1,42 @@
 //! Evidence in, findings and verdicts out. Pure: no I/O, no async, no clock, so that recorded
 //! facts can be judged again.
 //!
-//! One file a subject: [`wire`] for whether an answer arrived, [`again`] for another attempt, [`mod@capture`]
-//! for what is kept of it, [`answer`], [`token`], [`job`], [`manifest`], [`error_answer`], [`refusal`] for what it says,
-//! [`stream`], [`head`], [`mod@matches`], [`records`] for files judged line by line, [`claims`] to
-//! [`structure`] for what whole records tell, [`business`] for the oracle, [`quirks`] for what a partner does
-//! differently, [`run()`] for the verdict. Ids are those of the catalogue
-//! (T-, A-, B-); every rule stands in [`catalogue`].
+//! One file for each subject: [`wire`] judges whether an answer arrived, [`retry`] whether there is another attempt,
+//! [`mod@capture`] what is kept of an answer; [`answer`], [`token`], [`job`], [`manifest`], [`error_answer`] and
+//! [`refusal`] judge what it says; [`stream`], [`line_summary`], [`mod@matches`] and [`records`] judge files line by
+//! line, [`claims`] to [`structure`] whole records; [`business`] compares with the oracle, [`quirks`] knows what a
+//! partner does differently, and [`run()`] gives the verdict. Ids are those of the catalogue (T-, A-, B-); every rule
+//! is in [`catalogue`].
 
-pub mod again;
 pub mod answer;
 pub mod authorizations;
 pub mod business;
 pub mod capture;
-#[cfg(test)]
-mod cases;
-pub mod catalogue;
 pub mod claims;
 pub mod codes;
 pub mod drift;
 pub mod error_answer;
 pub mod exchange;
-pub mod head;
+#[cfg(test)]
+mod fixtures;
 pub mod job;
+pub mod line_summary;
 pub mod manifest;
 pub mod matches;
 pub mod normalise;
+pub mod provenance;
 pub mod quirks;
 pub mod records;
 pub mod references;
 pub mod refusal;
+pub mod retry;
+#[cfg(test)]
+mod rule_tests;
 mod run;
-pub mod sent;
 pub mod stream;
 pub mod structure;
 pub mod token;
 pub mod wire;
 
-pub use catalogue::Rule;
-pub use run::{Stop, Walked, outcome, run};
+pub use crate::model::catalogue;
+pub use run::{EarlyStop, RunEvidence, outcome, run};

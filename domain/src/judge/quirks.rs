@@ -1,25 +1,24 @@
-//! What a partner does differently and may: recognised over evidence, held against what its file declares.
-//! A declared quirk changes what is expected; the rules of the layers stay.
+//! Quirks, the known differences of a partner: recognised in the evidence and compared with those that its file
+//! declares. A declared quirk changes what is expected; the rules of the layers stay.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue;
 use super::job::RetryAfter;
-use crate::model::{Answer, Finding, Quirk};
+use crate::model::{Answer, Check, Finding, Quirk, catalogue};
 
-/// A job that asks for so much patience while it runs.
+/// A `Retry-After` from here on is long, while a job runs.
 const RETRY_AFTER_LONG: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// What one walk could tell about quirks.
+/// The quirks that one run looked for, and those that it saw.
 #[derive(Clone, Debug, Default)]
-pub struct QuirksSeen {
+pub struct ObservedQuirks {
     looked: BTreeSet<Quirk>,
     seen: BTreeSet<Quirk>,
 }
 
-impl QuirksSeen {
+impl ObservedQuirks {
     /// Notes what was looked at, and whether it was there.
     pub fn note(&mut self, all: impl IntoIterator<Item = (Quirk, bool)>) {
         for (quirk, is_there) in all {
@@ -30,16 +29,17 @@ impl QuirksSeen {
         }
     }
 
-    /// Declared ones are silent, others are new; a declared one that should have been seen and was not is told.
+    /// A declared quirk passes, an undeclared one is reported as new, and so is a declared one that should have been
+    /// seen and was not.
     pub fn findings(&self, declared: &BTreeSet<Quirk>) -> Vec<Finding> {
         let new = self.seen.difference(declared).map(|quirk| {
             let expected = format!("{quirk} declared in `quirks`, or not there");
-            catalogue::QUIRK.find(false, expected, format!("a new quirk: {quirk}"))
+            catalogue::QUIRK.finding(false, expected, format!("a new quirk: {quirk}"))
         });
         let looked = declared.intersection(&self.looked);
         let unseen = looked.filter(|quirk| quirk.shows_in_health() && !self.seen.contains(quirk));
         let unseen = unseen.map(|quirk| {
-            let mut finding = catalogue::QUIRK.find(
+            let mut finding = catalogue::QUIRK.finding(
                 false,
                 format!("{quirk}, as declared"),
                 "a partner without it: take it out of `quirks`",
@@ -49,7 +49,7 @@ impl QuirksSeen {
         });
         let known = self.seen.intersection(declared);
         let known = known.map(|quirk| {
-            catalogue::QUIRK.find(true, format!("{quirk}, as declared"), quirk.to_string())
+            catalogue::QUIRK.finding(true, format!("{quirk}, as declared"), quirk.to_string())
         });
         new.chain(unseen).chain(known).collect()
     }
@@ -139,7 +139,7 @@ pub fn of_refusal(answer: &Answer) -> Vec<(Quirk, bool)> {
 
 /// Whether a declared quirk makes this finding what was to be expected.
 pub fn excuses(declared: &BTreeSet<Quirk>, finding: &Finding, answer: &Answer) -> bool {
-    let is = |rule: &catalogue::Rule| finding.check == rule.check;
+    let is = |rule: &Check| finding.check == rule.name();
     let has = |quirk| declared.contains(&quirk);
     if is(&catalogue::RELEASED) {
         return match answer.status {
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn declared_ones_are_silent_others_are_new_and_unseen_ones_are_told() {
-        let mut seen = QuirksSeen::default();
+        let mut seen = ObservedQuirks::default();
         seen.note([
             (Quirk::Delete404, true),
             (Quirk::ExpiresOdd, true),
@@ -182,7 +182,7 @@ mod tests {
         let findings = seen.findings(&declared.into());
         let told: Vec<_> = findings
             .iter()
-            .map(|one| (one.held, one.severity.name(), one.seen.as_str()))
+            .map(|one| (one.passed, one.severity.name(), one.seen.as_str()))
             .collect();
         assert_eq!(
             told,

@@ -10,13 +10,15 @@ use super::authorizations::Authorizations;
 use super::claims::Claims;
 use super::codes::Codes;
 use super::drift::Drift;
-use super::head::Head;
+use super::line_summary::LineSummary;
 use super::normalise;
-use super::references::{References, mark};
-use super::sent::Sent;
-use super::stream::{Lines, known_type, short};
+use super::provenance::Provenance;
+use super::references::{References, fingerprint};
+use super::stream::{LineSink, known_type, short};
 use super::structure::Structure;
-use crate::model::{Check, Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordKind};
+use crate::model::{
+    Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordCheck, RecordKind,
+};
 
 /// Records and claims whose identity is remembered to find duplicates; the rest is not looked at for that.
 pub const REMEMBERED_MAX: usize = 2_000_000;
@@ -25,21 +27,23 @@ pub const PERSONS_MAX: usize = 1_000;
 /// Names and identifiers of one person remembered.
 const NAMES_MAX: usize = 32;
 
-/// How much of each line is looked at.
+/// How much of each line is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Its top: enough for whose it is, and whether it came twice.
-    Heads,
+    /// Its summary: enough to know whose record it is, and whether it came twice.
+    Summaries,
     /// All of it.
     Whole,
 }
 
 impl Depth {
     /// What these checks need.
-    pub fn of(checks: impl IntoIterator<Item = Check>) -> Self {
-        let is_shallow = |check: Check| matches!(check, Check::NobodyElse | Check::NoDuplicates);
+    pub fn of(checks: impl IntoIterator<Item = RecordCheck>) -> Self {
+        let is_shallow = |check: RecordCheck| {
+            matches!(check, RecordCheck::NobodyElse | RecordCheck::NoDuplicates)
+        };
         if checks.into_iter().all(is_shallow) {
-            Self::Heads
+            Self::Summaries
         } else {
             Self::Whole
         }
@@ -48,8 +52,8 @@ impl Depth {
 
 /// What the files hold, seen by one member's oracle.
 #[derive(Debug)]
-pub struct RecordsSeen {
-    expected: BTreeMap<String, BTreeMap<String, Due>>,
+pub struct ExportedRecords {
+    expected: BTreeMap<String, BTreeMap<String, ExpectedRecord>>,
     foreign_canaries: Option<AhoCorasick>,
     identities: BTreeSet<u64>,
     /// Patients in the files.
@@ -62,13 +66,13 @@ pub struct RecordsSeen {
     pub duplicates: u64,
     /// Records.
     pub records: u64,
-    /// What only whole records tell; none when nobody asks.
-    pub whole: Option<Box<Whole>>,
+    /// Facts that need whole records; none when no check needs them.
+    pub whole: Option<Box<WholeRecords>>,
 }
 
-/// What whole records tell.
+/// Facts that need whole records.
 #[derive(Debug)]
-pub struct Whole {
+pub struct WholeRecords {
     /// B-12.
     pub references: References,
     /// B-15, B-18, B-21.
@@ -80,13 +84,13 @@ pub struct Whole {
     /// A-16, B-23.
     pub structure: Structure,
     /// B-16, B-24, B-25, B-30.
-    pub sent: Sent,
+    pub provenance: Provenance,
     ///
     pub drift: Drift,
 }
 
 #[derive(Clone, Debug)]
-struct Due {
+struct ExpectedRecord {
     sha256: String,
     found: bool,
     unchanged: bool,
@@ -124,8 +128,8 @@ pub struct Score {
     pub kinds: Vec<KindScore>,
 }
 
-impl RecordsSeen {
-    /// Begins for one member; canaries of all others in its set must not appear.
+impl ExportedRecords {
+    /// Starts with no records, for one member; canaries of all others in its set must not appear.
     pub fn new(member: &Member, set: &MemberSet, today: NaiveDate, depth: Depth) -> Self {
         let others = set.members.iter().filter(|other| other.id != member.id);
         let canaries: Vec<&str> = others
@@ -133,13 +137,13 @@ impl RecordsSeen {
             .chain(set.members.iter().flat_map(|one| &one.expected.others))
             .map(String::as_str)
             .collect();
-        let whole = || Whole {
+        let whole = || WholeRecords {
             references: References::default(),
             claims: Claims::on(today),
             authorizations: Authorizations::on(today),
             codes: Codes::default(),
             structure: Structure::default(),
-            sent: Sent::new(&set.responder_npi, covers_sensitive(member)),
+            provenance: Provenance::new(&set.responder_npi, covers_sensitive(member)),
             drift: Drift::default(),
         };
         Self {
@@ -156,9 +160,9 @@ impl RecordsSeen {
     }
 
     /// What comes from here on was asked for with `_since`.
-    pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
+    pub fn set_since(&mut self, since: Option<DateTime<Utc>>) {
         if let Some(whole) = &mut self.whole {
-            whole.sent.asked_since(since);
+            whole.provenance.set_since(since);
         }
     }
 
@@ -194,7 +198,7 @@ impl RecordsSeen {
     }
 
     fn remember(&mut self, what: impl std::hash::Hash) {
-        if self.identities.len() < REMEMBERED_MAX && !self.identities.insert(mark(what)) {
+        if self.identities.len() < REMEMBERED_MAX && !self.identities.insert(fingerprint(what)) {
             self.duplicates += 1;
         }
     }
@@ -210,19 +214,19 @@ impl RecordsSeen {
         }
     }
 
-    /// Takes what the top of a record says.
-    fn head(&mut self, kind: &'static str, head: &Head<'_>) {
+    /// Takes the summary of a record.
+    fn take_summary(&mut self, kind: &'static str, summary: &LineSummary<'_>) {
         self.records += 1;
-        if let Some(id) = head.id.get() {
+        if let Some(id) = summary.id.get() {
             self.remember((kind, id));
         }
-        for reference in head.persons.iter().filter_map(|text| text.get()) {
+        for reference in summary.persons.iter().filter_map(|text| text.get()) {
             if self.subjects.len() < PERSONS_MAX && !self.subjects.contains(reference) {
                 self.subjects.insert(short(reference));
             }
         }
-        let is_claim = kind == "ExplanationOfBenefit" && head.purpose.get() == Some("claim");
-        if let Some(claim) = head.claim.get().filter(|_| is_claim) {
+        let is_claim = kind == "ExplanationOfBenefit" && summary.purpose.get() == Some("claim");
+        if let Some(claim) = summary.claim.get().filter(|_| is_claim) {
             self.remember(("claim", claim));
         }
     }
@@ -239,7 +243,7 @@ impl RecordsSeen {
         whole.authorizations.take(kind, record);
         whole.codes.take(record);
         whole.structure.take(kind, record);
-        whole.sent.take(kind, record);
+        whole.provenance.take(kind, record);
         whole.drift.take(kind, record);
         self.tick_off(kind, record);
     }
@@ -253,12 +257,12 @@ fn covers_sensitive(member: &Member) -> bool {
         .any(|uri| uri.ends_with("#sensitive"))
 }
 
-fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
+fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, ExpectedRecord>> {
     let mut kinds = BTreeMap::new();
     for (kind, resources) in &expected.resources {
-        let records: &mut BTreeMap<String, Due> = kinds.entry(kind.clone()).or_default();
+        let records: &mut BTreeMap<String, ExpectedRecord> = kinds.entry(kind.clone()).or_default();
         for resource in resources {
-            let due = Due {
+            let due = ExpectedRecord {
                 sha256: resource.sha256.clone(),
                 found: false,
                 unchanged: false,
@@ -269,22 +273,22 @@ fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, Due>> {
     kinds
 }
 
-impl Lines for RecordsSeen {
+impl LineSink for ExportedRecords {
     fn bytes(&mut self, bytes: &[u8]) {
         let canaries = self.foreign_canaries.as_ref();
         self.foreign_lines += u64::from(canaries.is_some_and(|one| one.is_match(bytes)));
     }
 
-    fn line(&mut self, text: &str, head: &Head<'_>) -> bool {
-        let kind = known_type(head.kind.get().unwrap_or_default());
+    fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool {
+        let kind = known_type(summary.kind.get().unwrap_or_default());
         if self.whole.is_none() && kind != "Patient" {
-            self.head(kind, head);
+            self.take_summary(kind, summary);
             return true;
         }
         let Ok(record) = serde_json::from_str(text) else {
             return false;
         };
-        self.head(kind, head);
+        self.take_summary(kind, summary);
         self.record(kind, &record);
         true
     }

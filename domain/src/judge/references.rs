@@ -5,28 +5,27 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
-/// References and records remembered; the rest is not looked at.
+/// References and records remembered; the rest is not checked.
 pub const REMEMBERED_MAX: usize = 500_000;
 
-/// A set of texts of which only hashes are kept, and no more than a limit.
+/// A bounded set of texts, of which only hashes are kept.
 #[derive(Clone, Debug, Default)]
-pub struct Marks(BTreeSet<u64>);
+pub struct Fingerprints(BTreeSet<u64>);
 
-impl Marks {
+impl Fingerprints {
     /// Remembers a text.
     pub fn add(&mut self, text: impl Hash) {
         if self.0.len() < REMEMBERED_MAX {
-            self.0.insert(mark(text));
+            self.0.insert(fingerprint(text));
         }
     }
 
     /// Whether it was remembered.
     pub fn has(&self, text: impl Hash) -> bool {
-        self.0.contains(&mark(text))
+        self.0.contains(&fingerprint(text))
     }
 
     /// How many of these the others do not have. None of them when the others are full.
@@ -49,7 +48,7 @@ impl Marks {
 }
 
 /// The hash by which a text is remembered.
-pub fn mark(text: impl Hash) -> u64 {
+pub fn fingerprint(text: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -59,8 +58,8 @@ pub fn mark(text: impl Hash) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub struct References {
     /// `Type/id` of every record.
-    pub present: Marks,
-    wanted: Marks,
+    pub present: Fingerprints,
+    wanted: Fingerprints,
 }
 
 impl References {
@@ -99,7 +98,7 @@ impl References {
     /// B-12.
     pub fn finding(&self) -> Finding {
         let loose = self.wanted.missing_in(&self.present);
-        catalogue::REFERENCES.find(
+        catalogue::REFERENCES.finding(
             loose == 0,
             "references that resolve inside the export",
             format!("{loose} of {} do not", self.wanted.len()),

@@ -1,65 +1,65 @@
-//! The verdict of a whole run (design §3): the first broken layer takes the blame.
+//! The verdict of a whole run: the first broken layer takes the blame.
 
 use crate::model::{
     AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, Journey, Layer, LayerVerdict,
-    Outcome, Owner, StepEvidence, StepId, Verdict,
+    Outcome, Owner, StepEvidence, StepId, Verdict, catalogue,
 };
 
-/// Everything that was seen on one walk.
+/// Everything that was observed during one run.
 #[derive(Debug)]
-pub struct Walked<'a> {
-    /// The journey walked.
+pub struct RunEvidence<'a> {
+    /// The journey that was run.
     pub journey: &'a Journey,
     /// Its steps' evidence, in order.
     pub steps: &'a [StepEvidence],
     /// Why it ended before its last step, where no finding says so.
-    pub stop: Option<Stop>,
+    pub stop: Option<EarlyStop>,
     /// A step of the machine's clock in milliseconds.
     pub clock_step_ms: Option<i64>,
-    /// How long this machine stood still in its midst, when it did.
+    /// How long this machine stood still during the run, when it did.
     pub standstill: Option<std::time::Duration>,
     /// Whether another job of ours was open at the partner when a job was submitted.
     pub own_job_open: bool,
-    /// Whether a 429 came while more was asked of the partner than is agreed.
-    pub asked_too_much: bool,
+    /// Whether a 429 came while we sent more requests than the agreed rate.
+    pub above_agreed_rate: bool,
 }
 
-/// Why a walk ended early, where no finding says so.
+/// Why a run ended early, where no finding says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The deadline came in this step.
+pub enum EarlyStop {
+    /// The deadline passed in this step.
     Deadline(StepId),
-    /// We could not look, in this step: what and why.
+    /// We could not observe the partner in this step: our fault, and why.
     CouldNotLook(StepId, AgentFault, String),
 }
 
-/// Judges a walk.
-pub fn run(walked: &Walked<'_>) -> Verdict {
-    if let Some(blame) = agent_fault(walked) {
-        return ours(blame);
+/// Judges a run.
+pub fn run(evidence: &RunEvidence<'_>) -> Verdict {
+    if let Some(blame) = agent_fault(evidence) {
+        return agent_verdict(blame);
     }
-    let verdict = match first_broken(walked).or_else(|| past_deadline(walked)) {
-        None => sound(walked.journey),
-        Some((step, finding)) if is_own_load(walked, step, &finding) => ours(Blame {
+    let verdict = match first_broken(evidence).or_else(|| past_deadline(evidence)) {
+        None => passed_verdict(evidence.journey),
+        Some((step, finding)) if is_own_load(evidence, step, &finding) => agent_verdict(Blame {
             cause: BlameCause::Layer(finding.cause),
             owner: Owner::Agent,
             step: Some(step.clone()),
-            summary: format!("{}; another job of ours was open", said(&finding)),
+            summary: format!("{}; another job of ours was open", summary(&finding)),
         }),
-        Some((step, finding)) => broken(walked.journey, step, &finding),
+        Some((step, finding)) => failed_verdict(evidence.journey, step, &finding),
     };
-    first_attempts(walked, verdict)
+    first_attempts(evidence, verdict)
 }
 
 /// What a judged run came to.
-pub fn outcome(walked: &Walked<'_>, verdict: &Verdict) -> Outcome {
+pub fn outcome(evidence: &RunEvidence<'_>, verdict: &Verdict) -> Outcome {
     let Some(blame) = &verdict.blame else {
         return Outcome::Passed;
     };
     match (blame.owner, blame.cause) {
         (Owner::Agent, _) | (_, BlameCause::Agent(_)) => Outcome::AgentFault,
         (Owner::Partner | Owner::Path, BlameCause::Layer(_)) => {
-            let broken = first_broken(walked).or_else(|| past_deadline(walked));
+            let broken = first_broken(evidence).or_else(|| past_deadline(evidence));
             if broken.is_some() {
                 Outcome::Failed
             } else {
@@ -69,9 +69,9 @@ pub fn outcome(walked: &Walked<'_>, verdict: &Verdict) -> Outcome {
     }
 }
 
-/// The first attempt decides transport and application, the final state business (design §3).
-fn first_attempts(walked: &Walked<'_>, mut verdict: Verdict) -> Verdict {
-    let retried = required(walked)
+/// The first attempt decides transport and application, the final state business .
+fn first_attempts(evidence: &RunEvidence<'_>, mut verdict: Verdict) -> Verdict {
+    let retried = required(evidence)
         .flat_map(|step| step.retried.iter().map(move |one| (&step.step, one)))
         .min_by_key(|(_, finding)| finding.cause.layer());
     let Some((step, finding)) = retried else {
@@ -97,12 +97,12 @@ fn first_attempts(walked: &Walked<'_>, mut verdict: Verdict) -> Verdict {
         cause: BlameCause::Layer(finding.cause),
         owner: Owner::Partner,
         step: Some(step.clone()),
-        summary: format!("{}; a later attempt passed", said(finding)),
+        summary: format!("{}; a later attempt passed", summary(finding)),
     });
     verdict
 }
 
-fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
+fn agent_fault(evidence: &RunEvidence<'_>) -> Option<Blame> {
     let blame = |fault, step: Option<&StepId>, summary| {
         Some(Blame {
             cause: BlameCause::Agent(fault),
@@ -111,21 +111,21 @@ fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
             summary,
         })
     };
-    if let Some(Stop::CouldNotLook(step, fault, why)) = &walked.stop {
+    if let Some(EarlyStop::CouldNotLook(step, fault, why)) = &evidence.stop {
         return blame(*fault, Some(step), why.clone());
     }
-    for step in required(walked) {
+    for step in required(evidence) {
         for request in &step.requests {
             if let Some(Failure::Agent(fault)) = request.failure {
                 return blame(fault, Some(&step.step), fault.words().to_owned());
             }
         }
     }
-    if let Some(time) = walked.standstill {
+    if let Some(time) = evidence.standstill {
         let summary = format!("this machine stood still for {:.1} s", time.as_secs_f64());
         return blame(AgentFault::Saturated, None, summary);
     }
-    let step_ms = walked.clock_step_ms?;
+    let step_ms = evidence.clock_step_ms?;
     blame(
         AgentFault::Clock,
         None,
@@ -134,22 +134,22 @@ fn agent_fault(walked: &Walked<'_>) -> Option<Blame> {
 }
 
 /// Steps that decide: cleanup is shown and warns, but breaks nothing.
-fn required<'a>(walked: &'a Walked<'_>) -> impl Iterator<Item = &'a StepEvidence> {
+fn required<'a>(evidence: &'a RunEvidence<'_>) -> impl Iterator<Item = &'a StepEvidence> {
     let is_required = |id: &StepId| {
-        walked
+        evidence
             .journey
             .steps
             .iter()
             .any(|step| step.id == *id && step.decides())
     };
-    walked
+    evidence
         .steps
         .iter()
         .filter(move |step| is_required(&step.step))
 }
 
-fn first_broken<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
-    required(walked)
+fn first_broken<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, Finding)> {
+    required(evidence)
         .flat_map(|step| {
             step.findings
                 .iter()
@@ -160,51 +160,41 @@ fn first_broken<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
         .map(|(step, finding)| (step, finding.clone()))
 }
 
-fn past_deadline<'a>(walked: &'a Walked<'_>) -> Option<(&'a StepId, Finding)> {
-    let Some(Stop::Deadline(step)) = &walked.stop else {
+fn past_deadline<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, Finding)> {
+    let Some(EarlyStop::Deadline(step)) = &evidence.stop else {
         return None;
     };
     // A journey that does not look at the business layer has no other word for being late.
-    let cause = if walked.journey.judges_business() {
+    let cause = if evidence.journey.judges_business() {
         Cause::Deadline
     } else {
         Cause::Timeout
     };
-    let finding = super::Rule {
-        id: "",
-        check: "deadline",
-        severity: crate::model::Severity::Fail,
-        cause,
-        source: crate::model::Source::Contract,
-    }
-    .find(
-        false,
-        "the journey ends in time",
-        format!("the deadline came in step {step}"),
-    );
+    let seen = format!("the deadline came in step {step}");
+    let finding = catalogue::DEADLINE.finding_as(cause, false, "the journey ends in time", seen);
     Some((step, finding))
 }
 
 /// A 429 to a kick-off while another job of ours is open is our own doing, and so is any 429 above the
 /// agreed rate.
-fn is_own_load(walked: &Walked<'_>, step: &StepId, finding: &Finding) -> bool {
-    let is_submit = walked
+fn is_own_load(evidence: &RunEvidence<'_>, step: &StepId, finding: &Finding) -> bool {
+    let is_submit = evidence
         .journey
         .steps
         .iter()
         .any(|one| one.id == *step && matches!(one.action, crate::model::Action::Submit(_)));
-    let is_ours = (is_submit && walked.own_job_open) || walked.asked_too_much;
+    let is_ours = (is_submit && evidence.own_job_open) || evidence.above_agreed_rate;
     finding.cause == Cause::Throttled && is_ours
 }
 
-fn said(finding: &Finding) -> String {
+fn summary(finding: &Finding) -> String {
     format!(
         "{}: expected {}, saw {}",
         finding.check, finding.expected, finding.seen
     )
 }
 
-fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
+fn failed_verdict(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
     let at = finding.cause.layer();
     let mut layers = [LayerVerdict::Good; 3];
     let mut counts = [Count::Good; 3];
@@ -234,7 +224,7 @@ fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
         cause: BlameCause::Layer(finding.cause),
         owner: Owner::Partner,
         step: Some(step.clone()),
-        summary: said(finding),
+        summary: summary(finding),
     };
     Verdict {
         layers,
@@ -243,7 +233,7 @@ fn broken(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
     }
 }
 
-fn sound(journey: &Journey) -> Verdict {
+fn passed_verdict(journey: &Journey) -> Verdict {
     let mut verdict = Verdict {
         layers: [LayerVerdict::Good; 3],
         blame: None,
@@ -256,7 +246,7 @@ fn sound(journey: &Journey) -> Verdict {
     verdict
 }
 
-fn ours(blame: Blame) -> Verdict {
+fn agent_verdict(blame: Blame) -> Verdict {
     Verdict {
         layers: [LayerVerdict::NotReached; 3],
         blame: Some(blame),
@@ -269,7 +259,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::judge::catalogue;
     use crate::model::{Action, ConnectionPolicy, Duty, HttpWanted, JourneyId, Step, StepState};
 
     fn journey() -> Journey {
@@ -296,6 +285,14 @@ mod tests {
     }
 
     fn judged(retried: Vec<Finding>, findings: Vec<Finding>) -> (Verdict, Outcome) {
+        judged_until(None, retried, findings)
+    }
+
+    fn judged_until(
+        stop: Option<EarlyStop>,
+        retried: Vec<Finding>,
+        findings: Vec<Finding>,
+    ) -> (Verdict, Outcome) {
         let steps = [StepEvidence {
             step: StepId::new("s"),
             state: StepState::Passed,
@@ -309,23 +306,37 @@ mod tests {
             job: None,
         }];
         let journey = journey();
-        let walked = Walked {
+        let evidence = RunEvidence {
             journey: &journey,
             steps: &steps,
-            stop: None,
+            stop,
             clock_step_ms: None,
             standstill: None,
             own_job_open: false,
-            asked_too_much: false,
+            above_agreed_rate: false,
         };
-        let verdict = run(&walked);
-        let outcome = outcome(&walked, &verdict);
+        let verdict = run(&evidence);
+        let outcome = outcome(&evidence, &verdict);
         (verdict, outcome)
     }
 
     #[test]
+    fn a_run_past_its_deadline_breaks_business_unless_a_lower_layer_broke() {
+        let stop = || Some(EarlyStop::Deadline(StepId::new("s")));
+        let (verdict, outcome) = judged_until(stop(), vec![], vec![]);
+        let blame = verdict.blame.unwrap();
+        assert_eq!(blame.cause, BlameCause::Layer(Cause::Deadline));
+        assert!(blame.summary.starts_with(catalogue::DEADLINE.name()));
+        assert_eq!(outcome, Outcome::Failed);
+        let reset = catalogue::WHOLE_ANSWER.finding_as(Cause::Reset, false, "", "");
+        let (verdict, _) = judged_until(stop(), vec![], vec![reset]);
+        let cause = verdict.blame.map(|blame| blame.cause);
+        assert_eq!(cause, Some(BlameCause::Layer(Cause::Reset)));
+    }
+
+    #[test]
     fn the_first_attempt_decides_transport_and_application_and_the_last_one_business() {
-        let broke = |cause| catalogue::WHOLE_ANSWER.find_as(cause, false, "", "");
+        let broke = |cause| catalogue::WHOLE_ANSWER.finding_as(cause, false, "", "");
         let cases = [
             (vec![], vec![], "good good good", Outcome::Passed),
             (

@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::catalogue;
-use super::head::Head;
-use crate::model::{Finding, Limit};
+use super::line_summary::LineSummary;
+use crate::model::{Finding, Limit, catalogue};
 
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
 pub const LINE_BYTES_MAX: usize = 8 << 20;
@@ -32,11 +31,11 @@ impl JsonValues {
     }
 }
 
-/// What takes the parsed lines of a file.
-pub trait Lines {
-    /// One line that is JSON, and what it says at its top. False when it cannot be taken in: nested
+/// Takes the lines of a file.
+pub trait LineSink {
+    /// One line that is JSON, and its summary. False when it cannot be taken in: nested
     /// deeper than the parser of trees goes.
-    fn line(&mut self, text: &str, head: &Head<'_>) -> bool;
+    fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool;
 
     /// The bytes of any line, also of one that is no document or was cut.
     fn bytes(&mut self, _bytes: &[u8]) {}
@@ -54,7 +53,7 @@ pub struct FileFold {
 }
 
 impl FileFold {
-    /// Begins a file whose lines should be of type `kind`.
+    /// Starts a file whose lines should be of type `kind`.
     pub fn new(kind: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -67,7 +66,7 @@ impl FileFold {
     }
 
     /// Takes in the next bytes. Breaks off at a line over the limit.
-    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut impl Lines) -> ControlFlow<Limit> {
+    pub fn feed(&mut self, mut chunk: &[u8], sink: &mut impl LineSink) -> ControlFlow<Limit> {
         while let Some(end) = memchr::memchr(b'\n', chunk) {
             let (head, rest) = chunk.split_at(end);
             chunk = &rest[1..];
@@ -113,19 +112,19 @@ impl FileFold {
         ControlFlow::Break(Limit::Line)
     }
 
-    fn take(&mut self, line: &[u8], sink: &mut impl Lines) {
+    fn take(&mut self, line: &[u8], sink: &mut impl LineSink) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return;
         }
         self.lines += 1;
         sink.bytes(line);
-        let bad = match std::str::from_utf8(line).map(|text| (text, Head::read(text))) {
+        let bad = match std::str::from_utf8(line).map(|text| (text, LineSummary::read(text))) {
             Err(_) => Some("not UTF-8"),
             Ok((_, None)) => Some("not JSON"),
-            Ok((text, Some(head))) if !sink.line(text, &head) => Some("not JSON"),
-            Ok((_, Some(head))) => {
-                (head.kind.get() != Some(self.kind.as_str())).then_some("of another type")
+            Ok((text, Some(summary))) if !sink.line(text, &summary) => Some("not JSON"),
+            Ok((_, Some(summary))) => {
+                (summary.kind.get() != Some(self.kind.as_str())).then_some("of another type")
             }
         };
         if let (Some(bad), None) = (bad, self.first_bad) {
@@ -133,13 +132,13 @@ impl FileFold {
         }
     }
 
-    /// Ends a file that broke off: the bytes of the line in its midst were seen all the same.
-    pub fn break_off(self, sink: &mut impl Lines) {
+    /// Ends a file that broke off: the sink gets the bytes of its last, incomplete line.
+    pub fn break_off(self, sink: &mut impl LineSink) {
         sink.bytes(&self.partial);
     }
 
     /// Ends the file: a last line without a line feed counts. `count` is what the manifest says.
-    pub fn finish(mut self, count: Option<u64>, sink: &mut impl Lines) -> Vec<Finding> {
+    pub fn finish(mut self, count: Option<u64>, sink: &mut impl LineSink) -> Vec<Finding> {
         let rest = std::mem::take(&mut self.partial);
         self.take(&rest, sink);
         let seen = match self.first_bad {
@@ -147,11 +146,11 @@ impl FileFold {
             Some((line, why)) => format!("line {line} is {why}"),
             None => lines(self.lines),
         };
-        let held = self.first_bad.is_none() && !self.too_long;
+        let passed = self.first_bad.is_none() && !self.too_long;
         let expected = format!("one {} a line", known_type(&self.kind));
-        let mut findings = vec![catalogue::NDJSON_LINES.find(held, expected, seen)];
+        let mut findings = vec![catalogue::NDJSON_LINES.finding(passed, expected, seen)];
         if let Some(count) = count {
-            findings.push(catalogue::LINE_COUNT.find(
+            findings.push(catalogue::LINE_COUNT.finding(
                 count == self.lines,
                 format!("{}, as the manifest says", lines(count)),
                 lines(self.lines),
@@ -169,10 +168,10 @@ fn lines(count: u64) -> String {
     }
 }
 
-/// Of a text that is remembered, no more than this is kept.
+/// Characters kept of a remembered text.
 const SHORT_CHARS_MAX: usize = 256;
 
-/// The begin of a text, to be remembered.
+/// The start of a text, to be remembered.
 pub fn short(text: &str) -> String {
     text.chars().take(SHORT_CHARS_MAX).collect()
 }
@@ -242,8 +241,8 @@ mod tests {
 
     #[derive(Default)]
     struct Seen(Vec<String>);
-    impl Lines for Seen {
-        fn line(&mut self, text: &str, _: &Head<'_>) -> bool {
+    impl LineSink for Seen {
+        fn line(&mut self, text: &str, _: &LineSummary<'_>) -> bool {
             self.0.push(text.to_owned());
             true
         }
@@ -293,7 +292,7 @@ mod tests {
                 prop_assert!(fold.feed(&text[pair[0]..pair[1]], &mut seen).is_continue());
             }
             let findings = fold.finish(Some(2), &mut seen);
-            prop_assert!(findings.iter().all(|finding| finding.held));
+            prop_assert!(findings.iter().all(|finding| finding.passed));
             prop_assert_eq!(seen.0.len(), 2);
         }
     }

@@ -1,5 +1,5 @@
 //! the R4 structure of a resource, for the types that an exchange carries; B-23: must-support elements
-//! that nobody ever fills.
+//! that are never filled.
 //!
 //! The table holds what R4 requires of each type and the kinds of the elements that exchanges use. It is no
 //! whole schema: an element that it does not name may be anything, and profiles are B-23's and the drift's.
@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::catalogue;
-use crate::model::Finding;
+use crate::model::{Finding, catalogue};
 
 /// What an element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Is {
+enum ElementKind {
     /// A string: code, date, id, text.
     Text,
     /// One object.
@@ -26,19 +25,19 @@ enum Is {
     Flag,
 }
 
-use Is::{Flag, Many, One, Text, Texts};
+use ElementKind::{Flag, Many, One, Text, Texts};
 
 /// One type: required elements, lists of which one must be there (a choice element), other elements that are
 /// known, and what the profiles would have filled somewhere.
-struct Shape {
+struct ResourceShape {
     kind: &'static str,
-    required: &'static [(&'static str, Is)],
-    one_of: &'static [(&'static str, Is)],
-    known: &'static [(&'static str, Is)],
+    required: &'static [(&'static str, ElementKind)],
+    one_of: &'static [(&'static str, ElementKind)],
+    known: &'static [(&'static str, ElementKind)],
     must_support: &'static [&'static str],
 }
 
-const EVERY: &[(&str, Is)] = &[
+const EVERY: &[(&str, ElementKind)] = &[
     ("id", Text),
     ("meta", One),
     ("text", One),
@@ -49,7 +48,7 @@ const EVERY: &[(&str, Is)] = &[
 
 macro_rules! shapes {
     ($($kind:literal: $([$($req:literal $r:ident),*])? $(one of [$($one:literal $o:ident),*])? $(known [$($known:literal $k:ident),*])? $(fills [$($must:literal),*])? ;)+) => {
-        const SHAPES: &[Shape] = &[$(Shape {
+        const SHAPES: &[ResourceShape] = &[$(ResourceShape {
             kind: $kind,
             required: &[$($(($req, $r)),*)?],
             one_of: &[$($(($one, $o)),*)?],
@@ -125,7 +124,7 @@ impl Structure {
                 format!("{} are not; first {kind}.{element}, {why}", self.wrong)
             }
         };
-        catalogue::RESOURCES_VALID.find(self.wrong == 0, "resources as R4 has them", seen)
+        catalogue::RESOURCES_VALID.finding(self.wrong == 0, "resources as R4 has them", seen)
     }
 
     /// B-23.
@@ -141,7 +140,7 @@ impl Structure {
             [] => "each is".to_owned(),
             some => format!("never {}", some.join(", ")),
         };
-        catalogue::MUST_SUPPORT.find(
+        catalogue::MUST_SUPPORT.finding(
             never.is_empty(),
             "must-support elements filled somewhere",
             seen,
@@ -149,7 +148,7 @@ impl Structure {
     }
 }
 
-fn wrong(shape: &Shape, record: &Value) -> Option<(&'static str, &'static str)> {
+fn wrong(shape: &ResourceShape, record: &Value) -> Option<(&'static str, &'static str)> {
     let missing = shape
         .required
         .iter()
@@ -157,7 +156,7 @@ fn wrong(shape: &Shape, record: &Value) -> Option<(&'static str, &'static str)> 
     if let Some((name, _)) = missing {
         return Some((*name, "which is required"));
     }
-    let is_there = |(name, _): &&(&'static str, Is)| !record[*name].is_null();
+    let is_there = |(name, _): &&(&'static str, ElementKind)| !record[*name].is_null();
     if let Some((first, _)) = shape.one_of.first()
         && shape.one_of.iter().filter(is_there).count() != 1
     {
@@ -171,7 +170,7 @@ fn wrong(shape: &Shape, record: &Value) -> Option<(&'static str, &'static str)> 
     other.map(|(name, _)| (*name, "of another type"))
 }
 
-fn fits(value: &Value, is: Is) -> bool {
+fn fits(value: &Value, is: ElementKind) -> bool {
     let all = |test: fn(&Value) -> bool| {
         value
             .as_array()

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::catalogue;
 use super::error_answer::operation_outcome;
-use crate::model::{Answer, Cause, Finding};
+use crate::model::{Answer, Cause, Finding, catalogue};
 use crate::secret::Secret;
 
 /// `expires_in` should not be above this (backend-services, "Issue access token").
@@ -17,7 +16,7 @@ pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 
 /// A granted token.
 #[derive(Clone, Debug)]
-pub struct Granted {
+pub struct GrantedToken {
     /// The bearer token.
     pub token: Secret,
     /// How long it lasts.
@@ -25,7 +24,7 @@ pub struct Granted {
 }
 
 /// What the answer is: a token, or findings why not.
-pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
+pub fn granted(answer: &Answer) -> (Option<GrantedToken>, Vec<Finding>) {
     if answer.status != 200 {
         return (None, vec![refused(answer)]);
     }
@@ -36,8 +35,8 @@ pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
     let bearer = json["token_type"]
         .as_str()
         .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
-    let mut findings = vec![catalogue::TOKEN_GRANTED.find(true, "status 200", "status 200")];
-    let shape = catalogue::TOKEN_SHAPE.find(
+    let mut findings = vec![catalogue::TOKEN_GRANTED.finding(true, "status 200", "status 200")];
+    let shape = catalogue::TOKEN_SHAPE.finding(
         token.is_some() && bearer,
         "access_token and token_type bearer",
         match (token.is_some(), bearer) {
@@ -51,14 +50,18 @@ pub fn granted(answer: &Answer) -> (Option<Granted>, Vec<Finding>) {
     let lifetime = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let is_long = number.is_some_and(|seconds| seconds > LIFETIME_MAX.as_secs_f64());
     let seen = number.map_or("none".to_owned(), |_| format!("{} s", json["expires_in"]));
-    findings.push(catalogue::TOKEN_LIFETIME_SHORT.find(
+    findings.push(catalogue::TOKEN_LIFETIME_SHORT.finding(
         lifetime.is_some_and(|time| time <= LIFETIME_SHORT_MAX),
         "expires_in of at most 300 s",
         seen.clone(),
     ));
-    findings.push(catalogue::TOKEN_LIFETIME.find(!is_long, "expires_in of at most 3600 s", seen));
+    findings.push(catalogue::TOKEN_LIFETIME.finding(
+        !is_long,
+        "expires_in of at most 3600 s",
+        seen,
+    ));
     let whole = !findings.iter().any(Finding::breaks);
-    let granted = token.filter(|_| whole).map(|token| Granted {
+    let granted = token.filter(|_| whole).map(|token| GrantedToken {
         token: Secret::new(token),
         lifetime: lifetime.unwrap_or(LIFETIME_SHORT_MAX),
     });
@@ -95,12 +98,12 @@ fn refused(answer: &Answer) -> Finding {
     };
     let seen = match code {
         Some(code) => format!("status {}, {code}", answer.status),
-        None if operation_outcome(answer).is_some_and(|found| found.held) => {
+        None if operation_outcome(answer).is_some_and(|found| found.passed) => {
             format!("status {}, OperationOutcome", answer.status)
         }
         None => format!("status {}, no error code", answer.status),
     };
-    catalogue::TOKEN_GRANTED.find_as(cause, false, "status 200", seen)
+    catalogue::TOKEN_GRANTED.finding_as(cause, false, "status 200", seen)
 }
 
 #[cfg(test)]
@@ -142,7 +145,7 @@ mod tests {
             ),
         ];
         let (granted_token, findings) = granted(&answer(200, good));
-        assert!(granted_token.is_some() && findings.iter().all(|finding| finding.held));
+        assert!(granted_token.is_some() && findings.iter().all(|finding| finding.passed));
         for (status, body, expected) in cases {
             let (token, findings) = granted(&answer(status, body));
             let broken: Vec<_> = findings

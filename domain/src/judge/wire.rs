@@ -2,21 +2,20 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::catalogue::{self, Rule};
-use crate::model::{Cause, Failure, Finding, RequestEvidence};
+use crate::model::{Cause, Check, Failure, Finding, RequestEvidence, catalogue};
 
 /// What a request's fate says about the transport layer, or about the protocol when an answer came
-/// that nobody could take in. None when the failure is ours or the journey's deadline: those are
+/// that could not be read. None when the failure is ours or the journey's deadline: those are
 /// judged with the run.
 pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
     let rule = &catalogue::WHOLE_ANSWER;
     let what = format!("a whole answer to {} {}", request.method, request.path);
-    let broken = |cause, seen: String| Some(rule.find_as(cause, false, what.clone(), seen));
+    let broken = |cause, seen: String| Some(rule.finding_as(cause, false, what.clone(), seen));
     match request.failure {
         None => {
             let status = request.status.unwrap_or_default();
             let seen = format!("status {status}, {} bytes", request.bytes);
-            Some(rule.find(true, what, seen))
+            Some(rule.finding(true, what, seen))
         }
         Some(Failure::NoSuchName) => broken(Cause::Dns, "the name has no address".to_owned()),
         Some(Failure::Connect) => broken(Cause::Connect, "no connection".to_owned()),
@@ -35,7 +34,7 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
         Some(Failure::Malformed) => protocol(
             &catalogue::LIMIT,
             "HTTP as RFC 9112 has it",
-            "something else".to_owned(),
+            "bytes that are not valid HTTP".to_owned(),
         ),
         Some(Failure::Limit(limit)) => protocol(
             &catalogue::LIMIT,
@@ -57,13 +56,13 @@ pub const CERTIFICATE_LIFE_MIN: TimeDelta = TimeDelta::days(14);
 /// T-02: the served certificate lasts. One that is over is no session at all (T-01).
 pub fn certificate_life(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
     let left = expires_at - now;
-    catalogue::CERTIFICATE_LIFE.find(
+    catalogue::CERTIFICATE_LIFE.finding(
         left > CERTIFICATE_LIFE_MIN,
         format!("more than {} days left", CERTIFICATE_LIFE_MIN.num_days()),
         format!("{} days left", left.num_days()),
     )
 }
 
-fn protocol(rule: &Rule, expected: &str, seen: String) -> Option<Finding> {
-    Some(rule.find(false, expected, seen))
+fn protocol(rule: &Check, expected: &str, seen: String) -> Option<Finding> {
+    Some(rule.finding(false, expected, seen))
 }

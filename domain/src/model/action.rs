@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Body, Capture, Check, Expect, Fresh, Headers, Is, Method, NamedBody, Read, StepId, Template,
+    AnswerCheck, Body, Capture, Expect, Fresh, Headers, Is, Method, NamedBody, Read, RecordCheck,
+    StepId, Template,
 };
 
 /// What a step does.
@@ -22,7 +23,7 @@ pub enum Action {
     /// Downloads every file of a manifest and judges it as a stream.
     Download(Download),
     /// Checks what the run has gathered so far against the oracle, in this order.
-    Check(Vec<Check>),
+    Check(Vec<RecordCheck>),
     /// Releases the job that a submit step opened, if it did.
     Release(Release),
 }
@@ -43,7 +44,7 @@ pub struct Request {
     /// What the answer must be.
     pub expect: Expect,
     /// Named checks of the answer.
-    pub checks: Vec<Check>,
+    pub checks: Vec<AnswerCheck>,
     /// What is kept of the answer for later steps.
     pub captures: Vec<Capture>,
 }

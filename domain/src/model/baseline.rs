@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::closed::closed;
 
 closed!(
@@ -21,6 +23,20 @@ closed!(
         Object = "object",
     }
 );
+
+impl JsonKind {
+    /// The kind of a value.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Flag,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(_) => Self::List,
+            Value::Object(_) => Self::Object,
+        }
+    }
+}
 
 /// Shapes by resource type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::closed::closed;
-use super::{Action, Check, ConnectionPolicy, HttpWanted, JourneyId, NamedBody, Retry, StepId};
+use super::{
+    Action, ConnectionPolicy, HttpWanted, JourneyId, NamedBody, RecordCheck, Retry, StepId,
+};
 
 /// A journey (`probes/<id>.toml`).
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +46,7 @@ impl Journey {
     }
 
     /// The checks of what was gathered, in the order in which its steps ask for them.
-    pub fn checks(&self) -> impl Iterator<Item = Check> {
+    pub fn checks(&self) -> impl Iterator<Item = RecordCheck> {
         self.steps
             .iter()
             .flat_map(|step| match &step.action {
@@ -68,7 +70,7 @@ impl Journey {
     }
 
     /// Whether one of its steps asks for a check of what was gathered.
-    pub fn asks(&self, wanted: Check) -> bool {
+    pub fn asks(&self, wanted: RecordCheck) -> bool {
         self.checks().any(|check| check == wanted)
     }
 

@@ -7,11 +7,13 @@ mod baseline;
 mod business;
 mod cadence;
 pub mod calendar;
+pub mod catalogue;
 mod check;
 mod civil;
 mod closed;
 mod completeness;
 mod connection;
+mod deprecated;
 mod diff;
 mod duration;
 mod evidence;
@@ -39,13 +41,15 @@ pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
 pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
 pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
-pub use check::Check;
+pub use catalogue::Check;
+pub use check::{AnswerCheck, RecordCheck, RunBy};
 pub use civil::Civil;
 pub use closed::closed;
 pub use completeness::{KindScore, MISSING_NAMED_MAX, RecordKind};
 pub use connection::{
     ConnectionPolicy, Family, FamilyWanted, HttpVersion, HttpWanted, Link, Retry, Transient,
 };
+pub use deprecated::{Deprecated, DeprecatedKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use duration::format_duration;
 pub use evidence::{

@@ -192,7 +192,7 @@ impl RunRecord {
     pub fn told_by(&self, source: Source) -> Vec<&Finding> {
         let mut told: Vec<&Finding> = Vec::new();
         let findings = self.steps.iter().flat_map(|step| &step.findings);
-        for finding in findings.filter(|one| one.source == source && !one.held) {
+        for finding in findings.filter(|one| one.source == source && !one.passed) {
             let is_said = told.iter().any(|one| one.check == finding.check);
             if finding.severity != Severity::Info && !is_said {
                 told.push(finding);
@@ -206,7 +206,7 @@ impl RunRecord {
         self.steps
             .iter()
             .flat_map(|step| &step.findings)
-            .any(|finding| !finding.held && finding.check == super::Check::Drift.name())
+            .any(|finding| !finding.passed && finding.check == super::RecordCheck::Drift.name())
     }
 
     /// Whether another member's data were seen.

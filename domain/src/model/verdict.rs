@@ -49,7 +49,7 @@ impl Conformance {
     pub fn of<'f>(source: Source, findings: impl Iterator<Item = &'f Finding>) -> Self {
         let mut all = Self::NotReached;
         for finding in findings.filter(|finding| finding.source == source) {
-            let one = match (finding.held, finding.severity) {
+            let one = match (finding.passed, finding.severity) {
                 (true, _) | (false, Severity::Info) => Self::Held,
                 (false, Severity::Warn) => Self::Warned,
                 (false, Severity::Fail) => Self::Broken,
@@ -76,7 +76,7 @@ pub struct Finding {
     /// Who asks for it.
     pub source: Source,
     /// Whether it held.
-    pub held: bool,
+    pub passed: bool,
     /// The cause it gives when it did not hold.
     pub cause: Cause,
     /// What should have been seen.
@@ -88,7 +88,7 @@ pub struct Finding {
 impl Finding {
     /// Whether this finding breaks its layer.
     pub fn breaks(&self) -> bool {
-        !self.held && self.severity == Severity::Fail
+        !self.passed && self.severity == Severity::Fail
     }
 }
 

@@ -154,7 +154,7 @@ fn finding(finding: &Finding) -> Value {
         "check": finding.check,
         "severity": finding.severity.name(),
         "source": finding.source.name(),
-        "held": finding.held,
+        "held": finding.passed,
         "layer": finding.cause.layer().name(),
         "cause": finding.cause.name(),
         "expected": finding.expected,

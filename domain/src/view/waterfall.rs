@@ -150,7 +150,7 @@ fn told_once(findings: &[Finding]) -> Vec<(&Finding, usize)> {
     for finding in findings.iter().filter(|finding| is_worth_a_line(finding)) {
         let same = told
             .iter_mut()
-            .find(|(one, _)| finding.held && one.held && one.check == finding.check);
+            .find(|(one, _)| finding.passed && one.passed && one.check == finding.check);
         match same {
             Some((_, times)) => *times += 1,
             None => told.push((finding, 1)),
@@ -161,7 +161,7 @@ fn told_once(findings: &[Finding]) -> Vec<(&Finding, usize)> {
 
 /// That an answer was whole is said by its status already.
 fn is_worth_a_line(finding: &Finding) -> bool {
-    !(finding.held && matches!(finding.id.as_ref(), "T-01" | ""))
+    !(finding.passed && matches!(finding.id.as_ref(), "T-01" | ""))
 }
 
 fn bar(offset: Duration, length: Duration, whole: Duration) -> String {
@@ -245,7 +245,7 @@ fn finding_line(finding: &Finding, paint: Paint) -> String {
     } else {
         format!("{} {}", finding.id, finding.check)
     };
-    if finding.held {
+    if finding.passed {
         return format!("{} {name}: {}", paint.good("✓"), finding.seen);
     }
     let told = format!(

@@ -1,7 +1,7 @@
 //! Checks what the run has gathered against the oracle.
 
 use outrider_domain::judge::business;
-use outrider_domain::model::Check;
+use outrider_domain::model::RecordCheck;
 
 use crate::journey::gathered::Gathered;
 use crate::journey::run_request::RunRequest;
@@ -9,7 +9,7 @@ use crate::journey::step_log::{StepAbort, StepLog};
 
 pub(in crate::journey) fn check(
     run: &RunRequest<'_>,
-    checks: &[Check],
+    checks: &[RecordCheck],
     gathered: &Gathered,
     log: &mut StepLog,
 ) -> Result<(), StepAbort> {

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use http::HeaderValue;
 use http::header::ACCEPT;
-use outrider_domain::judge::capture::Captured;
-use outrider_domain::judge::manifest::{self, File};
-use outrider_domain::judge::matches::{MatchSeen, Shape, Submitted};
-use outrider_domain::judge::records::{Depth, RecordsSeen};
-use outrider_domain::judge::stream::{FileFold, JsonValues, Lines, known_type};
+use outrider_domain::judge::capture::CapturedValue;
+use outrider_domain::judge::manifest::{self, ManifestFile};
+use outrider_domain::judge::matches::{MatchResult, MatchResultShape, SubmittedMember};
+use outrider_domain::judge::records::{Depth, ExportedRecords};
+use outrider_domain::judge::stream::{FileFold, JsonValues, LineSink, known_type};
 use outrider_domain::judge::{answer as judge_answer, job};
 use outrider_domain::model::{Download, Expect, Finding, Method, Quirk, Read, RequestKind, StepId};
 
@@ -43,17 +43,17 @@ async fn match_result(
         return Ok(());
     };
     let today = runner.run.clock.system().date_naive();
-    let mut seen = MatchSeen::new(Submitted::new(member, set, today));
+    let mut seen = MatchResult::new(SubmittedMember::new(member, set, today));
     let (shape, done) = match (record, runner.gathered.direct_match.take()) {
         (Some(record), _) => {
             let reading = Reading::of(&record, token);
             let result = record.manifest.match_result();
             let done = files(runner, &result, reading, &mut seen).await;
-            (Shape::of(&record.manifest), done)
+            (MatchResultShape::of(&record.manifest), done)
         }
         (None, Some(answer)) => {
             seen.document(&answer);
-            (Shape::Direct, Ok(()))
+            (MatchResultShape::Direct, Ok(()))
         }
         (None, None) => return Ok(()),
     };
@@ -70,7 +70,7 @@ async fn match_result(
     }
     if let Some(group) = seen.matched_group.clone() {
         let values = &mut runner.wire.values;
-        values.keep(step, "group", Captured::Text(group));
+        values.keep(step, "group", CapturedValue::Text(group));
     }
     gathered.matches = Some(seen);
     done?;
@@ -91,8 +91,8 @@ async fn member_data(
     // A second download adds to the records of the first one.
     let seen = runner.gathered.records.take();
     let depth = Depth::of(run.journey.checks());
-    let mut seen = seen.unwrap_or_else(|| RecordsSeen::new(member, set, today, depth));
-    seen.asked_since(record.since);
+    let mut seen = seen.unwrap_or_else(|| ExportedRecords::new(member, set, today, depth));
+    seen.set_since(record.since);
     runner.gathered.exports.push(record.times);
     let reading = Reading::of(&record, token);
     let done = files(runner, &record.manifest.output, reading, &mut seen).await;
@@ -106,9 +106,9 @@ async fn member_data(
     files(runner, &record.manifest.errors, reading, &mut NoLines).await
 }
 
-async fn files<L: Lines>(
+async fn files<L: LineSink>(
     runner: &mut Runner<'_>,
-    files: &[File],
+    files: &[ManifestFile],
     reading: Reading<'_>,
     lines: &mut L,
 ) -> Result<(), StepAbort> {
@@ -129,9 +129,9 @@ async fn files<L: Lines>(
     Ok(())
 }
 
-async fn file<L: Lines>(
+async fn file<L: LineSink>(
     runner: &mut Runner<'_>,
-    file: &File,
+    file: &ManifestFile,
     mut call: Call,
     reading: Reading<'_>,
     lines: &mut L,
@@ -154,7 +154,7 @@ async fn file<L: Lines>(
         };
         let sent = wire.send(call.clone(), number, &mut sink, log).await;
         let document = sink.document();
-        // Lines that were read already must not be read twice.
+        // LineSink that were read already must not be read twice.
         let is_untouched = match &sent {
             Ok(head) => head.status != 200,
             Err(broken) => broken.bytes == 0,

@@ -25,7 +25,7 @@ pub(in crate::journey) async fn release(
         // A partner must not make the agent send its DELETE to any other host.
         jobs::write_released(run, job.location).await?;
         let expected = "a status URL at the partner's own origin";
-        let finding = catalogue::RELEASED.find(false, expected, "one elsewhere");
+        let finding = catalogue::RELEASED.finding(false, expected, "one elsewhere");
         return runner.log.judge([finding]);
     }
     let shown = format!("{{{}.location}}", release.job_of);
@@ -35,7 +35,7 @@ pub(in crate::journey) async fn release(
     let answer = wire.request(call, log).await?;
     let finding = job::released(&answer);
     // A job that is gone leaves nothing behind either.
-    if finding.held || matches!(answer.status, 404 | 410) {
+    if finding.passed || matches!(answer.status, 404 | 410) {
         // Two kick-offs with one key may have opened one job.
         let open = &mut runner.gathered.jobs;
         open.retain(|_, one| one.location != job.location);
@@ -46,7 +46,7 @@ pub(in crate::journey) async fn release(
     let seen = quirks::of_release(&answer).into_iter();
     let seen = seen.filter(|(_, is_there)| is_done || *is_there);
     runner.gathered.quirks.note(seen);
-    let refusal = (!finding.held).then(|| error_answer::operation_outcome(&answer));
+    let refusal = (!finding.passed).then(|| error_answer::operation_outcome(&answer));
     let findings = std::iter::once(finding).chain(refusal.flatten());
     runner.judge(findings, &answer)
 }

@@ -1,7 +1,7 @@
 //! Sends one request and checks its answer.
 
 use outrider_domain::judge::{answer as judge_answer, exchange, quirks};
-use outrider_domain::model::{Check, Finding, Member, Request, RequestKind, StepId};
+use outrider_domain::model::{AnswerCheck, Finding, Member, Request, RequestKind, StepId};
 
 use crate::journey::bodies;
 use crate::journey::call::Call;
@@ -32,8 +32,8 @@ pub(in crate::journey) async fn request(
         let checks = request.checks.iter();
         findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &requested)));
     }
-    if request.checks.contains(&Check::ExchangeResult) {
-        runner.gathered.named = answer.json.as_ref().map(exchange::named);
+    if request.checks.contains(&AnswerCheck::ExchangeResult) {
+        runner.gathered.named = answer.json.as_ref().map(exchange::matched_patients);
     }
     runner.gathered.quirks.note(quirks::of_refusal(&answer));
     runner.judge(findings, &answer)?;

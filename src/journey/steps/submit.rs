@@ -1,7 +1,7 @@
 //! Kicks an asynchronous job off.
 
 use http::{HeaderName, HeaderValue};
-use outrider_domain::judge::capture::Captured;
+use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::{catalogue, job, quirks};
 use outrider_domain::model::{Body, Cause, Job, Method, NamedBody, RequestKind, StepId, Submit};
 
@@ -28,7 +28,7 @@ pub(in crate::journey) async fn submit(
         if job::is_direct(&answer) {
             runner.gathered.direct_match = answer.json;
             let (expected, seen) = ("status 202, or 200 with the result", "status 200");
-            let finding = catalogue::ACCEPTED.find(true, expected, seen);
+            let finding = catalogue::ACCEPTED.finding(true, expected, seen);
             return runner.log.judge([finding]);
         }
     }
@@ -47,7 +47,7 @@ pub(in crate::journey) async fn submit(
     if !absolute(&location).is_some_and(|url| may_hold_jobs(run.partner, &url)) {
         // No token may go there, so the job could neither be polled nor released.
         let (expected, seen) = ("a status URL at the partner's own origin", "one elsewhere");
-        let finding = catalogue::CONTENT_LOCATION.find(false, expected, seen);
+        let finding = catalogue::CONTENT_LOCATION.finding(false, expected, seen);
         return runner.log.judge([finding]);
     }
     // The job is written to the ledger before it is used, even before its kick-off is judged.
@@ -55,7 +55,7 @@ pub(in crate::journey) async fn submit(
     let submission = Submission::new(&call, sent_at, &location);
     runner.gathered.submissions.push(submission);
     let values = &mut runner.wire.values;
-    values.keep(step, "location", Captured::Text(location));
+    values.keep(step, "location", CapturedValue::Text(location));
     runner.log.judge(findings)
 }
 

@@ -52,17 +52,17 @@ fn is_done(runner: &mut Runner<'_>, watch: &Watch, answer: &Answer) -> Result<bo
     let mut findings = judge_answer::expected(&watch.expect, answer);
     findings.retain(|one| !runner.log.has_finding_like(one));
     runner.log.judge(findings)?;
-    let holds = |is| judge_answer::holds(is, answer);
+    let holds = |is| judge_answer::is_met(is, answer);
     if watch.fail.as_ref().is_some_and(holds) {
         let (expected, seen) = ("a value that says done", "one that says it failed");
-        let finding = catalogue::JSON.find(false, expected, seen);
+        let finding = catalogue::JSON.finding(false, expected, seen);
         runner.log.judge([finding])?;
         return Err(StepAbort::Broken);
     }
     let is_done = holds(&watch.until);
     if is_done {
         let (expected, seen) = ("a value that says done", "just that");
-        let finding = catalogue::JSON.find(true, expected, seen);
+        let finding = catalogue::JSON.finding(true, expected, seen);
         runner.log.judge([finding])?;
     }
     Ok(is_done)

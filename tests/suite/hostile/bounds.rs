@@ -90,7 +90,8 @@ fn what_unfolds_ends_at_its_limit() {
     let ratio =
         "application protocol partner at data-files: limit: over the limit of compression ratio";
     let long = "application protocol partner at data-files: limit: over the limit of line";
-    let no_file = "application protocol partner at data-files: limit: something else";
+    let no_file =
+        "application protocol partner at data-files: limit: bytes that are not valid HTTP";
     let json = |body: &[u8]| say(packed("application/json", body));
     let lines = |body: &[u8]| say(packed(FHIR, body));
     let good = gzip(discovery(&rogue.home()).to_string().as_bytes());

@@ -242,7 +242,8 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const FHIR: &str = "application/fhir+ndjson";
 const NO_DISCOVERY: &str = "application schema partner at discovery: A-01 smart-configuration: \
                             no token_endpoint, no private_key_jwt, no ES384";
-const MALFORMED: &str = "application protocol partner at discovery: limit: something else";
+const MALFORMED: &str =
+    "application protocol partner at discovery: limit: bytes that are not valid HTTP";
 const BODY: &str = "application protocol partner at discovery: limit: over the limit of body";
 const HEADERS: &str = "application protocol partner at discovery: limit: over the limit of headers";
 const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");

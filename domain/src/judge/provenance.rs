@@ -1,12 +1,11 @@
-//! Who sent it, under which consent, and as of when: B-24, B-25, B-16, B-30.
+//! Who sent the records, under which consent, and as of when: B-24, B-25, B-16, B-30.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::catalogue;
 use super::normalise::literal_reference;
-use super::references::Marks;
-use crate::model::Finding;
+use super::references::Fingerprints;
+use crate::model::{Finding, catalogue};
 
 /// Labels of records that only a consent to sensitive data covers (HL7 v3 ActCode and Confidentiality).
 const SENSITIVE: &[&str] = &[
@@ -17,9 +16,9 @@ pub const SKEW: TimeDelta = TimeDelta::minutes(5);
 /// A transaction time so much before the kick-off is a clock that stands still.
 pub const STALE: TimeDelta = TimeDelta::hours(24);
 
-/// What records say about their sending.
+/// What the records say about who sent them, when, and under which consent.
 #[derive(Clone, Debug, Default)]
-pub struct Sent {
+pub struct Provenance {
     responder_npi: String,
     covers_sensitive: bool,
     /// Records changed before this should not come; none for a whole export.
@@ -27,16 +26,16 @@ pub struct Sent {
     older_than_since: u64,
     newest: Option<DateTime<Utc>>,
     labelled: u64,
-    responders: Marks,
-    transmitters: Marks,
+    responders: Fingerprints,
+    transmitters: Fingerprints,
     /// Transmitters named by the responder's NPI.
     by_npi: u64,
-    targets: Marks,
+    targets: Fingerprints,
     records: u64,
 }
 
-impl Sent {
-    /// Begins for a responder, under a consent.
+impl Provenance {
+    /// Starts with no records, for a responder and a consent.
     pub fn new(responder_npi: &str, covers_sensitive: bool) -> Self {
         Self {
             responder_npi: responder_npi.to_owned(),
@@ -45,8 +44,8 @@ impl Sent {
         }
     }
 
-    /// What comes from here on was asked for with `_since`.
-    pub fn asked_since(&mut self, since: Option<DateTime<Utc>>) {
+    /// What comes from here on was kicked_off for with `_since`.
+    pub fn set_since(&mut self, since: Option<DateTime<Utc>>) {
         self.since = since;
     }
 
@@ -100,8 +99,8 @@ impl Sent {
         }
     }
 
-    /// B-24. An empty export was sent by nobody.
-    pub fn provenance_finding(&self, present: &Marks) -> Finding {
+    /// B-24. An empty export needs no transmitter.
+    pub fn provenance_finding(&self, present: &Fingerprints) -> Finding {
         let named = self.transmitters.len() - self.transmitters.missing_in(&self.responders);
         let is_sent = self.by_npi > 0 || named > 0;
         let loose = self.targets.missing_in(present);
@@ -112,7 +111,7 @@ impl Sent {
                 format!("no transmitter that is the responder, {loose} targets elsewhere")
             }
         };
-        catalogue::PROVENANCE.find(
+        catalogue::PROVENANCE.finding(
             self.records == 0 || (is_sent && loose == 0),
             "a transmitter that is the responder, targets within the export",
             seen,
@@ -122,7 +121,7 @@ impl Sent {
     /// B-25. That what the consent covers did come is B-13's.
     pub fn labels(&self) -> Finding {
         let seen = format!("{} labelled records", self.labelled);
-        let (held, expected) = if self.covers_sensitive {
+        let (passed, expected) = if self.covers_sensitive {
             (true, "labelled records may come")
         } else {
             (
@@ -130,40 +129,45 @@ impl Sent {
                 "no record that the consent does not cover",
             )
         };
-        catalogue::LABELS.find(held, expected, seen)
+        catalogue::LABELS.finding(passed, expected, seen)
     }
 
     /// B-16.
     pub fn since(&self) -> Finding {
-        catalogue::SINCE.find(
+        catalogue::SINCE.finding(
             self.older_than_since == 0,
             "only what changed since then",
             format!("{} records from before", self.older_than_since),
         )
     }
 
-    /// B-30: when the answer was made, by its manifest, against when it was asked for.
+    /// B-30: when the answer was made, by its manifest, against when it was kicked_off for.
     pub fn times(
         &self,
-        told: DateTime<Utc>,
-        asked: DateTime<Utc>,
+        transaction_time: DateTime<Utc>,
+        kicked_off: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> [Finding; 2] {
-        let is_stale = asked - told > STALE;
-        let (is_early, is_future) = (!is_stale && told + SKEW < asked, told > now + SKEW);
-        let is_newer = self.newest.is_some_and(|newest| newest > told + SKEW);
+        let is_stale = kicked_off - transaction_time > STALE;
+        let (is_early, is_future) = (
+            !is_stale && transaction_time + SKEW < kicked_off,
+            transaction_time > now + SKEW,
+        );
+        let is_newer = self
+            .newest
+            .is_some_and(|newest| newest > transaction_time + SKEW);
         let seen = match (is_future, is_early, is_newer) {
             (true, _, _) => "in the future",
             (_, true, _) => "before the kick-off",
             (_, _, true) => "before the newest record",
-            (false, false, false) => "just that",
+            (false, false, false) => "as expected",
         };
-        let held = !(is_early || is_future || is_newer);
+        let passed = !(is_early || is_future || is_newer);
         let expected = "transactionTime between kick-off and now, no record newer";
-        let days = (asked - told).num_days().max(0);
+        let days = (kicked_off - transaction_time).num_days().max(0);
         [
-            catalogue::TRANSACTION_TIME.find(held, expected, seen),
-            catalogue::FRESH.find(
+            catalogue::TRANSACTION_TIME.finding(passed, expected, seen),
+            catalogue::FRESH.finding(
                 !is_stale,
                 "transactionTime of today",
                 format!("{days} days before the kick-off"),

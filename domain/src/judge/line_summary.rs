@@ -1,4 +1,4 @@
-//! What one line of NDJSON says at its top, read in one pass without making a tree of it.
+//! The summary of one line of NDJSON: what its top-level fields say, read in one pass without making a tree of it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// The facts that streams are judged by. The whole line is checked to be JSON; the rest of it is skipped.
 #[derive(Debug, Default)]
-pub struct Head<'t> {
+pub struct LineSummary<'t> {
     /// `resourceType`.
     pub kind: Text<'t>,
     /// `id`.
@@ -31,13 +31,13 @@ impl Text<'_> {
     }
 }
 
-impl<'t> Head<'t> {
+impl<'t> LineSummary<'t> {
     /// Reads one line; none when it is not one JSON document.
     pub fn read(line: &'t str) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_str(line);
-        let head = Head::deserialize(&mut reader).ok()?;
+        let summary = LineSummary::deserialize(&mut reader).ok()?;
         reader.end().ok()?;
-        Some(head)
+        Some(summary)
     }
 }
 
@@ -88,29 +88,34 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Head<'de> {
+impl<'de> Deserialize<'de> for LineSummary<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
-            type Value = Head<'de>;
-            anything_else!(Head::default(); text list);
-            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Head<'de>, A::Error> {
-                let mut head = Head::default();
+            type Value = LineSummary<'de>;
+            anything_else!(LineSummary::default(); text list);
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut fields: A,
+            ) -> Result<LineSummary<'de>, A::Error> {
+                let mut summary = LineSummary::default();
                 while let Some(name) = fields.next_key::<Text<'de>>()? {
                     match name.get().unwrap_or_default() {
-                        "resourceType" => head.kind = fields.next_value()?,
-                        "id" => head.id = fields.next_value()?,
-                        "use" => head.purpose = fields.next_value()?,
-                        "patient" => head.persons[0] = fields.next_value::<Reference<'de>>()?.0,
-                        "subject" => head.persons[1] = fields.next_value::<Reference<'de>>()?.0,
-                        "beneficiary" => head.persons[2] = fields.next_value::<Reference<'de>>()?.0,
-                        "identifier" => head.claim = fields.next_value::<Claim<'de>>()?.0,
+                        "resourceType" => summary.kind = fields.next_value()?,
+                        "id" => summary.id = fields.next_value()?,
+                        "use" => summary.purpose = fields.next_value()?,
+                        "patient" => summary.persons[0] = fields.next_value::<Reference<'de>>()?.0,
+                        "subject" => summary.persons[1] = fields.next_value::<Reference<'de>>()?.0,
+                        "beneficiary" => {
+                            summary.persons[2] = fields.next_value::<Reference<'de>>()?.0
+                        }
+                        "identifier" => summary.claim = fields.next_value::<Claim<'de>>()?.0,
                         _ => {
                             fields.next_value::<IgnoredAny>()?;
                         }
                     }
                 }
-                Ok(head)
+                Ok(summary)
             }
         }
         deserializer.deserialize_any(Any)
@@ -282,13 +287,13 @@ mod tests {
     fn facts_are_read_whatever_stands_around_them() {
         let line = r#"{"use":"claim","id":"a\u00e4","x":[1,{"id":"no"},null,1e3],"patient":{"display":"d","reference":"Patient/1"},
             "identifier":[{"value":"n"},{"type":{"coding":[{"code":"x"},{"code":"uc"}]},"value":"c-1"}],"resourceType":"ExplanationOfBenefit"}"#;
-        let head = Head::read(line).unwrap();
-        assert_eq!(head.kind.get(), Some("ExplanationOfBenefit"));
-        assert_eq!(head.id.get(), Some("aä"));
-        assert_eq!(head.purpose.get(), Some("claim"));
-        assert_eq!(head.persons[0].get(), Some("Patient/1"));
-        assert_eq!(head.persons[1].get(), None);
-        assert_eq!(head.claim.get(), Some("c-1"));
+        let summary = LineSummary::read(line).unwrap();
+        assert_eq!(summary.kind.get(), Some("ExplanationOfBenefit"));
+        assert_eq!(summary.id.get(), Some("aä"));
+        assert_eq!(summary.purpose.get(), Some("claim"));
+        assert_eq!(summary.persons[0].get(), Some("Patient/1"));
+        assert_eq!(summary.persons[1].get(), None);
+        assert_eq!(summary.claim.get(), Some("c-1"));
     }
 
     #[test]
@@ -303,8 +308,12 @@ mod tests {
             r#"{"id":7,"patient":"x","subject":[{"reference":1}],"identifier":{"value":1},"use":{}}"#,
             r#"{"identifier":[1,"x",{"type":"uc","value":{}},{"type":{"coding":{"code":"uc"}},"value":"v"}]}"#,
         ] {
-            let head = Head::read(line).expect(line);
-            assert_eq!((head.id.get(), head.claim.get()), (None, None), "{line}");
+            let summary = LineSummary::read(line).expect(line);
+            assert_eq!(
+                (summary.id.get(), summary.claim.get()),
+                (None, None),
+                "{line}"
+            );
         }
         for line in [
             "",
@@ -316,7 +325,7 @@ mod tests {
             "{\"id\":\"\\x\"}",
             "nul",
         ] {
-            assert!(Head::read(line).is_none(), "{line}");
+            assert!(LineSummary::read(line).is_none(), "{line}");
         }
     }
 }

@@ -1,13 +1,12 @@
-//! Whether a request may be made again: only after what may pass by itself.
+//! Whether a request may be sent again: only after a failure that may pass by itself.
 
 use std::time::Duration;
 
-use super::catalogue;
 use super::error_answer::status_cause;
 use super::job::RetryAfter;
-use crate::model::{Failure, Finding, Phase, Retry, Transient};
+use crate::model::{Failure, Finding, Phase, Retry, Transient, catalogue};
 
-/// What a failure is that may pass by itself; none for one that stays.
+/// The kind of a failure that may pass by itself; none for one that stays.
 pub fn transient(failure: Option<Failure>, status: Option<u16>) -> Option<Transient> {
     match failure {
         None => match status? {
@@ -49,11 +48,11 @@ pub fn wait(retry: &Retry, seen: Transient, attempt: u32, asked: RetryAfter) -> 
     }
 }
 
-/// What a whole answer says that was followed by another attempt.
+/// The finding about a whole answer that was followed by another attempt.
 pub fn asked_again(status: u16, attempt: u32) -> Finding {
     let seen = format!("status {status} at attempt {attempt}");
     let expected = "an answer at once";
-    catalogue::STATUS.find_as(status_cause(status), false, expected, seen)
+    catalogue::STATUS.finding_as(status_cause(status), false, expected, seen)
 }
 
 #[cfg(test)]
