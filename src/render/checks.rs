@@ -280,14 +280,9 @@ mod tests {
             catalogue::ALL.len()
         );
         for check in catalogue::ALL {
-            let line = text
-                .lines()
-                .find(|line| line.contains(&format!("  {} ", check.name())));
-            assert!(
-                line.unwrap().ends_with(check.sentence()),
-                "{}",
-                check.name()
-            );
+            let start = format!("  {:<4}  {} ", check.id(), check.name());
+            let line = text.lines().find(|line| line.starts_with(&start));
+            assert!(line.unwrap().ends_with(check.sentence()), "{start}");
             assert!(page.contains(&format!("| `{}` | {} |", check.name(), check.sentence())));
             assert!(check_text(check, Paint::Plain).contains(check.reference()));
         }
