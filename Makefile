@@ -16,7 +16,7 @@ help:
 	@echo "make bench      the budgets, measured on this machine, as a table (about 7 minutes)"
 	@echo "make traps      who falls into which of sixteen traps: ours, and others behind an adapter"
 	@echo "make fuzz       hostile input to every parser, RUNS=N inputs each (10000)"
-	@echo "make members    writes members/ anew from the generator"
+	@echo "make members    writes members/ again from the generator"
 
 # One stage: says what it is, does it, says how long it took.
 define stage
@@ -35,7 +35,7 @@ demo-once: build
 stack: build tools stack-pages
 	@exec target/release/demo --stack
 
-# What Debian's Prometheus shows its pages with; beside it, as the links in its package expect.
+# What Debian's Prometheus shows its pages with; next to it, as the links in its package expect.
 PAGES := bootstrap4 d3 eonasdan-bootstrap-datetimepicker jquery jquery-hotkeys moment moment-timezone mustache popper.js rickshaw
 stack-pages:
 	$(call stage,what Prometheus needs to show pages,tests/tools/unpack.sh \
@@ -80,7 +80,7 @@ clippy:
 doc:
 	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet)
 
-# alerts/ and dashboards/ are committed, and what the files beside them say.
+# alerts/ and dashboards/ are committed, and what the files next to them say.
 generated: build
 	$(call stage,generated files are fresh,target/release/outrider generate --check)
 

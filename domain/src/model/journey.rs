@@ -237,7 +237,7 @@ impl Action {
     /// Whether it sends something that is made for a member.
     fn names_member(&self) -> bool {
         match self {
-            // A job is opened for somebody.
+            // A job is opened for a member.
             Self::Submit { .. } => true,
             Self::Request { body, .. } => matches!(body, Some(Body::Named(_))),
             Self::Token { .. }
