@@ -1,5 +1,5 @@
-//! CPU time of a single check on a new connection: the agent with its ledger beside a bare hyper loop,
-//! and beside blackbox_exporter, at the same rate against the same server.
+//! CPU time of a single check on a new connection: the agent with its ledger, next to a bare hyper loop,
+//! and next to blackbox_exporter, at the same rate against the same server.
 //!
 //! The two of a pair run at the same time, so that whatever else the machine does burdens both.
 
@@ -29,7 +29,7 @@ const NEVER_MS: u32 = 3_600_000_000;
 /// The name that the bare loop goes by at the site.
 const FLOOR: &str = "floor";
 
-/// CPU microseconds a check of the agent, and of what ran beside it.
+/// CPU microseconds a check of the agent, and of what ran next to it.
 #[derive(Clone, Copy, Debug)]
 struct Pair {
     agent: f64,

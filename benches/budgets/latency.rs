@@ -234,7 +234,7 @@ fn overload(table: &mut Table, full: f64) {
     );
 }
 
-/// The server stands still for a while: every start of that time is told of.
+/// The server stands still for a while: every start of that time is reported.
 fn stall(table: &mut Table) {
     let truth = Truth::start();
     let scene = scene(&truth, STALL_PARTNERS, STALL_EVERY_MS);

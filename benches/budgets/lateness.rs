@@ -1,5 +1,5 @@
 //! How late runs begin when the agent has one core and half the load that would fill it. A bare timer
-//! on the same core at the same time tells what the machine itself, and whoever else uses it, adds.
+//! on the same core at the same time tells what the machine itself, and other programs add.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(crate) fn measure(site: &Site, table: &mut Table, full: f64) {
         value: p99,
         unit: "ms",
         more: format!(
-            "p50 {p50:.2}, max {max:.1} of {} runs; a bare timer beside it: p99 {:.1}",
+            "p50 {p50:.2}, max {max:.1} of {} runs; a bare timer next to it: p99 {:.1}",
             late.len(),
             control["p99_ms"].as_f64().unwrap_or(f64::NAN)
         ),

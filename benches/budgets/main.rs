@@ -1,4 +1,4 @@
-//! The budgets of design §9, measured on the real programs: `make bench`, or one part alone with
+//! The budgets of docs/budgets.md, measured on the real programs: `make bench`, or one part alone with
 //! `cargo bench --bench budgets -- check|journey|lateness|latency|memory|scrape`.
 //!
 //! Nothing here is asserted: figures go to the terminal and to `target/bench/results.json`.

@@ -41,7 +41,7 @@ impl Site {
         }
     }
 
-    /// The base URL for whoever goes by this name.
+    /// The base URL for a client of this name.
     pub(crate) fn url(&self, is_tls: bool, who: &str) -> String {
         let key = if is_tls { "tls" } else { "plain" };
         let scheme = if is_tls { "https" } else { "http" };

@@ -1,10 +1,10 @@
-//! What was measured, beside its bar: on the terminal and as JSON.
+//! What was measured, next to its limit: on the terminal and as JSON.
 
 use serde_json::{Map, Value, json};
 
 use super::folders::bench_folder;
 
-/// What design §9 asks for.
+/// The limits of docs/budgets.md.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
     /// The figure stays at or below.
@@ -18,7 +18,7 @@ pub(crate) enum Bar {
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) key: String,
-    /// None for what is shown beside.
+    /// None for what is only shown for comparison.
     pub(crate) bar: Option<Bar>,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
@@ -53,7 +53,7 @@ impl Table {
 
     /// Prints it as Markdown.
     pub(crate) fn show(&self) {
-        println!("\n| what | bar | measured | met | spread and beside |");
+        println!("\n| what | bar | measured | met | spread and comparison |");
         println!("|---|---|---|---|---|");
         for row in &self.rows {
             let (bar, met) = match row.bar {

@@ -95,9 +95,9 @@ pub(crate) struct Run {
     pub(crate) seq: u64,
     /// Its id.
     pub(crate) run: String,
-    /// The partner watched.
+    /// The partner.
     pub(crate) partner: String,
-    /// The journey walked.
+    /// The journey.
     pub(crate) journey: String,
     /// The member carried.
     pub(crate) member: Option<String>,

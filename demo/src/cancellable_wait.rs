@@ -73,7 +73,7 @@ impl Drop for CancellableWait {
     fn drop(&mut self) {
         self.listening.close();
         if let Some(listener) = self.listener.take() {
-            // It cannot panic, and there is nobody left to tell.
+            // It cannot panic, and nothing could report it.
             listener.join().unwrap_or_default();
         }
     }

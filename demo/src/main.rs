@@ -1,6 +1,6 @@
 //! The demo: starts the partner sandbox and Outrider, breaks a partner on purpose, and holds what
-//! Outrider says against the fault table. With `--stack`, Prometheus and Alertmanager stand beside them,
-//! and each fault is kept until somebody is paged. It knows all programs only by their command lines, their
+//! Outrider says against the fault table. With `--stack`, Prometheus and Alertmanager run next to them,
+//! and each fault is kept until it pages. It knows all programs only by their command lines, their
 //! ready lines and their JSON.
 
 mod agent;

@@ -131,7 +131,7 @@ impl<W: Write> Scenario<'_, W> {
     /// Nobody else may have been paged.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn check_other_pages(&mut self, line: &mut Line) -> Step<()> {
         let other = match &mut self.session.pager {
             Some(pager) => pager.take_other_pages(),

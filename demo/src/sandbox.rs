@@ -18,7 +18,7 @@ pub(crate) struct Ready {
     pub(crate) trust: PathBuf,
     /// The partners that are served.
     pub(crate) partners: Vec<ReadyPartner>,
-    /// The exchange core beside them.
+    /// The exchange core next to them.
     pub(crate) core: ReadyCore,
 }
 

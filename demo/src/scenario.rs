@@ -409,7 +409,7 @@ impl<'a, W: Write> Scenario<'a, W> {
     /// Tells what happens.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn tell(&mut self, tone: Tone, text: &str) -> Step<()> {
         Ok(self.session.screen.tell(tone, text)?)
     }
@@ -417,7 +417,7 @@ impl<'a, W: Write> Scenario<'a, W> {
     /// An expectation did not hold.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn add_failure(&mut self, line: &mut Line, failure: String) -> Step<()> {
         self.tell(Tone::Bad, &format!("  NOT HELD      {failure}"))?;
         line.failures.push(failure);

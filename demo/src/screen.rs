@@ -59,7 +59,7 @@ impl<W: Write> Screen<W> {
     /// Tells what happens, with the seconds since the start.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn tell(&mut self, tone: Tone, text: &str) -> io::Result<()> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let text = printable(text);
@@ -74,7 +74,7 @@ impl<W: Write> Screen<W> {
     /// Prints a line as it is.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         self.above(&[printable(text)])
     }
@@ -82,7 +82,7 @@ impl<W: Write> Screen<W> {
     /// Prints a table as part of the story.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn table(&mut self, grid: &Grid) -> io::Result<()> {
         self.above(&grid.lines(self.look.has_colour()))
     }
@@ -90,7 +90,7 @@ impl<W: Write> Screen<W> {
     /// Renews the table below the story.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn live(&mut self, status: &str, grid: &Grid) -> io::Result<()> {
         let has_colour = self.look.has_colour();
         let status = printable(status);
@@ -108,7 +108,7 @@ impl<W: Write> Screen<W> {
     /// In a pipe, prints the table as it was last renewed; on a terminal it is there.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn now_and_then(&mut self) -> io::Result<()> {
         match self.look {
             Look::Pipe => {
@@ -124,7 +124,7 @@ impl<W: Write> Screen<W> {
     /// Takes the table away: what is printed next stands below the story.
     ///
     /// # Errors
-    /// When nobody can read it any more.
+    /// When the output is closed.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         self.live.clear();
         self.above(&[])

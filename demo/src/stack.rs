@@ -80,7 +80,7 @@ pub(crate) fn start(
     let prometheus = at(tools::address(PROMETHEUS_PORT)?)?;
     let command = tools.prometheus(
         &alerts.join("prometheus.yml"),
-        // The ledger begins anew too: counts of another one would look like a lost ledger.
+        // The ledger starts empty, too: counts of another one would look like a lost ledger.
         &processes.state.empty_folder("prometheus")?,
         prometheus.address(),
     );
@@ -96,7 +96,7 @@ pub(crate) fn start(
 fn overlay(agent: SocketAddr, alertmanager: SocketAddr, webhook: &Webhook) -> String {
     let [page, ticket, heartbeat] = Receiver::ALL.map(|receiver| webhook.url(receiver));
     format!(
-        "# Written by the demo, anew at each start.\nlisten = \"{agent}\"\n\n[alerting]\n\
+        "# Written by the demo, again at each start.\nlisten = \"{agent}\"\n\n[alerting]\n\
          alertmanager = \"{alertmanager}\"\npage = \"{page}\"\nticket = \"{ticket}\"\n\
          heartbeat = \"{heartbeat}\"\n"
     )

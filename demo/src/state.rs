@@ -13,7 +13,7 @@ use crate::sandbox::Ready;
 const CORE: &str = "core";
 /// Marks the folder as the demo's, and tells who uses it.
 const LOCK: &str = "demo.lock";
-/// SQLite's files: the ledger, and what it keeps beside it.
+/// SQLite's files: the ledger, and what it keeps next to it.
 const LEDGER_PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The folder, held by this demo alone.
@@ -105,7 +105,7 @@ impl State {
                 self.path(&format!("outrider.db{part}")),
                 self.path(&format!("ledger.previous.db{part}")),
             );
-            // A part of the ledger before last must not stand beside the last one.
+            // A part of the ledger before last must not lie next to the last one.
             for moved in [fs::remove_file(&aside), fs::rename(&old, &aside)] {
                 match moved {
                     Err(why) if why.kind() != ErrorKind::NotFound => {
@@ -158,7 +158,7 @@ impl State {
 
 fn overlay(ready: &Ready) -> Result<String> {
     let mut text =
-        "# Written by the demo, anew at each start.\nlisten = \"127.0.0.1:0\"\n".to_owned();
+        "# Written by the demo, again at each start.\nlisten = \"127.0.0.1:0\"\n".to_owned();
     let trust = absolute(&ready.trust)?;
     let mut watched = |id: &str, base_url: &str, key: &Path| {
         write!(

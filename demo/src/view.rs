@@ -22,7 +22,7 @@ pub(crate) struct Line {
     pub(crate) verdict_after: Option<Duration>,
     /// From the healing to the first passed run.
     pub(crate) recovered_after: Option<Duration>,
-    /// Who was paged; none when nobody listens.
+    /// Who was paged; none without a pager.
     pub(crate) paging: Option<Paging>,
 }
 
@@ -42,7 +42,7 @@ impl Line {
     }
 }
 
-/// The partners of the journey by layer, and how it does beside them: narrow enough for 80 columns.
+/// The partners of the journey by layer, with its next run and latencies: narrow enough for 80 columns.
 pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
     let mut grid = Grid::new(&[
         "partner",
@@ -53,18 +53,18 @@ pub(crate) fn partners(overview: &Overview, journey: &str) -> Grid {
     ]);
     for partner in overview.partners.iter().filter(|one| one.has(journey)) {
         let names = std::iter::once(partner.partner.as_str()).chain(std::iter::repeat(""));
-        let beside = [
+        let columns = [
             next_run(partner, overview.at, journey),
             Cell::plain(format!("p50 {}", milliseconds(partner.latency.p50_ms))),
             Cell::plain(format!("p99 {}", milliseconds(partner.latency.p99_ms))),
         ];
-        for ((layer, name), beside) in partner.layers.iter().zip(names).zip(beside) {
+        for ((layer, name), column) in partner.layers.iter().zip(names).zip(columns) {
             grid.push(vec![
                 Cell::plain(name),
                 Cell::plain(layer.layer.to_string()),
                 verdict(layer),
                 Cell::plain(success(layer)),
-                beside,
+                column,
             ]);
         }
     }

@@ -15,7 +15,7 @@ use crate::notice::{Notice, Receiver};
 
 /// From the connection to the last byte of a notification.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(2);
-/// Notifications that nobody has looked at yet; Alertmanager sends again what is beyond.
+/// Notifications that wait to be read; Alertmanager resends the rest.
 const WAITING_MAX: usize = 256;
 
 /// A listener on loopback. Dropping it ends it.
@@ -64,7 +64,7 @@ impl Webhook {
         format!("http://{}/{receiver}", self.address)
     }
 
-    /// The oldest notification that nobody has looked at.
+    /// The oldest unread notification.
     pub(crate) fn next(&self) -> Option<Notice> {
         self.received.try_recv().ok()
     }
@@ -77,7 +77,7 @@ impl Drop for Webhook {
         if TcpStream::connect_timeout(&self.address, DELIVERY_LIMIT).is_ok()
             && let Some(listener) = self.listener.take()
         {
-            // It cannot panic, and there is nobody left to tell.
+            // It cannot panic, and nothing could report it.
             listener.join().unwrap_or_default();
         }
     }

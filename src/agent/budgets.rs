@@ -32,7 +32,7 @@ pub(super) fn start(
     Ok(())
 }
 
-/// Works them out now and then, until told to stop.
+/// Works them out now and then, until the stop signal.
 async fn keep(
     shared: SharedState,
     clock: Clock,
@@ -47,7 +47,7 @@ async fn keep(
         // SQLite blocks, so this goes to a thread that may.
         let set = tokio::task::spawn_blocking(move || {
             if let Err(why) = set(&of, &to, &ledger, now) {
-                tracing::error!(error = %why, "what is left of budgets could not be worked out");
+                tracing::error!(error = %why, "the remaining budgets could not be computed");
             }
             ledger
         });

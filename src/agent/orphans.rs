@@ -1,4 +1,4 @@
-//! Jobs that nobody releases any more: those of a former life before the schedule begins, and those
+//! Orphaned jobs: those that the previous process left open, before the schedule begins, and those
 //! whose own release failed now and then.
 
 use std::collections::BTreeMap;
@@ -28,12 +28,14 @@ pub(super) struct Releasing {
     pub(super) recorder: RecorderSender,
 }
 
-/// Releases every job in the ledger that a former life left open, all partners at once.
+/// Releases every job in the ledger that the previous process left open, all partners at once.
 pub(super) async fn release_first(releasing: &Releasing) {
     let before = releasing.clock.now();
     let releases = release_but(releasing.clone(), Vec::new(), before);
     if tokio::time::timeout(RELEASE_TIME, releases).await.is_err() {
-        tracing::warn!("some jobs of a former life are still open; they are tried again");
+        tracing::warn!(
+            "some jobs of the previous process are still open; releasing them is retried"
+        );
     }
 }
 

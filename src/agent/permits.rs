@@ -41,7 +41,7 @@ impl Permits {
 
     /// The next permit that becomes free; none when there will be none.
     pub(super) async fn take(&self, class: Class) -> Option<Permit> {
-        // The share first: whoever waits for it keeps nobody else waiting.
+        // The share first: a run that waits for it blocks no other one.
         let of_long = match class {
             Class::Short => None,
             Class::Long => Some(Arc::clone(&self.long).acquire_owned().await.ok()?),

@@ -21,7 +21,7 @@ use crate::ledger::{Ledger, LedgerEntry, LedgerError};
 
 /// Events written in one transaction.
 const BATCH_MAX: usize = 512;
-/// How long the first event of a transaction waits for more, when nobody waits for it: an fsync for
+/// How long the first event of a transaction waits for more, when no task waits for it: an fsync for
 /// each would cost more than the runs.
 const LINGER: Duration = Duration::from_millis(250);
 /// How long to wait before a write that failed is tried again.
@@ -65,7 +65,7 @@ pub(super) fn start(
         .name("recorder".to_owned())
         .spawn(move || {
             if let Err(why) = rustix::process::nice(NICE) {
-                tracing::warn!(error = %why, "the recorder keeps the priority of the threads that walk");
+                tracing::warn!(error = %why, "the recorder keeps the priority of the worker threads");
             }
             let written = writer.run(receiver);
             writer.health.ledger(false);
@@ -83,13 +83,13 @@ impl Recorder {
     pub(super) async fn stop(self) -> Result<(), LedgerError> {
         self.stopping.store(true, Ordering::Relaxed);
         if !self.sender.enqueue(RecorderEvent::Stop).await {
-            tracing::error!("the recorder was gone before its end");
+            tracing::error!("the recorder had already stopped");
         }
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
         match joined {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => {
-                tracing::error!("the recorder broke");
+                tracing::error!("the recorder panicked");
                 Ok(())
             }
         }
@@ -156,7 +156,7 @@ impl Writer {
                 }
                 Err(why) => {
                     self.health.ledger(false);
-                    tracing::error!(error = %why, "the ledger does not take events; trying again");
+                    tracing::error!(error = %why, "the ledger cannot be written; trying again");
                     tries += u32::from(self.stopping.load(Ordering::Relaxed));
                     if tries > RETRIES_AT_STOP {
                         return Err(why);
@@ -293,7 +293,7 @@ impl Writer {
 }
 
 fn reply(to: oneshot::Sender<bool>, what: bool) {
-    // Whoever asked may have gone; then nobody needs the answer.
+    // The query may have been dropped; then no answer is needed.
     let _gone = to.send(what);
 }
 

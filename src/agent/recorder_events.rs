@@ -1,4 +1,4 @@
-//! The queue of events to the recorder. Events that somebody waits for wake it at once.
+//! The queue of events to the recorder. Events that a task waits for wake it at once.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +63,7 @@ impl Deref for FinishedRun {
 }
 
 impl RecorderEvent {
-    /// Whether somebody waits until it is durable.
+    /// Whether a task waits until it is durable.
     fn is_waited_for(&self) -> bool {
         match self {
             Self::Job(JobNote::Opened(..) | JobNote::OthersOpen { .. })

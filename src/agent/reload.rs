@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 /// that a half-written file, or the first of several, is not.
 const STAMPS_EVERY: Duration = Duration::from_secs(1);
 
-/// The folders beside the agent's file, and the endings of what is read there.
+/// The folders next to the agent's file, and the endings of what is read there.
 const FOLDERS: [(&str, &str); 4] = [
     ("partners", "toml"),
     ("probes", "toml"),
@@ -101,7 +101,7 @@ impl PlanSource {
     }
 }
 
-/// Reads the files whenever they changed or somebody asks, until the receiver is gone.
+/// Reads the files whenever they changed or a person asks (SIGHUP), until the receiver is gone.
 pub(super) async fn watch(
     mut source: PlanSource,
     mut hangup: Signal,

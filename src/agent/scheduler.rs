@@ -52,7 +52,7 @@ pub(super) async fn run(context: Context, signals: Signals, reloads: mpsc::Recei
     if let Some(Err(why)) = schedule.join_next().await
         && why.is_panic()
     {
-        tracing::error!("the schedule broke");
+        tracing::error!("the schedule panicked");
     }
 }
 
@@ -302,7 +302,7 @@ impl Scheduler {
     }
 
     /// Runs that are still going, and the time before which any other run's jobs are orphans: a
-    /// little ago, since notes of a run that just ended may still be on their way.
+    /// little ago, since events of a run that just ended may still be queued.
     fn going(&self) -> (Vec<RunId>, DateTime<Utc>) {
         let state = self.shared.state();
         let all = state.probes.values().flat_map(|probe| &probe.in_flight);
@@ -342,6 +342,6 @@ fn reap(ended: Result<(), tokio::task::JoinError>) {
     if let Err(why) = ended
         && why.is_panic()
     {
-        tracing::error!("a run broke Outrider itself");
+        tracing::error!("a run panicked");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn registry(
     Ok(registry)
 }
 
-/// Serves until told to stop.
+/// Serves until the stop signal.
 pub(super) async fn serve(
     listener: TcpListener,
     registry: Registry,

@@ -455,7 +455,7 @@ impl State {
         Ok(())
     }
 
-    /// The next changed sketches after a key, some at a time so that nobody waits long for the lock;
+    /// The next changed sketches after a key, some at a time so that the lock is held briefly;
     /// none when there are no more.
     pub(super) fn changed_after(&mut self, last: Option<&SketchKey>) -> Vec<(SketchKey, Sketch)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);

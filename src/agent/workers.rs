@@ -1,4 +1,4 @@
-//! One worker walks one run.
+//! A worker executes one run.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::journey::{Client, JobNote, RunRequest, TickContext, Tokens, run};
 /// Notes about jobs that wait within one run.
 const JOB_NOTES_MAX: usize = 4;
 
-/// One walk, on schedule or beside it.
+/// One run, on schedule or following up a failed one.
 pub(super) struct Walk {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) recorder: RecorderSender,
     pub(super) client: Client,
     pub(super) tokens: Tokens,
-    /// Beside the schedule, its probe and its begin.
+    /// Of a follow-up run, its probe and its begin.
     pub(super) tick: Tick,
     /// Its number among the probe's ticks, which picks the member.
     pub(super) number: u64,
@@ -33,7 +33,7 @@ pub(super) struct Walk {
     pub(super) origin: Origin,
 }
 
-/// What a worker is given: a walk because of a tick.
+/// What a worker is given: the run of a tick.
 pub(super) struct Work {
     pub(super) walk: Walk,
     pub(super) shared: SharedState,
@@ -99,7 +99,7 @@ pub(super) async fn work(work: Work) {
     work.walk.recorder.send(event).await;
 }
 
-/// Closes the tick of a run that ends without a word: cut off at the stop, or by a fault of our own.
+/// Closes the tick of a run that ends without a result: cut off at the stop, or by a fault of our own.
 struct Watch<'a> {
     work: &'a Work,
     is_reported: bool,
@@ -198,7 +198,7 @@ impl Work {
     }
 }
 
-/// Hands a walk's notes about jobs to the recorder; ends only with the walk.
+/// Forwards what a run reports about its jobs to the recorder; ends only with the run.
 async fn forward(mut told: mpsc::Receiver<JobNote>, recorder: &RecorderSender) {
     while let Some(note) = told.recv().await {
         recorder.send(RecorderEvent::Job(note)).await;

@@ -11,7 +11,7 @@ use super::out;
 /// The files that every command reads.
 #[derive(Debug, clap::Args)]
 pub(super) struct Files {
-    /// The agent's file; partners/, probes/ and members/ stand beside it
+    /// The agent's file; partners/, probes/ and members/ are next to it
     #[arg(long, default_value = "outrider.toml", value_name = "FILE")]
     pub(super) config: PathBuf,
     /// Sets base URLs, trust and key paths and listeners, nothing else

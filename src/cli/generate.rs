@@ -21,7 +21,7 @@ const BOOK: &str = "docs/SUMMARY.md";
 pub(super) struct Generate {
     #[command(flatten)]
     files: Files,
-    /// Where alerts/ and dashboards/ are written, instead of beside the agent's file
+    /// Where alerts/ and dashboards/ are written, instead of next to the agent's file
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Writes nothing; says what is stale, missing or left over, and exits with 5
@@ -73,14 +73,14 @@ impl Generate {
             out::print_error(&format!("outrider: {why}"));
             Exit::Internal
         })?;
-        let beside = self.files.config.parent().unwrap_or(Path::new(""));
-        let folder = self.out.clone().unwrap_or_else(|| beside.to_owned());
+        let default = self.files.config.parent().unwrap_or(Path::new(""));
+        let folder = self.out.clone().unwrap_or_else(|| default.to_owned());
         if folder.join(BOOK).is_file() {
             generated.push(checks_page());
         }
         if !self.json && plan.settings.alerting.page.is_none() {
             out::print_error(
-                "warning: alertmanager.yml pages nobody. Set page = \"<webhook>\" under [alerting] in the \
+                "warning: alertmanager.yml routes pages to no receiver. Set page = \"<webhook>\" under [alerting] in the \
                  agent's file",
             );
         }

@@ -59,7 +59,7 @@ pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(told) => {
-            // Help and version are answers, not mistakes; nobody reading them is a normal end.
+            // Help and version are answers, not mistakes; a closed output is a normal end.
             let is_mistake = told.use_stderr();
             let _nobody_reads = told.print();
             return if is_mistake { Exit::Usage } else { Exit::Fine };

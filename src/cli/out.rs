@@ -9,14 +9,14 @@ use outrider_domain::view::Paint;
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        tracing::debug!("nobody reads standard output");
+        tracing::debug!("standard output is closed");
     }
 }
 
 /// Prints to standard error.
 pub(super) fn print_error(text: &str) {
     if writeln!(std::io::stderr().lock(), "{text}").is_err() {
-        tracing::debug!("nobody reads standard error");
+        tracing::debug!("standard error is closed");
     }
 }
 

@@ -41,7 +41,7 @@ impl Resume {
                 Ok(Exit::Fine)
             }
             Ok(_) => {
-                let help = format!("what is paused stands at http://{address}/");
+                let help = format!("paused journeys are listed at http://{address}/");
                 out::print_error(&format!(
                     "{}/{} is not paused; {help}",
                     self.partner, self.journey

@@ -12,7 +12,7 @@ use prometheus::Registry;
 
 use super::text::{CONTENT_TYPE, encode};
 
-/// Whether the agent is ready to be relied on: its ledger takes notes and its schedule runs.
+/// Whether the agent is ready: its ledger can be written and its schedule runs.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     ledger: Arc<AtomicBool>,
@@ -20,7 +20,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// The ledger takes notes, or does not.
+    /// Whether the ledger can be written.
     pub fn ledger(&self, is_well: bool) {
         self.ledger.store(is_well, Ordering::Relaxed);
     }

@@ -179,10 +179,10 @@ impl Ledger {
         emptied.map(|_| ()).map_err(|why| self.failed(&why))
     }
 
-    /// Closes it so that its one file holds everything, whoever still reads.
+    /// Closes it so that its one file holds everything, even while readers are open.
     ///
     /// # Errors
-    /// The log could not be written back; nothing is lost, it stands in the file beside.
+    /// The log could not be written back; nothing is lost, it is in the file next to it.
     pub fn close(self) -> Result<(), LedgerError> {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         self.connection

@@ -1,4 +1,4 @@
--- Version 3: walks because of a failed run, shown beside it and counted nowhere.
+-- Version 3: follow-up runs, shown with the failed run and counted nowhere.
 CREATE TABLE asides (
     run         TEXT PRIMARY KEY,
     of_run      TEXT NOT NULL,

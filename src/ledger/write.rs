@@ -165,7 +165,7 @@ fn counters(to: &Transaction<'_>, increments: &[Increment]) -> rusqlite::Result<
         "INSERT INTO counters VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET value = value + excluded.value",
     )?;
-    // A series at 0 needs no row: whoever reads adds the zeros of the plan.
+    // A series at 0 needs no row: readers add the zeros of the plan.
     for one in increments.iter().filter(|one| one.by > 0) {
         let labels = serde_json::to_string(&one.labels)
             .map_err(|why| rusqlite::Error::ToSqlConversionFailure(Box::new(why)))?;

@@ -1,4 +1,4 @@
-//! Pages for people. Templates stand beside them.
+//! Pages for people. Templates are next to them.
 
 use askama::Template;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! The runbooks, carried in the binary so that the link beside a failure opens at 2 a.m. wherever the
+//! The runbooks, carried in the binary so that the link next to a failure opens at 2 a.m. wherever the
 //! agent runs. A test compares the list with the folder.
 
 macro_rules! page {

@@ -7,7 +7,7 @@ use outrider_domain::model::{Disposition, Outcome, Plan, format_duration};
 use outrider_domain::slo::{AGENT_OBJECTIVE_PPM, AgentAlarm, RunRate, Urgency, agent_alarms};
 
 use super::alerts::{
-    AlertKind, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, TO_NOBODY, down_for,
+    AlertKind, EVALUATION, KEEP, LOOK_BACK, LOOP_AGE, STALLED, UNROUTED, down_for,
 };
 use super::annotations;
 use super::promql::{increase, name, select};
@@ -31,7 +31,7 @@ pub(super) fn rules(plan: &Plan, digest: Option<&str>) -> RuleFile {
     rules.push(reset(plan, &labels));
     rules.extend(alerting_loop(plan, &labels));
     rules.push(refused(plan, &labels));
-    // What others keep quiet comes first: it ends a moment before what keeps it quiet, and not after.
+    // Inhibited rules are emitted before the rules that inhibit them, so that they resolve first.
     rules.extend(
         agent_alarms(plan)
             .iter()
@@ -71,7 +71,7 @@ fn watchdog(plan: &Plan) -> Alert {
         expr: "vector(1)".to_owned(),
         hold: None,
         keep_firing_for: None,
-        labels: BTreeMap::from([("severity", TO_NOBODY.to_owned())]),
+        labels: BTreeMap::from([("severity", UNROUTED.to_owned())]),
         annotations: annotations::base(plan, kind, summary, description),
     }
 }

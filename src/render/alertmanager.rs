@@ -8,7 +8,7 @@ use outrider_domain::model::{BusinessHours, Partner, Plan, format_duration};
 use outrider_domain::slo::Urgency;
 use serde::Serialize;
 
-use super::alerts::{AlertKind, HEARTBEAT, TO_NOBODY};
+use super::alerts::{AlertKind, HEARTBEAT, UNROUTED};
 use super::inhibition::{Inhibit, inhibitions, is};
 use super::warnings::INFO;
 
@@ -16,16 +16,16 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Until the first notification of a group: long enough for the alert that keeps others quiet.
+/// Until the first notification of a group: long enough for the alert that inhibits others.
 const GROUP_WAIT: Duration = seconds(30);
 /// Until something new in a group is told.
 const GROUP_INTERVAL: Duration = seconds(300);
-/// Until a page that nobody ended is told again.
+/// Until an unresolved page is sent again.
 const REPEAT_PAGE: Duration = seconds(4 * 3_600);
 /// The same for tickets.
 const REPEAT_TICKET: Duration = seconds(24 * 3_600);
 
-/// The receiver that nobody listens to: what only keeps others quiet, and what is shown and told nobody.
+/// The receiver without notifications: for alerts that only inhibit others or are only shown.
 const NOBODY: &str = "nobody";
 /// The agent itself, which hears the watchdog again.
 const LOOP: &str = "loop";
@@ -121,7 +121,7 @@ fn interval(hours: &BusinessHours) -> TimeInterval {
     }
 }
 
-/// The receiver of that urgency: the partner's own when its escalation map names somebody.
+/// The receiver of that urgency: the partner's own when its escalation map names one.
 fn receiver_of(partner: Option<&Partner>, urgency: Urgency) -> String {
     match partner {
         Some(partner) if !also(partner, urgency).is_empty() => {
@@ -192,11 +192,11 @@ fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Rou
     }
 }
 
-/// Watchdog and what is told to nobody; then each partner with an escalation map; then the rest.
+/// The watchdog and unrouted alerts; then each partner with an escalation map; then the rest.
 fn root(plan: &Plan) -> Route {
     let mut root = route(plan, Urgency::Ticket.name(), Vec::new());
     root.routes = watchdog(plan).into();
-    let silent = vec![format!("severity=~\"{TO_NOBODY}|{INFO}\"")];
+    let silent = vec![format!("severity=~\"{UNROUTED}|{INFO}\"")];
     root.routes.push(route(plan, NOBODY, silent));
     for partner in plan.partners.values() {
         let escalates = [Urgency::Page, Urgency::Ticket]

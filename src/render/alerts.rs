@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use outrider_domain::model::{Plan, closed};
 
-/// The severity of what is told to nobody: it keeps others quiet, or its silence tells.
-pub(super) const TO_NOBODY: &str = "none";
+/// The severity of alerts that are not routed to a receiver: they inhibit others, or are a dead man's switch.
+pub(super) const UNROUTED: &str = "none";
 
 closed!(
     /// Every alert we raise.
@@ -42,7 +42,7 @@ closed!(
         CountersReset = "OutriderCountersReset",
         /// The rules that Prometheus evaluates are of another configuration than the agent's.
         RulesStale = "OutriderRulesStale",
-        /// No agent that lives and goes on watches this partner. Told to nobody: it keeps others quiet.
+        /// No running agent watches this partner. Not routed to a receiver: it inhibits others.
         PartnerUnwatched = "OutriderPartnerUnwatched",
         /// The agent was given files that it could not use, and goes on by those of before.
         ConfigRefused = "OutriderConfigRefused",
@@ -95,12 +95,12 @@ pub const EVALUATION: Duration = seconds(15);
 pub(super) const PERIOD_EVALUATION: Duration = seconds(300);
 /// The longest that one scrape may take.
 pub(super) const SCRAPE_TIMEOUT: Duration = seconds(10);
-/// How long nobody may hear of the agent.
+/// How long the agent may be unreachable.
 const DOWN_FOR: Duration = seconds(120);
 /// The least of it in scaled time: a busy machine keeps a scrape waiting for real seconds.
 const DOWN_FOR_MIN: Duration = seconds(15);
 
-/// How long nobody may hear of the agent, in the plan's time.
+/// How long the agent may be unreachable, in the plan's time.
 pub(super) fn down_for(plan: &Plan) -> Duration {
     plan.scale.of(DOWN_FOR).max(DOWN_FOR_MIN)
 }
@@ -121,5 +121,5 @@ pub(super) const HEARTBEAT: Duration = seconds(60);
 /// How old the last watchdog that came back may be.
 pub(super) const LOOP_AGE: Duration = seconds(5 * 60);
 
-/// Maintenance with this effect keeps alerts quiet.
+/// Maintenance with this effect mutes alerts.
 pub(super) const QUIET: &str = "no_alert";

@@ -6,12 +6,12 @@ use outrider_domain::model::names;
 use outrider_domain::model::{Partner, Plan, Probe, SloName, format_duration};
 use outrider_domain::slo::{Objective, RunRate, Urgency};
 
-use super::alerts::{AlertKind, EVALUATION, KEEP, STALLED, TO_NOBODY, down_for};
+use super::alerts::{AlertKind, EVALUATION, KEEP, STALLED, UNROUTED, down_for};
 use super::annotations;
 use super::promql::{increase, name, select};
 use super::yaml::{Alert, Group, Rule, RuleFile};
 
-/// Cadences of a partner's busiest probe after which nobody watches it.
+/// Cadences of a partner's busiest probe after which it counts as unwatched.
 const UNWATCHED_CADENCES: u64 = 5;
 /// Partners that must fail together at least, however few there are.
 const TOGETHER_MIN: usize = 2;
@@ -53,10 +53,10 @@ fn unwatched(plan: &Plan, partner: &Partner) -> Option<Alert> {
     let kind = AlertKind::PartnerUnwatched;
     let summary = format!("No agent watches {}", partner.name);
     let description = format!(
-        "No agent that answers started a run there for {window}. This alert is told to nobody: it keeps the \
-         partner's low coverage quiet, which says the same again."
+        "No agent that answers started a run there for {window}. Not routed to a receiver; it inhibits the \
+         partner's redundant low-coverage alert."
     );
-    let mut labels = severity(TO_NOBODY);
+    let mut labels = severity(UNROUTED);
     labels.insert("partner", partner.id.to_string());
     Some(Alert {
         alert: kind.name(),

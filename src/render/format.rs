@@ -31,7 +31,7 @@ pub(super) fn plain(number: f64, decimals: usize) -> String {
     }
 }
 
-/// A duration of at most its two largest units: nobody reads the seconds of a day.
+/// A duration of at most its two largest units: the seconds of a day matter to no reader.
 pub(super) fn about(time: Duration) -> String {
     let grain = match time.as_secs() {
         0..=9 => Duration::from_millis(10),

@@ -1,4 +1,4 @@
-//! What keeps what quiet in Alertmanager. Nothing keeps a disclosure quiet.
+//! Which alerts inhibit which in Alertmanager. Nothing inhibits a disclosure.
 
 use outrider_domain::model::{Layer, Measure, SloName};
 use outrider_domain::slo::{TIERS, Tier, Urgency};
@@ -28,8 +28,8 @@ fn named(kind: AlertKind) -> String {
     is("alertname", kind.name())
 }
 
-/// A faster tier keeps slower ones quiet, a lower layer those above it when it is as urgent, a broken path
-/// the partners behind it, and what tells that nobody watches a partner what only says so again.
+/// A faster tier inhibits slower ones, a lower layer those above it when it is as urgent, a broken path
+/// the partners behind it, and an unwatched partner its redundant low-coverage alert.
 pub(super) fn inhibitions() -> Vec<Inhibit> {
     let mut all = faster_before_slower();
     all.extend(lower_before_upper());

@@ -49,7 +49,7 @@ pub(super) fn page_annotations(objective: &Objective<'_>, alarm: &Alarm) -> Anno
         Some(contact) => format!("call {contact}"),
         None => format!("partners/{}.toml names no contact", partner.id),
     };
-    let action = format!("Open the evidence, then the runbook; walk it yourself ({walk}); {call}");
+    let action = format!("Open the evidence, then the runbook; run it yourself ({walk}); {call}");
     Annotations::from([
         ("affected", affected),
         ("confidence", confidence),

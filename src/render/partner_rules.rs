@@ -41,7 +41,7 @@ pub(super) fn rules(plan: &Plan, partner: &Partner, objectives: &[&Objective<'_>
     for probe in &probes {
         rules.extend(coverage_counts(plan.scale, probe));
     }
-    // What others keep quiet comes first: it ends a moment before what keeps it quiet, and not after.
+    // Inhibited rules are emitted before the rules that inhibit them, so that they resolve first.
     for objective in objectives.iter().rev() {
         for alarm in objective.alarms.iter().rev() {
             rules.push(Rule::Alert(burn(plan, objective, alarm)));

@@ -1,4 +1,4 @@
-//! `prometheus.yml`: reads `/metrics`, evaluates the rules beside it, tells the Alertmanager.
+//! `prometheus.yml`: scrapes `/metrics`, evaluates the rules next to it, notifies Alertmanager.
 
 use outrider_domain::model::{Plan, format_duration};
 use serde::Serialize;

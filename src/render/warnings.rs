@@ -14,7 +14,7 @@ use super::links::{dashboard_url, evidence_url};
 use super::promql::{grown, name, select, unless_maintenance};
 use super::yaml::{Alert, Rule};
 
-/// What is told nobody by itself, and shown.
+/// For alerts that are shown and not routed to a receiver.
 pub(super) const INFO: &str = "info";
 const TICKET: &str = "ticket";
 const PAGE: &str = "page";
@@ -28,7 +28,7 @@ const LIKELY: &str = "0.8";
 const POSSIBLE: &str = "0.5";
 /// A run that has used up so much of its deadline in percent is near it.
 const NEAR_PERCENT: u32 = 80;
-/// For so many evaluations, before somebody is told.
+/// For so many evaluations, before the alert fires.
 const NEAR_EVALUATIONS: u32 = 3;
 /// A surge is so many times the mean hour of the day before.
 const SURGE: u32 = 3;
@@ -81,7 +81,7 @@ fn certificates(plan: &Plan, partner: &Partner) -> Vec<Alert> {
         let expr = format!("{left} < {}{below}", days * DAY_S);
         let summary = format!("{}: its certificate ends within {days} days", partner.name);
         let description = "The certificate that the partner served last ends in \
-                           {{ $value | humanizeDuration }}. From then on nobody gets in."
+                           {{ $value | humanizeDuration }}. After that, TLS connections fail."
             .to_owned();
         let labels = [
             ("partner", partner.id.as_str()),
@@ -138,7 +138,7 @@ fn forecasts(plan: &Plan, partner: &Partner) -> Vec<Alert> {
     ]
 }
 
-/// Only where enough of the deadline is left for somebody to hear of it.
+/// Only where enough of the deadline is left for a person to react.
 fn deadline_near(plan: &Plan, partner: &Partner, probe: &Probe) -> Option<Alert> {
     let hold = plan.scale.of(EVALUATION) * NEAR_EVALUATIONS;
     let near = probe.deadline * NEAR_PERCENT / 100;

@@ -120,7 +120,7 @@ impl Lag {
     }
 }
 
-/// How long this thread has waited for a processor since it began; zero where nobody counts that.
+/// How long this thread has waited for a processor since it began; zero where the kernel does not count that.
 fn waited_for_a_processor() -> Duration {
     ACCOUNT.with_borrow(|account| {
         let mut bytes = [0; SCHEDSTAT_BYTES_MAX];

@@ -27,7 +27,7 @@ struct Anchor {
     mono: Instant,
     /// How far steady time stands ahead of the machine's clock after it was set back.
     ahead: TimeDelta,
-    /// A step in milliseconds that nobody was told of yet.
+    /// A step in milliseconds that was not reported yet.
     untold: Option<i64>,
 }
 

@@ -9,7 +9,7 @@ use crate::model::{Alerting, BusinessHours, Escalation, Weekday, Zone};
 const CONTACT_BYTES_MAX: usize = 200;
 const MINUTES_OF_A_DAY: u64 = 24 * 60;
 
-/// `[alerting]`: whom the generated files name.
+/// `[alerting]`: the addresses in the generated files.
 pub(super) fn alerting(table: &Table<'_>) -> Alerting {
     let alertmanager = table.text("alertmanager").and_then(|spanned| {
         let is_address = spanned
@@ -47,7 +47,7 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
         if !is_told {
             let help =
                 format!("write one line of at most {CONTACT_BYTES_MAX} bytes without braces");
-            table.report(spanned.span, "`contact` cannot be told in an alert", help);
+            table.report(spanned.span, "`contact` cannot appear in an alert", help);
         }
         is_told.then(|| spanned.value.to_owned())
     });
@@ -120,7 +120,7 @@ fn days(table: &Table<'_>) -> Option<Vec<Weekday>> {
         let help = "name a day, or leave `days` out for Monday to Friday";
         table.report(
             table.place(),
-            "`days` holds no day: tickets would never be told",
+            "`days` holds no day: tickets would never be sent",
             help,
         );
     }

@@ -40,7 +40,7 @@ fn schema(table: &Table<'_>) -> Option<Schema> {
     let span = leaf.span.clone();
     let read = plain(leaf.value).and_then(Schema::new);
     read.map_err(|why| {
-        let help = "write a JSON Schema (2020-12); what it refers to must stand in it";
+        let help = "write a JSON Schema (2020-12); what it refers to must be in it";
         table.report(span, format!("`schema` is no JSON Schema: {why}"), help);
     })
     .ok()

@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostics, SourceFile};
 use crate::model::{Baseline, JsonKind, PartnerId, PathShape, TypeShape};
 
 const SCHEMA: &str = "outrider.baseline/1";
-const HELP: &str = "write it anew with `outrider baseline record`";
+const HELP: &str = "write it again with `outrider baseline record`";
 
 #[derive(Deserialize, Serialize)]
 struct File {
@@ -33,7 +33,7 @@ struct PathEntry {
     names: BTreeSet<String>,
 }
 
-/// Where a partner's baseline lies, beside the agent's file.
+/// Where a partner's baseline lies, next to the agent's file.
 pub fn baseline_path(config: &Path, partner: &PartnerId) -> PathBuf {
     let folder = config.parent().unwrap_or(Path::new(""));
     folder.join("baselines").join(format!("{partner}.json"))

@@ -84,7 +84,7 @@ fn once(table: &Table<'_>) -> Option<CalendarSpan> {
         // A weekly window's key; an instant has its own offset.
         if let Some(zone) = table.text("timezone") {
             let help = "write the offset into `from` and `to`, or add `days`";
-            table.report(zone.span, "`timezone` beside instants has no effect", help);
+            table.report(zone.span, "`timezone` next to instants has no effect", help);
         }
     }
     let example = "\"2026-12-24T02:00:00-05:00\"";

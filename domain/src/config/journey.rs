@@ -157,7 +157,7 @@ fn duty(table: &Table<'_>) -> Duty {
     let may_fail = table.flag("allow_failure").unwrap_or(false);
     match (always, may_fail) {
         (true, true) => {
-            let what = "`always` and `allow_failure` stand in one step";
+            let what = "`always` and `allow_failure` are both set in one step";
             let help = "keep `always`: such a step never decides";
             table.report(table.place(), what, help);
             Duty::Always
@@ -240,7 +240,7 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
     }
     match action? {
         Action::Check(_) => {
-            let what = "a check asks nobody, so there is nothing to ask again";
+            let what = "a check sends no request, so there is nothing to retry";
             table.report(table.place(), what, "take `retry` away");
         }
         Action::Submit(_)
@@ -248,7 +248,7 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
             method: Method::Post,
             ..
         }) if on.contains(&Transient::Reset) => {
-            let what = "after a reset nobody knows whether a POST was taken";
+            let what = "after a reset it is unknown whether a POST was processed";
             let help = "take \"reset\" out of `on`";
             table.report(table.place(), what, help);
         }

@@ -10,7 +10,7 @@ use super::sources::{UnreadFiles, source, sources};
 use super::{baseline, journey, members, overlay, partner, settings, tree};
 use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Scale};
 
-/// Reads the agent's file and, beside it, `partners/`, `probes/` and `members/`.
+/// Reads the agent's file and, next to it, `partners/`, `probes/` and `members/`.
 ///
 /// # Errors
 /// Every mistake in every file, when there is at least one that makes the plan unusable.

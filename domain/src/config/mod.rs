@@ -1,6 +1,6 @@
 //! Files as written → the plan as meant, or every mistake with its place and its help.
 //!
-//! The spanned TOML tree (`tree`) is the file as written; the readers beside it turn it into the
+//! The spanned TOML tree (`tree`) is the file as written; the readers next to it turn it into the
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
 mod alerting;

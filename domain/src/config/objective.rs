@@ -26,7 +26,7 @@ impl Reading {
         }
         if gaps.len() > 1 {
             let what = format!("[slo.{}] mixes journeys of different cadences", entry.name);
-            let help = "keep journeys of one cadence: else the fastest decides alone";
+            let help = "keep journeys of one cadence: otherwise the fastest decides alone";
             self.report(file, &entry.place, what, help);
             return None;
         }

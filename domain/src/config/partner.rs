@@ -162,7 +162,7 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
     Some(spanned.value.trim_end_matches('/').to_owned())
 }
 
-/// Origins beside its own where its jobs may be.
+/// Origins other than its own where its jobs may be.
 /// What the partner does differently and may.
 fn quirks(root: &Table<'_>) -> BTreeSet<Quirk> {
     let known = || Quirk::ALL.iter().map(|quirk| quirk.name());

@@ -119,7 +119,7 @@ impl Reading {
                 let what = format!("no member set \"{}\"", members.value);
                 self.report(file, &members.span, what, help);
             }
-            // A core asks whoever holds the members.
+            // A core queries the partner that holds the members.
             Some(_) if journey.named_bodies().any(NamedBody::is_for_a_core) => {}
             Some(set) if set.partner != file.partner.id => {
                 let what = format!("\"{}\" holds members of {}", members.value, set.partner);

@@ -53,7 +53,7 @@ fn field(table: &Table<'_>, name: &str, value: &Spanned<&str>) -> Option<String>
     if OURS.contains(&field.as_str()) {
         let what = format!("the header field \"{field}\" is not the step's to set");
         let help = if field == http::header::AUTHORIZATION {
-            "name the step whose token goes along: token = \"<step>\""
+            "name the step whose token is sent: token = \"<step>\""
         } else {
             "take it away"
         };

@@ -30,12 +30,12 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
                 root.report(
                     spanned.span,
                     "`contact` is empty",
-                    "write whom a partner may call",
+                    "write who the partner may call",
                 );
             } else if !spanned.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
                 root.report(
                     spanned.span,
-                    "`contact` cannot stand in a header",
+                    "`contact` cannot be sent in a header",
                     "write an address in ASCII",
                 );
             }
@@ -85,7 +85,7 @@ fn long_runs(root: &Table<'_>, all: usize) -> usize {
     if !root.has(KEY) {
         return default;
     }
-    // One permit is nobody's share.
+    // One permit cannot be shared.
     let bound = u64::try_from(all.max(2)).unwrap_or(RUNS_IN_FLIGHT_LIMIT);
     let number = root.number(KEY, 1..bound);
     number

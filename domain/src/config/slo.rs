@@ -218,7 +218,7 @@ fn objective(table: &Table<'_>, name: SloName) -> Option<u32> {
     match spanned.value {
         Some(ppm) if (1..1_000_000).contains(&ppm) => return Some(ppm),
         Some(1_000_000) => {
-            let help = "promise less, such as 99.95: a budget of nothing pages for ever";
+            let help = "promise less, such as 99.95: an empty budget pages for ever";
             table.report(spanned.span, "an objective of 100 leaves no budget", help);
         }
         Some(_) | None => {

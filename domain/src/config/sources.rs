@@ -96,7 +96,7 @@ pub(super) fn sources(
                 path,
                 text: String::new(),
             });
-            let help = "make the folder beside the agent's file";
+            let help = "make the folder next to the agent's file";
             diagnostics.add(
                 &source,
                 None,

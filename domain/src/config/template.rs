@@ -108,7 +108,7 @@ fn fits(
             }
             TemplatePosition::Url => "capture the one value in it that the URL needs",
             TemplatePosition::Text | TemplatePosition::Json => {
-                "let it stand alone as a value of a JSON body"
+                "make it a whole value of a JSON body"
             }
         };
         table.report(spanned.span.clone(), what, help);
@@ -132,7 +132,7 @@ pub(super) fn captured(
     Some((step, name, kind))
 }
 
-/// What a captured value is; none with a diagnostic where nobody captures it, and without one where its
+/// What a captured value is; none with a diagnostic where no step captures it, and without one where its
 /// step is broken: the help is there.
 fn kind_of(
     table: &Table<'_>,

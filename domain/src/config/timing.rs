@@ -119,7 +119,7 @@ fn near_zone(name: &str) -> Option<&'static str> {
 /// A zone says nothing of an interval that has no hours.
 fn lone_zone(table: &Table<'_>, zone: Option<&Spanned<Zone>>) {
     if let Some(zone) = zone.filter(|zone| zone.value != Zone::UTC) {
-        let what = "`timezone` beside `every` has no effect";
+        let what = "`timezone` next to `every` has no effect";
         let help = "take it away, or add a profile or `cron`";
         table.report(zone.span.clone(), what, help);
     }

@@ -40,7 +40,7 @@ pub(super) enum Leaf<'a> {
     Unknown(String),
 }
 
-/// One table being read; what nobody asked for is a mistake when it is closed.
+/// One table being read; keys that no reader asked for are mistakes when it is closed.
 pub(super) struct Table<'a> {
     pub(super) source: &'a Arc<SourceFile>,
     table: &'a DeTable<'a>,
@@ -477,7 +477,7 @@ impl<'a> Table<'a> {
         self.child(name, table, span)
     }
 
-    /// Names every key that nobody asked for; true when there is none.
+    /// Reports every key that no reader asked for; true when there is none.
     pub(super) fn close(&self) -> bool {
         let asked = self.asked.borrow();
         let mut is_known = true;

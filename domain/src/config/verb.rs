@@ -75,7 +75,7 @@ fn token_step(table: &Table<'_>, known: &Known) -> Option<Action> {
         .collect();
     let (fresh, every) = (table.flag("fresh"), table.duration("fresh_every"));
     if let (Some(_), Some(every)) = (fresh, &every) {
-        let what = "`fresh` and `fresh_every` stand in one step";
+        let what = "`fresh` and `fresh_every` are both set in one step";
         table.report(every.span.clone(), what, "keep one of them");
     }
     let fresh = match (fresh, every) {
@@ -156,7 +156,7 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let method = word(table, "method", Method::ALL, Method::name).unwrap_or(Method::Get);
     let url = url(table, "url", "\"{{ partner.base_url }}/metadata\"", known);
     let headers = headers(table, known);
-    // What is wrong with it is told beside every other mistake of the step.
+    // What is wrong with it is reported with every other mistake of the step.
     let body = table.has("body").then(|| body(table, known));
     if body.is_some() && method != Method::Post {
         let what = format!("a {method} with a `body`");

@@ -22,7 +22,7 @@ pub enum AuthKind {
         key: SecretRef,
         /// The key's id at the partner; none for its RFC 7638 thumbprint.
         kid: Option<String>,
-        /// Keys that are not signed with, and whose public halves we publish beside.
+        /// Keys that are not signed with, and whose public halves are published as well.
         also_published: Vec<PathBuf>,
     },
     /// A shared secret in the `Authorization` header of the token request.
@@ -56,6 +56,6 @@ pub struct ClientCertificate {
 /// Where a secret is; never the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
-    /// A file, read anew each time it is needed.
+    /// A file, read again each time it is needed.
     File(PathBuf),
 }

@@ -1,4 +1,4 @@
-//! The shape that a partner's records had when somebody looked at it and found it good.
+//! The shape that a partner's records had when a person approved it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

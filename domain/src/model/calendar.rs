@@ -1,4 +1,4 @@
-//! Declared windows: when we do not run, when nobody is called, what the SLA leaves out.
+//! Declared windows: when nothing runs, when alerts are muted, what the SLA leaves out.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ closed!(
     Effect {
         /// Nothing is run.
         Blackout = "blackout",
-        /// What runs calls nobody.
+        /// Runs go on; their alerts are muted.
         NoAlert = "no_alert",
         /// What runs is left out of net figures; raw counts hold it.
         Exclude = "exclude",

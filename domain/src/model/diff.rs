@@ -1,4 +1,4 @@
-//! What sets two plans apart, so that only what changed begins anew.
+//! The differences between two plans, so that only changed probes restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -89,7 +89,7 @@ closed!(
 );
 
 closed!(
-    /// A limit that an answer went over. Each has its number beside the code that holds it.
+    /// A limit that an answer went over. Each number is next to the code that enforces it.
     Limit {
         /// Body of a document.
         Body = "body",

@@ -111,7 +111,7 @@ closed!(
         Saturated = "saturated",
         /// This machine has no network.
         Network = "network",
-        /// The ledger did not take a note that had to come first, or lost its past.
+        /// The ledger could not write an event that had to come first, or it was lost or rolled back.
         Ledger = "ledger",
     }
 );

@@ -15,9 +15,9 @@ pub type Headers = BTreeMap<String, Template>;
 pub enum Fresh {
     /// Any token is good until four fifths of its life are over.
     Never,
-    /// Each run asks anew.
+    /// Each run asks for a new one.
     Always,
-    /// The first run that comes so long after the last one that did asks anew.
+    /// The first run that comes so long after the last request asks for a new one.
     Every(Duration),
 }
 

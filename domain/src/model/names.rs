@@ -1,4 +1,4 @@
-//! The one list of metric names (design §6): what is exported and what rules and dashboards ask for.
+//! The one list of metric names (docs/metrics.md): what is exported and what rules and dashboards ask for.
 
 /// The alert that always fires; the agent hears of it again at [`WATCHDOG_PATH`].
 pub const WATCHDOG: &str = "OutriderWatchdog";

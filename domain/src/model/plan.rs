@@ -98,7 +98,7 @@ pub struct Partner {
     pub calendars: Vec<Calendar>,
     /// What it lets us ask of it.
     pub limits: Limits,
-    /// Origins beside its own where its jobs may be: our token travels there.
+    /// Origins other than its own where its jobs may be: the token is sent there.
     pub job_origins: Vec<String>,
     /// What it does differently and may.
     pub quirks: BTreeSet<Quirk>,

@@ -42,7 +42,7 @@ pub struct Tick {
 }
 
 closed!(
-    /// Why a run was walked.
+    /// Why a run was started.
     Origin {
         /// A tick.
         Schedule = "schedule",
@@ -129,11 +129,11 @@ impl FollowUpRun {
 pub struct RunRecord {
     /// Its id, also the correlation id on the wire.
     pub run: RunId,
-    /// Why it was walked.
+    /// Why it was started.
     pub origin: Origin,
-    /// The partner watched.
+    /// The partner.
     pub partner: PartnerId,
-    /// The journey walked.
+    /// The journey.
     pub journey: JourneyId,
     /// The member carried, if the journey carries one.
     pub member: Option<MemberId>,

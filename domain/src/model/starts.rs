@@ -54,7 +54,7 @@ impl Probe {
         (bases + beyond(after)).saturating_sub(beyond(until))
     }
 
-    /// How much later than its cadence says a start is: the same for the same start, whoever asks.
+    /// How much later than its cadence says a start is: always the same for the same start.
     fn shift(&self, base: DateTime<Utc>) -> TimeDelta {
         let Ok(jitter) = u64::try_from(self.jitter.as_millis()) else {
             return TimeDelta::zero();

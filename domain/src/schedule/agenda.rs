@@ -59,7 +59,7 @@ pub struct ProbeAgenda {
     pub runs: u64,
     /// Starts that calendars hold back, by the disposition they will have.
     pub held: BTreeMap<Disposition, u64>,
-    /// Of the runs, those that call nobody.
+    /// Of the runs, those whose alerts are muted.
     pub quiet: u64,
     /// Of the runs, those that the SLA leaves out.
     pub excluded: u64,

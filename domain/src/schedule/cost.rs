@@ -102,7 +102,7 @@ pub fn cost(probe: &Probe, journey: &Journey) -> Cost {
 const NOBODY_KNOWS: u64 = u32::MAX as u64;
 
 /// Requests that are kept free for a run: the most that one of its probe's runs was seen to make. Before
-/// one was seen that fetches files, nobody knows how many there are, and it gets a minute for itself.
+/// one was seen that fetches files, their number is unknown, and it gets a minute for itself.
 pub fn likely_requests(journey: &Journey, seen: u64) -> u64 {
     let fetches = |step: &Step| matches!(step.action, Action::Download(_));
     if seen == 0 && journey.steps.iter().any(fetches) {

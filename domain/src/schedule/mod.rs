@@ -1,4 +1,4 @@
-//! What a start means: whom it carries, what it costs, what holds it back. Pure functions of the plan
+//! What a start means: its member, its cost, and the calendars that hold it back. Pure functions of the plan
 //! and a time; when a start is due, the probe itself says (`crate::model`). Nothing here sleeps or
 //! asks for the time.
 

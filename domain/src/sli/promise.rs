@@ -1,4 +1,4 @@
-//! What one run adds to each objective (design §3): exact events, first verdicts, never taken back.
+//! What one run adds to each objective (docs/objectives.md): exact events of first verdicts, never taken back.
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ pub enum Series {
 }
 
 impl Series {
-    /// Significant decimal digits kept (design §8): 3 for journeys and steps, 2 for phases.
+    /// Significant decimal digits kept: 3 for journeys and steps, 2 for phases.
     pub fn digits(&self) -> u8 {
         match self {
             Self::Journey | Self::JourneyIntended | Self::Step(_) => 3,

@@ -1,4 +1,4 @@
-//! What one run and one tick add to the counters (design §3, §6).
+//! What one run and one tick add to the counters (docs/metrics.md).
 
 use super::promise::{self, SloEvent};
 use crate::model::names::{self, Metric};

@@ -119,13 +119,13 @@ fn adjustment(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Option<A
     let is_long = alarm.long > long;
     // The windows need so many cadences, and the time that a run may take.
     let run_rate = RunRate::of_slo(plan, &objective.partner.id, objective.slo);
-    let room = |window: Duration, runs: f64| {
+    let interval = |window: Duration, runs: f64| {
         window.saturating_sub(run_rate.deadline).as_secs_f64() / runs.max(1.0)
     };
     let needed = match (is_long, is_short) {
         (false, false) => return None,
-        (true, _) => room(long, float(alarm.bad_runs)).min(room(short, SHORT_CADENCES)),
-        (false, true) => room(short, SHORT_CADENCES),
+        (true, _) => interval(long, float(alarm.bad_runs)).min(interval(short, SHORT_CADENCES)),
+        (false, true) => interval(short, SHORT_CADENCES),
     };
     Some(Adjustment::Rare(Duration::from_secs_f64(needed)))
 }

@@ -22,7 +22,7 @@ pub(super) fn whole(count: f64) -> u64 {
     count as u64
 }
 
-/// How many of `runs` future runs go wrong, when nobody knows the rate but as Beta(a, b).
+/// How many of `runs` future runs go wrong, when the rate is only known as Beta(a, b).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BetaBinomial {
     pub(super) runs: u64,

@@ -22,7 +22,7 @@ pub struct Overview {
 /// How reading the files went last.
 #[derive(Clone, Debug)]
 pub struct ConfigView {
-    /// When they were read anew; none as long as they were read only at the start.
+    /// When they were last read again; none while they were read only at the start.
     pub read_at: Option<DateTime<Utc>>,
     /// Why the plan of before holds; empty when it does not.
     pub mistakes: Vec<String>,

@@ -1,4 +1,4 @@
-//! `outrider slo status`: reads the ledger beside the agent that writes it.
+//! `outrider slo status`: reads the ledger while the agent writes it.
 
 use std::num::NonZeroU32;
 
