@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::adapter::{Client, Directory};
 use crate::clocks::Pace;
-use crate::events::Follower;
+use crate::event_file::Follower;
 use crate::limits;
 use crate::outages::Outages;
 use crate::store::{CrashAt, Store, StoreError};

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use exchange_core::audit::{Broken, Verified, verify_file, verify_store};
 use exchange_core::limits::PAGE_MAX;
+use exchange_core::trail::{Broken, Verified, verify_file, verify_store};
 use serde_json::{Value, json};
 
 use super::state_folder::{At, open};

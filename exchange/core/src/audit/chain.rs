@@ -1,12 +1,11 @@
 //! Adding to the trail: an entry, and the chain that binds it to those before.
 
 use exchange_kit::digest::hex_of_sha256;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, Result, Transaction, params};
 use serde_json::{Value, json};
 
 use super::keys::Keys;
 use crate::exchange::Exchange;
-use crate::store::Result;
 
 /// What the first entry is bound to.
 pub const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -172,7 +172,7 @@ pub(super) fn told(
             exchange: Some(exchange),
             body,
         };
-        chain.add(db, &entry)
+        Ok(chain.add(db, &entry)?)
     };
     for note in &change.notes {
         say(note.kind, note.body.clone())?;
@@ -202,7 +202,7 @@ pub(super) fn told(
             json!({"review": id, "queue": review.queue.name(), "member": review.member, "reason": review.reason.name(), "action": "opened"}),
         )?;
     }
-    chain.seal(db, keys)
+    Ok(chain.seal(db, keys)?)
 }
 
 fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {

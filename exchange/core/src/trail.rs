@@ -1,4 +1,4 @@
-//! Walks a trail and names the first link that is broken.
+//! Reads the audit trail: verifies it up to the first link that is broken, and pages through its entries.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use super::chain::{BEGIN, hash};
+use crate::audit::{BEGIN, hash};
 use crate::store::{Result, Store};
 
 /// A whole trail.
