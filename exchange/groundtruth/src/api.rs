@@ -1,4 +1,4 @@
-//! The control listener: orders, the door, the log.
+//! The control listener: orders, the accept delay, the log.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::limits::DELAY_MS_MAX;
-use super::orders::{Door, Order};
+use super::orders::{AcceptDelay, Order};
 use super::record::Counts;
 use super::shared::Shared;
 
@@ -24,7 +24,7 @@ const ORDER: &str = r#"send {"path":"/a","behaviour":{"status":503,"head_ms":200
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/orders", get(orders).put(order).delete(clear))
-        .route("/door", put(door))
+        .route("/door", put(set_accept_delay))
         .route("/log", get(log))
         .route("/counts", get(counts))
         .fallback(|| async {
@@ -53,14 +53,14 @@ async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
     orders(State(shared)).await
 }
 
-async fn door(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
+async fn set_accept_delay(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
     let cure = format!(r#"send {{"accept_ms":200}}, at most {DELAY_MS_MAX}"#);
-    let door: Door = wish(&body, &cure)?;
-    if !door.is_allowed() {
+    let delay: AcceptDelay = wish(&body, &cure)?;
+    if !delay.is_allowed() {
         return Err(refuse("the delay is over its limit", &cure));
     }
-    shared.set_door(door);
-    Ok(Json(json!(door)))
+    shared.set_accept_delay(delay);
+    Ok(Json(json!(delay)))
 }
 
 #[derive(Deserialize)]
