@@ -44,7 +44,7 @@ pub fn close(
     finish(store, clock, &review, state, by, None)
 }
 
-/// Tries again: the member, or all members that have not come through, as a new exchange of the same affair.
+/// Tries again: the member, or all members that have not come through, as a new exchange with the same correlation id.
 ///
 /// # Errors
 /// When the store fails.

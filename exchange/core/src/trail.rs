@@ -153,7 +153,7 @@ type Row = (u64, String, String, String);
 type Rows<'a> = &'a mut dyn Iterator<Item = Result<Row>>;
 
 impl Store {
-    /// Hands out all entries in order, and the seal.
+    /// Passes all entries in order, and the seal, to `act`.
     fn walk_audit<T>(
         &self,
         act: impl FnOnce(Rows<'_>, Option<(u64, String, String)>) -> Result<T>,
@@ -172,7 +172,7 @@ impl Store {
         })
     }
 
-    /// Entries of one affair or one exchange, or all, after a number, as they are exported.
+    /// Entries of one correlation id or one exchange, or all, after a number, as they are exported.
     pub fn audit(
         &self,
         of: Option<&str>,

@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// One life: the entries of an affair (correlation id) or of an exchange, in order.
+    /// The entries of a correlation id or of one exchange, in order.
     Search(Search),
     /// Walk the trail; exit 3 names the first link that is broken.
     Verify(Verify),

@@ -29,7 +29,7 @@ pub(crate) struct Exchanges {
     /// Only those of this partner.
     #[arg(long)]
     partner: Option<String>,
-    /// Only those of this affair.
+    /// Only those with this correlation id.
     #[arg(long)]
     correlation: Option<String>,
     #[command(flatten)]

@@ -22,9 +22,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Close an item: it is settled elsewhere.
+    /// Close an item that was resolved elsewhere.
     Resolve(Act),
-    /// Try again as a new exchange of the same affair.
+    /// Try again as a new exchange with the same correlation id.
     Redrive(Act),
     /// Close an item: it is given up.
     Abandon(Act),

@@ -19,8 +19,9 @@ pub enum Step {
     Manifest,
     /// Fetch the files.
     Fetch,
-    /// Say what came of it.
-    Settle,
+    /// Check the records that came and decide the outcome of each member.
+    #[serde(rename = "settle")]
+    Outcome,
     /// Release the jobs at the partner.
     Release,
     /// Nothing.
@@ -36,7 +37,7 @@ impl Step {
             Self::Export => "export",
             Self::Manifest => "manifest",
             Self::Fetch => "fetch",
-            Self::Settle => "settle",
+            Self::Outcome => "settle",
             Self::Release => "release",
             Self::Done => "done",
         }
@@ -245,8 +246,9 @@ pub struct Exchange {
     pub exporting_ms: Option<i64>,
     /// When the last file was kept.
     pub fetched_ms: Option<i64>,
-    /// When the verdict fell.
-    pub settled_ms: Option<i64>,
+    /// When the outcome was decided.
+    #[serde(rename = "settled_ms")]
+    pub outcome_ms: Option<i64>,
     /// The match job or the export job that is looked at.
     pub job: Option<Place>,
     /// Every job that we have had.
@@ -265,10 +267,10 @@ pub struct Exchange {
     pub missing_count: u64,
     /// Came ÷ (came + missing), in thousandths.
     pub score_milli: Option<u32>,
-    /// Files with a lower number were looked through for records of strangers. Those that came later, before the
-    /// exchange ended otherwise, are handed to nobody.
-    #[serde(default)]
-    pub looked_through: u32,
+    /// Files with a lower number were checked for records of unmatched patients. Files that came later, before the
+    /// exchange ended otherwise, are not served.
+    #[serde(default, rename = "looked_through")]
+    pub checked_files: u32,
     /// Files with a line that cannot be read, of all exports so far.
     #[serde(default)]
     pub unreadable_files: u64,
@@ -316,7 +318,7 @@ impl Exchange {
     /// Whether a follow-up comes or goes on: what the verdict says may still get better.
     pub fn is_following_up(&self) -> bool {
         let goes_on = match self.step {
-            Step::Export | Step::Manifest | Step::Fetch | Step::Settle => true,
+            Step::Export | Step::Manifest | Step::Fetch | Step::Outcome => true,
             Step::KickOff | Step::Match | Step::Release | Step::Done => false,
         };
         self.has_follow_up || (self.is_follow_up && goes_on)

@@ -67,7 +67,7 @@ pub(super) fn cancel_own(state: &AppState, session: &Session, id: &str) -> Resul
 fn change(state: &AppState, session: &Session, mut exchange: Exchange) -> Result<Change, Problem> {
     let now_ms = state.core.clock.now_millis();
     exchange.reason = Some(Reason::Cancelled);
-    exchange.settled_ms = Some(now_ms);
+    exchange.outcome_ms = Some(now_ms);
     exchange.go_on(Step::Release, now_ms);
     let mut members = state.core.store.members(&exchange.id)?;
     members.retain(|member| !member.state.is_terminal());

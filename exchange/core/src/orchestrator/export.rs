@@ -49,7 +49,7 @@ fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     work.exchange.exporting_ms = work.exchange.exporting_ms.or(Some(now_ms));
     work.exchange.go_on(Step::Manifest, now_ms);
     let mut change = work.change(Event::ExportAccepted);
-    if work.exchange.settled_ms.is_none() {
+    if work.exchange.outcome_ms.is_none() {
         change.members = work.moved(State::Accepted)?;
     }
     work.apply_job(change)
@@ -117,7 +117,7 @@ fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     work.exchange.go_on(Step::Fetch, now_ms);
     let mut change = work.change(Event::Exported);
     change.payloads = payloads;
-    if work.exchange.settled_ms.is_none() {
+    if work.exchange.outcome_ms.is_none() {
         change.members = work.moved(State::InReview)?;
     }
     work.apply(change)

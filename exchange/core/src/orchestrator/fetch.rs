@@ -49,7 +49,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     }
     let now_ms = work.now_ms();
     work.exchange.fetched_ms = work.exchange.fetched_ms.or(Some(now_ms));
-    work.exchange.go_on(Step::Settle, now_ms);
+    work.exchange.go_on(Step::Outcome, now_ms);
     let change = work.change(Event::Fetched);
     work.apply(change)
 }

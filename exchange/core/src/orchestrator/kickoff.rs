@@ -50,7 +50,7 @@ async fn send(mut work: Work<'_>) -> Result<()> {
     }
 }
 
-/// The headers of every kick-off: one key through all hops, and whose affair it is.
+/// The headers of every kick-off: one key through all hops, and the correlation id.
 pub(super) fn hop_headers(work: &Work<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("content-type", "application/fhir+json".to_owned()),

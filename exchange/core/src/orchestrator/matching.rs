@@ -132,7 +132,7 @@ pub(super) fn unreadable(mut work: Work<'_>, unreadable: Unreadable) -> Result<(
     work.dead(Reason::NotUnderstood)
 }
 
-/// Accounts for everybody: each member that was sent is in the result once, and nobody else is.
+/// Accounts for every member: each one that was sent must be in the result once, and no other person may be.
 pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payload>) -> Result<()> {
     let dialect = work.client.partner.dialect;
     if result.shape != dialect.shape {
@@ -183,7 +183,7 @@ pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payloa
         if is_anybody {
             Step::Export
         } else {
-            Step::Settle
+            Step::Outcome
         },
         now_ms,
     );
@@ -204,6 +204,6 @@ fn judged(member: &mut Member) -> Option<Reason> {
     };
     member.state = state;
     member.reason = reason;
-    // A consent that does not do is an answer; a person nobody knows may be our mistake.
+    // A missing consent is an answer; an unknown person may be our mistake.
     reason.filter(|reason| *reason != Reason::ConsentConstrained)
 }

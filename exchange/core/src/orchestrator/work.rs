@@ -248,7 +248,7 @@ impl<'a> Work<'a> {
         } else {
             self.exchange.is_running = true;
             let mut change = self.change(event);
-            if self.exchange.settled_ms.is_none() {
+            if self.exchange.outcome_ms.is_none() {
                 change.members = self.moved(State::InReview)?;
             }
             change
@@ -276,14 +276,14 @@ impl<'a> Work<'a> {
         reviews: Vec<NewReview>,
     ) -> Result<()> {
         let now_ms = self.now_ms();
-        let is_settled = self.exchange.state == State::PartiallyCompleted;
-        let event = if is_settled { Event::GapRemains } else { event };
+        let has_outcome = self.exchange.state == State::PartiallyCompleted;
+        let event = if has_outcome { Event::GapRemains } else { event };
         self.exchange.go_on(Step::Release, now_ms);
         self.exchange.has_follow_up = false;
-        let members = if is_settled {
+        let members = if has_outcome {
             Vec::new()
         } else {
-            self.exchange.settled_ms = Some(now_ms);
+            self.exchange.outcome_ms = Some(now_ms);
             self.exchange.reason = Some(reason);
             let to = if event == Event::Expired {
                 State::Expired

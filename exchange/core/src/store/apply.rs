@@ -143,7 +143,7 @@ pub(super) fn written(db: &Transaction<'_>, exchange: &Exchange, version: u64) -
             exchange.state.name(),
             exchange.step.name(),
             exchange.due_ms,
-            exchange.settled_ms,
+            exchange.outcome_ms,
             exchange.version,
             serde_json::to_string(exchange)?,
             exchange.id,
@@ -217,7 +217,7 @@ fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {
         "reason": exchange.reason.map(Reason::name),
         "retries": exchange.retries,
         "key": exchange.hop_key(),
-        "since_created_ms": exchange.settled_ms.map(|at| at - exchange.created_ms),
+        "since_created_ms": exchange.outcome_ms.map(|at| at - exchange.created_ms),
     })
 }
 

@@ -36,7 +36,7 @@ impl Queue {
 pub enum ReviewState {
     /// It waits.
     Open,
-    /// Somebody has settled it outside.
+    /// Somebody resolved it outside of the core.
     Resolved,
     /// It was tried again.
     Redriven,
