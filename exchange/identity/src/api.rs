@@ -99,7 +99,7 @@ struct Resolve {
     expected: Option<Expected>,
 }
 
-/// Who it must be; nobody when `candidate` is null.
+/// The candidate that is right; none when `candidate` is null.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
@@ -209,9 +209,9 @@ async fn explain_one(State(service): State<Shared>, body: Body) -> Answer {
                 rules.thresholds(sensitivity),
                 rules.vector(&evidence),
             );
-            let mut told = explain::pair(rules, sensitivity, &evidence, &judged);
-            told["settled_by"] = Value::from(to_verify(&judged.vector));
-            Ok(Json(told))
+            let mut explanation = explain::pair(rules, sensitivity, &evidence, &judged);
+            explanation["settled_by"] = Value::from(to_verify(&judged.vector));
+            Ok(Json(explanation))
         }
         _ => Err(Problem::wrong("there is nothing to explain", shape)),
     }

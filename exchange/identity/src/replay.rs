@@ -117,13 +117,13 @@ pub fn replay(rules: &Rules, decisions: &[Decision]) -> Result<Diff, Complaints>
     if !complaints.is_empty() {
         return Err(complaints);
     }
-    let assigned = assign(
+    let assignment = assign(
         rules,
         candidates,
         |a, b| apart[0].contains(&(a, b)),
         |a, b| apart[1].contains(&(a, b)),
     );
-    Ok(diff(rules, decisions, &numbers, &assigned.pairs))
+    Ok(diff(rules, decisions, &numbers, &assignment.pairs))
 }
 
 /// Records by the number they have here.

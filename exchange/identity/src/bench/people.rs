@@ -49,7 +49,7 @@ impl Invented {
     }
 
     /// Another of the same household: address, telephone and family name stay.
-    pub(super) fn housemate(&self, stream: &mut Stream) -> Self {
+    pub(super) fn household_member(&self, stream: &mut Stream) -> Self {
         let woman = stream.below(2) == 0;
         let mut other = Self {
             given: self.other_given(stream, woman),
@@ -83,7 +83,7 @@ impl Invented {
     pub(super) fn twin(&self, stream: &mut Stream) -> Self {
         Self {
             born: self.born,
-            ..self.housemate(stream)
+            ..self.household_member(stream)
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reads a rules file and names every mistake at once, with line and cure.
+//! Reads a rules file and names every mistake at once, with its line and a fix.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
