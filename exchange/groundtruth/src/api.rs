@@ -31,7 +31,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             Problem {
                 status: StatusCode::NOT_FOUND,
                 error: "no such address".to_owned(),
-                cure: "there are /orders, /door, /log and /counts".to_owned(),
+                help: "there are /orders, /door, /log and /counts".to_owned(),
             }
         })
         .with_state(shared)
@@ -54,10 +54,10 @@ async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 async fn set_accept_delay(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let cure = format!(r#"send {{"accept_ms":200}}, at most {DELAY_MS_MAX}"#);
-    let delay: AcceptDelay = wish(&body, &cure)?;
+    let help = format!(r#"send {{"accept_ms":200}}, at most {DELAY_MS_MAX}"#);
+    let delay: AcceptDelay = wish(&body, &help)?;
     if !delay.is_allowed() {
-        return Err(refuse("the delay is over its limit", &cure));
+        return Err(refuse("the delay is over its limit", &help));
     }
     shared.set_accept_delay(delay);
     Ok(Json(json!(delay)))
@@ -87,10 +87,10 @@ async fn counts(State(shared): State<Arc<Shared>>) -> Json<Counts> {
     Json(shared.log().counts())
 }
 
-fn refuse(error: &str, cure: &str) -> Problem {
+fn refuse(error: &str, help: &str) -> Problem {
     Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: error.to_owned(),
-        cure: cure.to_owned(),
+        help: help.to_owned(),
     }
 }

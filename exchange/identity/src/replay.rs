@@ -65,8 +65,8 @@ pub fn replay(rules: &Rules, decisions: &[Decision]) -> Result<Diff, Complaints>
     for (line, decision) in decisions.iter().enumerate() {
         let place = format!("line {}", line + 1);
         let mut complain = |what: String| {
-            let cure = "replay a file as `match --decisions` wrote it, with a program of its age";
-            complaints.add(&place, what, cure);
+            let help = "replay a file as `match --decisions` wrote it, with a program of its age";
+            complaints.add(&place, what, help);
         };
         if decision.format > FORMAT {
             complain(format!(

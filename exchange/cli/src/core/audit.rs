@@ -120,8 +120,8 @@ fn verify(wish: &Verify) -> Result<(), Failure> {
     let (verdict, what) = match (&wish.file, &wish.state) {
         (Some(file), _) => {
             let verdict = verify_file(file).map_err(|error| {
-                let cure = "give --file a trail that `exchange audit export` wrote";
-                Failure::usage(format!("could not read {}: {error}", file.display()), cure)
+                let help = "give --file a trail that `exchange audit export` wrote";
+                Failure::usage(format!("could not read {}: {error}", file.display()), help)
             })?;
             (verdict, format!("{}:", file.display()))
         }
@@ -168,7 +168,7 @@ fn failed(broken: &Broken, place: &str, is_json: bool) -> Result<Failure, Failur
     Ok(Failure {
         code: WRONG,
         text: format!(
-            "the trail is broken at entry {seq} ({place}{row}): the {what}\n  expected {expected}\n  seen     {seen}\n  cure: hold it against an export that was made before; entries up to there are sound"
+            "the trail is broken at entry {seq} ({place}{row}): the {what}\n  expected {expected}\n  seen     {seen}\n  fix: hold it against an export that was made before; entries up to there are sound"
         ),
     })
 }

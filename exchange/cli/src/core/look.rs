@@ -40,8 +40,8 @@ pub(crate) fn status_of(wish: &Status) -> Result<(), Failure> {
     let store = wish.at.open()?;
     let found = store.exchange(&wish.id).map_err(Failure::internal)?;
     let exchange = found.ok_or_else(|| {
-        let cure = "`exchange core exchanges` lists them";
-        Failure::usage(format!("there is no exchange {:?}", wish.id), cure)
+        let help = "`exchange core exchanges` lists them";
+        Failure::usage(format!("there is no exchange {:?}", wish.id), help)
     })?;
     let members = store.members(&wish.id).map_err(Failure::internal)?;
     let payloads = store.payloads(&wish.id).map_err(Failure::internal)?;
@@ -69,8 +69,8 @@ pub(crate) fn exchanges(wish: &Exchanges) -> Result<(), Failure> {
     let state = match &wish.exchange_state {
         None => None,
         Some(name) => Some(State::named(name).ok_or_else(|| {
-            let cure = format!("one of: {}", State::ALL.map(State::name).join(", "));
-            Failure::usage(format!("there is no state {name:?}"), cure)
+            let help = format!("one of: {}", State::ALL.map(State::name).join(", "));
+            Failure::usage(format!("there is no state {name:?}"), help)
         })?),
     };
     let search = Search {

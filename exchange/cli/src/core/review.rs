@@ -105,17 +105,17 @@ fn act(wish: &Act, state: ReviewState) -> Result<(), Failure> {
             })
         }
         Acted::Unknown => {
-            let cure = "`exchange review list` has those that wait";
+            let help = "`exchange review list` has those that wait";
             Err(Failure::usage(
                 format!("there is no item {:?}", wish.id),
-                cure,
+                help,
             ))
         }
         Acted::Closed => {
-            let cure = "`exchange review list --all` says by whom";
+            let help = "`exchange review list --all` says by whom";
             Err(Failure::usage(
                 format!("{:?} is closed already", wish.id),
-                cure,
+                help,
             ))
         }
     }

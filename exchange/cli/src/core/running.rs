@@ -119,7 +119,7 @@ impl Running {
 
 fn crash_at(text: &str) -> Result<CrashAt, Failure> {
     CrashAt::read(text).ok_or_else(|| {
-        let cure = "name a side and an event, e.g. before:accepted";
-        Failure::usage(format!("{text:?} is no point"), cure)
+        let help = "name a side and an event, e.g. before:accepted";
+        Failure::usage(format!("{text:?} is no point"), help)
     })
 }

@@ -29,8 +29,8 @@ impl At {
 pub(crate) fn open(state: &Path) -> Result<Store, Failure> {
     if !state.join("core.sqlite").is_file() {
         let what = format!("{} is no state folder of a core", state.display());
-        let cure = "give --state the folder that the ready line names under core";
-        return Err(Failure::usage(what, cure));
+        let help = "give --state the folder that the ready line names under core";
+        return Err(Failure::usage(what, help));
     }
     Store::open(state, STORE_MIB, None).map_err(|error| unusable(state, &error))
 }

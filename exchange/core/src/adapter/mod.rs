@@ -22,6 +22,6 @@ pub use dialect::{Dialect, Release, Shape};
 pub use directory::{Directory, DirectoryError, Partner};
 pub use link::{Tied, link};
 pub use manifest::{Listed, Manifest};
-pub use reading::{Reading, ExportContent};
+pub use reading::{ExportContent, Reading};
 pub use result::{Found, MatchResult, Unreadable};
 pub use wire::Wire;

@@ -76,8 +76,8 @@ impl Session {
             return Ok(());
         }
         let what = format!("the token is not for {}", scope.name());
-        let cure = "ask POST /v1/token for a token with that scope";
-        Err(Problem::of(StatusCode::FORBIDDEN, "scope", what, cure))
+        let help = "ask POST /v1/token for a token with that scope";
+        Err(Problem::of(StatusCode::FORBIDDEN, "scope", what, help))
     }
 }
 

@@ -38,8 +38,8 @@ pub(super) async fn cancel(
         }
         Called::WasOver(exchange) => {
             let what = format!("the exchange is {} already", exchange.state.name());
-            let cure = "there is nothing to cancel";
-            Err(Problem::of(StatusCode::CONFLICT, "is-over", what, cure))
+            let help = "there is nothing to cancel";
+            Err(Problem::of(StatusCode::CONFLICT, "is-over", what, help))
         }
     }
 }

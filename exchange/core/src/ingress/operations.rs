@@ -74,12 +74,12 @@ pub(super) async fn act(
     });
     let Some(note) = note else {
         let what = "there is no note that says why";
-        let cure = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
+        let help = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
         return Err(Problem::of(
             StatusCode::UNPROCESSABLE_ENTITY,
             "note-missing",
             what,
-            cure,
+            help,
         ));
     };
     let actor = format!("client:{}", session.client);
@@ -104,8 +104,8 @@ pub(super) async fn act(
         Acted::Unknown => Err(Problem::not_found("review")),
         Acted::Closed => {
             let what = "the review is closed already";
-            let cure = "see GET /v1/reviews";
-            Err(Problem::of(StatusCode::CONFLICT, "is-closed", what, cure))
+            let help = "see GET /v1/reviews";
+            Err(Problem::of(StatusCode::CONFLICT, "is-closed", what, help))
         }
     }
 }

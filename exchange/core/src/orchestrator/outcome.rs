@@ -7,7 +7,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::json;
 
 use super::work::{Work, number_after};
-use crate::adapter::{Reading, ExportContent};
+use crate::adapter::{ExportContent, Reading};
 use crate::exchange::{Event, Member, Missing, Reason, State, Step, Why, fold};
 use crate::limits::{FOLLOW_UPS_MAX, MISSING_MAX};
 use crate::store::{Payload, Result, Role};

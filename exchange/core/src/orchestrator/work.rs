@@ -277,7 +277,11 @@ impl<'a> Work<'a> {
     ) -> Result<()> {
         let now_ms = self.now_ms();
         let has_outcome = self.exchange.state == State::PartiallyCompleted;
-        let event = if has_outcome { Event::GapRemains } else { event };
+        let event = if has_outcome {
+            Event::GapRemains
+        } else {
+            event
+        };
         self.exchange.go_on(Step::Release, now_ms);
         self.exchange.has_follow_up = false;
         let members = if has_outcome {

@@ -14,10 +14,10 @@ pub type Answer = Result<Json<Value>, Problem>;
 ///
 /// # Errors
 /// 422 when it is something else.
-pub fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
+pub fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], help: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("the body cannot be read: {error}"),
-        cure: cure.to_owned(),
+        help: help.to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! What a control listener will not or cannot do, as JSON with its cure.
+//! What a control listener will not or cannot do, as JSON with its fix.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -12,14 +12,14 @@ pub struct Problem {
     /// What is wrong.
     pub error: String,
     /// What would be right.
-    pub cure: String,
+    pub help: String,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         (
             self.status,
-            Json(json!({"error": self.error, "cure": self.cure})),
+            Json(json!({"error": self.error, "cure": self.help})),
         )
             .into_response()
     }

@@ -21,11 +21,11 @@ pub struct Source<'a> {
 
 impl Source<'_> {
     /// Notes a mistake at that place.
-    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, help: impl Into<String>) {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let place = format!("{}:{line}", self.path);
-        self.complaints.borrow_mut().add(place, what, cure);
+        self.complaints.borrow_mut().add(place, what, help);
     }
 }
 
@@ -58,8 +58,8 @@ impl<'a> Table<'a> {
     }
 
     /// Notes a mistake at that place of the file.
-    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
-        self.source.complain(span, what, cure);
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, help: impl Into<String>) {
+        self.source.complain(span, what, help);
     }
 
     fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {

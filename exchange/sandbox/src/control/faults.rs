@@ -47,7 +47,7 @@ impl From<Mistake> for Problem {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             error: mistake.what,
-            cure: mistake.cure,
+            help: mistake.cure,
         }
     }
 }
@@ -67,7 +67,7 @@ async fn set(State(partners): State<Partners>, Path(id): Path<String>, body: Byt
     let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("there is no fault {:?}", wish.fault),
-        cure: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
+        help: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
     })?;
     change(served, |book| {
         book.clear();
@@ -156,7 +156,7 @@ async fn change<T>(
     listeners().await.map_err(|error| Problem {
         status: StatusCode::SERVICE_UNAVAILABLE,
         error: error.to_string(),
-        cure: "another program may have taken the port; try again or restart the exchange"
+        help: "another program may have taken the port; try again or restart the exchange"
             .to_owned(),
     })?;
     Ok(done)

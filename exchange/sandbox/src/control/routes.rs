@@ -47,11 +47,11 @@ pub fn router(partners: Partners, site: Site) -> Router {
         .route("/partners/{id}/stats", get(stats))
         .route("/partners/{id}/reset", post(reset))
         .fallback(|| async {
-            let cure = "see GET /faults and GET /partners".to_owned();
+            let help = "see GET /faults and GET /partners".to_owned();
             Problem {
                 status: StatusCode::NOT_FOUND,
                 error: "no such address".to_owned(),
-                cure,
+                help,
             }
         })
         .with_state(Known { partners, site })
@@ -152,10 +152,10 @@ async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> Answ
 
 fn internal(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "the control API failed");
-    let cure = "look at the exchange's log".to_owned();
+    let help = "look at the exchange's log".to_owned();
     Problem {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         error: error.to_string(),
-        cure,
+        help,
     }
 }

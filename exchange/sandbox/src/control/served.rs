@@ -51,7 +51,7 @@ pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, P
     partners.get(id).ok_or_else(|| Problem {
         status: StatusCode::NOT_FOUND,
         error: format!("there is no partner {id:?}"),
-        cure: format!(
+        help: format!(
             "one of: {}",
             partners.keys().cloned().collect::<Vec<_>>().join(", ")
         ),
