@@ -2,10 +2,10 @@
 
 use exchange_kit::mistakes::Complaints;
 
-/// The command line asks for something that cannot be had: a wrong word, a folder that is not writable, a
+/// The command line asks for something impossible: a wrong word, a folder that is not writable, a
 /// port that is taken. clap uses the same number.
 const USAGE: u8 = 2;
-/// A file that was given says something that cannot be: rules, people, decisions.
+/// A file that was given has mistakes: rules, people, decisions.
 pub(crate) const WRONG: u8 = 3;
 /// Our own fault.
 const INTERNAL: u8 = 70;
@@ -28,7 +28,7 @@ impl Failure {
         }
     }
 
-    /// Files that say what cannot be; every mistake with its place and fix.
+    /// Files with mistakes; each is listed with its place and fix.
     pub(crate) fn wrong(complaints: &Complaints) -> Self {
         Self {
             code: WRONG,

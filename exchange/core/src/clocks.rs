@@ -100,7 +100,7 @@ impl Pace {
         self.millis(60 * SECOND).max(1)
     }
 
-    /// How often the queue is looked at without being told.
+    /// How often the queue is polled without a wake-up.
     pub fn tick(self) -> Duration {
         Duration::from_millis(100)
     }

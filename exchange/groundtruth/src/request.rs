@@ -111,8 +111,8 @@ impl Request {
 
     /// Whether the client wants the connection closed behind the answer.
     pub(super) fn wants_end(&self) -> bool {
-        let asks = |value: &str| value.to_ascii_lowercase().contains("close");
-        self.field("connection").is_some_and(asks)
+        let is_close = |value: &str| value.to_ascii_lowercase().contains("close");
+        self.field("connection").is_some_and(is_close)
     }
 
     /// As it is shown: every field in order, the body as text.

@@ -54,7 +54,7 @@ pub fn write(
             input: key.input(&record.person),
             left: record.id.to_string(),
             thresholds: both(linked.rules.thresholds(sensitivity)),
-            outcome: picked.map_or_else(Outcome::nobody, |pair| {
+            outcome: picked.map_or_else(Outcome::no_candidate, |pair| {
                 Outcome::of(&linked.rules, &pair.judged)
             }),
             right: picked.map(|pair| id(pair.right)),

@@ -162,7 +162,9 @@ fn diff(rules: &Rules, decisions: &[Decision], numbers: &Numbers<'_>, pairs: &[C
         let number = numbers.left[&decision.left];
         let pair = pairs.binary_search_by_key(&number, |pair| pair.left);
         let pair = pair.ok().map(|at| &pairs[at]);
-        let would_be = pair.map_or_else(Outcome::nobody, |pair| Outcome::of(rules, &pair.judged));
+        let would_be = pair.map_or_else(Outcome::no_candidate, |pair| {
+            Outcome::of(rules, &pair.judged)
+        });
         let right = pair.map(|pair| numbers.right_names[as_index(pair.right)].clone());
         if would_be.decision == decision.outcome.decision && right == decision.right {
             diff.same += 1;

@@ -411,7 +411,7 @@ impl Service {
 fn outcome(rules: &Rules, resolved: &Resolved) -> Outcome {
     match &resolved.picked {
         Some((_, judged)) => Outcome::of(rules, judged),
-        None => Outcome::nobody(),
+        None => Outcome::no_candidate(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`clock`] | the only place that asks for the time |
+//! | [`clock`] | the only module that reads the clock |
 //! | [`digest`] | SHA-256 in hex |
 //! | [`random`] | numbers from a seed and labels |
 //! | [`assertion`] | registered clients, and the check of the assertions that they sign |

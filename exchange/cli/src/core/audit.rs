@@ -59,34 +59,34 @@ pub(crate) struct Export {
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Search(wish) => search(wish),
-        Command::Verify(wish) => verify(wish),
-        Command::Export(wish) => export(wish),
+        Command::Search(options) => search(options),
+        Command::Verify(options) => verify(options),
+        Command::Export(options) => export(options),
     }
 }
 
-fn search(wish: &Search) -> Result<(), Failure> {
-    let store = wish.at.open()?;
+fn search(options: &Search) -> Result<(), Failure> {
+    let store = options.at.open()?;
     let mut after = 0;
     loop {
         let found = store
-            .audit(Some(&wish.of), wish.kind.as_deref(), after, PAGE_MAX)
+            .audit(Some(&options.of), options.kind.as_deref(), after, PAGE_MAX)
             .map_err(Failure::internal)?;
         let Some(last) = found.last() else {
             return Ok(());
         };
         after = last["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
         for entry in &found {
-            say(&if wish.at.json {
+            say(&if options.at.json {
                 entry.to_string()
             } else {
-                told(&entry["entry"])
+                text_line(&entry["entry"])
             })?;
         }
     }
 }
 
-fn told(entry: &Value) -> String {
+fn text_line(entry: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let detail = &entry["detail"];
     let what = match entry["kind"].as_str() {
@@ -116,8 +116,8 @@ fn told(entry: &Value) -> String {
     )
 }
 
-fn verify(wish: &Verify) -> Result<(), Failure> {
-    let (verdict, what) = match (&wish.file, &wish.state) {
+fn verify(options: &Verify) -> Result<(), Failure> {
+    let (verdict, what) = match (&options.file, &options.state) {
         (Some(file), _) => {
             let verdict = verify_file(file).map_err(|error| {
                 let help = "give --file a trail that `exchange audit export` wrote";
@@ -140,8 +140,8 @@ fn verify(wish: &Verify) -> Result<(), Failure> {
         }
     };
     match verdict {
-        Ok(verified) => whole(&verified, wish.json),
-        Err(broken) => Err(failed(&broken, &what, wish.json)?),
+        Ok(verified) => whole(&verified, options.json),
+        Err(broken) => Err(failed(&broken, &what, options.json)?),
     }
 }
 
@@ -173,13 +173,14 @@ fn failed(broken: &Broken, place: &str, is_json: bool) -> Result<Failure, Failur
     })
 }
 
-fn export(wish: &Export) -> Result<(), Failure> {
-    let store = wish.at.open()?;
+fn export(options: &Export) -> Result<(), Failure> {
+    let store = options.at.open()?;
     let unwritable = |error: std::io::Error| {
-        let what = format!("could not write {}: {error}", wish.out.display());
+        let what = format!("could not write {}: {error}", options.out.display());
         Failure::usage(what, "give --out a file that you may write")
     };
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&wish.out).map_err(unwritable)?);
+    let mut file =
+        std::io::BufWriter::new(std::fs::File::create(&options.out).map_err(unwritable)?);
     let (mut after, mut count) = (0, 0_u64);
     loop {
         let found = store
@@ -195,9 +196,9 @@ fn export(wish: &Export) -> Result<(), Failure> {
         }
     }
     file.flush().map_err(unwritable)?;
-    let out = wish.out.display();
-    say(&if wish.at.json {
-        json!({"entries": count, "file": wish.out}).to_string()
+    let out = options.out.display();
+    say(&if options.at.json {
+        json!({"entries": count, "file": options.out}).to_string()
     } else {
         format!("{count} entries in {out}")
     })

@@ -47,9 +47,9 @@ pub(crate) struct Act {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::List { all, at } => list(*all, at),
-        Command::Resolve(wish) => act(wish, ReviewState::Resolved),
-        Command::Redrive(wish) => act(wish, ReviewState::Redriven),
-        Command::Abandon(wish) => act(wish, ReviewState::Abandoned),
+        Command::Resolve(options) => act(options, ReviewState::Resolved),
+        Command::Redrive(options) => act(options, ReviewState::Redriven),
+        Command::Abandon(options) => act(options, ReviewState::Abandoned),
     }
 }
 
@@ -62,7 +62,7 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
     if at.json {
         return say(&json!({"reviews": found}).to_string());
     }
-    let told = |one: &Review| {
+    let text_line = |one: &Review| {
         let member = one.member.clone().unwrap_or_else(|| "-".to_owned());
         let since = exchange_kit::clock::rfc3339(one.opened_ms);
         format!(
@@ -70,7 +70,7 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
             one.id, one.queue, one.reason, member, one.exchange, one.state, since
         )
     };
-    let lines: Vec<String> = found.iter().map(told).collect();
+    let lines: Vec<String> = found.iter().map(text_line).collect();
     say(&if lines.is_empty() {
         "nothing waits".to_owned()
     } else {
@@ -78,27 +78,27 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
     })
 }
 
-fn act(wish: &Act, state: ReviewState) -> Result<(), Failure> {
-    let store = wish.at.open()?;
-    let actor = format!("operator:{}", wish.by);
+fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
+    let store = options.at.open()?;
+    let actor = format!("operator:{}", options.by);
     let by = By {
         actor: &actor,
-        note: &wish.note,
+        note: &options.note,
     };
     let clock = Clock::System;
     let acted = match state {
-        ReviewState::Redriven => review::redrive(&store, &clock, Pace::of(1), &wish.id, &by),
+        ReviewState::Redriven => review::redrive(&store, &clock, Pace::of(1), &options.id, &by),
         ReviewState::Resolved | ReviewState::Abandoned | ReviewState::Open => {
-            review::close(&store, &clock, &wish.id, state, &by)
+            review::close(&store, &clock, &options.id, state, &by)
         }
     };
     match acted.map_err(Failure::internal)? {
         Acted::Done(led_to) => {
             let led_to = led_to.map(|exchange| exchange.id);
-            let answer = json!({"review": wish.id, "action": state.name(), "led_to": led_to});
+            let answer = json!({"review": options.id, "action": state.name(), "led_to": led_to});
             let text = led_to.map_or(String::new(), |id| format!(", now {id}"));
-            let line = Value::String(format!("{} is {}{text}", wish.id, state.name()));
-            say(&if wish.at.json {
+            let line = Value::String(format!("{} is {}{text}", options.id, state.name()));
+            say(&if options.at.json {
                 answer.to_string()
             } else {
                 line.as_str().unwrap_or_default().to_owned()
@@ -107,14 +107,14 @@ fn act(wish: &Act, state: ReviewState) -> Result<(), Failure> {
         Acted::Unknown => {
             let help = "`exchange review list` has those that wait";
             Err(Failure::usage(
-                format!("there is no item {:?}", wish.id),
+                format!("there is no item {:?}", options.id),
                 help,
             ))
         }
         Acted::Closed => {
             let help = "`exchange review list --all` says by whom";
             Err(Failure::usage(
-                format!("{:?} is closed already", wish.id),
+                format!("{:?} is closed already", options.id),
                 help,
             ))
         }

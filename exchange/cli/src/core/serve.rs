@@ -1,4 +1,4 @@
-//! `exchange core serve`: the core alone, beside partners that run elsewhere.
+//! `exchange core serve`: the core alone, next to partners that run elsewhere.
 
 use std::path::PathBuf;
 

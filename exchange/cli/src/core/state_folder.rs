@@ -35,7 +35,7 @@ pub(crate) fn open(state: &Path) -> Result<Store, Failure> {
     Store::open(state, STORE_MIB, None).map_err(|error| unusable(state, &error))
 }
 
-/// A memory that cannot be used. Unlike the sandbox's it holds what nobody can make again.
+/// The failure for a memory that cannot be used. Unlike the sandbox's it cannot be recreated.
 pub(crate) fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::usage(
         format!(

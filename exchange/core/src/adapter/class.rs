@@ -13,7 +13,7 @@ pub enum Class {
     Token,
     /// It may be different the next time.
     Transient,
-    /// The partner asks for patience.
+    /// The partner throttles.
     Throttled,
     /// The partner, or what it needs, is away; others are not asked meanwhile either.
     Dependency,
@@ -52,7 +52,7 @@ impl Class {
     }
 }
 
-/// Tells transient, throttled, dependency and business failures apart.
+/// Classifies a failure as transient, throttled, dependency or business.
 pub fn class(seen: &Seen) -> Class {
     match seen {
         Seen::Broken(broken) => match broken {

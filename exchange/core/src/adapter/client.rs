@@ -32,7 +32,7 @@ impl Client {
         }
     }
 
-    /// Sends a request with a token for `scope`. A token that is refused is asked for anew, once.
+    /// Sends a request with a token for `scope`. A refused token is replaced by a new one, once.
     pub async fn ask(&self, scope: &str, call: Call, sink: impl Fn() -> Option<Sink>) -> Seen {
         for is_last in [false, true] {
             let token = match self.tokens.get(&self.wire, &self.partner, scope).await {

@@ -24,7 +24,7 @@ pub struct Tied {
     pub by: String,
 }
 
-/// Ties everybody; the second list has those whom nobody can be tied to.
+/// Links each person of the result to the member that was sent; the second list has the people without one.
 pub fn link(found: Vec<Found>, bundles: &[Value], rules: &Rules) -> (Vec<Tied>, Vec<Found>) {
     let mut is_taken = vec![false; bundles.len()];
     let mut tied = Vec::new();

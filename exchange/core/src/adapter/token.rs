@@ -58,7 +58,7 @@ impl Tokens {
         if let Some(token) = self.known(scope) {
             return Ok(token);
         }
-        // One asks, the others wait for what comes.
+        // One task requests the token, the others wait for it.
         let _one_at_a_time = self.asking.lock().await;
         if let Some(token) = self.known(scope) {
             return Ok(token);
@@ -103,7 +103,7 @@ impl Tokens {
 }
 
 fn ask(partner: &Partner, scope: &str, now: i64) -> Option<String> {
-    // Read anew each time: a key that is rotated is used for the next assertion.
+    // Read each time: a rotated key is used for the next assertion.
     let pem = std::fs::read(&partner.key).ok()?;
     let key = EncodingKey::from_ec_pem(&pem).ok()?;
     let mut header = Header::new(Algorithm::ES384);

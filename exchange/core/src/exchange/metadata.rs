@@ -107,7 +107,7 @@ pub struct LegalBasis {
 pub struct Metadata {
     /// Why.
     pub trigger: Trigger,
-    /// National Provider Identifier of the payer that asks.
+    /// National Provider Identifier of the requesting payer.
     pub source_payer: String,
     /// Id of the partner that is asked.
     pub target_payer: String,

@@ -153,7 +153,7 @@ pub enum Why {
 /// Something that should have come.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Missing {
-    /// Whose, by the requester's id; nobody's in particular when left out.
+    /// The member, by the requester's id; none when it concerns no single member.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub member: Option<String>,
     /// Of this type.

@@ -1,4 +1,4 @@
-//! Who asks, and for what: short-lived opaque tokens for signed assertions, each for some scopes.
+//! Authentication: clients exchange signed assertions for short-lived opaque tokens with scopes.
 
 use std::sync::Arc;
 

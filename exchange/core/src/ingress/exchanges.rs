@@ -192,7 +192,7 @@ pub(super) fn seen(state: &AppState, exchange: &Exchange) -> Result<Value, Probl
     ))
 }
 
-/// The client's own exchange; another's is as good as none.
+/// The client's own exchange; another client's is reported as not found.
 pub(super) fn own(state: &AppState, session: &Session, id: &str) -> Result<Exchange, Problem> {
     let found = state.core.store.exchange(id)?;
     found

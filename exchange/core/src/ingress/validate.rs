@@ -17,7 +17,7 @@ use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 /// A request as meant.
 #[derive(Debug)]
 pub struct ExchangeRequest {
-    /// What it says beside its members.
+    /// Its metadata.
     pub metadata: Metadata,
     /// The requester's ids, one a bundle.
     pub ids: Vec<String>,
@@ -25,7 +25,7 @@ pub struct ExchangeRequest {
     pub bundles: Vec<Value>,
 }
 
-/// Who asks, and who can be asked.
+/// The requesting client and the partners that can be queried.
 pub struct Parties<'a> {
     /// The client.
     pub client: &'a str,

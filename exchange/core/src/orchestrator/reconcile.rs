@@ -1,4 +1,4 @@
-//! A kick-off of which nobody knows whether it arrived: before it is sent again, the partner is searched for what
+//! A kick-off that may or may not have arrived: before it is sent again, the partner is searched for what
 //! came of it.
 
 use std::collections::BTreeSet;
@@ -54,7 +54,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<Option<Work<'_>>> {
     }
 }
 
-/// The newest Group of today in which all are members of ours, at least one, and which is nobody else's.
+/// The newest Group of today that has at least one member, all of them ours, and belongs to no other exchange.
 fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
     let bundle: Value = serde_json::from_slice(body).unwrap_or_default();
     let sent = work.core.store.request(&work.exchange.id)?;

@@ -1,4 +1,4 @@
-//! What every step needs: to ask and write down what was seen, to try again later, to end.
+//! What every step needs: to call the partner and log the result, to try again later, to end.
 
 use std::io::Write as _;
 
@@ -112,7 +112,9 @@ impl<'a> Work<'a> {
             self.core.pause(&self.client.partner.id, None);
         }
         let (partner, now_ms) = (&self.client.partner.id, self.now_ms());
-        self.core.away.see(&self.core.store, partner, class, now_ms);
+        self.core
+            .outages
+            .see(&self.core.store, partner, class, now_ms);
         self.note("call", body);
         (seen, class)
     }

@@ -17,7 +17,7 @@ pub struct Opening {
     pub body_hash: String,
     /// The bundles to send, as JSON.
     pub body: Vec<u8>,
-    /// What is written down beside it.
+    /// Notes for the audit trail that go with it.
     pub notes: Vec<Note>,
     /// Who does it.
     pub actor: String,

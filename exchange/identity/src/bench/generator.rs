@@ -40,7 +40,7 @@ pub enum Class {
     NamesakesBoth,
     /// Two records of one person at the right: a person has to look.
     Duplicate,
-    /// Nobody at the right.
+    /// Not in the right file.
     Absent,
     /// Only the twin at the right.
     TwinAlone,
@@ -319,7 +319,7 @@ impl Maker {
         }
         let mut other = person.clone();
         self.spoil(class, &mut other);
-        // Nobody's telephone and mail are in both files always.
+        // Telephone and mail are not always in both files.
         if class != Class::Plain && self.stream.below(5) == 0 {
             other.email.clear();
         }

@@ -12,7 +12,7 @@ pub(super) struct Invented {
     pub(super) given: String,
     pub(super) family: String,
     pub(super) suffix: String,
-    /// Year, month, day; year 0 when nobody wrote it down.
+    /// Year, month, day; year 0 when it was not recorded.
     pub(super) born: (u16, u8, u8),
     pub(super) woman: bool,
     pub(super) house: u64,

@@ -1,4 +1,4 @@
-//! A TOML table with places: every key is asked for by name, and what nobody asked for is a mistake.
+//! A TOML table with spans: the reader takes every key by name, and a key that was not taken is a mistake.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -190,7 +190,7 @@ impl<'a> Table<'a> {
             .collect()
     }
 
-    /// Notes every key that nobody asked for.
+    /// Reports every key that was not taken.
     pub fn close(&self) {
         let asked = self.asked.borrow();
         let known: Vec<&str> = asked.iter().map(String::as_str).collect();
