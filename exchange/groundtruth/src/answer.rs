@@ -19,13 +19,17 @@ pub(super) struct AnswerContext<'a> {
 }
 
 /// Head and body.
-pub(super) struct Answer {
+pub(super) struct ResponseBytes {
     pub(super) head: Vec<u8>,
     pub(super) body: Vec<u8>,
 }
 
 /// The answer that a behaviour asks for.
-pub(super) fn answer(context: &AnswerContext<'_>, behaviour: &Behaviour, is_last: bool) -> Answer {
+pub(super) fn answer(
+    context: &AnswerContext<'_>,
+    behaviour: &Behaviour,
+    is_last: bool,
+) -> ResponseBytes {
     let (fitting, body) = body(context, behaviour);
     let media = behaviour.media.as_deref().unwrap_or(fitting);
     let reason = http::StatusCode::from_u16(behaviour.status)
@@ -51,7 +55,7 @@ pub(super) fn answer(context: &AnswerContext<'_>, behaviour: &Behaviour, is_last
     }
     head += "\r\n";
     let is_sent = has_body && context.request.method != "HEAD";
-    Answer {
+    ResponseBytes {
         head: head.into_bytes(),
         body: if is_sent { body } else { Vec::new() },
     }
@@ -124,7 +128,7 @@ mod tests {
             request: &request,
             serial: 7,
         };
-        let Answer { head, body } = answer(&context, behaviour, true);
+        let ResponseBytes { head, body } = answer(&context, behaviour, true);
         (String::from_utf8(head).unwrap(), body)
     }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use bytes::Bytes;
-use exchange_kit::http::{Answer, Problem, wish};
+use exchange_kit::http::{ControlProblem, ControlResult, parse_body};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -28,7 +28,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/log", get(log))
         .route("/counts", get(counts))
         .fallback(|| async {
-            Problem {
+            ControlProblem {
                 status: StatusCode::NOT_FOUND,
                 error: "no such address".to_owned(),
                 help: "there are /orders, /door, /log and /counts".to_owned(),
@@ -41,8 +41,8 @@ async fn orders(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({"orders": shared.orders().standing()}))
 }
 
-async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let order: Order = wish(&body, ORDER)?;
+async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> ControlResult {
+    let order: Order = parse_body(&body, ORDER)?;
     let taken = shared.orders().put(order);
     taken.map_err(|refused| refuse(&refused.to_string(), ORDER))?;
     Ok(orders(State(shared)).await)
@@ -53,9 +53,9 @@ async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
     orders(State(shared)).await
 }
 
-async fn set_accept_delay(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
+async fn set_accept_delay(State(shared): State<Arc<Shared>>, body: Bytes) -> ControlResult {
     let help = format!(r#"send {{"accept_ms":200}}, at most {DELAY_MS_MAX}"#);
-    let delay: AcceptDelay = wish(&body, &help)?;
+    let delay: AcceptDelay = parse_body(&body, &help)?;
     if !delay.is_allowed() {
         return Err(refuse("the delay is over its limit", &help));
     }
@@ -87,8 +87,8 @@ async fn counts(State(shared): State<Arc<Shared>>) -> Json<Counts> {
     Json(shared.log().counts())
 }
 
-fn refuse(error: &str, help: &str) -> Problem {
-    Problem {
+fn refuse(error: &str, help: &str) -> ControlProblem {
+    ControlProblem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: error.to_owned(),
         help: help.to_owned(),

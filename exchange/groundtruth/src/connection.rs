@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Answer, AnswerContext, answer};
+use super::answer::{AnswerContext, ResponseBytes, answer};
 use super::behaviour::{Behaviour, End, InvalidBehaviour};
 use super::limits::{IDLE_TIME, REQUEST_TIME};
 use super::record::{LogEntry, Outcome};
@@ -173,7 +173,7 @@ async fn exchange<S: Transport>(
 async fn send<S: Transport>(
     stream: &mut TimestampedStream<S>,
     behaviour: &Behaviour,
-    whole: &Answer,
+    whole: &ResponseBytes,
 ) -> io::Result<()> {
     pause(stream, behaviour.head_ms).await?;
     if !behaviour.end.has_head() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use exchange_core::limits::PAGE_MAX;
-use exchange_core::trail::{Broken, Verified, verify_file, verify_store};
+use exchange_core::trail::{BrokenLink, TrailSummary, verify_file, verify_store};
 use serde_json::{Value, json};
 
 use super::state_folder::{At, open};
@@ -145,8 +145,8 @@ fn verify(options: &Verify) -> Result<(), Failure> {
     }
 }
 
-fn whole(verified: &Verified, is_json: bool) -> Result<(), Failure> {
-    let Verified { entries, head } = verified;
+fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
+    let TrailSummary { entries, head } = verified;
     say(&if is_json {
         json!({"whole": true, "entries": entries, "head": head}).to_string()
     } else {
@@ -154,8 +154,8 @@ fn whole(verified: &Verified, is_json: bool) -> Result<(), Failure> {
     })
 }
 
-fn failed(broken: &Broken, place: &str, is_json: bool) -> Result<Failure, Failure> {
-    let Broken {
+fn failed(broken: &BrokenLink, place: &str, is_json: bool) -> Result<Failure, Failure> {
+    let BrokenLink {
         seq,
         row,
         what,

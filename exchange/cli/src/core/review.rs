@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use exchange_core::clocks::Pace;
 use exchange_core::limits::PAGE_MAX;
-use exchange_core::review::{self, Acted, By};
+use exchange_core::review::{self, ReviewAuthor, ReviewResult};
 use exchange_core::store::{Review, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
 fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
     let store = options.at.open()?;
     let actor = format!("operator:{}", options.by);
-    let by = By {
+    let by = ReviewAuthor {
         actor: &actor,
         note: &options.note,
     };
@@ -93,7 +93,7 @@ fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
         }
     };
     match acted.map_err(Failure::internal)? {
-        Acted::Done(led_to) => {
+        ReviewResult::Done(led_to) => {
             let led_to = led_to.map(|exchange| exchange.id);
             let answer = json!({"review": options.id, "action": state.name(), "led_to": led_to});
             let text = led_to.map_or(String::new(), |id| format!(", now {id}"));
@@ -104,14 +104,14 @@ fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
                 line.as_str().unwrap_or_default().to_owned()
             })
         }
-        Acted::Unknown => {
+        ReviewResult::Unknown => {
             let help = "`exchange review list` has those that wait";
             Err(Failure::usage(
                 format!("there is no item {:?}", options.id),
                 help,
             ))
         }
-        Acted::Closed => {
+        ReviewResult::Closed => {
             let help = "`exchange review list --all` says by whom";
             Err(Failure::usage(
                 format!("{:?} is closed already", options.id),

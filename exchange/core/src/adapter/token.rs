@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::call::{Broken, Call, Method, Seen, Sink};
+use super::call::{Call, CallFailure, CallResult, Method, Sink};
 use super::directory::Partner;
 use super::wire::Wire;
 
@@ -54,7 +54,7 @@ impl Tokens {
         wire: &Wire,
         partner: &Partner,
         scope: &str,
-    ) -> Result<String, Broken> {
+    ) -> Result<String, CallFailure> {
         if let Some(token) = self.known(scope) {
             return Ok(token);
         }
@@ -64,7 +64,7 @@ impl Tokens {
             return Ok(token);
         }
         let body =
-            ask(partner, scope, self.clock.now().timestamp()).ok_or(Broken::NoToken(None))?;
+            ask(partner, scope, self.clock.now().timestamp()).ok_or(CallFailure::NoToken(None))?;
         let mut call = Call::to(Method::Post, partner.token_url());
         call.headers.push((
             "content-type",
@@ -72,17 +72,19 @@ impl Tokens {
         ));
         call.body = Bytes::from(body);
         let answer = match wire.send(call, Sink::Memory(TOKEN_BYTES_MAX)).await {
-            Seen::Answer(answer) => answer,
-            Seen::Broken(broken @ (Broken::Connect | Broken::Tls)) => return Err(broken),
-            Seen::Broken(_) => return Err(Broken::NoToken(None)),
+            CallResult::Response(answer) => answer,
+            CallResult::Failed(broken @ (CallFailure::Connect | CallFailure::Tls)) => {
+                return Err(broken);
+            }
+            CallResult::Failed(_) => return Err(CallFailure::NoToken(None)),
         };
         if answer.status != 200 {
-            return Err(Broken::NoToken(Some(answer.status)));
+            return Err(CallFailure::NoToken(Some(answer.status)));
         }
         let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = answer["access_token"]
             .as_str()
-            .ok_or(Broken::NoToken(None))?;
+            .ok_or(CallFailure::NoToken(None))?;
         let ttl = answer["expires_in"]
             .as_i64()
             .unwrap_or(TTL_SECONDS)

@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 pub const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Something to be written down.
-pub struct Entry<'a> {
+pub struct AuditEntry<'a> {
     /// `transition`, `member`, `call`, `decision`, `drift`, `review`.
     pub kind: &'a str,
     /// Who did it.
@@ -45,7 +45,7 @@ impl Chain {
     }
 
     /// Adds an entry.
-    pub fn add(&mut self, db: &Transaction<'_>, entry: &Entry<'_>) -> Result<()> {
+    pub fn add(&mut self, db: &Transaction<'_>, entry: &AuditEntry<'_>) -> Result<()> {
         let at_ms = exchange_kit::clock::Clock::System.now_millis();
         let seq = self.seq + 1;
         let exchange = entry.exchange;

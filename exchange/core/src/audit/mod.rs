@@ -7,5 +7,5 @@
 mod chain;
 mod keys;
 
-pub use chain::{BEGIN, Chain, Entry, hash};
+pub use chain::{AuditEntry, BEGIN, Chain, hash};
 pub use keys::Keys;

@@ -47,9 +47,9 @@ impl Step {
 /// An address at a partner, as it is kept: without the partner's origin where that is its own, so that a
 /// partner may move.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place(String);
+pub struct StoredUrl(String);
 
-impl Place {
+impl StoredUrl {
     /// Of an absolute URL, as seen from the partner at `origin`.
     pub fn of(url: &str, origin: &str) -> Self {
         Self(url.strip_prefix(origin).unwrap_or(url).to_owned())
@@ -84,7 +84,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its status address.
-    pub at: Place,
+    pub at: StoredUrl,
     /// Whether it is an export.
     pub is_export: bool,
     /// Whether it needs no release any more.
@@ -250,7 +250,7 @@ pub struct Exchange {
     #[serde(rename = "settled_ms")]
     pub outcome_ms: Option<i64>,
     /// The match job or the export job that is looked at.
-    pub job: Option<Place>,
+    pub job: Option<StoredUrl>,
     /// Every job that we have had.
     pub jobs: Vec<Job>,
     /// The Group of matched members.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::app_state::AppState;
 use super::auth::{Scope, Session};
-use super::cancel::{Called, cancel_own};
+use super::cancel::{CancelResult, cancel_own};
 use super::exchanges::{own, seen};
 use super::json::may_be_told;
 use super::problem::Problem;
@@ -53,7 +53,8 @@ pub(super) async fn release(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     session.must(Scope::Write)?;
-    let (Called::Off(exchange) | Called::WasOver(exchange)) = cancel_own(&state, &session, &id)?;
+    let (CancelResult::Cancelled(exchange) | CancelResult::AlreadyOver(exchange)) =
+        cancel_own(&state, &session, &id)?;
     Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
 }
 

@@ -18,7 +18,7 @@ use super::exchanges::{known, number};
 use super::problem::Problem;
 use super::queues;
 use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
-use crate::review::{self, Acted, By};
+use crate::review::{self, ReviewAuthor, ReviewResult};
 use crate::store::ReviewState;
 
 type Answer = Result<Response, Problem>;
@@ -83,7 +83,7 @@ pub(super) async fn act(
         ));
     };
     let actor = format!("client:{}", session.client);
-    let by = By {
+    let by = ReviewAuthor {
         actor: &actor,
         note: &note,
     };
@@ -95,14 +95,14 @@ pub(super) async fn act(
         _ => return Err(Problem::not_found("action")),
     };
     match acted {
-        Acted::Done(led_to) => {
+        ReviewResult::Done(led_to) => {
             core.follow();
             core.wake();
             let led_to = led_to.map(|exchange| exchange.id);
             Ok(Json(json!({"review": id, "action": action, "led_to": led_to})).into_response())
         }
-        Acted::Unknown => Err(Problem::not_found("review")),
-        Acted::Closed => {
+        ReviewResult::Unknown => Err(Problem::not_found("review")),
+        ReviewResult::Closed => {
             let what = "the review is closed already";
             let help = "see GET /v1/reviews";
             Err(Problem::of(StatusCode::CONFLICT, "is-closed", what, help))

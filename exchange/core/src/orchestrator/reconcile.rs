@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::work::Work;
-use crate::adapter::{Call, Class, Found, MatchResult, Method, Seen, Shape};
+use crate::adapter::{Call, CallResult, Class, MatchResult, Method, ResultMember, Shape};
 use crate::exchange::{Event, State, Step};
 use crate::store::{Result, Role};
 
@@ -22,7 +22,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<Option<Work<'_>>> {
     let call = Call::to(Method::Get, url);
     let (seen, class) = work.ask("reconcile", scope, call).await;
     let found = match (&seen, class) {
-        (Seen::Answer(answer), Class::Good) => ours(&work, &answer.body)?,
+        (CallResult::Response(answer), Class::Good) => ours(&work, &answer.body)?,
         // A partner without that search: the key alone must do.
         (_, Class::Business | Class::Gone) => None,
         (_, class) => return work.again(&seen, class).map(|()| None),
@@ -74,7 +74,7 @@ fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
         let begins = group["characteristic"][0]["period"]["start"].as_str();
         let is_recent =
             begins.is_some_and(|start| start.get(..10).is_some_and(|start| start >= day));
-        let known = |found: &Found| match &found.contained {
+        let known = |found: &ResultMember| match &found.contained {
             Some(patient) => submitted_id(patient, &ids) || ids.contains(found.submitted.as_str()),
             None => ids.contains(found.submitted.as_str()),
         };

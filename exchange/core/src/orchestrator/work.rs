@@ -5,7 +5,9 @@ use std::io::Write as _;
 use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
-use crate::adapter::{Answer, Broken, Call, Class, Client, Seen, Sink, class, issue_code};
+use crate::adapter::{
+    Call, CallFailure, CallResult, Class, Client, PartnerResponse, Sink, class, issue_code,
+};
 use crate::clocks::RetryAfter;
 use crate::engine::Core;
 use crate::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
@@ -45,7 +47,7 @@ impl<'a> Work<'a> {
         operation: &'static str,
         scope: &str,
         call: Call,
-    ) -> (Seen, Class) {
+    ) -> (CallResult, Class) {
         self.ask_into(operation, scope, call, in_memory).await
     }
 
@@ -56,7 +58,7 @@ impl<'a> Work<'a> {
         scope: &str,
         call: Call,
         sink: impl Fn() -> Option<Sink>,
-    ) -> (Seen, Class) {
+    ) -> (CallResult, Class) {
         let began = self.now_ms();
         let request = hex_of_sha256(&call.body);
         let seen = self.client.ask(scope, call, sink).await;
@@ -69,12 +71,12 @@ impl<'a> Work<'a> {
         operation: &'static str,
         call: Call,
         sink: Option<Sink>,
-    ) -> (Seen, Class) {
+    ) -> (CallResult, Class) {
         let began = self.now_ms();
         let request = hex_of_sha256(&call.body);
         let seen = match sink {
             Some(sink) => self.client.wire.send(call, sink).await,
-            None => Seen::Broken(Broken::Ours),
+            None => CallResult::Failed(CallFailure::Ours),
         };
         self.noted(operation, &request, began, seen)
     }
@@ -84,8 +86,8 @@ impl<'a> Work<'a> {
         operation: &'static str,
         request: &str,
         began: i64,
-        seen: Seen,
-    ) -> (Seen, Class) {
+        seen: CallResult,
+    ) -> (CallResult, Class) {
         let class = class(&seen);
         let mut body = json!({
             "operation": operation,
@@ -97,7 +99,7 @@ impl<'a> Work<'a> {
             "token_kid": self.client.kid(),
         });
         match &seen {
-            Seen::Answer(answer) => {
+            CallResult::Response(answer) => {
                 body["status"] = json!(answer.status);
                 body["response_sha256"] = json!(answer.sha256);
                 body["response_bytes"] = json!(answer.bytes);
@@ -106,7 +108,7 @@ impl<'a> Work<'a> {
                 }
                 self.odd_waits(answer);
             }
-            Seen::Broken(broken) => body["broken"] = json!(broken.name()),
+            CallResult::Failed(broken) => body["broken"] = json!(broken.name()),
         }
         if class != Class::Dependency {
             self.core.pause(&self.client.partner.id, None);
@@ -119,13 +121,13 @@ impl<'a> Work<'a> {
         (seen, class)
     }
 
-    fn odd_waits(&mut self, answer: &Answer) {
+    fn odd_waits(&mut self, answer: &PartnerResponse) {
         if self.said(answer) == RetryAfter::Absurd {
             self.drift("Retry-After is no wait");
         }
     }
 
-    pub(super) fn said(&self, answer: &Answer) -> RetryAfter {
+    pub(super) fn said(&self, answer: &PartnerResponse) -> RetryAfter {
         RetryAfter::read(answer.retry_after.as_deref(), self.core.clock.now())
     }
 
@@ -196,7 +198,7 @@ impl<'a> Work<'a> {
     }
 
     /// Tries the step again later, or ends it when that makes no sense any more.
-    pub(super) fn again(mut self, seen: &Seen, class: Class) -> Result<()> {
+    pub(super) fn again(mut self, seen: &CallResult, class: Class) -> Result<()> {
         let now_ms = self.now_ms();
         let exchange = &mut self.exchange;
         let window = self.core.pace.window(exchange.metadata.criticality);
@@ -217,8 +219,8 @@ impl<'a> Work<'a> {
             }
             Class::Throttled => {
                 let said = match seen {
-                    Seen::Answer(answer) => self.said(answer),
-                    Seen::Broken(_) => RetryAfter::Nothing,
+                    CallResult::Response(answer) => self.said(answer),
+                    CallResult::Failed(_) => RetryAfter::Nothing,
                 };
                 self.core.pace.throttled(&said, tries, share, left)
             }
@@ -238,7 +240,7 @@ impl<'a> Work<'a> {
     }
 
     /// Looks again later at a job that is under way.
-    pub(super) fn wait(mut self, answer: &Answer, event: Event) -> Result<()> {
+    pub(super) fn wait(mut self, answer: &PartnerResponse, event: Event) -> Result<()> {
         let now_ms = self.now_ms();
         let said = self.said(answer);
         let left = self.exchange.deadline_ms - now_ms;

@@ -120,7 +120,7 @@ impl Store {
                 return Ok(false);
             }
             let mut chain = audit::Chain::read(db)?;
-            let entry = audit::Entry {
+            let entry = audit::AuditEntry {
                 kind: "decision",
                 actor,
                 exchange: Some(exchange),
@@ -166,7 +166,7 @@ pub(super) fn record(
     let exchange = &change.exchange;
     let mut chain = audit::Chain::read(db)?;
     let mut say = |kind: &str, body: Value| -> Result<()> {
-        let entry = audit::Entry {
+        let entry = audit::AuditEntry {
             kind,
             actor: &change.actor,
             exchange: Some(exchange),

@@ -200,7 +200,7 @@ impl Store {
                 .query_row([id], |row| row.get(0))?;
             let exchange = serde_json::from_str(&exchange)?;
             let mut chain = crate::audit::Chain::read(db)?;
-            chain.add(db, &crate::audit::Entry {
+            chain.add(db, &crate::audit::AuditEntry {
                 kind: "review",
                 actor: &closing.by,
                 exchange: Some(&exchange),
