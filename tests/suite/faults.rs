@@ -286,15 +286,15 @@ fn faults_are_listed_set_and_cleared_from_the_command_line() {
     for (arguments, cure) in [
         (
             &["set", "unplugged"][..],
-            "cure: `exchange faults list` names them",
+            "fix: `exchange faults list` names them",
         ),
         (
             &["set", "latency", "--operation", "tea"],
-            "cure: one of: discovery",
+            "fix: one of: discovery",
         ),
         (
             &["set", "token-slow", "--operation", "file"],
-            "cure: one of: token",
+            "fix: one of: token",
         ),
     ] {
         assert!(
@@ -302,11 +302,11 @@ fn faults_are_listed_set_and_cleared_from_the_command_line() {
             "{arguments:?}"
         );
     }
-    assert!(told(&["list", "--partner", "nobody"], 2).contains("cure: one of: "));
+    assert!(told(&["list", "--partner", "nobody"], 2).contains("fix: one of: "));
     sandbox.stop();
     let away = told(&["list", "--partner", "keystone"], 2);
     assert!(
-        away.contains("no exchange answers at") && away.contains("cure: start `exchange serve"),
+        away.contains("no exchange answers at") && away.contains("fix: start `exchange serve"),
         "{away}"
     );
 }

@@ -138,43 +138,43 @@ fn bad_files() -> Vec<(&'static str, String, i32, &'static str)> {
             "left.csv",
             row("1980-02-30"),
             3,
-            "left.csv: row 3: the cell of `birth_date` is a day that does not exist\n  cure: correct the cell",
+            "left.csv: row 3: the cell of `birth_date` is a day that does not exist\n  fix: correct the cell",
         ),
         (
             "left.csv",
             row("12.31.80"),
             3,
-            "row 3: the cell of `birth_date` is not written as a date\n  cure: write it as 1980-12-31",
+            "row 3: the cell of `birth_date` is not written as a date\n  fix: write it as 1980-12-31",
         ),
         (
             "right.csv",
             HEADER.replace(",phone", ""),
             3,
-            "right.csv: row 1: the column `phone` is missing\n  cure: add `phone`",
+            "right.csv: row 1: the column `phone` is missing\n  fix: add `phone`",
         ),
         (
             "right.csv",
             HEADER.replace("family", "famliy"),
             3,
-            "row 1: the column `family` is missing\n  cure: call the column \"famliy\" `family`",
+            "row 1: the column `family` is missing\n  fix: call the column \"famliy\" `family`",
         ),
         (
             "left.csv",
             row("").replace("\nY,", "\nX,"),
             3,
-            "left.csv: row 3: the id stands in row 2 already\n  cure: give every row",
+            "left.csv: row 3: the id stands in row 2 already\n  fix: give every row",
         ),
         (
             "left.csv",
             String::new(),
             3,
-            "left.csv: row 1: the file is empty\n  cure: begin it with: id,member_id",
+            "left.csv: row 1: the file is empty\n  fix: begin it with: id,member_id",
         ),
         (
             rules,
             "format = 2\nnonsense = 1".to_owned(),
             3,
-            "rules.toml:1: the rules are of format 2; this program reads up to 1\n  cure: use a newer exchange",
+            "rules.toml:1: the rules are of format 2; this program reads up to 1\n  fix: use a newer exchange",
         ),
         (rules, "format = ".to_owned(), 3, "rules.toml:1: not TOML"),
     ]
@@ -238,7 +238,7 @@ fn what_cannot_be_read_or_must_not_be_written_is_said() {
     ]);
     assert_eq!(code, 2);
     assert!(
-        errors.contains("could not read no.csv") && errors.contains("cure: give --left"),
+        errors.contains("could not read no.csv") && errors.contains("fix: give --left"),
         "{errors}"
     );
 }
@@ -249,7 +249,7 @@ fn rules_that_cannot_be_are_named_all_at_once() {
         (
             "upper = 20.0",
             "upper = 2.0",
-            "the thresholds are the wrong way round\n  cure: upper is the total in bits",
+            "the thresholds are the wrong way round\n  fix: upper is the total in bits",
         ),
         (
             "upper = 25.0",
@@ -260,12 +260,12 @@ fn rules_that_cannot_be_are_named_all_at_once() {
         (
             "given = [\"rival\"]",
             "given = [\"rivall\"]",
-            "given has no level \"rivall\"\n  cure: did you mean \"rival\"?",
+            "given has no level \"rivall\"\n  fix: did you mean \"rival\"?",
         ),
         (
             "weights = ",
             "wieghts = ",
-            "the file has no key `wieghts`\n  cure: did you mean \"weights\"?",
+            "the file has no key `wieghts`\n  fix: did you mean \"weights\"?",
         ),
         (
             "same = 0.98",
@@ -280,7 +280,7 @@ fn rules_that_cannot_be_are_named_all_at_once() {
         (
             "effect = \"refuse\"",
             "effect = \"refuze\"",
-            "there is no effect \"refuze\"\n  cure: did you mean \"refuse\"?",
+            "there is no effect \"refuze\"\n  fix: did you mean \"refuse\"?",
         ),
         (
             "stage = \"all\"",

@@ -82,13 +82,13 @@ fn what_a_person_is_shown_of_a_member_names_case_and_cause() {
     for (arguments, cure) in [
         (
             ["show", "--case", "triplet"],
-            "cure: one of: plain, name-change",
+            "fix: one of: plain, name-change",
         ),
         (
             ["show", "--member", "or-m0999"],
-            "cure: they are or-m0001 to or-m0032",
+            "fix: they are or-m0001 to or-m0032",
         ),
-        (["show", "--partner", "nobody"], "cure: one of: keystone"),
+        (["show", "--partner", "nobody"], "fix: one of: keystone"),
     ] {
         let output = members(&arguments);
         let text = String::from_utf8(output.stderr).unwrap();

@@ -2,10 +2,10 @@
 
 use exchange_kit::mistakes::Complaints;
 
-/// The command line asks for something that cannot be had: a wrong word, a folder that is not writable, a
+/// The command line asks for something impossible: a wrong word, a folder that is not writable, a
 /// port that is taken. clap uses the same number.
 const USAGE: u8 = 2;
-/// A file that was given says something that cannot be: rules, people, decisions.
+/// A file that was given has mistakes: rules, people, decisions.
 pub(crate) const WRONG: u8 = 3;
 /// Our own fault.
 const INTERNAL: u8 = 70;
@@ -21,14 +21,14 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Something the user can put right.
-    pub(crate) fn usage(what: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             code: USAGE,
-            text: format!("{}\n  cure: {}", what.into(), cure.into()),
+            text: format!("{}\n  fix: {}", what.into(), help.into()),
         }
     }
 
-    /// Files that say what cannot be; every mistake with its place and cure.
+    /// Files with mistakes; each is listed with its place and fix.
     pub(crate) fn wrong(complaints: &Complaints) -> Self {
         Self {
             code: WRONG,
@@ -38,10 +38,10 @@ impl Failure {
 
     /// Something only we can put right.
     pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
-        let cure = "this is a fault of the exchange's own; please report it";
+        let help = "this is a fault of the exchange's own; please report it";
         Self {
             code: INTERNAL,
-            text: format!("{what}\n  cure: {cure}"),
+            text: format!("{what}\n  fix: {help}"),
         }
     }
 }

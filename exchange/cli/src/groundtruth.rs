@@ -29,7 +29,7 @@ On the control address:
   PUT /orders    {\"path\":\"/a\",\"behaviour\":{\"status\":503,\"headers\":[[\"set-cookie\",\"a=1\"]]},\"times\":1,\"after\":0}
                  the same for every address that begins so; outweighs what the address says
   GET, DELETE /orders
-  PUT /door      {\"accept_ms\":200}: connections lie so long before they are read from
+  PUT /door      {\"accept_ms\":200}: connections wait this long before they are read from
   GET /log?from=SEQ   one line of JSON a request: accept, first and last byte in and out, in ns
   GET /counts    requests by the first part of their path";
 

@@ -100,7 +100,7 @@ impl Pace {
         self.millis(60 * SECOND).max(1)
     }
 
-    /// How often the queue is looked at without being told.
+    /// How often the queue is polled without a wake-up.
     pub fn tick(self) -> Duration {
         Duration::from_millis(100)
     }
@@ -111,7 +111,7 @@ impl Pace {
         Sla::ALL.into_iter().map(shown).collect()
     }
 
-    /// The clocks of a settled exchange that ran over.
+    /// The clocks that ran over, of an exchange that has its outcome.
     pub fn breaches(self, exchange: &Exchange) -> impl Iterator<Item = Sla> {
         let is_over = move |one: &Sla| self.clock(*one, exchange).ran_over();
         Sla::ALL.into_iter().filter(is_over)
@@ -144,7 +144,7 @@ impl Pace {
         // What never came ends with the verdict.
         Clock {
             from,
-            to: to.or(exchange.settled_ms),
+            to: to.or(exchange.outcome_ms),
             objective,
         }
     }

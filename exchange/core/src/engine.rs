@@ -1,4 +1,4 @@
-//! A running core: what all of its parts share, and how it is opened.
+//! A running core: the state that its parts share, and how it is opened.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,22 +14,22 @@ use tokio::sync::Notify;
 
 use crate::adapter::{Client, Directory};
 use crate::clocks::Pace;
-use crate::events::Follower;
+use crate::event_file::Follower;
 use crate::limits;
 use crate::outages::Outages;
 use crate::store::{CrashAt, Store, StoreError};
 
 /// How a core is set up.
 pub struct Setup {
-    /// By what durations are divided.
+    /// The divisor of all durations.
     pub scale: u32,
-    /// Room of database and payloads, in MiB each.
+    /// Size limit of the database and of the payloads, in MiB each.
     pub store_mib: u32,
-    /// What jitter is drawn from.
+    /// The seed of the jitter.
     pub seed: u64,
-    /// Where to die, in tests.
+    /// The point at which to exit, in tests.
     pub crash: Option<CrashAt>,
-    /// Who may ask it.
+    /// The clients that may use its API.
     pub registry: ClientRegistry,
     /// The National Provider Identifier of the payer whose core it is.
     pub npi: String,
@@ -37,15 +37,15 @@ pub struct Setup {
 
 /// A running core.
 pub struct Core {
-    /// What it knows.
+    /// Its durable memory.
     pub store: Store,
     /// The time.
     pub clock: Clock,
     /// The scale of durations.
     pub pace: Pace,
-    /// Who can be asked.
+    /// The partners' clients, by partner id.
     pub clients: BTreeMap<String, Arc<Client>>,
-    /// Who may ask it.
+    /// The clients that may use its API.
     pub registry: ClientRegistry,
     /// The National Provider Identifier of the payer whose core it is.
     pub npi: String,
@@ -55,8 +55,8 @@ pub struct Core {
     _lock: File,
     dice: AtomicU64,
     pub(crate) wake: Notify,
-    pub(crate) away: Outages,
-    /// Until when a partner is left alone because it is away.
+    pub(crate) outages: Outages,
+    /// Until when an unavailable partner is not called.
     paused: Mutex<BTreeMap<String, i64>>,
 }
 
@@ -66,7 +66,7 @@ pub enum CoreError {
     /// Its store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Two would do each step twice.
+    /// Another core holds the lock: two would do each step twice.
     #[error("another core runs on it")]
     Taken,
     /// The shipped identity rules.
@@ -78,7 +78,7 @@ pub enum CoreError {
 const CALL_LEAST: Duration = Duration::from_secs(10);
 
 impl Core {
-    /// A core that keeps its memory in `folder` and asks the partners of `directory`.
+    /// Opens a core that keeps its memory in `folder` and queries the partners of `directory`.
     ///
     /// # Errors
     /// When the folder cannot be used.
@@ -106,7 +106,7 @@ impl Core {
             pace: Pace::of(setup.scale),
             dice: AtomicU64::new(setup.seed),
             wake: Notify::new(),
-            away: Outages::open(&store)?,
+            outages: Outages::open(&store)?,
             paused: Mutex::default(),
             registry: setup.registry,
             npi: setup.npi,
@@ -118,7 +118,7 @@ impl Core {
         })
     }
 
-    /// A share between 0 and 1; the same seed gives the same row of them.
+    /// A number between 0 and 1; the same seed gives the same sequence.
     pub fn jitter(&self) -> f64 {
         // SplitMix64, of which 32 bits are enough.
         let mut z = self

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike as _, NaiveDate, Weekday};
 
-/// Whether nobody works that day, weekends aside: one of the eleven, or the Friday or Monday on which one that falls
+/// Whether that day is a federal holiday: one of the eleven, or the Friday or Monday on which one that falls
 /// on a Saturday or Sunday is observed.
 pub fn is_holiday(day: NaiveDate) -> bool {
     let is_observed = match day.weekday() {

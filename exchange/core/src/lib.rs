@@ -1,18 +1,21 @@
-//! The reference exchange core: takes a request, asks the partner, fetches, and accounts for every member.
+//! The reference exchange core: takes a request, queries the partner, fetches records, and accounts for every
+//! member.
 //!
 //! In reading order:
 //!
-//! | room | what it does |
+//! | module | what it does |
 //! |---|---|
 //! | [`exchange`] | states, events, the table of transitions; what is kept of an exchange |
 //! | [`clocks`] | waits, deadlines and SLA clocks, through one scale |
 //! | [`holidays`] | the days that are no business days |
-//! | [`store`] | durable memory: a change and all that is told of it in one transaction |
-//! | [`audit`], [`events`] | what happened, for people who must prove it, and for programs that follow |
-//! | [`adapter`] | how to speak to a kind of partner, and how to read it |
-//! | [`away`] | which partners are away, and since when |
-//! | [`orchestrator`] | does what is due, a bounded pool a partner |
-//! | [`review`] | what a person does about dead letters and doubtful members |
+//! | [`audit`], [`events`] | what happened, for people who must prove it and for programs that follow |
+//! | [`store`] | durable memory: a change is stored in one transaction with its audit entries and events |
+//! | [`trail`], [`event_file`] | read the audit trail and verify it; copy events to `events.ndjson` |
+//! | [`adapter`] | how to talk to each kind of partner and how to read its answers |
+//! | [`outages`] | which partners are unavailable, and since when |
+//! | [`engine`] | a running core: what its parts share |
+//! | [`orchestrator`] | runs the steps that are due, with a bounded pool for each partner |
+//! | [`review`] | decisions of people about dead letters and doubtful members |
 //! | [`ingress`] | the API: tokens, routes, metrics |
 //! | [`limits`] | every limit by name |
 
@@ -20,6 +23,7 @@ pub mod adapter;
 pub mod audit;
 pub mod clocks;
 pub mod engine;
+pub mod event_file;
 pub mod events;
 pub mod exchange;
 pub mod holidays;
@@ -29,3 +33,4 @@ pub mod orchestrator;
 pub mod outages;
 pub mod review;
 pub mod store;
+pub mod trail;

@@ -53,5 +53,5 @@ pub const RELEASES_MAX: u32 = 3;
 pub const MISSING_MAX: usize = 200;
 /// Part of the database's pages that new exchanges may fill; the rest is for those that are under way.
 pub const FILL_PERCENT: u64 = 80;
-/// Size of the database and of the kept payloads unless told otherwise, in MiB each.
+/// Size of the database and of the kept payloads by default, in MiB each.
 pub const STORE_MIB: u32 = 4_096;

@@ -8,22 +8,22 @@ use super::exchange::{Exchange, Member, State};
 use super::store::{Closing, Opened, Opening, Result, Review, ReviewState, Store, fresh, named};
 use crate::clocks::Pace;
 
-/// What came of an action.
+/// The result of an action on a review item.
 #[derive(Debug)]
-pub enum Acted {
+pub enum ReviewResult {
     /// It is done; the exchange that came of it, when it was tried again.
     Done(Option<Box<Exchange>>),
     /// There is no such item.
     Unknown,
-    /// Somebody has closed it before.
+    /// It was closed before.
     Closed,
 }
 
-/// Who acts, and why.
-pub struct By<'a> {
-    /// Who.
+/// The person who acts, and the reason.
+pub struct ReviewAuthor<'a> {
+    /// The actor, as the audit trail names it.
     pub actor: &'a str,
-    /// Why.
+    /// The reason.
     pub note: &'a str,
 }
 
@@ -36,27 +36,33 @@ pub fn close(
     clock: &Clock,
     id: &str,
     state: ReviewState,
-    by: &By<'_>,
-) -> Result<Acted> {
+    by: &ReviewAuthor<'_>,
+) -> Result<ReviewResult> {
     let Some(review) = store.review(id)? else {
-        return Ok(Acted::Unknown);
+        return Ok(ReviewResult::Unknown);
     };
     finish(store, clock, &review, state, by, None)
 }
 
-/// Tries again: the member, or all members that have not come through, as a new exchange of the same affair.
+/// Tries again: the member, or all members that have not come through, as a new exchange with the same correlation id.
 ///
 /// # Errors
 /// When the store fails.
-pub fn redrive(store: &Store, clock: &Clock, pace: Pace, id: &str, by: &By<'_>) -> Result<Acted> {
+pub fn redrive(
+    store: &Store,
+    clock: &Clock,
+    pace: Pace,
+    id: &str,
+    by: &ReviewAuthor<'_>,
+) -> Result<ReviewResult> {
     let Some(review) = store.review(id)? else {
-        return Ok(Acted::Unknown);
+        return Ok(ReviewResult::Unknown);
     };
     if review.state != ReviewState::Open.name() {
-        return Ok(Acted::Closed);
+        return Ok(ReviewResult::Closed);
     }
     let Some(old) = store.exchange(&review.exchange)? else {
-        return Ok(Acted::Unknown);
+        return Ok(ReviewResult::Unknown);
     };
     let bundles = store.request(&old.id)?;
     let members = store.members(&old.id)?;
@@ -96,7 +102,7 @@ pub fn redrive(store: &Store, clock: &Clock, pace: Pace, id: &str, by: &By<'_>) 
             by,
             Some(exchange),
         ),
-        Opened::Other => Ok(Acted::Closed),
+        Opened::Other => Ok(ReviewResult::Closed),
     }
 }
 
@@ -105,9 +111,9 @@ fn finish(
     clock: &Clock,
     review: &Review,
     state: ReviewState,
-    by: &By<'_>,
+    by: &ReviewAuthor<'_>,
     led_to: Option<Box<Exchange>>,
-) -> Result<Acted> {
+) -> Result<ReviewResult> {
     let closing = Closing {
         state,
         by: by.actor.to_owned(),
@@ -116,8 +122,8 @@ fn finish(
         led_to: led_to.as_ref().map(|exchange| exchange.id.clone()),
     };
     Ok(if store.close_review(&review.id, &closing)? {
-        Acted::Done(led_to)
+        ReviewResult::Done(led_to)
     } else {
-        Acted::Closed
+        ReviewResult::Closed
     })
 }

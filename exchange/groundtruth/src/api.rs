@@ -1,4 +1,4 @@
-//! The control listener: orders, the door, the log.
+//! The control listener: orders, the accept delay, the log.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use bytes::Bytes;
-use exchange_kit::http::{Answer, Problem, wish};
+use exchange_kit::http::{ControlProblem, ControlResult, parse_body};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::limits::DELAY_MS_MAX;
-use super::orders::{Door, Order};
+use super::orders::{AcceptDelay, Order};
 use super::record::Counts;
 use super::shared::Shared;
 
@@ -24,14 +24,14 @@ const ORDER: &str = r#"send {"path":"/a","behaviour":{"status":503,"head_ms":200
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/orders", get(orders).put(order).delete(clear))
-        .route("/door", put(door))
+        .route("/door", put(set_accept_delay))
         .route("/log", get(log))
         .route("/counts", get(counts))
         .fallback(|| async {
-            Problem {
+            ControlProblem {
                 status: StatusCode::NOT_FOUND,
                 error: "no such address".to_owned(),
-                cure: "there are /orders, /door, /log and /counts".to_owned(),
+                help: "there are /orders, /door, /log and /counts".to_owned(),
             }
         })
         .with_state(shared)
@@ -41,8 +41,8 @@ async fn orders(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({"orders": shared.orders().standing()}))
 }
 
-async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let order: Order = wish(&body, ORDER)?;
+async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> ControlResult {
+    let order: Order = parse_body(&body, ORDER)?;
     let taken = shared.orders().put(order);
     taken.map_err(|refused| refuse(&refused.to_string(), ORDER))?;
     Ok(orders(State(shared)).await)
@@ -53,14 +53,14 @@ async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
     orders(State(shared)).await
 }
 
-async fn door(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
-    let cure = format!(r#"send {{"accept_ms":200}}, at most {DELAY_MS_MAX}"#);
-    let door: Door = wish(&body, &cure)?;
-    if !door.is_allowed() {
-        return Err(refuse("the delay is over its limit", &cure));
+async fn set_accept_delay(State(shared): State<Arc<Shared>>, body: Bytes) -> ControlResult {
+    let help = format!(r#"send {{"accept_ms":200}}, at most {DELAY_MS_MAX}"#);
+    let delay: AcceptDelay = parse_body(&body, &help)?;
+    if !delay.is_allowed() {
+        return Err(refuse("the delay is over its limit", &help));
     }
-    shared.set_door(door);
-    Ok(Json(json!(door)))
+    shared.set_accept_delay(delay);
+    Ok(Json(json!(delay)))
 }
 
 #[derive(Deserialize)]
@@ -87,10 +87,10 @@ async fn counts(State(shared): State<Arc<Shared>>) -> Json<Counts> {
     Json(shared.log().counts())
 }
 
-fn refuse(error: &str, cure: &str) -> Problem {
-    Problem {
+fn refuse(error: &str, help: &str) -> ControlProblem {
+    ControlProblem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: error.to_owned(),
-        cure: cure.to_owned(),
+        help: help.to_owned(),
     }
 }

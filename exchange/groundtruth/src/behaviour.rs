@@ -100,9 +100,9 @@ impl End {
     }
 }
 
-/// A behaviour that cannot be: what is wrong with it.
+/// Why a behaviour is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Odd {
+pub enum InvalidBehaviour {
     /// A word that is not known, or has no value.
     #[error(
         "{0:?} is no behaviour: name=value with status, head_ms, body_ms, pieces, bytes, body=echo, expires_in, end, location or keep=yes"
@@ -123,8 +123,8 @@ impl Behaviour {
     /// `/any/do/head_ms=200,status=503/metadata`. None when it asks for none.
     ///
     /// # Errors
-    /// [`Odd`] says which word cannot be.
-    pub fn of_path(path: &str) -> Result<Option<Self>, Odd> {
+    /// [`InvalidBehaviour`] names the word that is wrong.
+    pub fn of_path(path: &str) -> Result<Option<Self>, InvalidBehaviour> {
         let mut parts = path.split('/');
         if !parts.any(|part| part == MARK) {
             return Ok(None);
@@ -137,8 +137,8 @@ impl Behaviour {
         behaviour.checked().map(Some)
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Odd> {
-        let unknown = || Odd::Word(word.to_owned());
+    fn word(&mut self, word: &str) -> Result<(), InvalidBehaviour> {
+        let unknown = || InvalidBehaviour::Word(word.to_owned());
         let (name, value) = word.split_once('=').ok_or_else(unknown)?;
         match name {
             "status" => self.status = number("status", value)?,
@@ -149,7 +149,7 @@ impl Behaviour {
             "expires_in" => self.expires_in = number("expires_in", value)?,
             "body" if value == "echo" => self.body = Body::Echo,
             "keep" if value == "yes" => self.keep = true,
-            "end" => self.end = End::named(value).ok_or_else(|| odd("end", value))?,
+            "end" => self.end = End::named(value).ok_or_else(|| invalid("end", value))?,
             "location" => {
                 let to = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
                 self.headers.push(("location".to_owned(), to.into_owned()));
@@ -162,8 +162,8 @@ impl Behaviour {
     /// The same, when every value is within its limit.
     ///
     /// # Errors
-    /// [`Odd::Value`] names the first that is not.
-    pub fn checked(self) -> Result<Self, Odd> {
+    /// [`InvalidBehaviour::Value`] names the first that is not.
+    pub fn checked(self) -> Result<Self, InvalidBehaviour> {
         let is_text = |text: &String| text.bytes().all(|byte| byte == b'\t' || byte >= b' ');
         let body = match &self.body {
             Body::Bytes(bytes) => *bytes,
@@ -171,36 +171,36 @@ impl Behaviour {
             Body::Text(_) | Body::Fitting | Body::Echo => 0,
         };
         let wrong = [
-            (!(200..=599).contains(&self.status)).then(|| odd("status", self.status)),
-            (self.head_ms > DELAY_MS_MAX).then(|| odd("head_ms", self.head_ms)),
-            (self.body_ms > DELAY_MS_MAX).then(|| odd("body_ms", self.body_ms)),
-            (!(1..=PIECES_MAX).contains(&self.pieces)).then(|| odd("pieces", self.pieces)),
-            (body > BODY_BYTES_MAX).then(|| odd("body", "longer than its limit")),
-            (self.headers.len() > HEADERS_MAX).then(|| odd("headers", self.headers.len())),
+            (!(200..=599).contains(&self.status)).then(|| invalid("status", self.status)),
+            (self.head_ms > DELAY_MS_MAX).then(|| invalid("head_ms", self.head_ms)),
+            (self.body_ms > DELAY_MS_MAX).then(|| invalid("body_ms", self.body_ms)),
+            (!(1..=PIECES_MAX).contains(&self.pieces)).then(|| invalid("pieces", self.pieces)),
+            (body > BODY_BYTES_MAX).then(|| invalid("body", "longer than its limit")),
+            (self.headers.len() > HEADERS_MAX).then(|| invalid("headers", self.headers.len())),
             // A line end in a field would be another field, and no text of ours.
             (!self
                 .headers
                 .iter()
                 .all(|(name, value)| is_text(name) && is_text(value)))
-            .then(|| odd("headers", "with control characters")),
-            (!self.media.iter().all(is_text)).then(|| odd("media", "with control characters")),
+            .then(|| invalid("headers", "with control characters")),
+            (!self.media.iter().all(is_text)).then(|| invalid("media", "with control characters")),
         ];
         match wrong.into_iter().flatten().next() {
-            Some(odd) => Err(odd),
+            Some(error) => Err(error),
             None => Ok(self),
         }
     }
 }
 
-fn odd(name: &'static str, value: impl ToString) -> Odd {
-    Odd::Value {
+fn invalid(name: &'static str, value: impl ToString) -> InvalidBehaviour {
+    InvalidBehaviour::Value {
         name,
         value: value.to_string(),
     }
 }
 
-fn number<N: std::str::FromStr>(name: &'static str, value: &str) -> Result<N, Odd> {
-    value.parse().map_err(|_| odd(name, value))
+fn number<N: std::str::FromStr>(name: &'static str, value: &str) -> Result<N, InvalidBehaviour> {
+    value.parse().map_err(|_| invalid(name, value))
 }
 
 #[cfg(test)]
@@ -242,8 +242,8 @@ mod tests {
             ("bytes=99999999999", "body cannot be"),
             ("location=%0d%0a", "headers cannot be"),
         ] {
-            let odd = Behaviour::of_path(&format!("/do/{words}/x")).unwrap_err();
-            assert!(odd.to_string().starts_with(said), "{words}: {odd}");
+            let error = Behaviour::of_path(&format!("/do/{words}/x")).unwrap_err();
+            assert!(error.to_string().starts_with(said), "{words}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Accepts connections, notes when, and serves each in a task of its own.
+//! Accepts connections, records when, and serves each in its own task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+use super::connection::{ConnectionInfo, serve};
 use super::limits::CONNECTIONS_MAX;
 use super::shared::Shared;
-use super::talk::{Accepted, serve};
 
-/// What a listener that cannot accept waits before it tries again: out of file handles, most likely.
-const BREATH: Duration = Duration::from_millis(50);
+/// How long a listener that cannot accept waits before it tries again: most likely it is out of file handles.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Serves a port until the task is dropped; over TLS when there is a configuration.
 pub async fn listen(port: TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
@@ -24,7 +24,7 @@ pub async fn listen(port: TcpListener, tls: Option<Arc<ServerConfig>>, shared: A
         tokio::select! {
             accepted = port.accept() => match accepted {
                 Ok((tcp, _)) if connections.len() < CONNECTIONS_MAX => {
-                    let accepted = Accepted {
+                    let accepted = ConnectionInfo {
                         number: shared.serial(),
                         at: shared.watch.nanos(),
                         is_tls: tls.is_some(),
@@ -34,7 +34,7 @@ pub async fn listen(port: TcpListener, tls: Option<Arc<ServerConfig>>, shared: A
                 Ok(_one_too_many) => tracing::warn!("over the limit of connections"),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    sleep(BREATH).await;
+                    sleep(RETRY_DELAY).await;
                 }
             },
             Some(_ended) = connections.join_next() => {}

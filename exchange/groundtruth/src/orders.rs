@@ -1,8 +1,8 @@
-//! Orders: how requests are answered whose address does not say it.
+//! Orders: how to answer requests whose address does not say it.
 
 use serde::{Deserialize, Serialize};
 
-use super::behaviour::{Behaviour, Odd};
+use super::behaviour::{Behaviour, InvalidBehaviour};
 use super::limits::{DELAY_MS_MAX, ORDERS_MAX};
 
 /// One order.
@@ -22,12 +22,12 @@ pub struct Order {
     pub after: u32,
 }
 
-/// An order that cannot be.
+/// Why an order is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum InvalidOrder {
     /// Its behaviour.
     #[error("{0}")]
-    Odd(#[from] Odd),
+    Behaviour(#[from] InvalidBehaviour),
     /// Its path.
     #[error("the path must begin with a slash")]
     Path,
@@ -36,7 +36,7 @@ pub enum Refused {
     TooMany,
 }
 
-/// What holds now.
+/// The orders that apply now.
 #[derive(Debug, Default)]
 pub struct Orders {
     standing: Vec<Order>,
@@ -46,15 +46,15 @@ impl Orders {
     /// Takes an order; one for the same path is over.
     ///
     /// # Errors
-    /// [`Refused`] says why it cannot be taken.
-    pub fn put(&mut self, mut order: Order) -> Result<(), Refused> {
+    /// [`InvalidOrder`] says why it cannot be taken.
+    pub fn put(&mut self, mut order: Order) -> Result<(), InvalidOrder> {
         order.behaviour = order.behaviour.checked()?;
         if !order.path.starts_with('/') {
-            return Err(Refused::Path);
+            return Err(InvalidOrder::Path);
         }
         self.standing.retain(|old| old.path != order.path);
         if self.standing.len() >= ORDERS_MAX {
-            return Err(Refused::TooMany);
+            return Err(InvalidOrder::TooMany);
         }
         self.standing.push(order);
         Ok(())
@@ -65,7 +65,7 @@ impl Orders {
         self.standing.clear();
     }
 
-    /// What stands.
+    /// All of them.
     pub fn standing(&self) -> &[Order] {
         &self.standing
     }
@@ -90,15 +90,15 @@ impl Orders {
     }
 }
 
-/// What happens to every connection before it is read from.
+/// How long every connection waits before it is read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Door {
-    /// From the connection to the first look at it, in milliseconds.
+pub struct AcceptDelay {
+    /// From accepting the connection to its first read, in milliseconds.
     pub accept_ms: u32,
 }
 
-impl Door {
+impl AcceptDelay {
     /// Whether its delay is within the limit.
     pub fn is_allowed(self) -> bool {
         self.accept_ms <= DELAY_MS_MAX
@@ -138,14 +138,20 @@ mod tests {
     #[test]
     fn an_order_that_cannot_be_is_refused() {
         let mut orders = Orders::default();
-        assert_eq!(orders.put(order("a", 200, None, 0)), Err(Refused::Path));
-        let odd = orders.put(order("/a", 42, None, 0)).unwrap_err();
-        assert_eq!(odd.to_string(), "status cannot be \"42\"");
+        assert_eq!(
+            orders.put(order("a", 200, None, 0)),
+            Err(InvalidOrder::Path)
+        );
+        let error = orders.put(order("/a", 42, None, 0)).unwrap_err();
+        assert_eq!(error.to_string(), "status cannot be \"42\"");
         for number in 0..ORDERS_MAX {
             let path = format!("/{number}");
             orders.put(order(&path, 200, None, 0)).unwrap();
         }
         orders.put(order("/7", 201, None, 0)).unwrap();
-        assert_eq!(orders.put(order("/x", 200, None, 0)), Err(Refused::TooMany));
+        assert_eq!(
+            orders.put(order("/x", 200, None, 0)),
+            Err(InvalidOrder::TooMany)
+        );
     }
 }

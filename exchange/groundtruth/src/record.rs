@@ -1,4 +1,4 @@
-//! What was asked and when: one line a request, by this program's own monotonic clock.
+//! The log: one line for each request, with times of this program's own monotonic clock.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,21 +7,22 @@ use serde_json::Value;
 
 use super::limits::{KEPT_MAX, LOG_MAX, NAME_CHARS_MAX, NAMES_MAX};
 
-/// How an exchange went.
+/// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum Outcome {
     /// All that was to be sent was sent.
     Answered,
-    /// Ended early because it was told to.
-    AsTold,
+    /// It ended early, as the behaviour says.
+    #[serde(rename = "as_told")]
+    AsOrdered,
     /// The client went away first.
     ClientGone,
 }
 
 /// One request. Times are nanoseconds since this program began; none for what did not happen.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct LogEntry {
     /// Its place in the log.
     pub seq: u64,
     /// The connection it came on, and which request on that it was, from 1.
@@ -38,15 +39,16 @@ pub struct Entry {
     pub target: String,
     /// The status of the answer; none when no head was sent.
     pub status: Option<u16>,
-    /// How it went.
-    pub fate: Fate,
+    /// How it ended.
+    #[serde(rename = "fate")]
+    pub outcome: Outcome,
     /// When the connection was accepted.
     pub accept_ns: u64,
     /// When the first byte of the request was read.
     pub first_in_ns: Option<u64>,
     /// When its last byte was read.
     pub last_in_ns: Option<u64>,
-    /// When the first byte of the answer was handed to the system.
+    /// When the first byte of the answer was written.
     pub first_out_ns: Option<u64>,
     /// When its last byte was.
     pub last_out_ns: Option<u64>,
@@ -64,7 +66,7 @@ pub struct Entry {
 /// The newest requests, and counts of all.
 #[derive(Debug, Default)]
 pub struct Log {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     kept: VecDeque<u64>,
     next: u64,
     dropped: u64,
@@ -89,8 +91,8 @@ impl Log {
         count(&mut self.begun, target);
     }
 
-    /// Takes a request that is over, and gives it its place.
-    pub fn end(&mut self, mut entry: Entry) {
+    /// Takes a request that is over, and gives it its number.
+    pub fn end(&mut self, mut entry: LogEntry) {
         entry.seq = self.next;
         self.next += 1;
         count(&mut self.ended, &entry.target);
@@ -114,8 +116,8 @@ impl Log {
         }
     }
 
-    /// Requests from a place on.
-    pub fn from(&self, seq: u64) -> impl Iterator<Item = &Entry> {
+    /// Requests from that number on.
+    pub fn from(&self, seq: u64) -> impl Iterator<Item = &LogEntry> {
         self.entries.iter().filter(move |entry| entry.seq >= seq)
     }
 
@@ -143,8 +145,8 @@ fn count(counts: &mut BTreeMap<String, u64>, target: &str) {
 mod tests {
     use super::*;
 
-    fn entry(target: &str, received: Option<Value>) -> Entry {
-        Entry {
+    fn entry(target: &str, received: Option<Value>) -> LogEntry {
+        LogEntry {
             seq: 0,
             connection: 0,
             nth: 1,
@@ -153,7 +155,7 @@ mod tests {
             method: "GET".to_owned(),
             target: target.to_owned(),
             status: Some(200),
-            fate: Fate::Answered,
+            outcome: Outcome::Answered,
             accept_ns: 1,
             first_in_ns: None,
             last_in_ns: None,

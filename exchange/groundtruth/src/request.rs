@@ -1,4 +1,4 @@
-//! One request off the wire, just as it came.
+//! One request off the stream, just as it came.
 
 use std::io;
 
@@ -35,7 +35,7 @@ impl From<io::Error> for NoRequest {
 
 /// Reads one request; `rest` holds what was read beyond the one before.
 pub(super) async fn read(
-    wire: &mut (impl AsyncRead + Unpin),
+    stream: &mut (impl AsyncRead + Unpin),
     rest: &mut Vec<u8>,
 ) -> Result<Request, NoRequest> {
     let mut looked_at = 0;
@@ -51,7 +51,7 @@ pub(super) async fn read(
             return Err(NoRequest::Refused(431));
         }
         looked_at = rest.len().saturating_sub(HEAD_END.len() - 1);
-        if wire.read_buf(rest).await? == 0 {
+        if stream.read_buf(rest).await? == 0 {
             return Err(NoRequest::Gone);
         }
     };
@@ -66,7 +66,7 @@ pub(super) async fn read(
         Some(Err(_)) => return Err(NoRequest::Refused(400)),
     };
     while rest.len() < end + length {
-        if wire.read_buf(rest).await? == 0 {
+        if stream.read_buf(rest).await? == 0 {
             return Err(NoRequest::Gone);
         }
     }
@@ -111,8 +111,8 @@ impl Request {
 
     /// Whether the client wants the connection closed behind the answer.
     pub(super) fn wants_end(&self) -> bool {
-        let asks = |value: &str| value.to_ascii_lowercase().contains("close");
-        self.field("connection").is_some_and(asks)
+        let is_close = |value: &str| value.to_ascii_lowercase().contains("close");
+        self.field("connection").is_some_and(is_close)
     }
 
     /// As it is shown: every field in order, the body as text.
@@ -179,7 +179,7 @@ mod tests {
         ] {
             let seen = all(bytes.as_bytes()).await;
             assert!(
-                matches!(seen[0], Err(NoRequest::Refused(told)) if told == status),
+                matches!(seen[0], Err(NoRequest::Refused(answered)) if answered == status),
                 "{status}: {:?}",
                 seen[0]
             );

@@ -5,17 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use exchange_kit::clock::Stopwatch;
 
-use super::orders::{Door, Orders};
+use super::orders::{AcceptDelay, Orders};
 use super::record::Log;
 
-/// Orders, log and door of one server.
+/// Orders, log and accept delay of one server.
 #[derive(Debug)]
 pub struct Shared {
     /// Where all times come from.
     pub(super) watch: Stopwatch,
     orders: Mutex<Orders>,
     log: Mutex<Log>,
-    door: Mutex<Door>,
+    accept_delay: Mutex<AcceptDelay>,
     next: AtomicU64,
 }
 
@@ -26,7 +26,7 @@ impl Shared {
             watch,
             orders: Mutex::default(),
             log: Mutex::default(),
-            door: Mutex::default(),
+            accept_delay: Mutex::default(),
             next: AtomicU64::new(1),
         }
     }
@@ -39,12 +39,18 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn door(&self) -> Door {
-        *self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn accept_delay(&self) -> AcceptDelay {
+        *self
+            .accept_delay
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_door(&self, door: Door) {
-        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = door;
+    pub(super) fn set_accept_delay(&self, delay: AcceptDelay) {
+        *self
+            .accept_delay
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = delay;
     }
 
     /// A number that was not given before.

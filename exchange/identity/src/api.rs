@@ -38,27 +38,27 @@ struct Problem {
 }
 
 impl Problem {
-    fn of(status: StatusCode, error: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn of(status: StatusCode, error: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             status,
-            problems: vec![(error.into(), cure.into())],
+            problems: vec![(error.into(), help.into())],
         }
     }
 
-    fn wrong(error: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self::of(StatusCode::UNPROCESSABLE_ENTITY, error, cure)
+    fn wrong(error: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::of(StatusCode::UNPROCESSABLE_ENTITY, error, help)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (error, cure) = self.problems.first().cloned().unwrap_or_default();
+        let (error, help) = self.problems.first().cloned().unwrap_or_default();
         let problems: Vec<Value> = self
             .problems
             .iter()
-            .map(|(error, cure)| json!({"error": error, "cure": cure}))
+            .map(|(error, help)| json!({"error": error, "cure": help}))
             .collect();
-        let body = json!({"error": error, "cure": cure, "problems": problems});
+        let body = json!({"error": error, "cure": help, "problems": problems});
         (self.status, Json(body)).into_response()
     }
 }
@@ -99,7 +99,7 @@ struct Resolve {
     expected: Option<Expected>,
 }
 
-/// Who it must be; nobody when `candidate` is null.
+/// The candidate that is right; none when `candidate` is null.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
@@ -179,11 +179,11 @@ async fn explain_one(State(service): State<Shared>, body: Body) -> Answer {
         (Some(id), None, None) => {
             let kept = service.kept(&id)?;
             let kept = kept.ok_or_else(|| {
-                let cure = "resolve answers with the id; the oldest decisions are forgotten";
+                let help = "resolve answers with the id; the oldest decisions are forgotten";
                 Problem::of(
                     StatusCode::NOT_FOUND,
                     "there is no decision of that id",
-                    cure,
+                    help,
                 )
             })?;
             Ok(Json(kept))
@@ -209,9 +209,9 @@ async fn explain_one(State(service): State<Shared>, body: Body) -> Answer {
                 rules.thresholds(sensitivity),
                 rules.vector(&evidence),
             );
-            let mut told = explain::pair(rules, sensitivity, &evidence, &judged);
-            told["settled_by"] = Value::from(to_verify(&judged.vector));
-            Ok(Json(told))
+            let mut explanation = explain::pair(rules, sensitivity, &evidence, &judged);
+            explanation["settled_by"] = Value::from(to_verify(&judged.vector));
+            Ok(Json(explanation))
         }
         _ => Err(Problem::wrong("there is nothing to explain", shape)),
     }
@@ -236,7 +236,7 @@ async fn replay(State(service): State<Shared>, body: Body) -> Answer {
         problems: complaints
             .list()
             .iter()
-            .map(|one| (format!("{}: {}", one.place, one.what), one.cure.clone()))
+            .map(|one| (format!("{}: {}", one.place, one.what), one.help.clone()))
             .collect(),
     })?;
     let limit = asked.limit.unwrap_or(REPLAY_MAX);
@@ -296,8 +296,8 @@ fn meant(name: &str, written: &Written, problems: &mut Vec<(String, String)>) ->
         return Person::default();
     }
     normalise::person(written).unwrap_or_else(|error| {
-        let cure = "write it as 1980-12-31, or leave it out".to_owned();
-        problems.push((format!("{name}: birth_date {error}"), cure));
+        let help = "write it as 1980-12-31, or leave it out".to_owned();
+        problems.push((format!("{name}: birth_date {error}"), help));
         Person::default()
     })
 }

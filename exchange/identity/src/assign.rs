@@ -1,13 +1,14 @@
-//! From judged pairs to decisions: who steps back behind a housemate, who has more than one candidate, and one
-//! to one. More than one candidate above the lower threshold is never picked automatically, on either side.
+//! From judged pairs to decisions: candidates that yield to a nearer member of their household, records with more than
+//! one candidate, and the one-to-one assignment. A record with more than one candidate above the lower threshold, on
+//! either side, is never matched automatically.
 
 use super::decide::{Judged, Reason, Standing};
-use super::guard::steps_back;
+use super::guard::yields_to;
 use super::record::as_index;
 use super::rules::Rules;
 
-/// Most candidates of one record among whom housemates are told apart; with more, all of them stay.
-pub const HOUSEMATES_MAX: usize = 24;
+/// Most candidates of one record among which household members are distinguished; with more, all of them stay.
+pub const HOUSEHOLD_MAX: usize = 24;
 
 /// A judged pair of records, by place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,31 +21,31 @@ pub struct Candidate {
     pub judged: Judged,
 }
 
-/// What became of the candidates.
+/// The result for all candidates.
 #[derive(Clone, Debug, Default)]
-pub struct Assigned {
+pub struct Assignment {
     /// One to one, in the order of the left file.
     pub pairs: Vec<Candidate>,
-    /// Candidates that stepped back behind a housemate.
-    pub stepped_back: Vec<Candidate>,
+    /// Candidates that yielded to a nearer member of their household.
+    pub yielded: Vec<Candidate>,
 }
 
-/// Settles all candidates of two files; `two_at_left` and `two_at_right` say whether two records of one file are
+/// Assigns the candidates of two files; `two_at_left` and `two_at_right` say whether two records of one file are
 /// two people.
 pub fn assign(
     rules: &Rules,
     mut candidates: Vec<Candidate>,
     two_at_left: impl Fn(u32, u32) -> bool,
     two_at_right: impl Fn(u32, u32) -> bool,
-) -> Assigned {
+) -> Assignment {
     candidates.sort_unstable_by_key(|one| (one.left, one.right));
-    let mut back = vec![false; candidates.len()];
+    let mut yields = vec![false; candidates.len()];
     let mut order: Vec<u32> = (0..).take(candidates.len()).collect();
     mark(
         rules,
         &candidates,
         &order,
-        &mut back,
+        &mut yields,
         |one| one.left,
         |a, b| two_at_right(a.right, b.right),
     );
@@ -56,54 +57,54 @@ pub fn assign(
         rules,
         &candidates,
         &order,
-        &mut back,
+        &mut yields,
         |one| one.right,
         |a, b| two_at_left(a.left, b.left),
     );
 
     let mut standing = Vec::with_capacity(candidates.len());
-    let mut stepped_back = Vec::new();
-    for (one, back) in candidates.into_iter().zip(back) {
-        if back {
-            let judged = one.judged.but(Standing::Not, Reason::Housemate);
-            stepped_back.push(Candidate { judged, ..one });
+    let mut yielded = Vec::new();
+    for (one, yields) in candidates.into_iter().zip(yields) {
+        if yields {
+            let judged = one.judged.but(Standing::Not, Reason::HouseholdMember);
+            yielded.push(Candidate { judged, ..one });
         } else {
             standing.push(one);
         }
     }
-    never_pick(&mut standing);
-    Assigned {
+    demote_ambiguous(&mut standing);
+    Assignment {
         pairs: one_to_one(standing),
-        stepped_back,
+        yielded,
     }
 }
 
-/// Marks candidates of one record, side by side in `order`, that step back.
+/// Marks the candidates that yield; candidates of one record are adjacent in `order`.
 fn mark(
     rules: &Rules,
     candidates: &[Candidate],
     order: &[u32],
-    back: &mut [bool],
+    yields: &mut [bool],
     whose: impl Fn(&Candidate) -> u32,
     are_two: impl Fn(&Candidate, &Candidate) -> bool,
 ) {
     let of = |place: &u32| &candidates[as_index(*place)];
     for group in order.chunk_by(|a, b| whose(of(a)) == whose(of(b))) {
-        if !(2..=HOUSEMATES_MAX).contains(&group.len()) {
+        if !(2..=HOUSEHOLD_MAX).contains(&group.len()) {
             continue;
         }
         for this in group {
-            let behind = group.iter().any(|nearer| {
-                steps_back(rules, &of(this).judged, &of(nearer).judged)
+            let has_nearer = group.iter().any(|nearer| {
+                yields_to(rules, &of(this).judged, &of(nearer).judged)
                     && are_two(of(this), of(nearer))
             });
-            back[as_index(*this)] |= behind;
+            yields[as_index(*this)] |= has_nearer;
         }
     }
 }
 
 /// Turns matches of records with more than one candidate into reviews.
-fn never_pick(standing: &mut [Candidate]) {
+fn demote_ambiguous(standing: &mut [Candidate]) {
     let most = |whose: fn(&Candidate) -> u32| {
         let mut counts = vec![
             0_u32;
@@ -134,9 +135,9 @@ fn one_to_one(mut standing: Vec<Candidate>) -> Vec<Candidate> {
         by_total.then((a.left, a.right).cmp(&(b.left, b.right)))
     });
     let most = |whose: fn(&Candidate) -> u32| standing.iter().map(whose).max();
-    let room = |most: Option<u32>| vec![false; most.map_or(0, |most| as_index(most) + 1)];
-    let mut taken_left = room(most(|one| one.left));
-    let mut taken_right = room(most(|one| one.right));
+    let flags = |most: Option<u32>| vec![false; most.map_or(0, |most| as_index(most) + 1)];
+    let mut taken_left = flags(most(|one| one.left));
+    let mut taken_right = flags(most(|one| one.right));
     standing.retain(|one| {
         let (left, right) = (as_index(one.left), as_index(one.right));
         let free = !taken_left[left] && !taken_right[right];
@@ -178,7 +179,7 @@ mod tests {
             .collect()
     }
 
-    fn settle(left: &[Person], right: &[Person]) -> Vec<String> {
+    fn assign_people(left: &[Person], right: &[Person]) -> Vec<String> {
         let rules = shipped().unwrap();
         let thresholds = rules.thresholds(Sensitivity::Regular);
         let mut candidates = Vec::new();
@@ -198,13 +199,13 @@ mod tests {
             let at = |place: u32| &people[as_index(place)];
             are_two_people(&rules, at(a), at(b))
         };
-        let assigned = assign(
+        let assignment = assign(
             &rules,
             candidates,
             |a, b| two(left, a, b),
             |a, b| two(right, a, b),
         );
-        assigned
+        assignment
             .pairs
             .iter()
             .map(|one| {
@@ -220,17 +221,20 @@ mod tests {
     }
 
     #[test]
-    fn twins_who_are_both_there_are_told_apart() {
+    fn twins_who_are_both_there_are_distinguished() {
         let left = people(&[("Jayden", "2015-04-02", ""), ("Hayden", "2015-04-02", "")]);
         let right = people(&[("Hayden", "2015-04-02", ""), ("Jayden", "2015-04-02", "")]);
-        assert_eq!(settle(&left, &right), ["0-1 match D3", "1-0 match D3"]);
+        assert_eq!(
+            assign_people(&left, &right),
+            ["0-1 match D3", "1-0 match D3"]
+        );
     }
 
     #[test]
     fn a_twin_alone_is_for_a_person() {
         let left = people(&[("Jayden", "2015-04-02", "")]);
         let right = people(&[("Hayden", "2015-04-02", "")]);
-        assert_eq!(settle(&left, &right), ["0-0 review G10"]);
+        assert_eq!(assign_people(&left, &right), ["0-0 review G10"]);
     }
 
     #[test]
@@ -240,8 +244,8 @@ mod tests {
             ("Thomas", "1980-03-12", ""),
             ("Thomas", "1980-03-12", "6145550100"),
         ]);
-        assert_eq!(settle(&one, &two), ["0-0 review A1"]);
-        assert_eq!(settle(&two, &one), ["0-0 review A1"]);
+        assert_eq!(assign_people(&one, &two), ["0-0 review A1"]);
+        assert_eq!(assign_people(&two, &one), ["0-0 review A1"]);
     }
 
     #[test]
@@ -251,11 +255,11 @@ mod tests {
             ("Thomas", "1980-03-12", "6145550100"),
             ("Thomas", "1980-03-12", ""),
         ]);
-        let settled = settle(&left, &right);
-        assert_eq!(settled.len(), 2, "{settled:?}");
+        let pairs = assign_people(&left, &right);
+        assert_eq!(pairs.len(), 2, "{pairs:?}");
         assert!(
-            settled.iter().all(|pair| pair.contains("review")),
-            "{settled:?}"
+            pairs.iter().all(|pair| pair.contains("review")),
+            "{pairs:?}"
         );
     }
 }

@@ -175,9 +175,9 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn complain(&mut self, row: usize, what: impl Into<String>, cure: &str) {
+    fn complain(&mut self, row: usize, what: impl Into<String>, help: &str) {
         let place = format!("{}: row {row}", self.path);
-        self.complaints.add(place, what, cure);
+        self.complaints.add(place, what, help);
     }
 
     /// Where each column stands; false when the rest cannot be read.
@@ -198,11 +198,11 @@ impl Loading<'_> {
         let known = names.iter().filter(|name| COLUMNS.contains(&name.as_str()));
         if known.count() < HEADER_COLUMNS_MIN {
             // Perhaps it is a person: nothing of it is repeated.
-            let cure = format!(
+            let help = format!(
                 "begin the file with: {} (with commas between)",
                 COLUMNS.join(",")
             );
-            self.complain(1, "row 1 is not the header", &cure);
+            self.complain(1, "row 1 is not the header", &help);
             return false;
         }
         for column in COLUMNS {
@@ -220,11 +220,11 @@ impl Loading<'_> {
                         .filter(|name| !COLUMNS.contains(name) && !name.is_empty())
                         .collect();
                     let near = nearest(column, unknown);
-                    let cure = match near {
+                    let help = match near {
                         Some(near) => format!("call the column {near:?} `{column}`"),
                         None => format!("add `{column}` to the header; its cells may be empty"),
                     };
-                    self.complain(1, format!("the column `{column}` is missing"), &cure);
+                    self.complain(1, format!("the column `{column}` is missing"), &help);
                 }
             }
         }
@@ -279,8 +279,8 @@ impl Loading<'_> {
                         text.clone_into(place);
                     }
                 }
-                Err((what, cure)) => {
-                    self.complain(row, format!("the cell of `{name}` {what}"), cure);
+                Err((what, help)) => {
+                    self.complain(row, format!("the cell of `{name}` {what}"), help);
                     whole = false;
                 }
             }
@@ -299,13 +299,13 @@ impl Loading<'_> {
                 normalise::person(&written).ok()
             }
             Err(error) => {
-                let cure = match error {
+                let help = match error {
                     BadDate::Notation => "write it as 1980-12-31, or leave the cell empty",
                     BadDate::NoSuchDay | BadDate::Year => {
                         "correct the cell or leave it empty; --bad-dates empty does so for all rows"
                     }
                 };
-                self.complain(row, format!("the cell of `birth_date` {error}"), cure);
+                self.complain(row, format!("the cell of `birth_date` {error}"), help);
                 None
             }
         }
@@ -431,8 +431,8 @@ mod tests {
         );
         let complaint = load(text.as_bytes()).err().unwrap();
         for wanted in [
-            "a.csv: row 2: the cell of `birth_date` is a day that does not exist\n  cure: correct",
-            "a.csv: row 4: the id stands in row 3 already\n  cure: give",
+            "a.csv: row 2: the cell of `birth_date` is a day that does not exist\n  fix: correct",
+            "a.csv: row 4: the id stands in row 3 already\n  fix: give",
             "a.csv: row 5: the cell of `id` is empty",
             "a.csv: row 6: the row has 2 cells, the header 13",
             "a.csv: row 7: the cell of `birth_date` is not written as a date",
@@ -455,16 +455,16 @@ mod tests {
             ),
             (
                 HEADER.replace(",phone", ""),
-                "the column `phone` is missing\n  cure: add `phone`",
+                "the column `phone` is missing\n  fix: add `phone`",
             ),
             (format!("{HEADER},id"), "the column `id` stands twice"),
             (
                 "1,,Emily,Quux,,1980-01-01,,,,,,,".to_owned(),
-                "row 1 is not the header\n  cure: begin the file with: id,member_id",
+                "row 1 is not the header\n  fix: begin the file with: id,member_id",
             ),
             (
                 String::new(),
-                "the file is empty\n  cure: begin it with: id,member_id",
+                "the file is empty\n  fix: begin it with: id,member_id",
             ),
         ] {
             let complaint = load(header.as_bytes()).err().unwrap();

@@ -26,7 +26,7 @@ pub enum BadDate {
     /// The thirtieth of February.
     #[error("is a day that does not exist")]
     NoSuchDay,
-    /// Nobody in the files was born then.
+    /// No person in the files can be born then.
     #[error("lies outside the years 1850 to 2100")]
     Year,
 }
@@ -211,7 +211,7 @@ mod tests {
             ("1980-04", birth::DIFFERENT),
             ("1980-03-28", birth::NEAR),
             ("1972-03-12", birth::NEAR),
-            // A father of the same day of the year: one digit, and yet nobody's slip.
+            // A father of the same day of the year: one digit, and yet no typing error.
             ("1950-03-12", birth::GENERATION),
             ("2008-03-12", birth::GENERATION),
             ("1955-11-27", birth::DIFFERENT),

@@ -21,8 +21,8 @@ pub enum Reason {
     Ambiguous,
     /// The total does not reach the lower threshold.
     Below,
-    /// Another person of the household is nearer.
-    Housemate,
+    /// Another member of the household is nearer.
+    HouseholdMember,
 }
 
 impl Reason {
@@ -39,7 +39,7 @@ impl Reason {
             Self::Gray => Some("F2"),
             Self::Ambiguous => Some("A1"),
             Self::Below => Some("N1"),
-            Self::Housemate => Some("H1"),
+            Self::HouseholdMember => Some("H1"),
         };
         id.unwrap_or_default()
     }
@@ -57,7 +57,7 @@ impl Reason {
             Self::Gray => Some("the total lies between the thresholds"),
             Self::Ambiguous => Some("more than one candidate above the lower threshold"),
             Self::Below => Some("the total does not reach the lower threshold"),
-            Self::Housemate => Some("another person of the same household is nearer"),
+            Self::HouseholdMember => Some("another person of the same household is nearer"),
         };
         title.unwrap_or_default()
     }
@@ -161,7 +161,7 @@ fn unguarded(
     }
 }
 
-/// What further identifiers would settle a pair of the gray zone: those that one of the two lacks, or that
+/// Which further identifiers would decide a pair of the gray zone: those that one of the two lacks, or that
 /// differ and may be out of date.
 pub fn to_verify(vector: &Vector) -> Vec<&'static str> {
     let asked = [

@@ -119,8 +119,8 @@ impl Outcome {
         }
     }
 
-    /// Where there was nobody above the lower threshold.
-    pub fn nobody() -> Self {
+    /// When no candidate reached the lower threshold.
+    pub fn no_candidate() -> Self {
         Self {
             decision: Standing::Not.name().to_owned(),
             rule: "N1".to_owned(),
@@ -139,7 +139,7 @@ impl Outcome {
 /// One candidate of a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// Its place among those who were looked at, or in the right file: equal totals are told apart by it.
+    /// Its place among those who were looked at, or in the right file: it orders equal totals.
     pub place: u32,
     /// Who: an id of the caller's, or its keyed hash.
     pub right: String,

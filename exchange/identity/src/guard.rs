@@ -1,8 +1,8 @@
-//! Among the candidates of one record: a housemate of a nearer candidate is no candidate.
+//! Among the candidates of one record, one that lives in the household of a nearer candidate is no candidate.
 //!
 //! Twins called Jayden and Hayden are alike enough to be candidates for each other. Where both are there, each
 //! has the name of one exactly; the guards themselves say, of the two candidates, that they are two people, and
-//! the one that is further off in what belongs to a person alone steps back.
+//! the one that agrees less in the person's own fields yields.
 
 use super::compare::compare;
 use super::decide::Judged;
@@ -30,8 +30,8 @@ fn names_apart(between: &Vector) -> bool {
     level != MISSING && level >= given::NEAR && level != given::SWAPPED
 }
 
-/// Whether `this` steps back behind `nearer`, the two being two people.
-pub fn steps_back(rules: &Rules, this: &Judged, nearer: &Judged) -> bool {
+/// Whether `this` yields to `nearer`, which is another person.
+pub fn yields_to(rules: &Rules, this: &Judged, nearer: &Judged) -> bool {
     let ahead = own_bits(rules, &nearer.vector) - own_bits(rules, &this.vector);
     nearer.total > this.total && ahead >= LEAD_BITS
 }

@@ -1,4 +1,4 @@
-//! Decisions in SQLite, beside the sandbox's own state: evidence and keyed hashes, no demographics.
+//! Decisions in SQLite, next to the sandbox's own state: evidence and keyed hashes, no demographics.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};

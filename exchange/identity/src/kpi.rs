@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::decide::Standing;
 
-/// Most cohorts that are told apart; more are counted as `other`.
+/// Most cohorts that are distinguished; more are counted as `other`.
 pub const COHORTS_MAX: usize = 50;
 /// Decisions that make up "lately".
 const LATELY: usize = 50;
@@ -130,7 +130,7 @@ impl Kpis {
 }
 
 impl Cohort {
-    /// A surge that has just begun. One that goes on is not told again.
+    /// A surge that has just begun. One that goes on is not reported again.
     fn surge(&mut self, cohort: &str, at_ms: i64) -> Option<Surge> {
         let before_of = self.recent.len().checked_sub(LATELY)?;
         if before_of < BEFORE_MIN {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn what_was_always_so_is_no_surge() {
         let mut kpis = Kpis::default();
-        let told: usize = (0..600)
+        let reported: usize = (0..600)
             .map(|n| {
                 let standing = if n % 3 == 0 {
                     Standing::Not
@@ -202,7 +202,7 @@ mod tests {
                 feed(&mut kpis, "a", standing, 1)
             })
             .sum();
-        assert_eq!(told, 0);
+        assert_eq!(reported, 0);
     }
 
     #[test]

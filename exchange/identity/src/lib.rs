@@ -1,4 +1,4 @@
-//! Who is whom: a matching service that explains itself and never discloses the wrong person.
+//! Record linkage: a matching service that explains its decisions and never discloses the wrong person.
 //!
 //! In reading order:
 //!

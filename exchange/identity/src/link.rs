@@ -1,8 +1,8 @@
-//! Two files in, pairs out: names in use, weights, blocks, comparisons on every core, decisions.
+//! Record linkage of two files: names in use, weights, blocks, comparisons on every core, decisions.
 
 use std::thread;
 
-use super::assign::{Assigned, Candidate, assign};
+use super::assign::{Assignment, Candidate, assign};
 use super::block::{Index, LeftOut};
 use super::compare::compare;
 use super::csv::{Table, mark_names_in_use};
@@ -23,8 +23,8 @@ pub struct Linked {
     pub rules: Rules,
     /// How estimating went, when weights come from the data.
     pub estimate: Option<Estimate>,
-    /// Pairs, and candidates that stepped back.
-    pub assigned: Assigned,
+    /// Pairs, and candidates that yielded.
+    pub assignment: Assignment,
     /// Everything that was looked at twice, when it was asked for: candidates, pairs that a guard refuses and
     /// pairs not far below the lower threshold.
     pub looked_at: Vec<Candidate>,
@@ -36,38 +36,38 @@ pub struct Linked {
 
 /// How two files are matched.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish {
+pub struct LinkOptions {
     /// Of the payload.
     pub sensitivity: Sensitivity,
     /// Whether [`Linked::looked_at`] is filled.
     pub keep_looked_at: bool,
 }
 
-/// Matches two files. `tell` hears what is being done.
+/// Matches two files; `report` is called with the name of each stage.
 pub fn link(
     rules: Rules,
-    wish: Wish,
+    options: LinkOptions,
     left: &mut Table,
     right: &mut Table,
-    tell: &dyn Fn(&str),
+    report: &dyn Fn(&str),
 ) -> Linked {
     mark_names_in_use(left, right);
     let (left, right) = (&*left, &*right);
-    tell("indexing");
+    report("indexing");
     let index = Index::of(right.records.iter().map(|record| &record.person));
     let (rules, estimate) = match rules.weights {
         Weights::File => (rules, None),
         Weights::Data => {
-            tell("estimating weights");
+            report("estimating weights");
             let (rules, estimate) = em::estimate(rules, left, right, &index);
             (rules, Some(estimate))
         }
     };
-    tell("comparing");
-    let mut whole = compare_all(&rules, wish, left, right, &index);
+    report("comparing");
+    let mut whole = compare_all(&rules, options, left, right, &index);
     whole.left_out.blocks = index.too_large;
-    tell("deciding");
-    let looked_at = if wish.keep_looked_at {
+    report("deciding");
+    let looked_at = if options.keep_looked_at {
         whole.candidates.clone()
     } else {
         Vec::new()
@@ -77,7 +77,7 @@ pub fn link(
         let person = |place: u32| &table.records[as_index(place)].person;
         are_two_people(&rules, person(a), person(b))
     };
-    let assigned = assign(
+    let assignment = assign(
         &rules,
         whole.candidates,
         |a, b| two(left, a, b),
@@ -86,7 +86,7 @@ pub fn link(
     Linked {
         rules,
         estimate,
-        assigned,
+        assignment,
         looked_at,
         compared: whole.compared,
         left_out: whole.left_out,
@@ -102,7 +102,13 @@ struct Part {
 
 /// Compares on every core; the parts are put together in the order of the left file, so that the number of
 /// cores does not show.
-fn compare_all(rules: &Rules, wish: Wish, left: &Table, right: &Table, index: &Index) -> Part {
+fn compare_all(
+    rules: &Rules,
+    options: LinkOptions,
+    left: &Table,
+    right: &Table,
+    index: &Index,
+) -> Part {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let size = left.records.len().div_ceil(threads.min(THREADS_MAX)).max(1);
     let places: Vec<u32> = (0..).take(left.records.len()).collect();
@@ -110,7 +116,7 @@ fn compare_all(rules: &Rules, wish: Wish, left: &Table, right: &Table, index: &I
         let running: Vec<_> = places
             .chunks(size)
             .map(|places| {
-                scope.spawn(move || compare_part(rules, wish, left, right, index, places))
+                scope.spawn(move || compare_part(rules, options, left, right, index, places))
             })
             .collect();
         running
@@ -132,13 +138,13 @@ fn compare_all(rules: &Rules, wish: Wish, left: &Table, right: &Table, index: &I
 
 fn compare_part(
     rules: &Rules,
-    wish: Wish,
+    options: LinkOptions,
     left: &Table,
     right: &Table,
     index: &Index,
     places: &[u32],
 ) -> Part {
-    let thresholds = rules.thresholds(wish.sensitivity);
+    let thresholds = rules.thresholds(options.sensitivity);
     let mut part = Part::default();
     let mut found = Vec::new();
     for place in places {
@@ -148,7 +154,7 @@ fn compare_part(
             let evidence = compare(person, &right.records[as_index(*other)].person);
             let judged = judge(rules, thresholds, rules.vector(&evidence));
             part.compared += 1;
-            let is_near = wish.keep_looked_at
+            let is_near = options.keep_looked_at
                 && (matches!(judged.reason, Reason::Guard(_))
                     || judged.total >= thresholds.lower - NEAR_BITS);
             if judged.is_candidate() || is_near {

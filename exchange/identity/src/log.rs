@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::assign::{Candidate, HOUSEMATES_MAX};
+use super::assign::{Candidate, HOUSEHOLD_MAX};
 use super::compare::compare;
 use super::csv::Table;
 use super::explain::{Between, Decision, FORMAT, Kept, Key, Named, Outcome, Seen, both};
@@ -28,10 +28,10 @@ pub fn write(
         let (mine, rest) = looked_at.split_at(mine);
         looked_at = rest;
         let picked = linked
-            .assigned
+            .assignment
             .pairs
             .binary_search_by_key(&place, |pair| pair.left);
-        let picked = picked.ok().map(|at| &linked.assigned.pairs[at]);
+        let picked = picked.ok().map(|at| &linked.assignment.pairs[at]);
         let id = |place: u32| right.records[as_index(place)].id.to_string();
         let candidates = mine.iter().map(|one| {
             let judged = final_word
@@ -54,7 +54,7 @@ pub fn write(
             input: key.input(&record.person),
             left: record.id.to_string(),
             thresholds: both(linked.rules.thresholds(sensitivity)),
-            outcome: picked.map_or_else(Outcome::nobody, |pair| {
+            outcome: picked.map_or_else(Outcome::no_candidate, |pair| {
                 Outcome::of(&linked.rules, &pair.judged)
             }),
             right: picked.map(|pair| id(pair.right)),
@@ -77,12 +77,12 @@ type Words<'a> = BTreeMap<(u32, u32), &'a super::decide::Judged>;
 
 /// How candidates stand after others were looked at.
 fn final_words(linked: &Linked) -> Words<'_> {
-    let settled = linked
-        .assigned
+    let judged = linked
+        .assignment
         .pairs
         .iter()
-        .chain(&linked.assigned.stepped_back);
-    settled
+        .chain(&linked.assignment.yielded);
+    judged
         .map(|one| ((one.left, one.right), &one.judged))
         .collect()
 }
@@ -93,7 +93,7 @@ fn rivals(looked_at: &[Candidate]) -> BTreeMap<u32, Vec<u32>> {
     by_right.sort_unstable();
     let mut rivals: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for group in by_right.chunk_by(|a, b| a.0 == b.0) {
-        if group.len() > HOUSEMATES_MAX {
+        if group.len() > HOUSEHOLD_MAX {
             continue;
         }
         for (place, (_, first)) in group.iter().enumerate() {
@@ -111,7 +111,7 @@ fn rivals(looked_at: &[Candidate]) -> BTreeMap<u32, Vec<u32>> {
 
 /// What is seen between records of one file: all pairs, or those of one with the others.
 fn between(table: &Table, places: &[u32], of: Option<u32>) -> Vec<Between> {
-    if places.len() > HOUSEMATES_MAX {
+    if places.len() > HOUSEHOLD_MAX {
         return Vec::new();
     }
     let record = |place: u32| &table.records[as_index(place)];
@@ -131,7 +131,7 @@ fn between(table: &Table, places: &[u32], of: Option<u32>) -> Vec<Between> {
 
 /// What is seen between people who are given, all pairs, by their place.
 pub fn among(people: &[Person], names: &[String]) -> Vec<Between> {
-    if people.len() > HOUSEMATES_MAX {
+    if people.len() > HOUSEHOLD_MAX {
         return Vec::new();
     }
     (0..people.len())

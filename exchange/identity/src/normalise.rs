@@ -166,11 +166,11 @@ fn email(text: &str) -> Box<str> {
     match text.split_once('@') {
         Some((local, domain)) if !local.is_empty() && domain.contains('.') => {
             let local = local.split('+').next().unwrap_or(local);
-            let nobody = matches!(
+            let is_placeholder = matches!(
                 local,
                 "none" | "noemail" | "unknown" | "na" | "noreply" | ""
             );
-            if nobody {
+            if is_placeholder {
                 Box::default()
             } else {
                 format!("{local}@{domain}").into()

@@ -65,8 +65,8 @@ pub fn replay(rules: &Rules, decisions: &[Decision]) -> Result<Diff, Complaints>
     for (line, decision) in decisions.iter().enumerate() {
         let place = format!("line {}", line + 1);
         let mut complain = |what: String| {
-            let cure = "replay a file as `match --decisions` wrote it, with a program of its age";
-            complaints.add(&place, what, cure);
+            let help = "replay a file as `match --decisions` wrote it, with a program of its age";
+            complaints.add(&place, what, help);
         };
         if decision.format > FORMAT {
             complain(format!(
@@ -117,13 +117,13 @@ pub fn replay(rules: &Rules, decisions: &[Decision]) -> Result<Diff, Complaints>
     if !complaints.is_empty() {
         return Err(complaints);
     }
-    let assigned = assign(
+    let assignment = assign(
         rules,
         candidates,
         |a, b| apart[0].contains(&(a, b)),
         |a, b| apart[1].contains(&(a, b)),
     );
-    Ok(diff(rules, decisions, &numbers, &assigned.pairs))
+    Ok(diff(rules, decisions, &numbers, &assignment.pairs))
 }
 
 /// Records by the number they have here.
@@ -162,7 +162,9 @@ fn diff(rules: &Rules, decisions: &[Decision], numbers: &Numbers<'_>, pairs: &[C
         let number = numbers.left[&decision.left];
         let pair = pairs.binary_search_by_key(&number, |pair| pair.left);
         let pair = pair.ok().map(|at| &pairs[at]);
-        let would_be = pair.map_or_else(Outcome::nobody, |pair| Outcome::of(rules, &pair.judged));
+        let would_be = pair.map_or_else(Outcome::no_candidate, |pair| {
+            Outcome::of(rules, &pair.judged)
+        });
         let right = pair.map(|pair| numbers.right_names[as_index(pair.right)].clone());
         if would_be.decision == decision.outcome.decision && right == decision.right {
             diff.same += 1;

@@ -53,11 +53,11 @@ pub fn resolve(
         .collect();
     let two =
         |a: u32, b: u32| are_two_people(rules, &candidates[as_index(a)], &candidates[as_index(b)]);
-    let assigned = assign(rules, standing, |_, _| false, two);
-    for one in assigned.pairs.iter().chain(&assigned.stepped_back) {
+    let assignment = assign(rules, standing, |_, _| false, two);
+    for one in assignment.pairs.iter().chain(&assignment.yielded) {
         seen[as_index(one.right)].1 = one.judged;
     }
-    let picked = assigned.pairs.first();
+    let picked = assignment.pairs.first();
     Resolved {
         picked: picked.map(|one| (as_index(one.right), one.judged)),
         candidates: seen,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
-use super::assign::HOUSEMATES_MAX;
+use super::assign::HOUSEHOLD_MAX;
 use super::decide::to_verify;
 use super::explain::{Decision, FORMAT, Kept, Key, Named, Other, Outcome, Seen, both};
 use super::keep::{Decisions, KeepError};
@@ -39,7 +39,7 @@ pub struct Question {
     pub cohort: String,
     /// Whether further identifiers have been asked for already.
     pub exhausted: bool,
-    /// Who it must be, where the caller knows: a candidate's id, or nobody.
+    /// The right candidate, where the caller knows it: its id, or none.
     pub expected: Option<Option<String>>,
 }
 
@@ -171,7 +171,7 @@ impl Service {
         // What is seen between candidates is needed only where more than one can be one.
         let several: Vec<usize> = (0..hashed.len())
             .filter(|place| {
-                resolved.candidates[*place].1.is_candidate() || hashed.len() <= HOUSEMATES_MAX
+                resolved.candidates[*place].1.is_candidate() || hashed.len() <= HOUSEHOLD_MAX
             })
             .collect();
         let people: Vec<Person> = several
@@ -411,7 +411,7 @@ impl Service {
 fn outcome(rules: &Rules, resolved: &Resolved) -> Outcome {
     match &resolved.picked {
         Some((_, judged)) => Outcome::of(rules, judged),
-        None => Outcome::nobody(),
+        None => Outcome::no_candidate(),
     }
 }
 

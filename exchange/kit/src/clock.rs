@@ -1,4 +1,4 @@
-//! The only place that asks for the time: the system's, the system's and an offset, or one that a test
+//! The only module that reads the clock: the system's, the system's and an offset, or one that a test
 //! holds still.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub enum Clock {
     System,
     /// The machine's clock and an offset in milliseconds.
     Shifted(Arc<AtomicI64>),
-    /// A time in milliseconds since 1970 that moves only when it is told to.
+    /// A time in milliseconds since 1970 that moves only when it is set.
     Held(Arc<AtomicI64>),
 }
 
@@ -67,7 +67,7 @@ impl Clock {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place that may ask for the time"
+    reason = "the one place that may read the clock"
 )]
 fn system_now() -> DateTime<Utc> {
     Utc::now()
@@ -88,7 +88,7 @@ impl Stopwatch {
     /// Begins.
     #[expect(
         clippy::disallowed_methods,
-        reason = "beside the time of day, the one place that may ask for the time"
+        reason = "next to the time of day, the one place that may read the clock"
     )]
     pub fn start() -> Self {
         Self(Instant::now())

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use exchange_core::audit::{Broken, Verified, verify_file, verify_store};
 use exchange_core::limits::PAGE_MAX;
+use exchange_core::trail::{BrokenLink, TrailSummary, verify_file, verify_store};
 use serde_json::{Value, json};
 
 use super::state_folder::{At, open};
@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// One life: the entries of an affair (correlation id) or of an exchange, in order.
+    /// The entries of a correlation id or of one exchange, in order.
     Search(Search),
     /// Walk the trail; exit 3 names the first link that is broken.
     Verify(Verify),
@@ -59,34 +59,34 @@ pub(crate) struct Export {
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Search(wish) => search(wish),
-        Command::Verify(wish) => verify(wish),
-        Command::Export(wish) => export(wish),
+        Command::Search(options) => search(options),
+        Command::Verify(options) => verify(options),
+        Command::Export(options) => export(options),
     }
 }
 
-fn search(wish: &Search) -> Result<(), Failure> {
-    let store = wish.at.open()?;
+fn search(options: &Search) -> Result<(), Failure> {
+    let store = options.at.open()?;
     let mut after = 0;
     loop {
         let found = store
-            .audit(Some(&wish.of), wish.kind.as_deref(), after, PAGE_MAX)
+            .audit(Some(&options.of), options.kind.as_deref(), after, PAGE_MAX)
             .map_err(Failure::internal)?;
         let Some(last) = found.last() else {
             return Ok(());
         };
         after = last["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
         for entry in &found {
-            say(&if wish.at.json {
+            say(&if options.at.json {
                 entry.to_string()
             } else {
-                told(&entry["entry"])
+                text_line(&entry["entry"])
             })?;
         }
     }
 }
 
-fn told(entry: &Value) -> String {
+fn text_line(entry: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let detail = &entry["detail"];
     let what = match entry["kind"].as_str() {
@@ -116,12 +116,12 @@ fn told(entry: &Value) -> String {
     )
 }
 
-fn verify(wish: &Verify) -> Result<(), Failure> {
-    let (verdict, what) = match (&wish.file, &wish.state) {
+fn verify(options: &Verify) -> Result<(), Failure> {
+    let (verdict, what) = match (&options.file, &options.state) {
         (Some(file), _) => {
             let verdict = verify_file(file).map_err(|error| {
-                let cure = "give --file a trail that `exchange audit export` wrote";
-                Failure::usage(format!("could not read {}: {error}", file.display()), cure)
+                let help = "give --file a trail that `exchange audit export` wrote";
+                Failure::usage(format!("could not read {}: {error}", file.display()), help)
             })?;
             (verdict, format!("{}:", file.display()))
         }
@@ -140,13 +140,13 @@ fn verify(wish: &Verify) -> Result<(), Failure> {
         }
     };
     match verdict {
-        Ok(verified) => whole(&verified, wish.json),
-        Err(broken) => Err(failed(&broken, &what, wish.json)?),
+        Ok(verified) => whole(&verified, options.json),
+        Err(broken) => Err(failed(&broken, &what, options.json)?),
     }
 }
 
-fn whole(verified: &Verified, is_json: bool) -> Result<(), Failure> {
-    let Verified { entries, head } = verified;
+fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
+    let TrailSummary { entries, head } = verified;
     say(&if is_json {
         json!({"whole": true, "entries": entries, "head": head}).to_string()
     } else {
@@ -154,8 +154,8 @@ fn whole(verified: &Verified, is_json: bool) -> Result<(), Failure> {
     })
 }
 
-fn failed(broken: &Broken, place: &str, is_json: bool) -> Result<Failure, Failure> {
-    let Broken {
+fn failed(broken: &BrokenLink, place: &str, is_json: bool) -> Result<Failure, Failure> {
+    let BrokenLink {
         seq,
         row,
         what,
@@ -168,18 +168,19 @@ fn failed(broken: &Broken, place: &str, is_json: bool) -> Result<Failure, Failur
     Ok(Failure {
         code: WRONG,
         text: format!(
-            "the trail is broken at entry {seq} ({place}{row}): the {what}\n  expected {expected}\n  seen     {seen}\n  cure: hold it against an export that was made before; entries up to there are sound"
+            "the trail is broken at entry {seq} ({place}{row}): the {what}\n  expected {expected}\n  seen     {seen}\n  fix: hold it against an export that was made before; entries up to there are sound"
         ),
     })
 }
 
-fn export(wish: &Export) -> Result<(), Failure> {
-    let store = wish.at.open()?;
+fn export(options: &Export) -> Result<(), Failure> {
+    let store = options.at.open()?;
     let unwritable = |error: std::io::Error| {
-        let what = format!("could not write {}: {error}", wish.out.display());
+        let what = format!("could not write {}: {error}", options.out.display());
         Failure::usage(what, "give --out a file that you may write")
     };
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&wish.out).map_err(unwritable)?);
+    let mut file =
+        std::io::BufWriter::new(std::fs::File::create(&options.out).map_err(unwritable)?);
     let (mut after, mut count) = (0, 0_u64);
     loop {
         let found = store
@@ -195,9 +196,9 @@ fn export(wish: &Export) -> Result<(), Failure> {
         }
     }
     file.flush().map_err(unwritable)?;
-    let out = wish.out.display();
-    say(&if wish.at.json {
-        json!({"entries": count, "file": wish.out}).to_string()
+    let out = options.out.display();
+    say(&if options.at.json {
+        json!({"entries": count, "file": options.out}).to_string()
     } else {
         format!("{count} entries in {out}")
     })

@@ -29,29 +29,29 @@ pub(crate) struct Exchanges {
     /// Only those of this partner.
     #[arg(long)]
     partner: Option<String>,
-    /// Only those of this affair.
+    /// Only those with this correlation id.
     #[arg(long)]
     correlation: Option<String>,
     #[command(flatten)]
     at: At,
 }
 
-pub(crate) fn status_of(wish: &Status) -> Result<(), Failure> {
-    let store = wish.at.open()?;
-    let found = store.exchange(&wish.id).map_err(Failure::internal)?;
+pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
+    let store = options.at.open()?;
+    let found = store.exchange(&options.id).map_err(Failure::internal)?;
     let exchange = found.ok_or_else(|| {
-        let cure = "`exchange core exchanges` lists them";
-        Failure::usage(format!("there is no exchange {:?}", wish.id), cure)
+        let help = "`exchange core exchanges` lists them";
+        Failure::usage(format!("there is no exchange {:?}", options.id), help)
     })?;
-    let members = store.members(&wish.id).map_err(Failure::internal)?;
-    let payloads = store.payloads(&wish.id).map_err(Failure::internal)?;
+    let members = store.members(&options.id).map_err(Failure::internal)?;
+    let payloads = store.payloads(&options.id).map_err(Failure::internal)?;
     let now_ms = Clock::System.now_millis();
     let status = status(&exchange, &members, Pace::of(1), now_ms);
     let result = result(&exchange, &members, &payloads);
-    if wish.at.json {
+    if options.at.json {
         return say(&json!({"status": status, "result": result}).to_string());
     }
-    let mut lines = vec![told(&line(&exchange))];
+    let mut lines = vec![text_line(&line(&exchange))];
     for member in result["members"].as_array().into_iter().flatten() {
         let word = |name: &str| member[name].as_str().unwrap_or("-").to_owned();
         lines.push(format!(
@@ -65,27 +65,31 @@ pub(crate) fn status_of(wish: &Status) -> Result<(), Failure> {
     say(&lines.join("\n"))
 }
 
-pub(crate) fn exchanges(wish: &Exchanges) -> Result<(), Failure> {
-    let state = match &wish.exchange_state {
+pub(crate) fn exchanges(options: &Exchanges) -> Result<(), Failure> {
+    let state = match &options.exchange_state {
         None => None,
         Some(name) => Some(State::named(name).ok_or_else(|| {
-            let cure = format!("one of: {}", State::ALL.map(State::name).join(", "));
-            Failure::usage(format!("there is no state {name:?}"), cure)
+            let help = format!("one of: {}", State::ALL.map(State::name).join(", "));
+            Failure::usage(format!("there is no state {name:?}"), help)
         })?),
     };
     let search = Search {
         state,
-        partner: wish.partner.clone(),
-        correlation: wish.correlation.clone(),
+        partner: options.partner.clone(),
+        correlation: options.correlation.clone(),
         limit: PAGE_MAX,
         ..Search::default()
     };
-    let found = wish.at.open()?.search(&search).map_err(Failure::internal)?;
+    let found = options
+        .at
+        .open()?
+        .search(&search)
+        .map_err(Failure::internal)?;
     let lines: Vec<Value> = found.iter().map(line).collect();
-    if wish.at.json {
+    if options.at.json {
         return say(&json!({"exchanges": lines}).to_string());
     }
-    let lines: Vec<String> = lines.iter().map(told).collect();
+    let lines: Vec<String> = lines.iter().map(text_line).collect();
     say(&if lines.is_empty() {
         "no exchange".to_owned()
     } else {
@@ -93,7 +97,7 @@ pub(crate) fn exchanges(wish: &Exchanges) -> Result<(), Failure> {
     })
 }
 
-fn told(line: &Value) -> String {
+fn text_line(line: &Value) -> String {
     let word = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
     format!(
         "{} {:12} {:20} {:22} {} {}",

@@ -1,4 +1,4 @@
-//! `exchange core`: the exchange core alone, beside partners that run elsewhere; and what is in its memory.
+//! `exchange core`: the exchange core alone, next to partners that run elsewhere, and commands that read its memory.
 
 pub(crate) mod audit;
 mod look;
@@ -27,8 +27,8 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::run(arguments),
-        Command::Status(wish) => look::status_of(wish),
-        Command::Exchanges(wish) => look::exchanges(wish),
+        Command::Status(options) => look::status_of(options),
+        Command::Exchanges(options) => look::exchanges(options),
         Command::Queues(at) => look::waiting(at),
     }
 }

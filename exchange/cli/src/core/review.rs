@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use exchange_core::clocks::Pace;
 use exchange_core::limits::PAGE_MAX;
-use exchange_core::review::{self, Acted, By};
+use exchange_core::review::{self, ReviewAuthor, ReviewResult};
 use exchange_core::store::{Review, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
@@ -22,9 +22,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Close an item: it is settled elsewhere.
+    /// Close an item that was resolved elsewhere.
     Resolve(Act),
-    /// Try again as a new exchange of the same affair.
+    /// Try again as a new exchange with the same correlation id.
     Redrive(Act),
     /// Close an item: it is given up.
     Abandon(Act),
@@ -47,9 +47,9 @@ pub(crate) struct Act {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::List { all, at } => list(*all, at),
-        Command::Resolve(wish) => act(wish, ReviewState::Resolved),
-        Command::Redrive(wish) => act(wish, ReviewState::Redriven),
-        Command::Abandon(wish) => act(wish, ReviewState::Abandoned),
+        Command::Resolve(options) => act(options, ReviewState::Resolved),
+        Command::Redrive(options) => act(options, ReviewState::Redriven),
+        Command::Abandon(options) => act(options, ReviewState::Abandoned),
     }
 }
 
@@ -62,7 +62,7 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
     if at.json {
         return say(&json!({"reviews": found}).to_string());
     }
-    let told = |one: &Review| {
+    let text_line = |one: &Review| {
         let member = one.member.clone().unwrap_or_else(|| "-".to_owned());
         let since = exchange_kit::clock::rfc3339(one.opened_ms);
         format!(
@@ -70,7 +70,7 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
             one.id, one.queue, one.reason, member, one.exchange, one.state, since
         )
     };
-    let lines: Vec<String> = found.iter().map(told).collect();
+    let lines: Vec<String> = found.iter().map(text_line).collect();
     say(&if lines.is_empty() {
         "nothing waits".to_owned()
     } else {
@@ -78,44 +78,44 @@ fn list(all: bool, at: &At) -> Result<(), Failure> {
     })
 }
 
-fn act(wish: &Act, state: ReviewState) -> Result<(), Failure> {
-    let store = wish.at.open()?;
-    let actor = format!("operator:{}", wish.by);
-    let by = By {
+fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
+    let store = options.at.open()?;
+    let actor = format!("operator:{}", options.by);
+    let by = ReviewAuthor {
         actor: &actor,
-        note: &wish.note,
+        note: &options.note,
     };
     let clock = Clock::System;
     let acted = match state {
-        ReviewState::Redriven => review::redrive(&store, &clock, Pace::of(1), &wish.id, &by),
+        ReviewState::Redriven => review::redrive(&store, &clock, Pace::of(1), &options.id, &by),
         ReviewState::Resolved | ReviewState::Abandoned | ReviewState::Open => {
-            review::close(&store, &clock, &wish.id, state, &by)
+            review::close(&store, &clock, &options.id, state, &by)
         }
     };
     match acted.map_err(Failure::internal)? {
-        Acted::Done(led_to) => {
+        ReviewResult::Done(led_to) => {
             let led_to = led_to.map(|exchange| exchange.id);
-            let answer = json!({"review": wish.id, "action": state.name(), "led_to": led_to});
+            let answer = json!({"review": options.id, "action": state.name(), "led_to": led_to});
             let text = led_to.map_or(String::new(), |id| format!(", now {id}"));
-            let line = Value::String(format!("{} is {}{text}", wish.id, state.name()));
-            say(&if wish.at.json {
+            let line = Value::String(format!("{} is {}{text}", options.id, state.name()));
+            say(&if options.at.json {
                 answer.to_string()
             } else {
                 line.as_str().unwrap_or_default().to_owned()
             })
         }
-        Acted::Unknown => {
-            let cure = "`exchange review list` has those that wait";
+        ReviewResult::Unknown => {
+            let help = "`exchange review list` has those that wait";
             Err(Failure::usage(
-                format!("there is no item {:?}", wish.id),
-                cure,
+                format!("there is no item {:?}", options.id),
+                help,
             ))
         }
-        Acted::Closed => {
-            let cure = "`exchange review list --all` says by whom";
+        ReviewResult::Closed => {
+            let help = "`exchange review list --all` says by whom";
             Err(Failure::usage(
-                format!("{:?} is closed already", wish.id),
-                cure,
+                format!("{:?} is closed already", options.id),
+                help,
             ))
         }
     }

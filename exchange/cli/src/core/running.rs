@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// By what the core's waits, windows and clocks are divided.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     core_scale: u32,
-    /// Room for the core's database and for its payloads, in MiB each; without room new exchanges get 507.
+    /// Space for the core's database and for its payloads, in MiB each; when it is used up new exchanges get 507.
     #[arg(long, default_value_t = STORE_MIB, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     core_store_mib: u32,
     /// What the jitter of the core's waits is drawn from.
@@ -87,19 +87,19 @@ impl Running {
             .iter()
             .map(|one| json!({"client_id": one.client, "alg": format!("{:?}", one.algorithm), "kid": one.kid, "key": one.file, "jwks": one.jwks}))
             .collect();
-        let front = Arc::new(AppState::new(
+        let state = Arc::new(AppState::new(
             Arc::clone(&core),
             format!("https://{address}"),
         ));
         let ready = json!({
-            "base_url": front.base,
-            "token_url": front.token_url,
+            "base_url": state.base,
+            "token_url": state.token_url,
             "trust": trust.join("ca.pem"),
             "state": folder,
             "clients": handed,
         });
         let (stop, stopped) = watch::channel(false);
-        let router = ingress::router(front);
+        let router = ingress::router(state);
         let tasks = vec![
             tokio::spawn(ingress::serve(listener, tls, router, stopped.clone())),
             tokio::spawn(orchestrator::run(core, stopped)),
@@ -107,7 +107,7 @@ impl Running {
         Ok(Self { ready, stop, tasks })
     }
 
-    /// Stops: the front door first, then the work.
+    /// Stops the API first, then the orchestrator.
     pub(crate) async fn stop(self) {
         // Fails only when both tasks are gone already.
         self.stop.send(true).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Running {
 
 fn crash_at(text: &str) -> Result<CrashAt, Failure> {
     CrashAt::read(text).ok_or_else(|| {
-        let cure = "name a side and an event, e.g. before:accepted";
-        Failure::usage(format!("{text:?} is no point"), cure)
+        let help = "name a side and an event, e.g. before:accepted";
+        Failure::usage(format!("{text:?} is no point"), help)
     })
 }

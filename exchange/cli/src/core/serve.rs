@@ -1,4 +1,4 @@
-//! `exchange core serve`: the core alone, beside partners that run elsewhere.
+//! `exchange core serve`: the core alone, next to partners that run elsewhere.
 
 use std::path::PathBuf;
 
@@ -27,13 +27,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     startup::begin();
     let file = arguments.partners.display();
-    let cure = "give --partners the ready line of `exchange serve`, in a file";
+    let help = "give --partners the ready line of `exchange serve`, in a file";
     let text = std::fs::read_to_string(&arguments.partners)
-        .map_err(|error| Failure::usage(format!("could not read {file}: {error}"), cure))?;
+        .map_err(|error| Failure::usage(format!("could not read {file}: {error}"), help))?;
     let ready: Value = serde_json::from_str(&text)
-        .map_err(|error| Failure::usage(format!("{file} is no JSON: {error}"), cure))?;
+        .map_err(|error| Failure::usage(format!("{file} is no JSON: {error}"), help))?;
     let directory = Directory::read(&ready)
-        .map_err(|error| Failure::usage(format!("{file} is no directory: {error}"), cure))?;
+        .map_err(|error| Failure::usage(format!("{file} is no directory: {error}"), help))?;
     let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
     startup::prepare(&state)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::internal)?;

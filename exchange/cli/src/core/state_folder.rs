@@ -29,13 +29,13 @@ impl At {
 pub(crate) fn open(state: &Path) -> Result<Store, Failure> {
     if !state.join("core.sqlite").is_file() {
         let what = format!("{} is no state folder of a core", state.display());
-        let cure = "give --state the folder that the ready line names under core";
-        return Err(Failure::usage(what, cure));
+        let help = "give --state the folder that the ready line names under core";
+        return Err(Failure::usage(what, help));
     }
     Store::open(state, STORE_MIB, None).map_err(|error| unusable(state, &error))
 }
 
-/// A memory that cannot be used. Unlike the sandbox's it holds what nobody can make again.
+/// The failure for a memory that cannot be used. Unlike the sandbox's it cannot be recreated.
 pub(crate) fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::usage(
         format!(

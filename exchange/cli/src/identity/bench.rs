@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use exchange_identity::bench::{Benchmark, Score, generate, score};
 use exchange_identity::csv::{Table, write_row};
-use exchange_identity::link::{Linked, Wish, link as link_tables};
+use exchange_identity::link::{LinkOptions, Linked, link as link_tables};
 use exchange_identity::record::{COLUMNS, as_index};
 use exchange_kit::clock::Clock;
 use serde_json::json;
@@ -73,15 +73,15 @@ fn measured(
     let (mut left, mut right) =
         tables(&folder.join("left.csv"), &folder.join("right.csv"), &dates)?;
     let sensitivity = arguments.by.sensitivity();
-    let wish = Wish {
+    let options = LinkOptions {
         sensitivity,
         keep_looked_at: false,
     };
-    let linked = link_tables(rules, wish, &mut left, &mut right, &announce);
+    let linked = link_tables(rules, options, &mut left, &mut right, &announce);
     let pairs = link::pairs(&linked, &left, &right).map_err(Failure::internal)?;
     write_whole(&folder.join("pairs.csv"), "--out", &pairs)?;
     let seconds = seconds(clock.now_millis() - began_ms);
-    let decided = linked.assigned.pairs.iter().map(|pair| {
+    let decided = linked.assignment.pairs.iter().map(|pair| {
         let left = &*left.records[as_index(pair.left)].id;
         let right = &*right.records[as_index(pair.right)].id;
         (left, right, pair.judged.standing)
@@ -98,7 +98,7 @@ fn measured(
             rss_mib,
         ));
     }
-    Ok(told(&score, &linked, seconds, rss_mib))
+    Ok(report(&score, &linked, seconds, rss_mib))
 }
 
 fn as_json(
@@ -164,7 +164,7 @@ fn write_files(made: &Benchmark, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(score: &Score, linked: &Linked, seconds: f64, rss_mib: Option<u64>) -> String {
+fn report(score: &Score, linked: &Linked, seconds: f64, rss_mib: Option<u64>) -> String {
     use std::fmt::Write as _;
     let all = score.all;
     let mut text = format!(

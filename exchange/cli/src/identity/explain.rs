@@ -50,12 +50,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         rules.thresholds(sensitivity),
         rules.vector(&evidence),
     );
-    let mut told = explain::pair(&rules, sensitivity, &evidence, &judged);
-    told["settled_by"] = Value::from(to_verify(&judged.vector));
+    let mut explanation = explain::pair(&rules, sensitivity, &evidence, &judged);
+    explanation["settled_by"] = Value::from(to_verify(&judged.vector));
     if arguments.json {
-        return say(&told.to_string());
+        return say(&explanation.to_string());
     }
-    say(&table(&told))
+    say(&table(&explanation))
 }
 
 fn find<'a>(table: &'a Table, id: &str, option: &str) -> Result<&'a Record, Failure> {
@@ -66,27 +66,27 @@ fn find<'a>(table: &'a Table, id: &str, option: &str) -> Result<&'a Record, Fail
     })
 }
 
-fn table(told: &Value) -> String {
+fn table(explanation: &Value) -> String {
     use std::fmt::Write as _;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let number = |value: &Value| value.as_f64().unwrap_or_default();
     let mut lines = format!(
         "{} by {}: {}\ntotal {:.3} bits; {} payload: match from {}, none below {}; rules {} ({})\n\n{:<12} {:<16} {:<12} {:>8}",
-        text(&told["decision"]),
-        text(&told["rule"]),
-        text(&told["title"]),
-        number(&told["score"]),
-        text(&told["sensitivity"]),
-        told["thresholds"]["upper"],
-        told["thresholds"]["lower"],
-        text(&told["rules"]["version"]),
-        text(&told["rules"]["digest"]),
+        text(&explanation["decision"]),
+        text(&explanation["rule"]),
+        text(&explanation["title"]),
+        number(&explanation["score"]),
+        text(&explanation["sensitivity"]),
+        explanation["thresholds"]["upper"],
+        explanation["thresholds"]["lower"],
+        text(&explanation["rules"]["version"]),
+        text(&explanation["rules"]["digest"]),
         "field",
         "seen",
         "level",
         "weight"
     );
-    for field in told["fields"].as_array().into_iter().flatten() {
+    for field in explanation["fields"].as_array().into_iter().flatten() {
         // Writing to a String cannot fail.
         write!(
             lines,

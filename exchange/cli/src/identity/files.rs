@@ -76,11 +76,11 @@ pub(super) fn write_whole_by(
     option: &str,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
     // A pipe or a device is written to as it is: nothing can be put in its place.
     let special = std::fs::metadata(path).is_ok_and(|about| !about.is_file());
-    let target = if special { path } else { Path::new(&beside) };
+    let target = if special { path } else { Path::new(&partial) };
     let written = File::create(target).and_then(|file| {
         let mut out = BufWriter::new(file);
         write(&mut out)?;

@@ -7,7 +7,7 @@ use exchange_identity::csv::{Table, write_row};
 use exchange_identity::decide::Standing;
 use exchange_identity::explain;
 use exchange_identity::kpi::Counts;
-use exchange_identity::link::{Linked, Wish, link};
+use exchange_identity::link::{LinkOptions, Linked, link};
 use exchange_identity::log;
 use exchange_identity::record::as_index;
 use exchange_identity::rules::{Rules, Sensitivity};
@@ -52,11 +52,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     announce("reading");
     let (mut left, mut right) = tables(&arguments.left, &arguments.right, &arguments.dates)?;
     let sensitivity = arguments.by.sensitivity();
-    let wish = Wish {
+    let options = LinkOptions {
         sensitivity,
         keep_looked_at: arguments.decisions.is_some(),
     };
-    let linked = link(rules, wish, &mut left, &mut right, &announce);
+    let linked = link(rules, options, &mut left, &mut right, &announce);
     announce("writing");
     let pairs = pairs(&linked, &left, &right).map_err(Failure::internal)?;
     write_whole(&arguments.out, "--out", &pairs)?;
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         return say(&summary(&linked, sensitivity, &left, &right).to_string());
     }
-    say(&told(&linked, sensitivity, &left, &right, &arguments.out))
+    say(&report(&linked, sensitivity, &left, &right, &arguments.out))
 }
 
 /// No file is both read and written, or written twice.
@@ -121,7 +121,7 @@ pub(super) fn pairs(linked: &Linked, left: &Table, right: &Table) -> std::io::Re
         &mut out,
         ["left_id", "right_id", "decision", "score", "rule"],
     )?;
-    for pair in &linked.assigned.pairs {
+    for pair in &linked.assignment.pairs {
         let score = explain::bits(pair.judged.total);
         write_row(
             &mut out,
@@ -141,7 +141,7 @@ pub(super) fn pairs(linked: &Linked, left: &Table, right: &Table) -> std::io::Re
 /// Counts of the left file's records, all and by cohort.
 fn counts(linked: &Linked, left: &Table) -> (Counts, Vec<(String, Counts)>) {
     let mut standing = vec![Standing::Not; left.records.len()];
-    for pair in &linked.assigned.pairs {
+    for pair in &linked.assignment.pairs {
         standing[as_index(pair.left)] = pair.judged.standing;
     }
     let mut all = Counts::default();
@@ -160,7 +160,7 @@ fn counts(linked: &Linked, left: &Table) -> (Counts, Vec<(String, Counts)>) {
     (all, cohorts)
 }
 
-/// Everything that is told, as JSON.
+/// The whole report, as JSON.
 pub(super) fn summary(
     linked: &Linked,
     sensitivity: Sensitivity,
@@ -198,7 +198,7 @@ pub(super) fn summary(
             "records_with_too_many_others": left_out.crowded,
         },
         "dates_left_out": left.dates_left_out + right.dates_left_out,
-        "housemates_stepped_back": linked.assigned.stepped_back.len(),
+        "housemates_stepped_back": linked.assignment.yielded.len(),
         "estimate": linked.estimate.as_ref().map(|estimate| json!({
             "rounds": estimate.rounds,
             "pairs": estimate.pairs,
@@ -213,7 +213,7 @@ pub(super) fn rules_named(rules: &Rules) -> Value {
     json!({"version": rules.version, "digest": rules.digest})
 }
 
-fn told(
+fn report(
     linked: &Linked,
     sensitivity: Sensitivity,
     left: &Table,

@@ -1,4 +1,4 @@
-//! `exchange identity`: the commands about who is whom.
+//! `exchange identity`: the commands of record linkage.
 
 mod bench;
 mod explain;

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         return say(&serde_json::to_string(&diff).map_err(Failure::internal)?);
     }
-    say(&told(&diff))
+    say(&report(&diff))
 }
 
 fn decisions(path: &Path) -> Result<Vec<Decision>, Failure> {
@@ -76,7 +76,7 @@ fn decisions(path: &Path) -> Result<Vec<Decision>, Failure> {
     }
 }
 
-fn told(diff: &Diff) -> String {
+fn report(diff: &Diff) -> String {
     use std::fmt::Write as _;
     let changed = diff.replayed - diff.same;
     let mut text = format!(
@@ -91,16 +91,16 @@ fn told(diff: &Diff) -> String {
         line(format!("  {moved}: {count}"));
     }
     for change in diff.changes.iter().take(SHOWN_MAX) {
-        let nobody = "nobody".to_owned();
+        let none = "nobody".to_owned();
         line(format!(
             "{}: {} {} ({}, {:.3}) -> {} {} ({}, {:.3})",
             change.left,
             change.was.decision,
-            change.was_right.as_ref().unwrap_or(&nobody),
+            change.was_right.as_ref().unwrap_or(&none),
             change.was.rule,
             change.was.score,
             change.would_be.decision,
-            change.would_be_right.as_ref().unwrap_or(&nobody),
+            change.would_be_right.as_ref().unwrap_or(&none),
             change.would_be.rule,
             change.would_be.score,
         ));

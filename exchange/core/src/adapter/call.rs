@@ -74,7 +74,7 @@ pub enum Sink {
 
 /// An answer, whole.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct PartnerResponse {
     /// Status.
     pub status: u16,
     /// `Retry-After`.
@@ -97,9 +97,9 @@ pub struct Answer {
     pub file: Option<(PathBuf, File)>,
 }
 
-/// Why there was no whole answer.
+/// Why there was no complete response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broken {
+pub enum CallFailure {
     /// The address is none, or lies where we do not go.
     Address,
     /// No connection.
@@ -118,7 +118,7 @@ pub enum Broken {
     NoToken(Option<u16>),
 }
 
-impl Broken {
+impl CallFailure {
     /// The word in the audit trail.
     pub const fn name(self) -> &'static str {
         match self {
@@ -134,21 +134,21 @@ impl Broken {
     }
 }
 
-/// What was seen.
+/// The result of a call.
 #[derive(Debug)]
-pub enum Seen {
-    /// A whole answer.
-    Answer(Box<Answer>),
-    /// None.
-    Broken(Broken),
+pub enum CallResult {
+    /// A complete response.
+    Response(Box<PartnerResponse>),
+    /// No complete response.
+    Failed(CallFailure),
 }
 
-impl Seen {
+impl CallResult {
     /// The status, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Answer(answer) => Some(answer.status),
-            Self::Broken(_) => None,
+            Self::Response(answer) => Some(answer.status),
+            Self::Failed(_) => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::call::{Answer, Broken, Seen};
+use super::call::{CallFailure, CallResult, PartnerResponse};
 
 /// What is to be done about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Class {
     Token,
     /// It may be different the next time.
     Transient,
-    /// The partner asks for patience.
+    /// The partner throttles.
     Throttled,
     /// The partner, or what it needs, is away; others are not asked meanwhile either.
     Dependency,
@@ -38,13 +38,19 @@ impl Class {
     }
 
     /// Whether the request has certainly had no effect at the partner.
-    pub const fn had_no_effect(self, seen: &Seen) -> bool {
+    pub const fn had_no_effect(self, seen: &CallResult) -> bool {
         match seen {
-            Seen::Broken(broken) => match broken {
-                Broken::Address | Broken::Connect | Broken::Tls | Broken::NoToken(_) => true,
-                Broken::Timeout | Broken::Reset | Broken::TooLarge | Broken::Ours => false,
+            CallResult::Failed(broken) => match broken {
+                CallFailure::Address
+                | CallFailure::Connect
+                | CallFailure::Tls
+                | CallFailure::NoToken(_) => true,
+                CallFailure::Timeout
+                | CallFailure::Reset
+                | CallFailure::TooLarge
+                | CallFailure::Ours => false,
             },
-            Seen::Answer(_) => match self {
+            CallResult::Response(_) => match self {
                 Self::Token | Self::Throttled | Self::Business | Self::Gone => true,
                 Self::Good | Self::Transient | Self::Dependency => false,
             },
@@ -52,22 +58,22 @@ impl Class {
     }
 }
 
-/// Tells transient, throttled, dependency and business failures apart.
-pub fn class(seen: &Seen) -> Class {
+/// Classifies a failure as transient, throttled, dependency or business.
+pub fn class(seen: &CallResult) -> Class {
     match seen {
-        Seen::Broken(broken) => match broken {
-            Broken::Connect | Broken::Tls => Class::Dependency,
+        CallResult::Failed(broken) => match broken {
+            CallFailure::Connect | CallFailure::Tls => Class::Dependency,
             // 400 and 401 of the token endpoint: our key or our name is not known there.
-            Broken::NoToken(Some(400 | 401 | 403)) => Class::Business,
-            Broken::NoToken(_) => Class::Dependency,
-            Broken::Timeout | Broken::Reset | Broken::Ours => Class::Transient,
-            Broken::Address | Broken::TooLarge => Class::Business,
+            CallFailure::NoToken(Some(400 | 401 | 403)) => Class::Business,
+            CallFailure::NoToken(_) => Class::Dependency,
+            CallFailure::Timeout | CallFailure::Reset | CallFailure::Ours => Class::Transient,
+            CallFailure::Address | CallFailure::TooLarge => Class::Business,
         },
-        Seen::Answer(answer) => of_answer(answer),
+        CallResult::Response(answer) => of_answer(answer),
     }
 }
 
-fn of_answer(answer: &Answer) -> Class {
+fn of_answer(answer: &PartnerResponse) -> Class {
     let code = issue_code(&answer.body);
     match (answer.status, code.as_deref()) {
         (200..=299, _) => Class::Good,
@@ -99,11 +105,11 @@ mod tests {
     #[test]
     fn failures_are_told_apart() {
         let answer = |status, code: &str, retry: bool| {
-            Seen::Answer(Box::new(Answer {
+            CallResult::Response(Box::new(PartnerResponse {
                 status,
                 retry_after: retry.then(|| "5".to_owned()),
                 body: Bytes::from(format!(r#"{{"issue":[{{"code":"{code}"}}]}}"#)),
-                ..Answer::default()
+                ..PartnerResponse::default()
             }))
         };
         let table = [
@@ -122,15 +128,21 @@ mod tests {
             (answer(500, "transient", false), Class::Transient),
             (answer(503, "", false), Class::Dependency),
             (answer(503, "", true), Class::Throttled),
-            (Seen::Broken(Broken::Connect), Class::Dependency),
-            (Seen::Broken(Broken::Reset), Class::Transient),
-            (Seen::Broken(Broken::NoToken(Some(503))), Class::Dependency),
-            (Seen::Broken(Broken::NoToken(Some(400))), Class::Business),
+            (CallResult::Failed(CallFailure::Connect), Class::Dependency),
+            (CallResult::Failed(CallFailure::Reset), Class::Transient),
+            (
+                CallResult::Failed(CallFailure::NoToken(Some(503))),
+                Class::Dependency,
+            ),
+            (
+                CallResult::Failed(CallFailure::NoToken(Some(400))),
+                Class::Business,
+            ),
         ];
         for (seen, expected) in table {
             assert_eq!(class(&seen), expected, "{seen:?}");
         }
-        let lost = Seen::Broken(Broken::Reset);
+        let lost = CallResult::Failed(CallFailure::Reset);
         assert!(!class(&lost).had_no_effect(&lost));
         let refused = answer(429, "", true);
         assert!(class(&refused).had_no_effect(&refused));

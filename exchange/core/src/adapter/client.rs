@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use exchange_kit::clock::Clock;
 
-use super::call::{Broken, Call, Seen, Sink};
+use super::call::{Call, CallFailure, CallResult, Sink};
 use super::directory::{Directory, Partner};
 use super::token::Tokens;
 use super::wire::Wire;
@@ -32,15 +32,20 @@ impl Client {
         }
     }
 
-    /// Sends a request with a token for `scope`. A token that is refused is asked for anew, once.
-    pub async fn ask(&self, scope: &str, call: Call, sink: impl Fn() -> Option<Sink>) -> Seen {
+    /// Sends a request with a token for `scope`. A refused token is replaced by a new one, once.
+    pub async fn ask(
+        &self,
+        scope: &str,
+        call: Call,
+        sink: impl Fn() -> Option<Sink>,
+    ) -> CallResult {
         for is_last in [false, true] {
             let token = match self.tokens.get(&self.wire, &self.partner, scope).await {
                 Ok(token) => token,
-                Err(broken) => return Seen::Broken(broken),
+                Err(broken) => return CallResult::Failed(broken),
             };
             let Some(sink) = sink() else {
-                return Seen::Broken(Broken::Ours);
+                return CallResult::Failed(CallFailure::Ours);
             };
             let seen = self
                 .wire
@@ -51,7 +56,7 @@ impl Client {
             }
             self.tokens.forget(scope, &token);
         }
-        Seen::Broken(Broken::NoToken(None))
+        CallResult::Failed(CallFailure::NoToken(None))
     }
 
     /// The key id under which we sign in.

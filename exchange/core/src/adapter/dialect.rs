@@ -31,7 +31,7 @@ impl Shape {
 pub enum Release {
     /// `DELETE` of the status address.
     Delete,
-    /// An address of its own beside the status address.
+    /// A release address of its own, next to the status address.
     CancelAddress,
 }
 
@@ -103,7 +103,7 @@ impl Dialect {
         like_the_book("absurd"),
     ];
 
-    /// The dialect of that name; by the book for one that is not known.
+    /// The dialect of that name; the standard one when the name is unknown.
     pub fn named(name: &str) -> Self {
         let known = Self::ALL.into_iter().find(|one| one.name == name);
         known.unwrap_or(BY_THE_BOOK)

@@ -11,21 +11,25 @@ use exchange_identity::resolve::resolve;
 use exchange_identity::rules::{Rules, Sensitivity};
 use serde_json::Value;
 
-use super::result::Found;
+use super::result::ResultMember;
 
 /// One member of an answer, tied.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tied {
+pub struct LinkedMember {
     /// Place among the bundles that were sent.
     pub n: usize,
     /// What was found.
-    pub found: Found,
+    pub found: ResultMember,
     /// By what: `id`, or `identity` with the rule and the bits.
     pub by: String,
 }
 
-/// Ties everybody; the second list has those whom nobody can be tied to.
-pub fn link(found: Vec<Found>, bundles: &[Value], rules: &Rules) -> (Vec<Tied>, Vec<Found>) {
+/// Links each person of the result to the member that was sent; the second list has the people without one.
+pub fn link(
+    found: Vec<ResultMember>,
+    bundles: &[Value],
+    rules: &Rules,
+) -> (Vec<LinkedMember>, Vec<ResultMember>) {
     let mut is_taken = vec![false; bundles.len()];
     let mut tied = Vec::new();
     let mut loose = Vec::new();
@@ -40,7 +44,7 @@ pub fn link(found: Vec<Found>, bundles: &[Value], rules: &Rules) -> (Vec<Tied>, 
         match tie {
             Some((n, by)) => {
                 is_taken[n] = true;
-                tied.push(Tied { n, found: one, by });
+                tied.push(LinkedMember { n, found: one, by });
             }
             None => loose.push(one),
         }
@@ -49,7 +53,7 @@ pub fn link(found: Vec<Found>, bundles: &[Value], rules: &Rules) -> (Vec<Tied>, 
 }
 
 /// The bundle with that Patient id, and that card where one is named.
-fn place(found: &Found, id: &str, bundles: &[Value], is_taken: &[bool]) -> Option<usize> {
+fn place(found: &ResultMember, id: &str, bundles: &[Value], is_taken: &[bool]) -> Option<usize> {
     let fits = |n: &usize| {
         let bundle = &bundles[*n];
         let card = found.coverage.as_deref();
@@ -62,7 +66,7 @@ fn place(found: &Found, id: &str, bundles: &[Value], is_taken: &[bool]) -> Optio
 
 /// The bundle of the person who is contained in the answer. A person with several cards is one candidate.
 fn by_identity(
-    found: &Found,
+    found: &ResultMember,
     people: &BTreeMap<String, Person>,
     bundles: &[Value],
     is_taken: &[bool],

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::dialect::Dialect;
-use super::result::Unreadable;
+use super::result::InvalidDocument;
 use crate::limits::FILES_MAX;
 
 /// The keys that a manifest may have (Bulk Data, with later additions).
@@ -21,7 +21,7 @@ const KEYS: [&str; 9] = [
 
 /// A file that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ManifestFile {
     /// The type that it holds.
     pub kind: String,
     /// Where it lies.
@@ -36,9 +36,9 @@ pub struct Manifest {
     /// Whether files need a token. Without one none is sent.
     pub needs_token: bool,
     /// The files.
-    pub output: Vec<Listed>,
+    pub output: Vec<ManifestFile>,
     /// The files that say what went wrong.
-    pub errors: Vec<Listed>,
+    pub errors: Vec<ManifestFile>,
     /// What is not as it should be, in our words.
     pub drift: Vec<String>,
 }
@@ -53,22 +53,26 @@ impl Manifest {
     ///
     /// # Errors
     /// When it is no manifest, or has more files than the limit.
-    pub fn read(document: &Value, dialect: &Dialect) -> Result<Self, Unreadable> {
-        let fields = document.as_object().ok_or(Unreadable("it is no object"))?;
+    pub fn read(document: &Value, dialect: &Dialect) -> Result<Self, InvalidDocument> {
+        let fields = document
+            .as_object()
+            .ok_or(InvalidDocument("it is no object"))?;
         let mut manifest = Self {
             needs_token: document["requiresAccessToken"] == true,
-            output: listed(&document["output"]).ok_or(Unreadable("a file has no type or url"))?,
+            output: listed(&document["output"])
+                .ok_or(InvalidDocument("a file has no type or url"))?,
             errors: Vec::new(),
             drift: Vec::new(),
         };
         for name in ["error", "outcome"] {
             if !document[name].is_null() {
-                let more = listed(&document[name]).ok_or(Unreadable("an error file has no url"))?;
+                let more =
+                    listed(&document[name]).ok_or(InvalidDocument("an error file has no url"))?;
                 manifest.errors.extend(more);
             }
         }
         if manifest.output.len() + manifest.errors.len() > FILES_MAX {
-            return Err(Unreadable("it names too many files"));
+            return Err(InvalidDocument("it names too many files"));
         }
         let unknown = fields.keys().filter(|key| !KEYS.contains(&key.as_str()));
         let count = unknown.count();
@@ -94,11 +98,11 @@ impl Manifest {
     }
 }
 
-fn listed(list: &Value) -> Option<Vec<Listed>> {
+fn listed(list: &Value) -> Option<Vec<ManifestFile>> {
     let files = list.as_array()?.iter();
     files
         .map(|file| {
-            Some(Listed {
+            Some(ManifestFile {
                 kind: file["type"].as_str()?.chars().take(64).collect(),
                 url: file["url"].as_str()?.to_owned(),
                 count: file["count"].as_u64(),

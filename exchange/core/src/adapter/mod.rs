@@ -15,13 +15,13 @@ mod token;
 mod wire;
 
 pub use bundle::{export_body, match_body};
-pub use call::{Answer, Broken, Call, Method, Seen, Sink};
+pub use call::{Call, CallFailure, CallResult, Method, PartnerResponse, Sink};
 pub use class::{Class, class, issue_code};
 pub use client::Client;
 pub use dialect::{Dialect, Release, Shape};
 pub use directory::{Directory, DirectoryError, Partner};
-pub use link::{Tied, link};
-pub use manifest::{Listed, Manifest};
-pub use reading::{Reading, Sum};
-pub use result::{Found, MatchResult, Unreadable};
+pub use link::{LinkedMember, link};
+pub use manifest::{Manifest, ManifestFile};
+pub use reading::{ExportContent, Reading};
+pub use result::{InvalidDocument, MatchResult, ResultMember};
 pub use wire::Wire;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::limits::LINE_BYTES_MAX;
 
-/// What one file holds.
+/// Counts of one file.
 #[derive(Debug, Default)]
 pub struct Reading {
     /// Lines that are resources.
@@ -21,13 +21,13 @@ pub struct Reading {
     pub of_other_type: u64,
 }
 
-/// What all files of an exchange hold together.
+/// The content of all files of an exchange.
 #[derive(Debug, Default)]
-pub struct Sum {
-    /// Records by the partner's Patient id and type; those of nobody in particular under no id.
+pub struct ExportContent {
+    /// Records by the partner's Patient id and type; records that belong to no patient are under an empty id.
     pub by_patient: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Patient ids that nobody was matched to.
-    pub strangers: BTreeSet<String>,
+    /// Patient ids to which no member was matched.
+    pub unmatched_patients: BTreeSet<String>,
     /// Hashes of `Type/id`, so that many fit.
     seen: BTreeSet<u64>,
     /// What Provenances name: whose, and what.
@@ -42,7 +42,7 @@ fn short(text: &str) -> u64 {
     hasher.finish()
 }
 
-impl Sum {
+impl ExportContent {
     /// Reads one file; writes a line of our index for each resource.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Sum {
         let name = format!("{kind}/{id}");
         let patient = whose(resource, kind, id).unwrap_or_default();
         if !patient.is_empty() && !matched.contains(&patient) {
-            self.strangers.insert(patient.clone());
+            self.unmatched_patients.insert(patient.clone());
         }
         if kind == "Provenance" {
             let targets: Vec<&str> = references(&resource["target"]).collect();
@@ -146,7 +146,7 @@ fn references(list: &Value) -> impl Iterator<Item = &str> {
     list.filter_map(|one| one["reference"].as_str())
 }
 
-/// Of which Patient a resource is; of nobody in particular for organisations and the like.
+/// The Patient to whom a resource belongs; none for organisations and the like.
 fn whose(resource: &Value, kind: &str, id: &str) -> Option<String> {
     if kind == "Patient" {
         return Some(id.to_owned());

@@ -8,11 +8,11 @@ use super::dialect::Shape;
 /// An answer that is not what it should be; in our words, never the partner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(pub &'static str);
+pub struct InvalidDocument(pub &'static str);
 
 /// A member of a Group in a result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct ResultMember {
     /// In which bucket.
     pub bucket: Bucket,
     /// The id of the submitted Patient, as the answer has it.
@@ -33,7 +33,7 @@ pub struct MatchResult {
     /// The Group of matched members.
     pub group: Option<String>,
     /// Everybody who is in it.
-    pub found: Vec<Found>,
+    pub found: Vec<ResultMember>,
 }
 
 impl MatchResult {
@@ -44,7 +44,7 @@ impl MatchResult {
     pub fn of_groups<'a>(
         shape: Shape,
         groups: impl IntoIterator<Item = &'a Value>,
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Self, InvalidDocument> {
         let mut result = Self {
             shape,
             group: None,
@@ -60,14 +60,14 @@ impl MatchResult {
     ///
     /// # Errors
     /// The same.
-    pub fn of_parameters(shape: Shape, parameters: &Value) -> Result<Self, Unreadable> {
+    pub fn of_parameters(shape: Shape, parameters: &Value) -> Result<Self, InvalidDocument> {
         let parts = parameters["parameter"].as_array();
         let mut result = Self {
             shape,
             group: None,
             found: Vec::new(),
         };
-        for part in parts.ok_or(Unreadable("the Parameters have no parts"))? {
+        for part in parts.ok_or(InvalidDocument("the Parameters have no parts"))? {
             let bucket = Bucket::ALL
                 .into_iter()
                 .find(|one| part["name"] == one.part());
@@ -78,7 +78,7 @@ impl MatchResult {
         Ok(result)
     }
 
-    fn add(&mut self, group: &Value, named: Option<Bucket>) -> Result<(), Unreadable> {
+    fn add(&mut self, group: &Value, named: Option<Bucket>) -> Result<(), InvalidDocument> {
         let code = &group["code"]["coding"];
         let coded = Bucket::ALL.into_iter().find(|one| {
             let mut codings = code.as_array().into_iter().flatten();
@@ -86,18 +86,18 @@ impl MatchResult {
         });
         let bucket = coded
             .or(named)
-            .ok_or(Unreadable("a Group has no known code"))?;
+            .ok_or(InvalidDocument("a Group has no known code"))?;
         if group["resourceType"] != "Group"
             || (named.is_some() && coded != named && coded.is_some())
         {
-            return Err(Unreadable("a Group is not what its place says"));
+            return Err(InvalidDocument("a Group is not what its place says"));
         }
         if bucket == Bucket::Match {
             let id = group["id"]
                 .as_str()
-                .ok_or(Unreadable("the Group has no id"))?;
+                .ok_or(InvalidDocument("the Group has no id"))?;
             if self.group.replace(id.to_owned()).is_some() {
-                return Err(Unreadable(
+                return Err(InvalidDocument(
                     "there is more than one Group of matched members",
                 ));
             }
@@ -109,7 +109,7 @@ impl MatchResult {
     }
 }
 
-fn found(bucket: Bucket, group: &Value, member: &Value) -> Result<Found, Unreadable> {
+fn found(bucket: Bucket, group: &Value, member: &Value) -> Result<ResultMember, InvalidDocument> {
     let entity = &member["entity"];
     let own = |name: &str| {
         let mut extensions = entity["extension"].as_array().into_iter().flatten();
@@ -120,15 +120,15 @@ fn found(bucket: Bucket, group: &Value, member: &Value) -> Result<Found, Unreada
     let reference = entity["reference"].as_str().unwrap_or_default();
     let submitted = own("base-ext-match-parameters")
         .or_else(|| reference.strip_prefix('#').map(str::to_owned))
-        .ok_or(Unreadable("a member does not say whom it answers"))?;
+        .ok_or(InvalidDocument("a member does not say whom it answers"))?;
     let mut contained = group["contained"].as_array().into_iter().flatten();
     let contained =
         contained.find(|one| one["resourceType"] == "Patient" && one["id"] == submitted.as_str());
     let patient = reference.strip_prefix("Patient/").map(str::to_owned);
     if bucket == Bucket::Match && patient.is_none() {
-        return Err(Unreadable("a matched member has no Patient"));
+        return Err(InvalidDocument("a matched member has no Patient"));
     }
-    Ok(Found {
+    Ok(ResultMember {
         bucket,
         coverage: own("base-ext-match-coverage"),
         contained: contained.cloned(),

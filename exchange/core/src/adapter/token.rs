@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::call::{Broken, Call, Method, Seen, Sink};
+use super::call::{Call, CallFailure, CallResult, Method, Sink};
 use super::directory::Partner;
 use super::wire::Wire;
 
@@ -54,17 +54,17 @@ impl Tokens {
         wire: &Wire,
         partner: &Partner,
         scope: &str,
-    ) -> Result<String, Broken> {
+    ) -> Result<String, CallFailure> {
         if let Some(token) = self.known(scope) {
             return Ok(token);
         }
-        // One asks, the others wait for what comes.
+        // One task requests the token, the others wait for it.
         let _one_at_a_time = self.asking.lock().await;
         if let Some(token) = self.known(scope) {
             return Ok(token);
         }
         let body =
-            ask(partner, scope, self.clock.now().timestamp()).ok_or(Broken::NoToken(None))?;
+            ask(partner, scope, self.clock.now().timestamp()).ok_or(CallFailure::NoToken(None))?;
         let mut call = Call::to(Method::Post, partner.token_url());
         call.headers.push((
             "content-type",
@@ -72,17 +72,19 @@ impl Tokens {
         ));
         call.body = Bytes::from(body);
         let answer = match wire.send(call, Sink::Memory(TOKEN_BYTES_MAX)).await {
-            Seen::Answer(answer) => answer,
-            Seen::Broken(broken @ (Broken::Connect | Broken::Tls)) => return Err(broken),
-            Seen::Broken(_) => return Err(Broken::NoToken(None)),
+            CallResult::Response(answer) => answer,
+            CallResult::Failed(broken @ (CallFailure::Connect | CallFailure::Tls)) => {
+                return Err(broken);
+            }
+            CallResult::Failed(_) => return Err(CallFailure::NoToken(None)),
         };
         if answer.status != 200 {
-            return Err(Broken::NoToken(Some(answer.status)));
+            return Err(CallFailure::NoToken(Some(answer.status)));
         }
         let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let token = answer["access_token"]
             .as_str()
-            .ok_or(Broken::NoToken(None))?;
+            .ok_or(CallFailure::NoToken(None))?;
         let ttl = answer["expires_in"]
             .as_i64()
             .unwrap_or(TTL_SECONDS)
@@ -103,7 +105,7 @@ impl Tokens {
 }
 
 fn ask(partner: &Partner, scope: &str, now: i64) -> Option<String> {
-    // Read anew each time: a key that is rotated is used for the next assertion.
+    // Read each time: a rotated key is used for the next assertion.
     let pem = std::fs::read(&partner.key).ok()?;
     let key = EncodingKey::from_ec_pem(&pem).ok()?;
     let mut header = Header::new(Algorithm::ES384);

@@ -16,7 +16,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::call::{Answer, Broken, Call, Seen, Sink};
+use super::call::{Call, CallFailure, CallResult, PartnerResponse, Sink};
 use crate::limits;
 
 /// Sends requests as they are.
@@ -29,35 +29,35 @@ pub struct Wire {
 
 impl Wire {
     /// Sends a request as it is.
-    pub async fn send(&self, call: Call, sink: Sink) -> Seen {
+    pub async fn send(&self, call: Call, sink: Sink) -> CallResult {
         match tokio::time::timeout(self.patience, self.exchange(call, sink)).await {
-            Ok(Ok(answer)) => Seen::Answer(Box::new(answer)),
-            Ok(Err(broken)) => Seen::Broken(broken),
-            Err(_elapsed) => Seen::Broken(Broken::Timeout),
+            Ok(Ok(answer)) => CallResult::Response(Box::new(answer)),
+            Ok(Err(broken)) => CallResult::Failed(broken),
+            Err(_elapsed) => CallResult::Failed(CallFailure::Timeout),
         }
     }
 
-    async fn exchange(&self, call: Call, sink: Sink) -> Result<Answer, Broken> {
-        let uri: Uri = call.url.parse().map_err(|_| Broken::Address)?;
+    async fn exchange(&self, call: Call, sink: Sink) -> Result<PartnerResponse, CallFailure> {
+        let uri: Uri = call.url.parse().map_err(|_| CallFailure::Address)?;
         if uri.scheme_str() != Some("https") {
-            return Err(Broken::Address);
+            return Err(CallFailure::Address);
         }
-        let host = uri.host().ok_or(Broken::Address)?.to_owned();
+        let host = uri.host().ok_or(CallFailure::Address)?.to_owned();
         let tcp = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(443)))
             .await
-            .map_err(|_| Broken::Connect)?;
+            .map_err(|_| CallFailure::Connect)?;
         // Only a matter of speed.
         tcp.set_nodelay(true).unwrap_or_default();
-        let name = ServerName::try_from(host).map_err(|_| Broken::Address)?;
+        let name = ServerName::try_from(host).map_err(|_| CallFailure::Address)?;
         let tls = TlsConnector::from(Arc::clone(&self.tls))
             .connect(name, tcp)
             .await
-            .map_err(|_| Broken::Tls)?;
+            .map_err(|_| CallFailure::Tls)?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(limits::HEAD_BYTES_MAX)
             .handshake(TokioIo::new(tls))
             .await
-            .map_err(|_| Broken::Reset)?;
+            .map_err(|_| CallFailure::Reset)?;
         // Dropping the set ends the connection, so that nothing is spawned and forgotten.
         let mut own = tokio::task::JoinSet::new();
         own.spawn(async move { connection.await.unwrap_or_default() });
@@ -65,14 +65,14 @@ impl Wire {
         let response = sender
             .send_request(request)
             .await
-            .map_err(|_| Broken::Reset)?;
+            .map_err(|_| CallFailure::Reset)?;
         received(response, sink).await
     }
 }
 
-fn request(uri: &Uri, call: Call) -> Result<Request<Full<Bytes>>, Broken> {
+fn request(uri: &Uri, call: Call) -> Result<Request<Full<Bytes>>, CallFailure> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let authority = uri.authority().ok_or(Broken::Address)?.as_str();
+    let authority = uri.authority().ok_or(CallFailure::Address)?.as_str();
     let mut request = Request::builder()
         .method(call.method.name())
         .uri(path)
@@ -87,10 +87,13 @@ fn request(uri: &Uri, call: Call) -> Result<Request<Full<Bytes>>, Broken> {
     }
     request
         .body(Full::new(call.body))
-        .map_err(|_| Broken::Address)
+        .map_err(|_| CallFailure::Address)
 }
 
-async fn received(response: Response<Incoming>, sink: Sink) -> Result<Answer, Broken> {
+async fn received(
+    response: Response<Incoming>,
+    sink: Sink,
+) -> Result<PartnerResponse, CallFailure> {
     let (parts, mut body) = response.into_parts();
     let mut answer = head(parts.status.as_u16(), &parts.headers);
     let (mut file, most) = match sink {
@@ -105,17 +108,17 @@ async fn received(response: Response<Incoming>, sink: Sink) -> Result<Answer, Br
     let mut digest = Context::new(&SHA256);
     let mut held = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Broken::Reset)?;
+        let frame = frame.map_err(|_| CallFailure::Reset)?;
         let Some(data) = frame.data_ref() else {
             continue;
         };
         answer.bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
         if answer.bytes > most {
-            return Err(Broken::TooLarge);
+            return Err(CallFailure::TooLarge);
         }
         digest.update(data);
         match &mut file {
-            Some((_, file)) => file.write_all(data).map_err(|_| Broken::Ours)?,
+            Some((_, file)) => file.write_all(data).map_err(|_| CallFailure::Ours)?,
             None => held.extend_from_slice(data),
         }
     }
@@ -130,13 +133,13 @@ async fn received(response: Response<Incoming>, sink: Sink) -> Result<Answer, Br
     Ok(answer)
 }
 
-fn head(status: u16, headers: &HeaderMap) -> Answer {
+fn head(status: u16, headers: &HeaderMap) -> PartnerResponse {
     let text = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.map(|value| value.trim().to_owned())
     };
     let media = text("content-type");
-    Answer {
+    PartnerResponse {
         status,
         retry_after: text("retry-after"),
         content_location: text("content-location"),
@@ -150,6 +153,6 @@ fn head(status: u16, headers: &HeaderMap) -> Answer {
                 .to_owned()
         }),
         progress: text("x-progress"),
-        ..Answer::default()
+        ..PartnerResponse::default()
     }
 }

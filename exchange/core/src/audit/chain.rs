@@ -1,18 +1,17 @@
 //! Adding to the trail: an entry, and the chain that binds it to those before.
 
 use exchange_kit::digest::hex_of_sha256;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, Result, Transaction, params};
 use serde_json::{Value, json};
 
 use super::keys::Keys;
 use crate::exchange::Exchange;
-use crate::store::Result;
 
 /// What the first entry is bound to.
 pub const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Something to be written down.
-pub struct Entry<'a> {
+pub struct AuditEntry<'a> {
     /// `transition`, `member`, `call`, `decision`, `drift`, `review`.
     pub kind: &'a str,
     /// Who did it.
@@ -46,7 +45,7 @@ impl Chain {
     }
 
     /// Adds an entry.
-    pub fn add(&mut self, db: &Transaction<'_>, entry: &Entry<'_>) -> Result<()> {
+    pub fn add(&mut self, db: &Transaction<'_>, entry: &AuditEntry<'_>) -> Result<()> {
         let at_ms = exchange_kit::clock::Clock::System.now_millis();
         let seq = self.seq + 1;
         let exchange = entry.exchange;

@@ -1,4 +1,4 @@
-//! What a request says beside its members: closed words, so that labels stay bounded.
+//! The metadata of a request: closed sets of words, so that labels stay bounded.
 
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ pub struct LegalBasis {
 pub struct Metadata {
     /// Why.
     pub trigger: Trigger,
-    /// National Provider Identifier of the payer that asks.
+    /// National Provider Identifier of the requesting payer.
     pub source_payer: String,
     /// Id of the partner that is asked.
     pub target_payer: String,
@@ -115,7 +115,7 @@ pub struct Metadata {
     pub purpose: Purpose,
     /// What permits it.
     pub legal_basis: LegalBasis,
-    /// The client's own name for the whole affair.
+    /// The client's correlation id, shared by all exchanges about one matter.
     pub correlation_id: String,
     /// When the client asked, in its own words (RFC 3339).
     pub requested_at: String,

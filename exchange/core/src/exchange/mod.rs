@@ -9,5 +9,5 @@ pub use fold::{Standing, fold};
 pub use metadata::{
     Cohort, Criticality, LegalBasis, LegalKind, Metadata, Purpose, Traffic, Trigger,
 };
-pub use record::{Exchange, Job, Member, Missing, Place, Reason, Step, Why};
+pub use record::{Exchange, Job, Member, Missing, Reason, Step, StoredUrl, Why};
 pub use state::{Event, State, TRANSITIONS, Transition, next};

@@ -19,8 +19,9 @@ pub enum Step {
     Manifest,
     /// Fetch the files.
     Fetch,
-    /// Say what came of it.
-    Settle,
+    /// Check the records that came and decide the outcome of each member.
+    #[serde(rename = "settle")]
+    Outcome,
     /// Release the jobs at the partner.
     Release,
     /// Nothing.
@@ -36,7 +37,7 @@ impl Step {
             Self::Export => "export",
             Self::Manifest => "manifest",
             Self::Fetch => "fetch",
-            Self::Settle => "settle",
+            Self::Outcome => "settle",
             Self::Release => "release",
             Self::Done => "done",
         }
@@ -46,9 +47,9 @@ impl Step {
 /// An address at a partner, as it is kept: without the partner's origin where that is its own, so that a
 /// partner may move.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place(String);
+pub struct StoredUrl(String);
 
-impl Place {
+impl StoredUrl {
     /// Of an absolute URL, as seen from the partner at `origin`.
     pub fn of(url: &str, origin: &str) -> Self {
         Self(url.strip_prefix(origin).unwrap_or(url).to_owned())
@@ -83,7 +84,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its status address.
-    pub at: Place,
+    pub at: StoredUrl,
     /// Whether it is an export.
     pub is_export: bool,
     /// Whether it needs no release any more.
@@ -152,7 +153,7 @@ pub enum Why {
 /// Something that should have come.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Missing {
-    /// Whose, by the requester's id; nobody's in particular when left out.
+    /// The member, by the requester's id; none when it concerns no single member.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub member: Option<String>,
     /// Of this type.
@@ -245,10 +246,11 @@ pub struct Exchange {
     pub exporting_ms: Option<i64>,
     /// When the last file was kept.
     pub fetched_ms: Option<i64>,
-    /// When the verdict fell.
-    pub settled_ms: Option<i64>,
+    /// When the outcome was decided.
+    #[serde(rename = "settled_ms")]
+    pub outcome_ms: Option<i64>,
     /// The match job or the export job that is looked at.
-    pub job: Option<Place>,
+    pub job: Option<StoredUrl>,
     /// Every job that we have had.
     pub jobs: Vec<Job>,
     /// The Group of matched members.
@@ -265,10 +267,10 @@ pub struct Exchange {
     pub missing_count: u64,
     /// Came ÷ (came + missing), in thousandths.
     pub score_milli: Option<u32>,
-    /// Files with a lower number were looked through for records of strangers. Those that came later, before the
-    /// exchange ended otherwise, are handed to nobody.
-    #[serde(default)]
-    pub looked_through: u32,
+    /// Files with a lower number were checked for records of unmatched patients. Files that came later, before the
+    /// exchange ended otherwise, are not served.
+    #[serde(default, rename = "looked_through")]
+    pub checked_files: u32,
     /// Files with a line that cannot be read, of all exports so far.
     #[serde(default)]
     pub unreadable_files: u64,
@@ -316,7 +318,7 @@ impl Exchange {
     /// Whether a follow-up comes or goes on: what the verdict says may still get better.
     pub fn is_following_up(&self) -> bool {
         let goes_on = match self.step {
-            Step::Export | Step::Manifest | Step::Fetch | Step::Settle => true,
+            Step::Export | Step::Manifest | Step::Fetch | Step::Outcome => true,
             Step::KickOff | Step::Match | Step::Release | Step::Done => false,
         };
         self.has_follow_up || (self.is_follow_up && goes_on)

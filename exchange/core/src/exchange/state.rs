@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The record is durable; nobody was called.
+    /// The record is durable; the partner was not called yet.
     Created,
     /// The request was sent, or is about to be.
     Submitted,

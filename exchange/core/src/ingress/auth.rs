@@ -1,4 +1,4 @@
-//! Who asks, and for what: short-lived opaque tokens for signed assertions, each for some scopes.
+//! Authentication: clients exchange signed assertions for short-lived opaque tokens with scopes.
 
 use std::sync::Arc;
 
@@ -76,8 +76,8 @@ impl Session {
             return Ok(());
         }
         let what = format!("the token is not for {}", scope.name());
-        let cure = "ask POST /v1/token for a token with that scope";
-        Err(Problem::of(StatusCode::FORBIDDEN, "scope", what, cure))
+        let help = "ask POST /v1/token for a token with that scope";
+        Err(Problem::of(StatusCode::FORBIDDEN, "scope", what, help))
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) async fn read_body(request: Request, next: Next) -> Response {
     }
     if seen > BODY_BYTES_MAX {
         let what = format!("the body is larger than {BODY_BYTES_MAX} bytes; nothing was opened");
-        let cure = "send fewer members at a time";
-        return Problem::of(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what, cure).into_response();
+        let help = "send fewer members at a time";
+        return Problem::of(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what, help).into_response();
     }
     next.run(Request::from_parts(parts, Body::from(held.freeze())))
         .await

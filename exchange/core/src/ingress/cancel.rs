@@ -1,4 +1,4 @@
-//! Calling an exchange off.
+//! Cancelling an exchange.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::store::{Change, StoreError};
 /// How often a write is tried again when the orchestrator was faster.
 const STALE_MAX: u32 = 8;
 
-/// What came of calling an exchange off.
-pub(super) enum Called {
+/// The result of a cancellation.
+pub(super) enum CancelResult {
     /// It is cancelled; its jobs at the partner are released next.
-    Off(Box<Exchange>),
+    Cancelled(Box<Exchange>),
     /// It was over before, and stays as it is.
-    WasOver(Box<Exchange>),
+    AlreadyOver(Box<Exchange>),
 }
 
 /// `POST /v1/exchanges/{id}/cancel`.
@@ -33,23 +33,27 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     session.must(Scope::Write)?;
     match cancel_own(&state, &session, &id)? {
-        Called::Off(exchange) => {
+        CancelResult::Cancelled(exchange) => {
             Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
         }
-        Called::WasOver(exchange) => {
+        CancelResult::AlreadyOver(exchange) => {
             let what = format!("the exchange is {} already", exchange.state.name());
-            let cure = "there is nothing to cancel";
-            Err(Problem::of(StatusCode::CONFLICT, "is-over", what, cure))
+            let help = "there is nothing to cancel";
+            Err(Problem::of(StatusCode::CONFLICT, "is-over", what, help))
         }
     }
 }
 
 /// Cancels the client's own exchange, unless it is over.
-pub(super) fn cancel_own(state: &AppState, session: &Session, id: &str) -> Result<Called, Problem> {
+pub(super) fn cancel_own(
+    state: &AppState,
+    session: &Session,
+    id: &str,
+) -> Result<CancelResult, Problem> {
     for _ in 0..=STALE_MAX {
         let exchange = own(state, session, id)?;
         if exchange.state.is_terminal() {
-            return Ok(Called::WasOver(Box::new(exchange)));
+            return Ok(CancelResult::AlreadyOver(Box::new(exchange)));
         }
         match state.core.store.apply(change(state, session, exchange)?) {
             Err(StoreError::Stale) => {}
@@ -57,7 +61,7 @@ pub(super) fn cancel_own(state: &AppState, session: &Session, id: &str) -> Resul
                 let exchange = done?;
                 state.core.follow();
                 state.core.wake();
-                return Ok(Called::Off(Box::new(exchange)));
+                return Ok(CancelResult::Cancelled(Box::new(exchange)));
             }
         }
     }
@@ -67,7 +71,7 @@ pub(super) fn cancel_own(state: &AppState, session: &Session, id: &str) -> Resul
 fn change(state: &AppState, session: &Session, mut exchange: Exchange) -> Result<Change, Problem> {
     let now_ms = state.core.clock.now_millis();
     exchange.reason = Some(Reason::Cancelled);
-    exchange.settled_ms = Some(now_ms);
+    exchange.outcome_ms = Some(now_ms);
     exchange.go_on(Step::Release, now_ms);
     let mut members = state.core.store.members(&exchange.id)?;
     members.retain(|member| !member.state.is_terminal());

@@ -43,12 +43,12 @@ pub(super) async fn open(
         Opened::Other => {
             state.core.store.count_refused("key-reused")?;
             let what = "this Idempotency-Key was used for another request";
-            let cure = "send the same body, or another key";
+            let help = "send the same body, or another key";
             return Err(Problem::of(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "key-reused",
                 what,
-                cure,
+                help,
             ));
         }
     };
@@ -89,12 +89,12 @@ fn opened(
         let what = format!(
             "there are {count} members, and {MEMBERS_MAX} are the most; nothing was opened"
         );
-        let cure = "split the batch";
+        let help = "split the batch";
         return Err(Problem::of(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-many-members",
             what,
-            cure,
+            help,
         ));
     }
     let partners: BTreeMap<String, &Partner> = state
@@ -171,12 +171,12 @@ fn key(headers: &HeaderMap) -> Result<String, Problem> {
         (Some(key), None) => Ok(key.to_owned()),
         (_, _) => {
             let what = "Idempotency-Key is missing, came twice, or is no key";
-            let cure = format!("send one with 1 to {KEY_BYTES_MAX} visible ASCII characters");
+            let help = format!("send one with 1 to {KEY_BYTES_MAX} visible ASCII characters");
             Err(Problem::of(
                 StatusCode::BAD_REQUEST,
                 "key-missing",
                 what,
-                cure,
+                help,
             ))
         }
     }
@@ -192,7 +192,7 @@ pub(super) fn seen(state: &AppState, exchange: &Exchange) -> Result<Value, Probl
     ))
 }
 
-/// The client's own exchange; another's is as good as none.
+/// The client's own exchange; another client's is reported as not found.
 pub(super) fn own(state: &AppState, session: &Session, id: &str) -> Result<Exchange, Problem> {
     let found = state.core.store.exchange(id)?;
     found
@@ -284,8 +284,8 @@ pub(super) async fn result(
     let exchange = own(&state, &session, &id)?;
     if !exchange.state.is_terminal() {
         let what = format!("the exchange is {}", exchange.state.name());
-        let cure = "look at its status until it is terminal";
-        return Err(Problem::of(StatusCode::CONFLICT, "not-yet", what, cure));
+        let help = "look at its status until it is terminal";
+        return Err(Problem::of(StatusCode::CONFLICT, "not-yet", what, help));
     }
     let members = state.core.store.members(&id)?;
     let payloads = state.core.store.payloads(&id)?;
@@ -311,12 +311,12 @@ pub(super) async fn payload(
     let bytes = bytes.ok_or_else(|| {
         tracing::error!(exchange = %id, "a kept payload is gone or changed");
         let what = "the payload is not what was received any more";
-        let cure = "the operator of the core must put a good copy back";
+        let help = "the operator of the core must put a good copy back";
         Problem::of(
             StatusCode::INTERNAL_SERVER_ERROR,
             "payload-damaged",
             what,
-            cure,
+            help,
         )
     })?;
     Ok((
@@ -339,12 +339,12 @@ pub(super) async fn follow_up(
         && !exchange.missing.is_empty();
     if !can {
         let what = "nothing is missing that could be asked for";
-        let cure = "see missing in the result";
+        let help = "see missing in the result";
         return Err(Problem::of(
             StatusCode::CONFLICT,
             "nothing-missing",
             what,
-            cure,
+            help,
         ));
     }
     let now_ms = state.core.clock.now_millis();

@@ -28,7 +28,7 @@ pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) 
         "redrive_of": exchange.redrive_of,
         "created_at": rfc3339(exchange.created_ms),
         "deadline_at": rfc3339(exchange.deadline_ms),
-        "settled_at": time(exchange.settled_ms),
+        "settled_at": time(exchange.outcome_ms),
         "retries": exchange.retries,
         "follow_ups": exchange.follow_ups,
         "has_follow_up": exchange.is_following_up(),
@@ -50,7 +50,7 @@ pub fn line(exchange: &Exchange) -> Value {
         "correlation_id": exchange.metadata.correlation_id,
         "traffic": exchange.metadata.traffic.name(),
         "created_at": rfc3339(exchange.created_ms),
-        "settled_at": exchange.settled_ms.map(rfc3339),
+        "settled_at": exchange.outcome_ms.map(rfc3339),
     })
 }
 
@@ -100,14 +100,14 @@ fn payload(payload: &Payload) -> Value {
     })
 }
 
-/// Whether a payload may be known of: nothing before a person has looked at somebody else's records, and no file
-/// that was not looked through for them.
+/// Whether a payload may be listed: none before a person has looked at records of unmatched patients, and no file
+/// that was not checked for them.
 pub(super) fn may_be_told(exchange: &Exchange, payload: &Payload) -> bool {
-    let is_looked_through = payload.role != Role::Data || payload.n < exchange.looked_through;
-    exchange.reason != Some(Reason::Quarantined) && is_looked_through
+    let is_checked = payload.role != Role::Data || payload.n < exchange.checked_files;
+    exchange.reason != Some(Reason::Quarantined) && is_checked
 }
 
-/// Whether a payload of that hash may be handed out: what may be known of, but for the partner's error files.
+/// Whether a payload of that hash may be served: those that may be listed, except the partner's error files.
 pub(super) fn may_have(exchange: &Exchange, payloads: &[Payload], sha256: &str) -> bool {
     payloads.iter().any(|one| {
         one.sha256.as_deref() == Some(sha256)

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::app_state::AppState;
 use super::auth::{Scope, Session};
-use super::cancel::{Called, cancel_own};
+use super::cancel::{CancelResult, cancel_own};
 use super::exchanges::{own, seen};
 use super::json::may_be_told;
 use super::problem::Problem;
@@ -21,7 +21,7 @@ use crate::exchange::Exchange;
 use crate::limits::RETRY_AFTER_SECONDS_MAX;
 use crate::store::{Payload, Role};
 
-/// The state of the exchange, beside 202 and beside 200.
+/// The state of the exchange, sent with 202 and with 200.
 const PROGRESS: HeaderName = HeaderName::from_static("x-progress");
 
 /// `GET /v1/exchanges/{id}/manifest`: 202 while something may still come, then the manifest.
@@ -46,14 +46,15 @@ pub(super) async fn look(
     Ok((progress, Json(manifest)).into_response())
 }
 
-/// `DELETE /v1/exchanges/{id}/manifest`: calls off what is under way. Nothing of the record is deleted.
+/// `DELETE /v1/exchanges/{id}/manifest`: cancels what is under way. Nothing of the record is deleted.
 pub(super) async fn release(
     Of(state): Of<Arc<AppState>>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     session.must(Scope::Write)?;
-    let (Called::Off(exchange) | Called::WasOver(exchange)) = cancel_own(&state, &session, &id)?;
+    let (CancelResult::Cancelled(exchange) | CancelResult::AlreadyOver(exchange)) =
+        cancel_own(&state, &session, &id)?;
     Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
 }
 
@@ -63,15 +64,15 @@ fn retry_after(due_ms: Option<i64>, now_ms: i64) -> i64 {
     (left_ms.saturating_add(999) / 1_000).clamp(1, RETRY_AFTER_SECONDS_MAX)
 }
 
-/// The manifest: each kept file that may be handed out, once, with the count that the partner gave. What the
-/// partner's error files say is in `missing` of the result; they are not handed out, so none is named.
+/// The manifest: each kept file that may be served, once, with the count that the partner gave. The partner's
+/// error files are not served, so none is named; `missing` of the result has what they say.
 fn manifest(base: &str, exchange: &Exchange, payloads: &[Payload]) -> Value {
     let own = format!("{base}/v1/exchanges/{}", exchange.id);
-    let mut told = BTreeSet::new();
+    let mut listed = BTreeSet::new();
     let mut output = Vec::new();
     let is_named = |one: &&Payload| one.role == Role::Data && may_be_told(exchange, one);
     for payload in payloads.iter().filter(is_named) {
-        let Some(sha256) = payload.sha256.as_deref().filter(|one| told.insert(*one)) else {
+        let Some(sha256) = payload.sha256.as_deref().filter(|one| listed.insert(*one)) else {
             continue;
         };
         let mut file = json!({"type": payload.kind, "url": format!("{own}/payloads/{sha256}")});
@@ -81,7 +82,7 @@ fn manifest(base: &str, exchange: &Exchange, payloads: &[Payload]) -> Value {
         output.push(file);
     }
     json!({
-        "transactionTime": rfc3339(exchange.settled_ms.unwrap_or(exchange.created_ms)),
+        "transactionTime": rfc3339(exchange.outcome_ms.unwrap_or(exchange.created_ms)),
         "request": own,
         "requiresAccessToken": true,
         "output": output,

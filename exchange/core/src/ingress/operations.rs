@@ -18,7 +18,7 @@ use super::exchanges::{known, number};
 use super::problem::Problem;
 use super::queues;
 use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
-use crate::review::{self, Acted, By};
+use crate::review::{self, ReviewAuthor, ReviewResult};
 use crate::store::ReviewState;
 
 type Answer = Result<Response, Problem>;
@@ -74,16 +74,16 @@ pub(super) async fn act(
     });
     let Some(note) = note else {
         let what = "there is no note that says why";
-        let cure = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
+        let help = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
         return Err(Problem::of(
             StatusCode::UNPROCESSABLE_ENTITY,
             "note-missing",
             what,
-            cure,
+            help,
         ));
     };
     let actor = format!("client:{}", session.client);
-    let by = By {
+    let by = ReviewAuthor {
         actor: &actor,
         note: &note,
     };
@@ -95,17 +95,17 @@ pub(super) async fn act(
         _ => return Err(Problem::not_found("action")),
     };
     match acted {
-        Acted::Done(led_to) => {
+        ReviewResult::Done(led_to) => {
             core.follow();
             core.wake();
             let led_to = led_to.map(|exchange| exchange.id);
             Ok(Json(json!({"review": id, "action": action, "led_to": led_to})).into_response())
         }
-        Acted::Unknown => Err(Problem::not_found("review")),
-        Acted::Closed => {
+        ReviewResult::Unknown => Err(Problem::not_found("review")),
+        ReviewResult::Closed => {
             let what = "the review is closed already";
-            let cure = "see GET /v1/reviews";
-            Err(Problem::of(StatusCode::CONFLICT, "is-closed", what, cure))
+            let help = "see GET /v1/reviews";
+            Err(Problem::of(StatusCode::CONFLICT, "is-closed", what, help))
         }
     }
 }

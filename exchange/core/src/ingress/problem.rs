@@ -1,4 +1,4 @@
-//! What the API will not or cannot do, as a problem document (RFC 9457) with every mistake and its cure.
+//! What the API will not or cannot do, as a problem document (RFC 9457) with every mistake and its fix.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,7 +16,7 @@ pub struct Mistake {
     /// What is wrong.
     pub what: String,
     /// What would be right.
-    pub cure: String,
+    pub help: String,
 }
 
 /// A refusal.
@@ -25,7 +25,7 @@ pub struct Problem {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     what: String,
-    cure: String,
+    help: String,
     mistakes: Vec<Mistake>,
 }
 
@@ -35,13 +35,13 @@ impl Problem {
         status: StatusCode,
         code: &'static str,
         what: impl Into<String>,
-        cure: impl Into<String>,
+        help: impl Into<String>,
     ) -> Self {
         Self {
             status,
             code,
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
             mistakes: Vec::new(),
         }
     }
@@ -61,25 +61,25 @@ impl Problem {
 
     /// 404.
     pub(super) fn not_found(what: &str) -> Self {
-        let cure = "look at the address; another client's is as good as none";
+        let help = "look at the address; another client's is as good as none";
         Self::of(
             StatusCode::NOT_FOUND,
             "not-found",
             format!("no such {what}"),
-            cure,
+            help,
         )
     }
 
     /// 401.
     pub(super) fn unauthorised(what: &str) -> Self {
-        let cure = "ask POST /v1/token for a token";
-        Self::of(StatusCode::UNAUTHORIZED, "token", what, cure)
+        let help = "ask POST /v1/token for a token";
+        Self::of(StatusCode::UNAUTHORIZED, "token", what, help)
     }
 
     /// 400 for a parameter of the query.
-    pub(super) fn parameter(name: &str, cure: impl Into<String>) -> Self {
+    pub(super) fn parameter(name: &str, help: impl Into<String>) -> Self {
         let what = format!("the parameter {name} cannot be understood");
-        Self::of(StatusCode::BAD_REQUEST, "parameter", what, cure)
+        Self::of(StatusCode::BAD_REQUEST, "parameter", what, help)
     }
 }
 
@@ -89,14 +89,14 @@ impl IntoResponse for Problem {
             .mistakes
             .iter()
             .take(MISTAKES_MAX)
-            .map(|one| json!({"at": one.at, "what": one.what, "cure": one.cure}))
+            .map(|one| json!({"at": one.at, "what": one.what, "cure": one.help}))
             .collect();
         let mut body = json!({
             "type": format!("urn:outrider:exchange:{}", self.code),
             "title": self.code,
             "status": self.status.as_u16(),
             "detail": self.what,
-            "cure": self.cure,
+            "cure": self.help,
         });
         if !listed.is_empty() {
             body["mistakes"] = json!(listed);

@@ -43,9 +43,9 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(|| async { Problem::not_found("address") })
         .method_not_allowed_fallback(|| async {
-            let cure = "see GET /v1/openapi.json";
+            let help = "see GET /v1/openapi.json";
             let what = "this method is not allowed here";
-            Problem::of(StatusCode::METHOD_NOT_ALLOWED, "method", what, cure)
+            Problem::of(StatusCode::METHOD_NOT_ALLOWED, "method", what, help)
         })
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(body::read_body))

@@ -17,7 +17,7 @@ use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 /// A request as meant.
 #[derive(Debug)]
 pub struct ExchangeRequest {
-    /// What it says beside its members.
+    /// Its metadata.
     pub metadata: Metadata,
     /// The requester's ids, one a bundle.
     pub ids: Vec<String>,
@@ -25,7 +25,7 @@ pub struct ExchangeRequest {
     pub bundles: Vec<Value>,
 }
 
-/// Who asks, and who can be asked.
+/// The requesting client and the partners that can be queried.
 pub struct Parties<'a> {
     /// The client.
     pub client: &'a str,
@@ -66,7 +66,7 @@ struct Reader<'a> {
 /// Reads a request.
 ///
 /// # Errors
-/// Every mistake, with its place and cure.
+/// Every mistake, with its place and fix.
 pub fn read(document: &Value, parties: &Parties<'_>) -> Result<ExchangeRequest, Vec<Mistake>> {
     let mut reader = Reader {
         document,
@@ -121,11 +121,11 @@ pub fn read(document: &Value, parties: &Parties<'_>) -> Result<ExchangeRequest, 
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, at: &str, what: impl Into<String>, cure: impl Into<String>) {
+    fn wrong(&mut self, at: &str, what: impl Into<String>, help: impl Into<String>) {
         self.mistakes.push(Mistake {
             at: at.to_owned(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         });
     }
 
@@ -158,9 +158,9 @@ impl Reader<'_> {
             (least..=TEXT_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control)
         });
         if text.is_none() {
-            let cure =
+            let help =
                 format!("give a text of 1 to {TEXT_BYTES_MAX} bytes without control characters");
-            self.wrong(at, "it is missing, empty, too long or no text", cure);
+            self.wrong(at, "it is missing, empty, too long or no text", help);
         }
         text.map(str::to_owned)
     }
@@ -178,8 +178,8 @@ impl Reader<'_> {
         }
         let read = serde_json::from_value(value.clone()).ok();
         if read.is_none() {
-            let cure = format!("one of: {}", known.join(", "));
-            self.wrong(at, "it is missing or not known", cure);
+            let help = format!("one of: {}", known.join(", "));
+            self.wrong(at, "it is missing or not known", help);
         }
         read
     }
@@ -257,8 +257,8 @@ impl Reader<'_> {
     fn source(&mut self, parties: &Parties<'_>) -> Option<String> {
         let source = self.text("source_payer")?;
         if source != parties.npi {
-            let cure = "name the payer for which this client is registered";
-            self.wrong("/source_payer", "it is not the payer of this client", cure);
+            let help = "name the payer for which this client is registered";
+            self.wrong("/source_payer", "it is not the payer of this client", help);
         }
         Some(source)
     }
@@ -267,8 +267,8 @@ impl Reader<'_> {
         let target = self.text("target_payer")?;
         if !parties.partners.contains_key(&target) {
             let known: Vec<&str> = parties.partners.keys().map(String::as_str).collect();
-            let cure = format!("one of: {}", known.join(", "));
-            self.wrong("/target_payer", "there is no such partner", cure);
+            let help = format!("one of: {}", known.join(", "));
+            self.wrong("/target_payer", "there is no such partner", help);
         }
         Some(target)
     }
@@ -292,8 +292,8 @@ impl Reader<'_> {
     fn instant(&mut self) -> Option<String> {
         let text = self.text("requested_at")?;
         if DateTime::parse_from_rfc3339(&text).is_err() {
-            let cure = "write it as 2026-11-22T09:00:00Z";
-            self.wrong("/requested_at", "it is no instant", cure);
+            let help = "write it as 2026-11-22T09:00:00Z";
+            self.wrong("/requested_at", "it is no instant", help);
         }
         Some(text)
     }
@@ -312,10 +312,10 @@ impl Reader<'_> {
             .as_array()
             .filter(|names| names.len() <= TYPES_MAX && names.iter().all(is_name));
         if names.is_none() {
-            let cure = format!(
+            let help = format!(
                 "give a list of at most {TYPES_MAX} resource types, or leave it out for all"
             );
-            self.wrong("/types", "it is no list of resource types", cure);
+            self.wrong("/types", "it is no list of resource types", help);
         }
         let names = names?.iter().filter_map(Value::as_str);
         Some(names.map(str::to_owned).collect())
@@ -372,19 +372,19 @@ impl Reader<'_> {
         }
         let name = &patient["name"][0];
         let has = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
-        let cure = "a member needs family name, given name, day of birth and gender";
+        let help = "a member needs family name, given name, day of birth and gender";
         if !has(&name["family"]) {
             self.wrong(
                 &format!("{at}/name/0/family"),
                 "there is no family name",
-                cure,
+                help,
             );
         }
         if !has(&name["given"][0]) {
             self.wrong(
                 &format!("{at}/name/0/given"),
                 "there is no given name",
-                cure,
+                help,
             );
         }
         let birth = patient["birthDate"].as_str();
@@ -392,10 +392,10 @@ impl Reader<'_> {
             .and_then(|text| text.parse::<NaiveDate>().ok())
             .is_none()
         {
-            self.wrong(&format!("{at}/birthDate"), "there is no day of birth", cure);
+            self.wrong(&format!("{at}/birthDate"), "there is no day of birth", help);
         }
         if !has(&patient["gender"]) {
-            self.wrong(&format!("{at}/gender"), "there is no gender", cure);
+            self.wrong(&format!("{at}/gender"), "there is no gender", help);
         }
     }
 
@@ -404,11 +404,11 @@ impl Reader<'_> {
             return self.wrong(at, "it is no Coverage", "send the card as a FHIR Coverage");
         }
         if coverage["beneficiary"]["reference"] != own {
-            let cure = "refer to the member's own Patient by its id";
+            let help = "refer to the member's own Patient by its id";
             self.wrong(
                 &format!("{at}/beneficiary"),
                 "it does not name the member",
-                cure,
+                help,
             );
         }
         let mut identifiers = coverage["identifier"].as_array().into_iter().flatten();
@@ -418,8 +418,8 @@ impl Reader<'_> {
             .as_str()
             .is_some_and(|text| !text.is_empty());
         if !has_number && !has_subscriber {
-            let cure = "a card needs its member number (an identifier of type MB) or subscriberId";
-            self.wrong(at, "the card has no number", cure);
+            let help = "a card needs its member number (an identifier of type MB) or subscriberId";
+            self.wrong(at, "the card has no number", help);
         }
     }
 
@@ -439,11 +439,11 @@ impl Reader<'_> {
             );
         }
         if consent["patient"]["reference"] != own {
-            let cure = "refer to the member's own Patient by its id";
+            let help = "refer to the member's own Patient by its id";
             self.wrong(
                 &format!("{at}/patient"),
                 "it does not name the member",
-                cure,
+                help,
             );
         }
         let names = |code: &str, npi: &str| {
@@ -458,14 +458,14 @@ impl Reader<'_> {
         };
         let actor = format!("{at}/provision/actor");
         if !names("IRCP", parties.npi) {
-            let cure = "the recipient (IRCP) must be the source payer";
-            self.wrong(&actor, "the consent is for another recipient", cure);
+            let help = "the recipient (IRCP) must be the source payer";
+            self.wrong(&actor, "the consent is for another recipient", help);
         }
         if let Some(partner) = partner
             && !names("performer", &partner.npi)
         {
-            let cure = "the discloser (performer) must be the target payer";
-            self.wrong(&actor, "the consent is for another payer", cure);
+            let help = "the discloser (performer) must be the target payer";
+            self.wrong(&actor, "the consent is for another payer", help);
         }
     }
 }

@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use super::kickoff::{hop_headers, took};
 use super::work::Work;
-use crate::adapter::{Answer, Call, Class, Listed, Manifest, Method, Seen, export_body};
-use crate::exchange::{Event, Place, Reason, State, Step};
+use crate::adapter::{
+    Call, CallResult, Class, Manifest, ManifestFile, Method, PartnerResponse, export_body,
+};
+use crate::exchange::{Event, Reason, State, Step, StoredUrl};
 use crate::store::{Payload, Result, Role};
 
 pub(super) async fn ask(mut work: Work<'_>) -> Result<()> {
@@ -30,18 +32,18 @@ pub(super) async fn ask(mut work: Work<'_>) -> Result<()> {
     let scope = work.client.partner.dialect.data_scope();
     let (seen, class) = work.ask("export", scope, call).await;
     match (&seen, class) {
-        (Seen::Answer(answer), Class::Good) => accepted(work, answer),
+        (CallResult::Response(answer), Class::Good) => accepted(work, answer),
         (_, class) => work.again(&seen, class),
     }
 }
 
-fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
+fn accepted(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
     let location = answer
         .content_location
         .as_deref()
         .filter(|_| answer.status == 202);
-    let place = location.map(|location| Place::of(location, work.origin()));
-    let Some(place) = place.filter(Place::is_own) else {
+    let place = location.map(|location| StoredUrl::of(location, work.origin()));
+    let Some(place) = place.filter(StoredUrl::is_own) else {
         return work.dead(Reason::NotUnderstood);
     };
     took(&mut work, place, true);
@@ -49,7 +51,7 @@ fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     work.exchange.exporting_ms = work.exchange.exporting_ms.or(Some(now_ms));
     work.exchange.go_on(Step::Manifest, now_ms);
     let mut change = work.change(Event::ExportAccepted);
-    if work.exchange.settled_ms.is_none() {
+    if work.exchange.outcome_ms.is_none() {
         change.members = work.moved(State::Accepted)?;
     }
     work.apply_job(change)
@@ -63,15 +65,15 @@ pub(super) async fn look(mut work: Work<'_>) -> Result<()> {
     let scope = work.client.partner.dialect.data_scope();
     let (seen, class) = work.ask("export-status", scope, call).await;
     match (&seen, class) {
-        (Seen::Answer(answer), Class::Good) if answer.status == 202 => {
+        (CallResult::Response(answer), Class::Good) if answer.status == 202 => {
             work.wait(answer, Event::ExportRunning)
         }
-        (Seen::Answer(answer), Class::Good) if answer.status == 200 => read(work, answer),
+        (CallResult::Response(answer), Class::Good) if answer.status == 200 => read(work, answer),
         (_, class) => work.again(&seen, class),
     }
 }
 
-fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
+fn read(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let manifest = match Manifest::read(&document, &work.client.partner.dialect) {
         Ok(manifest) => manifest,
@@ -87,14 +89,14 @@ fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
         &answer.body,
     )?;
     let first = own.n + 1;
-    let due = |list: &[Listed], role: Role| -> Vec<(Role, Listed)> {
+    let due = |list: &[ManifestFile], role: Role| -> Vec<(Role, ManifestFile)> {
         list.iter().map(|file| (role, file.clone())).collect()
     };
     let mut files = due(&manifest.output, Role::Data);
     files.extend(due(&manifest.errors, Role::Errors));
     let origin = work.origin().to_owned();
     let marked = |url: &str| {
-        let place = Place::of(url, &origin).kept();
+        let place = StoredUrl::of(url, &origin).kept();
         // Whether a token goes along is the manifest's to say, and must survive with the address.
         if manifest.needs_token {
             place
@@ -117,7 +119,7 @@ fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     work.exchange.go_on(Step::Fetch, now_ms);
     let mut change = work.change(Event::Exported);
     change.payloads = payloads;
-    if work.exchange.settled_ms.is_none() {
+    if work.exchange.outcome_ms.is_none() {
         change.members = work.moved(State::InReview)?;
     }
     work.apply(change)

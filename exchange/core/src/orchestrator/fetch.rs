@@ -1,8 +1,8 @@
 //! The files of an export: each is kept as received before the next one is asked for.
 
 use super::work::Work;
-use crate::adapter::{Broken, Call, Class, Method, Seen, Sink};
-use crate::exchange::{Event, Place, Step};
+use crate::adapter::{Call, CallFailure, CallResult, Class, Method, Sink};
+use crate::exchange::{Event, Step, StoredUrl};
 use crate::limits::{FILE_BYTES_MAX, RETRIES_MAX};
 use crate::store::{Payload, Result};
 
@@ -13,8 +13,8 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     let all = work.core.store.payloads(&work.exchange.id)?;
     for payload in all.into_iter().filter(Payload::is_due) {
         let (place, needs_token) = match payload.at.strip_prefix("open ") {
-            Some(place) => (Place::from_kept(place), false),
-            None => (Place::from_kept(&payload.at), true),
+            Some(place) => (StoredUrl::from_kept(place), false),
+            None => (StoredUrl::from_kept(&payload.at), true),
         };
         let call = Call::to(Method::Get, place.url(work.origin()));
         let scope = work.client.partner.dialect.data_scope();
@@ -26,9 +26,9 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
         })
         .await;
         match (seen, class) {
-            (Seen::Answer(mut answer), Class::Good) => {
+            (CallResult::Response(mut answer), Class::Good) => {
                 let Some((path, file)) = answer.file.take() else {
-                    return work.again(&Seen::Answer(answer), Class::Business);
+                    return work.again(&CallResult::Response(answer), Class::Business);
                 };
                 work.core.store.keep_blob(&path, &file, &answer.sha256)?;
                 keep(
@@ -49,7 +49,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     }
     let now_ms = work.now_ms();
     work.exchange.fetched_ms = work.exchange.fetched_ms.or(Some(now_ms));
-    work.exchange.go_on(Step::Settle, now_ms);
+    work.exchange.go_on(Step::Outcome, now_ms);
     let change = work.change(Event::Fetched);
     work.apply(change)
 }
@@ -82,7 +82,7 @@ pub(super) async fn get(
     token: Option<&str>,
     call: Call,
     sink: impl Fn() -> Option<Sink>,
-) -> (Seen, Class) {
+) -> (CallResult, Class) {
     let origin = format!("{}/", work.origin());
     let mut call = call;
     let mut token = token.filter(|_| call.url.starts_with(&origin));
@@ -92,8 +92,10 @@ pub(super) async fn get(
             None => work.ask_openly(operation, call.clone(), sink()).await,
         };
         let location = match &seen {
-            Seen::Answer(answer) if (300..400).contains(&answer.status) => answer.location.clone(),
-            Seen::Answer(_) | Seen::Broken(_) => None,
+            CallResult::Response(answer) if (300..400).contains(&answer.status) => {
+                answer.location.clone()
+            }
+            CallResult::Response(_) | CallResult::Failed(_) => None,
         };
         let Some(location) = location else {
             return (seen, class);
@@ -101,5 +103,5 @@ pub(super) async fn get(
         token = token.filter(|_| location.starts_with(&origin));
         call = Call::to(Method::Get, location);
     }
-    (Seen::Broken(Broken::Address), Class::Business)
+    (CallResult::Failed(CallFailure::Address), Class::Business)
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::reconcile;
 use super::work::Work;
-use crate::adapter::{Answer, Call, Class, Method, Seen, match_body};
-use crate::exchange::{Event, Job, Place, Reason, State, Step};
+use crate::adapter::{Call, CallResult, Class, Method, PartnerResponse, match_body};
+use crate::exchange::{Event, Job, Reason, State, Step, StoredUrl};
 use crate::store::{Result, Role};
 
 pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
@@ -41,7 +41,7 @@ async fn send(mut work: Work<'_>) -> Result<()> {
     let scope = work.client.partner.dialect.match_scope();
     let (seen, class) = work.ask("match", scope, call).await;
     match (&seen, class) {
-        (Seen::Answer(answer), Class::Good) => accepted(work, answer),
+        (CallResult::Response(answer), Class::Good) => accepted(work, answer),
         (_, Class::Gone) => work.dead(Reason::Refused),
         (_, class) => {
             work.exchange.is_unanswered = !class.had_no_effect(&seen);
@@ -50,7 +50,7 @@ async fn send(mut work: Work<'_>) -> Result<()> {
     }
 }
 
-/// The headers of every kick-off: one key through all hops, and whose affair it is.
+/// The headers of every kick-off: one key through all hops, and the correlation id.
 pub(super) fn hop_headers(work: &Work<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("content-type", "application/fhir+json".to_owned()),
@@ -64,11 +64,11 @@ pub(super) fn hop_headers(work: &Work<'_>) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
+fn accepted(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
     let now_ms = work.now_ms();
     let event = match (answer.status, &answer.content_location) {
         (202, Some(location)) => {
-            let place = Place::of(location, work.origin());
+            let place = StoredUrl::of(location, work.origin());
             if !place.is_own() {
                 // No token may travel to another origin.
                 return work.dead(Reason::NotUnderstood);
@@ -94,7 +94,7 @@ fn accepted(mut work: Work<'_>, answer: &Answer) -> Result<()> {
 }
 
 /// Remembers a job: what is looked at, and what must be released one day.
-pub(super) fn took(work: &mut Work<'_>, place: Place, is_export: bool) {
+pub(super) fn took(work: &mut Work<'_>, place: StoredUrl, is_export: bool) {
     let exchange = &mut work.exchange;
     exchange.job = Some(place.clone());
     if exchange.jobs.iter().all(|job| job.at != place) {

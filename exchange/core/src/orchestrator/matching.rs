@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::fetch::get;
 use super::work::{Work, in_memory, number_after};
 use crate::adapter::{
-    Answer, Call, Class, Listed, Manifest, MatchResult, Method, Seen, Shape, Unreadable, link,
+    Call, CallResult, Class, InvalidDocument, Manifest, ManifestFile, MatchResult, Method,
+    PartnerResponse, Shape, link,
 };
 use crate::exchange::{Event, Member, Reason, State, Step};
 use crate::store::{Payload, Result, Role};
@@ -19,10 +20,12 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     let scope = work.client.partner.dialect.match_scope();
     let (seen, class) = work.ask("match-status", scope, call).await;
     match (&seen, class) {
-        (Seen::Answer(answer), Class::Good) if answer.status == 202 => {
+        (CallResult::Response(answer), Class::Good) if answer.status == 202 => {
             work.wait(answer, Event::Running)
         }
-        (Seen::Answer(answer), Class::Good) if answer.status == 200 => read(work, answer).await,
+        (CallResult::Response(answer), Class::Good) if answer.status == 200 => {
+            read(work, answer).await
+        }
         (_, class) => work.again(&seen, class),
     }
 }
@@ -47,7 +50,7 @@ fn at_once(work: Work<'_>) -> Result<()> {
 }
 
 /// Reads the manifest and the files of the result.
-async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
+async fn read(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let first = work.next_payload()?;
     let mut payloads = vec![work.keep(first, Role::Match, "manifest", &answer.body)?];
@@ -64,7 +67,7 @@ async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     for what in &manifest.drift {
         work.drift(what);
     }
-    let of = |kind: &str| -> Vec<Listed> {
+    let of = |kind: &str| -> Vec<ManifestFile> {
         let own = manifest.output.iter().filter(|file| file.kind == kind);
         own.cloned().collect()
     };
@@ -81,21 +84,23 @@ async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
         &groups
     } {
         let (seen, class) = fetch(&mut work, &manifest, file).await;
-        let (Seen::Answer(answer), Class::Good) = (&seen, class) else {
+        let (CallResult::Response(answer), Class::Good) = (&seen, class) else {
             return work.again(&seen, class);
         };
         let n = number_after(&payloads);
         payloads.push(work.keep(n, Role::Match, &file.kind, &answer.body)?);
         match documents(&answer.body) {
             Some(more) => lines.extend(more),
-            None => return self::unreadable(work, Unreadable("a line of the result is no JSON")),
+            None => {
+                return self::unreadable(work, InvalidDocument("a line of the result is no JSON"));
+            }
         }
     }
     let result = match shape {
         Shape::Groups | Shape::Both => MatchResult::of_groups(shape, &lines),
         Shape::Parameters | Shape::Inline => match lines.as_slice() {
             [one] => MatchResult::of_parameters(shape, one),
-            [] | [_, _, ..] => Err(Unreadable("there is not one Parameters resource")),
+            [] | [_, _, ..] => Err(InvalidDocument("there is not one Parameters resource")),
         },
     };
     match result {
@@ -104,7 +109,11 @@ async fn read(mut work: Work<'_>, answer: &Answer) -> Result<()> {
     }
 }
 
-async fn fetch(work: &mut Work<'_>, manifest: &Manifest, file: &Listed) -> (Seen, Class) {
+async fn fetch(
+    work: &mut Work<'_>,
+    manifest: &Manifest,
+    file: &ManifestFile,
+) -> (CallResult, Class) {
     let call = Call::to(Method::Get, file.url.clone());
     let scope = work.client.partner.dialect.match_scope();
     let token = manifest.needs_token.then_some(scope);
@@ -124,7 +133,7 @@ fn documents(body: &[u8]) -> Option<Vec<Value>> {
 }
 
 /// An answer that cannot be read: ours to look at.
-pub(super) fn unreadable(mut work: Work<'_>, unreadable: Unreadable) -> Result<()> {
+pub(super) fn unreadable(mut work: Work<'_>, unreadable: InvalidDocument) -> Result<()> {
     work.note(
         "decision",
         json!({"about": "match result", "unreadable": unreadable.0}),
@@ -132,7 +141,7 @@ pub(super) fn unreadable(mut work: Work<'_>, unreadable: Unreadable) -> Result<(
     work.dead(Reason::NotUnderstood)
 }
 
-/// Accounts for everybody: each member that was sent is in the result once, and nobody else is.
+/// Accounts for every member: each one that was sent must be in the result once, and no other person may be.
 pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payload>) -> Result<()> {
     let dialect = work.client.partner.dialect;
     if result.shape != dialect.shape {
@@ -183,7 +192,7 @@ pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payloa
         if is_anybody {
             Step::Export
         } else {
-            Step::Settle
+            Step::Outcome
         },
         now_ms,
     );
@@ -204,6 +213,6 @@ fn judged(member: &mut Member) -> Option<Reason> {
     };
     member.state = state;
     member.reason = reason;
-    // A consent that does not do is an answer; a person nobody knows may be our mistake.
+    // A missing consent is an answer; an unknown person may be our mistake.
     reason.filter(|reason| *reason != Reason::ConsentConstrained)
 }

@@ -4,9 +4,9 @@ mod export;
 mod fetch;
 mod kickoff;
 mod matching;
+mod outcome;
 mod reconcile;
 mod release;
-mod settle;
 mod work;
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ async fn serve(core: Arc<Core>, partner: String, mut stop: watch::Receiver<bool>
             .is_some_and(|until| until > now_ms);
         if pool.len() < POOL && !is_paused {
             // While a partner's answer is awaited one probes for all.
-            let room = POOL - pool.len();
+            let free_slots = POOL - pool.len();
             let due = core.store.due(&partner, now_ms, LOOK_MAX + taken.len());
             let due = due.unwrap_or_else(|error| {
                 tracing::error!(%error, "the queue cannot be read");
@@ -53,7 +53,7 @@ async fn serve(core: Arc<Core>, partner: String, mut stop: watch::Receiver<bool>
                 .into_iter()
                 .filter(|id| !taken.contains_key(id))
                 .collect();
-            for id in free.into_iter().take(room) {
+            for id in free.into_iter().take(free_slots) {
                 taken.insert(id.clone(), None);
                 pool.spawn(walk(Arc::clone(&core), id));
             }
@@ -112,7 +112,7 @@ async fn step(core: &Core, id: &str) -> Result<bool> {
         Step::Export => export::ask(work).await?,
         Step::Manifest => export::look(work).await?,
         Step::Fetch => fetch::run(work).await?,
-        Step::Settle => settle::run(work)?,
+        Step::Outcome => outcome::run(work)?,
         Step::Release => release::run(work).await?,
         Step::Done => return Ok(false),
     }

@@ -1,4 +1,4 @@
-//! A kick-off of which nobody knows whether it arrived: before it is sent again, the partner is searched for what
+//! A kick-off that may or may not have arrived: before it is sent again, the partner is searched for what
 //! came of it.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::work::Work;
-use crate::adapter::{Call, Class, Found, MatchResult, Method, Seen, Shape};
+use crate::adapter::{Call, CallResult, Class, MatchResult, Method, ResultMember, Shape};
 use crate::exchange::{Event, State, Step};
 use crate::store::{Result, Role};
 
@@ -22,7 +22,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<Option<Work<'_>>> {
     let call = Call::to(Method::Get, url);
     let (seen, class) = work.ask("reconcile", scope, call).await;
     let found = match (&seen, class) {
-        (Seen::Answer(answer), Class::Good) => ours(&work, &answer.body)?,
+        (CallResult::Response(answer), Class::Good) => ours(&work, &answer.body)?,
         // A partner without that search: the key alone must do.
         (_, Class::Business | Class::Gone) => None,
         (_, class) => return work.again(&seen, class).map(|()| None),
@@ -54,7 +54,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<Option<Work<'_>>> {
     }
 }
 
-/// The newest Group of today in which all are members of ours, at least one, and which is nobody else's.
+/// The newest Group of today that has at least one member, all of them ours, and belongs to no other exchange.
 fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
     let bundle: Value = serde_json::from_slice(body).unwrap_or_default();
     let sent = work.core.store.request(&work.exchange.id)?;
@@ -74,7 +74,7 @@ fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
         let begins = group["characteristic"][0]["period"]["start"].as_str();
         let is_recent =
             begins.is_some_and(|start| start.get(..10).is_some_and(|start| start >= day));
-        let known = |found: &Found| match &found.contained {
+        let known = |found: &ResultMember| match &found.contained {
             Some(patient) => submitted_id(patient, &ids) || ids.contains(found.submitted.as_str()),
             None => ids.contains(found.submitted.as_str()),
         };

@@ -1,11 +1,13 @@
-//! What every step needs: to ask and write down what was seen, to try again later, to end.
+//! What every step needs: to call the partner and log the result, to try again later, to end.
 
 use std::io::Write as _;
 
 use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
-use crate::adapter::{Answer, Broken, Call, Class, Client, Seen, Sink, class, issue_code};
+use crate::adapter::{
+    Call, CallFailure, CallResult, Class, Client, PartnerResponse, Sink, class, issue_code,
+};
 use crate::clocks::RetryAfter;
 use crate::engine::Core;
 use crate::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
@@ -45,7 +47,7 @@ impl<'a> Work<'a> {
         operation: &'static str,
         scope: &str,
         call: Call,
-    ) -> (Seen, Class) {
+    ) -> (CallResult, Class) {
         self.ask_into(operation, scope, call, in_memory).await
     }
 
@@ -56,7 +58,7 @@ impl<'a> Work<'a> {
         scope: &str,
         call: Call,
         sink: impl Fn() -> Option<Sink>,
-    ) -> (Seen, Class) {
+    ) -> (CallResult, Class) {
         let began = self.now_ms();
         let request = hex_of_sha256(&call.body);
         let seen = self.client.ask(scope, call, sink).await;
@@ -69,12 +71,12 @@ impl<'a> Work<'a> {
         operation: &'static str,
         call: Call,
         sink: Option<Sink>,
-    ) -> (Seen, Class) {
+    ) -> (CallResult, Class) {
         let began = self.now_ms();
         let request = hex_of_sha256(&call.body);
         let seen = match sink {
             Some(sink) => self.client.wire.send(call, sink).await,
-            None => Seen::Broken(Broken::Ours),
+            None => CallResult::Failed(CallFailure::Ours),
         };
         self.noted(operation, &request, began, seen)
     }
@@ -84,8 +86,8 @@ impl<'a> Work<'a> {
         operation: &'static str,
         request: &str,
         began: i64,
-        seen: Seen,
-    ) -> (Seen, Class) {
+        seen: CallResult,
+    ) -> (CallResult, Class) {
         let class = class(&seen);
         let mut body = json!({
             "operation": operation,
@@ -97,7 +99,7 @@ impl<'a> Work<'a> {
             "token_kid": self.client.kid(),
         });
         match &seen {
-            Seen::Answer(answer) => {
+            CallResult::Response(answer) => {
                 body["status"] = json!(answer.status);
                 body["response_sha256"] = json!(answer.sha256);
                 body["response_bytes"] = json!(answer.bytes);
@@ -106,24 +108,26 @@ impl<'a> Work<'a> {
                 }
                 self.odd_waits(answer);
             }
-            Seen::Broken(broken) => body["broken"] = json!(broken.name()),
+            CallResult::Failed(broken) => body["broken"] = json!(broken.name()),
         }
         if class != Class::Dependency {
             self.core.pause(&self.client.partner.id, None);
         }
         let (partner, now_ms) = (&self.client.partner.id, self.now_ms());
-        self.core.away.see(&self.core.store, partner, class, now_ms);
+        self.core
+            .outages
+            .see(&self.core.store, partner, class, now_ms);
         self.note("call", body);
         (seen, class)
     }
 
-    fn odd_waits(&mut self, answer: &Answer) {
+    fn odd_waits(&mut self, answer: &PartnerResponse) {
         if self.said(answer) == RetryAfter::Absurd {
             self.drift("Retry-After is no wait");
         }
     }
 
-    pub(super) fn said(&self, answer: &Answer) -> RetryAfter {
+    pub(super) fn said(&self, answer: &PartnerResponse) -> RetryAfter {
         RetryAfter::read(answer.retry_after.as_deref(), self.core.clock.now())
     }
 
@@ -194,7 +198,7 @@ impl<'a> Work<'a> {
     }
 
     /// Tries the step again later, or ends it when that makes no sense any more.
-    pub(super) fn again(mut self, seen: &Seen, class: Class) -> Result<()> {
+    pub(super) fn again(mut self, seen: &CallResult, class: Class) -> Result<()> {
         let now_ms = self.now_ms();
         let exchange = &mut self.exchange;
         let window = self.core.pace.window(exchange.metadata.criticality);
@@ -215,8 +219,8 @@ impl<'a> Work<'a> {
             }
             Class::Throttled => {
                 let said = match seen {
-                    Seen::Answer(answer) => self.said(answer),
-                    Seen::Broken(_) => RetryAfter::Nothing,
+                    CallResult::Response(answer) => self.said(answer),
+                    CallResult::Failed(_) => RetryAfter::Nothing,
                 };
                 self.core.pace.throttled(&said, tries, share, left)
             }
@@ -236,7 +240,7 @@ impl<'a> Work<'a> {
     }
 
     /// Looks again later at a job that is under way.
-    pub(super) fn wait(mut self, answer: &Answer, event: Event) -> Result<()> {
+    pub(super) fn wait(mut self, answer: &PartnerResponse, event: Event) -> Result<()> {
         let now_ms = self.now_ms();
         let said = self.said(answer);
         let left = self.exchange.deadline_ms - now_ms;
@@ -248,7 +252,7 @@ impl<'a> Work<'a> {
         } else {
             self.exchange.is_running = true;
             let mut change = self.change(event);
-            if self.exchange.settled_ms.is_none() {
+            if self.exchange.outcome_ms.is_none() {
                 change.members = self.moved(State::InReview)?;
             }
             change
@@ -276,14 +280,18 @@ impl<'a> Work<'a> {
         reviews: Vec<NewReview>,
     ) -> Result<()> {
         let now_ms = self.now_ms();
-        let is_settled = self.exchange.state == State::PartiallyCompleted;
-        let event = if is_settled { Event::GapRemains } else { event };
+        let has_outcome = self.exchange.state == State::PartiallyCompleted;
+        let event = if has_outcome {
+            Event::GapRemains
+        } else {
+            event
+        };
         self.exchange.go_on(Step::Release, now_ms);
         self.exchange.has_follow_up = false;
-        let members = if is_settled {
+        let members = if has_outcome {
             Vec::new()
         } else {
-            self.exchange.settled_ms = Some(now_ms);
+            self.exchange.outcome_ms = Some(now_ms);
             self.exchange.reason = Some(reason);
             let to = if event == Event::Expired {
                 State::Expired

@@ -1,4 +1,4 @@
-//! One change of an exchange: state, members, what is told of it, all in one transaction.
+//! One change of an exchange: state, members, audit entries and events, all in one transaction.
 
 use exchange_kit::pdex::Bucket;
 use rusqlite::{Transaction, params};
@@ -13,7 +13,7 @@ use crate::audit::{self, Keys};
 use crate::events;
 use crate::exchange::{Event, Exchange, Member, Reason, State, next};
 
-/// Something that is written down beside a transition.
+/// A note for the audit trail that goes with a transition.
 #[derive(Clone, Debug)]
 pub struct Note {
     /// `call`, `decision`, `drift`, `review`.
@@ -27,7 +27,7 @@ pub struct Note {
 pub struct Change {
     /// As it is to be; state and version are set by the store.
     pub exchange: Exchange,
-    /// What happened; nothing when only the books are kept.
+    /// What happened; none when the change only records something.
     pub event: Option<Event>,
     /// Members that changed, as they are to be.
     pub members: Vec<Member>,
@@ -69,7 +69,7 @@ impl Change {
         self
     }
 
-    /// The same, with something written down beside it.
+    /// The same, with a note for the audit trail.
     pub fn note(mut self, kind: &'static str, body: Value) -> Self {
         self.notes.push(Note { kind, body });
         self
@@ -77,11 +77,11 @@ impl Change {
 }
 
 impl Store {
-    /// Makes a change durable, with all that is told of it.
+    /// Makes a change durable, with its audit entries and events.
     ///
     /// # Errors
     /// [`StoreError::Stale`] when somebody else wrote the exchange since it was read, [`StoreError::Illegal`]
-    /// when the move is not in the table, [`StoreError::Full`] without room. Nothing is changed then.
+    /// when the move is not in the table, [`StoreError::Full`] without space. Nothing is changed then.
     pub fn apply(&self, mut change: Change) -> Result<Exchange> {
         if let Some(event) = change.event {
             self.pass(event, Side::Before);
@@ -95,8 +95,8 @@ impl Store {
                 change.exchange.state = to;
             }
             change.exchange.version = version + 1;
-            written(db, &change.exchange, version)?;
-            told(db, &self.keys, &change, Some(from))?;
+            write_row(db, &change.exchange, version)?;
+            record(db, &self.keys, &change, Some(from))?;
             Ok(change.exchange.clone())
         })?;
         if let Some(event) = change.event {
@@ -120,7 +120,7 @@ impl Store {
                 return Ok(false);
             }
             let mut chain = audit::Chain::read(db)?;
-            let entry = audit::Entry {
+            let entry = audit::AuditEntry {
                 kind: "decision",
                 actor,
                 exchange: Some(exchange),
@@ -133,8 +133,8 @@ impl Store {
     }
 }
 
-/// Writes the row of an exchange, if nobody else did since it had `version`.
-pub(super) fn written(db: &Transaction<'_>, exchange: &Exchange, version: u64) -> Result<()> {
+/// Writes the row of an exchange, if it still has `version`.
+pub(super) fn write_row(db: &Transaction<'_>, exchange: &Exchange, version: u64) -> Result<()> {
     let rows = db
         .prepare_cached(
             "UPDATE exchange SET state=?1, step=?2, due_ms=?3, settled_ms=?4, version=?5, data=?6 WHERE id=?7 AND version=?8",
@@ -143,7 +143,7 @@ pub(super) fn written(db: &Transaction<'_>, exchange: &Exchange, version: u64) -
             exchange.state.name(),
             exchange.step.name(),
             exchange.due_ms,
-            exchange.settled_ms,
+            exchange.outcome_ms,
             exchange.version,
             serde_json::to_string(exchange)?,
             exchange.id,
@@ -156,8 +156,8 @@ pub(super) fn written(db: &Transaction<'_>, exchange: &Exchange, version: u64) -
     }
 }
 
-/// Members, payloads and reviews, and what audit and events say of all that.
-pub(super) fn told(
+/// Stores members, payloads and reviews, and records the change in the audit trail and the events.
+pub(super) fn record(
     db: &Transaction<'_>,
     keys: &Keys,
     change: &Change,
@@ -166,13 +166,13 @@ pub(super) fn told(
     let exchange = &change.exchange;
     let mut chain = audit::Chain::read(db)?;
     let mut say = |kind: &str, body: Value| -> Result<()> {
-        let entry = audit::Entry {
+        let entry = audit::AuditEntry {
             kind,
             actor: &change.actor,
             exchange: Some(exchange),
             body,
         };
-        chain.add(db, &entry)
+        Ok(chain.add(db, &entry)?)
     };
     for note in &change.notes {
         say(note.kind, note.body.clone())?;
@@ -202,7 +202,7 @@ pub(super) fn told(
             json!({"review": id, "queue": review.queue.name(), "member": review.member, "reason": review.reason.name(), "action": "opened"}),
         )?;
     }
-    chain.seal(db, keys)
+    Ok(chain.seal(db, keys)?)
 }
 
 fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {
@@ -217,7 +217,7 @@ fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {
         "reason": exchange.reason.map(Reason::name),
         "retries": exchange.retries,
         "key": exchange.hop_key(),
-        "since_created_ms": exchange.settled_ms.map(|at| at - exchange.created_ms),
+        "since_created_ms": exchange.outcome_ms.map(|at| at - exchange.created_ms),
     })
 }
 

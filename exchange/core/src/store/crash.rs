@@ -1,4 +1,4 @@
-//! Points at which the process can be told to die, for the test that walks all of them.
+//! Points at which the process exits on purpose, for the test that goes through all of them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -43,7 +43,11 @@ impl CrashAt {
     pub(super) fn pass(&self, event: Event, side: Side) {
         if self.event == event && self.side == side && self.left.fetch_sub(1, Ordering::SeqCst) == 1
         {
-            tracing::error!(event = event.name(), ?side, "dies as told");
+            tracing::error!(
+                event = event.name(),
+                ?side,
+                "exits at the point of --crash-at"
+            );
             std::process::abort();
         }
     }

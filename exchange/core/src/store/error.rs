@@ -1,13 +1,13 @@
-//! Why the store did not do what it was asked.
+//! Errors of the store.
 
 use rusqlite::ErrorCode;
 
 use crate::exchange::{Event, State};
 
-/// Why the store did not do what it was asked.
+/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no more room.
+    /// There is no space left.
     #[error("the core's store is full")]
     Full,
     /// Somebody else has written the exchange meanwhile.
@@ -27,7 +27,7 @@ pub enum StoreError {
     /// SQLite.
     #[error("the core's store failed: {0}")]
     Database(rusqlite::Error),
-    /// A file beside the database.
+    /// A file next to the database.
     #[error("the core's store failed: {0}")]
     File(#[from] std::io::Error),
 }

@@ -1,7 +1,7 @@
 //! What the core knows, in SQLite with `synchronous=FULL`: once a write returns, it outlives a power cut.
 //!
-//! A transition, what it is told by (audit, event) and what it leads to (members, payloads, reviews) are one
-//! transaction. The database may not outgrow its limit: new exchanges are refused while there is still room for
+//! A transition, its audit entry and event, and the members, payloads and reviews that it changes are one
+//! transaction. The database may not outgrow its limit: new exchanges are refused while there is still space for
 //! those under way.
 
 mod absences;

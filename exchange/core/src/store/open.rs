@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::apply::Change;
-use super::apply::{told, written};
+use super::apply::{record, write_row};
 use super::crash::Side;
 use super::database::Store;
 use super::error::{Result, StoreError};
@@ -26,7 +26,7 @@ impl Store {
     /// Opens an exchange, once for each client and key.
     ///
     /// # Errors
-    /// [`StoreError::Full`] while too little room is left; nothing is kept then.
+    /// [`StoreError::Full`] while too little space is left; nothing is stored then.
     pub fn open_exchange(&self, opening: Opening) -> Result<Opened> {
         let Opening {
             exchange,
@@ -78,8 +78,8 @@ impl Store {
             change.members.clone_from(&members);
             change.notes.clone_from(&notes);
             change.exchange.version = 1;
-            written(db, &change.exchange, 0)?;
-            told(db, &self.keys, &change, None)?;
+            write_row(db, &change.exchange, 0)?;
+            record(db, &self.keys, &change, None)?;
             Ok(Some(change.exchange))
         })?;
         let Some(made) = made else {
@@ -105,7 +105,7 @@ impl Store {
                 return Ok(Some(Opened::Other));
             }
             let exchange: Exchange = serde_json::from_str(&data)?;
-            // Beside the record, which somebody may be working on.
+            // Not in the record itself, which a step may be working on.
             db.prepare_cached(
                 "INSERT INTO repeated VALUES(?1, 1) ON CONFLICT(exchange) DO UPDATE SET count = count + 1",
             )?

@@ -17,7 +17,7 @@ pub struct Opening {
     pub body_hash: String,
     /// The bundles to send, as JSON.
     pub body: Vec<u8>,
-    /// What is written down beside it.
+    /// Notes for the audit trail that go with it.
     pub notes: Vec<Note>,
     /// Who does it.
     pub actor: String,
@@ -53,7 +53,7 @@ pub fn fresh(client: &str, key: &str, metadata: Metadata, clock: &Clock, pace: P
         matched_ms: None,
         exporting_ms: None,
         fetched_ms: None,
-        settled_ms: None,
+        outcome_ms: None,
         job: None,
         jobs: Vec::new(),
         group: None,
@@ -63,7 +63,7 @@ pub fn fresh(client: &str, key: &str, metadata: Metadata, clock: &Clock, pace: P
         missing: Vec::new(),
         missing_count: 0,
         score_milli: None,
-        looked_through: 0,
+        checked_files: 0,
         unreadable_files: 0,
         short_files: 0,
         callback: format!("cb-{}", uuid::Uuid::new_v4().simple()),

@@ -124,7 +124,7 @@ impl Store {
     /// A file to receive a payload in; it is gone when it is not kept.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the payloads have used up their room.
+    /// [`StoreError::Full`] when the payloads have used up their space.
     pub fn receiving(&self) -> Result<(PathBuf, File)> {
         let used: u64 = self.read(|db| {
             let query = "SELECT coalesce(sum(bytes), 0) FROM (SELECT DISTINCT sha256, bytes FROM payload WHERE sha256 IS NOT NULL)";

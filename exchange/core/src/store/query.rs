@@ -16,7 +16,7 @@ pub struct Search {
     pub state: Option<State>,
     /// At this partner.
     pub partner: Option<String>,
-    /// Of this affair.
+    /// With this correlation id.
     pub correlation: Option<String>,
     /// By this trigger.
     pub trigger: Option<String>,
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// Shows every exchange that has a verdict.
-    pub fn each_settled(&self, mut see: impl FnMut(&Exchange)) -> Result<()> {
+    pub fn each_with_outcome(&self, mut see: impl FnMut(&Exchange)) -> Result<()> {
         self.read(|db| {
             let mut query =
                 db.prepare_cached("SELECT data FROM exchange WHERE settled_ms IS NOT NULL")?;

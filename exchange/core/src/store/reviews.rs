@@ -36,7 +36,7 @@ impl Queue {
 pub enum ReviewState {
     /// It waits.
     Open,
-    /// Somebody has settled it outside.
+    /// Somebody resolved it outside of the core.
     Resolved,
     /// It was tried again.
     Redriven,
@@ -200,7 +200,7 @@ impl Store {
                 .query_row([id], |row| row.get(0))?;
             let exchange = serde_json::from_str(&exchange)?;
             let mut chain = crate::audit::Chain::read(db)?;
-            chain.add(db, &crate::audit::Entry {
+            chain.add(db, &crate::audit::AuditEntry {
                 kind: "review",
                 actor: &closing.by,
                 exchange: Some(&exchange),

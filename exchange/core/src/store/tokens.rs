@@ -1,4 +1,4 @@
-//! Tokens of the core and seen assertions; what was refused at the door, counted.
+//! Tokens of the core, assertions that were used, and counts of rejected requests.
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -46,7 +46,7 @@ impl Store {
         })
     }
 
-    /// Counts a request that was refused at the door.
+    /// Counts a request that was rejected before an exchange was opened.
     pub fn count_refused(&self, code: &str) -> Result<()> {
         self.write(|db| {
             db.prepare_cached(

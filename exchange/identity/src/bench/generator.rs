@@ -40,7 +40,7 @@ pub enum Class {
     NamesakesBoth,
     /// Two records of one person at the right: a person has to look.
     Duplicate,
-    /// Nobody at the right.
+    /// Not in the right file.
     Absent,
     /// Only the twin at the right.
     TwinAlone,
@@ -51,8 +51,8 @@ pub enum Class {
     /// Only Sr at the right, and this is Jr.
     JuniorSenior,
     /// Only a sibling or spouse.
-    HousemateAlone,
-    /// A stranger with the same name and day of birth.
+    HouseholdMemberAlone,
+    /// Another person with the same name and day of birth.
     Stranger,
 }
 
@@ -80,7 +80,7 @@ impl Class {
         (Self::LikeNamedTwin, "like_named_twin", 10),
         (Self::NamesakeAlone, "namesake_alone", 20),
         (Self::JuniorSenior, "junior_senior", 10),
-        (Self::HousemateAlone, "housemate_alone", 30),
+        (Self::HouseholdMemberAlone, "housemate_alone", 30),
         (Self::Stranger, "stranger", 10),
     ];
 
@@ -139,7 +139,7 @@ pub fn generate(size: usize, seed: u64, member_ids_percent: u64) -> Benchmark {
         let class = Class::draw(&mut maker.stream);
         maker.scene(class);
     }
-    // As many strangers at the right as it takes to be of the same size.
+    // As many other people at the right as it takes to be of the same size.
     while maker.right.len() < size {
         let person = maker.person();
         maker.right(&person);
@@ -220,7 +220,7 @@ impl Maker {
             | Class::LikeNamedTwin
             | Class::NamesakeAlone
             | Class::JuniorSenior
-            | Class::HousemateAlone
+            | Class::HouseholdMemberAlone
             | Class::Stranger => self.somebody_else(class, person),
             Class::Plain
             | Class::GivenTypo
@@ -287,7 +287,7 @@ impl Maker {
                 }
             }
             // Only the classes of somebody else come here.
-            Class::HousemateAlone
+            Class::HouseholdMemberAlone
             | Class::Plain
             | Class::GivenTypo
             | Class::FamilyTypo
@@ -304,7 +304,7 @@ impl Maker {
             | Class::TwinsBoth
             | Class::NamesakesBoth
             | Class::Duplicate
-            | Class::Absent => person.housemate(&mut self.stream),
+            | Class::Absent => person.household_member(&mut self.stream),
         };
         self.right(&other);
         self.left(&person, Vec::new(), class);
@@ -319,7 +319,7 @@ impl Maker {
         }
         let mut other = person.clone();
         self.spoil(class, &mut other);
-        // Nobody's telephone and mail are in both files always.
+        // Telephone and mail are not always in both files.
         if class != Class::Plain && self.stream.below(5) == 0 {
             other.email.clear();
         }
@@ -391,7 +391,7 @@ impl Maker {
             | Class::LikeNamedTwin
             | Class::NamesakeAlone
             | Class::JuniorSenior
-            | Class::HousemateAlone
+            | Class::HouseholdMemberAlone
             | Class::Stranger => {}
         }
     }

@@ -12,7 +12,7 @@ pub(super) struct Invented {
     pub(super) given: String,
     pub(super) family: String,
     pub(super) suffix: String,
-    /// Year, month, day; year 0 when nobody wrote it down.
+    /// Year, month, day; year 0 when it was not recorded.
     pub(super) born: (u16, u8, u8),
     pub(super) woman: bool,
     pub(super) house: u64,
@@ -49,7 +49,7 @@ impl Invented {
     }
 
     /// Another of the same household: address, telephone and family name stay.
-    pub(super) fn housemate(&self, stream: &mut Stream) -> Self {
+    pub(super) fn household_member(&self, stream: &mut Stream) -> Self {
         let woman = stream.below(2) == 0;
         let mut other = Self {
             given: self.other_given(stream, woman),
@@ -83,7 +83,7 @@ impl Invented {
     pub(super) fn twin(&self, stream: &mut Stream) -> Self {
         Self {
             born: self.born,
-            ..self.housemate(stream)
+            ..self.household_member(stream)
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reads a rules file and names every mistake at once, with line and cure.
+//! Reads a rules file and names every mistake at once, with its line and a fix.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -114,8 +114,8 @@ fn format_is_known(root: &Table<'_>) -> bool {
     let newest = f64::from(FORMAT);
     if format > newest {
         let what = format!("the rules are of format {format}; this program reads up to {FORMAT}");
-        let cure = format!("use a newer exchange, or write the rules in format {FORMAT}");
-        root.complain(&span, what, cure);
+        let help = format!("use a newer exchange, or write the rules in format {FORMAT}");
+        root.complain(&span, what, help);
         return false;
     }
     if format < 1.0 || format.fract() != 0.0 {
@@ -132,8 +132,8 @@ fn plain_version(root: &Table<'_>, (version, span): (&str, Range<usize>)) -> Opt
         return Some(version.to_owned());
     }
     let what = "`version` is not a plain name";
-    let cure = "use up to 64 letters, digits, - _ and .";
-    root.complain(&span, what, cure);
+    let help = "use up to 64 letters, digits, - _ and .";
+    root.complain(&span, what, help);
     None
 }
 
@@ -147,8 +147,8 @@ fn weights(root: &Table<'_>) -> Option<Weights> {
         "data" => Some(Weights::Data),
         _ => {
             let what = format!("there are no weights from {word:?}");
-            let cure = "write \"file\" (as they stand here) or \"data\" (estimated by EM)";
-            root.complain(&span, what, cure);
+            let help = "write \"file\" (as they stand here) or \"data\" (estimated by EM)";
+            root.complain(&span, what, help);
             None
         }
     }
@@ -208,9 +208,9 @@ fn thresholds(root: &Table<'_>) -> Option<[Thresholds; 3]> {
             let what = format!(
                 "{name} has upper {upper} and lower {lower}: the thresholds are the wrong way round"
             );
-            let cure = "upper is the total in bits from which on a pair is a match, and must be \
+            let help = "upper is the total in bits from which on a pair is a match, and must be \
                         greater than lower, below which it is none";
-            one.complain(&span, what, cure);
+            one.complain(&span, what, help);
             return None;
         }
         Some((Thresholds { upper, lower }, span))
@@ -225,8 +225,8 @@ fn thresholds(root: &Table<'_>) -> Option<[Thresholds; 3]> {
     ] {
         if stricter.upper < looser.upper {
             let what = format!("[thresholds.{name}] asks for less than a less sensitive payload");
-            let cure = format!("give it an upper of {} or more", looser.upper);
-            table.complain(span, what, cure);
+            let help = format!("give it an upper of {} or more", looser.upper);
+            table.complain(span, what, help);
         }
     }
     Some([regular.0, sensitive.0, restricted.0])
@@ -308,8 +308,8 @@ fn shares(table: &Table<'_>, field: Field, key: &str) -> Option<Vec<f64>> {
         };
         if !(SHARE_MIN..1.0).contains(&share) {
             let what = format!("`{level}` of {name} is {share}");
-            let cure = "a share lies between 0 and 1, without the two: nothing is impossible";
-            written.complain(&span, what, cure);
+            let help = "a share lies between 0 and 1, without the two: nothing is impossible";
+            written.complain(&span, what, help);
         }
         shares.push(share);
     }

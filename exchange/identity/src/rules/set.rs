@@ -10,7 +10,7 @@ use crate::field::{FIELDS, Field, MISSING, Vector, given};
 /// The newest notation of rules files that this program reads.
 pub const FORMAT: u32 = 1;
 /// Reasons that are built in: above the upper threshold, gray zone, more than one candidate, below the
-/// lower threshold, a housemate of a nearer candidate.
+/// lower threshold, a household member of a nearer candidate.
 pub(super) const OWN_RULES: [&str; 5] = ["F1", "F2", "A1", "N1", "H1"];
 
 /// How much harm a wrong disclosure of the payload does.
@@ -43,7 +43,7 @@ impl Sensitivity {
     }
 }
 
-/// Totals in bits between which nobody is sure.
+/// Totals in bits between which a person must review the pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     /// From here on the pair is the same person.
@@ -113,7 +113,7 @@ pub struct Guard {
 /// How far a new rule set has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rollout {
-    /// Decides beside the active set; only differences are recorded.
+    /// Decides next to the active set; only differences are recorded.
     Shadow,
     /// Decides for that many in a hundred, picked by input hash.
     Share(u8),

@@ -1,6 +1,6 @@
 //! The registered clients, and the key sets they registered.
 //!
-//! A registered key set is a JWKS file. It is read anew at each request for a token: a key that is added there is
+//! A registered key set is a JWKS file. It is read at each request for a token: a key that is added there is
 //! accepted without a restart, one that is taken out is refused.
 
 use std::path::{Path, PathBuf};

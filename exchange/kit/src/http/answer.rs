@@ -1,23 +1,26 @@
-//! The bodies of a control listener.
+//! The bodies of requests to a control listener, and its answers.
 
 use axum::Json;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::problem::Problem;
+use super::problem::ControlProblem;
 
-/// What a control listener answers.
-pub type Answer = Result<Json<Value>, Problem>;
+/// The result of a request to a control listener.
+pub type ControlResult = Result<Json<Value>, ControlProblem>;
 
-/// The body as what is asked for.
+/// Parses a JSON body.
 ///
 /// # Errors
-/// 422 when it is something else.
-pub fn wish<T: for<'a> Deserialize<'a>>(body: &[u8], cure: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem {
+/// 422 with `help` when the body does not have that form.
+pub fn parse_body<T: for<'a> Deserialize<'a>>(
+    body: &[u8],
+    help: &str,
+) -> Result<T, ControlProblem> {
+    serde_json::from_slice(body).map_err(|error| ControlProblem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("the body cannot be read: {error}"),
-        cure: cure.to_owned(),
+        help: help.to_owned(),
     })
 }

@@ -4,6 +4,6 @@ mod answer;
 mod forms;
 mod problem;
 
-pub use answer::{Answer, wish};
+pub use answer::{ControlResult, parse_body};
 pub use forms::form_fields;
-pub use problem::Problem;
+pub use problem::ControlProblem;

@@ -13,12 +13,12 @@ pub struct Complaint {
     /// What is wrong.
     pub what: String,
     /// What would be right.
-    pub cure: String,
+    pub help: String,
 }
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}\n  cure: {}", self.place, self.what, self.cure)
+        write!(f, "{}: {}\n  fix: {}", self.place, self.what, self.help)
     }
 }
 
@@ -35,7 +35,7 @@ impl Complaints {
         &mut self,
         place: impl Into<String>,
         what: impl Into<String>,
-        cure: impl Into<String>,
+        help: impl Into<String>,
     ) {
         if self.list.len() == COMPLAINTS_MAX {
             self.more += 1;
@@ -44,7 +44,7 @@ impl Complaints {
         self.list.push(Complaint {
             place: place.into(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         });
     }
 
@@ -110,7 +110,7 @@ mod tests {
             complaints.add(format!("a.csv: row {row}"), "wrong", "right");
         }
         let text = complaints.to_string();
-        assert!(text.starts_with("a.csv: row 0: wrong\n  cure: right\na.csv: row 1"));
+        assert!(text.starts_with("a.csv: row 0: wrong\n  fix: right\na.csv: row 1"));
         assert!(text.ends_with("and 10 more of the kind"), "{text}");
     }
 

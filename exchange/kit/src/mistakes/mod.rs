@@ -1,4 +1,4 @@
-//! Files that people write: every mistake at once, with its place and cure.
+//! Files that people write: every mistake at once, with its place and fix.
 
 mod complaint;
 mod tree;

@@ -1,4 +1,4 @@
-//! A TOML table with places: every key is asked for by name, and what nobody asked for is a mistake.
+//! A TOML table with spans: the reader takes every key by name, and a key that was not taken is a mistake.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -21,11 +21,11 @@ pub struct Source<'a> {
 
 impl Source<'_> {
     /// Notes a mistake at that place.
-    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, help: impl Into<String>) {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let place = format!("{}:{line}", self.path);
-        self.complaints.borrow_mut().add(place, what, cure);
+        self.complaints.borrow_mut().add(place, what, help);
     }
 }
 
@@ -58,8 +58,8 @@ impl<'a> Table<'a> {
     }
 
     /// Notes a mistake at that place of the file.
-    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
-        self.source.complain(span, what, cure);
+    pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, help: impl Into<String>) {
+        self.source.complain(span, what, help);
     }
 
     fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -190,7 +190,7 @@ impl<'a> Table<'a> {
             .collect()
     }
 
-    /// Notes every key that nobody asked for.
+    /// Reports every key that was not taken.
     pub fn close(&self) {
         let asked = self.asked.borrow();
         let known: Vec<&str> = asked.iter().map(String::as_str).collect();

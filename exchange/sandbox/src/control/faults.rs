@@ -4,7 +4,7 @@ use axum::extract::{FromRef, Path, State};
 use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use bytes::Bytes;
-use exchange_kit::http::{Answer, Problem, wish};
+use exchange_kit::http::{ControlProblem, ControlResult, parse_body};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,12 +42,12 @@ pub fn told(fault: Fault) -> Value {
     json!({"name": fault.name(), "what": fault.what(), "operations": operations, "times": fault.times()})
 }
 
-impl From<Mistake> for Problem {
+impl From<Mistake> for ControlProblem {
     fn from(mistake: Mistake) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             error: mistake.what,
-            cure: mistake.cure,
+            help: mistake.cure,
         }
     }
 }
@@ -61,13 +61,17 @@ struct Wish {
 const CURE: &str = r#"send {"fault":"server-error"}; GET /faults lists the names"#;
 
 /// One fault alone, in place of whatever was on.
-async fn set(State(partners): State<Partners>, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn set(
+    State(partners): State<Partners>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> ControlResult {
     let served = find(&partners, &id)?;
-    let wish: Wish = wish(&body, CURE)?;
-    let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
+    let wish: Wish = parse_body(&body, CURE)?;
+    let fault = Fault::named(&wish.fault).ok_or_else(|| ControlProblem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("there is no fault {:?}", wish.fault),
-        cure: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
+        help: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
     })?;
     change(served, |book| {
         book.clear();
@@ -79,9 +83,13 @@ async fn set(State(partners): State<Partners>, Path(id): Path<String>, body: Byt
 }
 
 /// One order more.
-async fn add(State(partners): State<Partners>, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn add(
+    State(partners): State<Partners>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> ControlResult {
     let served = find(&partners, &id)?;
-    let order: Order = wish(&body, CURE)?;
+    let order: Order = parse_body(&body, CURE)?;
     let order = order.checked()?;
     let fault = order.fault;
     let number = change(served, |book| book.add(order)).await?;
@@ -91,7 +99,7 @@ async fn add(State(partners): State<Partners>, Path(id): Path<String>, body: Byt
     ))
 }
 
-async fn clear(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn clear(State(partners): State<Partners>, Path(id): Path<String>) -> ControlResult {
     change(find(&partners, &id)?, |book| {
         book.clear();
         Ok(())
@@ -104,7 +112,7 @@ async fn clear(State(partners): State<Partners>, Path(id): Path<String>) -> Answ
 async fn remove(
     State(partners): State<Partners>,
     Path((id, number)): Path<(String, u64)>,
-) -> Answer {
+) -> ControlResult {
     let served = find(&partners, &id)?;
     change(served, |book| {
         book.remove(number).then_some(()).ok_or_else(|| Mistake {
@@ -116,14 +124,14 @@ async fn remove(
     Ok(Json(json!({"partner": id, "cleared": number})))
 }
 
-async fn standing(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn standing(State(partners): State<Partners>, Path(id): Path<String>) -> ControlResult {
     let partner = &find(&partners, &id)?.partner;
     Ok(Json(partner.with_faults(
         |book| json!({"partner": id, "faults": book.standing()}),
     )))
 }
 
-async fn hits(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn hits(State(partners): State<Partners>, Path(id): Path<String>) -> ControlResult {
     let partner = &find(&partners, &id)?.partner;
     let hits = partner.with_faults(|book| {
         let hits: Vec<Value> = book.log().map(|one| json!(one)).collect();
@@ -136,7 +144,7 @@ async fn hits(State(partners): State<Partners>, Path(id): Path<String>) -> Answe
 async fn change<T>(
     served: &Served,
     act: impl FnOnce(&mut Book) -> Result<T, Mistake>,
-) -> Result<T, Problem> {
+) -> Result<T, ControlProblem> {
     let _one_at_a_time = served.switching.lock().await;
     let partner = &served.partner;
     let done = partner.with_faults(act)?;
@@ -153,10 +161,10 @@ async fn change<T>(
             served.listener.open().await
         }
     };
-    listeners().await.map_err(|error| Problem {
+    listeners().await.map_err(|error| ControlProblem {
         status: StatusCode::SERVICE_UNAVAILABLE,
         error: error.to_string(),
-        cure: "another program may have taken the port; try again or restart the exchange"
+        help: "another program may have taken the port; try again or restart the exchange"
             .to_owned(),
     })?;
     Ok(done)

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use exchange_kit::clock::rfc3339;
-use exchange_kit::http::{Answer, Problem, wish};
+use exchange_kit::http::{ControlProblem, ControlResult, parse_body};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,17 +47,17 @@ pub fn router(partners: Partners, site: Site) -> Router {
         .route("/partners/{id}/stats", get(stats))
         .route("/partners/{id}/reset", post(reset))
         .fallback(|| async {
-            let cure = "see GET /faults and GET /partners".to_owned();
-            Problem {
+            let help = "see GET /faults and GET /partners".to_owned();
+            ControlProblem {
                 status: StatusCode::NOT_FOUND,
                 error: "no such address".to_owned(),
-                cure,
+                help,
             }
         })
         .with_state(Known { partners, site })
 }
 
-async fn page(State(known): State<Known>) -> Result<Html<String>, Problem> {
+async fn page(State(known): State<Known>) -> Result<Html<String>, ControlProblem> {
     landing::page(&known.site, known.partners.values())
         .map(Html)
         .map_err(internal)
@@ -74,8 +74,8 @@ struct Advance {
 }
 
 /// Moves the clock of all partners on; it never goes back.
-async fn advance(State(known): State<Known>, body: Bytes) -> Answer {
-    let asked: Advance = wish(&body, r#"send {"advance_seconds":60}"#)?;
+async fn advance(State(known): State<Known>, body: Bytes) -> ControlResult {
+    let asked: Advance = parse_body(&body, r#"send {"advance_seconds":60}"#)?;
     known
         .site
         .clock
@@ -97,7 +97,7 @@ pub fn matrix() -> Value {
     json!({"personas": lines})
 }
 
-async fn list(State(partners): State<Partners>) -> Answer {
+async fn list(State(partners): State<Partners>) -> ControlResult {
     let mut list = Vec::new();
     for (id, served) in partners.iter() {
         let partner = &served.partner;
@@ -117,7 +117,7 @@ async fn list(State(partners): State<Partners>) -> Answer {
     Ok(Json(json!({"partners": list})))
 }
 
-async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> ControlResult {
     let partner = &find(&partners, &id)?.partner;
     let now_ms = partner.clock().now_millis();
     let jobs = partner.jobs().map_err(internal)?;
@@ -140,22 +140,22 @@ fn shown(job: &Job, now_ms: i64) -> Value {
     })
 }
 
-async fn stats(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn stats(State(partners): State<Partners>, Path(id): Path<String>) -> ControlResult {
     let stats = find(&partners, &id)?.partner.stats();
     Ok(Json(serde_json::to_value(stats).map_err(internal)?))
 }
 
-async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn reset(State(partners): State<Partners>, Path(id): Path<String>) -> ControlResult {
     find(&partners, &id)?.partner.reset().map_err(internal)?;
     Ok(Json(json!({"partner": id, "reset": true})))
 }
 
-fn internal(error: impl std::fmt::Display) -> Problem {
+fn internal(error: impl std::fmt::Display) -> ControlProblem {
     tracing::error!(%error, "the control API failed");
-    let cure = "look at the exchange's log".to_owned();
-    Problem {
+    let help = "look at the exchange's log".to_owned();
+    ControlProblem {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         error: error.to_string(),
-        cure,
+        help,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use exchange_kit::http::Problem;
+use exchange_kit::http::ControlProblem;
 use http::StatusCode;
 use tokio::sync::Mutex;
 
@@ -47,11 +47,11 @@ impl Served {
 pub type Partners = Arc<BTreeMap<String, Served>>;
 
 /// The partner with that id.
-pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
-    partners.get(id).ok_or_else(|| Problem {
+pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, ControlProblem> {
+    partners.get(id).ok_or_else(|| ControlProblem {
         status: StatusCode::NOT_FOUND,
         error: format!("there is no partner {id:?}"),
-        cure: format!(
+        help: format!(
             "one of: {}",
             partners.keys().cloned().collect::<Vec<_>>().join(", ")
         ),

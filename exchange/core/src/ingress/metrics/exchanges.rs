@@ -80,7 +80,7 @@ impl Page<'_> {
         let refused = IntCounterVec::new(
             Opts::new(
                 "exchange_refused_total",
-                "Requests that were refused at the door.",
+                "Requests that were rejected before an exchange was opened.",
             ),
             &["code"],
         )

@@ -1,6 +1,6 @@
 //! `/metrics`: the KPIs, counted from the store each time, so that they outlive a crash and are exact.
 //!
-//! Labels are closed: partners that are known, payers that may ask, words of the request. Numbers that need an
+//! Labels are closed: partners that are known, registered payers, words of the request. Numbers that need an
 //! oracle are not here: the core does not know what must come.
 
 mod exchanges;

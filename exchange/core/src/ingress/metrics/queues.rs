@@ -1,4 +1,4 @@
-//! What waits, and the room that is left.
+//! Exchanges and reviews that wait, and the space that is left.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl Page<'_> {
         self.people()
     }
 
-    /// The queues of people, and the room that is left.
+    /// The queues of people, and the space that is left.
     fn people(&self) -> Result<(), StoreError> {
         let gauge = |name: &str, help: &str, labels: &[&str]| {
             IntGaugeVec::new(Opts::new(name, help), labels).map_err(ours)
@@ -88,7 +88,7 @@ impl Page<'_> {
         }
         let fill = gauge(
             "exchange_store_fill_percent",
-            "Part of the database's room that is used.",
+            "Part of the database's space that is used.",
             &[],
         )?;
         fill.with_label_values::<&str>(&[])

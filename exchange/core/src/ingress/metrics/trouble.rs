@@ -21,7 +21,7 @@ impl Page<'_> {
             &[("clock", &Sla::ALL.map(Sla::name))],
         )?;
         let pace = self.core.pace;
-        self.core.store.each_settled(|exchange| {
+        self.core.store.each_with_outcome(|exchange| {
             let metadata = &exchange.metadata;
             for clock in pace.breaches(exchange) {
                 let values = [

@@ -1,4 +1,4 @@
-//! What came of it: everything that was kept is read once, and each member gets a verdict.
+//! The outcome: reads every kept file once and gives each member a verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write as _};
@@ -7,7 +7,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::json;
 
 use super::work::{Work, number_after};
-use crate::adapter::{Reading, Sum};
+use crate::adapter::{ExportContent, Reading};
 use crate::exchange::{Event, Member, Missing, Reason, State, Step, Why, fold};
 use crate::limits::{FOLLOW_UPS_MAX, MISSING_MAX};
 use crate::store::{Payload, Result, Role};
@@ -30,10 +30,10 @@ pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     };
     work.exchange.unreadable_files += failed(Why::Unreadable);
     work.exchange.short_files += failed(Why::FewerLinesThanCounted);
-    if !sum.strangers.is_empty() {
-        return quarantine(work, sum.strangers.len());
+    if !sum.unmatched_patients.is_empty() {
+        return quarantine(work, sum.unmatched_patients.len());
     }
-    work.exchange.looked_through = number_after(&payloads);
+    work.exchange.checked_files = number_after(&payloads);
     let owner = owners(&members);
     for (patient, record) in sum.lost() {
         let kind = record.split('/').next().unwrap_or_default().to_owned();
@@ -86,15 +86,15 @@ fn sum(
     matched: &BTreeSet<String>,
     missing: &mut Vec<Missing>,
     index: &mut Vec<u8>,
-) -> Result<Sum> {
-    let mut sum = Sum::default();
+) -> Result<ExportContent> {
+    let mut sum = ExportContent::default();
     let whole = |kind: &str, why| Missing {
         member: None,
         kind: Some(kind.to_owned()),
         record: None,
         why,
     };
-    // What an earlier export could not give is made good by a later one.
+    // A later export replaces what an earlier one could not deliver.
     let last = payloads
         .iter()
         .filter(|one| one.role == Role::Manifest)
@@ -133,7 +133,7 @@ fn sum(
     Ok(sum)
 }
 
-/// What a file has not, by what its manifest says of it.
+/// What a file lacks according to its manifest.
 fn gaps(payload: &Payload, reading: &Reading) -> impl Iterator<Item = Why> {
     let is_short = payload
         .counted
@@ -144,10 +144,10 @@ fn gaps(payload: &Payload, reading: &Reading) -> impl Iterator<Item = Why> {
 }
 
 /// Gives every matched member a verdict.
-fn judge(work: &Work<'_>, members: &mut [Member], sum: &Sum, missing: &mut Vec<Missing>) {
+fn judge(work: &Work<'_>, members: &mut [Member], sum: &ExportContent, missing: &mut Vec<Missing>) {
     let is_patient_due = is_wanted(work, "Patient");
     let of_nobody = missing.iter().any(|one| one.member.is_none());
-    // Whatever was announced is gone: nobody has opted out.
+    // The announced files are gone: it does not mean that a member opted out.
     let is_gone = sum.count() == 0 && missing.iter().any(|one| one.why == Why::FileLost);
     let named: BTreeSet<String> = missing
         .iter()
@@ -185,11 +185,11 @@ fn judge(work: &Work<'_>, members: &mut [Member], sum: &Sum, missing: &mut Vec<M
     }
 }
 
-/// Somebody else's records came: nothing of this exchange goes on to anybody before a person has looked.
-fn quarantine(mut work: Work<'_>, strangers: usize) -> Result<()> {
+/// Records of unmatched patients came: nothing of this exchange is served before a person has looked at it.
+fn quarantine(mut work: Work<'_>, unmatched_patients: usize) -> Result<()> {
     work.note(
         "decision",
-        json!({"about": "disclosure", "strangers": strangers, "action": "quarantine"}),
+        json!({"about": "disclosure", "strangers": unmatched_patients, "action": "quarantine"}),
     );
     let reason = Reason::Quarantined;
     let review = work.for_review(None, reason);
@@ -201,7 +201,7 @@ fn quarantine(mut work: Work<'_>, strangers: usize) -> Result<()> {
         member.reason = Some(reason);
     }
     work.exchange.reason = Some(reason);
-    work.exchange.settled_ms = work.exchange.settled_ms.or(Some(now_ms));
+    work.exchange.outcome_ms = work.exchange.outcome_ms.or(Some(now_ms));
     work.exchange.has_follow_up = false;
     work.exchange.go_on(Step::Release, now_ms);
     let mut change = work.change(Event::Failed);
@@ -210,7 +210,7 @@ fn quarantine(mut work: Work<'_>, strangers: usize) -> Result<()> {
     work.apply(change)
 }
 
-/// Keeps our index of all files beside them.
+/// Keeps our index of all files next to them.
 fn keep_index(work: &Work<'_>, payloads: &[Payload], index: &[u8]) -> Result<Option<Payload>> {
     if index.is_empty() {
         return Ok(None);
@@ -228,8 +228,8 @@ fn verdict(
 ) -> Result<()> {
     let now_ms = work.now_ms();
     let standing = fold(&members);
-    let was_settled = work.exchange.settled_ms.is_some();
-    let event = match (was_settled, standing.event) {
+    let has_outcome = work.exchange.outcome_ms.is_some();
+    let event = match (has_outcome, standing.event) {
         (false, event) => event,
         (true, Event::Completed) => Event::GapClosed,
         (true, _) => Event::GapRemains,
@@ -241,7 +241,7 @@ fn verdict(
     }
     work.exchange.missing = missing.into_iter().take(MISSING_MAX).collect();
     work.exchange.reason = Some(standing.reason);
-    work.exchange.settled_ms = work.exchange.settled_ms.or(Some(now_ms));
+    work.exchange.outcome_ms = work.exchange.outcome_ms.or(Some(now_ms));
     work.exchange.go_on(Step::Release, now_ms);
     let mut change = work.change(event);
     change.members = members;

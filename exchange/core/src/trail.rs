@@ -1,4 +1,4 @@
-//! Walks a trail and names the first link that is broken.
+//! Reads the audit trail: verifies it up to the first link that is broken, and pages through its entries.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::path::Path;
 use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use super::chain::{BEGIN, hash};
+use crate::audit::{BEGIN, hash};
 use crate::store::{Result, Store};
 
-/// A whole trail.
+/// The summary of a trail without a broken link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct TrailSummary {
     /// How many entries.
     pub entries: u64,
     /// The hash of the last one.
@@ -20,7 +20,7 @@ pub struct Verified {
 
 /// The first broken link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenLink {
     /// Number of the entry.
     pub seq: u64,
     /// Row of the table, or line of the file, counted from 1.
@@ -33,15 +33,15 @@ pub struct Broken {
     pub seen: String,
 }
 
-/// A trail that is walked, an entry at a time.
-pub struct Trail {
+/// Verifies a trail, one entry at a time.
+pub struct TrailVerifier {
     row: u64,
     /// Number of the last entry; none before the first of an export that begins later.
     seq: Option<u64>,
     head: String,
 }
 
-impl Trail {
+impl TrailVerifier {
     /// A trail from its beginning.
     pub fn whole() -> Self {
         Self {
@@ -61,11 +61,11 @@ impl Trail {
         prev: &str,
         own: &str,
         body: &str,
-    ) -> std::result::Result<(), Broken> {
+    ) -> std::result::Result<(), BrokenLink> {
         self.row += 1;
         let row = self.row;
         let due = self.seq.map_or(seq, |last| last + 1);
-        let broken = |what, expected: &str, seen: &str| Broken {
+        let broken = |what, expected: &str, seen: &str| BrokenLink {
             seq: due,
             row,
             what,
@@ -87,8 +87,8 @@ impl Trail {
         Ok(())
     }
 
-    fn end(self) -> Verified {
-        Verified {
+    fn end(self) -> TrailSummary {
+        TrailSummary {
             entries: self.row,
             head: self.head,
         }
@@ -99,9 +99,9 @@ impl Trail {
 ///
 /// # Errors
 /// When the store cannot be read. A broken link is an answer.
-pub fn verify_store(store: &Store) -> Result<std::result::Result<Verified, Broken>> {
+pub fn verify_store(store: &Store) -> Result<std::result::Result<TrailSummary, BrokenLink>> {
     store.walk_audit(|rows, seal| {
-        let mut trail = Trail::whole();
+        let mut trail = TrailVerifier::whole();
         for entry in rows {
             let (seq, prev, own, body) = entry?;
             if let Err(broken) = trail.step(seq, &prev, &own, &body) {
@@ -110,7 +110,7 @@ pub fn verify_store(store: &Store) -> Result<std::result::Result<Verified, Broke
         }
         let verified = trail.end();
         let (seq, head, mac) = seal.unwrap_or((0, BEGIN.to_owned(), String::new()));
-        let broken = |what, expected: String, seen: String| Broken {
+        let broken = |what, expected: String, seen: String| BrokenLink {
             seq,
             row: verified.entries,
             what,
@@ -134,8 +134,8 @@ pub fn verify_store(store: &Store) -> Result<std::result::Result<Verified, Broke
 ///
 /// # Errors
 /// When the file cannot be read. A broken link is an answer.
-pub fn verify_file(path: &Path) -> std::io::Result<std::result::Result<Verified, Broken>> {
-    let mut trail = Trail::whole();
+pub fn verify_file(path: &Path) -> std::io::Result<std::result::Result<TrailSummary, BrokenLink>> {
+    let mut trail = TrailVerifier::whole();
     for line in BufReader::new(std::fs::File::open(path)?).lines() {
         let line = line?;
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -153,7 +153,7 @@ type Row = (u64, String, String, String);
 type Rows<'a> = &'a mut dyn Iterator<Item = Result<Row>>;
 
 impl Store {
-    /// Hands out all entries in order, and the seal.
+    /// Passes all entries in order, and the seal, to `act`.
     fn walk_audit<T>(
         &self,
         act: impl FnOnce(Rows<'_>, Option<(u64, String, String)>) -> Result<T>,
@@ -172,7 +172,7 @@ impl Store {
         })
     }
 
-    /// Entries of one affair or one exchange, or all, after a number, as they are exported.
+    /// Entries of one correlation id or one exchange, or all, after a number, as they are exported.
     pub fn audit(
         &self,
         of: Option<&str>,
@@ -217,8 +217,10 @@ mod tests {
             .collect()
     }
 
-    fn walk(rows: &[(u64, String, String, String)]) -> std::result::Result<Verified, Broken> {
-        let mut trail = Trail::whole();
+    fn walk(
+        rows: &[(u64, String, String, String)],
+    ) -> std::result::Result<TrailSummary, BrokenLink> {
+        let mut trail = TrailVerifier::whole();
         for (seq, prev, own, body) in rows {
             trail.step(*seq, prev, own, body)?;
         }

@@ -1,4 +1,4 @@
-//! A stream that notes when its bytes pass.
+//! A stream that records when its bytes pass.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 /// When bytes of one exchange passed, in nanoseconds of the stopwatch, and how many did.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Stamps {
+pub(super) struct StreamTimestamps {
     pub(super) first_in: Option<u64>,
     pub(super) last_in: Option<u64>,
     pub(super) first_out: Option<u64>,
@@ -20,43 +20,43 @@ pub(super) struct Stamps {
     pub(super) bytes_out: u64,
 }
 
-/// What lies under a conversation.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
-    /// The socket at its bottom.
+/// A TCP or TLS stream.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
+    /// The underlying socket.
     fn tcp(&self) -> &TcpStream;
 }
 
-impl Wire for TcpStream {
+impl Transport for TcpStream {
     fn tcp(&self) -> &TcpStream {
         self
     }
 }
 
-impl Wire for TlsStream<TcpStream> {
+impl Transport for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
     }
 }
 
-/// The stream.
+/// A stream with the times of its bytes.
 #[derive(Debug)]
-pub(super) struct Stamped<S> {
+pub(super) struct TimestampedStream<S> {
     pub(super) inner: S,
-    pub(super) stamps: Stamps,
+    pub(super) timestamps: StreamTimestamps,
     watch: Stopwatch,
 }
 
-impl<S> Stamped<S> {
+impl<S> TimestampedStream<S> {
     pub(super) fn new(inner: S, watch: Stopwatch) -> Self {
         Self {
             inner,
-            stamps: Stamps::default(),
+            timestamps: StreamTimestamps::default(),
             watch,
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimestampedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -68,15 +68,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stamped<S> {
         let read = buffer.filled().len() - before;
         if read > 0 {
             let now = this.watch.nanos();
-            this.stamps.first_in.get_or_insert(now);
-            this.stamps.last_in = Some(now);
-            this.stamps.bytes_in += read as u64;
+            this.timestamps.first_in.get_or_insert(now);
+            this.timestamps.last_in = Some(now);
+            this.timestamps.bytes_in += read as u64;
         }
         polled
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimestampedStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -87,9 +87,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stamped<S> {
         let now = this.watch.nanos();
         let polled = Pin::new(&mut this.inner).poll_write(cx, bytes);
         if let Poll::Ready(Ok(written @ 1..)) = polled {
-            this.stamps.first_out.get_or_insert(now);
-            this.stamps.last_out = Some(now);
-            this.stamps.bytes_out += written as u64;
+            this.timestamps.first_out.get_or_insert(now);
+            this.timestamps.last_out = Some(now);
+            this.timestamps.bytes_out += written as u64;
         }
         polled
     }

@@ -1,4 +1,4 @@
-//! One connection: requests in, answers out as they were ordered, each noted.
+//! One connection: reads requests, answers each as it was ordered and logs it.
 
 use std::io;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Answer, Place, answer};
-use super::behaviour::{Behaviour, End, Odd};
+use super::answer::{AnswerContext, ResponseBytes, answer};
+use super::behaviour::{Behaviour, End, InvalidBehaviour};
 use super::limits::{IDLE_TIME, REQUEST_TIME};
-use super::record::{Entry, Fate};
+use super::record::{LogEntry, Outcome};
 use super::request::{self, NoRequest, Request, short};
 use super::shared::Shared;
-use super::stamp::{Stamped, Stamps, Wire};
+use super::timestamped_stream::{StreamTimestamps, TimestampedStream, Transport};
 
 /// A connection that was accepted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Accepted {
+pub(super) struct ConnectionInfo {
     /// Its number.
     pub(super) number: u64,
     /// When, in nanoseconds of the stopwatch.
@@ -31,27 +31,27 @@ pub(super) struct Accepted {
 pub(super) async fn serve(
     tcp: TcpStream,
     tls: Option<TlsAcceptor>,
-    accepted: Accepted,
+    accepted: ConnectionInfo,
     shared: Arc<Shared>,
 ) {
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "no delay could not be set");
     }
-    let waits = shared.door().accept_ms;
-    if waits > 0 {
-        sleep(Duration::from_millis(waits.into())).await;
+    let accept_ms = shared.accept_delay().accept_ms;
+    if accept_ms > 0 {
+        sleep(Duration::from_millis(accept_ms.into())).await;
     }
     match tls {
-        None => talk(tcp, accepted, &shared).await,
+        None => serve_requests(tcp, accepted, &shared).await,
         Some(acceptor) => match timeout(REQUEST_TIME, acceptor.accept(tcp)).await {
-            Ok(Ok(stream)) => talk(stream, accepted, &shared).await,
+            Ok(Ok(stream)) => serve_requests(stream, accepted, &shared).await,
             Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
             Err(_elapsed) => tracing::debug!("no TLS in time"),
         },
     }
 }
 
-/// Whether the connection goes on behind an answer.
+/// What happens to the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Request,
@@ -59,12 +59,12 @@ enum Next {
     Reset,
 }
 
-async fn talk<S: Wire>(stream: S, accepted: Accepted, shared: &Shared) {
-    let mut wire = Stamped::new(stream, shared.watch);
+async fn serve_requests<S: Transport>(stream: S, accepted: ConnectionInfo, shared: &Shared) {
+    let mut stream = TimestampedStream::new(stream, shared.watch);
     let mut rest = Vec::new();
     for nth in 1.. {
-        wire.stamps = Stamps::default();
-        let Ok(read) = timeout(IDLE_TIME, request::read(&mut wire, &mut rest)).await else {
+        stream.timestamps = StreamTimestamps::default();
+        let Ok(read) = timeout(IDLE_TIME, request::read(&mut stream, &mut rest)).await else {
             return;
         };
         let next = match read {
@@ -74,25 +74,26 @@ async fn talk<S: Wire>(stream: S, accepted: Accepted, shared: &Shared) {
                     status,
                     ..Behaviour::default()
                 };
-                let odd = Request::default();
-                exchange(&mut wire, accepted, nth, &odd, behaviour, shared).await;
+                let unreadable = Request::default();
+                exchange(&mut stream, accepted, nth, &unreadable, behaviour, shared).await;
                 Next::Close
             }
             Ok(request) => {
                 shared.log().begin(&request.target);
-                let behaviour = behaviour(&request, shared).unwrap_or_else(|odd| odd_answer(&odd));
-                exchange(&mut wire, accepted, nth, &request, behaviour, shared).await
+                let behaviour = behaviour(&request, shared)
+                    .unwrap_or_else(|error| invalid_behaviour_answer(&error));
+                exchange(&mut stream, accepted, nth, &request, behaviour, shared).await
             }
         };
         match next {
             Next::Request => {}
             Next::Close => {
-                // A client that went away needs no farewell.
-                wire.shutdown().await.unwrap_or_default();
+                // An error means that the client is already gone.
+                stream.shutdown().await.unwrap_or_default();
                 return;
             }
             Next::Reset => {
-                if let Err(error) = wire.inner.tcp().set_zero_linger() {
+                if let Err(error) = stream.inner.tcp().set_zero_linger() {
                     tracing::warn!(%error, "the connection closes without a reset");
                 }
                 return;
@@ -101,17 +102,17 @@ async fn talk<S: Wire>(stream: S, accepted: Accepted, shared: &Shared) {
     }
 }
 
-/// An order outweighs the address.
-fn behaviour(request: &Request, shared: &Shared) -> Result<Behaviour, Odd> {
+/// How to answer: an order takes precedence over the address.
+fn behaviour(request: &Request, shared: &Shared) -> Result<Behaviour, InvalidBehaviour> {
     if let Some(ordered) = shared.orders().meet(request.path()) {
         return Ok(ordered);
     }
     Ok(Behaviour::of_path(request.path())?.unwrap_or_default())
 }
 
-/// An address that asks for what cannot be is told so.
-fn odd_answer(odd: &Odd) -> Behaviour {
-    let text = serde_json::json!({"error": odd.to_string()}).to_string();
+/// The answer to an address whose behaviour is invalid.
+fn invalid_behaviour_answer(error: &InvalidBehaviour) -> Behaviour {
+    let text = serde_json::json!({"error": error.to_string()}).to_string();
     Behaviour {
         status: 400,
         body: super::behaviour::Body::Text(text),
@@ -119,29 +120,29 @@ fn odd_answer(odd: &Odd) -> Behaviour {
     }
 }
 
-async fn exchange<S: Wire>(
-    wire: &mut Stamped<S>,
-    accepted: Accepted,
+async fn exchange<S: Transport>(
+    stream: &mut TimestampedStream<S>,
+    accepted: ConnectionInfo,
     nth: u32,
     request: &Request,
     behaviour: Behaviour,
     shared: &Shared,
 ) -> Next {
-    let place = Place {
+    let context = AnswerContext {
         scheme: if accepted.is_tls { "https" } else { "http" },
         request,
         serial: shared.serial(),
     };
     let is_last = request.wants_end();
-    let whole = answer(&place, &behaviour, is_last);
-    let sent = send(wire, &behaviour, &whole).await;
-    let stamps = wire.stamps;
-    let fate = match (&sent, behaviour.end) {
-        (Err(_), _) | (Ok(()), End::Hang | End::Stall) => Fate::ClientGone,
-        (Ok(()), End::Whole) => Fate::Answered,
-        (Ok(()), End::Close | End::Reset | End::Cut | End::Torn) => Fate::AsTold,
+    let whole = answer(&context, &behaviour, is_last);
+    let sent = send(stream, &behaviour, &whole).await;
+    let timestamps = stream.timestamps;
+    let outcome = match (&sent, behaviour.end) {
+        (Err(_), _) | (Ok(()), End::Hang | End::Stall) => Outcome::ClientGone,
+        (Ok(()), End::Whole) => Outcome::Answered,
+        (Ok(()), End::Close | End::Reset | End::Cut | End::Torn) => Outcome::AsOrdered,
     };
-    shared.log().end(Entry {
+    shared.log().end(LogEntry {
         seq: 0,
         connection: accepted.number,
         nth,
@@ -149,16 +150,16 @@ async fn exchange<S: Wire>(
         request_id: request.field("x-request-id").map(short),
         method: short(&request.method),
         target: short(&request.target),
-        status: stamps.first_out.map(|_| behaviour.status),
-        fate,
+        status: timestamps.first_out.map(|_| behaviour.status),
+        outcome,
         accept_ns: accepted.at,
-        first_in_ns: stamps.first_in,
-        last_in_ns: stamps.last_in,
-        first_out_ns: stamps.first_out,
-        last_out_ns: stamps.last_out,
+        first_in_ns: timestamps.first_in,
+        last_in_ns: timestamps.last_in,
+        first_out_ns: timestamps.first_out,
+        last_out_ns: timestamps.last_out,
         over_ns: shared.watch.nanos(),
-        bytes_in: stamps.bytes_in,
-        bytes_out: stamps.bytes_out,
+        bytes_in: timestamps.bytes_in,
+        bytes_out: timestamps.bytes_out,
         received: behaviour.keep.then(|| request.shown()),
     });
     match behaviour.end {
@@ -169,15 +170,15 @@ async fn exchange<S: Wire>(
     }
 }
 
-async fn send<S: Wire>(
-    wire: &mut Stamped<S>,
+async fn send<S: Transport>(
+    stream: &mut TimestampedStream<S>,
     behaviour: &Behaviour,
-    whole: &Answer,
+    whole: &ResponseBytes,
 ) -> io::Result<()> {
-    pause(wire, behaviour.head_ms).await?;
+    pause(stream, behaviour.head_ms).await?;
     if !behaviour.end.has_head() {
         return match behaviour.end {
-            End::Hang => until_gone(wire).await,
+            End::Hang => until_gone(stream).await,
             End::Whole | End::Close | End::Reset | End::Stall | End::Cut | End::Torn => Ok(()),
         };
     }
@@ -187,35 +188,35 @@ async fn send<S: Wire>(
     };
     let body = &whole.body[..until];
     if behaviour.body_ms == 0 && behaviour.pieces == 1 {
-        // One piece for the system: what is sent at once is one look at the clock.
+        // One write: the head and the body share one timestamp.
         let both = [whole.head.as_slice(), body].concat();
-        wire.write_all(&both).await?;
+        stream.write_all(&both).await?;
     } else {
-        wire.write_all(&whole.head).await?;
-        wire.flush().await?;
+        stream.write_all(&whole.head).await?;
+        stream.flush().await?;
         let pieces = usize::try_from(behaviour.pieces).unwrap_or(1);
         for piece in 0..pieces {
-            pause(wire, behaviour.body_ms / behaviour.pieces).await?;
+            pause(stream, behaviour.body_ms / behaviour.pieces).await?;
             let part = &body[body.len() * piece / pieces..body.len() * (piece + 1) / pieces];
-            wire.write_all(part).await?;
-            wire.flush().await?;
+            stream.write_all(part).await?;
+            stream.flush().await?;
         }
     }
-    wire.flush().await?;
+    stream.flush().await?;
     match behaviour.end {
-        End::Stall => until_gone(wire).await,
+        End::Stall => until_gone(stream).await,
         End::Whole | End::Hang | End::Close | End::Reset | End::Cut | End::Torn => Ok(()),
     }
 }
 
-/// Lets so many milliseconds pass; an error when the client goes away meanwhile.
-async fn pause<S: Wire>(wire: &Stamped<S>, millis: u32) -> io::Result<()> {
+/// Waits `millis`; fails when the client closes the connection meanwhile.
+async fn pause<S: Transport>(stream: &TimestampedStream<S>, millis: u32) -> io::Result<()> {
     if millis == 0 {
         return Ok(());
     }
-    let tcp = wire.inner.tcp();
+    let tcp = stream.inner.tcp();
     let gone = async {
-        // Readable without a byte is the client's farewell; bytes are its next request.
+        // Readable without a byte means that the client closed; bytes are its next request.
         let peeked = async {
             tcp.readable().await?;
             tcp.peek(&mut [0]).await
@@ -232,11 +233,11 @@ async fn pause<S: Wire>(wire: &Stamped<S>, millis: u32) -> io::Result<()> {
     }
 }
 
-async fn until_gone<S: Wire>(wire: &mut Stamped<S>) -> io::Result<()> {
-    // What it says meanwhile is no part of this request.
-    let stamps = wire.stamps;
+async fn until_gone<S: Transport>(stream: &mut TimestampedStream<S>) -> io::Result<()> {
+    // Bytes that arrive meanwhile do not belong to this request.
+    let timestamps = stream.timestamps;
     let mut buffer = [0; 256];
-    while matches!(wire.inner.read(&mut buffer).await, Ok(1..)) {}
-    wire.stamps = stamps;
+    while matches!(stream.inner.read(&mut buffer).await, Ok(1..)) {}
+    stream.timestamps = timestamps;
     Ok(())
 }
