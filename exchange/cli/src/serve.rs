@@ -16,7 +16,7 @@ use exchange_sandbox::member::{LARGE_MAX, Payer, Roster, SEED, scale_for};
 use exchange_sandbox::partner::limits::{
     JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX,
 };
-use exchange_sandbox::partner::{Bound, Listener, ListenerError, Partner, Premises, Settings};
+use exchange_sandbox::partner::{Bound, Listener, ListenerError, Partner, PartnerSite, Settings};
 use exchange_sandbox::persona::FilePlace;
 use exchange_sandbox::store::Store;
 use exchange_sandbox::trust::{self, ClientCertificates};
@@ -137,7 +137,7 @@ async fn serve(
     next: Option<Rules>,
 ) -> Result<(), Failure> {
     let clock = Clock::shifted();
-    // Absolute, because the ready line is read by programs that stand elsewhere.
+    // Absolute, because the ready line is read by programs that run in other folders.
     let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
     let state = state.as_path();
     let store = Arc::new(Store::open(state).map_err(|error| unusable(state, &error))?);
@@ -158,7 +158,7 @@ async fn serve(
     for (place, door) in (1..).zip(doors) {
         let payer = door.payer;
         progress.step(place, payers.len(), &payer);
-        let premises = Premises::open(state, payer.id, door.own.address(), door.elsewhere())
+        let site = PartnerSite::open(state, payer.id, door.own.address(), door.file_origin())
             .map_err(|error| untrusted(state, &error))?;
         let roster = Roster::draw_scaled(
             payer,
@@ -167,7 +167,7 @@ async fn serve(
             scale_for(arguments.large),
         );
         let (store, time) = (Arc::clone(&store), clock.clone());
-        let partner = Partner::new(roster, premises, store, time, settings)
+        let partner = Partner::new(roster, site, store, time, settings)
             .map_err(|error| untrusted(state, &error))?;
         ready.push(ready_partner(&partner, state)?);
         served.insert(payer.id.to_owned(), door.open(Arc::new(partner), &tls));
@@ -228,16 +228,16 @@ async fn core(
 /// The ready line's part about one partner.
 fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
     let mut clients = Vec::new();
-    for handed in &partner.registry.handed {
+    for key in &partner.registry.issued_keys {
         let mut client = json!({
-            "client_id": handed.client,
-            "alg": format!("{:?}", handed.algorithm),
-            "kid": handed.kid,
-            "key": handed.file,
-            "jwks": handed.jwks,
+            "client_id": key.client,
+            "alg": format!("{:?}", key.algorithm),
+            "kid": key.kid,
+            "key": key.file,
+            "jwks": key.jwks,
         });
         if partner.certificates() == ClientCertificates::Required {
-            let stem = format!("{}.{}", partner.payer.id, handed.client);
+            let stem = format!("{}.{}", partner.payer.id, key.client);
             let file = trust::client_certificate(state, &stem, partner.clock().today())
                 .map_err(|error| untrusted(state, &error))?;
             client["certificate"] = json!(file);
@@ -249,7 +249,7 @@ fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
         "persona": partner.payer.persona.name(),
         "npi": partner.payer.npi,
         "base_url": partner.base_url,
-        "elsewhere": partner.elsewhere,
+        "elsewhere": partner.file_origin,
         "client_id": clients[0]["client_id"],
         "key": clients[0]["key"],
         "kid": clients[0]["kid"],
@@ -275,16 +275,16 @@ impl Door {
         Ok(Self { payer, own, other })
     }
 
-    fn elsewhere(&self) -> Option<SocketAddr> {
+    fn file_origin(&self) -> Option<SocketAddr> {
         self.other.as_ref().map(Bound::address)
     }
 
     fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> Served {
         let listener = Listener::serve(self.own, Arc::clone(&partner), Arc::clone(tls));
-        let elsewhere = self
+        let file_origin = self
             .other
-            .map(|bound| Listener::serve_elsewhere(bound, Arc::clone(&partner), Arc::clone(tls)));
-        Served::new(partner, listener, elsewhere)
+            .map(|bound| Listener::serve_file_origin(bound, Arc::clone(&partner), Arc::clone(tls)));
+        Served::new(partner, listener, file_origin)
     }
 }
 

@@ -53,7 +53,7 @@ struct Line {
     entry: Entry,
     base_url: String,
     token_url: String,
-    elsewhere: Option<String>,
+    file_origin: Option<String>,
     key: String,
     kid: String,
     fault: Option<&'static str>,
@@ -89,7 +89,7 @@ fn line(served: &Served) -> Result<Line, StoreError> {
     let partner = &served.partner;
     let stats = partner.stats();
     let jobs = partner.jobs()?;
-    let key = partner.registry.handed.first();
+    let key = partner.registry.issued_keys.first();
     Ok(Line {
         id: partner.payer.id,
         name: partner.payer.name,
@@ -97,12 +97,12 @@ fn line(served: &Served) -> Result<Line, StoreError> {
         entry: persona::entry(partner.payer.persona),
         base_url: partner.base_url.clone(),
         token_url: partner.token_url(),
-        elsewhere: partner.elsewhere.clone(),
+        file_origin: partner.file_origin.clone(),
         key: key
             .map(|key| key.file.display().to_string())
             .unwrap_or_default(),
         kid: key.map(|key| key.kid.clone()).unwrap_or_default(),
-        fault: partner.with_faults(|book| book.newest().map(Fault::name)),
+        fault: partner.with_faults(|faults| faults.newest().map(Fault::name)),
         requests: stats.requests.values().sum(),
         tokens: stats.tokens_issued,
         files: stats.files,

@@ -108,8 +108,8 @@ async fn list(State(partners): State<Partners>) -> Answer {
             "region": partner.payer.region,
             "persona": partner.payer.persona.name(),
             "base_url": partner.base_url,
-            "fault": partner.with_faults(|book| book.newest().map(Fault::name)),
-            "faults": partner.with_faults(|book| book.standing().len()),
+            "fault": partner.with_faults(|faults| faults.newest().map(Fault::name)),
+            "faults": partner.with_faults(|faults| faults.active().len()),
             "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),
             "stats": partner.stats(),
         }));

@@ -16,18 +16,18 @@ pub struct Served {
     /// Its port.
     pub listener: Listener,
     /// The port of its other origin, when it has one.
-    pub elsewhere: Option<Listener>,
-    /// One order at a time: a fault and its listener must not part ways.
+    pub file_origin: Option<Listener>,
+    /// One change at a time, so that the fault set and the listener stay in step.
     pub(super) switching: Mutex<()>,
 }
 
 impl Served {
     /// A partner that is being served.
-    pub fn new(partner: Arc<Partner>, listener: Listener, elsewhere: Option<Listener>) -> Self {
+    pub fn new(partner: Arc<Partner>, listener: Listener, file_origin: Option<Listener>) -> Self {
         Self {
             partner,
             listener,
-            elsewhere,
+            file_origin,
             switching: Mutex::new(()),
         }
     }
@@ -37,8 +37,8 @@ impl Served {
     /// Stops listening.
     pub async fn stop(self) {
         self.listener.stop().await;
-        if let Some(elsewhere) = self.elsewhere {
-            elsewhere.stop().await;
+        if let Some(file_origin) = self.file_origin {
+            file_origin.stop().await;
         }
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use tempfile::TempDir;
 
 use super::headers::Caller;
-use super::state::{Partner, Premises, Settings};
+use super::state::{Partner, PartnerSite, Settings};
 use crate::member::{Payer, Roster};
 use crate::store::{Store, Token};
 use crate::trust::ClientCertificates;
@@ -39,8 +39,8 @@ impl Bench {
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8443));
         let store = Arc::new(Store::in_memory().unwrap());
-        let premises = Premises::open(state.path(), payer.id, address, None).unwrap();
-        let partner = Partner::new(roster, premises, store, clock, settings).unwrap();
+        let site = PartnerSite::open(state.path(), payer.id, address, None).unwrap();
+        let partner = Partner::new(roster, site, store, clock, settings).unwrap();
         Self {
             partner: Arc::new(partner),
             _state: state,

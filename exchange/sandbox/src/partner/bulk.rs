@@ -40,7 +40,7 @@ pub(crate) async fn bulk_member_match(
     };
     let disclosure = partner.disclosure(session.npi);
     let decide = || {
-        let decided: Vec<group::Decided<'_>> = bundles
+        let decided: Vec<group::MemberDecision<'_>> = bundles
             .iter()
             .map(|one| (one, matching::decide(one, &partner.roster, disclosure)))
             .collect();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::headers::Caller;
 use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
-use super::state::{Partner, held};
+use super::state::{Partner, lock};
 use super::token;
 use crate::persona::{
     DeleteStyle, ExpiredStyle, ExpiresStyle, Partial, RetryAfterStyle, StatusPlace, TokenRule,
@@ -55,7 +55,7 @@ pub(crate) async fn status(
 ) -> Result<Response, Refusal> {
     let job = owned(&partner, &id, &caller)?;
     let now_ms = partner.clock.now_millis();
-    held(&partner.polls)
+    lock(&partner.polls)
         .one_more(&job.id, now_ms)
         .map_err(|seconds| Refusal::too_much(TooMuch::Polls(seconds), "polled too often"))?;
     partner.count(|stats| stats.polls += 1);
@@ -124,7 +124,7 @@ pub(crate) fn owned(partner: &Partner, id: &str, caller: &Caller) -> Result<Job,
     let job = partner
         .store
         .job(partner.payer.id, id)?
-        .filter(|job| job.client == session.client || partner.has_lent(&job.id, &session.client))
+        .filter(|job| job.client == session.client || partner.has_issued(&job.id, &session.client))
         .ok_or_else(|| Refusal::not_found("job"))?;
     match job.kind {
         JobKind::Match => session.must(Grant::MatchResult)?,

@@ -10,7 +10,7 @@ use super::headers::{self, Caller};
 use super::limits;
 use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
-use super::state::{Partner, held};
+use super::state::{Partner, lock};
 use super::token::{self, Session};
 use crate::fault::Operation;
 use crate::persona::JobReuse;
@@ -84,7 +84,7 @@ pub(crate) fn answer(
         return accepted(partner, &job.id);
     };
     // Two at once with one key: the second finds what the first has made.
-    let _one_at_a_time = held(&partner.keyed);
+    let _one_at_a_time = lock(&partner.keyed);
     let keyed = Keyed {
         partner: partner.payer.id,
         client: &question.session.client,
@@ -144,9 +144,9 @@ fn accepted(partner: &Partner, job: &str) -> Result<Response, Refusal> {
 }
 
 impl Partner {
-    /// Whether another client's job was lent to this one.
-    pub(crate) fn has_lent(&self, job: &str, client: &str) -> bool {
-        held(&self.lent).contains(&(job.to_owned(), client.to_owned()))
+    /// Whether a fault has issued another client's job to this one.
+    pub(crate) fn has_issued(&self, job: &str, client: &str) -> bool {
+        lock(&self.issued).contains(&(job.to_owned(), client.to_owned()))
     }
 
     /// Who would disclose to whom today.

@@ -37,8 +37,8 @@ pub const SCANS_MIB_MAX: u32 = 16 * 1024;
 pub const JOBS_LISTED_MAX: usize = 1_000;
 /// Most connections to one partner; one more waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Longest answer that a fault can bend, in bytes; a longer one is answered with 500.
-pub const BENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest answer that a fault can change, in bytes; a longer one becomes a 500.
+pub const INJECT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How many members a served roster has.
 pub const ROSTER_MEMBERS: usize = 120;
 /// Longest wait for a TLS handshake, and for the headers of a request.

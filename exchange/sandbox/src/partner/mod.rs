@@ -5,27 +5,28 @@
 
 #[cfg(test)]
 mod bench;
-mod bend;
 mod body;
 mod bulk;
 mod bundle;
 mod consent;
 mod discovery;
 mod download;
-mod elsewhere;
 mod export;
+mod export_query;
+mod file_origin;
 mod files;
 mod filter;
 #[cfg(test)]
 mod fuzzed;
-mod gate;
 mod group;
 mod headers;
+mod inject;
 mod job;
 mod kickoff;
 pub mod limits;
 mod matching;
 mod metadata;
+mod middleware;
 mod outcome;
 mod reads;
 mod reset;
@@ -40,10 +41,9 @@ mod stats;
 mod throttle;
 mod token;
 mod types;
-mod wanted;
 mod wire;
 
 pub(crate) use scope::BULK_MEMBER_MATCH;
-pub use state::{Partner, Premises, Settings};
+pub use state::{Partner, PartnerSite, Settings};
 pub use stats::Stats;
 pub use wire::{Bound, Listener, ListenerError};

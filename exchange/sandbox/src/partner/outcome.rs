@@ -20,13 +20,13 @@ pub(crate) enum TooMuch {
     /// It has too many jobs.
     Jobs(i64),
     /// Nothing: a fault says so.
-    Told(i64),
+    Fault(i64),
 }
 
 impl TooMuch {
     const fn seconds(self) -> i64 {
         match self {
-            Self::Polls(seconds) | Self::Jobs(seconds) | Self::Told(seconds) => seconds,
+            Self::Polls(seconds) | Self::Jobs(seconds) | Self::Fault(seconds) => seconds,
         }
     }
 }
@@ -120,7 +120,7 @@ impl Refusal {
             Some(TooMuch::Jobs(_)) => {
                 Self::bad_request("too-costly", self.text).response(behaviour.errors)
             }
-            Some(TooMuch::Told(_)) | None => self.response(behaviour.errors),
+            Some(TooMuch::Fault(_)) | None => self.response(behaviour.errors),
         }
     }
 

@@ -11,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::bundle::Search;
+use super::export_query::ExportQuery;
 use super::filter::{self, Condition, echo};
 use super::headers::Caller;
 use super::outcome::{FHIR_JSON, Refusal};
@@ -18,7 +19,6 @@ use super::scope::Grant;
 use super::search::is_token;
 use super::state::Partner;
 use super::token::{self, Session};
-use super::wanted::Wanted;
 use super::{consent, types};
 use crate::member::{disclosed, record};
 
@@ -127,7 +127,7 @@ pub(crate) async fn everything(
     if let Some((other, _)) = search.parameters.iter().find(|(name, _)| !known(name)) {
         return Err(unsupported(other));
     }
-    let wanted = Wanted::of_query(&search.parameters)?;
+    let wanted = ExportQuery::of_query(&search.parameters)?;
     session.must(Grant::Everything(wanted.type_list().as_deref()))?;
     let mut found = records_of(&partner, &session, &id)?;
     found.retain(|one| wanted.has(one));

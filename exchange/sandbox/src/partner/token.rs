@@ -305,7 +305,7 @@ mod tests {
     use crate::partner::scope::BULK_MEMBER_MATCH;
 
     fn assertion(bench: &Bench, jti: &str) -> String {
-        let key = &bench.partner.registry.handed[0];
+        let key = &bench.partner.registry.issued_keys[0];
         let pem = std::fs::read(&key.file).unwrap();
         let mut header = Header::new(Algorithm::ES384);
         header.kid = Some(key.kid.clone());

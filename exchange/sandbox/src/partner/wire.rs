@@ -93,8 +93,8 @@ impl Listener {
     }
 
     /// Serves the other origin of a `partner` that redirects.
-    pub fn serve_elsewhere(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
-        let router = routes::elsewhere(&partner);
+    pub fn serve_file_origin(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
+        let router = routes::file_origin(&partner);
         Self::start(bound, partner, router, tls)
     }
 

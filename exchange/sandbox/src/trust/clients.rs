@@ -13,9 +13,9 @@ use crate::member::REQUESTER_NPI;
 /// The National Provider Identifier of the client `rival`: another payer than the one consents name.
 pub const RIVAL_NPI: &str = "1987654328";
 
-/// A private key that is handed to a client.
+/// A private key that is issued to a client.
 #[derive(Clone, Debug)]
-pub struct Handed {
+pub struct IssuedKey {
     /// Which client.
     pub client: &'static str,
     /// What it signs with.
@@ -32,8 +32,8 @@ pub struct Handed {
 pub struct Registry {
     /// The clients with their registered keys.
     pub clients: ClientRegistry,
-    /// What is handed out, the first for choice.
-    pub handed: Vec<Handed>,
+    /// The keys that are issued; the first is the default.
+    pub issued_keys: Vec<IssuedKey>,
 }
 
 /// Two clients: `outrider` with an ES384 and an RS384 key, and `rival`, another payer's, which exists so
@@ -61,7 +61,7 @@ struct Known {
 impl Registry {
     /// The clients of `partner`; their keys and key sets are made when they are not there.
     pub fn open(state: &Path, partner: &str) -> Result<Self, TrustError> {
-        let (mut registrations, mut handed) = (Vec::new(), Vec::new());
+        let (mut registrations, mut issued_keys) = (Vec::new(), Vec::new());
         for Known { client, npi, keys } in CLIENTS {
             let jwks = state.join(format!("{partner}.{client}.jwks.json"));
             let mut set = JwkSet { keys: Vec::new() };
@@ -69,7 +69,7 @@ impl Registry {
                 let stem = format!("{partner}.{suffix}");
                 let file = state.join(format!("{stem}.pem"));
                 let named = registered(&file, &stem, *algorithm)?;
-                handed.push(Handed {
+                issued_keys.push(IssuedKey {
                     client,
                     algorithm: *algorithm,
                     kid: named[0].common.key_id.clone().unwrap_or_default(),
@@ -87,7 +87,10 @@ impl Registry {
         }
         let clients = ClientRegistry::new(registrations);
         clients.read()?;
-        Ok(Self { clients, handed })
+        Ok(Self {
+            clients,
+            issued_keys,
+        })
     }
 }
 
