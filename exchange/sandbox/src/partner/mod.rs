@@ -3,8 +3,6 @@
 //! Speaks PDex 2.2 with Group NDJSON results. Every request goes fault first, then token, then content:
 //! a partner in trouble does not look at who is asking.
 
-#[cfg(test)]
-mod bench;
 mod body;
 mod bulk;
 mod bundle;
@@ -16,8 +14,6 @@ mod export_query;
 mod file_origin;
 mod files;
 mod filter;
-#[cfg(test)]
-mod fuzzed;
 mod group;
 mod headers;
 mod inject;
@@ -28,6 +24,8 @@ mod matching;
 mod metadata;
 mod middleware;
 mod outcome;
+#[cfg(test)]
+mod parser_fuzz;
 mod reads;
 mod reset;
 mod routes;
@@ -38,6 +36,8 @@ mod signatures;
 mod single;
 mod state;
 mod stats;
+#[cfg(test)]
+mod test_support;
 mod throttle;
 mod token;
 mod types;

@@ -363,18 +363,18 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
-    use crate::partner::bench::Bench;
+    use crate::partner::test_support::TestPartner;
     use crate::trust::{ClientCertificates, server};
 
     #[tokio::test]
     async fn a_closed_port_refuses_drops_what_is_open_and_opens_again() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         let state = tempfile::tempdir().unwrap();
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
         let tls = server(state.path(), today, ClientCertificates::NotAsked).unwrap();
         let bound = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = bound.address();
-        let listener = Listener::serve(bound, Arc::clone(&bench.partner), tls);
+        let listener = Listener::serve(bound, Arc::clone(&test.partner), tls);
         for _round in 0..3 {
             let mut open = TcpStream::connect(address).await.unwrap();
             listener.close().await.unwrap();

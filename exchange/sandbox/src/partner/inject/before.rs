@@ -181,11 +181,11 @@ fn errors_file() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partner::bench::Bench;
+    use crate::partner::test_support::TestPartner;
 
     #[test]
     fn every_fault_before_the_handler_does_something() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         for fault in Fault::ALL
             .into_iter()
             .filter(|fault| fault.point() == Point::Before)
@@ -193,7 +193,7 @@ mod tests {
             let does = [
                 delay(&Hit::of(fault)).is_some(),
                 fault == Fault::DuplicateJob,
-                answer(&bench.partner, fault).is_some(),
+                answer(&test.partner, fault).is_some(),
             ];
             let count = does.into_iter().filter(|one| *one).count();
             assert_eq!(count, 1, "{}", fault.name());
@@ -202,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_throttled_client_is_refused_in_five_ways() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         let throttled = |fault| {
-            let response = answer(&bench.partner, fault).unwrap();
+            let response = answer(&test.partner, fault).unwrap();
             assert_eq!(response.status(), 429);
             let header = response.headers().get(RETRY_AFTER);
             header.map(|value| value.to_str().unwrap().to_owned())

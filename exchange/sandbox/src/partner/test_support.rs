@@ -1,4 +1,4 @@
-//! A partner for tests: nothing listens, time stands still, and tokens are put into the store directly.
+//! A partner for tests: it has no listener, its clock stands still, and tests put tokens into the store.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::member::{Payer, Roster};
 use crate::store::{Store, Token};
 use crate::trust::ClientCertificates;
 
-/// A partner whose keys lie in a folder of its own.
-pub(crate) struct Bench {
+/// A partner with a temporary state folder.
+pub(crate) struct TestPartner {
     pub(crate) partner: Arc<Partner>,
     _state: TempDir,
 }
 
-impl Bench {
+impl TestPartner {
     pub(crate) fn new() -> Self {
         Self::of(Payer::ALL[0])
     }

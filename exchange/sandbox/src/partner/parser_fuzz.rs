@@ -1,5 +1,5 @@
 //! Every parser of what a client sends, on mutated inputs: a fixed number of them, from a fixed seed and a
-//! kept corpus, so that a failure comes again. No input may panic, and none may be taken for more than it is.
+//! kept corpus, so that a failure repeats. No input may panic, and no input may get more than it is entitled to.
 
 use chrono::NaiveDate;
 use exchange_kit::assertion::{self, Client};
