@@ -6,7 +6,7 @@ use exchange_sandbox::control::faults as api;
 use exchange_sandbox::fault::{Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 
-use crate::control::Control;
+use crate::control::ControlClient;
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -97,20 +97,21 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             partner: Some(partner),
             at,
         } => {
-            let answer = Control::at(&at.control)?.get(&format!("/partners/{partner}/faults"))?;
+            let answer =
+                ControlClient::at(&at.control)?.get(&format!("/partners/{partner}/faults"))?;
             print_list(&answer, at.json, "faults", rule_line, "no fault is on")
         }
         Command::Set(arguments) => set(arguments),
         Command::Clear { partner, order, at } => {
             let number = order.map_or(String::new(), |number| format!("/{number}"));
             let path = format!("/partners/{partner}/faults{number}");
-            let answer = Control::at(&at.control)?.delete(&path)?;
+            let answer = ControlClient::at(&at.control)?.delete(&path)?;
             let what = order.map_or("all faults off".to_owned(), |n| format!("order {n} off"));
             say(&if at.json { answer.to_string() } else { what })
         }
         Command::Hits { partner, at } => {
             let path = format!("/partners/{partner}/faults/hits");
-            let answer = Control::at(&at.control)?.get(&path)?;
+            let answer = ControlClient::at(&at.control)?.get(&path)?;
             print_list(
                 &answer,
                 at.json,
@@ -149,7 +150,7 @@ fn set(arguments: &Set) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(error.what, error.fix))?;
     let body = serde_json::to_value(&rule).map_err(Failure::internal)?;
     let path = format!("/partners/{}/faults", arguments.partner);
-    let answer = Control::at(&arguments.at.control)?.post(&path, &body)?;
+    let answer = ControlClient::at(&arguments.at.control)?.post(&path, &body)?;
     if arguments.at.json {
         return say(&answer.to_string());
     }

@@ -11,12 +11,14 @@ use exchange_identity::api;
 use exchange_identity::rules::Rules;
 use exchange_identity::service::Service;
 use exchange_kit::clock::Clock;
-use exchange_sandbox::control::{self, Partners, Served, Site};
+use exchange_sandbox::control::{self, PageContext, Partners, ServedPartner};
 use exchange_sandbox::member::{LARGE_MAX, Payer, Roster, SEED, scale_for};
 use exchange_sandbox::partner::limits::{
     JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX,
 };
-use exchange_sandbox::partner::{Bound, Listener, ListenerError, Partner, PartnerSite, Settings};
+use exchange_sandbox::partner::{
+    BoundPort, Listener, ListenerError, Partner, PartnerSite, Settings,
+};
 use exchange_sandbox::persona::FilePlace;
 use exchange_sandbox::store::Store;
 use exchange_sandbox::trust::{self, ClientCertificates};
@@ -147,18 +149,18 @@ async fn serve(
     let tls = trust::server(state, clock.today(), settings.certificates)
         .map_err(|error| untrusted(state, &error))?;
     // Every port is bound before any is served, so that a taken one leaves nothing half started.
-    let mut doors = Vec::new();
+    let mut all_ports = Vec::new();
     for (place, payer) in (0_u16..).zip(payers) {
-        doors.push(Door::bind(*payer, arguments.port, place)?);
+        all_ports.push(PartnerPorts::bind(*payer, arguments.port, place)?);
     }
     let control = port("--control-port", arguments.control_port).await?;
     let control_address = control.local_addr().map_err(Failure::internal)?;
     let progress = Progress::new();
     let (mut served, mut ready) = (BTreeMap::new(), Vec::new());
-    for (place, door) in (1..).zip(doors) {
-        let payer = door.payer;
+    for (place, ports) in (1..).zip(all_ports) {
+        let payer = ports.payer;
         progress.step(place, payers.len(), &payer);
-        let site = PartnerSite::open(state, payer.id, door.own.address(), door.file_origin())
+        let site = PartnerSite::open(state, payer.id, ports.own.address(), ports.file_origin())
             .map_err(|error| untrusted(state, &error))?;
         let roster = Roster::draw_scaled(
             payer,
@@ -170,7 +172,7 @@ async fn serve(
         let partner = Partner::new(roster, site, store, time, settings)
             .map_err(|error| untrusted(state, &error))?;
         ready.push(ready_partner(&partner, state)?);
-        served.insert(payer.id.to_owned(), door.open(Arc::new(partner), &tls));
+        served.insert(payer.id.to_owned(), ports.open(Arc::new(partner), &tls));
     }
     let partners: Partners = Arc::new(served);
     let mut stop = stop_signals()?;
@@ -186,13 +188,13 @@ async fn serve(
     }
     progress.done(control_address);
     say(&ready.to_string())?;
-    let site = Site {
+    let context = PageContext {
         control: format!("http://{control_address}"),
         trust: state.join("ca.pem"),
         clock,
     };
     let router =
-        api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners), site));
+        api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners), context));
     tokio::select! {
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),
@@ -258,13 +260,13 @@ fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
 }
 
 /// The ports of one partner.
-struct Door {
+struct PartnerPorts {
     payer: Payer,
-    own: Bound,
-    other: Option<Bound>,
+    own: BoundPort,
+    other: Option<BoundPort>,
 }
 
-impl Door {
+impl PartnerPorts {
     /// Binds the port at that place after the first, and any free one for another origin.
     fn bind(payer: Payer, first_port: u16, place: u16) -> Result<Self, Failure> {
         let own = bind(first_port, place)?;
@@ -276,19 +278,19 @@ impl Door {
     }
 
     fn file_origin(&self) -> Option<SocketAddr> {
-        self.other.as_ref().map(Bound::address)
+        self.other.as_ref().map(BoundPort::address)
     }
 
-    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> Served {
+    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> ServedPartner {
         let listener = Listener::serve(self.own, Arc::clone(&partner), Arc::clone(tls));
         let file_origin = self
             .other
             .map(|bound| Listener::serve_file_origin(bound, Arc::clone(&partner), Arc::clone(tls)));
-        Served::new(partner, listener, file_origin)
+        ServedPartner::new(partner, listener, file_origin)
     }
 }
 
-fn bind(first_port: u16, place: u16) -> Result<Bound, Failure> {
+fn bind(first_port: u16, place: u16) -> Result<BoundPort, Failure> {
     let port = if first_port == 0 {
         0
     } else {

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::served::{Partners, Served, find};
+use super::partners::{Partners, ServedPartner, find};
 use crate::fault::{Fault, FaultRule, FaultSet, RuleError};
 
 /// The routes, to be merged with the others of the control API.
@@ -21,10 +21,7 @@ where
     Router::new()
         .route("/faults", get(names))
         .route("/partners/{id}/fault", put(set).delete(clear))
-        .route(
-            "/partners/{id}/faults",
-            get(standing).post(add).delete(clear),
-        )
+        .route("/partners/{id}/faults", get(active).post(add).delete(clear))
         .route("/partners/{id}/faults/hits", get(hits))
         .route("/partners/{id}/faults/{number}", delete(remove))
 }
@@ -54,7 +51,7 @@ impl From<RuleError> for Problem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct FaultRequest {
     fault: String,
 }
 
@@ -63,10 +60,10 @@ const CURE: &str = r#"send {"fault":"server-error"}; GET /faults lists the names
 /// Replaces all rules with one fault.
 async fn set(State(partners): State<Partners>, Path(id): Path<String>, body: Bytes) -> Answer {
     let served = find(&partners, &id)?;
-    let wish: Wish = wish(&body, CURE)?;
-    let fault = Fault::named(&wish.fault).ok_or_else(|| Problem {
+    let request: FaultRequest = wish(&body, CURE)?;
+    let fault = Fault::named(&request.fault).ok_or_else(|| Problem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
-        error: format!("there is no fault {:?}", wish.fault),
+        error: format!("there is no fault {:?}", request.fault),
         cure: format!("one of: {}", Fault::ALL.map(Fault::name).join(", ")),
     })?;
     change(served, |faults| {
@@ -119,7 +116,7 @@ async fn remove(
     Ok(Json(json!({"partner": id, "cleared": number})))
 }
 
-async fn standing(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
+async fn active(State(partners): State<Partners>, Path(id): Path<String>) -> Answer {
     let partner = &find(&partners, &id)?.partner;
     Ok(Json(partner.with_faults(
         |faults| json!({"partner": id, "faults": faults.active()}),
@@ -137,7 +134,7 @@ async fn hits(State(partners): State<Partners>, Path(id): Path<String>) -> Answe
 
 /// Changes the fault set, and brings the listeners in line before it returns.
 async fn change<T>(
-    served: &Served,
+    served: &ServedPartner,
     act: impl FnOnce(&mut FaultSet) -> Result<T, RuleError>,
 ) -> Result<T, Problem> {
     let _one_at_a_time = served.switching.lock().await;

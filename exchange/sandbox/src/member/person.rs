@@ -89,7 +89,7 @@ impl OptOut {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) line: String,
-    pub(crate) place: names::Place,
+    pub(crate) place: names::Locality,
 }
 
 /// A person as the responder holds them.
@@ -223,6 +223,6 @@ pub(crate) fn draw_address(stream: &mut Stream) -> Address {
     let line = format!("{} {}", 1 + stream.below(998), stream.pick(&names::STREETS));
     Address {
         line,
-        place: *stream.pick(&names::PLACES),
+        place: *stream.pick(&names::LOCALITIES),
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::export_query::{ExportOperation, ExportQuery};
 use super::group::{self, GroupMember};
 use super::headers::{self, Caller};
-use super::kickoff::{self, Question};
+use super::kickoff::{self, JobRequest};
 use super::outcome::Refusal;
 use super::scans;
 use super::scope::Grant;
@@ -24,7 +24,7 @@ use super::token::{self, Session};
 use super::{body, consent, limits};
 use crate::fault::{Fault, Hits, Operation};
 use crate::member::{disclosed, record, transmitted};
-use crate::persona::{ExportSlots, MissingGroup, Partial};
+use crate::persona::{ExportSlots, MissingGroup, PartialStyle};
 use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
 
 /// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
@@ -70,7 +70,7 @@ async fn kick_off(
         .unwrap_or_default();
     let caller = Caller::of(&request);
     let session = token::session(&partner, &caller)?;
-    kickoff::room(&partner, &caller, &session)?;
+    kickoff::check_new_job(&partner, &caller, &session)?;
     let key = headers::idempotency_key(&caller.headers)?;
     let (operation, name) = match export {
         ExportOperation::DataExport(_) => (Operation::DataExport, "$davinci-data-export"),
@@ -92,7 +92,7 @@ async fn kick_off(
     let hash = hex_of_sha256(format!("{url} {query:?}").as_bytes());
     // A large export takes its time, which is not the other clients'.
     let work = move || {
-        let question = Question {
+        let job_request = JobRequest {
             session: &session,
             operation,
             key,
@@ -100,7 +100,7 @@ async fn kick_off(
             kind: JobKind::Export,
             request: url,
         };
-        kickoff::answer(&partner, question, |writer| {
+        kickoff::answer(&partner, job_request, |writer| {
             files(&partner, &session, &members, &query, &hits, writer)
         })
     };
@@ -225,8 +225,8 @@ fn records(
     let whole = record(&partner.payer, &people[place], partner.roster.seed);
     let resources = disclosed(whole, policy);
     match partner.behaviour().partial {
-        Partial::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
-        Partial::Silent | Partial::Never => {}
+        PartialStyle::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
+        PartialStyle::Silent | PartialStyle::Never => {}
     }
     Some((place, resources))
 }

@@ -16,7 +16,7 @@ use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::state::Partner;
 use super::token::{self, Session};
-use crate::persona::{Buckets, Contained};
+use crate::persona::{Buckets, ContainedStyle};
 use crate::store::{Group, KnownPatient};
 
 const PDEX: &str = "http://hl7.org/fhir/us/davinci-pdex";
@@ -157,7 +157,7 @@ fn group(
     });
     if !members.is_empty() {
         let style = partner.behaviour().contained;
-        let left_out = style == Contained::LeftOutOfMatched && bucket == Bucket::Match;
+        let left_out = style == ContainedStyle::LeftOutOfMatched && bucket == Bucket::Match;
         if !left_out {
             group["contained"] = contained(members, style).into_iter().collect();
         }
@@ -178,11 +178,11 @@ fn cards(bundle: &Bundle, members: &[MemberDecision<'_>]) -> usize {
 }
 
 /// The id under which a submitted Patient is contained.
-fn contained_id(bundle: &Bundle, members: &[MemberDecision<'_>], style: Contained) -> String {
+fn contained_id(bundle: &Bundle, members: &[MemberDecision<'_>], style: ContainedStyle) -> String {
     let submitted = bundle.patient["id"].as_str().unwrap_or_default();
     match style {
-        Contained::AsSubmitted | Contained::LeftOutOfMatched => submitted.to_owned(),
-        Contained::Renumbered => {
+        ContainedStyle::AsSubmitted | ContainedStyle::LeftOutOfMatched => submitted.to_owned(),
+        ContainedStyle::Renumbered => {
             let same = |(other, _): &MemberDecision<'_>| other.patient["id"] == submitted;
             let place = members.iter().position(same).unwrap_or_default();
             format!("p{}", place + 1)
@@ -190,7 +190,7 @@ fn contained_id(bundle: &Bundle, members: &[MemberDecision<'_>], style: Containe
     }
 }
 
-fn contained(members: &[MemberDecision<'_>], style: Contained) -> Vec<Value> {
+fn contained(members: &[MemberDecision<'_>], style: ContainedStyle) -> Vec<Value> {
     let mut patients = BTreeMap::new();
     let mut coverages = Vec::new();
     for (bundle, _) in members {

@@ -17,14 +17,14 @@ use super::scope::Grant;
 use super::state::{Partner, lock};
 use super::token;
 use crate::persona::{
-    DeleteStyle, ExpiredStyle, ExpiresStyle, Partial, RetryAfterStyle, StatusPlace, TokenRule,
+    DeleteStyle, ExpiredStyle, ExpiresStyle, PartialStyle, RetryAfterStyle, StatusPlace, TokenRule,
 };
 use crate::store::{FileList, Job, JobFile, JobKind};
 use exchange_kit::clock::rfc3339;
 
 /// The job in a query.
 #[derive(Deserialize)]
-pub(crate) struct ById {
+pub(crate) struct JobQuery {
     #[serde(rename = "_jobId")]
     job: String,
 }
@@ -32,7 +32,7 @@ pub(crate) struct ById {
 /// `GET` of a status address with the job in the query.
 pub(crate) async fn status_by_query(
     state: State<Arc<Partner>>,
-    Query(by): Query<ById>,
+    Query(by): Query<JobQuery>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     status(state, Path(by.job), caller).await
@@ -41,7 +41,7 @@ pub(crate) async fn status_by_query(
 /// `DELETE` of a status address with the job in the query.
 pub(crate) async fn release_by_query(
     state: State<Arc<Partner>>,
-    Query(by): Query<ById>,
+    Query(by): Query<JobQuery>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     release(state, Path(by.job), caller).await
@@ -178,8 +178,8 @@ fn manifest(partner: &Partner, job: &Job) -> Result<Value, Refusal> {
         "output": listed(FileList::Output),
     });
     match partner.behaviour().partial {
-        Partial::Never => manifest["error"] = json!(listed(FileList::Error)),
-        Partial::Silent => {}
+        PartialStyle::Never => manifest["error"] = json!(listed(FileList::Error)),
+        PartialStyle::Silent => {}
     }
     Ok(manifest)
 }

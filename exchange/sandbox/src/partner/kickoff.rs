@@ -14,7 +14,7 @@ use super::state::{Partner, lock};
 use super::token::{self, Session};
 use crate::fault::Operation;
 use crate::persona::JobReuse;
-use crate::store::{Claim, FileWriter, Job, JobFile, JobKind, Keyed};
+use crate::store::{Claim, FileWriter, IdempotencyKey, Job, JobFile, JobKind};
 
 /// What every kick-off asks: the token, `Prefer`, and room for one more job.
 pub(crate) fn admit(
@@ -23,12 +23,16 @@ pub(crate) fn admit(
     grant: Grant<'_>,
 ) -> Result<Session, Refusal> {
     let session = token::authorise(partner, caller, grant)?;
-    room(partner, caller, &session)?;
+    check_new_job(partner, caller, &session)?;
     Ok(session)
 }
 
 /// `Prefer`, and room for one more job.
-pub(crate) fn room(partner: &Partner, caller: &Caller, session: &Session) -> Result<(), Refusal> {
+pub(crate) fn check_new_job(
+    partner: &Partner,
+    caller: &Caller,
+    session: &Session,
+) -> Result<(), Refusal> {
     if !headers::prefers_async(&caller.headers) {
         return Err(Refusal::bad_request(
             "required",
@@ -54,7 +58,7 @@ pub(crate) fn too_many_jobs(text: &str) -> Refusal {
 }
 
 /// A question that asks for a job.
-pub(crate) struct Question<'a> {
+pub(crate) struct JobRequest<'a> {
     pub(crate) session: &'a Session,
     pub(crate) operation: Operation,
     /// `Idempotency-Key`.
@@ -70,54 +74,54 @@ pub(crate) struct Question<'a> {
 /// key, a new one with the files that `make` writes otherwise. The same key with another question is 422.
 pub(crate) fn answer(
     partner: &Partner,
-    question: Question<'_>,
+    job_request: JobRequest<'_>,
     make: impl FnOnce(FileWriter<'_>) -> Result<Vec<JobFile>, Refusal>,
 ) -> Result<Response, Refusal> {
-    let reuse = match (&question.key, partner.behaviour().reuse) {
+    let reuse = match (&job_request.key, partner.behaviour().reuse) {
         (Some(key), _) => Some(format!("key {key}")),
-        (None, JobReuse::SameQuestion) => Some(format!("question {}", question.hash)),
+        (None, JobReuse::SameQuestion) => Some(format!("question {}", job_request.hash)),
         (None, JobReuse::ByKey) => None,
     };
     let Some(key) = reuse else {
-        let job = job(partner, &question);
+        let job = job(partner, &job_request);
         keep(partner, &job, make)?;
         return accepted(partner, &job.id);
     };
     // Two at once with one key: the second finds what the first has made.
-    let _one_at_a_time = lock(&partner.keyed);
-    let keyed = Keyed {
+    let _one_at_a_time = lock(&partner.kickoff_lock);
+    let key = IdempotencyKey {
         partner: partner.payer.id,
-        client: &question.session.client,
-        operation: question.operation.name(),
+        client: &job_request.session.client,
+        operation: job_request.operation.name(),
         key: &key,
     };
-    match partner.store.claim(keyed, partner.clock.now_millis())? {
-        Some(claim) if claim.hash == question.hash => accepted(partner, &claim.job),
+    match partner.store.claim(key, partner.clock.now_millis())? {
+        Some(claim) if claim.hash == job_request.hash => accepted(partner, &claim.job),
         Some(_) => Err(Refusal::unprocessable(
             "duplicate",
             "this Idempotency-Key was used for another request",
         )),
         None => {
-            let job = job(partner, &question);
+            let job = job(partner, &job_request);
             keep(partner, &job, make)?;
             let claim = Claim {
-                hash: question.hash,
+                hash: job_request.hash,
                 job: job.id.clone(),
             };
-            partner.store.keep_claim(keyed, &claim, job.until_ms)?;
+            partner.store.keep_claim(key, &claim, job.until_ms)?;
             accepted(partner, &job.id)
         }
     }
 }
 
-fn job(partner: &Partner, question: &Question<'_>) -> Job {
+fn job(partner: &Partner, job_request: &JobRequest<'_>) -> Job {
     let created_ms = partner.clock.now_millis();
     let ready_ms = created_ms + i64::from(partner.settings.job_ms);
     Job {
         id: uuid::Uuid::new_v4().to_string(),
-        client: question.session.client.clone(),
-        kind: question.kind,
-        request: question.request.clone(),
+        client: job_request.session.client.clone(),
+        kind: job_request.kind,
+        request: job_request.request.clone(),
         created_ms,
         ready_ms,
         until_ms: ready_ms + partner.behaviour().kept_seconds * 1_000,

@@ -46,4 +46,4 @@ mod wire;
 pub(crate) use scope::BULK_MEMBER_MATCH;
 pub use state::{Partner, PartnerSite, Settings};
 pub use stats::Stats;
-pub use wire::{Bound, Listener, ListenerError};
+pub use wire::{BoundPort, Listener, ListenerError};

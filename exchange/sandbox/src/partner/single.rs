@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::headers::Caller;
-use super::matching::{self, Bundle, Found};
+use super::matching::{self, Bundle, Candidates};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::state::Partner;
@@ -28,14 +28,14 @@ pub(crate) async fn member_match(
     let session = token::authorise(&partner, &caller, Grant::SingleMatch)?;
     let bundle = asked(&body::json(request).await?)?;
     let place = match matching::find(&bundle, &partner.roster) {
-        Found::One(place) => place,
-        Found::Nobody => {
+        Candidates::One(place) => place,
+        Candidates::Nobody => {
             return Err(Refusal::unprocessable(
                 "not-found",
                 "nobody is held who fits",
             ));
         }
-        Found::Several => {
+        Candidates::Several => {
             let text = "more than one person fits";
             return Err(Refusal::unprocessable("multiple-matches", text));
         }

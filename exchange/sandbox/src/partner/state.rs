@@ -80,7 +80,7 @@ pub struct Partner {
     pub(super) issued: Mutex<BTreeSet<(String, String)>>,
     pub(super) stats: Mutex<Stats>,
     pub(super) polls: Mutex<Polls>,
-    pub(super) keyed: Mutex<()>,
+    pub(super) kickoff_lock: Mutex<()>,
 }
 
 impl Partner {
@@ -113,7 +113,7 @@ impl Partner {
             issued: Mutex::default(),
             stats: Mutex::default(),
             polls: Mutex::default(),
-            keyed: Mutex::default(),
+            kickoff_lock: Mutex::default(),
         })
     }
 

@@ -38,7 +38,7 @@ pub enum ResultShape {
 
 /// What becomes of the submitted Patient inside a Group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contained {
+pub enum ContainedStyle {
     /// It is there as submitted (150 to 152).
     AsSubmitted,
     /// The Group of matched members has none.
@@ -198,7 +198,7 @@ pub enum ExportTypes {
 
 /// What becomes of a member whose records cannot be exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partial {
+pub enum PartialStyle {
     /// There is no such member.
     Never,
     /// They are left out and nobody is told; the manifest has no `error`.
@@ -222,7 +222,7 @@ pub struct Behaviour {
     /// Result of a bulk match.
     pub result: ResultShape,
     /// The Patients in it.
-    pub contained: Contained,
+    pub contained: ContainedStyle,
     /// The buckets in it.
     pub buckets: Buckets,
     /// Waiting for a job.
@@ -256,7 +256,7 @@ pub struct Behaviour {
     /// `exportType`.
     pub export_types: ExportTypes,
     /// Members that fail.
-    pub partial: Partial,
+    pub partial: PartialStyle,
     /// Single match.
     pub single: SingleShape,
 }
@@ -265,7 +265,7 @@ pub struct Behaviour {
 const STRICT: Behaviour = Behaviour {
     spec: Spec::Pdex22,
     result: ResultShape::Groups,
-    contained: Contained::AsSubmitted,
+    contained: ContainedStyle::AsSubmitted,
     buckets: Buckets::WhenUsed,
     retry_after: RetryAfterStyle::Remaining,
     status: StatusPlace::Path,
@@ -282,7 +282,7 @@ const STRICT: Behaviour = Behaviour {
     reuse: JobReuse::ByKey,
     token: TokenRule::Always,
     export_types: ExportTypes::Canonical,
-    partial: Partial::Never,
+    partial: PartialStyle::Never,
     single: SingleShape::Umb,
 };
 
@@ -309,18 +309,18 @@ impl Persona {
             Self::Direct => Behaviour {
                 spec: Spec::Pdex21,
                 result: ResultShape::Inline,
-                contained: Contained::Renumbered,
+                contained: ContainedStyle::Renumbered,
                 buckets: Buckets::Always,
                 retry_after: RetryAfterStyle::Fixed(5),
                 expires: ExpiresStyle::Absent,
                 errors: ErrorStyle::PlainJson,
                 token: TokenRule::Never,
-                partial: Partial::Silent,
+                partial: PartialStyle::Silent,
                 ..STRICT
             },
             Self::Payerbox => Behaviour {
                 result: ResultShape::ParametersLine,
-                contained: Contained::LeftOutOfMatched,
+                contained: ContainedStyle::LeftOutOfMatched,
                 retry_after: RetryAfterStyle::Fixed(5),
                 status: StatusPlace::Operation,
                 delete: DeleteStyle::Elsewhere,

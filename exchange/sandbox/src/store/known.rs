@@ -7,7 +7,7 @@ use super::error::Result;
 
 /// Whose key for which operation.
 #[derive(Clone, Copy, Debug)]
-pub struct Keyed<'a> {
+pub struct IdempotencyKey<'a> {
     /// The partner.
     pub partner: &'a str,
     /// The client.
@@ -38,7 +38,7 @@ pub struct KnownPatient {
 
 impl Store {
     /// What was answered under that key, while it is remembered.
-    pub fn claim(&self, of: Keyed<'_>, now_ms: i64) -> Result<Option<Claim>> {
+    pub fn claim(&self, of: IdempotencyKey<'_>, now_ms: i64) -> Result<Option<Claim>> {
         let db = self.lock();
         let mut query = db.prepare_cached(
             "SELECT hash, job FROM keyed WHERE partner=?1 AND client=?2 AND operation=?3 AND key=?4 AND until_ms >= ?5",
@@ -56,7 +56,7 @@ impl Store {
     }
 
     /// Remembers what was answered under a key.
-    pub fn keep_claim(&self, of: Keyed<'_>, claim: &Claim, until_ms: i64) -> Result<()> {
+    pub fn keep_claim(&self, of: IdempotencyKey<'_>, claim: &Claim, until_ms: i64) -> Result<()> {
         self.lock()
             .prepare_cached("INSERT OR REPLACE INTO keyed VALUES(?1,?2,?3,?4,?5,?6,?7)")?
             .execute(params![

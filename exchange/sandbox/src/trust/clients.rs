@@ -38,20 +38,20 @@ pub struct Registry {
 
 /// Two clients: `outrider` with an ES384 and an RS384 key, and `rival`, another payer's, which exists so
 /// that one client's requests for another's jobs can be tried.
-const CLIENTS: [Known; 2] = [
-    Known {
+const CLIENTS: [ClientSpec; 2] = [
+    ClientSpec {
         client: "outrider",
         npi: REQUESTER_NPI,
         keys: &[("es384", Algorithm::ES384), ("rs384", Algorithm::RS384)],
     },
-    Known {
+    ClientSpec {
         client: "rival",
         npi: RIVAL_NPI,
         keys: &[("rival.es384", Algorithm::ES384)],
     },
 ];
 
-struct Known {
+struct ClientSpec {
     client: &'static str,
     npi: &'static str,
     /// End of the file's name, and what the key signs with.
@@ -62,7 +62,7 @@ impl Registry {
     /// The clients of `partner`; their keys and key sets are made when they are not there.
     pub fn open(state: &Path, partner: &str) -> Result<Self, TrustError> {
         let (mut registrations, mut issued_keys) = (Vec::new(), Vec::new());
-        for Known { client, npi, keys } in CLIENTS {
+        for ClientSpec { client, npi, keys } in CLIENTS {
             let jwks = state.join(format!("{partner}.{client}.jwks.json"));
             let mut set = JwkSet { keys: Vec::new() };
             for (suffix, algorithm) in keys {

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::partner::{Listener, Partner};
 
 /// A partner with its listener.
-pub struct Served {
+pub struct ServedPartner {
     /// The endpoints' state.
     pub partner: Arc<Partner>,
     /// Its port.
@@ -21,7 +21,7 @@ pub struct Served {
     pub(super) switching: Mutex<()>,
 }
 
-impl Served {
+impl ServedPartner {
     /// A partner that is being served.
     pub fn new(partner: Arc<Partner>, listener: Listener, file_origin: Option<Listener>) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Served {
     }
 }
 
-impl Served {
+impl ServedPartner {
     /// Stops listening.
     pub async fn stop(self) {
         self.listener.stop().await;
@@ -44,10 +44,10 @@ impl Served {
 }
 
 /// Every served partner by id.
-pub type Partners = Arc<BTreeMap<String, Served>>;
+pub type Partners = Arc<BTreeMap<String, ServedPartner>>;
 
 /// The partner with that id.
-pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, Problem> {
+pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a ServedPartner, Problem> {
     partners.get(id).ok_or_else(|| Problem {
         status: StatusCode::NOT_FOUND,
         error: format!("there is no partner {id:?}"),
