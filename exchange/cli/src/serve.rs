@@ -69,10 +69,10 @@ pub(crate) struct Arguments {
     /// Most open jobs of one client at one partner; one more is answered with 429.
     #[arg(long, default_value_t = JOBS_OPEN_MAX, value_parser = clap::value_parser!(u32).range(1..=i64::from(JOBS_OPEN_MAX)))]
     jobs_open: u32,
-    /// Scanned documents that every export holds besides, in MiB; made when they are fetched.
+    /// Additional scanned documents in every export, in MiB; made when they are fetched.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(SCANS_MIB_MAX)))]
     scans_mib: u32,
-    /// Do not serve the exchange core beside the partners.
+    /// Do not serve the exchange core next to the partners.
     #[arg(long)]
     no_core: bool,
     #[command(flatten)]
@@ -210,7 +210,7 @@ async fn serve(
     Ok(())
 }
 
-/// The core beside the partners, unless it is switched off. It goes by the partners' clock.
+/// Starts the core next to the partners, unless it is switched off. It uses the partners' clock.
 async fn core(
     arguments: &Arguments,
     state: &Path,
@@ -259,7 +259,7 @@ fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
     }))
 }
 
-/// The ports of one partner.
+/// The bound ports of one partner.
 struct PartnerPorts {
     payer: Payer,
     own: BoundPort,
@@ -267,7 +267,7 @@ struct PartnerPorts {
 }
 
 impl PartnerPorts {
-    /// Binds the port at that place after the first, and any free one for another origin.
+    /// Binds the port at that offset from the first, and a free port for the file origin.
     fn bind(payer: Payer, first_port: u16, place: u16) -> Result<Self, Failure> {
         let own = bind(first_port, place)?;
         let other = match payer.persona.behaviour().files {

@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let what = format!("could not write {}: {error}", file.display());
         Failure::usage(
             what,
-            "give --out a folder that you may write to, with room on its disk",
+            "give --out a folder that you may write to, with free space on its disk",
         )
     })?;
     say(&file.display().to_string())

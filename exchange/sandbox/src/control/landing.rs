@@ -1,4 +1,4 @@
-//! The page at `/` of the control listener: what runs where, and how to point a client at it.
+//! The page at `/` of the control listener: the partners' addresses, and how to point a client at them.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::partner::BULK_MEMBER_MATCH;
 use crate::persona::{self, PersonaEntry};
 use crate::store::StoreError;
 
-/// What the page knows beside the partners.
+/// What the page shows next to the partners.
 #[derive(Clone, Debug)]
 pub struct PageContext {
     /// The control listener's own address, `http://...`.

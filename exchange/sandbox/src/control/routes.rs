@@ -21,7 +21,7 @@ use crate::member::Payer;
 use crate::persona;
 use crate::store::Job;
 
-/// What every handler of the control API knows.
+/// The state of the control API's handlers.
 #[derive(Clone)]
 struct ControlState {
     partners: Partners,

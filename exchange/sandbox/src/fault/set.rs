@@ -112,7 +112,7 @@ impl FaultSet {
         self.last += 1;
         self.rules.push(ActiveRule {
             number: self.last,
-            rule: rule,
+            rule,
             requests: 0,
             hits: 0,
         });

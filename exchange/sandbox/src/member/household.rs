@@ -16,11 +16,11 @@ use super::person::{
 pub struct Household {
     /// The member; [`Holding::Person`] counts within [`Household::people`].
     pub member: Member,
-    /// Whom the responder holds; empty when nobody.
+    /// The people that the responder holds; empty when it holds nobody.
     pub people: Vec<Person>,
 }
 
-/// What the household is made of while it is being made.
+/// The parts of a household while it is drawn.
 struct HouseholdBuilder {
     stream: Stream,
     numbers: Numbers,

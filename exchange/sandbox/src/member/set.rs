@@ -95,7 +95,7 @@ pub struct Expectation {
     pub resources: BTreeMap<String, Vec<ExpectedRecord>>,
     /// Strings that occur in this member's record and in no other.
     pub canaries: Vec<String>,
-    /// Canaries of people around the member whom the responder holds and must not disclose: the parent
+    /// Canaries of people around the member that the responder holds and must not disclose: the parent
     /// on the card, the twin, the entry that was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
@@ -133,7 +133,7 @@ pub struct ExpectedRecord {
     pub sha256: String,
 }
 
-/// Which set: of whom, drawn from what, how many, and how long the long records are.
+/// A set to write: its payer, seed and number of members, and the length of the long records.
 #[derive(Clone, Copy, Debug)]
 pub struct SetRequest<'a> {
     /// Whose members.

@@ -1,4 +1,4 @@
-//! Exports of a group: `$davinci-data-export`, and the plain `$export` of Bulk Data beside it.
+//! Exports of a group: `$davinci-data-export`, and the plain `$export` of Bulk Data next to it.
 //!
 //! Files are NDJSON, one type a file, written a member at a time.
 
@@ -253,7 +253,7 @@ fn unmatched_patients(
     Ok(())
 }
 
-/// The scanned documents that every export holds besides, when there are to be any.
+/// The additional scanned documents of an export, when the settings ask for any.
 fn scanned(partner: &Partner, exported: &BTreeSet<usize>, query: &ExportQuery) -> Option<JobFile> {
     let count = u64::from(partner.settings.scans_mib);
     let is_requested = query

@@ -1,4 +1,4 @@
-//! Kick-offs: what all of them ask first, and the job that comes of them.
+//! Kick-offs: the checks that all of them share, and the job that they create.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -16,7 +16,7 @@ use crate::fault::Operation;
 use crate::persona::JobReuse;
 use crate::store::{Claim, FileWriter, IdempotencyKey, Job, JobFile, JobKind};
 
-/// What every kick-off asks: the token, `Prefer`, and room for one more job.
+/// The checks of every kick-off: the token, `Prefer`, and the number of open jobs.
 pub(crate) fn admit(
     partner: &Partner,
     caller: &Caller,
@@ -27,7 +27,7 @@ pub(crate) fn admit(
     Ok(session)
 }
 
-/// `Prefer`, and room for one more job.
+/// Checks `Prefer` and the number of open jobs.
 pub(crate) fn check_new_job(
     partner: &Partner,
     caller: &Caller,
@@ -57,21 +57,21 @@ pub(crate) fn too_many_jobs(text: &str) -> Refusal {
     Refusal::too_much(TooMuch::Jobs(limits::THROTTLED_RETRY_SECONDS), text)
 }
 
-/// A question that asks for a job.
+/// A request that creates a job.
 pub(crate) struct JobRequest<'a> {
     pub(crate) session: &'a Session,
     pub(crate) operation: Operation,
     /// `Idempotency-Key`.
     pub(crate) key: Option<String>,
-    /// SHA-256 of all that is asked.
+    /// SHA-256 of the request's content.
     pub(crate) hash: String,
     pub(crate) kind: JobKind,
-    /// The URL that was asked, for the manifest.
+    /// The requested URL, for the manifest.
     pub(crate) request: String,
 }
 
-/// Answers 202 with the job of this question: the one that came of it before when the client repeats its
-/// key, a new one with the files that `make` writes otherwise. The same key with another question is 422.
+/// Answers 202 with the job of this request: the earlier job when the client repeats its key, else a new one
+/// with the files that `make` writes. The same key with another request is 422.
 pub(crate) fn answer(
     partner: &Partner,
     job_request: JobRequest<'_>,
@@ -153,7 +153,7 @@ impl Partner {
         lock(&self.issued).contains(&(job.to_owned(), client.to_owned()))
     }
 
-    /// Who would disclose to whom today.
+    /// The parties and date of a disclosure to this requester today.
     pub(crate) fn disclosure(&self, requester_npi: &'static str) -> Disclosure<'_> {
         Disclosure {
             responder_npi: self.payer.npi,

@@ -31,7 +31,7 @@ pub const ECHO_CHARS_MAX: usize = 60;
 pub const SILENT_RECORDS_MAX: usize = 100;
 /// How long the signed address of a redirected file is good, in seconds.
 pub const SIGNED_SECONDS: i64 = 60;
-/// Highest `--scans-mib`: scanned documents that every export holds besides, in MiB.
+/// Highest `--scans-mib`: additional scanned documents in every export, in MiB.
 pub const SCANS_MIB_MAX: u32 = 16 * 1024;
 /// Most jobs that the control API lists, newest first.
 pub const JOBS_LISTED_MAX: usize = 1_000;

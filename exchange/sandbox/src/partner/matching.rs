@@ -1,4 +1,4 @@
-//! Who is meant? The bundles of a match request, and a deterministic decision for each.
+//! The bundles of a match request, and a deterministic decision for each.
 
 use exchange_kit::pdex::Bucket;
 use serde_json::Value;
@@ -107,7 +107,7 @@ pub(crate) fn of_parts(parts: &[Value]) -> Result<Bundle, Refusal> {
     Ok(bundle)
 }
 
-/// Whom the demographics and the card fit.
+/// The people that the demographics and the card fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Candidates {
     /// Nobody.

@@ -1,7 +1,7 @@
 //! One responding payer: discovery, token, bulk match, export, files and release.
 //!
-//! Speaks PDex 2.2 with Group NDJSON results. Every request goes fault first, then token, then content:
-//! a partner in trouble does not look at who is asking.
+//! Speaks PDex 2.2 with Group NDJSON results. Every request passes the faults first, then the token
+//! check, then the handler: a partner with an outage does not check who is asking.
 
 mod body;
 mod bulk;

@@ -12,14 +12,14 @@ use crate::store::StoreError;
 /// The media type of FHIR JSON.
 pub(crate) const FHIR_JSON: &str = "application/fhir+json";
 
-/// What a client did too much of; each with the seconds after which it may come again.
+/// Why a client is throttled, each with the seconds after which it may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooMuch {
     /// It polled too often.
     Polls(i64),
     /// It has too many jobs.
     Jobs(i64),
-    /// Nothing: a fault says so.
+    /// Nothing: a fault throttles it.
     Fault(i64),
 }
 
@@ -178,7 +178,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// By the book. The gate, which knows the persona, finds the refusal among the extensions.
+/// The standard answer. The middleware, which knows the persona, finds the refusal among the extensions.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = self.response(ErrorStyle::Outcome);

@@ -1,6 +1,6 @@
 //! Reading about a single member: search by type, Patient, and `$everything`.
 //!
-//! A client sees whom it has matched, as long as the consent that it sent holds; everybody else is as good
+//! A client sees the people that it has matched, as long as the consent that it sent holds; everybody else is as good
 //! as not there.
 
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub(crate) async fn patients(
     };
     let mut found = Vec::new();
     for person in &partner.roster.people {
-        // Whom the client has not matched is not looked at, so nothing tells them from nobody.
+        // People that the client has not matched are not looked up, so the answer is that for an unknown id.
         let Ok(records) = records_of(&partner, &session, &person.patient_id) else {
             continue;
         };
@@ -135,7 +135,7 @@ pub(crate) async fn everything(
     Ok(search.answer(&partner.base_url, &path, found))
 }
 
-/// All that may go out about a person whom the client has matched.
+/// All that may be disclosed about a person that the client has matched.
 fn records_of(partner: &Partner, session: &Session, id: &str) -> Result<Vec<Value>, Refusal> {
     let nobody = || Refusal::not_found("Patient");
     let known = partner

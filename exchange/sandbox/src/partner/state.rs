@@ -27,7 +27,7 @@ pub struct Settings {
     pub job_ms: u32,
     /// Most jobs of one client that are neither released nor over.
     pub jobs_open_max: u32,
-    /// Scanned documents that every export holds besides, in MiB.
+    /// Additional scanned documents in every export, in MiB.
     pub scans_mib: u32,
     /// Whether clients must show a certificate.
     pub certificates: ClientCertificates,

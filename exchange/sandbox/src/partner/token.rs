@@ -1,4 +1,4 @@
-//! The token endpoint, and the check of the tokens it handed out.
+//! The token endpoint, and the check of the tokens it issued.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// How far ahead the clock is under the fault `clock-skew`, in seconds.
 const SKEW_SECONDS: i64 = 600;
 
-/// Why no token is handed out.
+/// Why no token is issued.
 enum TokenRefusal {
     /// An OAuth error of the request's own.
     Request {
@@ -215,7 +215,7 @@ fn scopes(text: &str) -> Option<String> {
     granted(&scopes)
 }
 
-/// Lets a token that was handed out end after so many seconds.
+/// Lets an issued token expire after so many seconds.
 pub(crate) fn shorten(partner: &Partner, secret: &str, seconds: i64) -> Result<(), StoreError> {
     let hash = hash(secret);
     let now_ms = partner.clock.now_millis();

@@ -1,7 +1,7 @@
 //! A partner's TLS listener: its own port, closed and opened again on demand.
 //!
 //! One task owns the socket and every connection. While the port is closed it stays *bound* without
-//! listening, so that peers are refused and the system hands the number to nobody who asks for a free one.
+//! listening, so that peers are refused and the system gives the number to no program that asks for a free port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ use crate::trust::{Certificates, HTTP_2};
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
-/// The listener could not do what it was told.
+/// The listener could not carry out a command.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenerError {
     /// The port could not be bound.

@@ -120,7 +120,7 @@ pub enum ErrorStyle {
     PlainJson,
 }
 
-/// How a client that asks too often, or for too much at once, is told.
+/// How a client is told that it asks too often, or for too much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleStyle {
     /// 429 with seconds.
@@ -161,7 +161,7 @@ pub enum MissingGroup {
 /// Where files lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilePlace {
-    /// Beside the job.
+    /// Next to the job.
     Own,
     /// 307 to a signed address at another origin, which refuses a token.
     Redirected,
@@ -201,7 +201,7 @@ pub enum ExportTypes {
 pub enum PartialStyle {
     /// There is no such member.
     Never,
-    /// They are left out and nobody is told; the manifest has no `error`.
+    /// They are left out, and the manifest has no `error`.
     Silent,
 }
 
@@ -231,7 +231,7 @@ pub struct Behaviour {
     pub status: StatusPlace,
     /// Releasing a job.
     pub delete: DeleteStyle,
-    /// How long files can be fetched, as told.
+    /// How long files can be fetched, as the manifest says.
     pub expires: ExpiresStyle,
     /// How long they can, in seconds.
     pub kept_seconds: i64,
@@ -261,7 +261,7 @@ pub struct Behaviour {
     pub single: SingleShape,
 }
 
-/// By the book; every other persona says where it differs.
+/// The standard behaviour; every other persona lists its differences.
 const STRICT: Behaviour = Behaviour {
     spec: Spec::Pdex22,
     result: ResultShape::Groups,

@@ -70,7 +70,7 @@ const DUAL: PersonaEntry = PersonaEntry {
     persona: Persona::Dual,
     grounding: "PDex 2.2.0, 138a: both results",
     supported_versions: &["2.2.0", "2.1.0"],
-    deprecated_fields: &["a line of Parameters beside the Groups"],
+    deprecated_fields: &["a line of Parameters next to the Groups"],
     transforms: &["take the Group files, leave the Parameters"],
     known_limits: &[],
 };
