@@ -1,7 +1,7 @@
 //! `exchange capabilities`.
 
 use clap::Args;
-use exchange_sandbox::capability::{Entry, Proof, entries};
+use exchange_sandbox::capability::{CapabilityProof, Proof, entries};
 use exchange_sandbox::member::Payer;
 use serde_json::{Value, json};
 
@@ -33,13 +33,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     say(&lines.join("\n"))
 }
 
-fn partners(entry: &Entry) -> Vec<&'static str> {
+fn partners(entry: &CapabilityProof) -> Vec<&'static str> {
     let payers = Payer::ALL.into_iter();
     let has = payers.filter(|payer| entry.capability.is_at(payer));
     has.map(|payer| payer.id).collect()
 }
 
-fn as_json(entry: &Entry) -> Value {
+fn as_json(entry: &CapabilityProof) -> Value {
     json!({
         "capability": entry.capability.name(),
         "what": entry.capability.what(),
@@ -49,7 +49,7 @@ fn as_json(entry: &Entry) -> Value {
     })
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &CapabilityProof) -> String {
     let proof = match &entry.proof {
         Proof::Journeys { journeys, cases } if cases.is_empty() => {
             format!("proved by {}", journeys.join(", "))

@@ -14,12 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// One control listener.
-pub(super) struct Control {
+pub(super) struct ControlClient {
     /// Host and port.
     address: String,
 }
 
-impl Control {
+impl ControlClient {
     /// The listener at a URL such as `http://127.0.0.1:8400`, or at host and port alone.
     pub(super) fn at(url: &str) -> Result<Self, Failure> {
         let address = url.strip_prefix("http://").unwrap_or(url);
@@ -34,18 +34,18 @@ impl Control {
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.ask("GET", path, "")
+        self.send("GET", path, "")
     }
 
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.ask("POST", path, &body.to_string())
+        self.send("POST", path, &body.to_string())
     }
 
     pub(super) fn delete(&self, path: &str) -> Result<Value, Failure> {
-        self.ask("DELETE", path, "")
+        self.send("DELETE", path, "")
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Result<Value, Failure> {
+    fn send(&self, method: &str, path: &str, body: &str) -> Result<Value, Failure> {
         let away = |error: std::io::Error| {
             Failure::usage(
                 format!("no exchange answers at {}: {error}", self.address),

@@ -1,51 +1,51 @@
-//! `exchange faults`: what there is, and what is on at a running exchange.
+//! `exchange faults`: the list of faults, and the fault rules of a running exchange.
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use exchange_sandbox::control::faults as api;
-use exchange_sandbox::fault::{Fault, Operation, Order};
+use exchange_sandbox::fault::{Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 
-use crate::control::Control;
+use crate::control::ControlClient;
 use crate::failure::Failure;
 use crate::output::say;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// What there is, one a line; of a partner, what is on there.
+    /// All faults, one a line; with a partner, its active rules.
     List {
-        /// What is on at this partner, e.g. keystone.
+        /// The active rules of this partner, e.g. keystone.
         #[arg(long)]
         partner: Option<String>,
         #[command(flatten)]
-        at: At,
+        at: ControlOptions,
     },
-    /// Switch a fault on, beside those that are on.
+    /// Add a fault rule; the active ones stay.
     Set(Box<Set>),
-    /// Switch faults off.
+    /// Remove fault rules.
     Clear {
         /// At this partner.
         #[arg(long)]
         partner: String,
-        /// Only the order of this number; all when left out.
+        /// Only the rule with this number; all when left out.
         #[arg(long)]
         order: Option<u64>,
         #[command(flatten)]
-        at: At,
+        at: ControlOptions,
     },
-    /// Which requests have met a fault, the oldest first.
+    /// The requests for which a fault fired, the oldest first.
     Hits {
         /// At this partner.
         #[arg(long)]
         partner: String,
         #[command(flatten)]
-        at: At,
+        at: ControlOptions,
     },
 }
 
-/// Where the exchange runs, and how to answer.
+/// The running exchange, and the form of the output.
 #[derive(Args)]
-pub(crate) struct At {
+pub(crate) struct ControlOptions {
     /// Address of the running exchange's control listener, from its ready line.
     #[arg(long, default_value = "http://127.0.0.1:8400")]
     control: String,
@@ -64,29 +64,30 @@ pub(crate) struct Set {
     /// Only requests of this operation, e.g. data-export.
     #[arg(long)]
     operation: Option<String>,
-    /// Only requests about this member, e.g. or-m0001.
+    /// Only requests about this member, e.g. or-m0001: match kick-offs, exports (including their status and
+    /// files) and Patient reads.
     #[arg(long)]
     member: Option<String>,
-    /// How likely each request meets the fault, 0 to 1.
+    /// Probability that the fault fires for a matching request, 0 to 1.
     #[arg(long, default_value_t = 1.0)]
     probability: f64,
-    /// What the likelihood is drawn from: the same seed and requests meet the same faults.
+    /// Seed of the probability; the same seed and requests give the same faults.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Not before, e.g. 2026-11-22T05:00:00Z.
+    /// The rule applies from this time on, e.g. 2026-11-22T05:00:00Z.
     #[arg(long)]
     start: Option<DateTime<Utc>>,
-    /// Not from then on.
+    /// The rule applies until just before this time.
     #[arg(long)]
     end: Option<DateTime<Utc>>,
-    /// Over after so many hits.
+    /// The rule ends after so many hits.
     #[arg(long)]
     times: Option<u64>,
     /// The delay of `latency`, in milliseconds.
     #[arg(long)]
     millis: Option<u64>,
     #[command(flatten)]
-    at: At,
+    at: ControlOptions,
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
@@ -96,21 +97,28 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             partner: Some(partner),
             at,
         } => {
-            let answer = Control::at(&at.control)?.get(&format!("/partners/{partner}/faults"))?;
-            tell(&answer, at.json, "faults", standing, "no fault is on")
+            let answer =
+                ControlClient::at(&at.control)?.get(&format!("/partners/{partner}/faults"))?;
+            print_list(&answer, at.json, "faults", rule_line, "no fault is on")
         }
-        Command::Set(wish) => set(wish),
+        Command::Set(arguments) => set(arguments),
         Command::Clear { partner, order, at } => {
             let number = order.map_or(String::new(), |number| format!("/{number}"));
             let path = format!("/partners/{partner}/faults{number}");
-            let answer = Control::at(&at.control)?.delete(&path)?;
+            let answer = ControlClient::at(&at.control)?.delete(&path)?;
             let what = order.map_or("all faults off".to_owned(), |n| format!("order {n} off"));
             say(&if at.json { answer.to_string() } else { what })
         }
         Command::Hits { partner, at } => {
             let path = format!("/partners/{partner}/faults/hits");
-            let answer = Control::at(&at.control)?.get(&path)?;
-            tell(&answer, at.json, "hits", hit, "no request has met a fault")
+            let answer = ControlClient::at(&at.control)?.get(&path)?;
+            print_list(
+                &answer,
+                at.json,
+                "hits",
+                hit_line,
+                "no request has met a fault",
+            )
         }
     }
 }
@@ -118,58 +126,58 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 fn list(is_json: bool) -> Result<(), Failure> {
     if is_json {
         let names: Vec<&str> = Fault::ALL.into_iter().map(Fault::name).collect();
-        let about: Vec<Value> = Fault::ALL.into_iter().map(api::told).collect();
+        let about: Vec<Value> = Fault::ALL.into_iter().map(api::fault_json).collect();
         return say(&json!({"faults": names, "about": about}).to_string());
     }
     let lines = Fault::ALL.map(|fault| format!("{:26} {}", fault.name(), fault.what()));
     say(&lines.join("\n"))
 }
 
-fn set(wish: &Set) -> Result<(), Failure> {
-    let order = Order {
-        fault: fault(&wish.fault)?,
-        operation: wish.operation.as_deref().map(operation).transpose()?,
-        member: wish.member.clone(),
-        probability: wish.probability,
-        seed: wish.seed,
-        start: wish.start,
-        end: wish.end,
-        times: wish.times,
-        millis: wish.millis,
+fn set(arguments: &Set) -> Result<(), Failure> {
+    let rule = FaultRule {
+        fault: fault(&arguments.fault)?,
+        operation: arguments.operation.as_deref().map(operation).transpose()?,
+        member: arguments.member.clone(),
+        probability: arguments.probability,
+        seed: arguments.seed,
+        start: arguments.start,
+        end: arguments.end,
+        times: arguments.times,
+        millis: arguments.millis,
     };
-    let order = order
+    let rule = rule
         .checked()
-        .map_err(|mistake| Failure::usage(mistake.what, mistake.cure))?;
-    let body = serde_json::to_value(&order).map_err(Failure::internal)?;
-    let path = format!("/partners/{}/faults", wish.partner);
-    let answer = Control::at(&wish.at.control)?.post(&path, &body)?;
-    if wish.at.json {
+        .map_err(|error| Failure::usage(error.what, error.fix))?;
+    let body = serde_json::to_value(&rule).map_err(Failure::internal)?;
+    let path = format!("/partners/{}/faults", arguments.partner);
+    let answer = ControlClient::at(&arguments.at.control)?.post(&path, &body)?;
+    if arguments.at.json {
         return say(&answer.to_string());
     }
-    let name = order.fault.name();
+    let name = rule.fault.name();
     say(&format!(
         "{name} is on at {} as order {}",
-        wish.partner, answer["number"]
+        arguments.partner, answer["number"]
     ))
 }
 
 fn fault(name: &str) -> Result<Fault, Failure> {
     Fault::named(name).ok_or_else(|| {
-        let cure = "`exchange faults list` names them";
-        Failure::usage(format!("there is no fault {name:?}"), cure)
+        let fix = "`exchange faults list` names them";
+        Failure::usage(format!("there is no fault {name:?}"), fix)
     })
 }
 
 fn operation(name: &str) -> Result<Operation, Failure> {
     Operation::named(name).ok_or_else(|| {
         let known: Vec<&str> = Operation::ALL.iter().map(|one| one.name()).collect();
-        let cure = format!("one of: {}", known.join(", "));
-        Failure::usage(format!("there is no operation {name:?}"), cure)
+        let fix = format!("one of: {}", known.join(", "));
+        Failure::usage(format!("there is no operation {name:?}"), fix)
     })
 }
 
-/// The answer's list, a line each, or the answer.
-fn tell(
+/// Prints the answer's list, one line each, or the answer as JSON.
+fn print_list(
     answer: &Value,
     is_json: bool,
     name: &str,
@@ -193,14 +201,14 @@ fn tell(
     .as_str())
 }
 
-fn standing(order: &Value) -> String {
-    let text = |name: &str| order[name].as_str().map(str::to_owned);
+fn rule_line(rule: &Value) -> String {
+    let text = |name: &str| rule[name].as_str().map(str::to_owned);
     let mut line = format!(
         "{:>4} {:26} {} of {} requests met it",
-        order["number"],
+        rule["number"],
         text("fault").unwrap_or_default(),
-        order["hits"],
-        order["asked"],
+        rule["hits"],
+        rule["asked"],
     );
     for name in ["operation", "member", "start", "end"] {
         if let Some(value) = text(name) {
@@ -208,20 +216,20 @@ fn standing(order: &Value) -> String {
         }
     }
     for name in ["times", "millis"] {
-        if !order[name].is_null() {
-            line = format!("{line}, {name} {}", order[name]);
+        if !rule[name].is_null() {
+            line = format!("{line}, {name} {}", rule[name]);
         }
     }
-    if order["probability"] != 1.0 {
+    if rule["probability"] != 1.0 {
         line = format!(
             "{line}, probability {} from seed {}",
-            order["probability"], order["seed"]
+            rule["probability"], rule["seed"]
         );
     }
     line
 }
 
-fn hit(one: &Value) -> String {
+fn hit_line(one: &Value) -> String {
     let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
     format!(
         "order {} {:26} {:14} request {}",

@@ -44,10 +44,10 @@ enum Command {
     /// What waits for a person at the core, and what is done about it.
     #[command(subcommand)]
     Review(core::review::Command),
-    /// Write member sets, and show who is in them.
+    /// Write member sets, and show their members.
     #[command(subcommand)]
     Members(members::Command),
-    /// What a partner can be told to do wrong.
+    /// List, add and remove the faults that partners inject, and show their hits.
     #[command(subcommand)]
     Faults(faults::Command),
     /// Serve requests just as their addresses say, and log when each byte passed, until SIGTERM or SIGINT.
@@ -56,7 +56,7 @@ enum Command {
     Capabilities(capabilities::Arguments),
     /// How the partners differ: the compatibility matrix.
     Personas(personas::Arguments),
-    /// Say who is whom: match files of people, explain, replay, measure.
+    /// Link records of people: match files, explain, replay, measure.
     #[command(subcommand)]
     Identity(identity::Command),
 }

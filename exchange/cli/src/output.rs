@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 
-/// The one place where a failed command is reported; a reader that has gone is told nothing.
+/// The one place where a failed command is reported; a closed stderr is ignored.
 pub(crate) fn complain(failure: &Failure) {
     use std::io::Write as _;
     writeln!(std::io::stderr(), "exchange: {}", failure.text).unwrap_or_default();

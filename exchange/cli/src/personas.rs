@@ -3,7 +3,7 @@
 use clap::Args;
 use exchange_sandbox::control;
 use exchange_sandbox::member::Payer;
-use exchange_sandbox::persona::{self, Entry};
+use exchange_sandbox::persona::{self, PersonaEntry};
 
 use crate::failure::Failure;
 use crate::output::say;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     say(&text.join("\n\n"))
 }
 
-fn described(payer: &Payer, entry: &Entry) -> String {
+fn described(payer: &Payer, entry: &PersonaEntry) -> String {
     let mut lines = vec![
         format!("{} ({}, {})", entry.persona.name(), payer.id, payer.name),
         format!("  like        {}", entry.grounding),

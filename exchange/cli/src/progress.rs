@@ -34,7 +34,7 @@ impl Progress {
 
     fn write(&self, text: &str) {
         if self.is_terminal {
-            // A terminal that has gone is told nothing.
+            // A closed terminal is ignored.
             let mut out = std::io::stderr().lock();
             write!(out, "{text}")
                 .and_then(|()| out.flush())

@@ -11,12 +11,14 @@ use exchange_identity::api;
 use exchange_identity::rules::Rules;
 use exchange_identity::service::Service;
 use exchange_kit::clock::Clock;
-use exchange_sandbox::control::{self, Partners, Served, Site};
+use exchange_sandbox::control::{self, PageContext, Partners, ServedPartner};
 use exchange_sandbox::member::{LARGE_MAX, Payer, Roster, SEED, scale_for};
 use exchange_sandbox::partner::limits::{
     JOBS_OPEN_MAX, ROSTER_MEMBERS, SCANS_MIB_MAX, TOKEN_TTL_SECONDS_MAX,
 };
-use exchange_sandbox::partner::{Bound, Listener, ListenerError, Partner, Premises, Settings};
+use exchange_sandbox::partner::{
+    BoundPort, Listener, ListenerError, Partner, PartnerSite, Settings,
+};
 use exchange_sandbox::persona::FilePlace;
 use exchange_sandbox::store::Store;
 use exchange_sandbox::trust::{self, ClientCertificates};
@@ -67,10 +69,10 @@ pub(crate) struct Arguments {
     /// Most open jobs of one client at one partner; one more is answered with 429.
     #[arg(long, default_value_t = JOBS_OPEN_MAX, value_parser = clap::value_parser!(u32).range(1..=i64::from(JOBS_OPEN_MAX)))]
     jobs_open: u32,
-    /// Scanned documents that every export holds besides, in MiB; made when they are fetched.
+    /// Additional scanned documents in every export, in MiB; made when they are fetched.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(SCANS_MIB_MAX)))]
     scans_mib: u32,
-    /// Do not serve the exchange core beside the partners.
+    /// Do not serve the exchange core next to the partners.
     #[arg(long)]
     no_core: bool,
     #[command(flatten)]
@@ -137,7 +139,7 @@ async fn serve(
     next: Option<Rules>,
 ) -> Result<(), Failure> {
     let clock = Clock::shifted();
-    // Absolute, because the ready line is read by programs that stand elsewhere.
+    // Absolute, because the ready line is read by programs that run in other folders.
     let state = std::path::absolute(&arguments.state).map_err(Failure::internal)?;
     let state = state.as_path();
     let store = Arc::new(Store::open(state).map_err(|error| unusable(state, &error))?);
@@ -147,18 +149,18 @@ async fn serve(
     let tls = trust::server(state, clock.today(), settings.certificates)
         .map_err(|error| untrusted(state, &error))?;
     // Every port is bound before any is served, so that a taken one leaves nothing half started.
-    let mut doors = Vec::new();
+    let mut all_ports = Vec::new();
     for (place, payer) in (0_u16..).zip(payers) {
-        doors.push(Door::bind(*payer, arguments.port, place)?);
+        all_ports.push(PartnerPorts::bind(*payer, arguments.port, place)?);
     }
     let control = port("--control-port", arguments.control_port).await?;
     let control_address = control.local_addr().map_err(Failure::internal)?;
     let progress = Progress::new();
     let (mut served, mut ready) = (BTreeMap::new(), Vec::new());
-    for (place, door) in (1..).zip(doors) {
-        let payer = door.payer;
+    for (place, ports) in (1..).zip(all_ports) {
+        let payer = ports.payer;
         progress.step(place, payers.len(), &payer);
-        let premises = Premises::open(state, payer.id, door.own.address(), door.elsewhere())
+        let site = PartnerSite::open(state, payer.id, ports.own.address(), ports.file_origin())
             .map_err(|error| untrusted(state, &error))?;
         let roster = Roster::draw_scaled(
             payer,
@@ -167,10 +169,10 @@ async fn serve(
             scale_for(arguments.large),
         );
         let (store, time) = (Arc::clone(&store), clock.clone());
-        let partner = Partner::new(roster, premises, store, time, settings)
+        let partner = Partner::new(roster, site, store, time, settings)
             .map_err(|error| untrusted(state, &error))?;
         ready.push(ready_partner(&partner, state)?);
-        served.insert(payer.id.to_owned(), door.open(Arc::new(partner), &tls));
+        served.insert(payer.id.to_owned(), ports.open(Arc::new(partner), &tls));
     }
     let partners: Partners = Arc::new(served);
     let mut stop = stop_signals()?;
@@ -186,13 +188,13 @@ async fn serve(
     }
     progress.done(control_address);
     say(&ready.to_string())?;
-    let site = Site {
+    let context = PageContext {
         control: format!("http://{control_address}"),
         trust: state.join("ca.pem"),
         clock,
     };
     let router =
-        api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners), site));
+        api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners), context));
     tokio::select! {
         ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
         () = stop.wait() => tracing::info!("stopping"),
@@ -208,7 +210,7 @@ async fn serve(
     Ok(())
 }
 
-/// The core beside the partners, unless it is switched off. It goes by the partners' clock.
+/// Starts the core next to the partners, unless it is switched off. It uses the partners' clock.
 async fn core(
     arguments: &Arguments,
     state: &Path,
@@ -228,16 +230,16 @@ async fn core(
 /// The ready line's part about one partner.
 fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
     let mut clients = Vec::new();
-    for handed in &partner.registry.handed {
+    for key in &partner.registry.issued_keys {
         let mut client = json!({
-            "client_id": handed.client,
-            "alg": format!("{:?}", handed.algorithm),
-            "kid": handed.kid,
-            "key": handed.file,
-            "jwks": handed.jwks,
+            "client_id": key.client,
+            "alg": format!("{:?}", key.algorithm),
+            "kid": key.kid,
+            "key": key.file,
+            "jwks": key.jwks,
         });
         if partner.certificates() == ClientCertificates::Required {
-            let stem = format!("{}.{}", partner.payer.id, handed.client);
+            let stem = format!("{}.{}", partner.payer.id, key.client);
             let file = trust::client_certificate(state, &stem, partner.clock().today())
                 .map_err(|error| untrusted(state, &error))?;
             client["certificate"] = json!(file);
@@ -249,7 +251,7 @@ fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
         "persona": partner.payer.persona.name(),
         "npi": partner.payer.npi,
         "base_url": partner.base_url,
-        "elsewhere": partner.elsewhere,
+        "elsewhere": partner.file_origin,
         "client_id": clients[0]["client_id"],
         "key": clients[0]["key"],
         "kid": clients[0]["kid"],
@@ -257,15 +259,15 @@ fn ready_partner(partner: &Partner, state: &Path) -> Result<Value, Failure> {
     }))
 }
 
-/// The ports of one partner.
-struct Door {
+/// The bound ports of one partner.
+struct PartnerPorts {
     payer: Payer,
-    own: Bound,
-    other: Option<Bound>,
+    own: BoundPort,
+    other: Option<BoundPort>,
 }
 
-impl Door {
-    /// Binds the port at that place after the first, and any free one for another origin.
+impl PartnerPorts {
+    /// Binds the port at that offset from the first, and a free port for the file origin.
     fn bind(payer: Payer, first_port: u16, place: u16) -> Result<Self, Failure> {
         let own = bind(first_port, place)?;
         let other = match payer.persona.behaviour().files {
@@ -275,20 +277,20 @@ impl Door {
         Ok(Self { payer, own, other })
     }
 
-    fn elsewhere(&self) -> Option<SocketAddr> {
-        self.other.as_ref().map(Bound::address)
+    fn file_origin(&self) -> Option<SocketAddr> {
+        self.other.as_ref().map(BoundPort::address)
     }
 
-    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> Served {
+    fn open(self, partner: Arc<Partner>, tls: &Arc<trust::Certificates>) -> ServedPartner {
         let listener = Listener::serve(self.own, Arc::clone(&partner), Arc::clone(tls));
-        let elsewhere = self
+        let file_origin = self
             .other
-            .map(|bound| Listener::serve_elsewhere(bound, Arc::clone(&partner), Arc::clone(tls)));
-        Served::new(partner, listener, elsewhere)
+            .map(|bound| Listener::serve_file_origin(bound, Arc::clone(&partner), Arc::clone(tls)));
+        ServedPartner::new(partner, listener, file_origin)
     }
 }
 
-fn bind(first_port: u16, place: u16) -> Result<Bound, Failure> {
+fn bind(first_port: u16, place: u16) -> Result<BoundPort, Failure> {
     let port = if first_port == 0 {
         0
     } else {

@@ -1,4 +1,4 @@
-//! What every program that serves does when it starts, and how it is told to stop.
+//! What every program that serves does when it starts, and how it learns that it must stop.
 
 use std::io::IsTerminal as _;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,17 +1,17 @@
-//! Partner sandboxes: payers that answer as real ones do, and go wrong when told to.
+//! Partner sandboxes: payers that answer as real ones do, and inject faults on request.
 //!
 //! This crate is an honest double: it imports nothing of Outrider and meets it only over the wire.
 //! In reading order:
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`fault`] | what a partner can be told to do wrong, and which requests meet it |
-//! | [`persona`] | how a partner is: nine kinds |
-//! | [`member`] | invented members, what a partner holds about them, and what must come back |
+//! | [`fault`] | the faults a partner can inject, and the rules that decide which requests get them |
+//! | [`persona`] | how a partner behaves: nine kinds |
+//! | [`member`] | invented members, the records a partner holds about them, and the expected answers |
 //! | [`trust`] | the throw-away CA, the server's certificate and the clients' keys |
-//! | [`store`] | what survives between two requests, in SQLite |
+//! | [`store`] | jobs, files, tokens and groups, in SQLite |
 //! | [`partner`] | one payer's endpoints: discovery, token, match, export, files, release |
-//! | [`capability`] | what partners can do, by version, and which journeys prove it |
+//! | [`capability`] | the partners' capabilities by version, and the journeys that prove them |
 //! | [`control`] | the plain HTTP listener that switches faults, shows counters, and has a page |
 
 pub mod fault;

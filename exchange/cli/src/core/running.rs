@@ -66,8 +66,10 @@ impl Running {
             .await
             .map_err(|error| port_taken("--core-port", address, &error))?;
         let address = listener.local_addr().map_err(Failure::internal)?;
-        let Registry { clients, handed } =
-            Registry::open(folder, "core").map_err(|error| untrusted(folder, &error))?;
+        let Registry {
+            clients,
+            issued_keys,
+        } = Registry::open(folder, "core").map_err(|error| untrusted(folder, &error))?;
         let tls = trust::server(trust, clock.today(), ClientCertificates::NotAsked)
             .map_err(|error| untrusted(trust, &error))?
             .with(Leaf::Good)
@@ -83,7 +85,7 @@ impl Running {
         let core = Core::open(folder, directory, clock, setup)
             .map_err(|error| unusable(folder, &error))?;
         let core = Arc::new(core);
-        let handed: Vec<Value> = handed
+        let clients_json: Vec<Value> = issued_keys
             .iter()
             .map(|one| json!({"client_id": one.client, "alg": format!("{:?}", one.algorithm), "kid": one.kid, "key": one.file, "jwks": one.jwks}))
             .collect();
@@ -96,7 +98,7 @@ impl Running {
             "token_url": state.token_url,
             "trust": trust.join("ca.pem"),
             "state": folder,
-            "clients": handed,
+            "clients": clients_json,
         });
         let (stop, stopped) = watch::channel(false);
         let router = ingress::router(state);

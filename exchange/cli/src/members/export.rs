@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use exchange_sandbox::member::{LARGE_MAX, MEMBERS_MAX, SEED, Wanted, scale_for, write_set};
+use exchange_sandbox::member::{LARGE_MAX, MEMBERS_MAX, SEED, SetRequest, scale_for, write_set};
 
 use super::payer::payer;
 use crate::failure::Failure;
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let what = format!("{:?} cannot be the name of a set", arguments.set);
         return Err(Failure::usage(what, "use a-z, 0-9 and -"));
     }
-    let wanted = Wanted {
+    let wanted = SetRequest {
         payer,
         set: &arguments.set,
         seed: arguments.seed,
@@ -52,13 +52,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let what = format!("could not write {}: {error}", file.display());
         Failure::usage(
             what,
-            "give --out a folder that you may write to, with room on its disk",
+            "give --out a folder that you may write to, with free space on its disk",
         )
     })?;
     say(&file.display().to_string())
 }
 
-fn write(wanted: Wanted<'_>, folder: &Path, file: &Path) -> io::Result<()> {
+fn write(wanted: SetRequest<'_>, folder: &Path, file: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     write_set(wanted, BufWriter::new(fs::File::create(file)?))
 }

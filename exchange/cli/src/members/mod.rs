@@ -1,4 +1,4 @@
-//! `exchange members`: writes sets, and tells a person who is in them.
+//! `exchange members`: writes sets, and shows their members.
 
 mod export;
 pub(crate) mod payer;

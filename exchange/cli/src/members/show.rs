@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use exchange_sandbox::member::{
-    EdgeCase, Household, LARGE_MAX, MEMBERS_MAX, Payer, Person, SEED, SetMember, Withheld, policy,
-    record, scale_for, set_member, withheld,
+    EdgeCase, Household, LARGE_MAX, MEMBERS_MAX, Payer, Person, SEED, SetMember, WithholdReason,
+    policy, record, scale_for, set_member, withheld,
 };
 use serde_json::{Value, json};
 
@@ -44,9 +44,9 @@ pub(crate) struct Arguments {
 
 /// What is held of one type, and what becomes of it.
 #[derive(Default)]
-struct Held {
+struct RecordCounts {
     due: usize,
-    withheld: BTreeMap<Withheld, usize>,
+    withheld: BTreeMap<WithholdReason, usize>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let household = Household::draw(&payer, arguments.seed, *index, scale);
         let member = set_member(&payer, arguments.seed, &household);
         if arguments.json {
-            say(&as_json(&payer, arguments.seed, &household, &member).to_string())?;
+            say(&member_json(&payer, arguments.seed, &household, &member).to_string())?;
         } else if places.len() > 1 {
             let case = member.edge_case;
             say(&line([
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 case.unusual(),
             ]))?;
         } else {
-            say(in_full(&payer, arguments.seed, &household, &member).trim_end())?;
+            say(member_text(&payer, arguments.seed, &household, &member).trim_end())?;
         }
     }
     Ok(())
@@ -148,8 +148,8 @@ fn single(member: &SetMember) -> String {
     }
 }
 
-fn held(payer: &Payer, seed: u64, person: &Person) -> BTreeMap<String, Held> {
-    let mut kinds: BTreeMap<String, Held> = BTreeMap::new();
+fn record_counts(payer: &Payer, seed: u64, person: &Person) -> BTreeMap<String, RecordCounts> {
+    let mut kinds: BTreeMap<String, RecordCounts> = BTreeMap::new();
     for resource in record(payer, person, seed) {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let held = kinds.entry(kind.to_owned()).or_default();
@@ -161,7 +161,7 @@ fn held(payer: &Payer, seed: u64, person: &Person) -> BTreeMap<String, Held> {
     kinds
 }
 
-fn in_full(payer: &Payer, seed: u64, household: &Household, member: &SetMember) -> String {
+fn member_text(payer: &Payer, seed: u64, household: &Household, member: &SetMember) -> String {
     let case = member.edge_case;
     let mut text = String::new();
     let mut row = |name: &str, value: &str| {
@@ -191,7 +191,7 @@ fn in_full(payer: &Payer, seed: u64, household: &Household, member: &SetMember) 
         );
     }
     for person in &household.people {
-        row("held", &who(person));
+        row("held", &person_line(person));
     }
     if household.people.is_empty() {
         row("held", "nobody");
@@ -208,8 +208,8 @@ fn in_full(payer: &Payer, seed: u64, household: &Household, member: &SetMember) 
     let due: usize = member.expect.resources.values().map(Vec::len).sum();
     row("comes back", &format!("{due} records"));
     if let Some(person) = household.meant() {
-        for (kind, held) in held(payer, seed, person) {
-            row("", &of_kind(&kind, &held, due > 0));
+        for (kind, held) in record_counts(payer, seed, person) {
+            row("", &counts_line(&kind, &held, due > 0));
         }
     }
     for canary in &member.expect.others {
@@ -230,7 +230,7 @@ fn sent(patient: &Value, coverage: &Value) -> String {
     )
 }
 
-fn who(person: &Person) -> String {
+fn person_line(person: &Person) -> String {
     let names: Vec<String> = person
         .names
         .iter()
@@ -252,7 +252,7 @@ fn who(person: &Person) -> String {
     )
 }
 
-fn of_kind(kind: &str, held: &Held, any_due: bool) -> String {
+fn counts_line(kind: &str, held: &RecordCounts, any_due: bool) -> String {
     let due = if any_due { held.due } else { 0 };
     let kept = held.due - due;
     let mut text = format!("{due:5} {kind}");
@@ -265,11 +265,11 @@ fn of_kind(kind: &str, held: &Held, any_due: bool) -> String {
     text
 }
 
-fn as_json(payer: &Payer, seed: u64, household: &Household, member: &SetMember) -> Value {
+fn member_json(payer: &Payer, seed: u64, household: &Household, member: &SetMember) -> Value {
     let case = member.edge_case;
     let by_kind = household
         .meant()
-        .map(|person| held(payer, seed, person))
+        .map(|person| record_counts(payer, seed, person))
         .unwrap_or_default();
     let held: BTreeMap<String, usize> = by_kind
         .into_iter()

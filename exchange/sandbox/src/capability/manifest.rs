@@ -9,7 +9,7 @@ const TEXT: &str = include_str!("../../certification.json");
 /// One capability with its proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct CapabilityProof {
     /// Which capability.
     pub capability: Capability,
     /// How it is proved.
@@ -38,7 +38,7 @@ pub enum Proof {
 ///
 /// # Errors
 /// When the text that was built in cannot be read.
-pub fn entries() -> serde_json::Result<Vec<Entry>> {
+pub fn entries() -> serde_json::Result<Vec<CapabilityProof>> {
     serde_json::from_str(TEXT)
 }
 

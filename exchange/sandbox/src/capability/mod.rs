@@ -4,4 +4,4 @@ mod kind;
 mod manifest;
 
 pub use kind::Capability;
-pub use manifest::{Entry, Proof, entries};
+pub use manifest::{CapabilityProof, Proof, entries};

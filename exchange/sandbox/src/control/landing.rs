@@ -1,19 +1,19 @@
-//! The page at `/` of the control listener: what runs where, and how to point a client at it.
+//! The page at `/` of the control listener: the partners' addresses, and how to point a client at them.
 
 use std::path::PathBuf;
 
 use askama::Template;
 use exchange_kit::clock::Clock;
 
-use super::served::Served;
+use super::partners::ServedPartner;
 use crate::fault::Fault;
 use crate::partner::BULK_MEMBER_MATCH;
-use crate::persona::{self, Entry};
+use crate::persona::{self, PersonaEntry};
 use crate::store::StoreError;
 
-/// What the page knows beside the partners.
+/// What the page shows next to the partners.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct PageContext {
     /// The control listener's own address, `http://...`.
     pub control: String,
     /// The CA's certificate.
@@ -42,18 +42,18 @@ struct Page {
     trust: String,
     match_scope: &'static str,
     faults: Vec<&'static str>,
-    partners: Vec<Line>,
+    partners: Vec<PartnerRow>,
 }
 
 /// One partner.
-struct Line {
+struct PartnerRow {
     id: &'static str,
     name: &'static str,
     persona: &'static str,
-    entry: Entry,
+    entry: PersonaEntry,
     base_url: String,
     token_url: String,
-    elsewhere: Option<String>,
+    file_origin: Option<String>,
     key: String,
     kid: String,
     fault: Option<&'static str>,
@@ -66,18 +66,22 @@ struct Line {
 
 /// The page, with the partners in the order of their personas.
 pub(crate) fn page<'a>(
-    site: &Site,
-    served: impl Iterator<Item = &'a Served>,
+    context: &PageContext,
+    served: impl Iterator<Item = &'a ServedPartner>,
 ) -> Result<String, PageError> {
     let mut partners = served
-        .map(line)
-        .collect::<Result<Vec<Line>, StoreError>>()?;
+        .map(row)
+        .collect::<Result<Vec<PartnerRow>, StoreError>>()?;
     partners.sort_by_key(|one| one.entry.persona);
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
-        now: site.clock.now().format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        control: site.control.clone(),
-        trust: site.trust.display().to_string(),
+        now: context
+            .clock
+            .now()
+            .format("%Y-%m-%d %H:%M:%S UTC")
+            .to_string(),
+        control: context.control.clone(),
+        trust: context.trust.display().to_string(),
         match_scope: BULK_MEMBER_MATCH,
         faults: Fault::ALL.map(Fault::name).to_vec(),
         partners,
@@ -85,24 +89,24 @@ pub(crate) fn page<'a>(
     Ok(page.render()?)
 }
 
-fn line(served: &Served) -> Result<Line, StoreError> {
+fn row(served: &ServedPartner) -> Result<PartnerRow, StoreError> {
     let partner = &served.partner;
     let stats = partner.stats();
     let jobs = partner.jobs()?;
-    let key = partner.registry.handed.first();
-    Ok(Line {
+    let key = partner.registry.issued_keys.first();
+    Ok(PartnerRow {
         id: partner.payer.id,
         name: partner.payer.name,
         persona: partner.payer.persona.name(),
         entry: persona::entry(partner.payer.persona),
         base_url: partner.base_url.clone(),
         token_url: partner.token_url(),
-        elsewhere: partner.elsewhere.clone(),
+        file_origin: partner.file_origin.clone(),
         key: key
             .map(|key| key.file.display().to_string())
             .unwrap_or_default(),
         kid: key.map(|key| key.kid.clone()).unwrap_or_default(),
-        fault: partner.with_faults(|book| book.newest().map(Fault::name)),
+        fault: partner.with_faults(|faults| faults.newest().map(Fault::name)),
         requests: stats.requests.values().sum(),
         tokens: stats.tokens_issued,
         files: stats.files,

@@ -2,9 +2,9 @@
 
 pub mod faults;
 mod landing;
+mod partners;
 mod routes;
-mod served;
 
-pub use landing::{PageError, Site};
+pub use landing::{PageContext, PageError};
+pub use partners::{Partners, ServedPartner};
 pub use routes::{matrix, router};
-pub use served::{Partners, Served};

@@ -14,29 +14,29 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults;
-use super::landing::{self, Site};
-use super::served::{Partners, find};
+use super::landing::{self, PageContext};
+use super::partners::{Partners, find};
 use crate::fault::Fault;
 use crate::member::Payer;
 use crate::persona;
 use crate::store::Job;
 
-/// What every handler of the control API knows.
+/// The state of the control API's handlers.
 #[derive(Clone)]
-struct Known {
+struct ControlState {
     partners: Partners,
-    site: Arc<Site>,
+    context: Arc<PageContext>,
 }
 
-impl FromRef<Known> for Partners {
-    fn from_ref(known: &Known) -> Self {
-        Arc::clone(&known.partners)
+impl FromRef<ControlState> for Partners {
+    fn from_ref(state: &ControlState) -> Self {
+        Arc::clone(&state.partners)
     }
 }
 
 /// The routes of the control API, and the page at its root.
-pub fn router(partners: Partners, site: Site) -> Router {
-    let site = Arc::new(site);
+pub fn router(partners: Partners, context: PageContext) -> Router {
+    let context = Arc::new(context);
     Router::new()
         .route("/", get(page))
         .route("/clock", get(clock).put(advance))
@@ -54,17 +54,17 @@ pub fn router(partners: Partners, site: Site) -> Router {
                 help,
             }
         })
-        .with_state(Known { partners, site })
+        .with_state(ControlState { partners, context })
 }
 
-async fn page(State(known): State<Known>) -> Result<Html<String>, ControlProblem> {
-    landing::page(&known.site, known.partners.values())
+async fn page(State(state): State<ControlState>) -> Result<Html<String>, ControlProblem> {
+    landing::page(&state.context, state.partners.values())
         .map(Html)
         .map_err(internal)
 }
 
-async fn clock(State(known): State<Known>) -> Json<Value> {
-    Json(json!({"now": known.site.clock.now().to_rfc3339()}))
+async fn clock(State(state): State<ControlState>) -> Json<Value> {
+    Json(json!({"now": state.context.clock.now().to_rfc3339()}))
 }
 
 #[derive(Deserialize)]
@@ -74,13 +74,13 @@ struct Advance {
 }
 
 /// Moves the clock of all partners on; it never goes back.
-async fn advance(State(known): State<Known>, body: Bytes) -> ControlResult {
+async fn advance(State(state): State<ControlState>, body: Bytes) -> ControlResult {
     let asked: Advance = parse_body(&body, r#"send {"advance_seconds":60}"#)?;
-    known
-        .site
+    state
+        .context
         .clock
         .advance(i64::from(asked.advance_seconds) * 1_000);
-    Ok(clock(State(known)).await)
+    Ok(clock(State(state)).await)
 }
 
 /// The compatibility matrix.
@@ -108,8 +108,8 @@ async fn list(State(partners): State<Partners>) -> ControlResult {
             "region": partner.payer.region,
             "persona": partner.payer.persona.name(),
             "base_url": partner.base_url,
-            "fault": partner.with_faults(|book| book.newest().map(Fault::name)),
-            "faults": partner.with_faults(|book| book.standing().len()),
+            "fault": partner.with_faults(|faults| faults.newest().map(Fault::name)),
+            "faults": partner.with_faults(|faults| faults.active().len()),
             "open_jobs": jobs.iter().filter(|job| job.released_ms.is_none()).count(),
             "stats": partner.stats(),
         }));
@@ -121,11 +121,11 @@ async fn jobs(State(partners): State<Partners>, Path(id): Path<String>) -> Contr
     let partner = &find(&partners, &id)?.partner;
     let now_ms = partner.clock().now_millis();
     let jobs = partner.jobs().map_err(internal)?;
-    let jobs: Vec<Value> = jobs.iter().map(|job| shown(job, now_ms)).collect();
+    let jobs: Vec<Value> = jobs.iter().map(|job| job_json(job, now_ms)).collect();
     Ok(Json(json!({"jobs": jobs})))
 }
 
-fn shown(job: &Job, now_ms: i64) -> Value {
+fn job_json(job: &Job, now_ms: i64) -> Value {
     let state = match job.released_ms {
         Some(_) => "released",
         None if now_ms < job.ready_ms => "running",

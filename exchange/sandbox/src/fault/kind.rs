@@ -6,7 +6,7 @@ use crate::fault::Operation::{
     self, BulkMatch, DataExport, File, GroupExport, SignedFile, SingleMatch, Status, Token,
 };
 
-/// Where a fault takes hold.
+/// Where a fault is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// At the listener, whatever is asked: its port or its certificate.
@@ -54,7 +54,7 @@ const JOBS: &[Operation] = &[Status];
 const TOKENS: &[Operation] = &[Token];
 const ALL: &[Operation] = &Operation::ALL;
 
-/// One line a fault: its name, where it takes hold, of which operations, how often unless told otherwise
+/// One line for each fault: its name, where it is injected, into which operations, how often unless the rule says otherwise
 /// (0 is as long as it is on), and what it does.
 macro_rules! faults {
     ($($fault:ident = $name:literal, $point:ident, $operations:expr, $times:literal, $what:literal;)+) => {
@@ -74,17 +74,17 @@ macro_rules! faults {
                 match self { $(Self::$fault => $name,)+ }
             }
 
-            /// Where it takes hold.
+            /// Where it is injected.
             pub const fn point(self) -> Point {
                 match self { $(Self::$fault => Point::$point,)+ }
             }
 
-            /// The operations that it is about, of which an order may name one.
+            /// The operations that it is about, of which a rule may name one.
             pub const fn operations(self) -> &'static [Operation] {
                 match self { $(Self::$fault => $operations,)+ }
             }
 
-            /// After how many hits it is over, unless the order says otherwise; never for none.
+            /// After how many hits it is over, unless the rule says otherwise; never for none.
             pub const fn times(self) -> Option<u64> {
                 match self { $(Self::$fault => if $times == 0 { None } else { Some($times) },)+ }
             }
@@ -127,7 +127,7 @@ faults! {
     KeysStale = "keys-stale", Within, TOKENS, 0,
         "the token endpoint goes by a key set from before the client's keys were registered";
     ClockSkew = "clock-skew", Within, TOKENS, 0, "the token endpoint's clock is ten minutes ahead";
-    Latency = "latency", Before, ALL, 0, "every answer comes later, by 50 ms unless the order says how much";
+    Latency = "latency", Before, ALL, 0, "every answer comes later, by 50 ms unless the rule sets a delay";
     ThrottledDate = "throttled-date", Before, KICKOFFS, 0, "both kick-offs answer 429 with a date to wait for";
     ThrottledEpoch = "throttled-epoch", Before, KICKOFFS, 0,
         "both kick-offs answer 429 with milliseconds since 1970 where seconds belong";

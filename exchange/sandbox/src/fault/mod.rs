@@ -1,15 +1,15 @@
-//! What a partner can be told to do wrong: the closed list of faults, orders to show them, and the book that
-//! says which request meets which.
+//! Faults that a partner can inject: the closed list of faults, the rules that switch them on, and the set of
+//! rules that decides which fault fires for which request.
 //!
-//! Everything that decides is a pure function of the orders, their seeds and the sequence of requests, so that
-//! the same orders and requests meet the same faults again. What a fault does on the wire is in `partner/bend`.
+//! Every decision is a pure function of the rules, their seeds and the sequence of requests, so the same rules
+//! and requests always get the same faults. `partner/inject` holds what a fault does on the wire.
 
-mod book;
 mod kind;
 mod operation;
-mod order;
+mod rule;
+mod set;
 
-pub use book::{Book, Hit, Hits, Logged, Standing};
 pub use kind::{Fault, Leaf, Point};
 pub use operation::Operation;
-pub use order::{Mistake, Order};
+pub use rule::{FaultRule, RuleError};
+pub use set::{ActiveRule, FaultSet, Hit, HitRecord, Hits};

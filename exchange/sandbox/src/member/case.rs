@@ -154,7 +154,7 @@ cases! {
         "consent is judged again at export: the member matches, and nothing of theirs comes";
     /// Both payers insure the member; the exchange is repeated each quarter.
     Concurrent = "concurrent", Found, "both payers insure the member at once",
-        "concurrent coverage is exchanged like any other, each quarter anew";
+        "concurrent coverage is exchanged like any other, again each quarter";
     /// Claims at the five-year line, older ones, and one that came late.
     OldClaims = "old-claims", Found, "claims of exactly five years ago, of longer ago, and one that came in after 1 October 2026",
         "five years are a floor, not a cap: the sandbox sends what it holds; the late one is all that a later _since brings";

@@ -1,4 +1,4 @@
-//! One member, and whom the responder holds for them.
+//! One member, and the person that the responder holds for them.
 
 use super::case::EdgeCase;
 use super::person::Person;
@@ -12,7 +12,7 @@ pub enum Holding {
     Nobody,
 }
 
-/// One member: what the requester sends, and whom the responder holds.
+/// One member: what the requester sends, and the person that the responder holds.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The id in the requester's system, e.g. `or-m0001`.
@@ -21,7 +21,7 @@ pub struct Member {
     pub case: EdgeCase,
     /// Line of business.
     pub cohort: &'static str,
-    /// Whom the responder holds.
+    /// The person that the responder holds.
     pub holding: Holding,
     /// The person as the requester knows them.
     pub(crate) known_as: Person,

@@ -16,12 +16,12 @@ use super::person::{
 pub struct Household {
     /// The member; [`Holding::Person`] counts within [`Household::people`].
     pub member: Member,
-    /// Whom the responder holds; empty when nobody.
+    /// The people that the responder holds; empty when it holds nobody.
     pub people: Vec<Person>,
 }
 
-/// What the household is made of while it is being made.
-struct Making {
+/// The parts of a household while it is drawn.
+struct HouseholdBuilder {
     stream: Stream,
     numbers: Numbers,
     held: Person,
@@ -43,7 +43,7 @@ impl Household {
         if case == EdgeCase::Large {
             held.scale = scale;
         }
-        let mut making = Making {
+        let mut making = HouseholdBuilder {
             known_as: held.clone(),
             stream,
             numbers,
@@ -94,7 +94,7 @@ impl Household {
     }
 }
 
-impl Making {
+impl HouseholdBuilder {
     /// Makes the case come true.
     fn apply(&mut self, case: EdgeCase) {
         match case {
@@ -262,11 +262,11 @@ fn swapped(text: &str) -> String {
 fn another_address(stream: &mut Stream, held: &Address) -> Address {
     let mut address = draw_address(stream);
     if address.place == held.place {
-        let at = names::PLACES
+        let at = names::LOCALITIES
             .iter()
             .position(|place| *place == held.place)
             .unwrap_or(0);
-        address.place = names::PLACES[(at + 1) % names::PLACES.len()];
+        address.place = names::LOCALITIES[(at + 1) % names::LOCALITIES.len()];
     }
     address
 }

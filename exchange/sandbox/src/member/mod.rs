@@ -22,10 +22,11 @@ pub use household::Household;
 pub(crate) use names::is_short_form;
 pub use normalise::{canonical, key, normalise, sha256_hex};
 pub use payer::Payer;
-pub use payload::{Policy, Withheld, disclosed, record, scale_for, transmitted, withheld};
+pub use payload::{Policy, WithholdReason, disclosed, record, scale_for, transmitted, withheld};
 pub use person::{Card, HeldName, OptOut, Person, Relationship};
 pub use request::policy;
 pub use roster::{REQUESTER_NPI, Roster};
 pub use set::{
-    LARGE_MAX, MEMBERS_MAX, MemberSet, SEED, SetMember, Wanted, member_set, set_member, write_set,
+    LARGE_MAX, MEMBERS_MAX, MemberSet, SEED, SetMember, SetRequest, member_set, set_member,
+    write_set,
 };

@@ -98,7 +98,7 @@ pub(crate) const STREETS: [&str; 12] = [
 
 /// A town with its state and a ZIP code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Locality {
     /// The town.
     pub(crate) city: &'static str,
     /// Two letters.
@@ -107,8 +107,8 @@ pub(crate) struct Place {
     pub(crate) postal_code: &'static str,
 }
 
-const fn place(city: &'static str, state: &'static str, postal_code: &'static str) -> Place {
-    Place {
+const fn place(city: &'static str, state: &'static str, postal_code: &'static str) -> Locality {
+    Locality {
         city,
         state,
         postal_code,
@@ -116,7 +116,7 @@ const fn place(city: &'static str, state: &'static str, postal_code: &'static st
 }
 
 /// Towns.
-pub(crate) const PLACES: [Place; 12] = [
+pub(crate) const LOCALITIES: [Locality; 12] = [
     place("Akron", "OH", "44301"),
     place("Dayton", "OH", "45402"),
     place("Albany", "NY", "12203"),

@@ -6,7 +6,7 @@ use super::payer::Payer;
 
 /// How many numbers one household may take.
 const PER_HOUSEHOLD: u64 = 4;
-/// How many numbers one payer has: 100,000 households and room to spare.
+/// How many numbers one payer has: more than 100,000 households need.
 const PER_PAYER: u64 = 1_000_000;
 /// The numbers are spread over so many by a multiplication, which is one-to-one because this is a prime.
 const SPREAD: u64 = 89_999_999;

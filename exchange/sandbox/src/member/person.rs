@@ -61,7 +61,7 @@ pub struct Card {
     pub period: (&'static str, &'static str),
 }
 
-/// Whether a person has told the responder that nothing may be disclosed any more.
+/// Whether a person has opted out of any disclosure by the responder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptOut {
     /// No.
@@ -89,7 +89,7 @@ impl OptOut {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) line: String,
-    pub(crate) place: names::Place,
+    pub(crate) place: names::Locality,
 }
 
 /// A person as the responder holds them.
@@ -115,7 +115,7 @@ pub struct Person {
     pub canary: String,
     /// What is unusual; decides how much is held.
     pub case: EdgeCase,
-    /// Whether the person has told this responder that nothing may be disclosed any more.
+    /// Whether the person has opted out of any disclosure by this responder.
     pub opt_out: OptOut,
     /// The UMB of the entry that this one has replaced.
     pub replaces: Option<String>,
@@ -223,6 +223,6 @@ pub(crate) fn draw_address(stream: &mut Stream) -> Address {
     let line = format!("{} {}", 1 + stream.below(998), stream.pick(&names::STREETS));
     Address {
         line,
-        place: *stream.pick(&names::PLACES),
+        place: *stream.pick(&names::LOCALITIES),
     }
 }

@@ -64,7 +64,7 @@ pub struct SetMember {
     /// What to send.
     pub request: Request,
     /// What must come back.
-    pub expect: Expect,
+    pub expect: Expectation,
 }
 
 /// The parts of one `MemberBundle`.
@@ -83,19 +83,19 @@ pub struct Request {
 
 /// The oracle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Expect {
+pub struct Expectation {
     /// The bucket.
     pub bucket: Bucket,
     /// What a single `$member-match` must answer.
     pub single: SingleAnswer,
     /// The person as the responder holds them; only of a match.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
+    pub identity: Option<ExpectedIdentity>,
     /// Per resource type, in order of the keys; empty unless a match.
-    pub resources: BTreeMap<String, Vec<Expected>>,
+    pub resources: BTreeMap<String, Vec<ExpectedRecord>>,
     /// Strings that occur in this member's record and in no other.
     pub canaries: Vec<String>,
-    /// Canaries of people around the member whom the responder holds and must not disclose: the parent
+    /// Canaries of people around the member that the responder holds and must not disclose: the parent
     /// on the card, the twin, the entry that was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
@@ -113,7 +113,7 @@ pub struct SingleAnswer {
 
 /// A person as the responder holds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct ExpectedIdentity {
     /// Family name today.
     pub family: String,
     /// First given name today.
@@ -126,16 +126,16 @@ pub struct Identity {
 
 /// One resource that must come back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Expected {
+pub struct ExpectedRecord {
     /// `<system>|<value>`, or `sha256:<hex>`.
     pub key: String,
     /// SHA-256 of the normal form.
     pub sha256: String,
 }
 
-/// Which set: of whom, drawn from what, how many, and how long the long records are.
+/// A set to write: its payer, seed and number of members, and the length of the long records.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct SetRequest<'a> {
     /// Whose members.
     pub payer: Payer,
     /// Name of the set.
@@ -149,13 +149,13 @@ pub struct Wanted<'a> {
 }
 
 /// A set that is derived while it is written, a member at a time, so that its size does not matter.
-struct Streamed<'a>(Wanted<'a>);
+struct StreamedMembers<'a>(SetRequest<'a>);
 
 /// Writes a set as its file holds it: pretty-printed JSON with a line end.
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn write_set(wanted: Wanted<'_>, mut out: impl Write) -> io::Result<()> {
+pub fn write_set(wanted: SetRequest<'_>, mut out: impl Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct File<'a> {
         schema: &'a str,
@@ -164,7 +164,7 @@ pub fn write_set(wanted: Wanted<'_>, mut out: impl Write) -> io::Result<()> {
         seed: u64,
         requester: Organisation,
         responder: Organisation,
-        members: Streamed<'a>,
+        members: StreamedMembers<'a>,
     }
     let file = File {
         schema: SCHEMA,
@@ -173,16 +173,16 @@ pub fn write_set(wanted: Wanted<'_>, mut out: impl Write) -> io::Result<()> {
         seed: wanted.seed,
         requester: organisation(REQUESTER_NPI),
         responder: organisation(wanted.payer.npi),
-        members: Streamed(wanted),
+        members: StreamedMembers(wanted),
     };
     serde_json::to_writer_pretty(&mut out, &file)?;
     out.write_all(b"\n")?;
     out.flush()
 }
 
-impl Serialize for Streamed<'_> {
+impl Serialize for StreamedMembers<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Wanted {
+        let SetRequest {
             payer,
             seed,
             count,
@@ -236,11 +236,11 @@ pub fn set_member(payer: &Payer, seed: u64, household: &Household) -> SetMember 
     }
 }
 
-fn expect(payer: &Payer, seed: u64, household: &Household) -> Expect {
+fn expect(payer: &Payer, seed: u64, household: &Household) -> Expectation {
     let case = household.member.case;
     let (status, code) = case.single().answer();
     let meant = household.meant();
-    let mut expect = Expect {
+    let mut expect = Expectation {
         bucket: case.bucket(),
         single: SingleAnswer {
             status,
@@ -258,7 +258,7 @@ fn expect(payer: &Payer, seed: u64, household: &Household) -> Expect {
         if person.opt_out.at_export() {
             return expect;
         }
-        expect.identity = person.current_name().map(|name| Identity {
+        expect.identity = person.current_name().map(|name| ExpectedIdentity {
             family: name.family.clone(),
             given: name.given.clone(),
             birth_date: person.birth_date.to_string(),
@@ -266,7 +266,7 @@ fn expect(payer: &Payer, seed: u64, household: &Household) -> Expect {
         });
         for resource in disclosed(record(payer, person, seed), request::policy(case)) {
             let kind = resource["resourceType"].as_str().unwrap_or_default();
-            let expected = Expected {
+            let expected = ExpectedRecord {
                 key: key(&resource),
                 sha256: sha256_hex(&resource),
             };
@@ -282,14 +282,14 @@ fn expect(payer: &Payer, seed: u64, household: &Household) -> Expect {
 mod tests {
     use super::*;
 
-    fn text(wanted: Wanted<'_>) -> String {
+    fn text(wanted: SetRequest<'_>) -> String {
         let mut text = Vec::new();
         write_set(wanted, &mut text).unwrap();
         String::from_utf8(text).unwrap()
     }
 
-    fn wanted(payer: Payer, set: &str, count: usize) -> Wanted<'_> {
-        Wanted {
+    fn wanted(payer: Payer, set: &str, count: usize) -> SetRequest<'_> {
+        SetRequest {
             payer,
             set,
             seed: 7,

@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::headers::{self, Caller};
-use super::kickoff::{self, Question};
+use super::kickoff::{self, JobRequest};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::state::Partner;
@@ -30,7 +30,7 @@ pub(crate) async fn bulk_member_match(
     let parameters = body::json(request).await?;
     let bundles = matching::bundles(&parameters)?;
     let shape = shape(&partner, &caller);
-    let question = Question {
+    let job_request = JobRequest {
         session: &session,
         operation: Operation::BulkMatch,
         key,
@@ -40,7 +40,7 @@ pub(crate) async fn bulk_member_match(
     };
     let disclosure = partner.disclosure(session.npi);
     let decide = || {
-        let decided: Vec<group::Decided<'_>> = bundles
+        let decided: Vec<group::MemberDecision<'_>> = bundles
             .iter()
             .map(|one| (one, matching::decide(one, &partner.roster, disclosure)))
             .collect();
@@ -50,7 +50,7 @@ pub(crate) async fn bulk_member_match(
         let result = as_parameters(&decide()?).to_string();
         return Ok(([(CONTENT_TYPE, FHIR_JSON)], result).into_response());
     }
-    kickoff::answer(&partner, question, |writer| {
+    kickoff::answer(&partner, job_request, |writer| {
         files(writer, shape, &decide()?)
     })
 }

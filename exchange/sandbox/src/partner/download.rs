@@ -45,7 +45,7 @@ pub(crate) fn send(
     } else {
         "application/fhir+ndjson"
     };
-    let pieces = Pieces {
+    let pieces = PieceReader {
         partner: Arc::clone(partner),
         job: job.id,
         file,
@@ -56,7 +56,7 @@ pub(crate) fn send(
 }
 
 /// A file that is being read.
-struct Pieces {
+struct PieceReader {
     partner: Arc<Partner>,
     job: String,
     file: JobFile,
@@ -65,7 +65,7 @@ struct Pieces {
     rest: Vec<Bytes>,
 }
 
-impl Pieces {
+impl PieceReader {
     fn count(&self) -> u64 {
         match self.file.source {
             Source::Pieces(count) | Source::Scans { count, .. } => count,
@@ -102,7 +102,7 @@ impl Pieces {
 
 /// The answer. A file of one piece is sent with its length, also when it is squeezed; a longer one is
 /// squeezed on the way.
-fn response(mut pieces: Pieces, media: &'static str, gzip: bool) -> Result<Response, Refusal> {
+fn response(mut pieces: PieceReader, media: &'static str, gzip: bool) -> Result<Response, Refusal> {
     let internal = |_| Refusal::internal("the file could not be read");
     let is_short = matches!(pieces.file.source, Source::Pieces(0 | 1));
     let (body, length) = if is_short {
@@ -134,7 +134,7 @@ fn response(mut pieces: Pieces, media: &'static str, gzip: bool) -> Result<Respo
     Ok(response)
 }
 
-fn as_it_is(pieces: Pieces) -> Body {
+fn as_it_is(pieces: PieceReader) -> Body {
     Body::from_stream(stream::unfold(Some(pieces), |pieces| async move {
         let mut pieces = pieces?;
         match pieces.read().transpose()? {
@@ -144,7 +144,7 @@ fn as_it_is(pieces: Pieces) -> Body {
     }))
 }
 
-fn squeezed_on_the_way(pieces: Pieces) -> Body {
+fn squeezed_on_the_way(pieces: PieceReader) -> Body {
     let encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let start = Some((pieces, encoder));
     Body::from_stream(stream::unfold(start, |state| async move {

@@ -1,4 +1,4 @@
-//! Exports of a group: `$davinci-data-export`, and the plain `$export` of Bulk Data beside it.
+//! Exports of a group: `$davinci-data-export`, and the plain `$export` of Bulk Data next to it.
 //!
 //! Files are NDJSON, one type a file, written a member at a time.
 
@@ -12,19 +12,19 @@ use exchange_kit::http::form_fields;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::group::{self, Matched};
+use super::export_query::{ExportOperation, ExportQuery};
+use super::group::{self, GroupMember};
 use super::headers::{self, Caller};
-use super::kickoff::{self, Question};
+use super::kickoff::{self, JobRequest};
 use super::outcome::Refusal;
 use super::scans;
 use super::scope::Grant;
 use super::state::Partner;
 use super::token::{self, Session};
-use super::wanted::{Asked, Wanted};
 use super::{body, consent, limits};
 use crate::fault::{Fault, Hits, Operation};
 use crate::member::{disclosed, record, transmitted};
-use crate::persona::{ExportSlots, MissingGroup, Partial};
+use crate::persona::{ExportSlots, MissingGroup, PartialStyle};
 use crate::store::{FileList, FileWriter, JobFile, JobKind, Source};
 
 /// Types that the fault `records-missing` leaves alone: without them the answer would not look whole.
@@ -44,8 +44,8 @@ pub(crate) async fn data_export(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::DataExport(partner.behaviour().export_types);
-    kick_off(partner, id, asked, request).await
+    let export = ExportOperation::DataExport(partner.behaviour().export_types);
+    kick_off(partner, id, export, request).await
 }
 
 /// `GET` and `POST Group/{id}/$export`.
@@ -54,13 +54,13 @@ pub(crate) async fn group_export(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    kick_off(partner, id, Asked::GroupExport, request).await
+    kick_off(partner, id, ExportOperation::GroupExport, request).await
 }
 
 async fn kick_off(
     partner: Arc<Partner>,
     id: String,
-    asked: Asked,
+    export: ExportOperation,
     request: Request,
 ) -> Result<Response, Refusal> {
     let hits = request
@@ -70,29 +70,29 @@ async fn kick_off(
         .unwrap_or_default();
     let caller = Caller::of(&request);
     let session = token::session(&partner, &caller)?;
-    kickoff::room(&partner, &caller, &session)?;
+    kickoff::check_new_job(&partner, &caller, &session)?;
     let key = headers::idempotency_key(&caller.headers)?;
-    let (operation, name) = match asked {
-        Asked::DataExport(_) => (Operation::DataExport, "$davinci-data-export"),
-        Asked::GroupExport => (Operation::GroupExport, "$export"),
+    let (operation, name) = match export {
+        ExportOperation::DataExport(_) => (Operation::DataExport, "$davinci-data-export"),
+        ExportOperation::GroupExport => (Operation::GroupExport, "$export"),
     };
     let mut url = format!("{}/Group/{id}/{name}", partner.base_url);
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    let wanted = if request.method() == Method::GET {
-        if !query.is_empty() {
-            url = format!("{url}?{query}");
+    let query_text = request.uri().query().unwrap_or_default().to_owned();
+    let query = if request.method() == Method::GET {
+        if !query_text.is_empty() {
+            url = format!("{url}?{query_text}");
         }
-        Wanted::of_query(&form_fields(query.as_bytes()))?
+        ExportQuery::of_query(&form_fields(query_text.as_bytes()))?
     } else {
-        Wanted::of_parameters(&body::json(request).await?, asked)?
+        ExportQuery::of_parameters(&body::json(request).await?, export)?
     };
-    session.must(Grant::Data(wanted.type_list().as_deref()))?;
+    session.must(Grant::Data(query.type_list().as_deref()))?;
     let members = members(&partner, &id, &session.client)?;
     free_slot(&partner, &id, &session)?;
-    let hash = hex_of_sha256(format!("{url} {wanted:?}").as_bytes());
+    let hash = hex_of_sha256(format!("{url} {query:?}").as_bytes());
     // A large export takes its time, which is not the other clients'.
     let work = move || {
-        let question = Question {
+        let job_request = JobRequest {
             session: &session,
             operation,
             key,
@@ -100,8 +100,8 @@ async fn kick_off(
             kind: JobKind::Export,
             request: url,
         };
-        kickoff::answer(&partner, question, |writer| {
-            files(&partner, &session, &members, &wanted, &hits, writer)
+        kickoff::answer(&partner, job_request, |writer| {
+            files(&partner, &session, &members, &query, &hits, writer)
         })
     };
     tokio::task::spawn_blocking(work)
@@ -110,7 +110,7 @@ async fn kick_off(
 }
 
 /// The members of the client's own group; none when the persona exports what is not there.
-fn members(partner: &Partner, id: &str, client: &str) -> Result<Vec<Matched>, Refusal> {
+fn members(partner: &Partner, id: &str, client: &str) -> Result<Vec<GroupMember>, Refusal> {
     let group = match (
         group::owned(partner, id, client),
         partner.behaviour().missing_group,
@@ -152,8 +152,8 @@ fn free_slot(partner: &Partner, id: &str, session: &Session) -> Result<(), Refus
 fn files(
     partner: &Partner,
     session: &Session,
-    members: &[Matched],
-    wanted: &Wanted,
+    members: &[GroupMember],
+    query: &ExportQuery,
     hits: &Hits,
     mut writer: FileWriter<'_>,
 ) -> Result<Vec<JobFile>, Refusal> {
@@ -161,7 +161,7 @@ fn files(
     let mut payer_is_due = true;
     for member in members {
         let own = format!("Patient/{}", member.patient_id);
-        if !wanted.patients.is_empty() && !wanted.patients.contains(&own) {
+        if !query.patients.is_empty() && !query.patients.contains(&own) {
             continue;
         }
         let Some((place, resources)) = records(partner, session, member, hits) else {
@@ -171,11 +171,11 @@ fn files(
         if !exported.insert(place) {
             continue;
         }
-        let wanted_records: Vec<Value> = resources
+        let requested: Vec<Value> = resources
             .into_iter()
-            .filter(|resource| wanted.has(resource))
+            .filter(|resource| query.has(resource))
             .collect();
-        let mut sent = transmitted(wanted_records);
+        let mut sent = transmitted(requested);
         // Lost on the way: the Provenance still says what was meant to go out.
         if hits.has_for(Fault::RecordsMissing, partner.roster.member_of(place)) {
             sent = half_missing(sent);
@@ -190,13 +190,13 @@ fn files(
         }
     }
     if hits.has(Fault::ForeignRecord)
-        && let Some(record) = foreign_record(partner, &exported, wanted)
+        && let Some(record) = foreign_record(partner, &exported, query)
     {
         write(&mut writer, &record)?;
     }
-    strangers(members, wanted, &mut writer)?;
+    unmatched_patients(members, query, &mut writer)?;
     let mut files = writer.finish()?;
-    files.extend(scanned(partner, &exported, wanted));
+    files.extend(scanned(partner, &exported, query));
     Ok(files)
 }
 
@@ -209,7 +209,7 @@ fn write(writer: &mut FileWriter<'_>, resource: &Value) -> Result<(), Refusal> {
 fn records(
     partner: &Partner,
     session: &Session,
-    member: &Matched,
+    member: &GroupMember,
     hits: &Hits,
 ) -> Option<(usize, Vec<Value>)> {
     let people = &partner.roster.people;
@@ -225,16 +225,16 @@ fn records(
     let whole = record(&partner.payer, &people[place], partner.roster.seed);
     let resources = disclosed(whole, policy);
     match partner.behaviour().partial {
-        Partial::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
-        Partial::Silent | Partial::Never => {}
+        PartialStyle::Silent if resources.len() > limits::SILENT_RECORDS_MAX => return None,
+        PartialStyle::Silent | PartialStyle::Never => {}
     }
     Some((place, resources))
 }
 
 /// An OperationOutcome for each Patient who was asked for and is not in the group.
-fn strangers(
-    members: &[Matched],
-    wanted: &Wanted,
+fn unmatched_patients(
+    members: &[GroupMember],
+    query: &ExportQuery,
     writer: &mut FileWriter<'_>,
 ) -> Result<(), Refusal> {
     let is_member = |reference: &&String| {
@@ -242,7 +242,7 @@ fn strangers(
             .iter()
             .any(|member| **reference == format!("Patient/{}", member.patient_id))
     };
-    for reference in wanted.patients.iter().filter(|one| !is_member(one)) {
+    for reference in query.patients.iter().filter(|one| !is_member(one)) {
         let text = format!("{} is not in this Group", super::filter::echo(reference));
         let outcome = json!({
             "resourceType": "OperationOutcome",
@@ -253,14 +253,14 @@ fn strangers(
     Ok(())
 }
 
-/// The scanned documents that every export holds besides, when there are to be any.
-fn scanned(partner: &Partner, exported: &BTreeSet<usize>, wanted: &Wanted) -> Option<JobFile> {
+/// The additional scanned documents of an export, when the settings ask for any.
+fn scanned(partner: &Partner, exported: &BTreeSet<usize>, query: &ExportQuery) -> Option<JobFile> {
     let count = u64::from(partner.settings.scans_mib);
-    let is_wanted = wanted
+    let is_requested = query
         .types
         .as_ref()
         .is_none_or(|types| types.contains("DocumentReference"));
-    let first = exported.first().filter(|_| count > 0 && is_wanted)?;
+    let first = exported.first().filter(|_| count > 0 && is_requested)?;
     Some(JobFile {
         name: "Scans-1.ndjson".to_owned(),
         kind: "DocumentReference".to_owned(),
@@ -306,12 +306,16 @@ fn half_missing(resources: Vec<Value>) -> Vec<Value> {
         .collect()
 }
 
-/// One record of somebody else's, of a wanted type that carries the canary.
-fn foreign_record(partner: &Partner, exported: &BTreeSet<usize>, wanted: &Wanted) -> Option<Value> {
+/// One record of somebody else's, of a requested type that carries the canary.
+fn foreign_record(
+    partner: &Partner,
+    exported: &BTreeSet<usize>,
+    query: &ExportQuery,
+) -> Option<Value> {
     let other = partner.roster.somebody_else(exported)?;
     let records = record(&partner.payer, other, partner.roster.seed);
     let fits =
-        |resource: &Value| wanted.has(resource) && resource.to_string().contains(&other.canary);
+        |resource: &Value| query.has(resource) && resource.to_string().contains(&other.canary);
     // A clinical record for choice: a second Patient would be noticed by anybody.
     let clinical = records
         .iter()

@@ -10,7 +10,7 @@ use super::headers::Caller;
 use super::outcome::Refusal;
 use super::scope::Grant;
 use super::state::Partner;
-use super::{elsewhere, job, token};
+use super::{file_origin, job, token};
 use crate::persona::FilePlace;
 use crate::store::JobKind;
 
@@ -31,6 +31,6 @@ pub(crate) async fn file(
     }
     match partner.behaviour().files {
         FilePlace::Own => send(&partner, job, file, &caller),
-        FilePlace::Redirected => elsewhere::redirect(&partner, &job.id, &name),
+        FilePlace::Redirected => file_origin::redirect(&partner, &job.id, &name),
     }
 }

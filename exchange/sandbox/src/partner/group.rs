@@ -16,7 +16,7 @@ use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::state::Partner;
 use super::token::{self, Session};
-use crate::persona::{Buckets, Contained};
+use crate::persona::{Buckets, ContainedStyle};
 use crate::store::{Group, KnownPatient};
 
 const PDEX: &str = "http://hl7.org/fhir/us/davinci-pdex";
@@ -24,7 +24,7 @@ const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
 /// A matched member, as the partner remembers them for the export.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Matched {
+pub(crate) struct GroupMember {
     /// The responder's Patient id.
     pub(crate) patient_id: String,
     /// The consent that was sent, to be judged again at export.
@@ -52,18 +52,18 @@ pub(crate) fn owned(partner: &Partner, id: &str, client: &str) -> Result<Group, 
 }
 
 /// One member of an answer.
-pub(crate) type Decided<'a> = (&'a Bundle, Decision);
+pub(crate) type MemberDecision<'a> = (&'a Bundle, Decision);
 
 /// Bucket and resource of each group. Matched members come always, the others when there are any, or when
 /// the persona sends all. The group of matched members is kept for the export.
 pub(crate) fn of_decisions(
     partner: &Partner,
     session: &Session,
-    decided: &[Decided<'_>],
+    decided: &[MemberDecision<'_>],
 ) -> Result<Vec<(Bucket, Value)>, Refusal> {
     let mut groups = Vec::new();
     for bucket in [Bucket::Match, Bucket::NoMatch, Bucket::ConsentConstraint] {
-        let members: Vec<Decided<'_>> = decided
+        let members: Vec<MemberDecision<'_>> = decided
             .iter()
             .copied()
             .filter(|(_, decision)| decision.bucket() == bucket)
@@ -88,7 +88,7 @@ fn keep(
     partner: &Partner,
     session: &Session,
     group: &Value,
-    members: &[Decided<'_>],
+    members: &[MemberDecision<'_>],
 ) -> Result<(), Refusal> {
     let now_ms = partner.clock.now_millis();
     let mut matched = Vec::new();
@@ -96,7 +96,7 @@ fn keep(
         let Decision::Match(place) = decision else {
             continue;
         };
-        let one = Matched {
+        let one = GroupMember {
             patient_id: partner.roster.people[*place].patient_id.clone(),
             consent: bundle.consent.clone(),
         };
@@ -120,7 +120,12 @@ fn keep(
     Ok(partner.store.keep_group(partner.payer.id, &kept, now_ms)?)
 }
 
-fn group(partner: &Partner, session: &Session, bucket: Bucket, members: &[Decided<'_>]) -> Value {
+fn group(
+    partner: &Partner,
+    session: &Session,
+    bucket: Bucket,
+    members: &[MemberDecision<'_>],
+) -> Value {
     let today = partner.clock.today();
     let code = json!({"coding": [{
         "system": format!("{PDEX}/CodeSystem/PdexMultiMemberMatchResultCS"),
@@ -152,7 +157,7 @@ fn group(partner: &Partner, session: &Session, bucket: Bucket, members: &[Decide
     });
     if !members.is_empty() {
         let style = partner.behaviour().contained;
-        let left_out = style == Contained::LeftOutOfMatched && bucket == Bucket::Match;
+        let left_out = style == ContainedStyle::LeftOutOfMatched && bucket == Bucket::Match;
         if !left_out {
             group["contained"] = contained(members, style).into_iter().collect();
         }
@@ -165,7 +170,7 @@ fn group(partner: &Partner, session: &Session, bucket: Bucket, members: &[Decide
 }
 
 /// How often a member's Patient was submitted: with several cards, each card is named in the answer.
-fn cards(bundle: &Bundle, members: &[Decided<'_>]) -> usize {
+fn cards(bundle: &Bundle, members: &[MemberDecision<'_>]) -> usize {
     members
         .iter()
         .filter(|(other, _)| other.patient["id"] == bundle.patient["id"])
@@ -173,19 +178,19 @@ fn cards(bundle: &Bundle, members: &[Decided<'_>]) -> usize {
 }
 
 /// The id under which a submitted Patient is contained.
-fn contained_id(bundle: &Bundle, members: &[Decided<'_>], style: Contained) -> String {
+fn contained_id(bundle: &Bundle, members: &[MemberDecision<'_>], style: ContainedStyle) -> String {
     let submitted = bundle.patient["id"].as_str().unwrap_or_default();
     match style {
-        Contained::AsSubmitted | Contained::LeftOutOfMatched => submitted.to_owned(),
-        Contained::Renumbered => {
-            let same = |(other, _): &Decided<'_>| other.patient["id"] == submitted;
+        ContainedStyle::AsSubmitted | ContainedStyle::LeftOutOfMatched => submitted.to_owned(),
+        ContainedStyle::Renumbered => {
+            let same = |(other, _): &MemberDecision<'_>| other.patient["id"] == submitted;
             let place = members.iter().position(same).unwrap_or_default();
             format!("p{}", place + 1)
         }
     }
 }
 
-fn contained(members: &[Decided<'_>], style: Contained) -> Vec<Value> {
+fn contained(members: &[MemberDecision<'_>], style: ContainedStyle) -> Vec<Value> {
     let mut patients = BTreeMap::new();
     let mut coverages = Vec::new();
     for (bundle, _) in members {
@@ -223,7 +228,11 @@ fn submitted(resource: &Value) -> Value {
     resource
 }
 
-fn entry(partner: &Partner, (bundle, decision): Decided<'_>, members: &[Decided<'_>]) -> Value {
+fn entry(
+    partner: &Partner,
+    (bundle, decision): MemberDecision<'_>,
+    members: &[MemberDecision<'_>],
+) -> Value {
     let style = partner.behaviour().contained;
     let own = format!("#{}", contained_id(bundle, members, style));
     let reference = match decision {

@@ -1,4 +1,4 @@
-//! What a request says beside its body: `Prefer`, `Accept-Encoding`, `Idempotency-Key`, and who sends it.
+//! What a request says next to its body: `Prefer`, `Accept-Encoding`, `Idempotency-Key`, and who sends it.
 
 use std::convert::Infallible;
 

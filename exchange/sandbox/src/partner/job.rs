@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 use super::headers::Caller;
 use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
-use super::state::{Partner, held};
+use super::state::{Partner, lock};
 use super::token;
 use crate::persona::{
-    DeleteStyle, ExpiredStyle, ExpiresStyle, Partial, RetryAfterStyle, StatusPlace, TokenRule,
+    DeleteStyle, ExpiredStyle, ExpiresStyle, PartialStyle, RetryAfterStyle, StatusPlace, TokenRule,
 };
 use crate::store::{FileList, Job, JobFile, JobKind};
 use exchange_kit::clock::rfc3339;
 
 /// The job in a query.
 #[derive(Deserialize)]
-pub(crate) struct ById {
+pub(crate) struct JobQuery {
     #[serde(rename = "_jobId")]
     job: String,
 }
@@ -32,7 +32,7 @@ pub(crate) struct ById {
 /// `GET` of a status address with the job in the query.
 pub(crate) async fn status_by_query(
     state: State<Arc<Partner>>,
-    Query(by): Query<ById>,
+    Query(by): Query<JobQuery>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     status(state, Path(by.job), caller).await
@@ -41,7 +41,7 @@ pub(crate) async fn status_by_query(
 /// `DELETE` of a status address with the job in the query.
 pub(crate) async fn release_by_query(
     state: State<Arc<Partner>>,
-    Query(by): Query<ById>,
+    Query(by): Query<JobQuery>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     release(state, Path(by.job), caller).await
@@ -55,7 +55,7 @@ pub(crate) async fn status(
 ) -> Result<Response, Refusal> {
     let job = owned(&partner, &id, &caller)?;
     let now_ms = partner.clock.now_millis();
-    held(&partner.polls)
+    lock(&partner.polls)
         .one_more(&job.id, now_ms)
         .map_err(|seconds| Refusal::too_much(TooMuch::Polls(seconds), "polled too often"))?;
     partner.count(|stats| stats.polls += 1);
@@ -124,7 +124,7 @@ pub(crate) fn owned(partner: &Partner, id: &str, caller: &Caller) -> Result<Job,
     let job = partner
         .store
         .job(partner.payer.id, id)?
-        .filter(|job| job.client == session.client || partner.has_lent(&job.id, &session.client))
+        .filter(|job| job.client == session.client || partner.has_issued(&job.id, &session.client))
         .ok_or_else(|| Refusal::not_found("job"))?;
     match job.kind {
         JobKind::Match => session.must(Grant::MatchResult)?,
@@ -178,8 +178,8 @@ fn manifest(partner: &Partner, job: &Job) -> Result<Value, Refusal> {
         "output": listed(FileList::Output),
     });
     match partner.behaviour().partial {
-        Partial::Never => manifest["error"] = json!(listed(FileList::Error)),
-        Partial::Silent => {}
+        PartialStyle::Never => manifest["error"] = json!(listed(FileList::Error)),
+        PartialStyle::Silent => {}
     }
     Ok(manifest)
 }
@@ -236,13 +236,13 @@ mod tests {
 
     use super::*;
     use crate::member::member_set;
-    use crate::partner::bench::Bench;
     use crate::partner::scope::BULK_MEMBER_MATCH;
+    use crate::partner::test_support::TestPartner;
     use crate::partner::{bulk, export};
 
     /// Every member of the set, as one match request.
-    fn match_body(bench: &Bench) -> Value {
-        let bundles: Vec<Value> = member_set(bench.partner.payer, "s", 7, 12)
+    fn match_body(test: &TestPartner) -> Value {
+        let bundles: Vec<Value> = member_set(test.partner.payer, "s", 7, 12)
             .members
             .into_iter()
             .map(|member| {
@@ -263,9 +263,9 @@ mod tests {
     }
 
     /// Kicks a match off; the job's id.
-    async fn matched(bench: &Bench, headers: &Caller) -> String {
-        let request = request(headers, &match_body(bench));
-        let response = bulk::bulk_member_match(State(Arc::clone(&bench.partner)), request)
+    async fn matched(test: &TestPartner, headers: &Caller) -> String {
+        let request = request(headers, &match_body(test));
+        let response = bulk::bulk_member_match(State(Arc::clone(&test.partner)), request)
             .await
             .unwrap();
         last_segment(&response)
@@ -276,9 +276,9 @@ mod tests {
         location.rsplit('/').next().unwrap().to_owned()
     }
 
-    async fn status_of(bench: &Bench, id: &str, headers: &Caller) -> u16 {
+    async fn status_of(test: &TestPartner, id: &str, headers: &Caller) -> u16 {
         let path = Path(id.to_owned());
-        match status(State(Arc::clone(&bench.partner)), path, headers.clone()).await {
+        match status(State(Arc::clone(&test.partner)), path, headers.clone()).await {
             Ok(response) => response.status().as_u16(),
             Err(refusal) => refusal.status.as_u16(),
         }
@@ -286,36 +286,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_runs_is_done_and_is_released_for_its_owner_only() {
-        let bench = Bench::new();
-        let own = bench.bearer("outrider", BULK_MEMBER_MATCH);
-        let rival = bench.bearer("rival", BULK_MEMBER_MATCH);
-        let id = matched(&bench, &own).await;
-        assert_eq!(status_of(&bench, &id, &own).await, 202);
-        bench.partner.clock.advance(200);
-        assert_eq!(status_of(&bench, &id, &own).await, 200);
-        assert_eq!(status_of(&bench, &id, &rival).await, 404);
-        assert_eq!(status_of(&bench, "made-up", &own).await, 404);
+        let test = TestPartner::new();
+        let own = test.bearer("outrider", BULK_MEMBER_MATCH);
+        let rival = test.bearer("rival", BULK_MEMBER_MATCH);
+        let id = matched(&test, &own).await;
+        assert_eq!(status_of(&test, &id, &own).await, 202);
+        test.partner.clock.advance(200);
+        assert_eq!(status_of(&test, &id, &own).await, 200);
+        assert_eq!(status_of(&test, &id, &rival).await, 404);
+        assert_eq!(status_of(&test, "made-up", &own).await, 404);
         let path = Path(id.clone());
-        let released = release(State(Arc::clone(&bench.partner)), path, own.clone()).await;
+        let released = release(State(Arc::clone(&test.partner)), path, own.clone()).await;
         assert_eq!(released.unwrap().status(), 202);
-        assert_eq!(status_of(&bench, &id, &own).await, 404);
-        let late = matched(&bench, &own).await;
-        bench
-            .partner
+        assert_eq!(status_of(&test, &id, &own).await, 404);
+        let late = matched(&test, &own).await;
+        test.partner
             .clock
-            .advance((bench.partner.behaviour().kept_seconds + 1) * 1_000);
-        assert_eq!(status_of(&bench, &late, &own).await, 404);
+            .advance((test.partner.behaviour().kept_seconds + 1) * 1_000);
+        assert_eq!(status_of(&test, &late, &own).await, 404);
     }
 
     /// The lines of an export's Patient file; nothing when there is no such file.
-    async fn exported_patients(bench: &Bench, group: &str) -> u64 {
-        let data = bench.bearer("outrider", "system/*.rs");
+    async fn exported_patients(test: &TestPartner, group: &str) -> u64 {
+        let data = test.bearer("outrider", "system/*.rs");
         let request = request(&data, &json!({"resourceType": "Parameters"}));
         let path = Path(group.to_owned());
-        let response = export::data_export(State(Arc::clone(&bench.partner)), path, request)
+        let response = export::data_export(State(Arc::clone(&test.partner)), path, request)
             .await
             .unwrap();
-        let files = bench.partner.store.files(&last_segment(&response)).unwrap();
+        let files = test.partner.store.files(&last_segment(&response)).unwrap();
         files
             .iter()
             .find(|file| file.kind == "Patient")
@@ -324,12 +323,12 @@ mod tests {
 
     #[tokio::test]
     async fn consents_are_judged_again_at_export() {
-        let bench = Bench::new();
-        let own = bench.bearer("outrider", BULK_MEMBER_MATCH);
-        let id = matched(&bench, &own).await;
-        let files = bench.partner.store.files(&id).unwrap();
+        let test = TestPartner::new();
+        let own = test.bearer("outrider", BULK_MEMBER_MATCH);
+        let id = matched(&test, &own).await;
+        let files = test.partner.store.files(&id).unwrap();
         assert_eq!(files.len(), 3);
-        let body = bench
+        let body = test
             .partner
             .store
             .piece(&id, "matched.ndjson", 0)
@@ -337,32 +336,31 @@ mod tests {
             .unwrap();
         let group: Value = serde_json::from_slice(&body).unwrap();
         let group = group["id"].as_str().unwrap();
-        assert_eq!(exported_patients(&bench, group).await, 9);
+        assert_eq!(exported_patients(&test, group).await, 9);
         // Past the end of every consent; the group itself is swept only by age, so keep it young.
         let years = 10 * 365 * 86_400_000;
-        bench.partner.clock.advance(years);
-        let stale = bench
+        test.partner.clock.advance(years);
+        let stale = test
             .partner
             .store
             .group("keystone", group)
             .unwrap()
             .unwrap();
-        let now_ms = bench.partner.clock.now_millis();
-        bench.partner.store.reset("keystone").unwrap();
-        bench
-            .partner
+        let now_ms = test.partner.clock.now_millis();
+        test.partner.store.reset("keystone").unwrap();
+        test.partner
             .store
             .keep_group("keystone", &stale, now_ms)
             .unwrap();
-        assert_eq!(exported_patients(&bench, group).await, 0);
+        assert_eq!(exported_patients(&test, group).await, 0);
     }
 
     #[tokio::test]
     async fn refusals_are_operation_outcomes() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         let nobody = Caller::default();
         let path = Path("made-up".to_owned());
-        let outcome = status(State(Arc::clone(&bench.partner)), path, nobody).await;
+        let outcome = status(State(Arc::clone(&test.partner)), path, nobody).await;
         let response = outcome.unwrap_err().into_response();
         assert_eq!(response.status(), 401);
         assert_eq!(response.headers()["content-type"], "application/fhir+json");

@@ -1,4 +1,4 @@
-//! Kick-offs: what all of them ask first, and the job that comes of them.
+//! Kick-offs: the checks that all of them share, and the job that they create.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -10,25 +10,29 @@ use super::headers::{self, Caller};
 use super::limits;
 use super::outcome::{Refusal, TooMuch};
 use super::scope::Grant;
-use super::state::{Partner, held};
+use super::state::{Partner, lock};
 use super::token::{self, Session};
 use crate::fault::Operation;
 use crate::persona::JobReuse;
-use crate::store::{Claim, FileWriter, Job, JobFile, JobKind, Keyed};
+use crate::store::{Claim, FileWriter, IdempotencyKey, Job, JobFile, JobKind};
 
-/// What every kick-off asks: the token, `Prefer`, and room for one more job.
+/// The checks of every kick-off: the token, `Prefer`, and the number of open jobs.
 pub(crate) fn admit(
     partner: &Partner,
     caller: &Caller,
     grant: Grant<'_>,
 ) -> Result<Session, Refusal> {
     let session = token::authorise(partner, caller, grant)?;
-    room(partner, caller, &session)?;
+    check_new_job(partner, caller, &session)?;
     Ok(session)
 }
 
-/// `Prefer`, and room for one more job.
-pub(crate) fn room(partner: &Partner, caller: &Caller, session: &Session) -> Result<(), Refusal> {
+/// Checks `Prefer` and the number of open jobs.
+pub(crate) fn check_new_job(
+    partner: &Partner,
+    caller: &Caller,
+    session: &Session,
+) -> Result<(), Refusal> {
     if !headers::prefers_async(&caller.headers) {
         return Err(Refusal::bad_request(
             "required",
@@ -53,71 +57,71 @@ pub(crate) fn too_many_jobs(text: &str) -> Refusal {
     Refusal::too_much(TooMuch::Jobs(limits::THROTTLED_RETRY_SECONDS), text)
 }
 
-/// A question that asks for a job.
-pub(crate) struct Question<'a> {
+/// A request that creates a job.
+pub(crate) struct JobRequest<'a> {
     pub(crate) session: &'a Session,
     pub(crate) operation: Operation,
     /// `Idempotency-Key`.
     pub(crate) key: Option<String>,
-    /// SHA-256 of all that is asked.
+    /// SHA-256 of the request's content.
     pub(crate) hash: String,
     pub(crate) kind: JobKind,
-    /// The URL that was asked, for the manifest.
+    /// The requested URL, for the manifest.
     pub(crate) request: String,
 }
 
-/// Answers 202 with the job of this question: the one that came of it before when the client repeats its
-/// key, a new one with the files that `make` writes otherwise. The same key with another question is 422.
+/// Answers 202 with the job of this request: the earlier job when the client repeats its key, else a new one
+/// with the files that `make` writes. The same key with another request is 422.
 pub(crate) fn answer(
     partner: &Partner,
-    question: Question<'_>,
+    job_request: JobRequest<'_>,
     make: impl FnOnce(FileWriter<'_>) -> Result<Vec<JobFile>, Refusal>,
 ) -> Result<Response, Refusal> {
-    let reuse = match (&question.key, partner.behaviour().reuse) {
+    let reuse = match (&job_request.key, partner.behaviour().reuse) {
         (Some(key), _) => Some(format!("key {key}")),
-        (None, JobReuse::SameQuestion) => Some(format!("question {}", question.hash)),
+        (None, JobReuse::SameQuestion) => Some(format!("question {}", job_request.hash)),
         (None, JobReuse::ByKey) => None,
     };
     let Some(key) = reuse else {
-        let job = job(partner, &question);
+        let job = job(partner, &job_request);
         keep(partner, &job, make)?;
         return accepted(partner, &job.id);
     };
     // Two at once with one key: the second finds what the first has made.
-    let _one_at_a_time = held(&partner.keyed);
-    let keyed = Keyed {
+    let _one_at_a_time = lock(&partner.kickoff_lock);
+    let key = IdempotencyKey {
         partner: partner.payer.id,
-        client: &question.session.client,
-        operation: question.operation.name(),
+        client: &job_request.session.client,
+        operation: job_request.operation.name(),
         key: &key,
     };
-    match partner.store.claim(keyed, partner.clock.now_millis())? {
-        Some(claim) if claim.hash == question.hash => accepted(partner, &claim.job),
+    match partner.store.claim(key, partner.clock.now_millis())? {
+        Some(claim) if claim.hash == job_request.hash => accepted(partner, &claim.job),
         Some(_) => Err(Refusal::unprocessable(
             "duplicate",
             "this Idempotency-Key was used for another request",
         )),
         None => {
-            let job = job(partner, &question);
+            let job = job(partner, &job_request);
             keep(partner, &job, make)?;
             let claim = Claim {
-                hash: question.hash,
+                hash: job_request.hash,
                 job: job.id.clone(),
             };
-            partner.store.keep_claim(keyed, &claim, job.until_ms)?;
+            partner.store.keep_claim(key, &claim, job.until_ms)?;
             accepted(partner, &job.id)
         }
     }
 }
 
-fn job(partner: &Partner, question: &Question<'_>) -> Job {
+fn job(partner: &Partner, job_request: &JobRequest<'_>) -> Job {
     let created_ms = partner.clock.now_millis();
     let ready_ms = created_ms + i64::from(partner.settings.job_ms);
     Job {
         id: uuid::Uuid::new_v4().to_string(),
-        client: question.session.client.clone(),
-        kind: question.kind,
-        request: question.request.clone(),
+        client: job_request.session.client.clone(),
+        kind: job_request.kind,
+        request: job_request.request.clone(),
         created_ms,
         ready_ms,
         until_ms: ready_ms + partner.behaviour().kept_seconds * 1_000,
@@ -144,12 +148,12 @@ fn accepted(partner: &Partner, job: &str) -> Result<Response, Refusal> {
 }
 
 impl Partner {
-    /// Whether another client's job was lent to this one.
-    pub(crate) fn has_lent(&self, job: &str, client: &str) -> bool {
-        held(&self.lent).contains(&(job.to_owned(), client.to_owned()))
+    /// Whether a fault has issued another client's job to this one.
+    pub(crate) fn has_issued(&self, job: &str, client: &str) -> bool {
+        lock(&self.issued).contains(&(job.to_owned(), client.to_owned()))
     }
 
-    /// Who would disclose to whom today.
+    /// The parties and date of a disclosure to this requester today.
     pub(crate) fn disclosure(&self, requester_npi: &'static str) -> Disclosure<'_> {
         Disclosure {
             responder_npi: self.payer.npi,

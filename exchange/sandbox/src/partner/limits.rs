@@ -31,14 +31,14 @@ pub const ECHO_CHARS_MAX: usize = 60;
 pub const SILENT_RECORDS_MAX: usize = 100;
 /// How long the signed address of a redirected file is good, in seconds.
 pub const SIGNED_SECONDS: i64 = 60;
-/// Highest `--scans-mib`: scanned documents that every export holds besides, in MiB.
+/// Highest `--scans-mib`: additional scanned documents in every export, in MiB.
 pub const SCANS_MIB_MAX: u32 = 16 * 1024;
 /// Most jobs that the control API lists, newest first.
 pub const JOBS_LISTED_MAX: usize = 1_000;
 /// Most connections to one partner; one more waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Longest answer that a fault can bend, in bytes; a longer one is answered with 500.
-pub const BENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest answer that a fault can change, in bytes; a longer one becomes a 500.
+pub const INJECT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How many members a served roster has.
 pub const ROSTER_MEMBERS: usize = 120;
 /// Longest wait for a TLS handshake, and for the headers of a request.

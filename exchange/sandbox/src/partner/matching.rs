@@ -1,4 +1,4 @@
-//! Who is meant? The bundles of a match request, and a deterministic decision for each.
+//! The bundles of a match request, and a deterministic decision for each.
 
 use exchange_kit::pdex::Bucket;
 use serde_json::Value;
@@ -107,9 +107,9 @@ pub(crate) fn of_parts(parts: &[Value]) -> Result<Bundle, Refusal> {
     Ok(bundle)
 }
 
-/// Whom the demographics and the card fit.
+/// The people that the demographics and the card fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Candidates {
     /// Nobody.
     Nobody,
     /// This person of the roster.
@@ -119,7 +119,7 @@ pub(crate) enum Found {
 }
 
 /// Who is meant, whatever the consent says.
-pub(crate) fn find(bundle: &Bundle, roster: &Roster) -> Found {
+pub(crate) fn find(bundle: &Bundle, roster: &Roster) -> Candidates {
     let mut found = roster
         .people
         .iter()
@@ -127,20 +127,20 @@ pub(crate) fn find(bundle: &Bundle, roster: &Roster) -> Found {
         .filter(|(_, person)| is(person, &bundle.patient, &bundle.coverage))
         .map(|(place, _)| place);
     match (found.next(), found.next()) {
-        (Some(place), None) => Found::One(place),
-        (None, _) => Found::Nobody,
-        (Some(_), Some(_)) => Found::Several,
+        (Some(place), None) => Candidates::One(place),
+        (None, _) => Candidates::Nobody,
+        (Some(_), Some(_)) => Candidates::Several,
     }
 }
 
 /// The decision for one bundle: identity first, consent only for exactly one person.
 pub(crate) fn decide(bundle: &Bundle, roster: &Roster, disclosure: Disclosure<'_>) -> Decision {
     match find(bundle, roster) {
-        Found::One(place) if permits(bundle, &roster.people[place], disclosure) => {
+        Candidates::One(place) if permits(bundle, &roster.people[place], disclosure) => {
             Decision::Match(place)
         }
-        Found::One(_) => Decision::Constrained,
-        Found::Nobody | Found::Several => Decision::NoMatch,
+        Candidates::One(_) => Decision::Constrained,
+        Candidates::Nobody | Candidates::Several => Decision::NoMatch,
     }
 }
 

@@ -1,32 +1,31 @@
 //! One responding payer: discovery, token, bulk match, export, files and release.
 //!
-//! Speaks PDex 2.2 with Group NDJSON results. Every request goes fault first, then token, then content:
-//! a partner in trouble does not look at who is asking.
+//! Speaks PDex 2.2 with Group NDJSON results. Every request passes the faults first, then the token
+//! check, then the handler: a partner with an outage does not check who is asking.
 
-#[cfg(test)]
-mod bench;
-mod bend;
 mod body;
 mod bulk;
 mod bundle;
 mod consent;
 mod discovery;
 mod download;
-mod elsewhere;
 mod export;
+mod export_query;
+mod file_origin;
 mod files;
 mod filter;
-#[cfg(test)]
-mod fuzzed;
-mod gate;
 mod group;
 mod headers;
+mod inject;
 mod job;
 mod kickoff;
 pub mod limits;
 mod matching;
 mod metadata;
+mod middleware;
 mod outcome;
+#[cfg(test)]
+mod parser_fuzz;
 mod reads;
 mod reset;
 mod routes;
@@ -37,13 +36,14 @@ mod signatures;
 mod single;
 mod state;
 mod stats;
+#[cfg(test)]
+mod test_support;
 mod throttle;
 mod token;
 mod types;
-mod wanted;
 mod wire;
 
 pub(crate) use scope::BULK_MEMBER_MATCH;
-pub use state::{Partner, Premises, Settings};
+pub use state::{Partner, PartnerSite, Settings};
 pub use stats::Stats;
-pub use wire::{Bound, Listener, ListenerError};
+pub use wire::{BoundPort, Listener, ListenerError};

@@ -12,21 +12,21 @@ use crate::store::StoreError;
 /// The media type of FHIR JSON.
 pub(crate) const FHIR_JSON: &str = "application/fhir+json";
 
-/// What a client did too much of; each with the seconds after which it may come again.
+/// Why a client is throttled, each with the seconds after which it may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooMuch {
     /// It polled too often.
     Polls(i64),
     /// It has too many jobs.
     Jobs(i64),
-    /// Nothing: a fault says so.
-    Told(i64),
+    /// Nothing: a fault throttles it.
+    Fault(i64),
 }
 
 impl TooMuch {
     const fn seconds(self) -> i64 {
         match self {
-            Self::Polls(seconds) | Self::Jobs(seconds) | Self::Told(seconds) => seconds,
+            Self::Polls(seconds) | Self::Jobs(seconds) | Self::Fault(seconds) => seconds,
         }
     }
 }
@@ -120,7 +120,7 @@ impl Refusal {
             Some(TooMuch::Jobs(_)) => {
                 Self::bad_request("too-costly", self.text).response(behaviour.errors)
             }
-            Some(TooMuch::Told(_)) | None => self.response(behaviour.errors),
+            Some(TooMuch::Fault(_)) | None => self.response(behaviour.errors),
         }
     }
 
@@ -178,7 +178,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// By the book. The gate, which knows the persona, finds the refusal among the extensions.
+/// The standard answer. The middleware, which knows the persona, finds the refusal among the extensions.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = self.response(ErrorStyle::Outcome);

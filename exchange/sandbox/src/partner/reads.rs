@@ -1,6 +1,6 @@
 //! Reading about a single member: search by type, Patient, and `$everything`.
 //!
-//! A client sees whom it has matched, as long as the consent that it sent holds; everybody else is as good
+//! A client sees the people that it has matched, as long as the consent that it sent holds; everybody else is as good
 //! as not there.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::bundle::Search;
+use super::export_query::ExportQuery;
 use super::filter::{self, Condition, echo};
 use super::headers::Caller;
 use super::outcome::{FHIR_JSON, Refusal};
@@ -18,7 +19,6 @@ use super::scope::Grant;
 use super::search::is_token;
 use super::state::Partner;
 use super::token::{self, Session};
-use super::wanted::Wanted;
 use super::{consent, types};
 use crate::member::{disclosed, record};
 
@@ -66,7 +66,7 @@ pub(crate) async fn patients(
     };
     let mut found = Vec::new();
     for person in &partner.roster.people {
-        // Whom the client has not matched is not looked at, so nothing tells them from nobody.
+        // People that the client has not matched are not looked up, so the answer is that for an unknown id.
         let Ok(records) = records_of(&partner, &session, &person.patient_id) else {
             continue;
         };
@@ -127,7 +127,7 @@ pub(crate) async fn everything(
     if let Some((other, _)) = search.parameters.iter().find(|(name, _)| !known(name)) {
         return Err(unsupported(other));
     }
-    let wanted = Wanted::of_query(&search.parameters)?;
+    let wanted = ExportQuery::of_query(&search.parameters)?;
     session.must(Grant::Everything(wanted.type_list().as_deref()))?;
     let mut found = records_of(&partner, &session, &id)?;
     found.retain(|one| wanted.has(one));
@@ -135,7 +135,7 @@ pub(crate) async fn everything(
     Ok(search.answer(&partner.base_url, &path, found))
 }
 
-/// All that may go out about a person whom the client has matched.
+/// All that may be disclosed about a person that the client has matched.
 fn records_of(partner: &Partner, session: &Session, id: &str) -> Result<Vec<Value>, Refusal> {
     let nobody = || Refusal::not_found("Patient");
     let known = partner

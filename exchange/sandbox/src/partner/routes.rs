@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post};
 
-use super::gate::at;
+use super::middleware::at;
 use super::outcome::Refusal;
 use super::state::Partner;
 use super::{
-    body, bulk, discovery, elsewhere, export, files, group, job, reads, search, single, token,
+    body, bulk, discovery, export, file_origin, files, group, job, reads, search, single, token,
 };
 use crate::fault::Operation as Op;
 use crate::persona::{DeleteStyle, StatusPlace};
@@ -36,8 +36,8 @@ pub(crate) fn router(partner: &Arc<Partner>) -> Router {
 }
 
 /// The other origin of a partner that redirects.
-pub(crate) fn elsewhere(partner: &Arc<Partner>) -> Router {
-    let files = at(partner, Op::SignedFile, get(elsewhere::file));
+pub(crate) fn file_origin(partner: &Arc<Partner>) -> Router {
+    let files = at(partner, Op::SignedFile, get(file_origin::file));
     whole(partner, Router::new().route("/signed/{job}/{name}", files))
 }
 

@@ -10,7 +10,7 @@ const PLACE: &str = "@data@";
 /// Length of one line, with its end: a MiB.
 pub(crate) const LINE_BYTES: usize = 1024 * 1024;
 
-/// The attachment of every document: base64 of zeroes, as many as leave room for the rest of a line.
+/// The attachment of every document: base64 of zeroes, as many as fit into a line with the rest.
 static DATA: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![b'A'; LINE_BYTES]));
 
 /// Line number `n` of the documents of a patient, in three parts of which the longest is shared: a
@@ -27,10 +27,10 @@ pub(crate) fn line(patient: &str, n: u64) -> [Bytes; 3] {
     });
     let text = document.to_string();
     let (head, tail) = text.split_once(PLACE).unwrap_or((&text, ""));
-    let room = LINE_BYTES.saturating_sub(head.len() + tail.len() + 1);
+    let remaining = LINE_BYTES.saturating_sub(head.len() + tail.len() + 1);
     // Base64 comes in fours; what is left over is white space at the end.
-    let data = DATA.slice(..room / 4 * 4);
-    let tail = format!("{tail}{}\n", " ".repeat(room % 4));
+    let data = DATA.slice(..remaining / 4 * 4);
+    let tail = format!("{tail}{}\n", " ".repeat(remaining % 4));
     [Bytes::from(head.to_owned()), data, Bytes::from(tail)]
 }
 

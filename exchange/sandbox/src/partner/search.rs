@@ -16,7 +16,7 @@ use super::state::Partner;
 use super::token;
 
 /// One condition on a Group.
-enum Wish {
+enum GroupCondition {
     /// A code in `Group.code`, with or without its system.
     Code(String),
     /// An identifier of the Group.
@@ -35,30 +35,30 @@ pub(crate) async fn groups(
 ) -> Result<Response, Refusal> {
     let session = token::authorise(&partner, &caller, Grant::MatchResult)?;
     let search = Search::read(query)?;
-    let wishes = search
+    let conditions = search
         .parameters
         .iter()
-        .map(|(name, value)| wish(name, value))
-        .collect::<Result<Vec<Wish>, Refusal>>()?;
+        .map(|(name, value)| condition(name, value))
+        .collect::<Result<Vec<GroupCondition>, Refusal>>()?;
     let own = partner
         .store
         .groups(partner.payer.id, &session.client, GROUPS_SEARCHED_MAX)?;
     let found: Vec<Value> = own
         .iter()
         .filter_map(|group| serde_json::from_str(&group.body).ok())
-        .filter(|group: &Value| wishes.iter().all(|wish| wish.fits(group)))
+        .filter(|group: &Value| conditions.iter().all(|condition| condition.fits(group)))
         .collect();
     Ok(search.answer(&partner.base_url, "Group", found))
 }
 
-fn wish(name: &str, value: &str) -> Result<Wish, Refusal> {
+fn condition(name: &str, value: &str) -> Result<GroupCondition, Refusal> {
     let value = value.to_owned();
     match name {
-        "code" => Ok(Wish::Code(value)),
-        "identifier" => Ok(Wish::Identifier(value)),
-        "characteristic" => Ok(Wish::Characteristic(value)),
+        "code" => Ok(GroupCondition::Code(value)),
+        "identifier" => Ok(GroupCondition::Identifier(value)),
+        "characteristic" => Ok(GroupCondition::Characteristic(value)),
         "characteristic-value-reference" | "characteristic-value-reference:identifier" => {
-            Ok(Wish::ValueReference(value))
+            Ok(GroupCondition::ValueReference(value))
         }
         other => {
             let text = format!("the search parameter {} is not supported", echo(other));
@@ -67,7 +67,7 @@ fn wish(name: &str, value: &str) -> Result<Wish, Refusal> {
     }
 }
 
-impl Wish {
+impl GroupCondition {
     fn fits(&self, group: &Value) -> bool {
         let none = Vec::new();
         let traits = group["characteristic"].as_array().unwrap_or(&none);

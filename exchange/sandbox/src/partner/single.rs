@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::headers::Caller;
-use super::matching::{self, Bundle, Found};
+use super::matching::{self, Bundle, Candidates};
 use super::outcome::{FHIR_JSON, Refusal};
 use super::scope::Grant;
 use super::state::Partner;
@@ -28,14 +28,14 @@ pub(crate) async fn member_match(
     let session = token::authorise(&partner, &caller, Grant::SingleMatch)?;
     let bundle = asked(&body::json(request).await?)?;
     let place = match matching::find(&bundle, &partner.roster) {
-        Found::One(place) => place,
-        Found::Nobody => {
+        Candidates::One(place) => place,
+        Candidates::Nobody => {
             return Err(Refusal::unprocessable(
                 "not-found",
                 "nobody is held who fits",
             ));
         }
-        Found::Several => {
+        Candidates::Several => {
             let text = "more than one person fits";
             return Err(Refusal::unprocessable("multiple-matches", text));
         }
@@ -116,12 +116,12 @@ mod tests {
 
     use super::*;
     use crate::member::{Payer, member_set};
-    use crate::partner::bench::Bench;
+    use crate::partner::test_support::TestPartner;
 
     #[tokio::test]
     async fn two_who_fit_are_told_apart_from_nobody() {
-        let mut bench = Bench::new();
-        let partner = Arc::get_mut(&mut bench.partner).unwrap();
+        let mut test = TestPartner::new();
+        let partner = Arc::get_mut(&mut test.partner).unwrap();
         let mut double = partner.roster.people[0].clone();
         double.patient_id = "R-1".to_owned();
         partner.roster.people.push(double);
@@ -136,8 +136,8 @@ mod tests {
         ]});
         let scope = "http://hl7.org/fhir/us/davinci-hrex/OperationDefinition/member-match";
         let mut request = Request::new(Body::from(body.to_string()));
-        *request.headers_mut() = bench.bearer("outrider", scope).headers;
-        let outcome = member_match(State(Arc::clone(&bench.partner)), request).await;
+        *request.headers_mut() = test.bearer("outrider", scope).headers;
+        let outcome = member_match(State(Arc::clone(&test.partner)), request).await;
         let refusal = outcome.unwrap_err();
         assert_eq!(
             (refusal.status.as_u16(), refusal.code),

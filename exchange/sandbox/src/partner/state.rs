@@ -12,7 +12,7 @@ use super::metadata;
 use super::signatures::Signatures;
 use super::stats::Stats;
 use super::throttle::Polls;
-use crate::fault::Book;
+use crate::fault::FaultSet;
 use crate::member::{Payer, Roster};
 use crate::persona::Behaviour;
 use crate::store::{Job, Store, StoreError};
@@ -27,32 +27,32 @@ pub struct Settings {
     pub job_ms: u32,
     /// Most jobs of one client that are neither released nor over.
     pub jobs_open_max: u32,
-    /// Scanned documents that every export holds besides, in MiB.
+    /// Additional scanned documents in every export, in MiB.
     pub scans_mib: u32,
     /// Whether clients must show a certificate.
     pub certificates: ClientCertificates,
 }
 
-/// Where a partner is, and what it keeps in the state folder.
-pub struct Premises {
+/// A partner's addresses, and its clients and keys from the state folder.
+pub struct PartnerSite {
     address: SocketAddr,
-    elsewhere: Option<SocketAddr>,
+    file_origin: Option<SocketAddr>,
     registry: Registry,
     own_key: OwnKey,
 }
 
-impl Premises {
-    /// The clients and the own key of `partner`, which is reached at `address`; `elsewhere` is the other
+impl PartnerSite {
+    /// The clients and the own key of `partner`, which is reached at `address`; `file_origin` is the other
     /// origin of one that redirects.
     pub fn open(
         state: &Path,
         partner: &str,
         address: SocketAddr,
-        elsewhere: Option<SocketAddr>,
+        file_origin: Option<SocketAddr>,
     ) -> Result<Self, TrustError> {
         Ok(Self {
             address,
-            elsewhere,
+            file_origin,
             registry: Registry::open(state, partner)?,
             own_key: OwnKey::open(state, partner)?,
         })
@@ -65,8 +65,8 @@ pub struct Partner {
     pub payer: Payer,
     /// Its FHIR base, without a slash at the end.
     pub base_url: String,
-    /// The other origin, where files of a redirecting partner lie.
-    pub elsewhere: Option<String>,
+    /// The other origin, which serves the files of a redirecting partner.
+    pub file_origin: Option<String>,
     /// Who may ask.
     pub registry: Registry,
     pub(super) own_key: OwnKey,
@@ -76,44 +76,44 @@ pub struct Partner {
     pub(super) roster: Roster,
     pub(super) store: Arc<Store>,
     pub(super) clock: Clock,
-    pub(super) faults: Mutex<Book>,
-    pub(super) lent: Mutex<BTreeSet<(String, String)>>,
+    pub(super) faults: Mutex<FaultSet>,
+    pub(super) issued: Mutex<BTreeSet<(String, String)>>,
     pub(super) stats: Mutex<Stats>,
     pub(super) polls: Mutex<Polls>,
-    pub(super) keyed: Mutex<()>,
+    pub(super) kickoff_lock: Mutex<()>,
 }
 
 impl Partner {
     /// A partner that holds the people of `roster`.
     pub fn new(
         roster: Roster,
-        premises: Premises,
+        site: PartnerSite,
         store: Arc<Store>,
         clock: Clock,
         settings: Settings,
     ) -> Result<Self, TrustError> {
         let payer = roster.payer;
         let origin = |address: SocketAddr| format!("https://{address}/{}", payer.id);
-        let base_url = format!("{}/fhir", origin(premises.address));
+        let base_url = format!("{}/fhir", origin(site.address));
         let now = clock.now().timestamp();
         let claims = metadata::signed_claims(&base_url, settings.certificates, now);
         Ok(Self {
             payer,
-            signed_metadata: premises.own_key.sign(&claims)?,
+            signed_metadata: site.own_key.sign(&claims)?,
             base_url,
-            elsewhere: premises.elsewhere.map(origin),
-            registry: premises.registry,
-            own_key: premises.own_key,
+            file_origin: site.file_origin.map(origin),
+            registry: site.registry,
+            own_key: site.own_key,
             signatures: Signatures::new()?,
             settings,
             roster,
             store,
             clock,
             faults: Mutex::default(),
-            lent: Mutex::default(),
+            issued: Mutex::default(),
             stats: Mutex::default(),
             polls: Mutex::default(),
-            keyed: Mutex::default(),
+            kickoff_lock: Mutex::default(),
         })
     }
 
@@ -132,14 +132,14 @@ impl Partner {
         self.settings.certificates
     }
 
-    /// Reads or writes the orders to misbehave. The listener must be told as well of its own faults.
-    pub fn with_faults<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
-        act(&mut held(&self.faults))
+    /// Reads or changes the fault set. A change of a listener fault must also be passed to the listener.
+    pub fn with_faults<T>(&self, act: impl FnOnce(&mut FaultSet) -> T) -> T {
+        act(&mut lock(&self.faults))
     }
 
     /// A copy of the counters.
     pub fn stats(&self) -> Stats {
-        held(&self.stats).clone()
+        lock(&self.stats).clone()
     }
 
     /// The partner's jobs, newest first.
@@ -152,20 +152,20 @@ impl Partner {
         &self.clock
     }
 
-    /// Forgets jobs, groups and counters. Seen assertions and handed-out tokens stay.
+    /// Forgets jobs, groups and counters. Used assertions and issued tokens stay.
     pub fn reset(&self) -> Result<(), StoreError> {
-        *held(&self.stats) = Stats::default();
-        *held(&self.polls) = Polls::default();
-        held(&self.lent).clear();
+        *lock(&self.stats) = Stats::default();
+        *lock(&self.polls) = Polls::default();
+        lock(&self.issued).clear();
         self.store.reset(self.payer.id)
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Stats)) {
-        change(&mut held(&self.stats));
+        change(&mut lock(&self.stats));
     }
 }
 
-pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Counters and a fault name are whole after any panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

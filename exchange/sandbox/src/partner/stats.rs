@@ -11,7 +11,7 @@ pub struct Stats {
     pub requests: BTreeMap<&'static str, u64>,
     /// Answers of 400 and above, by operation and status, e.g. `status 404`.
     pub refused: BTreeMap<String, u64>,
-    /// Tokens handed out.
+    /// Tokens issued.
     pub tokens_issued: u64,
     /// Tokens refused, by reason.
     pub tokens_refused: BTreeMap<&'static str, u64>,
@@ -21,7 +21,7 @@ pub struct Stats {
     pub kickoffs: BTreeMap<&'static str, u64>,
     /// Status requests answered with 202 or 200.
     pub polls: u64,
-    /// Files handed out.
+    /// Files served.
     pub files: u64,
     /// Jobs released.
     pub deletes: u64,

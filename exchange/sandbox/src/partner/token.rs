@@ -1,4 +1,4 @@
-//! The token endpoint, and the check of the tokens it handed out.
+//! The token endpoint, and the check of the tokens it issued.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// How far ahead the clock is under the fault `clock-skew`, in seconds.
 const SKEW_SECONDS: i64 = 600;
 
-/// Why no token is handed out.
+/// Why no token is issued.
 enum TokenRefusal {
     /// An OAuth error of the request's own.
     Request {
@@ -215,7 +215,7 @@ fn scopes(text: &str) -> Option<String> {
     granted(&scopes)
 }
 
-/// Lets a token that was handed out end after so many seconds.
+/// Lets an issued token expire after so many seconds.
 pub(crate) fn shorten(partner: &Partner, secret: &str, seconds: i64) -> Result<(), StoreError> {
     let hash = hash(secret);
     let now_ms = partner.clock.now_millis();
@@ -301,17 +301,17 @@ mod tests {
     use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
     use super::*;
-    use crate::partner::bench::Bench;
     use crate::partner::scope::BULK_MEMBER_MATCH;
+    use crate::partner::test_support::TestPartner;
 
-    fn assertion(bench: &Bench, jti: &str) -> String {
-        let key = &bench.partner.registry.handed[0];
+    fn assertion(test: &TestPartner, jti: &str) -> String {
+        let key = &test.partner.registry.issued_keys[0];
         let pem = std::fs::read(&key.file).unwrap();
         let mut header = Header::new(Algorithm::ES384);
         header.kid = Some(key.kid.clone());
-        let exp = bench.partner.clock.now().timestamp() + 240;
+        let exp = test.partner.clock.now().timestamp() + 240;
         let claims = json!({
-            "iss": "outrider", "sub": "outrider", "aud": bench.partner.token_url(), "exp": exp, "jti": jti,
+            "iss": "outrider", "sub": "outrider", "aud": test.partner.token_url(), "exp": exp, "jti": jti,
         });
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ec_pem(&pem).unwrap()).unwrap()
     }
@@ -339,19 +339,19 @@ mod tests {
 
     #[test]
     fn a_jti_is_good_once_and_the_request_must_be_whole() {
-        let bench = Bench::new();
-        let good = form(&assertion(&bench, "j-1"), BULK_MEMBER_MATCH);
+        let test = TestPartner::new();
+        let good = form(&assertion(&test, "j-1"), BULK_MEMBER_MATCH);
         assert_eq!(
-            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            reason(grant(&test.partner, &good, None, &Hits::default())),
             "good"
         );
         assert_eq!(
-            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            reason(grant(&test.partner, &good, None, &Hits::default())),
             "jti-replay"
         );
-        bench.partner.clock.advance(200_000);
+        test.partner.clock.advance(200_000);
         assert_eq!(
-            reason(grant(&bench.partner, &good, None, &Hits::default())),
+            reason(grant(&test.partner, &good, None, &Hits::default())),
             "jti-replay"
         );
         for (place, value, expected) in [
@@ -362,12 +362,12 @@ mod tests {
             (3, "system/*.rs system/Everything", "invalid_scope"),
         ] {
             let mut bad = form(
-                &assertion(&bench, &format!("j-{place}-{value}")),
+                &assertion(&test, &format!("j-{place}-{value}")),
                 BULK_MEMBER_MATCH,
             );
             bad[place].1 = value.to_owned();
             assert_eq!(
-                reason(grant(&bench.partner, &bad, None, &Hits::default())),
+                reason(grant(&test.partner, &bad, None, &Hits::default())),
                 expected,
                 "{value}"
             );
@@ -376,11 +376,11 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_scope_and_its_time() {
-        let bench = Bench::new();
-        let now: DateTime<Utc> = bench.partner.clock.now();
+        let test = TestPartner::new();
+        let now: DateTime<Utc> = test.partner.clock.now();
         let body = grant(
-            &bench.partner,
-            &form(&assertion(&bench, "j"), BULK_MEMBER_MATCH),
+            &test.partner,
+            &form(&assertion(&test, "j"), BULK_MEMBER_MATCH),
             None,
             &Hits::default(),
         )
@@ -388,7 +388,7 @@ mod tests {
         let body = body.unwrap();
         assert_eq!(body["expires_in"], 300);
         let mut caller = Caller::default();
-        let status = |caller: &Caller, grant| match authorise(&bench.partner, caller, grant) {
+        let status = |caller: &Caller, grant| match authorise(&test.partner, caller, grant) {
             Ok(session) => session.client,
             Err(refusal) => refusal.status.as_u16().to_string(),
         };
@@ -398,17 +398,17 @@ mod tests {
         caller.headers.insert(AUTHORIZATION, bearer);
         assert_eq!(status(&caller, Grant::Match), "outrider");
         assert_eq!(status(&caller, Grant::Data(None)), "403");
-        bench.partner.clock.advance(300_000);
-        assert_eq!((bench.partner.clock.now() - now).num_seconds(), 300);
+        test.partner.clock.advance(300_000);
+        assert_eq!((test.partner.clock.now() - now).num_seconds(), 300);
         assert_eq!(status(&caller, Grant::Match), "401");
     }
 
     #[test]
     fn a_bound_token_needs_its_certificate() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         let own = Peer("own".to_owned());
-        let form = form(&assertion(&bench, "j"), BULK_MEMBER_MATCH);
-        let body = grant(&bench.partner, &form, Some(&own), &Hits::default())
+        let form = form(&assertion(&test, "j"), BULK_MEMBER_MATCH);
+        let body = grant(&test.partner, &form, Some(&own), &Hits::default())
             .ok()
             .unwrap();
         let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
@@ -422,7 +422,7 @@ mod tests {
             (Some(own), true),
         ] {
             caller.peer = peer;
-            let outcome = authorise(&bench.partner, &caller, Grant::Match);
+            let outcome = authorise(&test.partner, &caller, Grant::Match);
             assert_eq!(outcome.is_ok(), expected, "{:?}", caller.peer);
         }
     }

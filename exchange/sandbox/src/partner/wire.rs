@@ -1,7 +1,7 @@
 //! A partner's TLS listener: its own port, closed and opened again on demand.
 //!
 //! One task owns the socket and every connection. While the port is closed it stays *bound* without
-//! listening, so that peers are refused and the system hands the number to nobody who asks for a free one.
+//! listening, so that peers are refused and the system gives the number to no program that asks for a free port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ use crate::trust::{Certificates, HTTP_2};
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
-/// The listener could not do what it was told.
+/// The listener could not carry out a command.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenerError {
     /// The port could not be bound.
@@ -48,7 +48,7 @@ pub enum ListenerError {
     Stopped,
 }
 
-enum Order {
+enum ListenerCommand {
     Close(oneshot::Sender<io::Result<()>>),
     Open(oneshot::Sender<io::Result<()>>),
     Show(Leaf),
@@ -56,19 +56,19 @@ enum Order {
 }
 
 /// A bound port that nobody serves yet.
-pub struct Bound {
+pub struct BoundPort {
     socket: TcpListener,
     address: SocketAddr,
 }
 
 /// The running listener of one partner.
 pub struct Listener {
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<ListenerCommand>,
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Bound {
+impl BoundPort {
     /// The address, with the actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -77,29 +77,38 @@ impl Bound {
 
 impl Listener {
     /// Binds a port; 0 takes a free one.
-    pub fn bind(address: SocketAddr) -> Result<Bound, ListenerError> {
+    pub fn bind(address: SocketAddr) -> Result<BoundPort, ListenerError> {
         let bind = || {
             let socket = bound(address)?.listen(BACKLOG)?;
             let address = socket.local_addr()?;
-            Ok(Bound { socket, address })
+            Ok(BoundPort { socket, address })
         };
         bind().map_err(|source| ListenerError::Bind { address, source })
     }
 
     /// Serves `partner` there until it is stopped.
-    pub fn serve(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
+    pub fn serve(bound: BoundPort, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
         let router = routes::router(&partner);
         Self::start(bound, partner, router, tls)
     }
 
     /// Serves the other origin of a `partner` that redirects.
-    pub fn serve_elsewhere(bound: Bound, partner: Arc<Partner>, tls: Arc<Certificates>) -> Self {
-        let router = routes::elsewhere(&partner);
+    pub fn serve_file_origin(
+        bound: BoundPort,
+        partner: Arc<Partner>,
+        tls: Arc<Certificates>,
+    ) -> Self {
+        let router = routes::file_origin(&partner);
         Self::start(bound, partner, router, tls)
     }
 
-    fn start(bound: Bound, partner: Arc<Partner>, router: Router, tls: Arc<Certificates>) -> Self {
-        let (orders, inbox) = mpsc::channel(8);
+    fn start(
+        bound: BoundPort,
+        partner: Arc<Partner>,
+        router: Router,
+        tls: Arc<Certificates>,
+    ) -> Self {
+        let (commands, inbox) = mpsc::channel(8);
         let address = bound.address;
         let server = Server {
             address,
@@ -110,7 +119,7 @@ impl Listener {
         };
         let task = tokio::spawn(server.run(bound.socket, inbox));
         Self {
-            orders,
+            commands,
             address,
             task,
         }
@@ -118,34 +127,37 @@ impl Listener {
 
     /// Closes the port and drops every open connection; done when it returns.
     pub async fn close(&self) -> Result<(), ListenerError> {
-        self.order(Order::Close).await
+        self.command(ListenerCommand::Close).await
     }
 
     /// Listens on the same port again.
     pub async fn open(&self) -> Result<(), ListenerError> {
-        self.order(Order::Open).await
+        self.command(ListenerCommand::Open).await
     }
 
     /// Shows another certificate to connections from now on.
     pub async fn show(&self, leaf: Leaf) -> Result<(), ListenerError> {
-        let sent = self.orders.send(Order::Show(leaf)).await;
+        let sent = self.commands.send(ListenerCommand::Show(leaf)).await;
         sent.map_err(|_| ListenerError::Stopped)
     }
 
     /// Stops, connections and all.
     pub async fn stop(self) {
         // Both fail only when the task is gone already.
-        self.orders.send(Order::Stop).await.unwrap_or_default();
+        self.commands
+            .send(ListenerCommand::Stop)
+            .await
+            .unwrap_or_default();
         self.task.await.unwrap_or_default();
     }
 
-    async fn order(
+    async fn command(
         &self,
-        order: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Order,
+        command: impl FnOnce(oneshot::Sender<io::Result<()>>) -> ListenerCommand,
     ) -> Result<(), ListenerError> {
         let (answer, answered) = oneshot::channel();
-        self.orders
-            .send(order(answer))
+        self.commands
+            .send(command(answer))
             .await
             .map_err(|_| ListenerError::Stopped)?;
         let outcome = answered.await.map_err(|_| ListenerError::Stopped)?;
@@ -173,19 +185,19 @@ struct Server {
 }
 
 impl Server {
-    async fn run(mut self, socket: TcpListener, mut inbox: mpsc::Receiver<Order>) {
+    async fn run(mut self, socket: TcpListener, mut inbox: mpsc::Receiver<ListenerCommand>) {
         let mut port = Port::Open(socket);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                order = inbox.recv() => match order {
-                    None | Some(Order::Stop) => break,
-                    Some(Order::Close(answer)) => {
+                command = inbox.recv() => match command {
+                    None | Some(ListenerCommand::Stop) => break,
+                    Some(ListenerCommand::Close(answer)) => {
                         connections.shutdown().await;
                         port = self.shut(port, answer);
                     }
-                    Some(Order::Open(answer)) => port = self.open(port, answer),
-                    Some(Order::Show(leaf)) => self.shown = leaf,
+                    Some(ListenerCommand::Open(answer)) => port = self.open(port, answer),
+                    Some(ListenerCommand::Show(leaf)) => self.shown = leaf,
                 },
                 accepted = accept(&port), if connections.len() < limits::CONNECTIONS_MAX => {
                     self.take(accepted, &mut connections);
@@ -265,7 +277,7 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
         tracing::debug!(%error, "no delay could not be set");
     }
     let reset = ResetSwitch::default();
-    let wire = Wire {
+    let wire = ResettableStream {
         tcp,
         reset: reset.clone(),
     };
@@ -306,12 +318,12 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
 }
 
 /// A TCP stream that obeys its switch when it is dropped.
-struct Wire {
+struct ResettableStream {
     tcp: TcpStream,
     reset: ResetSwitch,
 }
 
-impl Drop for Wire {
+impl Drop for ResettableStream {
     fn drop(&mut self) {
         if self.reset.is_pulled()
             && let Err(error) = self.tcp.set_zero_linger()
@@ -321,7 +333,7 @@ impl Drop for Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ResettableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -331,7 +343,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ResettableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -363,18 +375,18 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
-    use crate::partner::bench::Bench;
+    use crate::partner::test_support::TestPartner;
     use crate::trust::{ClientCertificates, server};
 
     #[tokio::test]
     async fn a_closed_port_refuses_drops_what_is_open_and_opens_again() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         let state = tempfile::tempdir().unwrap();
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
         let tls = server(state.path(), today, ClientCertificates::NotAsked).unwrap();
         let bound = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = bound.address();
-        let listener = Listener::serve(bound, Arc::clone(&bench.partner), tls);
+        let listener = Listener::serve(bound, Arc::clone(&test.partner), tls);
         for _round in 0..3 {
             let mut open = TcpStream::connect(address).await.unwrap();
             listener.close().await.unwrap();

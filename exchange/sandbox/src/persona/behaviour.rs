@@ -38,7 +38,7 @@ pub enum ResultShape {
 
 /// What becomes of the submitted Patient inside a Group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contained {
+pub enum ContainedStyle {
     /// It is there as submitted (150 to 152).
     AsSubmitted,
     /// The Group of matched members has none.
@@ -120,7 +120,7 @@ pub enum ErrorStyle {
     PlainJson,
 }
 
-/// How a client that asks too often, or for too much at once, is told.
+/// How a client is told that it asks too often, or for too much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleStyle {
     /// 429 with seconds.
@@ -161,7 +161,7 @@ pub enum MissingGroup {
 /// Where files lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilePlace {
-    /// Beside the job.
+    /// Next to the job.
     Own,
     /// 307 to a signed address at another origin, which refuses a token.
     Redirected,
@@ -198,10 +198,10 @@ pub enum ExportTypes {
 
 /// What becomes of a member whose records cannot be exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partial {
+pub enum PartialStyle {
     /// There is no such member.
     Never,
-    /// They are left out and nobody is told; the manifest has no `error`.
+    /// They are left out, and the manifest has no `error`.
     Silent,
 }
 
@@ -222,7 +222,7 @@ pub struct Behaviour {
     /// Result of a bulk match.
     pub result: ResultShape,
     /// The Patients in it.
-    pub contained: Contained,
+    pub contained: ContainedStyle,
     /// The buckets in it.
     pub buckets: Buckets,
     /// Waiting for a job.
@@ -231,7 +231,7 @@ pub struct Behaviour {
     pub status: StatusPlace,
     /// Releasing a job.
     pub delete: DeleteStyle,
-    /// How long files can be fetched, as told.
+    /// How long files can be fetched, as the manifest says.
     pub expires: ExpiresStyle,
     /// How long they can, in seconds.
     pub kept_seconds: i64,
@@ -256,16 +256,16 @@ pub struct Behaviour {
     /// `exportType`.
     pub export_types: ExportTypes,
     /// Members that fail.
-    pub partial: Partial,
+    pub partial: PartialStyle,
     /// Single match.
     pub single: SingleShape,
 }
 
-/// By the book; every other persona says where it differs.
+/// The standard behaviour; every other persona lists its differences.
 const STRICT: Behaviour = Behaviour {
     spec: Spec::Pdex22,
     result: ResultShape::Groups,
-    contained: Contained::AsSubmitted,
+    contained: ContainedStyle::AsSubmitted,
     buckets: Buckets::WhenUsed,
     retry_after: RetryAfterStyle::Remaining,
     status: StatusPlace::Path,
@@ -282,7 +282,7 @@ const STRICT: Behaviour = Behaviour {
     reuse: JobReuse::ByKey,
     token: TokenRule::Always,
     export_types: ExportTypes::Canonical,
-    partial: Partial::Never,
+    partial: PartialStyle::Never,
     single: SingleShape::Umb,
 };
 
@@ -309,18 +309,18 @@ impl Persona {
             Self::Direct => Behaviour {
                 spec: Spec::Pdex21,
                 result: ResultShape::Inline,
-                contained: Contained::Renumbered,
+                contained: ContainedStyle::Renumbered,
                 buckets: Buckets::Always,
                 retry_after: RetryAfterStyle::Fixed(5),
                 expires: ExpiresStyle::Absent,
                 errors: ErrorStyle::PlainJson,
                 token: TokenRule::Never,
-                partial: Partial::Silent,
+                partial: PartialStyle::Silent,
                 ..STRICT
             },
             Self::Payerbox => Behaviour {
                 result: ResultShape::ParametersLine,
-                contained: Contained::LeftOutOfMatched,
+                contained: ContainedStyle::LeftOutOfMatched,
                 retry_after: RetryAfterStyle::Fixed(5),
                 status: StatusPlace::Operation,
                 delete: DeleteStyle::Elsewhere,

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Persona {
-    /// PDex 2.2 by the book.
+    /// PDex 2.2 exactly as specified.
     Strict22,
     /// PDex 2.1: the match result is one Parameters resource.
     Legacy21,
-    /// PDex 2.2 with the 2.1 file beside the Groups.
+    /// PDex 2.2 with the 2.1 file next to the Groups.
     Dual,
     /// The match result comes in the answer to the kick-off.
     Direct,

@@ -6,7 +6,7 @@ use super::kind::Persona;
 
 /// One line of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct PersonaEntry {
     /// The persona.
     pub persona: Persona,
     /// Which real implementation it behaves like.
@@ -22,7 +22,7 @@ pub struct Entry {
 }
 
 /// The line of one persona.
-pub const fn entry(persona: Persona) -> Entry {
+pub const fn entry(persona: Persona) -> PersonaEntry {
     match persona {
         Persona::Strict22 => STRICT22,
         Persona::Legacy21 => LEGACY21,
@@ -36,7 +36,7 @@ pub const fn entry(persona: Persona) -> Entry {
     }
 }
 
-const STRICT22: Entry = Entry {
+const STRICT22: PersonaEntry = PersonaEntry {
     persona: Persona::Strict22,
     grounding: "the text of PDex 2.2.0",
     supported_versions: &["2.2.0"],
@@ -45,7 +45,7 @@ const STRICT22: Entry = Entry {
     known_limits: &[],
 };
 
-const LEGACY21: Entry = Entry {
+const LEGACY21: PersonaEntry = PersonaEntry {
     persona: Persona::Legacy21,
     grounding: "the PDex reference server",
     supported_versions: &["2.1.0", "2.2.0 when a header asks for it"],
@@ -66,16 +66,16 @@ const LEGACY21: Entry = Entry {
     ],
 };
 
-const DUAL: Entry = Entry {
+const DUAL: PersonaEntry = PersonaEntry {
     persona: Persona::Dual,
     grounding: "PDex 2.2.0, 138a: both results",
     supported_versions: &["2.2.0", "2.1.0"],
-    deprecated_fields: &["a line of Parameters beside the Groups"],
+    deprecated_fields: &["a line of Parameters next to the Groups"],
     transforms: &["take the Group files, leave the Parameters"],
     known_limits: &[],
 };
 
-const DIRECT: Entry = Entry {
+const DIRECT: PersonaEntry = PersonaEntry {
     persona: Persona::Direct,
     grounding: "the WSO2 reference implementation",
     supported_versions: &["2.1.0"],
@@ -93,7 +93,7 @@ const DIRECT: Entry = Entry {
     ],
 };
 
-const PAYERBOX: Entry = Entry {
+const PAYERBOX: PersonaEntry = PersonaEntry {
     persona: Persona::Payerbox,
     grounding: "Health Samurai Payerbox",
     supported_versions: &["2.2.0"],
@@ -105,7 +105,7 @@ const PAYERBOX: Entry = Entry {
     known_limits: &["the Group of matched members does not contain the submitted Patients"],
 };
 
-const HAPI: Entry = Entry {
+const HAPI: PersonaEntry = PersonaEntry {
     persona: Persona::Hapi,
     grounding: "HAPI FHIR JPA server",
     supported_versions: &["2.2.0"],
@@ -118,7 +118,7 @@ const HAPI: Entry = Entry {
     ],
 };
 
-const ONEJOB: Entry = Entry {
+const ONEJOB: PersonaEntry = PersonaEntry {
     persona: Persona::Onejob,
     grounding: "Epic and BCDA",
     supported_versions: &["2.2.0"],
@@ -130,7 +130,7 @@ const ONEJOB: Entry = Entry {
     ],
 };
 
-const REDIRECTING: Entry = Entry {
+const REDIRECTING: PersonaEntry = PersonaEntry {
     persona: Persona::Redirecting,
     grounding: "Oracle Health (Cerner)",
     supported_versions: &["2.2.0"],
@@ -139,7 +139,7 @@ const REDIRECTING: Entry = Entry {
     known_limits: &["a signed address runs out after a minute; ask for the file again"],
 };
 
-const ABSURD: Entry = Entry {
+const ABSURD: PersonaEntry = PersonaEntry {
     persona: Persona::Absurd,
     grounding: "bulk-data-server and helios-hfs",
     supported_versions: &["2.2.0"],

@@ -7,9 +7,9 @@ mod kind;
 mod matrix;
 
 pub use behaviour::{
-    Behaviour, Buckets, ConsentRule, Contained, DeleteStyle, ErrorStyle, ExpiredStyle,
-    ExpiresStyle, ExportSlots, ExportTypes, FilePlace, JobReuse, MissingGroup, Partial,
+    Behaviour, Buckets, ConsentRule, ContainedStyle, DeleteStyle, ErrorStyle, ExpiredStyle,
+    ExpiresStyle, ExportSlots, ExportTypes, FilePlace, JobReuse, MissingGroup, PartialStyle,
     ResultShape, RetryAfterStyle, SingleShape, Spec, StatusPlace, ThrottleStyle, TokenRule,
 };
 pub use kind::Persona;
-pub use matrix::{Entry, entry};
+pub use matrix::{PersonaEntry, entry};

@@ -1,33 +1,33 @@
-//! What a client asked before: idempotency keys, and the people it has matched.
+//! A client's earlier requests: idempotency keys, and the people it has matched.
 
 use rusqlite::{OptionalExtension as _, params};
 
 use super::database::Store;
 use super::error::Result;
 
-/// Whose key for which operation.
+/// An idempotency key with the partner, client and operation that it belongs to.
 #[derive(Clone, Copy, Debug)]
-pub struct Keyed<'a> {
+pub struct IdempotencyKey<'a> {
     /// The partner.
     pub partner: &'a str,
     /// The client.
     pub client: &'a str,
     /// The operation's name.
     pub operation: &'a str,
-    /// `Idempotency-Key`; empty when the question itself is the key.
+    /// The `Idempotency-Key`, or the hash of the request when that is the key.
     pub key: &'a str,
 }
 
-/// What was answered under a key.
+/// The answer under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// SHA-256 of what was asked.
+    /// SHA-256 of the request's content.
     pub hash: String,
-    /// The job that came of it.
+    /// The job that it created.
     pub job: String,
 }
 
-/// A person whom a client has matched.
+/// A person that a client has matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPatient {
     /// The responder's Patient id.
@@ -37,8 +37,8 @@ pub struct KnownPatient {
 }
 
 impl Store {
-    /// What was answered under that key, while it is remembered.
-    pub fn claim(&self, of: Keyed<'_>, now_ms: i64) -> Result<Option<Claim>> {
+    /// The answer under that key, while it is kept.
+    pub fn claim(&self, of: IdempotencyKey<'_>, now_ms: i64) -> Result<Option<Claim>> {
         let db = self.lock();
         let mut query = db.prepare_cached(
             "SELECT hash, job FROM keyed WHERE partner=?1 AND client=?2 AND operation=?3 AND key=?4 AND until_ms >= ?5",
@@ -55,8 +55,8 @@ impl Store {
         Ok(claim.optional()?)
     }
 
-    /// Remembers what was answered under a key.
-    pub fn keep_claim(&self, of: Keyed<'_>, claim: &Claim, until_ms: i64) -> Result<()> {
+    /// Keeps the answer under a key.
+    pub fn keep_claim(&self, of: IdempotencyKey<'_>, claim: &Claim, until_ms: i64) -> Result<()> {
         self.lock()
             .prepare_cached("INSERT OR REPLACE INTO keyed VALUES(?1,?2,?3,?4,?5,?6,?7)")?
             .execute(params![

@@ -17,5 +17,5 @@ pub use error::StoreError;
 pub use files::{FileList, FileWriter, JobFile, PIECE_BYTES, Source};
 pub use groups::Group;
 pub use jobs::{Job, JobKind};
-pub use known::{Claim, Keyed, KnownPatient};
+pub use known::{Claim, IdempotencyKey, KnownPatient};
 pub use tokens::Token;

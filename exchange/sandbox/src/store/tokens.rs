@@ -1,14 +1,14 @@
-//! Seen assertions, and tokens that were handed out.
+//! Used assertions, and issued tokens.
 
 use rusqlite::{OptionalExtension as _, params};
 
 use super::database::Store;
 use super::error::Result;
 
-/// A token that was handed out.
+/// An issued token.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// To whom.
+    /// The client that it was issued to.
     pub client: String,
     /// Scopes, separated by spaces.
     pub scope: String,

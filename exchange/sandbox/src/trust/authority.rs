@@ -25,7 +25,7 @@ const LEAF_DAYS: i64 = 90;
 const EXPIRED_LIVED_DAYS: i64 = 90;
 /// How long the certificate of the fault `certificate-soon-to-expire` has to live.
 const SOON_DAYS: i64 = 3;
-/// Whom the certificate of the fault `certificate-wrong-name` is for.
+/// The host name in the certificate of the fault `certificate-wrong-name`.
 const ANOTHER_NAME: &str = "fhir.another-payer.example";
 /// The names under which the listeners are reached.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];

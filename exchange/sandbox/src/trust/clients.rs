@@ -13,9 +13,9 @@ use crate::member::REQUESTER_NPI;
 /// The National Provider Identifier of the client `rival`: another payer than the one consents name.
 pub const RIVAL_NPI: &str = "1987654328";
 
-/// A private key that is handed to a client.
+/// A private key that is issued to a client.
 #[derive(Clone, Debug)]
-pub struct Handed {
+pub struct IssuedKey {
     /// Which client.
     pub client: &'static str,
     /// What it signs with.
@@ -32,26 +32,26 @@ pub struct Handed {
 pub struct Registry {
     /// The clients with their registered keys.
     pub clients: ClientRegistry,
-    /// What is handed out, the first for choice.
-    pub handed: Vec<Handed>,
+    /// The keys that are issued; the first is the default.
+    pub issued_keys: Vec<IssuedKey>,
 }
 
 /// Two clients: `outrider` with an ES384 and an RS384 key, and `rival`, another payer's, which exists so
 /// that one client's requests for another's jobs can be tried.
-const CLIENTS: [Known; 2] = [
-    Known {
+const CLIENTS: [ClientSpec; 2] = [
+    ClientSpec {
         client: "outrider",
         npi: REQUESTER_NPI,
         keys: &[("es384", Algorithm::ES384), ("rs384", Algorithm::RS384)],
     },
-    Known {
+    ClientSpec {
         client: "rival",
         npi: RIVAL_NPI,
         keys: &[("rival.es384", Algorithm::ES384)],
     },
 ];
 
-struct Known {
+struct ClientSpec {
     client: &'static str,
     npi: &'static str,
     /// End of the file's name, and what the key signs with.
@@ -61,15 +61,15 @@ struct Known {
 impl Registry {
     /// The clients of `partner`; their keys and key sets are made when they are not there.
     pub fn open(state: &Path, partner: &str) -> Result<Self, TrustError> {
-        let (mut registrations, mut handed) = (Vec::new(), Vec::new());
-        for Known { client, npi, keys } in CLIENTS {
+        let (mut registrations, mut issued_keys) = (Vec::new(), Vec::new());
+        for ClientSpec { client, npi, keys } in CLIENTS {
             let jwks = state.join(format!("{partner}.{client}.jwks.json"));
             let mut set = JwkSet { keys: Vec::new() };
             for (suffix, algorithm) in keys {
                 let stem = format!("{partner}.{suffix}");
                 let file = state.join(format!("{stem}.pem"));
                 let named = registered(&file, &stem, *algorithm)?;
-                handed.push(Handed {
+                issued_keys.push(IssuedKey {
                     client,
                     algorithm: *algorithm,
                     kid: named[0].common.key_id.clone().unwrap_or_default(),
@@ -87,7 +87,10 @@ impl Registry {
         }
         let clients = ClientRegistry::new(registrations);
         clients.read()?;
-        Ok(Self { clients, handed })
+        Ok(Self {
+            clients,
+            issued_keys,
+        })
     }
 }
 

@@ -10,6 +10,6 @@ mod own;
 
 pub(crate) use authority::HTTP_2;
 pub use authority::{Certificates, ClientCertificates, client_certificate, server};
-pub use clients::{Handed, RIVAL_NPI, Registry};
+pub use clients::{IssuedKey, RIVAL_NPI, Registry};
 pub use keys::TrustError;
 pub use own::OwnKey;

@@ -18,5 +18,5 @@ mod writer;
 pub(super) use demographic::address;
 pub use provenance::transmitted;
 pub use record::{disclosed, record};
-pub use withhold::{Policy, Withheld, withheld};
+pub use withhold::{Policy, WithholdReason, withheld};
 pub use writer::scale_for;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::{Policy, Withheld, disclosed, record, withheld};
+use super::{Policy, WithholdReason, disclosed, record, withheld};
 use crate::member::number::is_npi;
 use crate::member::{EdgeCase, Household, Payer, key, policy};
 
@@ -193,7 +193,7 @@ const SYSTEM_FAMILIES: [&str; 7] = [
     "https://keystone.example/",
 ];
 
-struct Sent {
+struct PersonRecords {
     case: EdgeCase,
     household: Household,
     held: Vec<Value>,
@@ -201,7 +201,7 @@ struct Sent {
 }
 
 /// Every person of every case, with all that is held and all that goes out.
-fn everybody() -> Vec<Sent> {
+fn everybody() -> Vec<PersonRecords> {
     let payer = Payer::ALL[0];
     let households = (0..EdgeCase::ALL.len()).map(|index| Household::draw(&payer, 7, index, 1));
     households
@@ -210,7 +210,7 @@ fn everybody() -> Vec<Sent> {
             people.into_iter().map(move |person| {
                 let held = record(&payer, &person, 7);
                 let due = disclosed(held.clone(), policy(household.member.case));
-                Sent {
+                PersonRecords {
                     case: person.case,
                     household: household.clone(),
                     held,
@@ -383,12 +383,16 @@ fn authorizations_that_go_out_are_due_and_documented() {
         );
     }
     let set = EdgeCase::PriorAuthorizations;
-    for why in [Withheld::Denied, Withheld::Drug, Withheld::Old] {
+    for why in [
+        WithholdReason::Denied,
+        WithholdReason::Drug,
+        WithholdReason::Old,
+    ] {
         assert!(kept.contains(&(set, why)), "{why:?}");
     }
     assert_eq!(kept.iter().filter(|(case, _)| *case == set).count(), 3);
-    assert!(kept.contains(&(EdgeCase::Plain, Withheld::Sensitive)));
-    assert!(!kept.contains(&(EdgeCase::Sensitive, Withheld::Sensitive)));
+    assert!(kept.contains(&(EdgeCase::Plain, WithholdReason::Sensitive)));
+    assert!(!kept.contains(&(EdgeCase::Sensitive, WithholdReason::Sensitive)));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub enum Policy {
 
 /// Why a record stays away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Withheld {
+pub enum WithholdReason {
     /// A sensitivity label that the consent does not cover.
     Sensitive,
     /// A prior authorization that was denied.
@@ -29,7 +29,7 @@ pub enum Withheld {
     Old,
 }
 
-impl Withheld {
+impl WithholdReason {
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -42,9 +42,9 @@ impl Withheld {
 }
 
 /// Why `resource` may not go out under `policy`; nothing when it may. The year ends on the anchor day.
-pub fn withheld(resource: &Value, policy: Policy) -> Option<Withheld> {
+pub fn withheld(resource: &Value, policy: Policy) -> Option<WithholdReason> {
     if policy == Policy::Regular && is_sensitive(resource) {
-        return Some(Withheld::Sensitive);
+        return Some(WithholdReason::Sensitive);
     }
     if resource["use"] != "preauthorization" {
         return None;
@@ -52,11 +52,11 @@ pub fn withheld(resource: &Value, policy: Policy) -> Option<Withheld> {
     let is_drug = resource["type"]["coding"][0]["code"] == "pharmacy";
     let is_denied = adjudications(resource).any(|one| action(one) == Some(DENIED));
     if is_drug {
-        Some(Withheld::Drug)
+        Some(WithholdReason::Drug)
     } else if is_denied {
-        Some(Withheld::Denied)
+        Some(WithholdReason::Denied)
     } else if is_old(resource) {
-        Some(Withheld::Old)
+        Some(WithholdReason::Old)
     } else {
         None
     }

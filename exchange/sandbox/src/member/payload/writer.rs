@@ -1,4 +1,4 @@
-//! What every writer of a kind of resource is handed: whose record it is, how much, and with which luck.
+//! The input of every resource writer: the person, the amounts and the random stream.
 
 use exchange_kit::random::Stream;
 use serde_json::{Value, json};

@@ -16,7 +16,7 @@ use crate::partner::outcome::{FHIR_JSON, Refusal, TooMuch};
 use crate::partner::state::Partner;
 use crate::partner::token;
 
-/// The delay of `latency` when the order names none.
+/// The delay of `latency` when the rule sets none.
 const LATENCY_MILLIS: u64 = 50;
 /// What `throttled-for-hours` asks for, in seconds.
 const HOURS_SECONDS: i64 = 7_200;
@@ -31,7 +31,7 @@ pub(crate) async fn before(
         .at(Point::After)
         .any(|hit| hit.fault.spares_match_files() && hit.fault != Fault::GzipCorrupted)
     {
-        // Lines can be bent only where they can be read.
+        // Lines can be changed only when they are not compressed.
         request.headers_mut().remove("accept-encoding");
     }
     for hit in hits.at(Point::Before) {
@@ -61,10 +61,10 @@ fn delay(hit: &Hit) -> Option<Duration> {
 }
 
 /// How a partner answers out of turn.
-type Answer = fn(&Partner) -> Response;
+type EarlyResponse = fn(&Partner) -> Response;
 
 /// Each answer out of turn is one line of this table.
-const ANSWERS: [(Fault, Answer); 16] = [
+const ANSWERS: [(Fault, EarlyResponse); 16] = [
     (Fault::TokenRefused, |partner| {
         no_token(partner, StatusCode::BAD_REQUEST, "invalid_client")
     }),
@@ -81,8 +81,8 @@ const ANSWERS: [(Fault, Answer); 16] = [
     (Fault::ServerError, |_| {
         Refusal::internal("told to fail").into_response()
     }),
-    (Fault::Throttled, |_| told(THROTTLED_RETRY_SECONDS)),
-    (Fault::ThrottledForHours, |_| told(HOURS_SECONDS)),
+    (Fault::Throttled, |_| throttled(THROTTLED_RETRY_SECONDS)),
+    (Fault::ThrottledForHours, |_| throttled(HOURS_SECONDS)),
     (Fault::ThrottledDate, |partner| {
         retry(Some(http_date(then(partner))))
     }),
@@ -91,7 +91,7 @@ const ANSWERS: [(Fault, Answer); 16] = [
     }),
     (Fault::ThrottledSilently, |_| retry(None)),
     (Fault::TooManyJobs, |_| {
-        Refusal::too_much(TooMuch::Told(THROTTLED_RETRY_SECONDS), TOO_MANY_JOBS).into_response()
+        Refusal::too_much(TooMuch::Fault(THROTTLED_RETRY_SECONDS), TOO_MANY_JOBS).into_response()
     }),
     (Fault::TooManyJobsOddly, |_| {
         Refusal::bad_request("too-costly", TOO_MANY_JOBS).into_response()
@@ -119,8 +119,8 @@ fn no_token(partner: &Partner, status: StatusCode, error: &str) -> Response {
     token::error(status, error, "told to refuse")
 }
 
-fn told(seconds: i64) -> Response {
-    Refusal::too_much(TooMuch::Told(seconds), "told to slow clients down").into_response()
+fn throttled(seconds: i64) -> Response {
+    Refusal::too_much(TooMuch::Fault(seconds), "told to slow clients down").into_response()
 }
 
 /// When a throttled client may come again, in milliseconds since 1970.
@@ -130,8 +130,8 @@ fn then(partner: &Partner) -> i64 {
 
 /// 429 with another `Retry-After` than seconds, or none.
 fn retry(value: Option<String>) -> Response {
-    let mut response = told(THROTTLED_RETRY_SECONDS);
-    // The refusal travels along and would be written anew, in seconds.
+    let mut response = throttled(THROTTLED_RETRY_SECONDS);
+    // The refusal travels along and would be written again, in seconds.
     response.extensions_mut().remove::<Refusal>();
     match value.and_then(|value| HeaderValue::try_from(value).ok()) {
         Some(value) => response.headers_mut().insert(RETRY_AFTER, value),
@@ -181,11 +181,11 @@ fn errors_file() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partner::bench::Bench;
+    use crate::partner::test_support::TestPartner;
 
     #[test]
     fn every_fault_before_the_handler_does_something() {
-        let bench = Bench::new();
+        let test = TestPartner::new();
         for fault in Fault::ALL
             .into_iter()
             .filter(|fault| fault.point() == Point::Before)
@@ -193,7 +193,7 @@ mod tests {
             let does = [
                 delay(&Hit::of(fault)).is_some(),
                 fault == Fault::DuplicateJob,
-                answer(&bench.partner, fault).is_some(),
+                answer(&test.partner, fault).is_some(),
             ];
             let count = does.into_iter().filter(|one| *one).count();
             assert_eq!(count, 1, "{}", fault.name());
@@ -201,21 +201,21 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_client_is_told_in_five_ways() {
-        let bench = Bench::new();
-        let told = |fault| {
-            let response = answer(&bench.partner, fault).unwrap();
+    fn a_throttled_client_is_refused_in_five_ways() {
+        let test = TestPartner::new();
+        let throttled = |fault| {
+            let response = answer(&test.partner, fault).unwrap();
             assert_eq!(response.status(), 429);
             let header = response.headers().get(RETRY_AFTER);
             header.map(|value| value.to_str().unwrap().to_owned())
         };
-        assert_eq!(told(Fault::Throttled).as_deref(), Some("30"));
-        assert_eq!(told(Fault::ThrottledForHours).as_deref(), Some("7200"));
+        assert_eq!(throttled(Fault::Throttled).as_deref(), Some("30"));
+        assert_eq!(throttled(Fault::ThrottledForHours).as_deref(), Some("7200"));
         assert_eq!(
-            told(Fault::ThrottledEpoch).as_deref(),
+            throttled(Fault::ThrottledEpoch).as_deref(),
             Some("1795000030000")
         );
-        assert!(told(Fault::ThrottledDate).unwrap().ends_with(" GMT"));
-        assert_eq!(told(Fault::ThrottledSilently), None);
+        assert!(throttled(Fault::ThrottledDate).unwrap().ends_with(" GMT"));
+        assert_eq!(throttled(Fault::ThrottledSilently), None);
     }
 }

@@ -5,33 +5,35 @@ use serde_json::{Value, json};
 use crate::fault::{Fault, Hits};
 
 /// The file's text as the faults would have it; nothing when none of them is about lines.
-pub(super) fn bend(text: &str, hits: &Hits) -> Option<String> {
-    let mut bent = None;
+pub(super) fn inject(text: &str, hits: &Hits) -> Option<String> {
+    let mut changed_text = None;
     for hit in &hits.0 {
-        let now = bent.as_deref().unwrap_or(text);
-        let next = WHOLE.iter().find(|(fault, _)| *fault == hit.fault);
+        let now = changed_text.as_deref().unwrap_or(text);
+        let next = FILE_TRANSFORMS
+            .iter()
+            .find(|(fault, _)| *fault == hit.fault);
         let next = match next {
-            Some((_, bend)) => Some(bend(now)),
+            Some((_, transform)) => Some(transform(now)),
             None => change(hit.fault).map(|change| changed(now, change)),
         };
-        bent = next.or(bent);
+        changed_text = next.or(changed_text);
     }
-    bent
+    changed_text
 }
 
 /// Faults of a file's text as a whole.
-type Whole = fn(&str) -> String;
+type FileTransform = fn(&str) -> String;
 
-const WHOLE: [(Fault, Whole); 2] = [
+const FILE_TRANSFORMS: [(Fault, FileTransform); 2] = [
     (Fault::TruncatedLine, truncated),
     (Fault::MixedTypes, mixed),
 ];
 
-type Change = fn(&mut Value);
+type ResourceTransform = fn(&mut Value);
 
 /// What a drift of the schema does to a resource.
-fn change(fault: Fault) -> Option<Change> {
-    let table: [(Fault, Change); 5] = [
+fn change(fault: Fault) -> Option<ResourceTransform> {
+    let table: [(Fault, ResourceTransform); 5] = [
         (Fault::SchemaRenamed, renamed),
         (Fault::SchemaRetyped, retyped),
         (Fault::SchemaAdded, added),
@@ -48,7 +50,7 @@ fn change(fault: Fault) -> Option<Change> {
 const DRIFTING: &str = "Observation";
 
 /// Every line that is of the drifting type, changed.
-fn changed(text: &str, change: Change) -> String {
+fn changed(text: &str, change: ResourceTransform) -> String {
     let mut whole = String::with_capacity(text.len());
     for line in text.lines() {
         match serde_json::from_str::<Value>(line) {
@@ -148,16 +150,16 @@ mod tests {
     );
 
     fn with(fault: Fault) -> String {
-        bend(TEXT, &Hits(vec![Hit::of(fault)])).unwrap()
+        inject(TEXT, &Hits(vec![Hit::of(fault)])).unwrap()
     }
 
     #[test]
-    fn each_fault_bends_a_file_in_its_way() {
+    fn each_fault_changes_a_file_in_its_own_way() {
         assert_eq!(with(Fault::TruncatedLine).lines().count(), 2);
         assert!(TEXT.starts_with(&with(Fault::TruncatedLine)));
         assert!(with(Fault::MixedTypes).ends_with("\"resourceType\":\"Basic\"}\n"));
         assert_eq!(with(Fault::MixedTypes).lines().count(), 2);
-        for (fault, wanted) in [
+        for (fault, expected) in [
             (Fault::SchemaRenamed, r#""state":"a""#),
             (Fault::SchemaRetyped, r#""status":["a"]"#),
             (Fault::SchemaAdded, r#""newElement":"was never here""#),
@@ -165,13 +167,13 @@ mod tests {
             (Fault::SchemaProfileBump, r#""p|99.0.0""#),
         ] {
             assert!(
-                with(fault).contains(wanted),
+                with(fault).contains(expected),
                 "{}: {}",
                 fault.name(),
                 with(fault)
             );
         }
         let none = Hits(vec![Hit::of(Fault::Latency)]);
-        assert_eq!(bend(TEXT, &none), None);
+        assert_eq!(inject(TEXT, &none), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The other origin of a partner that redirects: signed addresses, which refuse a token.
+//! The file origin of a partner that redirects: signed URLs, which refuse a token.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use super::limits::SIGNED_SECONDS;
 use super::outcome::Refusal;
 use super::state::Partner;
 
-/// What a signed address carries.
+/// The query of a signed URL.
 #[derive(Deserialize)]
-pub(crate) struct Signed {
+pub(crate) struct SignatureQuery {
     until: i64,
     signature: String,
 }
 
 /// 307 to the signed address of a file.
 pub(crate) fn redirect(partner: &Partner, job: &str, name: &str) -> Result<Response, Refusal> {
-    let origin = partner.elsewhere.as_ref();
-    let origin = origin.ok_or_else(|| Refusal::internal("there is no other origin"))?;
+    let origin = partner.file_origin.as_ref();
+    let origin = origin.ok_or_else(|| Refusal::internal("there is no file origin"))?;
     let until = partner.clock().now().timestamp() + SIGNED_SECONDS;
     let signature = partner.signatures.of(job, name, until);
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
@@ -33,23 +33,23 @@ pub(crate) fn redirect(partner: &Partner, job: &str, name: &str) -> Result<Respo
     Ok((StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response())
 }
 
-/// `GET signed/{job}/{name}`: for who has the address, and for nobody who also shows a token.
+/// `GET signed/{job}/{name}`: for every caller who has the URL, unless the request also carries a token.
 pub(crate) async fn file(
     State(partner): State<Arc<Partner>>,
     Path((id, name)): Path<(String, String)>,
-    Query(signed): Query<Signed>,
+    Query(query): Query<SignatureQuery>,
     caller: Caller,
 ) -> Result<Response, Refusal> {
     if caller.headers.contains_key("authorization") {
         let text = "the address is signed; no Authorization may come with it";
         return Err(Refusal::bad_request("security", text));
     }
-    let expected = partner.signatures.of(&id, &name, signed.until);
+    let expected = partner.signatures.of(&id, &name, query.until);
     let same = aws_lc_rs::constant_time::verify_slices_are_equal(
         expected.as_bytes(),
-        signed.signature.as_bytes(),
+        query.signature.as_bytes(),
     );
-    if same.is_err() || partner.clock().now().timestamp() > signed.until {
+    if same.is_err() || partner.clock().now().timestamp() > query.until {
         return Err(Refusal::forbidden("the signature is wrong or has run out"));
     }
     let job = partner.store.job(partner.payer.id, &id)?;

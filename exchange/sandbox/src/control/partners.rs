@@ -10,44 +10,47 @@ use tokio::sync::Mutex;
 use crate::partner::{Listener, Partner};
 
 /// A partner with its listener.
-pub struct Served {
+pub struct ServedPartner {
     /// The endpoints' state.
     pub partner: Arc<Partner>,
     /// Its port.
     pub listener: Listener,
     /// The port of its other origin, when it has one.
-    pub elsewhere: Option<Listener>,
-    /// One order at a time: a fault and its listener must not part ways.
+    pub file_origin: Option<Listener>,
+    /// One change at a time, so that the fault set and the listener stay in step.
     pub(super) switching: Mutex<()>,
 }
 
-impl Served {
+impl ServedPartner {
     /// A partner that is being served.
-    pub fn new(partner: Arc<Partner>, listener: Listener, elsewhere: Option<Listener>) -> Self {
+    pub fn new(partner: Arc<Partner>, listener: Listener, file_origin: Option<Listener>) -> Self {
         Self {
             partner,
             listener,
-            elsewhere,
+            file_origin,
             switching: Mutex::new(()),
         }
     }
 }
 
-impl Served {
+impl ServedPartner {
     /// Stops listening.
     pub async fn stop(self) {
         self.listener.stop().await;
-        if let Some(elsewhere) = self.elsewhere {
-            elsewhere.stop().await;
+        if let Some(file_origin) = self.file_origin {
+            file_origin.stop().await;
         }
     }
 }
 
 /// Every served partner by id.
-pub type Partners = Arc<BTreeMap<String, Served>>;
+pub type Partners = Arc<BTreeMap<String, ServedPartner>>;
 
 /// The partner with that id.
-pub(super) fn find<'a>(partners: &'a Partners, id: &str) -> Result<&'a Served, ControlProblem> {
+pub(super) fn find<'a>(
+    partners: &'a Partners,
+    id: &str,
+) -> Result<&'a ServedPartner, ControlProblem> {
     partners.get(id).ok_or_else(|| ControlProblem {
         status: StatusCode::NOT_FOUND,
         error: format!("there is no partner {id:?}"),

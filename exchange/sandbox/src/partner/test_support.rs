@@ -1,4 +1,4 @@
-//! A partner for tests: nothing listens, time stands still, and tokens are put into the store directly.
+//! A partner for tests: it has no listener, its clock stands still, and tests put tokens into the store.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use http::{HeaderMap, HeaderValue};
 use tempfile::TempDir;
 
 use super::headers::Caller;
-use super::state::{Partner, Premises, Settings};
+use super::state::{Partner, PartnerSite, Settings};
 use crate::member::{Payer, Roster};
 use crate::store::{Store, Token};
 use crate::trust::ClientCertificates;
 
-/// A partner whose keys lie in a folder of its own.
-pub(crate) struct Bench {
+/// A partner with a temporary state folder.
+pub(crate) struct TestPartner {
     pub(crate) partner: Arc<Partner>,
     _state: TempDir,
 }
 
-impl Bench {
+impl TestPartner {
     pub(crate) fn new() -> Self {
         Self::of(Payer::ALL[0])
     }
@@ -39,8 +39,8 @@ impl Bench {
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8443));
         let store = Arc::new(Store::in_memory().unwrap());
-        let premises = Premises::open(state.path(), payer.id, address, None).unwrap();
-        let partner = Partner::new(roster, premises, store, clock, settings).unwrap();
+        let site = PartnerSite::open(state.path(), payer.id, address, None).unwrap();
+        let partner = Partner::new(roster, site, store, clock, settings).unwrap();
         Self {
             partner: Arc::new(partner),
             _state: state,

@@ -1,4 +1,4 @@
-//! What an export is asked to hold: from a Parameters resource, or from a query.
+//! The parameters of an export, from a Parameters resource or from a query string.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +16,9 @@ const EXPORT_TYPE_BARE: &str = "payertopayer";
 /// The three spellings of the one format there is (Bulk Data).
 const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
-/// What an export is asked to hold.
+/// The parameters of an export.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Wanted {
+pub(crate) struct ExportQuery {
     pub(crate) types: Option<BTreeSet<String>>,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
@@ -27,22 +27,25 @@ pub(crate) struct Wanted {
     filters: Vec<Filter>,
 }
 
-/// Which of the two operations reads its parameters.
+/// The export operation whose parameters are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum ExportOperation {
     /// `$davinci-data-export`, with these texts for `exportType`.
     DataExport(ExportTypes),
     /// `$export`.
     GroupExport,
 }
 
-impl Wanted {
+impl ExportQuery {
     /// From a Parameters resource.
-    pub(crate) fn of_parameters(parameters: &Value, asked: Asked) -> Result<Self, Refusal> {
+    pub(crate) fn of_parameters(
+        parameters: &Value,
+        operation: ExportOperation,
+    ) -> Result<Self, Refusal> {
         if parameters["resourceType"] != "Parameters" {
             return Err(invalid("the body must be a Parameters resource".to_owned()));
         }
-        let mut wanted = Self::default();
+        let mut query = Self::default();
         let none = Vec::new();
         for parameter in parameters["parameter"].as_array().unwrap_or(&none) {
             let name = parameter["name"].as_str().unwrap_or_default();
@@ -52,29 +55,29 @@ impl Wanted {
                 "patient" => parameter["valueReference"]["reference"].as_str(),
                 _ => parameter["valueString"].as_str(),
             };
-            wanted.take(name, value.unwrap_or_default(), asked)?;
+            query.take(name, value.unwrap_or_default(), operation)?;
         }
-        Ok(wanted)
+        Ok(query)
     }
 
-    /// From the pairs of a query.
+    /// From the pairs of a query string.
     pub(crate) fn of_query(pairs: &[(String, String)]) -> Result<Self, Refusal> {
-        let mut wanted = Self::default();
+        let mut query = Self::default();
         for (name, value) in pairs {
-            wanted.take(name, value, Asked::GroupExport)?;
+            query.take(name, value, ExportOperation::GroupExport)?;
         }
-        Ok(wanted)
+        Ok(query)
     }
 
-    fn take(&mut self, name: &str, value: &str, asked: Asked) -> Result<(), Refusal> {
-        match (name, asked) {
-            ("exportType", Asked::DataExport(known)) => {
+    fn take(&mut self, name: &str, value: &str, operation: ExportOperation) -> Result<(), Refusal> {
+        match (name, operation) {
+            ("exportType", ExportOperation::DataExport(known)) => {
                 let bare = known == ExportTypes::BareToo && value == EXPORT_TYPE_BARE;
                 if value != EXPORT_TYPE && !bare {
                     return Err(invalid(format!("exportType must be {EXPORT_TYPE}")));
                 }
             }
-            ("_outputFormat", Asked::GroupExport) => {
+            ("_outputFormat", ExportOperation::GroupExport) => {
                 if !FORMATS.contains(&value) {
                     return Err(invalid(format!("_outputFormat must be {}", FORMATS[0])));
                 }
@@ -90,7 +93,7 @@ impl Wanted {
                     return Err(Refusal::too_large(text));
                 }
             }
-            // Passing one over would hand out more than was asked for (PDex 180d).
+            // Passing one over would serve more than was asked for (PDex 180d).
             (other, _) => {
                 let text = format!("the parameter {} is not supported", echo(other));
                 return Err(Refusal::bad_request("not-supported", text));
@@ -99,14 +102,14 @@ impl Wanted {
         Ok(())
     }
 
-    /// The types asked for, if any are named.
+    /// The requested types, when the request names any.
     pub(crate) fn type_list(&self) -> Option<Vec<String>> {
         self.types
             .as_ref()
             .map(|types| types.iter().cloned().collect())
     }
 
-    /// Whether a record is asked for.
+    /// Whether the request includes this record.
     pub(crate) fn has(&self, resource: &Value) -> bool {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let changed = resource["meta"]["lastUpdated"]
@@ -150,10 +153,15 @@ mod tests {
 
     use super::*;
 
-    fn ask(name: &str, kind: &str, value: &Value, asked: Asked) -> Result<Wanted, u16> {
+    fn parse(
+        name: &str,
+        kind: &str,
+        value: &Value,
+        operation: ExportOperation,
+    ) -> Result<ExportQuery, u16> {
         let body =
             json!({"resourceType": "Parameters", "parameter": [{"name": name, kind: value}]});
-        Wanted::of_parameters(&body, asked).map_err(|refusal| refusal.status.as_u16())
+        ExportQuery::of_parameters(&body, operation).map_err(|refusal| refusal.status.as_u16())
     }
 
     /// Name, type and value of a parameter, who reads it, and whether it is taken.
@@ -186,22 +194,28 @@ mod tests {
         assert_eq!(rows.len(), 17);
         for row in rows {
             let cells: Vec<&str> = row.split_whitespace().collect();
-            let asked = match cells[3] {
-                "strict" => Asked::DataExport(ExportTypes::Canonical),
-                "lenient" => Asked::DataExport(ExportTypes::BareToo),
-                _ => Asked::GroupExport,
+            let operation = match cells[3] {
+                "strict" => ExportOperation::DataExport(ExportTypes::Canonical),
+                "lenient" => ExportOperation::DataExport(ExportTypes::BareToo),
+                _ => ExportOperation::GroupExport,
             };
-            let outcome = ask(cells[0], cells[1], &json!(cells[2]), asked);
+            let outcome = parse(cells[0], cells[1], &json!(cells[2]), operation);
             assert_eq!(outcome.is_ok(), cells[4] == "yes", "{row}");
             assert!(outcome.is_ok() || outcome == Err(400), "{row}");
         }
         let person = json!({"reference": "Patient/1"});
-        let wanted = ask("patient", "valueReference", &person, Asked::GroupExport).unwrap();
-        assert!(wanted.patients.contains("Patient/1"));
+        let query = parse(
+            "patient",
+            "valueReference",
+            &person,
+            ExportOperation::GroupExport,
+        )
+        .unwrap();
+        assert!(query.patients.contains("Patient/1"));
     }
 
     #[test]
-    fn queries_say_the_same_as_parameters() {
+    fn a_query_string_reads_as_the_same_parameters() {
         let pairs = [
             ("_type", "Patient,Coverage"),
             ("_since", "2026-08-21T00:00:00+00:00"),
@@ -212,12 +226,12 @@ mod tests {
             {"name": "_type", "valueString": "Coverage"},
             {"name": "_since", "valueInstant": "2026-08-21T00:00:00Z"},
         ]});
-        let parameters = Wanted::of_parameters(&body, Asked::GroupExport).unwrap();
-        assert_eq!(Wanted::of_query(&pairs).unwrap(), parameters);
+        let parameters = ExportQuery::of_parameters(&body, ExportOperation::GroupExport).unwrap();
+        assert_eq!(ExportQuery::of_query(&pairs).unwrap(), parameters);
         let mut many = vec![("patient".to_owned(), String::new()); PATIENTS_MAX + 1];
         for (n, (_, value)) in many.iter_mut().enumerate() {
             *value = n.to_string();
         }
-        assert_eq!(Wanted::of_query(&many).unwrap_err().status, 413);
+        assert_eq!(ExportQuery::of_query(&many).unwrap_err().status, 413);
     }
 }

@@ -4,8 +4,8 @@ mod after;
 mod before;
 mod lines;
 mod manifest;
-mod whom;
+mod subject;
 
-pub(crate) use after::{Asked, after};
+pub(crate) use after::{RequestInfo, after};
 pub(crate) use before::before;
-pub(crate) use whom::hits;
+pub(crate) use subject::hits;

@@ -1,4 +1,5 @@
-//! The gate in front of every handler: it knows the partner and the operation, before and after.
+//! The middleware around every handler: it knows the partner and the operation, and injects faults before and
+//! after the handler.
 
 use std::sync::Arc;
 
@@ -7,8 +8,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
 
-use super::bend::{self, Asked};
 use super::headers::Caller;
+use super::inject::{self, RequestInfo};
 use super::outcome::Refusal;
 use super::state::Partner;
 use crate::fault::Operation;
@@ -20,26 +21,26 @@ pub(crate) fn at(
     operation: Operation,
     methods: MethodRouter<Arc<Partner>>,
 ) -> MethodRouter<Arc<Partner>> {
-    let known = (Arc::clone(partner), operation);
-    methods.route_layer(from_fn_with_state(known, pass))
+    let state = (Arc::clone(partner), operation);
+    methods.route_layer(from_fn_with_state(state, run))
 }
 
 /// Lets a request through to its handler, which finds the operation among the request's extensions.
 /// A refusal leaves in the style of the persona.
-async fn pass(
+async fn run(
     State((partner, operation)): State<(Arc<Partner>, Operation)>,
     request: Request,
     next: Next,
 ) -> Response {
     partner.count(|stats| *stats.requests.entry(operation.name()).or_default() += 1);
     count_kickoff(&partner, operation);
-    let (hits, mut request) = bend::hits(&partner, operation, request).await;
-    let asked = Asked {
+    let (hits, mut request) = inject::hits(&partner, operation, request).await;
+    let info = RequestInfo {
         operation,
         caller: Caller::of(&request),
         reset: request.extensions().get().cloned().unwrap_or_default(),
     };
-    let mut response = match bend::before(&partner, &hits, &mut request).await {
+    let mut response = match inject::before(&partner, &hits, &mut request).await {
         Some(response) => response,
         None => {
             request.extensions_mut().insert(operation);
@@ -50,7 +51,7 @@ async fn pass(
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         response = refusal.styled(partner.behaviour(), partner.clock().now_millis());
     }
-    let response = bend::after(&partner, &hits, asked, response).await;
+    let response = inject::after(&partner, &hits, info, response).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let reason = format!("{} {}", operation.name(), status.as_u16());

@@ -14,11 +14,11 @@ pub(super) fn is_of_match(manifest: &Value) -> bool {
     request.contains("bulk-member-match") || files.into_iter().any(|file| file["type"] == "Group")
 }
 
-/// Bends a data manifest; whether it did.
-pub(super) fn bend(manifest: &mut Value, hits: &Hits) -> bool {
-    let mut bent = false;
+/// Injects the faults of a data manifest; returns whether it changed the manifest.
+pub(super) fn inject(manifest: &mut Value, hits: &Hits) -> bool {
+    let mut changed = false;
     if hits.has(Fault::SilentPartial) {
-        bent |= drop_file(manifest).is_some();
+        changed |= drop_file(manifest).is_some();
     }
     if hits.has(Fault::PartialErrors)
         && let Some(file) = drop_file(manifest)
@@ -26,19 +26,19 @@ pub(super) fn bend(manifest: &mut Value, hits: &Hits) -> bool {
         let url = file["url"].as_str().unwrap_or_default();
         let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
         manifest["error"] = json!([{"type": "OperationOutcome", "url": format!("{folder}/{ERRORS_FILE}"), "count": 1}]);
-        bent = true;
+        changed = true;
     }
     if hits.has(Fault::WrongCount)
         && let Some(count) = manifest["output"][0]["count"].as_u64()
     {
         manifest["output"][0]["count"] = (count + 1).into();
-        bent = true;
+        changed = true;
     }
     if hits.has(Fault::StaleData) {
         manifest["transactionTime"] = "2026-01-01T00:00:00Z".into();
-        bent = true;
+        changed = true;
     }
-    bent
+    changed
 }
 
 /// Takes the first file of clinical records out.
@@ -56,33 +56,33 @@ mod tests {
     use super::*;
     use crate::fault::Hit;
 
-    fn bent(fault: Fault) -> Value {
+    fn injected(fault: Fault) -> Value {
         let file = |kind: &str| json!({"type": kind, "url": format!("https://p/jobs/j/files/{kind}-1.ndjson"), "count": 2});
         let mut manifest = json!({
             "transactionTime": "2026-11-22T05:00:00Z",
             "output": [file("Patient"), file("Condition")],
             "error": [],
         });
-        assert!(bend(&mut manifest, &Hits(vec![Hit::of(fault)])));
+        assert!(inject(&mut manifest, &Hits(vec![Hit::of(fault)])));
         manifest
     }
 
     #[test]
-    fn each_fault_bends_just_its_part() {
-        let silent = bent(Fault::SilentPartial);
+    fn each_fault_changes_only_its_own_part() {
+        let silent = injected(Fault::SilentPartial);
         assert_eq!(
             (silent["output"].as_array().unwrap().len(), &silent["error"]),
             (1, &json!([]))
         );
-        let told = bent(Fault::PartialErrors);
-        assert_eq!(told["output"].as_array().unwrap().len(), 1);
+        let partial = injected(Fault::PartialErrors);
+        assert_eq!(partial["output"].as_array().unwrap().len(), 1);
         assert_eq!(
-            told["error"][0]["url"],
+            partial["error"][0]["url"],
             "https://p/jobs/j/files/Errors-1.ndjson"
         );
-        assert_eq!(bent(Fault::WrongCount)["output"][0]["count"], 3);
+        assert_eq!(injected(Fault::WrongCount)["output"][0]["count"], 3);
         assert_eq!(
-            bent(Fault::StaleData)["transactionTime"],
+            injected(Fault::StaleData)["transactionTime"],
             "2026-01-01T00:00:00Z"
         );
     }

@@ -1,5 +1,5 @@
 //! Every parser of what a client sends, on mutated inputs: a fixed number of them, from a fixed seed and a
-//! kept corpus, so that a failure comes again. No input may panic, and none may be taken for more than it is.
+//! kept corpus, so that a failure repeats. No input may panic, and no input may get more than it is entitled to.
 
 use chrono::NaiveDate;
 use exchange_kit::assertion::{self, Client};
@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::consent::{self, Disclosure};
+use super::export_query::{ExportOperation, ExportQuery};
 use super::matching::{self, Decision};
-use super::wanted::{Asked, Wanted};
 use super::{filter, headers, limits, scope, types};
 use crate::member::{Payer, REQUESTER_NPI, Roster, member_set};
 use crate::persona::{ConsentRule, ExportTypes};
@@ -223,9 +223,9 @@ fn filters_and_parameters_are_taken_whole_or_refused() {
         {"name": "patient", "valueReference": {"reference": "Patient/R-1"}},
     ]});
     fuzz_json("parameters", &parameters, |document| {
-        let asked = Asked::DataExport(ExportTypes::Canonical);
-        if let Ok(wanted) = Wanted::of_parameters(document, asked) {
-            let list = wanted.type_list().unwrap_or_default();
+        let operation = ExportOperation::DataExport(ExportTypes::Canonical);
+        if let Ok(query) = ExportQuery::of_parameters(document, operation) {
+            let list = query.type_list().unwrap_or_default();
             assert!(list.iter().all(|kind| types::known(kind).is_some()));
         }
     });

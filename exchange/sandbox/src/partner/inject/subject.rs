@@ -1,4 +1,4 @@
-//! Which faults a request meets, and whom it is about.
+//! Which faults fire for a request, and which members the request is about.
 
 use axum::extract::Request;
 use http_body_util::BodyExt as _;
@@ -7,19 +7,19 @@ use serde_json::Value;
 use super::manifest::ERRORS_FILE;
 use crate::fault::{Fault, Hits, Operation};
 use crate::member::{Holding, Roster};
-use crate::partner::group::Matched;
-use crate::partner::state::{Partner, held};
+use crate::partner::group::GroupMember;
+use crate::partner::state::{Partner, lock};
 
-/// What the request meets, with the request as it was.
+/// The faults that fire for the request, with the request unchanged.
 pub(crate) async fn hits(
     partner: &Partner,
     operation: Operation,
     request: Request,
 ) -> (Hits, Request) {
     let now = partner.clock().now();
-    let minds_members = held(&partner.faults).minds_members(operation, now);
-    let (members, request) = if minds_members {
-        whom(partner, operation, request).await
+    let has_member_rule = lock(&partner.faults).has_member_rule(operation, now);
+    let (members, request) = if has_member_rule {
+        subject(partner, operation, request).await
     } else {
         (Vec::new(), request)
     };
@@ -31,7 +31,7 @@ pub(crate) async fn hits(
         .unwrap_or_default()
         .to_owned();
     let concerns = |fault: Fault| concerns(fault, operation, &file);
-    let hits = held(&partner.faults).ask(operation, now, concerns, &members);
+    let hits = lock(&partner.faults).evaluate(operation, now, concerns, &members);
     (hits, request)
 }
 
@@ -64,9 +64,14 @@ fn concerns(fault: Fault, operation: Operation, file: &str) -> bool {
     }
 }
 
-/// The requester's ids of the members a request is about. A match says it in its body, an export and all that
-/// comes of it by its Group, a read by the Patient. A match's job and files do not say it.
-async fn whom(partner: &Partner, operation: Operation, request: Request) -> (Vec<String>, Request) {
+/// The requester's ids of the members that a request is about. A rule with a member applies only to match
+/// kick-offs, exports (including their status and files) and Patient reads: a match names its members in the
+/// body, an export by its Group, and a read by the Patient.
+async fn subject(
+    partner: &Partner,
+    operation: Operation,
+    request: Request,
+) -> (Vec<String>, Request) {
     match operation {
         Operation::BulkMatch | Operation::SingleMatch => submitted(request).await,
         Operation::DataExport
@@ -77,12 +82,12 @@ async fn whom(partner: &Partner, operation: Operation, request: Request) -> (Vec
         | Operation::File
         | Operation::SignedFile => {
             let patients = of_group(partner, request.uri().path());
-            (members(&partner.roster, &patients), request)
+            (members_of_patients(&partner.roster, &patients), request)
         }
         Operation::PatientRead | Operation::Everything => {
             let path = request.uri().path().to_owned();
             let patients: Vec<String> = path.split('/').map(str::to_owned).collect();
-            (members(&partner.roster, &patients), request)
+            (members_of_patients(&partner.roster, &patients), request)
         }
         Operation::Discovery
         | Operation::Metadata
@@ -130,14 +135,14 @@ fn of_group(partner: &Partner, path: &str) -> Vec<String> {
         after(&job.request, "/Group/")
     });
     let group = group.and_then(|id| partner.store.group(payer, &id).ok()?);
-    let matched: Vec<Matched> = group
+    let matched: Vec<GroupMember> = group
         .and_then(|group| serde_json::from_str(&group.members).ok())
         .unwrap_or_default();
     matched.into_iter().map(|one| one.patient_id).collect()
 }
 
 /// The requester's ids of those Patients.
-fn members(roster: &Roster, patients: &[String]) -> Vec<String> {
+fn members_of_patients(roster: &Roster, patients: &[String]) -> Vec<String> {
     let is_meant = |holding: &Holding| match holding {
         Holding::Person(place) => patients.contains(&roster.people[*place].patient_id),
         Holding::Nobody => false,

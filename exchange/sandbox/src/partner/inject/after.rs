@@ -1,4 +1,4 @@
-//! Faults that take hold on the way back: answers that are bent, delayed, cut off, or sent to somebody else.
+//! Faults that change a response: its content, its delay, its end, or the client that it belongs to.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,10 +16,10 @@ use serde_json::Value;
 use super::{before, lines, manifest};
 use crate::fault::{Fault, Hits, Operation, Point};
 use crate::partner::headers::Caller;
-use crate::partner::limits::{BENT_BYTES_MAX, JOBS_LISTED_MAX, SLOW_BODY_BYTE};
+use crate::partner::limits::{INJECT_BYTES_MAX, JOBS_LISTED_MAX, SLOW_BODY_BYTE};
 use crate::partner::outcome::Refusal;
 use crate::partner::reset::ResetSwitch;
-use crate::partner::state::{Partner, held};
+use crate::partner::state::{Partner, lock};
 use crate::partner::token;
 use crate::store::JobKind;
 
@@ -27,7 +27,7 @@ use crate::store::JobKind;
 const HALF_SENT: Duration = Duration::from_millis(50);
 
 /// What is known of the request whose answer comes back.
-pub(crate) struct Asked {
+pub(crate) struct RequestInfo {
     pub(crate) operation: Operation,
     pub(crate) caller: Caller,
     pub(crate) reset: ResetSwitch,
@@ -37,13 +37,13 @@ pub(crate) struct Asked {
 pub(crate) async fn after(
     partner: &Partner,
     hits: &Hits,
-    asked: Asked,
+    info: RequestInfo,
     response: Response,
 ) -> Response {
     if hits.at(Point::After).next().is_none() {
         return response;
     }
-    match asked.operation {
+    match info.operation {
         Operation::Token if response.status() == StatusCode::OK => {
             tokens(partner, hits, response).await
         }
@@ -53,10 +53,10 @@ pub(crate) async fn after(
         Operation::BulkMatch | Operation::DataExport | Operation::GroupExport
             if response.status() == StatusCode::ACCEPTED =>
         {
-            accepted(partner, hits, &asked, response)
+            accepted(partner, hits, &info, response)
         }
         Operation::File | Operation::SignedFile if response.status() == StatusCode::OK => {
-            file(hits, asked.reset, response).await
+            file(hits, info.reset, response).await
         }
         Operation::Discovery
         | Operation::Metadata
@@ -79,9 +79,9 @@ pub(crate) async fn after(
 }
 
 /// The whole body, with the head to put before another.
-async fn taken(response: Response) -> Result<(http::response::Parts, Bytes), Response> {
+async fn collect_body(response: Response) -> Result<(http::response::Parts, Bytes), Response> {
     let (mut parts, body) = response.into_parts();
-    match Limited::new(body, BENT_BYTES_MAX).collect().await {
+    match Limited::new(body, INJECT_BYTES_MAX).collect().await {
         Ok(body) => {
             parts.headers.remove(CONTENT_LENGTH);
             Ok((parts, body.to_bytes()))
@@ -92,7 +92,7 @@ async fn taken(response: Response) -> Result<(http::response::Parts, Bytes), Res
 
 /// Tokens that live for a second, or not at all.
 async fn tokens(partner: &Partner, hits: &Hits, response: Response) -> Response {
-    let (parts, body) = match taken(response).await {
+    let (parts, body) = match collect_body(response).await {
         Ok(taken) => taken,
         Err(response) => return response,
     };
@@ -112,45 +112,50 @@ async fn tokens(partner: &Partner, hits: &Hits, response: Response) -> Response 
     }
 }
 
-/// A manifest that is kept back or bent.
+/// Delays or changes a manifest.
 async fn status(partner: &Partner, hits: &Hits, response: Response) -> Response {
-    let (parts, body) = match taken(response).await {
+    let (parts, body) = match collect_body(response).await {
         Ok(taken) => taken,
         Err(response) => return response,
     };
-    let mut told: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let is_of_match = manifest::is_of_match(&told);
+    let mut manifest_json: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let is_of_match = manifest::is_of_match(&manifest_json);
     if is_of_match && hits.has(Fault::JobNeverCompletes) {
         return before::pending(partner, "in progress");
     }
-    if !is_of_match && manifest::bend(&mut told, hits) {
-        return Response::from_parts(parts, Body::from(told.to_string()));
+    if !is_of_match && manifest::inject(&mut manifest_json, hits) {
+        return Response::from_parts(parts, Body::from(manifest_json.to_string()));
     }
     Response::from_parts(parts, Body::from(body))
 }
 
 /// A 202 that is lost, or that names somebody else's job.
-fn accepted(partner: &Partner, hits: &Hits, asked: &Asked, mut response: Response) -> Response {
+fn accepted(
+    partner: &Partner,
+    hits: &Hits,
+    info: &RequestInfo,
+    mut response: Response,
+) -> Response {
     if hits.has(Fault::LostAccept) {
         // Pulled before a byte is written: the connection resets instead of answering.
-        asked.reset.pull();
+        info.reset.pull();
         return response;
     }
     if hits.has(Fault::SharedJob)
-        && let Some(location) = borrowed(partner, asked)
+        && let Some(location) = other_clients_job(partner, info)
     {
         response.headers_mut().insert(CONTENT_LOCATION, location);
     }
     response
 }
 
-/// The status address of the newest open job of the same kind that is another client's, lent to the caller.
-fn borrowed(partner: &Partner, asked: &Asked) -> Option<HeaderValue> {
-    let kind = match asked.operation == Operation::BulkMatch {
+/// The status address of another client's newest open job of the same kind; the job counts as issued to the caller.
+fn other_clients_job(partner: &Partner, info: &RequestInfo) -> Option<HeaderValue> {
+    let kind = match info.operation == Operation::BulkMatch {
         true => JobKind::Match,
         false => JobKind::Export,
     };
-    let client = token::session(partner, &asked.caller).ok()?.client;
+    let client = token::session(partner, &info.caller).ok()?.client;
     let now_ms = partner.clock().now_millis();
     let jobs = partner.store.jobs(partner.payer.id, JOBS_LISTED_MAX).ok()?;
     let other = jobs.into_iter().find(|job| {
@@ -158,20 +163,20 @@ fn borrowed(partner: &Partner, asked: &Asked) -> Option<HeaderValue> {
         is_open && job.kind == kind && job.client != client
     })?;
     let location = HeaderValue::try_from(partner.status_url(&other.id)).ok()?;
-    held(&partner.lent).insert((other.id, client));
+    lock(&partner.issued).insert((other.id, client));
     Some(location)
 }
 
-/// A data file that is bent, cut off, damaged or slow.
+/// Changes, cuts off, damages or slows a data file.
 async fn file(hits: &Hits, reset: ResetSwitch, response: Response) -> Response {
-    let (mut parts, mut body) = match taken(response).await {
+    let (mut parts, mut body) = match collect_body(response).await {
         Ok(taken) => taken,
         Err(response) => return response,
     };
     if let Ok(text) = std::str::from_utf8(&body)
-        && let Some(bent) = lines::bend(text, hits)
+        && let Some(changed) = lines::inject(text, hits)
     {
-        body = Bytes::from(bent);
+        body = Bytes::from(changed);
     }
     let is_gzip = parts
         .headers

@@ -1,4 +1,4 @@
-//! An order: which fault, of which requests, how often, from when until when.
+//! A fault rule: one fault with its conditions, i.e. which requests, how often, and from when until when.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 use super::kind::{Fault, Point};
 use super::operation::Operation;
 
-/// Longest delay that an order may ask for, in milliseconds.
+/// Longest delay that a rule may set, in milliseconds.
 const MILLIS_MAX: u64 = 3_600_000;
-/// Longest name of a member in an order.
+/// Longest name of a member in a rule.
 const MEMBER_CHARS_MAX: usize = 64;
 
-/// An order as it is given to the control API.
+/// A fault rule, as the control API takes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Order {
-    /// Which fault.
+pub struct FaultRule {
+    /// The fault.
     pub fault: Fault,
-    /// Only requests of this operation; all that the fault is about when left out.
+    /// Only requests of this operation; when left out, all operations of the fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
     /// Only requests about this member, e.g. `or-m0001`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// How likely each of those requests meets the fault: 0 to 1.
+    /// The probability that the fault fires for a matching request, 0 to 1.
     #[serde(default = "certain")]
     pub probability: f64,
-    /// What the likelihood is drawn from.
+    /// The seed of the probability.
     #[serde(default)]
     pub seed: u64,
-    /// Not before.
+    /// The rule applies from this time on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<DateTime<Utc>>,
-    /// Not from then on.
+    /// The rule applies until just before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<DateTime<Utc>>,
-    /// Over after so many hits; as the fault has it when left out.
+    /// The rule ends after so many hits; when left out, the fault's own number counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
     /// The delay of `latency`, in milliseconds.
@@ -47,26 +47,26 @@ fn certain() -> f64 {
     1.0
 }
 
-/// What is wrong with an order, and what would be right.
+/// Why a rule is refused, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct RuleError {
     /// What is wrong.
     pub what: String,
-    /// What would be right.
-    pub cure: String,
+    /// How to fix it.
+    pub fix: String,
 }
 
-impl Mistake {
-    fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
+impl RuleError {
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            cure: cure.into(),
+            fix: fix.into(),
         }
     }
 }
 
-impl Order {
-    /// A fault as long as it is on, of all that it is about.
+impl FaultRule {
+    /// A rule without conditions.
     pub fn plain(fault: Fault) -> Self {
         Self {
             fault,
@@ -81,22 +81,22 @@ impl Order {
         }
     }
 
-    /// Whether the order makes sense.
+    /// The rule, when its conditions fit the fault.
     ///
     /// # Errors
-    /// The first thing that does not, with its cure.
-    pub fn checked(self) -> Result<Self, Mistake> {
+    /// The first condition that does not fit, with its fix.
+    pub fn checked(self) -> Result<Self, RuleError> {
         let name = self.fault.name();
         if !(0.0..=1.0).contains(&self.probability) {
             let what = format!("probability is {}", self.probability);
-            return Err(Mistake::new(what, "give a number from 0 to 1"));
+            return Err(RuleError::new(what, "give a number from 0 to 1"));
         }
         if let Some(operation) = self.operation
             && !self.fault.operations().contains(&operation)
         {
             let known = self.fault.operations().iter().map(|one| one.name());
             let known: Vec<&str> = known.collect();
-            return Err(Mistake::new(
+            return Err(RuleError::new(
                 format!("{name} is not about {}", operation.name()),
                 format!("one of: {}", known.join(", ")),
             ));
@@ -104,7 +104,7 @@ impl Order {
         if let (Some(start), Some(end)) = (self.start, self.end)
             && start >= end
         {
-            return Err(Mistake::new(
+            return Err(RuleError::new(
                 "the order ends before it starts",
                 "let end be later than start",
             ));
@@ -114,39 +114,39 @@ impl Order {
             .as_ref()
             .is_some_and(|member| member.is_empty() || member.len() > MEMBER_CHARS_MAX)
         {
-            return Err(Mistake::new(
+            return Err(RuleError::new(
                 "member is no name of a member",
                 "e.g. or-m0001",
             ));
         }
         if self.millis.is_some_and(|millis| millis > MILLIS_MAX) {
-            let cure = format!("at most {MILLIS_MAX} milliseconds");
-            return Err(Mistake::new("the delay is too long", cure));
+            let fix = format!("at most {MILLIS_MAX} milliseconds");
+            return Err(RuleError::new("the delay is too long", fix));
         }
         if self.millis.is_some() && self.fault != Fault::Latency {
-            return Err(Mistake::new(
+            return Err(RuleError::new(
                 format!("{name} has no delay to set"),
                 "leave millis out",
             ));
         }
-        if self.fault.point() == Point::Listener && !self.is_whole() {
-            let cure = "leave operation, member, probability, start, end and times out";
-            return Err(Mistake::new(
+        if self.fault.point() == Point::Listener && !self.is_unconditional() {
+            let fix = "leave operation, member, probability, start, end and times out";
+            return Err(RuleError::new(
                 format!("{name} is of the whole listener"),
-                cure,
+                fix,
             ));
         }
         Ok(self)
     }
 
-    /// Whether nothing narrows it.
-    fn is_whole(&self) -> bool {
+    /// Whether the rule has no conditions.
+    fn is_unconditional(&self) -> bool {
         let anything = self.operation.is_none() && self.member.is_none();
         let always = self.start.is_none() && self.end.is_none() && self.times.is_none();
         anything && always && self.probability >= 1.0
     }
 
-    /// Whether the order is about requests of that operation at that time.
+    /// Whether requests of that operation at that time match the rule.
     pub(super) fn covers(&self, operation: Operation, now: DateTime<Utc>) -> bool {
         let is_about = match self.operation {
             Some(only) => only == operation,
@@ -162,13 +162,13 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn mistake(text: &str) -> String {
-        let order: Order = serde_json::from_str(text).unwrap();
-        order.checked().unwrap_err().what
+    fn refusal(text: &str) -> String {
+        let rule: FaultRule = serde_json::from_str(text).unwrap();
+        rule.checked().unwrap_err().what
     }
 
     #[test]
-    fn orders_that_make_no_sense_are_refused() {
+    fn rules_with_unfit_conditions_are_refused() {
         for (text, what) in [
             (
                 r#"{"fault":"latency","probability":1.5}"#,
@@ -199,9 +199,9 @@ mod tests {
                 "connection-refused is of the whole listener",
             ),
         ] {
-            assert_eq!(mistake(text), what);
+            assert_eq!(refusal(text), what);
         }
-        assert!(serde_json::from_str::<Order>(r#"{"fault":"latency","oops":1}"#).is_err());
-        assert!(Order::plain(Fault::ConnectionRefused).checked().is_ok());
+        assert!(serde_json::from_str::<FaultRule>(r#"{"fault":"latency","oops":1}"#).is_err());
+        assert!(FaultRule::plain(Fault::ConnectionRefused).checked().is_ok());
     }
 }
