@@ -172,7 +172,7 @@ impl Notice {
             "it has {count} alerts, more than {ALERTS_MAX}"
         );
         Ok(Self {
-            receiver: receiver,
+            receiver,
             alerts: posted.alerts,
         })
     }

@@ -70,7 +70,7 @@ impl<'a, W: Write> Scenario<'a, W> {
     /// A scenario of these faults; with `omit_fault` they are announced and kept back.
     pub(crate) fn new(session: Session<'a, W>, faults: Vec<Fault>, omit_fault: bool) -> Self {
         Self {
-            session: session,
+            session,
             faults,
             omit_fault,
         }

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::call::Call;
 use super::template::Address;
 
-/// How long an assertion is good for: the specification's bound is five minutes, and clocks differ.
+/// How long an assertion is valid: the specification allows five minutes, and clocks differ.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(240);
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -28,7 +28,7 @@ pub(super) struct CachedToken {
     pub(super) lifetime: Duration,
     pub(super) endpoint: Address,
     pub(super) scope: Vec<String>,
-    /// From an earlier run: the partner may have taken it back since.
+    /// Whether it comes from an earlier run: the partner may have revoked it since.
     pub(super) is_reused: bool,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn token_call(
             form.push(("client_secret", read_secret(secret)?));
         }
         AuthKind::TlsClientAuth => form.push(("client_id", Secret::new(auth.client_id.as_str()))),
-        // Nobody asks for one: the step takes the token as it is.
+        // The token is fixed: no request is made for it.
         AuthKind::Bearer { .. } => {}
     }
     let form = form
@@ -106,7 +106,7 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// A token that does not change; none where tokens are asked for.
+/// The fixed token of a partner; `None` where tokens are requested.
 ///
 /// # Errors
 /// Our own fault, in words free of secrets.
@@ -156,8 +156,8 @@ fn assertion(
         .ok_or((AgentFault::Key, "the signing key cannot sign".to_owned()))
 }
 
-/// `Authorization: Bearer …`, marked so that nothing prints it; none for a token that cannot stand
-/// in a header.
+/// `Authorization: Bearer …`, marked so that nothing prints it; `None` for a token that is no valid
+/// header value.
 pub(super) fn bearer(token: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).ok()?;
     value.set_sensitive(true);

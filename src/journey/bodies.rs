@@ -16,13 +16,13 @@ pub(super) fn build(
         NamedBody::DataExportParameters => Some(data_export()),
         NamedBody::ExchangeRequest | NamedBody::ExchangeBatch => {
             let (_, set) = member?;
-            Some(exchange(&asked(body, member), set, values))
+            Some(exchange(&requested_members(body, member), set, values))
         }
     }
 }
 
-/// Whom a body asks an exchange core for.
-pub(super) fn asked<'m>(
+/// The members that a body requests from an exchange core.
+pub(super) fn requested_members<'m>(
     body: NamedBody,
     member: Option<(&'m Member, &'m MemberSet)>,
 ) -> Vec<&'m Member> {
@@ -35,22 +35,22 @@ pub(super) fn asked<'m>(
     }
 }
 
-/// `POST /v1/exchanges` of the exchange core. The run is what all copies of the request have in common.
-fn exchange(asked: &[&Member], set: &MemberSet, values: &Values) -> Value {
-    let members = asked.iter().map(|member| {
-        let mut told = json!({
+/// `POST /v1/exchanges` of the exchange core. All copies of the request carry the run's id.
+fn exchange(requested: &[&Member], set: &MemberSet, values: &Values) -> Value {
+    let members = requested.iter().map(|member| {
+        let mut entry = json!({
             "id": member.id.as_str(),
             "patient": member.patient,
             "coverage_to_match": member.coverage,
             "consent": member.consent,
         });
         if !member.cohort.is_empty() {
-            told["cohort"] = json!(member.cohort);
+            entry["cohort"] = json!(member.cohort);
         }
         if !member.more_coverages.is_empty() {
-            told["more_coverages"] = json!(member.more_coverages);
+            entry["more_coverages"] = json!(member.more_coverages);
         }
-        told
+        entry
     });
     json!({
         "trigger": "opt-in",

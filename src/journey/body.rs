@@ -48,7 +48,7 @@ impl<L: LineSink> Sink<'_, L> {
         Self::Document(Vec::new(), JsonValues::default())
     }
 
-    /// ManifestRecord once the head is there.
+    /// Called once the head has arrived.
     pub(super) fn head(&mut self, status: u16) {
         if let Self::File { is_file, .. } = self {
             *is_file = status == 200;

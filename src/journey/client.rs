@@ -19,7 +19,7 @@ use super::rate_limiter::Admission;
 const DNS_TIMEOUT: Duration = Duration::from_secs(2);
 const DNS_ATTEMPTS: usize = 2;
 
-/// Name lookup with a phase of its own. Nothing is cached: a lookup is part of what is watched.
+/// Name lookup with a phase of its own. Nothing is cached: the lookup is part of what is measured.
 #[derive(Clone)]
 pub struct Resolver(Option<TokioResolver>);
 
@@ -92,11 +92,12 @@ fn tune(options: &mut ResolverOpts) {
     options.use_hosts_file = ResolveHosts::Always;
 }
 
-/// How one partner is reached.
+/// The client of one partner.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(super) resolver: Resolver,
-    /// None when trust, client certificate or its key is of no use: our fault, told with each run.
+    /// `None` when the trust store, the client certificate or its key cannot be used: the agent's
+    /// fault, which each run reports.
     pub(super) tls: Option<Tls>,
     pub(super) contact: String,
     /// Counts the requests of one run; `None` for runs outside the rate limit.
@@ -114,7 +115,7 @@ impl Client {
         }
     }
 
-    /// The same, for one run that was let begin.
+    /// The same client, which counts the requests of one admitted run.
     pub fn admitted(&self, admission: Admission) -> Self {
         Self {
             admission: Some(Arc::new(admission)),
@@ -129,7 +130,7 @@ impl Client {
         }
     }
 
-    /// Whether more was asked of the partner within the last minute than is agreed.
+    /// Whether more requests were sent to the partner within the last minute than its limit allows.
     pub(super) fn is_above_rate(&self, now: Instant) -> bool {
         let admission = self.admission.as_ref();
         admission.is_some_and(|admission| admission.is_above(now))

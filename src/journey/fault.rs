@@ -1,11 +1,11 @@
-//! What an error of the libraries below means. The only place that looks into them.
+//! Translates the errors of libraries into failures. No other module inspects those errors.
 
 use std::error::Error;
 use std::io;
 
 use outrider_domain::model::{AgentFault, Failure, Limit, Phase, TlsFailure};
 
-/// A connection that did not come about. What lacks here is ours: sockets, ports, a network.
+/// The failure to connect. A lack of sockets, ports or a network is the agent's own fault.
 pub(super) fn of_connect(why: &io::Error) -> Failure {
     let kind = why.kind();
     // EMFILE and ENFILE: this process or machine has no file handle left.
@@ -22,7 +22,7 @@ pub(super) fn of_connect(why: &io::Error) -> Failure {
     }
 }
 
-/// A TLS handshake that did not come about.
+/// The failure of a TLS handshake.
 pub(super) fn of_tls(why: &io::Error) -> Failure {
     match find::<rustls::Error>(why) {
         Some(rustls::Error::InvalidCertificate(certificate)) => {
@@ -46,7 +46,7 @@ fn of_certificate(why: &rustls::CertificateError) -> TlsFailure {
     }
 }
 
-/// An exchange that broke off, in this phase.
+/// The failure of a request that broke off in this phase.
 pub(super) fn of_http(why: &hyper::Error, phase: Phase) -> Failure {
     if why.is_parse_too_large() {
         return Failure::Limit(Limit::Headers);
@@ -58,7 +58,7 @@ pub(super) fn of_http(why: &hyper::Error, phase: Phase) -> Failure {
         return Failure::Tls(TlsFailure::Handshake);
     }
     match find::<io::Error>(why).map(io::Error::kind) {
-        // hyper tells of a broken chunk size this way.
+        // hyper reports a broken chunk size this way.
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Failure::Malformed,
         _ => Failure::Reset(phase),
     }

@@ -24,7 +24,7 @@ pub(super) struct Gathered {
     pub(super) direct_match: Option<serde_json::Value>,
     pub(super) matches: Option<MatchResult>,
     /// The Patients that an exchange core's result names as found.
-    pub(super) named: Option<Vec<String>>,
+    pub(super) found_patients: Option<Vec<String>>,
     /// The exports that were read.
     pub(super) exports: Vec<ExportTimes>,
     pub(super) records: Option<ExportedRecords>,
@@ -75,7 +75,7 @@ impl Gathered {
         business::CheckInput {
             member,
             matches: self.matches.as_ref(),
-            named: self.named.as_deref(),
+            named: self.found_patients.as_deref(),
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,

@@ -1,4 +1,4 @@
-//! How far an exchange has come, phase by phase, by what the socket saw.
+//! The progress of a request through its phases, by the times that the socket recorded.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,11 +8,11 @@ use outrider_domain::model::{Family, HttpVersion, Link, Phase, Phases};
 use super::head::Head;
 use super::timestamps::ByteTimestamps;
 
-/// How far an exchange has come; outlives it when time runs out.
+/// The progress of a request; it remains when the request times out.
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) phases: Phases,
-    now_in: Option<(Phase, Instant)>,
+    current: Option<(Phase, Instant)>,
     pub(super) timestamps: Option<Arc<ByteTimestamps>>,
     pub(super) head: Option<Head>,
     pub(super) bytes: u64,
@@ -26,7 +26,7 @@ impl Progress {
     pub(super) fn new() -> Self {
         Self {
             phases: Phases::default(),
-            now_in: None,
+            current: None,
             timestamps: None,
             head: None,
             bytes: 0,
@@ -40,7 +40,7 @@ impl Progress {
     /// Leaves the phase that goes on and enters another.
     pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
         self.leave(now);
-        self.now_in = Some((phase, now));
+        self.current = Some((phase, now));
     }
 
     /// A request is handed to an open connection.
@@ -52,21 +52,21 @@ impl Progress {
     ) {
         timestamps.begin(has_frames);
         self.timestamps = Some(Arc::clone(timestamps));
-        if self.now_in.is_none() {
+        if self.current.is_none() {
             self.enter(Phase::Send, now);
         }
     }
 
     /// Leaves the phase that goes on.
     pub(super) fn leave(&mut self, now: Instant) {
-        if let Some((phase, since)) = self.now_in.take() {
+        if let Some((phase, since)) = self.current.take() {
             self.phases.add(phase, now - since);
         }
     }
 
     /// Splits the time on the open connection into send, wait and transfer by what the socket saw.
     pub(super) fn close(&mut self, now: Instant) -> Phase {
-        let Some((phase, since)) = self.now_in.take() else {
+        let Some((phase, since)) = self.current.take() else {
             return Phase::Dns;
         };
         if phase != Phase::Send {

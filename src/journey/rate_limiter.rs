@@ -22,7 +22,7 @@ struct Usage {
     limits: Limits,
     /// The second, counted from the begin, and requests begun in it.
     seconds: [(u64, u64); SECONDS],
-    /// Requests that runs going on are likely to make yet.
+    /// Requests that the runs in progress are still likely to make.
     reserved: u64,
     runs: usize,
 }
@@ -62,8 +62,8 @@ impl RateLimiter {
         self.usage().limits = limits;
     }
 
-    /// Lets a run begin that is likely to make so many requests; none when that would be more than is
-    /// agreed. One that is likely to make more than a minute allows gets a minute for itself.
+    /// Admits a run that is likely to make so many requests; `None` when that would exceed a limit. A
+    /// run that is likely to make more requests than a minute allows gets a minute for itself.
     pub fn admit(self: &Arc<Self>, now: Instant, requests: u64) -> Option<Admission> {
         let second = self.second(now);
         let mut usage = self.usage();
@@ -106,11 +106,11 @@ impl RateLimiter {
     }
 }
 
-/// A run that was let begin; given back when it is dropped.
+/// An admitted run. Its reservation ends when it is dropped.
 #[derive(Debug)]
 pub struct Admission {
     limiter: Arc<RateLimiter>,
-    /// Requests that it is likely to make yet.
+    /// Requests that it is still likely to make.
     reserved: AtomicU64,
 }
 
@@ -124,8 +124,8 @@ impl Admission {
         self.limiter.count(now, taken.is_ok());
     }
 
-    /// Whether more was asked within the last minute than is agreed: what a run asks beyond what
-    /// is likely is not known beforehand: looks at a job, files.
+    /// Whether more requests were sent within the last minute than the limit allows. A run may send
+    /// more than it reserved, because the number of its polls and files is not known beforehand.
     pub(super) fn is_above(&self, now: Instant) -> bool {
         self.limiter.is_above(now)
     }

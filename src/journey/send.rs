@@ -57,7 +57,7 @@ pub(super) struct ConnectionOptions<'p> {
     pub(super) own_delay_max: Duration,
 }
 
-/// Sends one request and takes in the whole answer. Never follows a redirect, never tries again.
+/// Sends one request and receives the complete answer. Never follows a redirect, never retries.
 pub(super) async fn send<L: LineSink>(
     client: &Client,
     clock: &Clock,
@@ -74,8 +74,8 @@ pub(super) async fn send<L: LineSink>(
     let mut progress = Progress::new();
     let own_end = began + deadlines.timeout;
     let end = tokio::time::Instant::from_std(own_end.min(deadlines.deadline));
-    let exchanged = exchange(client, clock, call, &mut options, sink, &mut progress);
-    let result = tokio::time::timeout_at(end, exchanged).await;
+    let sending = send_and_receive(client, clock, call, &mut options, sink, &mut progress);
+    let result = tokio::time::timeout_at(end, sending).await;
     let now = clock.instant();
     let phase = progress.close(now);
     let failure = match result {
@@ -128,7 +128,7 @@ pub(super) async fn send<L: LineSink>(
     }
 }
 
-async fn exchange<L: LineSink>(
+async fn send_and_receive<L: LineSink>(
     client: &Client,
     clock: &Clock,
     call: Call,
@@ -240,8 +240,8 @@ async fn send_on<L: LineSink>(
                     return SendOutcome::Broken(failure);
                 }
                 if unpack.unpacked() - turn_began >= TURN_BYTES {
-                    // A long file arrives without a wait, and a bomb unfolds without one; runs
-                    // beside it must not wait for its end.
+                    // A long file may arrive, and a compression bomb unpack, without ever waiting;
+                    // other runs must get their turn before its end.
                     turn_began = unpack.unpacked();
                     tokio::task::yield_now().await;
                 }

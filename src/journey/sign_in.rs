@@ -95,7 +95,8 @@ impl Wire<'_> {
         };
         let (expected, seen) = ("a token is good until it ends", "status 401 before that");
         log.judge([catalogue::KEPT_TOKEN.finding(false, expected, seen)])?;
-        self.slot(&cached.endpoint, &cached.scope).refused(&cached);
+        self.slot(&cached.endpoint, &cached.scope)
+            .forget_refused(&cached);
         self.renew(&token, log).await?;
         if let Some(cached) = self.tokens.get_mut(&token) {
             // Only once: a second refusal counts, even of a token that another run got meanwhile.
@@ -163,7 +164,7 @@ impl Wire<'_> {
 
     /// Takes over a token that is good from an earlier run.
     fn take_over(&mut self, step: &StepId, slot: &TokenSlot, log: &mut StepLog) -> bool {
-        let Some(cached) = slot.good(self.run.clock.instant()) else {
+        let Some(cached) = slot.valid(self.run.clock.instant()) else {
             return false;
         };
         log.set_cached_token();

@@ -1,4 +1,4 @@
-//! A connection as bytes, plain or in TLS.
+//! The byte stream of a connection, plain or TLS.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -38,7 +38,7 @@ impl Values {
         self.captured.get(&(step.clone(), name.to_owned()))
     }
 
-    /// A value as text; none where it was not captured or is none: a list, a document.
+    /// A value as text; `None` where it was not captured, or is a list or a document.
     fn text_of(&self, root: &Root) -> Option<Cow<'_, str>> {
         match root {
             Root::BaseUrl => Some(self.base_url.as_str().into()),
@@ -104,9 +104,8 @@ impl Values {
         Some(text)
     }
 
-    /// The value of a header field, just as it is; none where it could not stand there: line ends and
-    /// other controls, anything but ASCII, blanks at either end. There is no escaping that a receiver
-    /// would undo.
+    /// The value of a header field, unescaped, because receivers undo no escaping there; `None` where it
+    /// is not valid: control characters, anything but ASCII, blanks at either end.
     pub(super) fn header(&self, template: &Template) -> Option<HeaderValue> {
         let text = self.text(template)?;
         let is_visible = |byte: u8| (0x20..0x7f).contains(&byte);
@@ -175,7 +174,7 @@ impl Values {
         Some(form)
     }
 
-    /// What stands for a value where people read: ours as it is, a partner's by its name.
+    /// The display form of a value: our own as it is, a partner's by its name.
     fn shown(&self, root: &Root) -> String {
         match root {
             Root::BaseUrl => absolute(&self.base_url)
@@ -189,7 +188,7 @@ impl Values {
     }
 }
 
-/// Where a request goes, and how that is told: a partner's own text in a URL is not repeated.
+/// The URL of a request, and its display form, which never repeats a partner's own text.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
     pub(super) url: Uri,

@@ -1,4 +1,4 @@
-//! When the first and the last bytes of an exchange passed the socket.
+//! When the last byte of a request and the first byte of its answer passed the socket.
 
 use std::io;
 use std::pin::Pin;
@@ -12,10 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::Stream;
 
-/// When the last byte of the request was written, and when the first of the answer was read. Of HTTP/1
-/// the socket tells both. Of HTTP/2, where other frames pass as well, the first write after the request
-/// was handed over is the one, and the head of the answer the other. Nanoseconds since `base`; 0 for
-/// never.
+/// When the last byte of the request was written, and when the first byte of the answer was read. With
+/// HTTP/1 both come from the socket. With HTTP/2, where other frames pass as well, they are the first
+/// write after the request was handed over, and the arrival of the answer's head. Nanoseconds since
+/// `base`; 0 for never.
 #[derive(Debug)]
 pub(super) struct ByteTimestamps {
     base: Instant,

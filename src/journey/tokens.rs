@@ -11,7 +11,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::auth::CachedToken;
 
-/// Tokens kept for one partner: its endpoint's address and scopes come from files and from the partner.
+/// The most tokens that are cached for one partner, which chooses the URL of its token endpoint itself.
 const KEPT_MAX: usize = 16;
 
 /// What a token is for, and what it was asked with.
@@ -23,7 +23,7 @@ struct TokenKey {
     credential: Credential,
 }
 
-/// Which credential it was, by its file as it is now: another key or secret asks anew.
+/// Which credential it was, by its file as it is now: a changed key or secret needs a new token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Credential {
     client_id: String,
@@ -73,7 +73,7 @@ impl TokenSlot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a fresh token is due by schedule; then it is the caller who asks for it.
+    /// Whether a fresh token is due by schedule; then the caller must request it.
     pub(super) fn is_forced(&self, fresh: Fresh, now: Instant) -> bool {
         let every = match fresh {
             Fresh::Never => return false,
@@ -88,8 +88,8 @@ impl TokenSlot {
         is_due
     }
 
-    /// The token, while it is good.
-    pub(super) fn good(&self, now: Instant) -> Option<CachedToken> {
+    /// The cached token, while it is valid.
+    pub(super) fn valid(&self, now: Instant) -> Option<CachedToken> {
         let state = self.state();
         state
             .token
@@ -98,12 +98,12 @@ impl TokenSlot {
             .cloned()
     }
 
-    /// The turn to ask; waits while another run asks.
+    /// The turn to request a token; waits while another run has it.
     pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.turn).lock_owned().await
     }
 
-    /// Keeps what was granted.
+    /// Caches a token that was granted.
     pub(super) fn keep(&self, cached: CachedToken, now: Instant) {
         let mut state = self.state();
         state.token = Some(cached);
@@ -111,7 +111,7 @@ impl TokenSlot {
     }
 
     /// Forgets a token that was refused, unless another one has come meanwhile.
-    pub(super) fn refused(&self, refused: &CachedToken) {
+    pub(super) fn forget_refused(&self, refused: &CachedToken) {
         let is_same = |cached: &mut CachedToken| cached.token.reveal() == refused.token.reveal();
         self.state().token.take_if(is_same);
     }
@@ -195,16 +195,16 @@ mod tests {
         let at = |secs| begin + Duration::from_secs(secs);
         let slot = TokenSlot::default();
         let every = Fresh::Every(Duration::from_secs(60));
-        assert!(slot.good(begin).is_none());
+        assert!(slot.valid(begin).is_none());
         slot.keep(cached("a", begin, 300), begin);
-        assert!(slot.good(at(239)).is_some());
-        assert!(slot.good(at(240)).is_none());
+        assert!(slot.valid(at(239)).is_some());
+        assert!(slot.valid(at(240)).is_none());
         assert!(slot.is_forced(Fresh::Always, at(1)));
         assert!(!slot.is_forced(Fresh::Never, at(1_000)));
         assert!(!slot.is_forced(every, at(59)));
         assert!(slot.is_forced(every, at(60)), "the first that comes asks");
         assert!(!slot.is_forced(every, at(61)), "and no other one");
-        assert!(slot.good(at(61)).is_some(), "whatever comes of it");
+        assert!(slot.valid(at(61)).is_some(), "whatever comes of it");
     }
 
     #[test]
@@ -213,10 +213,10 @@ mod tests {
         let (old, new) = (cached("old", begin, 300), cached("new", begin, 300));
         let slot = TokenSlot::default();
         slot.keep(new.clone(), begin);
-        slot.refused(&old);
-        assert!(slot.good(begin).is_some());
-        slot.refused(&new);
-        assert!(slot.good(begin).is_none());
+        slot.forget_refused(&old);
+        assert!(slot.valid(begin).is_some());
+        slot.forget_refused(&new);
+        assert!(slot.valid(begin).is_none());
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         assert!(tokens.0.lock().unwrap().len() <= KEPT_MAX + 2);
         assert!(
             slot(&tokens, "other", "https://o.example")
-                .good(begin)
+                .valid(begin)
                 .is_some()
         );
         assert!(Arc::ptr_eq(

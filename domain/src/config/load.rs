@@ -43,7 +43,7 @@ pub fn load_with_warnings(
             probes: BTreeMap::new(),
             scale: Scale::REAL,
         },
-        diagnostics: diagnostics,
+        diagnostics,
         unread_journeys,
         unread_members,
         unread_partners,

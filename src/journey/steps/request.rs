@@ -33,7 +33,7 @@ pub(in crate::journey) async fn request(
         findings.extend(checks.flat_map(|one| judge_answer::named(*one, &answer, &requested)));
     }
     if request.checks.contains(&AnswerCheck::ExchangeResult) {
-        runner.gathered.named = answer.json.as_ref().map(exchange::matched_patients);
+        runner.gathered.found_patients = answer.json.as_ref().map(exchange::matched_patients);
     }
     runner.gathered.quirks.note(quirks::of_refusal(&answer));
     runner.judge(findings, &answer)?;
@@ -46,5 +46,5 @@ fn requested_members<'a>(run: &RunRequest<'a>) -> Vec<&'a Member> {
     named
         .filter(|body| body.is_for_a_core())
         .last()
-        .map_or_else(Vec::new, |body| bodies::asked(body, run.member))
+        .map_or_else(Vec::new, |body| bodies::requested_members(body, run.member))
 }
