@@ -61,7 +61,7 @@ fn is_done(runner: &mut Runner<'_>, watch: &Watch, answer: &Answer) -> Result<bo
     }
     let is_done = holds(&watch.until);
     if is_done {
-        let (expected, seen) = ("a value that says done", "just that");
+        let (expected, seen) = ("a value that says done", "as expected");
         let finding = catalogue::JSON.finding(true, expected, seen);
         runner.log.judge([finding])?;
     }
