@@ -58,7 +58,7 @@ times:
 	@cat target/stage-times; awk '{ sum += $$1 } END { printf "%6d s  in all\n", sum }' target/stage-times
 
 # What takes hours, or needs more than Rust and Debian's packages. Every part is run; one that fails or is missing
-# fails the whole.
+# fails the target.
 nightly:
 	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi other-days deny book
 
@@ -88,7 +88,7 @@ clippy:
 doc:
 	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet)
 
-# alerts/ and dashboards/ are committed, and what the files next to them say.
+# alerts/, dashboards/ and docs/checks.md are committed, and must agree with the files they are generated from.
 generated: build
 	$(call stage,generated files are fresh,target/release/outrider generate --check)
 
@@ -139,13 +139,13 @@ RUNS ?= 10000
 fuzz:
 	$(call stage,fuzz ($(RUNS) inputs to each target),CARGO=$(CARGO) fuzz/run.sh $(RUNS))
 
-# Each test leads every monitor into one trap and writes down what came of it.
+# Each test leads every monitor into one trap and records the outcome.
 traps: tools
 	$(call stage,traps,rm -rf target/traps; \
 	  $(CARGO) test --quiet --release --package outrider --test suite -- traps::t; \
 	  echo; echo "| trap | what | monitor | | why |"; echo "|---|---|---|---|---|"; cat target/traps/*.md)
 
-# The scripted incident holds its expectations, and fails when the fault is left out.
+# The scripted incident meets its expectations, and fails when its faults are left out.
 demo-check:
 	$(call stage,demo-once,target/release/demo --once)
 	$(call stage,demo-once without its faults must fail,\
@@ -167,8 +167,8 @@ bench-where:
 	@$(CARGO) build --release --package exchange --package outrider
 	@benches/where.sh 20
 
-# How many members of each partner are walked. Cedarway lets an expired consent pass, the case of its twelfth;
-# Brightwater leaves out a large record and says nothing, the case of its seventh.
+# How many members of each partner `bulk-exchange` runs with. Cedarway accepts an expired consent, the case of its
+# twelfth member; Brightwater silently leaves out a large record, the case of its seventh.
 WALKED := keystone:12 cedarway:11 lakeside:12 brightwater:6 northfield:12 juniper:12 stonebridge:12 tidewater:12 marigold:12
 members:
 	$(CARGO) build --release --package exchange
