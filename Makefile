@@ -79,14 +79,15 @@ tools:
 	    prometheus-blackbox-exporter:prometheus-blackbox-exporter \
 	    $(foreach part,$(PYTHON),python3-$(firstword $(subst :, ,$(part))):../lib/python3/dist-packages/$(lastword $(subst :, ,$(part)))))
 
+# One profile for all stages: what C code the dependencies bring is compiled once.
 fmt:
 	$(call stage,fmt,$(CARGO) fmt --all --check)
 
 clippy:
-	$(call stage,clippy (warnings are errors),$(CARGO) clippy --workspace --all-targets -- -D warnings)
+	$(call stage,clippy (warnings are errors),$(CARGO) clippy --release --workspace --all-targets -- -D warnings)
 
 doc:
-	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet)
+	$(call stage,docs (warnings are errors),RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps --document-private-items --quiet)
 
 # alerts/, dashboards/ and docs/checks.md are committed, and must agree with the files they are generated from.
 generated: build

@@ -1,7 +1,7 @@
 //! What the agent knows and decides: the nouns, the rules and the configuration. No async runtime, no database.
 //!
 //! Three floors; an import only goes down, and neighbours do not know each other
-//! (`ARCHITECTURE.md`, held by the suite's floors test):
+//! (`ARCHITECTURE.md`, held by the unit tests `architecture::floors` of `outrider`):
 //!
 //! | floor | modules |
 //! |---|---|

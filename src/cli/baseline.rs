@@ -19,7 +19,7 @@ pub(super) struct Baseline {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Walks a journey with each member and writes `baselines/PARTNER.json`, which later runs are held against
+    /// Runs a journey with each member and writes `baselines/PARTNER.json`, with which later runs are compared
     Record(Record),
 }
 

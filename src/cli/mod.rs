@@ -36,7 +36,7 @@ struct Arguments {
 enum Command {
     /// Watches every partner on schedule, until stopped
     Run(run::Run),
-    /// Walks one journey once and shows the waterfall
+    /// Runs a journey once and shows the waterfall
     Once(once::Once),
     /// Reads every file and names every mistake; touches no network
     Check(check::Check),
@@ -44,7 +44,7 @@ enum Command {
     Checks(checks::Checks),
     /// Writes alert rules, Alertmanager's configuration and dashboards from the same files
     Generate(generate::Generate),
-    /// Explains objectives, shows how they stand, exports them
+    /// Explains objectives, shows their status, exports them
     Slo(slo::Slo),
     /// Shows what will run, when, and what it costs each partner
     Schedule(schedule::Schedule),

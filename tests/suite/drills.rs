@@ -12,7 +12,7 @@ use outrider_domain::clock::Clock;
 use serde_json::Value;
 
 use crate::page::{is_burn, objectives};
-use crate::stack::{self, Alertmanager, Prometheus, Told, Webhook};
+use crate::stack::{self, Alertmanager, Notification, Prometheus, Webhook};
 use crate::support::{Agent, Config, Pace, Sandbox, eventually, eventually_within, repository};
 
 /// An hour in two minutes: many partners and their rules share one machine.
@@ -179,7 +179,7 @@ impl Stage {
     }
 
     /// The page that a failure mode must lead to.
-    fn page(&self, mode: &Mode) -> Told {
+    fn page(&self, mode: &Mode) -> Notification {
         let partner = mode.partner();
         eventually_within(DETECTION, &format!("the page of {partner}"), || {
             let told = self.webhook.told().into_iter();
@@ -192,7 +192,7 @@ impl Stage {
     }
 }
 
-fn is_disclosure(told: &Told) -> bool {
+fn is_disclosure(told: &Notification) -> bool {
     told.label("alertname") == "OutriderDisclosure"
 }
 
@@ -273,7 +273,7 @@ fn nobody_else_was_told(stage: &Stage, modes: &[Mode]) {
             || (mode.cause == "disclosure" && is_disclosure(told));
         assert!(is_own, "not its own: {told:#?}");
     }
-    let calm: Vec<Told> = stage
+    let calm: Vec<Notification> = stage
         .webhook
         .told()
         .into_iter()

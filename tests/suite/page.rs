@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::stack::{self, Alertmanager, Prometheus, Told, Webhook};
+use crate::stack::{self, Alertmanager, Notification, Prometheus, Webhook};
 use crate::support::{
     Agent, Config, Pace, Sandbox, eventually, eventually_within, http, repository,
 };
@@ -199,13 +199,13 @@ impl Stage {
     }
 
     /// Waits for the first notification that fits, after so many.
-    fn told(&self, what: &str, after: usize, fits: impl Fn(&Told) -> bool) -> Told {
+    fn told(&self, what: &str, after: usize, fits: impl Fn(&Notification) -> bool) -> Notification {
         eventually_within(RECOVERY, &format!("{what} at the webhook"), || {
             self.webhook.told().into_iter().skip(after).find(&fits)
         })
     }
 
-    fn page(&self, partner: &str, slo: &str, after: usize) -> Told {
+    fn page(&self, partner: &str, slo: &str, after: usize) -> Notification {
         self.told(&format!("a page for {partner} {slo}"), after, |told| {
             told.path == "/page" && told.status == "firing" && is_burn(told, partner, slo)
         })
@@ -233,13 +233,13 @@ impl Stage {
     }
 }
 
-pub(crate) fn is_burn(told: &Told, partner: &str, slo: &str) -> bool {
+pub(crate) fn is_burn(told: &Notification, partner: &str, slo: &str) -> bool {
     told.label("alertname") == "OutriderSloBurn"
         && (told.label("partner"), told.label("slo")) == (partner, slo)
 }
 
 /// The page says what a person needs, and its links lead there.
-fn assert_tells(stage: &Stage, page: &Told, name: &str, cause: &str) {
+fn assert_tells(stage: &Stage, page: &Notification, name: &str, cause: &str) {
     let (partner, slo) = (page.label("partner"), page.label("slo"));
     let (layer, word) = cause.split_once(' ').unwrap();
     let said = |what: &str| format!("{what} of {:#}", page.alert);
@@ -297,7 +297,7 @@ fn assert_tells(stage: &Stage, page: &Told, name: &str, cause: &str) {
 }
 
 /// For whom, how sure, what it costs, what to do.
-fn assert_answers(page: &Told, partner: &str, name: &str) {
+fn assert_answers(page: &Notification, partner: &str, name: &str) {
     let affected = page.annotation("affected");
     assert!(
         affected.starts_with(&format!("{name} ({partner}, sandbox)")),
@@ -321,7 +321,7 @@ fn assert_answers(page: &Told, partner: &str, name: &str) {
 }
 
 /// `since` is when the first of the bad runs in a row was due, to a few cadences.
-fn assert_since(page: &Told, first_bad: &Value) {
+fn assert_since(page: &Notification, first_bad: &Value) {
     let since = page.annotation("since");
     let (began, in_a_row) = since.split_once(" UTC, ").expect(since);
     let began = chrono::DateTime::parse_from_str(began, "%Y-%m-%d %H:%M:%S%.f %z").expect(since);
@@ -362,7 +362,7 @@ fn a_fault_leads_to_a_page_and_one_failed_run_does_not() {
             .number("max(outrider_alerting_loop_age_seconds)");
         age.filter(|age| *age < 5.0)
     });
-    let unwatched = |told: &Told| told.label("alertname") == "OutriderPartnerUnwatched";
+    let unwatched = |told: &Notification| told.label("alertname") == "OutriderPartnerUnwatched";
     assert!(
         !stage.webhook.told().iter().any(unwatched),
         "it is told to nobody"
@@ -441,7 +441,7 @@ fn disclosure_pages_on_one_event(stage: &Stage) {
     }
 }
 
-fn is_disclosure(told: &Told) -> bool {
+fn is_disclosure(told: &Notification) -> bool {
     told.path == "/page"
         && told.status == "firing"
         && told.label("alertname") == "OutriderDisclosure"
@@ -573,8 +573,9 @@ fn disclosure_stays_until_a_person_resumes(stage: &Stage) {
         meadow.unwrap()["probes"][0]["paused"].as_bool().unwrap()
     };
     assert!(paused(), "a restart does not lift the pause");
-    let is_end =
-        |told: &Told| told.label("alertname") == "OutriderDisclosure" && told.status == "resolved";
+    let is_end = |told: &Notification| {
+        told.label("alertname") == "OutriderDisclosure" && told.status == "resolved"
+    };
     // Longer than the window in which the event itself is seen, and than an alert goes on by itself.
     let event = "max_over_time(sum(increase(outrider_disclosures_total{partner=\"meadow\"}[1m]))[6s:250ms])";
     eventually_within(RECOVERY, "the event to leave the window", || {

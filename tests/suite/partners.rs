@@ -600,7 +600,7 @@ fn an_idempotency_key_gives_one_job_for_one_question() {
     assert_ne!(
         location(&client.post(&token, path, &plain, &key)),
         first,
-        "released, it is asked anew"
+        "once released, it is opened again"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Reading the files anew while the agent runs: what changed begins anew, all else goes on, and every
+//! Hot reload while the agent runs: only changed probes restart, everything else goes on, and every
 //! intended start has one disposition.
 
 use std::collections::BTreeMap;

@@ -93,13 +93,13 @@ pub(crate) enum Door {
 
 /// One request it got.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ReceivedRequest {
     pub(crate) place: Place,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Asked {
+impl ReceivedRequest {
     /// The request target, just as it came.
     pub(crate) fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or_default()
@@ -121,7 +121,7 @@ impl Asked {
 struct Script {
     door: Door,
     acts: BTreeMap<Place, Act>,
-    asked: Vec<Asked>,
+    asked: Vec<ReceivedRequest>,
 }
 
 /// The running partner; it ends with its test.
@@ -193,12 +193,12 @@ impl Rogue {
     }
 
     /// What it was asked since its script was set.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<ReceivedRequest> {
         self.script.lock().unwrap().asked.clone()
     }
 
     /// The same, at one place.
-    pub(crate) fn asked_at(&self, place: Place) -> Vec<Asked> {
+    pub(crate) fn asked_at(&self, place: Place) -> Vec<ReceivedRequest> {
         self.asked()
             .into_iter()
             .filter(|asked| asked.place == place)
@@ -269,7 +269,7 @@ fn answer(wire: &mut dyn Wire, home: &str, script: &Mutex<Script>) -> std::io::R
     let head = head(wire)?;
     let place = Place::of(&head);
     let act = script.lock().unwrap().acts.get(&place).cloned();
-    let mut asked = Asked {
+    let mut asked = ReceivedRequest {
         place,
         head,
         body: Vec::new(),

@@ -107,7 +107,7 @@ impl Prometheus {
         Self::start_with(generated, &[])
     }
 
-    /// The same, which tells Alertmanager of what fires anew each second. By itself it does so each minute,
+    /// The same, which sends firing alerts to Alertmanager every second. By default it does so each minute,
     /// and forgets what fired before it knew of an Alertmanager.
     pub(crate) fn start_eager(generated: &Path) -> Self {
         Self::start_with(generated, &["--rules.alert.resend-delay=1s"])
@@ -211,7 +211,7 @@ impl Alertmanager {
 
 /// One alert of one notification.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct Notification {
     /// Which address was told: `/page`, `/ticket`, `/heartbeat`.
     pub(crate) path: String,
     /// The whole group's: `firing` or `resolved`.
@@ -222,7 +222,7 @@ pub(crate) struct Told {
     pub(crate) alert: Value,
 }
 
-impl Told {
+impl Notification {
     pub(crate) fn label(&self, name: &str) -> &str {
         self.alert["labels"][name].as_str().unwrap_or_default()
     }
@@ -266,11 +266,11 @@ impl Webhook {
     }
 
     /// Every alert of every notification so far, in order.
-    pub(crate) fn told(&self) -> Vec<Told> {
+    pub(crate) fn told(&self) -> Vec<Notification> {
         let notifications = self.told.lock().unwrap();
         let alerts = notifications.iter().flat_map(|(path, body)| {
             let alerts = body["alerts"].as_array().unwrap().iter();
-            alerts.map(|alert| Told {
+            alerts.map(|alert| Notification {
                 path: path.clone(),
                 group: body["status"].as_str().unwrap().to_owned(),
                 status: alert["status"].as_str().unwrap().to_owned(),

@@ -18,9 +18,9 @@ pub(super) struct Slo {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// What each alert tier of each objective means: when it fires, how soon, how often for nothing
+    /// What each alert tier of each objective means: when it fires, how soon, how often falsely
     Explain(explain::Explain),
-    /// How each objective stands, from the ledger: budget, burn, forecast, coverage
+    /// The status of each objective, from the ledger: budget, burn, forecast, coverage
     Status(status::Status),
     /// Writes the objectives as OpenSLO v1 (YAML)
     Export(export::Export),

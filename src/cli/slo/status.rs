@@ -20,7 +20,7 @@ pub(super) struct Status {
     which: Which,
     #[command(flatten)]
     files: Files,
-    /// By how much the agent's durations were divided, as `run --scale` was told
+    /// By how much the agent's durations were divided, as given to `run --scale`
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     scale: NonZeroU32,
     /// One JSON document instead of text

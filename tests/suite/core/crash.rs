@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::front::{Core, Front, askable, command, request, stats};
+use super::client::{Core, CoreClient, askable, command, request, stats};
 use crate::support::{Sandbox, json};
 
 const SCALE: [&str; 2] = ["--core-scale", "300"];
@@ -78,7 +78,13 @@ fn walk(walk: &Walk) {
 }
 
 /// Nothing lost, nothing twice, nothing stuck; the events of that life.
-fn whole(walk: &Walk, sandbox: &Sandbox, front: &mut Front, id: &str, point: &str) -> Vec<String> {
+fn whole(
+    walk: &Walk,
+    sandbox: &Sandbox,
+    front: &mut CoreClient,
+    id: &str,
+    point: &str,
+) -> Vec<String> {
     let state = front.state();
     let status = front.settled(id);
     assert_eq!(status["state"], walk.state, "{point}: {status}");

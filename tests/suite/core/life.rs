@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, command, request, sha256_of, together};
+use super::client::{CoreClient, askable, command, request, sha256_of, together};
 use crate::support::{PARTNERS, eventually};
 
 /// What cedarway lets pass, because it looks at the policy of a consent only.
@@ -28,7 +28,7 @@ fn expected(partner: &str, member: &Value) -> &'static str {
 #[test]
 fn every_persona_answers_and_every_member_is_accounted_for() {
     let sandbox = together(&PARTNERS.join(","), &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     for partner in PARTNERS {
         let members = askable(partner, 32);
         let id = front.open(&request(partner, &members), &format!("k-{partner}"));
@@ -98,7 +98,7 @@ fn came_whole(partner: &str, asked: &Value, member: &Value) {
 }
 
 /// Each transition continues where the last one ended, and has one event.
-fn is_told_once(front: &mut Front, id: &str) {
+fn is_told_once(front: &mut CoreClient, id: &str) {
     let moves = front.audit(id, "transition");
     let mut state = Value::Null;
     for one in &moves {
@@ -150,7 +150,7 @@ fn released(sandbox: &crate::support::Sandbox, partner: &str) {
 #[test]
 fn payloads_are_kept_as_received_beside_an_index() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let id = front.open(&request("keystone", &askable("keystone", 3)), "k");
     front.settled(&id);
     let result = front.result(&id);
@@ -178,7 +178,7 @@ fn payloads_are_kept_as_received_beside_an_index() {
     );
     let other = front.get(&format!("/v1/exchanges/{id}/payloads/{}", "0".repeat(64)));
     assert_eq!(other.status, 404);
-    // For this user alone, and handed out only as it was received.
+    // For this user alone, and served only as it was received.
     let state = front.state();
     let mode = std::fs::metadata(&state).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -197,7 +197,7 @@ fn payloads_are_kept_as_received_beside_an_index() {
 #[test]
 fn two_cores_do_not_share_a_state_folder() {
     let sandbox = together("keystone", &[]);
-    let front = Front::at(&sandbox.ready()["core"]);
+    let front = CoreClient::at(&sandbox.ready()["core"]);
     let partners = front.state().join("partners.json");
     std::fs::write(&partners, sandbox.ready().to_string()).unwrap();
     let partners = partners.to_str().unwrap();
@@ -215,7 +215,7 @@ fn a_callback_is_a_look_and_nothing_else() {
     // cedarway asks for two minutes between looks.
     let arguments = ["--job-ms", "1000", "--partners", "cedarway"];
     let sandbox = crate::support::Sandbox::start_with(&arguments);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let id = front.open(&request("cedarway", &askable("cedarway", 2)), "k");
     let status = eventually("the first look", || {
         let status = front.json(&format!("/v1/exchanges/{id}"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, order, request, together};
+use super::client::{CoreClient, askable, order, request, together};
 use crate::support::{PARTNERS, Sandbox, eventually_within};
 
 const EXCHANGES: usize = 200;
@@ -45,7 +45,7 @@ fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
         .map(|partner| (*partner, askable(partner, 118)))
         .collect();
     // Last of all: an idle connection is closed after a while.
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let mut opened = BTreeMap::new();
     for n in 0..EXCHANGES {
         let partner = PARTNERS[n % PARTNERS.len()];
@@ -102,7 +102,7 @@ fn nothing_is_lost_or_doubled_among_ten_thousand_members() {
         "{} KiB",
         sandbox.peak_kib()
     );
-    let verified = super::front::command(&["audit", "verify"], &front.state());
+    let verified = super::client::command(&["audit", "verify"], &front.state());
     assert!(
         verified.status.success(),
         "{}",

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, order, request, sha256_of, together};
+use super::client::{CoreClient, askable, order, request, sha256_of, together};
 use crate::requester::{Answer, location};
 use crate::support::{Sandbox, eventually};
 
 /// A partner whose jobs end when its clock is moved on, and a core that waits in earnest.
-fn unhurried() -> (Sandbox, Front) {
+fn unhurried() -> (Sandbox, CoreClient) {
     let sandbox = Sandbox::start_with(&["--job-ms", "60000", "--partners", "keystone"]);
-    let front = Front::at(&sandbox.ready()["core"]);
+    let front = CoreClient::at(&sandbox.ready()["core"]);
     (sandbox, front)
 }
 
@@ -21,17 +21,17 @@ fn a_minute_later(sandbox: &Sandbox) {
 }
 
 /// Opens an exchange about two members; its answer.
-fn opened(front: &mut Front) -> Answer {
+fn opened(front: &mut CoreClient) -> Answer {
     let body = request("keystone", &askable("keystone", 2));
     front.post("/v1/exchanges", &body, Some("k"))
 }
 
-fn look(front: &mut Front, url: &str) -> Answer {
+fn look(front: &mut CoreClient, url: &str) -> Answer {
     let token = front.token.clone();
     front.requester().get(&token, url)
 }
 
-fn release(front: &mut Front, url: &str) -> Answer {
+fn release(front: &mut CoreClient, url: &str) -> Answer {
     let token = front.token.clone();
     front.requester().delete(&token, url)
 }
@@ -43,7 +43,7 @@ fn pending(answer: &Answer) -> u64 {
 }
 
 /// The manifest, once it is there.
-fn settled(front: &mut Front, url: &str) -> Answer {
+fn settled(front: &mut CoreClient, url: &str) -> Answer {
     eventually("the manifest", || {
         let answer = look(front, url);
         (answer.status != 202).then_some(answer)
@@ -98,7 +98,7 @@ fn a_bulk_client_looks_waits_and_fetches() {
 }
 
 /// Each file of the manifest has its lines and its hash, and the manifest has each data file of the result.
-fn fetched(front: &mut Front, manifest: &Value, place: &str) {
+fn fetched(front: &mut CoreClient, manifest: &Value, place: &str) {
     let result = front.json(&format!("{place}/result"));
     let payloads = result["payloads"].as_array().unwrap();
     let data = payloads.iter().filter(|one| one["role"] == "data");
@@ -131,15 +131,15 @@ fn fetched(front: &mut Front, manifest: &Value, place: &str) {
 fn a_job_is_for_its_client_and_its_scopes() {
     let sandbox = together("keystone", &[]);
     let core = &sandbox.ready()["core"];
-    let mut own = Front::at(core);
+    let mut own = CoreClient::at(core);
     let job = location(&opened(&mut own));
     assert_eq!(settled(&mut own, &job).status, 200);
-    let mut rival = Front::of(core, "rival", "exchange.read exchange.write");
+    let mut rival = CoreClient::of(core, "rival", "exchange.read exchange.write");
     assert_eq!(look(&mut rival, &job).status, 404);
     assert_eq!(release(&mut rival, &job).status, 404);
-    let mut writer = Front::of(core, "outrider", "exchange.write");
+    let mut writer = CoreClient::of(core, "outrider", "exchange.write");
     assert_eq!(look(&mut writer, &job).status, 403);
-    let mut reader = Front::of(core, "outrider", "exchange.read");
+    let mut reader = CoreClient::of(core, "outrider", "exchange.read");
     assert_eq!(release(&mut reader, &job).status, 403);
     let nowhere = job.replace("/v1/exchanges/x-", "/v1/exchanges/y-");
     assert_eq!(look(&mut own, &nowhere).status, 404);
@@ -176,7 +176,7 @@ fn what_is_released_is_called_off_once_and_kept() {
 #[test]
 fn a_follow_up_is_waited_for() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--partners", "keystone"]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let missing = json!({"fault": "records-missing", "member": "or-m0002", "times": 1});
     order(&sandbox, "keystone", &missing);
     let body = request("keystone", &askable("keystone", 3));
@@ -203,7 +203,7 @@ fn a_follow_up_is_waited_for() {
 #[test]
 fn of_a_quarantined_exchange_no_file_is_named() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     order(&sandbox, "keystone", &json!({"fault": "foreign-record"}));
     let job = location(&opened(&mut front));
     let answer = settled(&mut front, &job);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::front::{Front, askable, order, request, together};
+use super::client::{CoreClient, askable, order, request, together};
 use crate::support::eventually;
 
 pub(super) const CLOCKS: [&str; 4] = ["acceptance", "identity", "retrieval", "settlement"];
@@ -28,7 +28,7 @@ fn number(page: &str, name: &str) -> f64 {
 #[test]
 fn trouble_is_counted() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let body = request("keystone", &askable("keystone", 3));
     order(
         &sandbox,

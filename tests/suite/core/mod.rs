@@ -1,8 +1,8 @@
-//! The exchange core, through its front door: what comes of a request, whatever partners do and whenever it dies.
+//! The exchange core, through its API: what comes of a request, whatever partners do and whenever it dies.
 
+mod api;
+mod client;
 mod crash;
-mod door;
-mod front;
 mod life;
 mod load;
 mod manifest;

@@ -1,4 +1,4 @@
-//! The core is watched through its front door like a partner, whoever it asks.
+//! The core is watched through its API like a partner, whoever it asks.
 
 use serde_json::Value;
 

@@ -2,20 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, order, request, stats, together};
+use super::client::{CoreClient, askable, order, request, stats, together};
 use crate::support::{Sandbox, eventually};
 
 /// The classes of the calls of one operation, in order.
-fn classes(front: &mut Front, id: &str, operation: &str) -> Vec<String> {
+fn classes(front: &mut CoreClient, id: &str, operation: &str) -> Vec<String> {
     let calls = front.audit(id, "call");
     let own = calls.iter().filter(|call| call["operation"] == operation);
     own.map(|call| call["class"].as_str().unwrap().to_owned())
         .collect()
 }
 
-fn started() -> (Sandbox, Front, Value) {
+fn started() -> (Sandbox, CoreClient, Value) {
     let sandbox = together("keystone", &[]);
-    let front = Front::at(&sandbox.ready()["core"]);
+    let front = CoreClient::at(&sandbox.ready()["core"]);
     let body = request("keystone", &askable("keystone", 3));
     (sandbox, front, body)
 }
@@ -270,7 +270,7 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
     ready["partners"][0]["persona"] = json!("strict22");
     let file = folder.path().join("directory.json");
     std::fs::write(&file, ready.to_string()).unwrap();
-    let core = super::front::Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
+    let core = super::client::Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
     let mut front = core.front();
     let id = front.open(&request("lakeside", &askable("lakeside", 2)), "known");
     front.settled(&id);
@@ -283,7 +283,7 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
         .arg(folder.path());
     command.arg("--partners").arg(&file);
     let program = crate::support::Program::start(command, &folder.path().join("core.log"));
-    let mut front = Front::at(&program.ready["core"]);
+    let mut front = CoreClient::at(&program.ready["core"]);
     let id = front.open(&request("lakeside", &askable("lakeside", 2)), "drifted");
     assert_eq!(front.settled(&id)["state"], "completed");
     let drift = front.audit(&id, "drift");

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::front::{Front, askable, request, together};
+use super::client::{CoreClient, askable, request, together};
 use crate::pypi::python;
 
 #[test]
 fn the_document_is_what_the_service_does() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let members = askable("keystone", 2);
     let id = front.open(&request("keystone", &members), "k");
     front.settled(&id);

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::front::{Core, Front, askable, command, order, request, together};
+use super::client::{Core, CoreClient, askable, command, order, request, together};
 use super::metrics::{CLOCKS, count};
 use crate::support::{Sandbox, tool};
 
-fn run(sandbox: &Sandbox) -> (Front, String) {
-    let mut front = Front::at(&sandbox.ready()["core"]);
+fn run(sandbox: &Sandbox) -> (CoreClient, String) {
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let id = front.open(&request("keystone", &askable("keystone", 3)), "k");
     front.settled(&id);
     (front, id)
@@ -148,7 +148,7 @@ fn a_change_of_the_trail_is_found_at_its_place() {
     let mut removed = lines.clone();
     removed.remove(4);
     assert_eq!(of_file(&removed), (Some(3), json!(5), json!(5)));
-    // In the store: a row changed, the end cut off, all written anew without the key.
+    // In the store: a row changed, the end cut off, everything written again without the key.
     let database = rusqlite::Connection::open(state.join("core.sqlite")).unwrap();
     let change = |sql: &str| database.execute_batch(sql).unwrap();
     change(
@@ -281,7 +281,7 @@ fn no_trouble_yet(before: &str) {
 #[test]
 fn numbers_are_there_at_zero_and_count_what_happened() {
     let sandbox = together("keystone,lakeside", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let series = |name: &str, cohort: &str, more: &str| {
         format!(
             "{name}{{cohort=\"{cohort}\",{more}request_type=\"opt-in\",source=\"1999999984\",target=\"keystone\",traffic=\"synthetic\"}}"

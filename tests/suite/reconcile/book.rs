@@ -1,4 +1,4 @@
-//! What the ledger holds, and the same counted anew from its rows.
+//! What the ledger holds, and the same counted again from its rows.
 
 use std::collections::BTreeMap;
 

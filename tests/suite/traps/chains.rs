@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::monitor::Score;
 use super::outrider::{SELDOM, SIGN_IN, Scheduled, config, states};
-use super::truth::{Asked, Truth};
+use super::truth::{LoggedRequest, Truth};
 use crate::support::eventually;
 
 /// The first step asks, the second sends what was kept.
@@ -26,7 +26,7 @@ use = "request"
 }
 
 /// Walks two steps whose first answer is this behaviour: exit code, run, and what the second one sent.
-fn told(truth: &Truth, name: &str, ask: &Value, steps: &str) -> (i32, Value, Vec<Asked>) {
+fn told(truth: &Truth, name: &str, ask: &Value, steps: &str) -> (i32, Value, Vec<LoggedRequest>) {
     truth.order(&format!("/{name}/ask"), ask);
     truth.order(&format!("/{name}/tell"), &json!({"keep": true}));
     let config = config(&truth.plain(&format!("/{name}")), steps, SELDOM);
@@ -35,7 +35,7 @@ fn told(truth: &Truth, name: &str, ask: &Value, steps: &str) -> (i32, Value, Vec
     (code, run, truth.asked(&format!("/{name}/tell")))
 }
 
-fn header<'a>(asked: &'a Asked, name: &str) -> Vec<&'a str> {
+fn header<'a>(asked: &'a LoggedRequest, name: &str) -> Vec<&'a str> {
     let fields = asked.received()["headers"].as_array().unwrap().iter();
     fields
         .filter(|field| field[0].as_str().unwrap().eq_ignore_ascii_case(name))
@@ -43,7 +43,7 @@ fn header<'a>(asked: &'a Asked, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-fn body(asked: &Asked) -> Value {
+fn body(asked: &LoggedRequest) -> Value {
     serde_json::from_str(asked.received()["body"].as_str().unwrap()).unwrap()
 }
 
@@ -147,7 +147,7 @@ pub(super) fn texts_are_escaped(truth: &Truth) -> Score {
 }
 
 /// What arrived where a text was put is that text and no more.
-fn assert_arrives(context: &str, one: &Asked, evil: &str, plain: &str) {
+fn assert_arrives(context: &str, one: &LoggedRequest, evil: &str, plain: &str) {
     let target = one.target().to_owned();
     let decoded = |text: &str| {
         let text = text.replace('+', " ");

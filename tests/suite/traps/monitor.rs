@@ -67,7 +67,7 @@ pub(super) type Slips = Vec<&'static str>;
 pub(super) const STOPPED: &str = "stops looking";
 /// No metric says that the new one is bad.
 pub(super) const UNTOLD: &str = "tells nobody";
-/// Work that the change is not about began anew.
+/// Work that the change is not about restarted.
 pub(super) const DISTURBED: &str = "disturbs what did not change";
 
 /// The slips that are so.
@@ -90,7 +90,7 @@ pub(super) struct Cannot(pub(super) &'static str);
 
 const ONE_REQUEST: Cannot = Cannot("asks one request, keeps nothing of its answer");
 
-/// One monitor. Every method starts it anew and ends it again.
+/// One monitor. Every method starts it and stops it again.
 pub(super) trait Monitor {
     fn name(&self) -> &'static str;
 
@@ -127,7 +127,7 @@ pub(super) trait Monitor {
         Err(ONE_REQUEST)
     }
 
-    /// Asks anew what failed: whether it can at all.
+    /// Repeats what failed: whether it can at all.
     fn retries(&self) -> Result<(), Cannot> {
         Err(Cannot(
             "asks once; retries are left to Prometheus's next scrape",

@@ -78,7 +78,7 @@ impl Truth {
     }
 
     /// Requests whose path begins so, once none of that name goes on any more.
-    pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
+    pub(super) fn asked(&self, path: &str) -> Vec<LoggedRequest> {
         let name = path.split('/').nth(1).unwrap();
         eventually("requests to be over", || {
             let counts = json("GET", &self.control("/counts"), "");
@@ -90,7 +90,7 @@ impl Truth {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap());
         entries
-            .map(Asked)
+            .map(LoggedRequest)
             .filter(|asked| asked.target().starts_with(path))
             .collect()
     }
@@ -109,9 +109,9 @@ impl Truth {
 
 /// One line of its log.
 #[derive(Clone, Debug)]
-pub(super) struct Asked(pub(super) Value);
+pub(super) struct LoggedRequest(pub(super) Value);
 
-impl Asked {
+impl LoggedRequest {
     pub(super) fn target(&self) -> &str {
         self.0["target"].as_str().unwrap()
     }

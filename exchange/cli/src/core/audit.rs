@@ -18,7 +18,7 @@ use crate::{
 pub(crate) enum Command {
     /// The entries of a correlation id or of one exchange, in order.
     Search(Search),
-    /// Walk the trail; exit 3 names the first link that is broken.
+    /// Verify the trail; exit 3 names the first link that is broken.
     Verify(Verify),
     /// Write the trail as NDJSON, for `verify --file` and for others.
     Export(Export),

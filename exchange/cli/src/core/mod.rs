@@ -16,7 +16,7 @@ use state_folder::At;
 pub(crate) enum Command {
     /// Serve the core alone until SIGTERM or SIGINT; one JSON line on stdout says where.
     Serve(Box<serve::Arguments>),
-    /// Where an exchange and each member in it stand.
+    /// The state of an exchange and of each member in it.
     Status(look::Status),
     /// The exchanges, the oldest first.
     Exchanges(look::Exchanges),

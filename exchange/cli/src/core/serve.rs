@@ -14,7 +14,7 @@ use crate::startup;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Folder for its memory, keys and certificate; made when it is not there.
+    /// Folder for its store, keys and certificate; made when it is not there.
     #[arg(long)]
     state: PathBuf,
     /// Directory of partners: the ready line of `exchange serve`, in a file.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One operation of the wire; every route is bound to exactly one in `routes.rs`.
+/// One operation of the wire; every route is bound to exactly one in `partner/routes.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {

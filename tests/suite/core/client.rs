@@ -14,13 +14,13 @@ const SCOPES: &str = "exchange.write exchange.read review audit.read events.read
 const NOT_FOR_US: [&str; 2] = ["wrong-recipient", "wrong-source"];
 
 /// A client with a token.
-pub(super) struct Front {
+pub(super) struct CoreClient {
     requester: Requester,
     pub(super) token: String,
     pub(super) core: Value,
 }
 
-impl Front {
+impl CoreClient {
     /// The client `outrider` of the core that a ready line tells of.
     pub(super) fn at(core: &Value) -> Self {
         Self::of(core, "outrider", SCOPES)
@@ -131,8 +131,8 @@ impl Core {
         }
     }
 
-    pub(super) fn front(&self) -> Front {
-        Front::at(&self.program.ready["core"])
+    pub(super) fn front(&self) -> CoreClient {
+        CoreClient::at(&self.program.ready["core"])
     }
 }
 

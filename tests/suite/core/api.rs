@@ -1,11 +1,11 @@
-//! The front door: tokens, keys, and requests that are wrong. Nothing is ever half done.
+//! The API: tokens, keys, and requests that are wrong. Nothing is ever half done.
 
 use serde_json::{Value, json};
 
-use super::front::{Front, askable, request, stats, together};
+use super::client::{CoreClient, askable, request, stats, together};
 use crate::support::Sandbox;
 
-fn none_opened(front: &mut Front) {
+fn none_opened(front: &mut CoreClient) {
     assert_eq!(front.json("/v1/exchanges")["exchanges"], json!([]));
     assert_eq!(front.get("/v1/audit").text(), "");
 }
@@ -15,7 +15,7 @@ fn a_token_is_for_its_client_and_its_scopes() {
     let sandbox = together("keystone", &[]);
     let core = &sandbox.ready()["core"];
     let body = request("keystone", &askable("keystone", 1));
-    let mut reader = Front::of(core, "outrider", "exchange.read");
+    let mut reader = CoreClient::of(core, "outrider", "exchange.read");
     assert_eq!(reader.post("/v1/exchanges", &body, Some("k")).status, 403);
     assert_eq!(reader.get("/v1/audit").status, 403);
     assert_eq!(reader.get("/v1/events").status, 403);
@@ -45,10 +45,10 @@ fn a_token_is_for_its_client_and_its_scopes() {
         (unknown.status, unknown.json()["error"].as_str()),
         (400, Some("invalid_scope"))
     );
-    let mut own = Front::at(core);
+    let mut own = CoreClient::at(core);
     let id = own.open(&body, "k");
     own.settled(&id);
-    let mut rival = Front::of(core, "rival", "exchange.read exchange.write");
+    let mut rival = CoreClient::of(core, "rival", "exchange.read exchange.write");
     for path in ["", "/result"] {
         assert_eq!(rival.get(&format!("/v1/exchanges/{id}{path}")).status, 404);
     }
@@ -69,7 +69,7 @@ fn a_token_is_for_its_client_and_its_scopes() {
 #[test]
 fn a_key_is_one_exchange() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let body = request("keystone", &askable("keystone", 2));
     let first = front.post("/v1/exchanges", &body, Some("k"));
     assert_eq!(
@@ -184,7 +184,7 @@ fn wrong() -> Vec<(&'static str, Value, &'static str)> {
 #[test]
 fn every_mistake_is_named_and_nothing_is_opened() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let good = request("keystone", &askable("keystone", 2));
     for (pointer, value, at) in wrong() {
         let mut body = good.clone();
@@ -235,7 +235,7 @@ fn every_mistake_is_named_and_nothing_is_opened() {
 #[test]
 fn a_batch_that_is_too_large_is_refused_whole() {
     let sandbox = together("keystone", &[]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let mut body = request("keystone", &askable("keystone", 1));
     let one = body["members"][0].clone();
     body["members"] = json!(vec![one; 501]);
@@ -253,7 +253,7 @@ fn a_batch_that_is_too_large_is_refused_whole() {
 #[test]
 fn without_room_nothing_is_opened_and_what_is_under_way_ends() {
     let sandbox = together("keystone", &["--core-store-mib", "1"]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let body = request("keystone", &askable("keystone", 1));
     let mut opened = Vec::new();
     let refused = loop {
@@ -291,7 +291,7 @@ fn what_is_called_off_leaves_nothing_behind() {
         "--partners",
         "keystone",
     ]);
-    let mut front = Front::at(&sandbox.ready()["core"]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let id = front.open(&request("keystone", &askable("keystone", 2)), "k");
     crate::support::eventually("a job", || {
         (sandbox.jobs("keystone", &["running"]) == 1).then_some(())
