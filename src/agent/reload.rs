@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use outrider_domain::config;
+use outrider_domain::config::{self, Diagnostics, Severity};
 use outrider_domain::model::{Plan, Scale};
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
@@ -88,8 +88,11 @@ impl PlanSource {
     }
 
     fn load(&self) -> Loaded {
-        let read = config::load(&self.config, self.overlay.as_deref())
-            .map_err(|diagnostics| diagnostics.0.iter().map(ToString::to_string).collect());
+        let read =
+            config::load(&self.config, self.overlay.as_deref()).map_err(|Diagnostics(all)| {
+                let mistakes = all.iter().filter(|one| one.severity == Severity::Error);
+                mistakes.map(ToString::to_string).collect()
+            });
         let plan =
             read.and_then(|plan| plan.scaled(self.scale).map_err(|why| vec![why.to_string()]));
         Loaded(plan.map(|mut plan| {

@@ -59,8 +59,11 @@ fn misdirected(of: &Crate, floors: &[&[&str]]) -> Vec<String> {
 #[test]
 fn an_import_only_goes_down() {
     for (root, floors) in CRATES {
-        let found = misdirected(&Crate::read(&repository().join(root)), floors);
+        let read = Crate::read(&repository().join(root));
+        let found = misdirected(&read, floors);
         assert!(found.is_empty(), "{root}:\n{}", found.join("\n"));
+        let seen = imports(&read).len();
+        assert!(seen > 50, "the test found only {seen} imports in {root}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use outrider_domain::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{Config, Pace, Sandbox, eventually, exchange, repository};
@@ -39,6 +40,12 @@ fn an_agent_counts_on_from_a_ledger_of_0_1_0() {
     for file in ["ledger.db", "ledger.db.lock"] {
         std::fs::copy(store(file), config.folder.path().join(file)).unwrap();
     }
+    // The months since the ledger was written are no subject here: each missed start would be recorded.
+    let now = Clock::real().now().timestamp_micros();
+    let ledger = rusqlite::Connection::open(config.folder.path().join("ledger.db")).unwrap();
+    let moved = ledger.execute("UPDATE watermarks SET through_us = ?1", [now]);
+    assert!(moved.unwrap() > 0);
+    drop(ledger);
     let passed = "SELECT value FROM counters WHERE metric = 'outrider_runs_total'
                   AND labels = '[\"keystone\",\"bulk-exchange\",\"passed\"]'";
     assert_eq!(config.in_ledger::<u64>(passed), 2);

@@ -72,3 +72,17 @@ fn is_done(runner: &mut Runner<'_>, watch: &Watch, answer: &Answer) -> Result<bo
 fn doubled(every: Duration, polls: u32) -> Duration {
     every.saturating_mul(1 << polls.min(16))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_from_poll_to_poll() {
+        let millis = |polls| doubled(Duration::from_millis(30), polls).as_millis();
+        assert_eq!(
+            [0, 1, 2, 16, 17].map(millis),
+            [30, 60, 120, 30 << 16, 30 << 16]
+        );
+    }
+}

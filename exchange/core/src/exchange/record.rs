@@ -323,9 +323,4 @@ impl Exchange {
         };
         self.has_follow_up || (self.is_follow_up && goes_on)
     }
-
-    /// Whether there is a job that needs a release.
-    pub fn has_open_job(&self) -> bool {
-        self.jobs.iter().any(|job| !job.is_over)
-    }
 }
