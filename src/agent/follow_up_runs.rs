@@ -13,7 +13,7 @@ use super::permits::Permit;
 use super::recorder_events::RecorderEvent;
 use super::scheduler::Scheduler;
 use super::state::SharedState;
-use super::workers::Walk;
+use super::workers::JourneyRun;
 
 impl Scheduler {
     /// Schedules the follow-up runs that the probe asks for: one at once, one later.
@@ -80,7 +80,7 @@ impl Scheduler {
         let admission = self.partners.admit(&probe.id.partner, &self.clock, likely);
         let client = admission.and_then(|one| self.partners.client(&probe.id.partner, one));
         let Some(client) = client else { return };
-        let walk = Walk {
+        let journey_run = JourneyRun {
             plan: Arc::clone(&plan),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
@@ -95,7 +95,7 @@ impl Scheduler {
             origin: request.origin,
         };
         self.runs.spawn(run_follow_up(
-            walk,
+            journey_run,
             request,
             slot,
             permit,
@@ -104,7 +104,7 @@ impl Scheduler {
     }
 }
 
-/// The one slot that a partner has for walks beside its schedule; given back when it is dropped.
+/// The one slot that a partner has for runs next to its schedule; given back when it is dropped.
 struct FollowUpSlot {
     shared: SharedState,
     partner: PartnerId,
@@ -135,13 +135,13 @@ impl Drop for FollowUpSlot {
 }
 
 async fn run_follow_up(
-    walk: Walk,
+    journey_run: JourneyRun,
     request: FollowUpRequest,
     slot: FollowUpSlot,
     permit: Permit,
     requests: mpsc::Sender<FollowUpRequest>,
 ) {
-    let Some(record) = walk.walk(None).await else {
+    let Some(record) = journey_run.run(None).await else {
         return;
     };
     let follow_up = FollowUpRun::of(&request.failed, request.cause, &record);
@@ -149,7 +149,8 @@ async fn run_follow_up(
         run.id = %follow_up.run, of = %follow_up.of, origin = follow_up.origin.name(), says = follow_up.reproduction.name(),
         "follow-up run of a failed run finished"
     );
-    walk.recorder
+    journey_run
+        .recorder
         .send(RecorderEvent::FollowUp(Box::new(follow_up)))
         .await;
     drop((slot, permit));

@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_millis(250);
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// How often a write is tried again once the agent stops.
 const RETRIES_AT_STOP: u32 = 2;
-/// How far the thread steps back behind those that walk (nice(2), which on Linux counts for one thread). On a full
+/// How far the thread yields to those that run journeys (nice(2), which on Linux counts for one thread). On a full
 /// core what it takes from them would be measured as a partner's time.
 const NICE: i32 = 5;
 /// Hours of sketches kept in memory.

@@ -21,7 +21,7 @@ use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::reload::Loaded;
 use super::signals::Signals;
 use super::state::{InFlight, SharedState};
-use super::workers::{Walk, Work, work};
+use super::workers::{JourneyRun, Work, work};
 use crate::expose::Health;
 use crate::journey::Client;
 
@@ -241,7 +241,7 @@ impl Scheduler {
         self.recorder
             .send(RecorderEvent::Opened(tick.clone()))
             .await;
-        let walk = Walk {
+        let journey_run = JourneyRun {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
@@ -253,7 +253,7 @@ impl Scheduler {
             origin: Origin::Schedule,
         };
         self.runs.spawn(work(Work {
-            walk,
+            journey_run,
             shared: self.shared.clone(),
             permits: self.permits.clone(),
             follow_ups: self.follow_up_sender.clone(),

@@ -19,7 +19,7 @@ use crate::journey::{Client, JobNote, RunRequest, TickContext, Tokens, run};
 const JOB_NOTES_MAX: usize = 4;
 
 /// One run, on schedule or following up a failed one.
-pub(super) struct Walk {
+pub(super) struct JourneyRun {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) recorder: RecorderSender,
@@ -35,7 +35,7 @@ pub(super) struct Walk {
 
 /// What a worker is given: the run of a tick.
 pub(super) struct Work {
-    pub(super) walk: Walk,
+    pub(super) journey_run: JourneyRun,
     pub(super) shared: SharedState,
     pub(super) permits: Permits,
     /// Where follow-up runs are asked for.
@@ -44,7 +44,7 @@ pub(super) struct Work {
 
 /// Waits for a permit, runs the journey, and sends the record to the recorder.
 pub(super) async fn work(work: Work) {
-    let late_after = work.walk.plan.settings.late_after;
+    let late_after = work.journey_run.plan.settings.late_after;
     let mut watch = Watch {
         work: &work,
         is_reported: false,
@@ -60,15 +60,15 @@ pub(super) async fn work(work: Work) {
     let Some(permit) = permit else {
         work.leave();
         watch.is_reported = true;
-        work.walk
+        work.journey_run
             .recorder
             .send(RecorderEvent::Fault(AgentFault::Saturated))
             .await;
         return work
-            .walk
+            .journey_run
             .recorder
             .send(RecorderEvent::Closed(
-                work.walk.tick.clone(),
+                work.journey_run.tick.clone(),
                 Disposition::Capped,
             ))
             .await;
@@ -79,7 +79,7 @@ pub(super) async fn work(work: Work) {
         excluded: work.is_excluded(),
         leave: &leave,
     };
-    let Some(record) = work.walk.walk(Some(tick)).await else {
+    let Some(record) = work.journey_run.run(Some(tick)).await else {
         return;
     };
     drop(permit);
@@ -89,14 +89,14 @@ pub(super) async fn work(work: Work) {
     } else {
         Disposition::Ran
     };
-    let walked = FinishedRun {
+    let finished = FinishedRun {
         record,
-        plan: Arc::clone(&work.walk.plan),
+        plan: Arc::clone(&work.journey_run.plan),
     };
-    work.request_follow_up(&walked);
-    let tick = work.walk.tick.clone();
-    let event = RecorderEvent::Finished(Box::new(walked), tick, disposition);
-    work.walk.recorder.send(event).await;
+    work.request_follow_up(&finished);
+    let tick = work.journey_run.tick.clone();
+    let event = RecorderEvent::Finished(Box::new(finished), tick, disposition);
+    work.journey_run.recorder.send(event).await;
 }
 
 /// Closes the tick of a run that ends without a result: cut off at the stop, or by a fault of our own.
@@ -111,12 +111,12 @@ impl Drop for Watch<'_> {
             return;
         }
         self.work.leave();
-        let tick = self.work.walk.tick.clone();
-        tracing::warn!(probe = %tick.probe, run.id = %self.work.walk.run, "a run was cut off; its tick is lost");
+        let tick = self.work.journey_run.tick.clone();
+        tracing::warn!(probe = %tick.probe, run.id = %self.work.journey_run.run, "a run was cut off; its tick is lost");
         // A full queue leaves the tick open; then it becomes lost at the next start.
         if !self
             .work
-            .walk
+            .journey_run
             .recorder
             .try_send(RecorderEvent::Closed(tick, Disposition::Lost))
         {
@@ -125,8 +125,8 @@ impl Drop for Watch<'_> {
     }
 }
 
-impl Walk {
-    pub(super) async fn walk(&self, tick: Option<TickContext<'_>>) -> Option<RunRecord> {
+impl JourneyRun {
+    pub(super) async fn run(&self, tick: Option<TickContext<'_>>) -> Option<RunRecord> {
         let probe = self.plan.probes.get(&self.tick.probe)?;
         let partner = self.plan.partners.get(&self.tick.probe.partner)?;
         let journey = self.plan.journeys.get(&self.tick.probe.journey)?;
@@ -138,9 +138,9 @@ impl Walk {
             schedule::member_of(probe, set, self.number).map(|member| (member, set))
         });
         let (jobs, told) = mpsc::channel(JOB_NOTES_MAX);
-        // The walk owns its end of the queue: when it ends, every note it left is still forwarded.
+        // The run owns its end of the queue: when it ends, every note it left is still forwarded.
         // Apart, so that the task that begins with it is small: it is moved more than once.
-        let walking = Box::pin(async move {
+        let running = Box::pin(async move {
             let request = RunRequest {
                 id: self.run.clone(),
                 origin: self.origin,
@@ -160,26 +160,33 @@ impl Walk {
             };
             run(&request).await
         });
-        let (record, ()) = tokio::join!(walking, forward(told, &self.recorder));
+        let (record, ()) = tokio::join!(running, forward(told, &self.recorder));
         Some(record)
     }
 }
 
 impl Work {
     fn class(&self) -> Class {
-        let probe = self.walk.plan.probes.get(&self.walk.tick.probe);
+        let probe = self
+            .journey_run
+            .plan
+            .probes
+            .get(&self.journey_run.tick.probe);
         probe.map_or(Class::Short, |probe| probe.class)
     }
 
     /// Whether a calendar leaves the tick out of the SLA.
     fn is_excluded(&self) -> bool {
-        let mut calendars = self.walk.plan.calendars_of(&self.walk.tick.probe.partner);
-        calendars.any(|one| one.has(Effect::Exclude, self.walk.tick.due_at))
+        let mut calendars = self
+            .journey_run
+            .plan
+            .calendars_of(&self.journey_run.tick.probe.partner);
+        calendars.any(|one| one.has(Effect::Exclude, self.journey_run.tick.due_at))
     }
 
     /// Asks for a follow-up run where this one failed.
-    pub(super) fn request_follow_up(&self, walked: &FinishedRun) {
-        if let Some(request) = FollowUpRequest::of(walked, self.walk.number) {
+    pub(super) fn request_follow_up(&self, finished: &FinishedRun) {
+        if let Some(request) = FollowUpRequest::of(finished, self.journey_run.number) {
             let _full = self.follow_ups.try_send(request);
         }
     }
@@ -187,13 +194,13 @@ impl Work {
     /// No longer in flight; returns the ticks that found the run still going.
     fn leave(&self) -> u32 {
         let mut state = self.shared.state();
-        let Some(probe) = state.probes.get_mut(&self.walk.tick.probe) else {
+        let Some(probe) = state.probes.get_mut(&self.journey_run.tick.probe) else {
             return 0;
         };
         let place = probe
             .in_flight
             .iter()
-            .position(|run| run.run == self.walk.run);
+            .position(|run| run.run == self.journey_run.run);
         place.map_or(0, |place| probe.in_flight.remove(place).overlaps)
     }
 }

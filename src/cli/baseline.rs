@@ -6,7 +6,7 @@ use outrider_domain::model::{Baseline as Shapes, Outcome, Plan, Probe};
 
 use super::exit::Exit;
 use super::files::{Files, probe_of};
-use super::once::{Walk, walk_once};
+use super::once::{SingleRun, run_once};
 use super::out;
 use super::runtime::runtime;
 
@@ -75,8 +75,8 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
     let clock = Clock::real();
     let mut all = Shapes::default();
     for member in &set.members {
-        let walked = runtime.block_on(walk_once(plan, probe, Some((member, set)), &clock));
-        let Some(Walk { record, shapes }) = walked else {
+        let single_run = runtime.block_on(run_once(plan, probe, Some((member, set)), &clock));
+        let Some(SingleRun { record, shapes }) = single_run else {
             return Err(Exit::CouldNotLook);
         };
         if record.outcome != Outcome::Passed {

@@ -37,14 +37,14 @@ pub(super) struct Generate {
 
 /// What became, or would become, of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum FileState {
     Fresh,
     Stale,
     Missing,
     LeftOver,
 }
 
-impl Fate {
+impl FileState {
     fn found(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
@@ -86,48 +86,51 @@ impl Generate {
                  agent's file",
             );
         }
-        let ended = fates(&folder, &generated).and_then(|fates| {
+        let ended = states(&folder, &generated).and_then(|states| {
             if !self.check {
-                bring_about(&folder, &generated, &fates)?;
+                bring_about(&folder, &generated, &states)?;
             }
-            Ok(fates)
+            Ok(states)
         });
-        let fates = ended.map_err(|why| {
+        let states = ended.map_err(|why| {
             out::print_error(&format!(
                 "outrider: {why}. Give this user the right to it, or name another folder with --out"
             ));
             Exit::Config
         })?;
-        Ok(self.tell(&fates))
+        Ok(self.tell(&states))
     }
 
-    fn tell(&self, fates: &[(String, Fate)]) -> Exit {
-        let is_stale = self.check && fates.iter().any(|(_, fate)| *fate != Fate::Fresh);
-        let word = |fate: &Fate| {
+    fn tell(&self, states: &[(String, FileState)]) -> Exit {
+        let is_stale = self.check && states.iter().any(|(_, state)| *state != FileState::Fresh);
+        let word = |state: &FileState| {
             if self.check {
-                fate.found()
+                state.found()
             } else {
-                fate.done()
+                state.done()
             }
         };
         if self.json {
-            let files: Vec<_> = fates
+            let files: Vec<_> = states
                 .iter()
-                .map(|(path, fate)| serde_json::json!({"path": path, "fate": word(fate)}))
+                .map(|(path, state)| serde_json::json!({"path": path, "fate": word(state)}))
                 .collect();
             out::say(&serde_json::json!({"fine": !is_stale, "files": files}).to_string());
         } else {
-            for (path, fate) in fates.iter().filter(|(_, fate)| *fate != Fate::Fresh) {
-                out::say(&format!("{:<10} {path}", word(fate)));
-            }
-            let fresh = fates
+            for (path, state) in states
                 .iter()
-                .filter(|(_, fate)| *fate == Fate::Fresh)
+                .filter(|(_, state)| *state != FileState::Fresh)
+            {
+                out::say(&format!("{:<10} {path}", word(state)));
+            }
+            let fresh = states
+                .iter()
+                .filter(|(_, state)| *state == FileState::Fresh)
                 .count();
             out::say(&format!(
                 "{} {}",
                 out::counted(fresh, "file"),
-                word(&Fate::Fresh)
+                word(&FileState::Fresh)
             ));
             if is_stale {
                 out::print_error("generated files are stale. Run: outrider generate");
@@ -138,28 +141,28 @@ impl Generate {
 }
 
 /// What is there against what should be, in order of path.
-fn fates(folder: &Path, generated: &[Generated]) -> Result<Vec<(String, Fate)>, String> {
-    let mut fates = Vec::new();
+fn states(folder: &Path, generated: &[Generated]) -> Result<Vec<(String, FileState)>, String> {
+    let mut states = Vec::new();
     for file in generated {
         let path = folder.join(&file.path);
-        let fate = match fs::read(&path) {
-            Ok(found) if found == file.text.as_bytes() => Fate::Fresh,
-            Ok(_) => Fate::Stale,
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Fate::Missing,
+        let state = match fs::read(&path) {
+            Ok(found) if found == file.text.as_bytes() => FileState::Fresh,
+            Ok(_) => FileState::Stale,
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => FileState::Missing,
             Err(why) => return Err(format!("{} cannot be read: {why}", path.display())),
         };
-        fates.push((file.path.clone(), fate));
+        states.push((file.path.clone(), state));
     }
     for name in FOLDERS {
         for left in left_over(&folder.join(name))? {
             let path = format!("{name}/{left}");
             if generated.iter().all(|file| file.path != path) {
-                fates.push((path, Fate::LeftOver));
+                states.push((path, FileState::LeftOver));
             }
         }
     }
-    fates.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(fates)
+    states.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(states)
 }
 
 /// Files that an earlier `generate` wrote: they say so in their first line. Others are not ours.
@@ -184,13 +187,13 @@ fn left_over(folder: &Path) -> Result<Vec<String>, String> {
 fn bring_about(
     folder: &Path,
     generated: &[Generated],
-    fates: &[(String, Fate)],
+    states: &[(String, FileState)],
 ) -> Result<(), String> {
-    for (path, fate) in fates {
+    for (path, state) in states {
         let target = folder.join(path);
         let failed = |why: std::io::Error| format!("{} cannot be written: {why}", target.display());
-        match (fate, generated.iter().find(|file| file.path == *path)) {
-            (Fate::Stale | Fate::Missing, Some(file)) => {
+        match (state, generated.iter().find(|file| file.path == *path)) {
+            (FileState::Stale | FileState::Missing, Some(file)) => {
                 if let Some(parent) = target.parent() {
                     fs::create_dir_all(parent).map_err(failed)?;
                 }
@@ -203,8 +206,8 @@ fn bring_about(
                     .and_then(|()| fs::rename(&aside, &target))
                     .map_err(failed)?;
             }
-            (Fate::LeftOver, _) => fs::remove_file(&target).map_err(failed)?,
-            (Fate::Fresh | Fate::Stale | Fate::Missing, _) => {}
+            (FileState::LeftOver, _) => fs::remove_file(&target).map_err(failed)?,
+            (FileState::Fresh | FileState::Stale | FileState::Missing, _) => {}
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `outrider once`: one walk, outside every count.
+//! `outrider once`: one run, outside every count.
 
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
@@ -43,7 +43,8 @@ impl Once {
         let runtime = runtime()?;
         let clock = Clock::real();
         let member = self.member(&plan, probe, &clock)?;
-        let Some(Walk { record, .. }) = runtime.block_on(walk_once(&plan, probe, member, &clock))
+        let Some(SingleRun { record, .. }) =
+            runtime.block_on(run_once(&plan, probe, member, &clock))
         else {
             return Err(Exit::CouldNotLook);
         };
@@ -100,20 +101,20 @@ impl Once {
     }
 }
 
-/// What came of a walk.
-pub(super) struct Walk {
+/// The record of a single run, and the shapes of its records.
+pub(super) struct SingleRun {
     pub(super) record: RunRecord,
     /// The shape of the records that were read.
     pub(super) shapes: Option<Baseline>,
 }
 
 /// Walks; none when a person stops it. Jobs that are open then are released first.
-pub(super) async fn walk_once(
+pub(super) async fn run_once(
     plan: &Plan,
     probe: &Probe,
     member: Option<(&Member, &MemberSet)>,
     clock: &Clock,
-) -> Option<Walk> {
+) -> Option<SingleRun> {
     let partner = &plan.partners[&probe.id.partner];
     let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
     let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
@@ -135,10 +136,10 @@ pub(super) async fn walk_once(
         jobs: &jobs,
     };
     let mut open = Vec::new();
-    let mut walking = std::pin::pin!(run_with_baseline(&request));
+    let mut running = std::pin::pin!(run_with_baseline(&request));
     loop {
         tokio::select! {
-            (record, shapes) = &mut walking => return Some(Walk { record, shapes }),
+            (record, shapes) = &mut running => return Some(SingleRun { record, shapes }),
             note = told.recv() => match note {
                 Some(JobNote::Opened(job, durable)) => {
                     open.push(job);

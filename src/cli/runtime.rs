@@ -5,7 +5,7 @@ use outrider_domain::{clock, secret};
 use super::exit::Exit;
 use super::out;
 
-/// Threads that walk, beside those that block. One carries thousands of checks a second; a second one
+/// Threads that run journeys, next to those that block. One carries thousands of checks a second; a second one
 /// would wake the first for each, which costs more than half of the check itself.
 const WORKERS: usize = 1;
 

@@ -45,7 +45,7 @@ impl Health {
 }
 
 #[derive(Clone)]
-struct Served {
+struct ExposeState {
     registry: Registry,
     health: Health,
 }
@@ -56,10 +56,10 @@ pub fn routes(registry: Registry, health: Health) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
-        .with_state(Served { registry, health })
+        .with_state(ExposeState { registry, health })
 }
 
-async fn metrics(State(served): State<Served>) -> impl IntoResponse {
+async fn metrics(State(served): State<ExposeState>) -> impl IntoResponse {
     // On a thread of its own: a long page must not hold up what is measured meanwhile.
     let page = tokio::task::spawn_blocking(move || encode(&served.registry.gather()));
     match page.await {
@@ -72,7 +72,7 @@ async fn metrics(State(served): State<Served>) -> impl IntoResponse {
     }
 }
 
-async fn ready(State(served): State<Served>) -> impl IntoResponse {
+async fn ready(State(served): State<ExposeState>) -> impl IntoResponse {
     match served.health.told() {
         Ok(text) => (StatusCode::OK, text.to_owned()),
         Err(text) => (StatusCode::SERVICE_UNAVAILABLE, text),

@@ -1,7 +1,7 @@
 //! How much of a request's time was ours: this machine's run queue, and other work of our own thread.
 //!
-//! Two things are measured beside a walk, both as "at most": how long its thread had been at other
-//! work each time when the walk got its turn, and how long the thread itself waited for a processor,
+//! Two things are measured next to a run, both as "at most": how long its thread had been at other
+//! work each time when the run got its turn, and how long the thread itself waited for a processor,
 //! which Linux counts for each thread. What a hypervisor takes away is seen by neither.
 
 use std::cell::{Cell, RefCell};
@@ -73,15 +73,15 @@ impl Turns {
         }
     }
 
-    /// How long a walk that gets its turn now may have waited for it, since its last turn ended.
+    /// How long a run that gets its turn now may have waited for it, since its last turn ended.
     fn held_up(self, ended: Option<Instant>, now: Instant) -> Duration {
-        // What woke the walk came after its last turn.
+        // What woke the run came after its last turn.
         let since = self.since.into_iter().chain(ended).max();
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
-/// What held one walk up so far.
+/// What delayed one run so far.
 #[derive(Clone, Debug)]
 pub struct Lag {
     clock: Clock,
@@ -104,15 +104,15 @@ impl Lag {
         other_work + waited_for_a_processor()
     }
 
-    /// Measures a walk while it goes on.
-    pub async fn measured<T>(&self, walk: impl Future<Output = T>) -> T {
-        let mut walk = pin!(walk);
+    /// Measures a run while it goes on.
+    pub async fn measured<T>(&self, run: impl Future<Output = T>) -> T {
+        let mut run = pin!(run);
         let mut ended: Option<Instant> = None;
         std::future::poll_fn(move |cx| {
             let held_up = TURNS.get().held_up(ended, self.clock.instant());
             let nanos = u64::try_from(held_up.as_nanos()).unwrap_or(u64::MAX);
             self.other_work.fetch_add(nanos, Ordering::Relaxed);
-            let polled = walk.as_mut().poll(cx);
+            let polled = run.as_mut().poll(cx);
             ended = Some(self.clock.instant());
             polled
         })
@@ -163,7 +163,7 @@ mod tests {
         let slept = looks(none, at(0)).after_a_look(at(100));
         let waited = |turns: Turns, ended, now| turns.held_up(ended, at(now)).as_millis();
         assert_eq!(waited(slept, None, 130), 30);
-        // The walk's own turn ended at 125.
+        // The run's own turn ended at 125.
         assert_eq!(waited(slept, Some(at(125)), 130), 5);
         // The next look finds events at once: they may have waited since the look before.
         let busy = looks(slept, at(150)).after_a_look(at(150));
@@ -184,7 +184,7 @@ mod tests {
         let time = Duration::from_millis(40);
         let lag = Lag::new(&clock);
         let own = lag.clone();
-        let walk = async move {
+        let run = async move {
             let (ready, woken) = tokio::sync::oneshot::channel();
             tokio::spawn(async move {
                 ready.send(()).unwrap();
@@ -192,8 +192,8 @@ mod tests {
             });
             woken.await.unwrap();
         };
-        let walk = runtime.spawn(async move { own.measured(walk).await });
-        runtime.block_on(walk).unwrap();
+        let run = runtime.spawn(async move { own.measured(run).await });
+        runtime.block_on(run).unwrap();
         let held_up = Duration::from_nanos(lag.other_work.load(Ordering::Relaxed));
         assert!(held_up >= time, "{held_up:?}");
     }

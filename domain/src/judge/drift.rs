@@ -16,7 +16,7 @@ pub const NAMES_MAX: usize = 64;
 /// The longest path or name; longer ones are cut off.
 pub const TEXT_BYTES_MAX: usize = 200;
 /// Changes that are reported one by one.
-const TOLD_MAX: usize = 12;
+const REPORTED_MAX: usize = 12;
 
 /// The shape seen so far.
 #[derive(Clone, Debug, Default)]
@@ -73,10 +73,10 @@ impl Drift {
         if changes.is_empty() {
             return vec![rule.finding(true, expected, "as expected")];
         }
-        let more = changes.len().saturating_sub(TOLD_MAX);
+        let more = changes.len().saturating_sub(REPORTED_MAX);
         let mut findings: Vec<Finding> = changes
             .into_iter()
-            .take(TOLD_MAX)
+            .take(REPORTED_MAX)
             .map(|change| rule.finding(false, expected, change))
             .collect();
         if more > 0 {

@@ -1,6 +1,6 @@
 //! `outrider slo explain`.
 
-use super::objectives::{Which, objectives};
+use super::objectives::{ObjectiveFilter, objectives};
 use crate::cli::exit::Exit;
 use crate::cli::files::Files;
 use crate::cli::out;
@@ -10,7 +10,7 @@ use crate::render;
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
     #[command(flatten)]
-    which: Which,
+    which: ObjectiveFilter,
     #[command(flatten)]
     files: Files,
     /// One JSON document instead of tables

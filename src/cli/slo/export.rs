@@ -1,6 +1,6 @@
 //! `outrider slo export`.
 
-use super::objectives::{Which, objectives};
+use super::objectives::{ObjectiveFilter, objectives};
 use crate::cli::exit::Exit;
 use crate::cli::files::Files;
 use crate::cli::out;
@@ -10,7 +10,7 @@ use crate::render;
 #[derive(Debug, clap::Args)]
 pub(super) struct Export {
     #[command(flatten)]
-    which: Which,
+    which: ObjectiveFilter,
     #[command(flatten)]
     files: Files,
 }

@@ -1,4 +1,4 @@
-//! Which objectives a command is about.
+//! ObjectiveFilter objectives a command is about.
 
 use outrider_domain::model::{Plan, SloName};
 use outrider_domain::slo::{self, Objective};
@@ -6,9 +6,9 @@ use outrider_domain::slo::{self, Objective};
 use crate::cli::exit::Exit;
 use crate::cli::out;
 
-/// Which objectives.
+/// ObjectiveFilter objectives.
 #[derive(Debug, clap::Args)]
-pub(super) struct Which {
+pub(super) struct ObjectiveFilter {
     /// Of this partner only
     #[arg(long)]
     partner: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Which {
     slo: Option<String>,
 }
 
-impl Which {
+impl ObjectiveFilter {
     /// The objectives asked for; says so when there is no such partner or objective.
     pub(super) fn of<'o, 'p>(
         &self,

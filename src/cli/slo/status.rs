@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use outrider_domain::clock::Clock;
 use outrider_domain::model::Scale;
 
-use super::objectives::{Which, objectives};
+use super::objectives::{ObjectiveFilter, objectives};
 use crate::agent::{in_flight, slo_status};
 use crate::cli::exit::Exit;
 use crate::cli::files::Files;
@@ -17,7 +17,7 @@ use crate::render;
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
     #[command(flatten)]
-    which: Which,
+    which: ObjectiveFilter,
     #[command(flatten)]
     files: Files,
     /// By how much the agent's durations were divided, as given to `run --scale`

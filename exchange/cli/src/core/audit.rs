@@ -8,7 +8,7 @@ use exchange_core::limits::PAGE_MAX;
 use exchange_core::trail::{BrokenLink, TrailSummary, verify_file, verify_store};
 use serde_json::{Value, json};
 
-use super::state_folder::{At, open};
+use super::state_folder::{StateFolder, open};
 use crate::{
     failure::{Failure, WRONG},
     output::say,
@@ -32,7 +32,7 @@ pub(crate) struct Search {
     #[arg(long)]
     kind: Option<String>,
     #[command(flatten)]
-    at: At,
+    at: StateFolder,
 }
 
 #[derive(Args)]
@@ -54,7 +54,7 @@ pub(crate) struct Export {
     #[arg(long)]
     out: PathBuf,
     #[command(flatten)]
-    at: At,
+    at: StateFolder,
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use exchange_core::store::Search;
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
-use super::state_folder::At;
+use super::state_folder::StateFolder;
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -18,7 +18,7 @@ pub(crate) struct Status {
     /// The exchange's id.
     id: String,
     #[command(flatten)]
-    at: At,
+    at: StateFolder,
 }
 
 #[derive(Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Exchanges {
     #[arg(long)]
     correlation: Option<String>,
     #[command(flatten)]
-    at: At,
+    at: StateFolder,
 }
 
 pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
@@ -110,7 +110,7 @@ fn text_line(line: &Value) -> String {
     )
 }
 
-pub(crate) fn waiting(at: &At) -> Result<(), Failure> {
+pub(crate) fn waiting(at: &StateFolder) -> Result<(), Failure> {
     let now_ms = Clock::System.now_millis();
     let shown = queues::shown(&at.open()?, now_ms).map_err(Failure::internal)?;
     if at.json {

@@ -10,7 +10,7 @@ mod state_folder;
 use clap::Subcommand;
 
 use crate::failure::Failure;
-use state_folder::At;
+use state_folder::StateFolder;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -21,7 +21,7 @@ pub(crate) enum Command {
     /// The exchanges, the oldest first.
     Exchanges(look::Exchanges),
     /// What waits: for partners, and for people.
-    Queues(At),
+    Queues(StateFolder),
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use exchange_core::store::{Review, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
-use super::state_folder::At;
+use super::state_folder::StateFolder;
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -20,7 +20,7 @@ pub(crate) enum Command {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        at: At,
+        at: StateFolder,
     },
     /// Close an item that was resolved elsewhere.
     Resolve(Act),
@@ -41,7 +41,7 @@ pub(crate) struct Act {
     #[arg(long)]
     note: String,
     #[command(flatten)]
-    at: At,
+    at: StateFolder,
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
@@ -53,7 +53,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn list(all: bool, at: &At) -> Result<(), Failure> {
+fn list(all: bool, at: &StateFolder) -> Result<(), Failure> {
     let state = (!all).then_some(ReviewState::Open);
     let found = at
         .open()?

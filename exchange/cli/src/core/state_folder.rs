@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// The memory of a core, whether it runs or not, and how to answer.
 #[derive(Args)]
-pub(crate) struct At {
+pub(crate) struct StateFolder {
     /// The core's state folder; `exchange serve --state DIR` keeps it in DIR/core.
     #[arg(long)]
     pub(crate) state: PathBuf,
@@ -19,7 +19,7 @@ pub(crate) struct At {
     pub(crate) json: bool,
 }
 
-impl At {
+impl StateFolder {
     pub(crate) fn open(&self) -> Result<Store, Failure> {
         open(&self.state)
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::files::{rules, tables, write_whole};
 use super::link;
-use super::options::{By, Dates, OnBadDates};
+use super::options::{Dates, OnBadDates, RuleOptions};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::progress::announce;
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=100))]
     member_ids: u8,
     #[command(flatten)]
-    by: By,
+    by: RuleOptions,
     /// Folder that keeps left.csv, right.csv, truth.csv and pairs.csv; a temporary one when left out.
     #[arg(long)]
     out: Option<PathBuf>,

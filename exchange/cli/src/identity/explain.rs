@@ -10,7 +10,7 @@ use exchange_identity::explain;
 use serde_json::Value;
 
 use super::files::{rules, tables};
-use super::options::{By, Dates};
+use super::options::{Dates, RuleOptions};
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     right_id: String,
     #[command(flatten)]
-    by: By,
+    by: RuleOptions,
     #[command(flatten)]
     dates: Dates,
     /// The explanation as JSON.

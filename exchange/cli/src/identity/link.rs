@@ -14,7 +14,7 @@ use exchange_identity::rules::{Rules, Sensitivity};
 use serde_json::{Value, json};
 
 use super::files::{rules, tables, write_whole, write_whole_by};
-use super::options::{By, Dates};
+use super::options::{Dates, RuleOptions};
 use crate::failure::Failure;
 use crate::output::say;
 use crate::progress::announce;
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     out: PathBuf,
     #[command(flatten)]
-    by: By,
+    by: RuleOptions,
     #[command(flatten)]
     dates: Dates,
     /// Also write every decision with its explanation, a JSON line each, for `replay`. Holds no demographics.

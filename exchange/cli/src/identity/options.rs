@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use exchange_identity::csv::BadDates;
 use exchange_identity::rules::Sensitivity;
 
-/// By which rules.
+/// RuleOptions which rules.
 #[derive(Args)]
-pub(crate) struct By {
+pub(crate) struct RuleOptions {
     /// Rules file; the shipped set when left out.
     #[arg(long)]
     pub(super) rules: Option<PathBuf>,
@@ -28,7 +28,7 @@ enum Payload {
     Restricted,
 }
 
-impl By {
+impl RuleOptions {
     pub(super) fn sensitivity(&self) -> Sensitivity {
         match self.sensitivity {
             Payload::Regular => Sensitivity::Regular,

@@ -55,7 +55,7 @@ struct FaultRequest {
     fault: String,
 }
 
-const CURE: &str = r#"send {"fault":"server-error"}; GET /faults lists the names"#;
+const HELP: &str = r#"send {"fault":"server-error"}; GET /faults lists the names"#;
 
 /// Replaces all rules with one fault.
 async fn set(
@@ -64,7 +64,7 @@ async fn set(
     body: Bytes,
 ) -> ControlResult {
     let served = find(&partners, &id)?;
-    let request: FaultRequest = parse_body(&body, CURE)?;
+    let request: FaultRequest = parse_body(&body, HELP)?;
     let fault = Fault::named(&request.fault).ok_or_else(|| ControlProblem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("there is no fault {:?}", request.fault),
@@ -86,7 +86,7 @@ async fn add(
     body: Bytes,
 ) -> ControlResult {
     let served = find(&partners, &id)?;
-    let rule: FaultRule = parse_body(&body, CURE)?;
+    let rule: FaultRule = parse_body(&body, HELP)?;
     let rule = rule.checked()?;
     let fault = rule.fault;
     let number = change(served, |faults| faults.add(rule)).await?;
