@@ -318,7 +318,7 @@ fn what_needs_a_restart_is_said_and_kept() {
     );
     let (_, page) = http("GET", &agent.url("/"), "");
     assert!(page.contains("<code>ledger</code> changed in the file and holds after a restart"));
-    assert!(agent.log().contains("restart to change it"));
+    assert!(agent.log().contains("until it is restarted"));
     eventually("a run", || (!agent.runs(0).is_empty()).then_some(()));
     assert!(agent.metrics().0.contains("agent=\"outrider\""));
     assert!(!config.folder.path().join("other.db").exists());
