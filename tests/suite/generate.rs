@@ -178,7 +178,10 @@ objective = 100",
 fn who_pages_nobody_is_told_so() {
     let config = config();
     let told = text(&config.output(&["generate"]).stderr);
-    assert!(told.contains("alertmanager.yml routes pages to no receiver"), "{told}");
+    assert!(
+        told.contains("alertmanager.yml routes pages to no receiver"),
+        "{told}"
+    );
     config.write(
         "outrider.toml",
         "contact = \"ops@outrider.example\"\n[alerting]\npage = \"http://127.0.0.1:1/page\"\n",

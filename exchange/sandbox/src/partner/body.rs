@@ -10,19 +10,22 @@ use http::header::CONNECTION;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 
-use super::limits::BODY_BYTES_MAX;
+use super::limits::{BODY_BYTES_MAX, DRAIN_BYTES_MAX};
 use super::outcome::Refusal;
 
-/// The whole body, or 413.
+/// The whole body, or 413. Of a body that is too large the rest is read and dropped, within a limit: a client that
+/// is still sending would not see its refusal.
 pub(crate) async fn read(request: Request) -> Result<Bytes, Refusal> {
-    match Limited::new(request.into_body(), BODY_BYTES_MAX)
-        .collect()
-        .await
-    {
+    let mut body = request.into_body();
+    match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::too_large(format!(
-            "the body is larger than {BODY_BYTES_MAX} bytes"
-        ))),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let mut rest = Limited::new(&mut body, DRAIN_BYTES_MAX);
+            while let Some(Ok(_dropped)) = rest.frame().await {}
+            Err(Refusal::too_large(format!(
+                "the body is larger than {BODY_BYTES_MAX} bytes"
+            )))
+        }
         Err(_) => Err(Refusal::bad_request(
             "incomplete",
             "the body did not arrive",

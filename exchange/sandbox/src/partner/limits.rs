@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Largest request body in bytes; more is answered with 413.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes beyond that which are read and dropped before the refusal; a longer body is cut off.
+pub const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most `MemberBundle`s in one match; more is answered with 413.
 pub const MEMBERS_MAX: usize = 500;
 /// Most jobs of one client that are neither released nor over, unless `--jobs-open` says less; one more is
