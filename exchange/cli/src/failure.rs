@@ -2,6 +2,8 @@
 
 use exchange_kit::mistakes::Complaints;
 
+/// Nothing was found.
+const NOTHING: u8 = 1;
 /// The command line asks for something impossible: a wrong word, a folder that is not writable, a
 /// port that is taken. clap uses the same number.
 const USAGE: u8 = 2;
@@ -24,6 +26,14 @@ impl Failure {
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             code: USAGE,
+            text: format!("{}\n  fix: {}", what.into(), help.into()),
+        }
+    }
+
+    /// A search that found nothing.
+    pub(crate) fn nothing(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            code: NOTHING,
             text: format!("{}\n  fix: {}", what.into(), help.into()),
         }
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::say;
-use crate::startup::{log, port, prepare, stop_signals, untrusted};
+use crate::startup::{Signal, log, port, prepare, stop_signals, untrusted};
 
 const HELP: &str = "\
 An address says how it is answered: /any/do/head_ms=200,status=503/rest. Words, joined by commas:
@@ -89,7 +89,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
         () = listen(plain, None, Arc::clone(&shared)) => {}
         () = listen(secure, tls, Arc::clone(&shared)) => {}
         ended = axum::serve(control, router(shared)).into_future() => ended.map_err(Failure::internal)?,
-        () = stop.wait() => tracing::info!("stopping"),
+        () = async { while stop.wait().await != Signal::Stop {} } => tracing::info!("stopping"),
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! The commands, one file each.
 
 mod capabilities;
+mod check;
 mod control;
 mod core;
 mod failure;
@@ -35,6 +36,8 @@ struct Arguments {
 enum Command {
     /// Serve partners until SIGTERM or SIGINT; one JSON line on stdout says when and where.
     Serve(serve::Arguments),
+    /// Check an `exchange.toml`: every mistake with its line and fix; exit 3 when there is one.
+    Check(check::Arguments),
     /// The exchange core: requests in, an account of every member out.
     #[command(subcommand)]
     Core(core::Command),
@@ -65,6 +68,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Core(command) => core::run(&command),
         Command::Audit(command) => core::audit::run(&command),
         Command::Review(command) => core::review::run(&command),

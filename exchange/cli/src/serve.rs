@@ -5,10 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 use clap::Args;
 use exchange_core::adapter::Directory;
 use exchange_identity::api;
-use exchange_identity::rules::Rules;
+use exchange_identity::rules::{Rules, shipped_next};
 use exchange_identity::service::Service;
 use exchange_kit::clock::Clock;
 use exchange_sandbox::control::{self, PageContext, Partners, ServedPartner};
@@ -29,7 +31,9 @@ use crate::failure::Failure;
 use crate::identity::files::rules;
 use crate::output::say;
 use crate::progress::Progress;
-use crate::startup::{begin, port, port_taken, prepare, stop_signals, untrusted, unusable};
+use crate::startup::{
+    Signal, Stop, begin, port, port_taken, prepare, stop_signals, untrusted, unusable,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -51,7 +55,8 @@ pub(crate) struct Arguments {
     /// What the members are drawn from; the committed sets have the default.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
-    /// Rules by which `/v1/identity` on the control listener decides; the shipped set when left out.
+    /// Rules by which `/v1/identity` on the control listener decides: a file, or the version of a shipped set;
+    /// identity-1 when left out, with identity-2 in its shadow.
     #[arg(long)]
     identity_rules: Option<PathBuf>,
     /// Rules that are being rolled out, as their `[rollout]` says: shadow, a share, all.
@@ -99,9 +104,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     begin();
     let payers = payers(&arguments.partners)?;
     let active = rules(arguments.identity_rules.as_deref())?;
-    let next = match &arguments.identity_next {
-        Some(path) => Some(rules(Some(path))?),
-        None => None,
+    let next = match (&arguments.identity_next, &arguments.identity_rules) {
+        (Some(path), _) => Some(rules(Some(path))?),
+        (None, None) => Some(shipped_next().map_err(Failure::internal)?),
+        (None, Some(_)) => None,
     };
     prepare(&arguments.state)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::internal)?;
@@ -175,7 +181,7 @@ async fn serve(
         served.insert(payer.id.to_owned(), ports.open(Arc::new(partner), &tls));
     }
     let partners: Partners = Arc::new(served);
-    let mut stop = stop_signals()?;
+    let stop = stop_signals()?;
     let mut ready = json!({
         "ready": "exchange",
         "control": format!("http://{control_address}"),
@@ -193,12 +199,9 @@ async fn serve(
         trust: state.join("ca.pem"),
         clock,
     };
-    let router =
-        api::router(Arc::new(identity)).merge(control::router(Arc::clone(&partners), context));
-    tokio::select! {
-        ended = axum::serve(control, router).into_future() => ended.map_err(Failure::internal)?,
-        () = stop.wait() => tracing::info!("stopping"),
-    }
+    let router = control_router(identity, &partners, context, control_address);
+    let control = axum::serve(control, router).into_future();
+    until_stopped(control, stop, core.as_ref()).await?;
     if let Some(core) = core {
         core.stop().await;
     }
@@ -207,6 +210,39 @@ async fn serve(
             one.stop().await;
         }
     }
+    Ok(())
+}
+
+/// What the control listener serves, to programs of this machine alone.
+fn control_router(
+    identity: Service,
+    partners: &Partners,
+    context: PageContext,
+    address: SocketAddr,
+) -> Router {
+    api::router(Arc::new(identity))
+        .merge(control::router(Arc::clone(partners), context))
+        .layer(from_fn_with_state(address, control::guard))
+}
+
+/// Serves the control API until a signal says to stop; a SIGHUP lets the core read its file again.
+async fn until_stopped(
+    control: impl Future<Output = std::io::Result<()>>,
+    mut stop: Stop,
+    core: Option<&Running>,
+) -> Result<(), Failure> {
+    let mut control = std::pin::pin!(control);
+    loop {
+        tokio::select! {
+            ended = &mut control => return ended.map_err(Failure::internal),
+            told = stop.wait() => match (told, core) {
+                (Signal::Stop, _) => break,
+                (Signal::Reload, Some(core)) => core.reload(),
+                (Signal::Reload, None) => {}
+            },
+        }
+    }
+    tracing::info!("stopping");
     Ok(())
 }
 

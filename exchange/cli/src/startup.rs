@@ -71,26 +71,39 @@ pub(crate) fn port_taken(option: &str, address: SocketAddr, error: &io::Error) -
     )
 }
 
-/// SIGTERM and SIGINT.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGHUP: to read the files again.
+    Reload,
+    /// SIGTERM or SIGINT: to stop.
+    Stop,
+}
+
+/// SIGTERM, SIGINT and SIGHUP.
 pub(crate) struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 pub(crate) fn stop_signals() -> Result<Stop, Failure> {
     let terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
     let interrupt = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let hangup = signal(SignalKind::hangup()).map_err(Failure::internal)?;
     Ok(Stop {
         terminate,
         interrupt,
+        hangup,
     })
 }
 
 impl Stop {
-    pub(crate) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
         }
     }
 }

@@ -4,33 +4,30 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use exchange_identity::rules::{self, Rules};
-use exchange_kit::assertion::ClientRegistry;
 use exchange_kit::clock::Clock;
 use tokio::sync::Notify;
 
 use crate::adapter::{Client, Directory};
 use crate::clocks::Pace;
+use crate::config::Config;
 use crate::event_file::Follower;
+use crate::grants::Grants;
 use crate::limits;
 use crate::outages::Outages;
 use crate::store::{CrashAt, Store, StoreError};
 
 /// How a core is set up.
 pub struct Setup {
-    /// The divisor of all durations.
-    pub scale: u32,
-    /// Size limit of the database and of the payloads, in MiB each.
-    pub store_mib: u32,
-    /// The seed of the jitter.
-    pub seed: u64,
+    /// What its file says.
+    pub config: Config,
     /// The point at which to exit, in tests.
     pub crash: Option<CrashAt>,
     /// The clients that may use its API.
-    pub registry: ClientRegistry,
+    pub grants: Grants,
     /// The National Provider Identifier of the payer whose core it is.
     pub npi: String,
 }
@@ -45,8 +42,8 @@ pub struct Core {
     pub pace: Pace,
     /// The partners' clients, by partner id.
     pub clients: BTreeMap<String, Arc<Client>>,
-    /// The clients that may use its API.
-    pub registry: ClientRegistry,
+    /// The clients that may use its API, as the file said when it was last read.
+    grants: RwLock<Arc<Grants>>,
     /// The National Provider Identifier of the payer whose core it is.
     pub npi: String,
     pub(crate) rules: Rules,
@@ -88,13 +85,16 @@ impl Core {
         clock: Clock,
         setup: Setup,
     ) -> Result<Self, CoreError> {
-        let store = Store::open(folder, setup.store_mib, setup.crash)?;
+        let config = &setup.config;
+        let store = Store::open(folder, config.store_mib, setup.crash)?;
         let lock = File::create(folder.join("core.lock")).map_err(StoreError::from)?;
         lock.try_lock().map_err(|_| CoreError::Taken)?;
+        store.check_witness()?;
         store.sweep_receiving()?;
+        store.assign_tenants(&setup.grants)?;
         let follower = Follower::open(&store)?;
         follower.follow(&store)?;
-        let patience = (limits::CALL / setup.scale.max(1)).max(CALL_LEAST);
+        let patience = (limits::CALL / config.scale.max(1)).max(CALL_LEAST);
         let client = |partner| {
             let client = Client::of(directory, partner, clock.clone(), patience);
             (partner.id.clone(), Arc::new(client))
@@ -103,12 +103,12 @@ impl Core {
             rules::shipped().map_err(|complaints| CoreError::Rules(complaints.to_string()))?;
         Ok(Self {
             clients: directory.partners.iter().map(client).collect(),
-            pace: Pace::of(setup.scale),
-            dice: AtomicU64::new(setup.seed),
+            pace: Pace::of(config.scale),
+            dice: AtomicU64::new(config.seed),
             wake: Notify::new(),
             outages: Outages::open(&store)?,
             paused: Mutex::default(),
-            registry: setup.registry,
+            grants: RwLock::new(Arc::new(setup.grants)),
             npi: setup.npi,
             rules,
             follower,
@@ -116,6 +116,21 @@ impl Core {
             store,
             clock,
         })
+    }
+
+    /// The clients that may use its API.
+    pub fn grants(&self) -> Arc<Grants> {
+        Arc::clone(&self.grants.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over other grants. Tokens that were issued before are good for what their client may still do.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn set_grants(&self, grants: Grants) -> Result<(), StoreError> {
+        self.store.assign_tenants(&grants)?;
+        *self.grants.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grants);
+        Ok(())
     }
 
     /// A number between 0 and 1; the same seed gives the same sequence.

@@ -16,14 +16,21 @@ pub const FILE: &str = "events.ndjson";
 const BATCH: usize = 1_000;
 
 impl Store {
-    /// Events after a number, with theirs.
-    pub fn events(&self, after: u64, limit: usize) -> Result<Vec<(u64, String)>> {
+    /// Events after a number, with theirs: of a tenant, or all.
+    pub fn events(
+        &self,
+        tenant: Option<&str>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, String)>> {
+        let by = tenant.map_or("?2 IS NULL", |_| "tenant = ?2");
         self.read(|db| {
-            let mut query = db.prepare_cached(
-                "SELECT seq, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-            )?;
-            let rows =
-                query.query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut query = db.prepare_cached(&format!(
+                "SELECT seq, body FROM event WHERE seq > ?1 AND {by} ORDER BY seq LIMIT ?3",
+            ))?;
+            let rows = query.query_map(params![after, tenant, limit], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
@@ -75,7 +82,7 @@ impl Follower {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, last) = &mut *held;
         loop {
-            let batch = store.events(*last, BATCH)?;
+            let batch = store.events(None, *last, BATCH)?;
             let Some((end, _)) = batch.last() else {
                 return Ok(());
             };

@@ -1,8 +1,7 @@
 //! Events for other programs, as CloudEvents 1.0. An event is written in the transaction of the change that it
-//! reports; [`event_file`](crate::event_file) copies it to `events.ndjson`.
+//! reports, and bound to the audit trail by its seal; [`event_file`](crate::event_file) copies it to `events.ndjson`.
 
 use exchange_kit::pdex::Bucket;
-use rusqlite::{OptionalExtension as _, Result, Transaction, params};
 use serde_json::{Value, json};
 
 use super::exchange::{Event, Exchange, Member, Reason, State};
@@ -58,20 +57,4 @@ pub fn member(exchange: &Exchange, member: &Member, from: Option<State>) -> Valu
 /// A partner that is not what its adapter knows it to be.
 pub fn drift(exchange: &Exchange, what: &Value) -> Value {
     envelope(exchange, "drift", exchange.id.clone(), what.clone())
-}
-
-/// Adds an event to the store.
-pub fn add(db: &Transaction<'_>, event: &Value) -> Result<()> {
-    let last: Option<u64> = db
-        .prepare_cached("SELECT seq FROM event ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    let seq = last.unwrap_or(0) + 1;
-    let mut event = event.clone();
-    event["id"] = json!(seq.to_string());
-    let now = exchange_kit::clock::Clock::System.now_millis();
-    event["time"] = json!(exchange_kit::clock::rfc3339(now));
-    db.prepare_cached("INSERT INTO event VALUES(?1, ?2)")?
-        .execute(params![seq, event.to_string()])?;
-    Ok(())
 }

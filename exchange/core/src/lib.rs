@@ -5,12 +5,14 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`config`], [`grants`] | `exchange.toml`; the registered clients and what each may do |
 //! | [`exchange`] | states, events, the table of transitions; what is kept of an exchange |
 //! | [`clocks`] | waits, deadlines and SLA clocks, through one scale |
 //! | [`holidays`] | the days that are no business days |
 //! | [`audit`], [`events`] | what happened, for people who must prove it and for programs that follow |
 //! | [`store`] | durable memory: a change is stored in one transaction with its audit entries and events |
-//! | [`trail`], [`event_file`] | read the audit trail and verify it; copy events to `events.ndjson` |
+//! | [`trail`], [`event_file`] | read the audit trail and verify an export of it; copy events to `events.ndjson` |
+//! | [`verify`] | verify a whole state folder: trail, seal, heads, events, payload files |
 //! | [`adapter`] | how to talk to each kind of partner and how to read its answers |
 //! | [`outages`] | which partners are unavailable, and since when |
 //! | [`engine`] | a running core: what its parts share |
@@ -22,10 +24,12 @@
 pub mod adapter;
 pub mod audit;
 pub mod clocks;
+pub mod config;
 pub mod engine;
 pub mod event_file;
 pub mod events;
 pub mod exchange;
+pub mod grants;
 pub mod holidays;
 pub mod ingress;
 pub mod limits;
@@ -34,3 +38,4 @@ pub mod outages;
 pub mod review;
 pub mod store;
 pub mod trail;
+pub mod verify;

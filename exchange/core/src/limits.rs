@@ -20,10 +20,21 @@ pub const TYPES_MAX: usize = 64;
 pub const PAGE_MAX: usize = 1_000;
 /// Longest `Retry-After` of an exchange that goes on, in seconds; a client may look again then, whatever we wait for.
 pub const RETRY_AFTER_SECONDS_MAX: i64 = 120;
+/// Largest `exchange.toml`, in bytes; a larger one is refused.
+pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
+/// Most registered clients; more are refused.
+pub const CLIENTS_MAX: usize = 256;
 /// How long a token of the core lives, in seconds.
 pub const TOKEN_SECONDS: i64 = 300;
-/// Most connections to the core at once; one more waits in the kernel's queue.
-pub const CONNECTIONS_MAX: usize = 1_024;
+/// Largest body of a request that needs no token; more is answered with 413.
+pub const OPEN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most connections to the core at once, unless `connections` in `[limits]` says otherwise; for one more the oldest that
+/// waits must leave.
+pub const CONNECTIONS_MAX: u32 = 1_024;
+/// Most requests of one client at once, unless `requests_per_client` says otherwise; one more is answered with 429.
+pub const REQUESTS_PER_CLIENT_MAX: u32 = 128;
+/// Longest wait for the body of a request in seconds, unless `body_seconds` says otherwise; then 408.
+pub const BODY_SECONDS: u32 = 30;
 /// Longest wait for a TLS handshake, and for the headers of a request.
 pub const HANDSHAKE: Duration = Duration::from_secs(15);
 
@@ -37,6 +48,8 @@ pub const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Longest line of a data file; a longer one is an unreadable record.
 pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most pages of one manifest; more is a refusal of the partner's answer.
+pub const PAGES_MAX: usize = 100;
 /// Most files of one manifest; more is a refusal of the partner's answer.
 pub const FILES_MAX: usize = 2_000;
 /// Largest head of a partner's answer.

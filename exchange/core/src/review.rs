@@ -82,7 +82,7 @@ pub fn redrive(
     let exchange = Exchange {
         key: format!("{}.r{}", old.key, review.id.get(2..10).unwrap_or_default()),
         redrive_of: Some(old.id.clone()),
-        ..fresh(&old.client, "", old.metadata, clock, pace)
+        ..fresh((&old.client, &old.tenant), "", old.metadata, clock, pace)
     };
     let body = Value::from(body).to_string();
     let opening = Opening {

@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use crate::audit::{BEGIN, hash};
+use crate::audit::{AUDIT_TABLE, BEGIN, BrokenLink, SignedHead, hash};
 use crate::store::{Result, Store};
 
 /// The summary of a trail without a broken link.
@@ -16,21 +16,23 @@ pub struct TrailSummary {
     pub entries: u64,
     /// The hash of the last one.
     pub head: String,
+    /// The number of the seal; none for an export without one.
+    pub number: Option<u64>,
+    /// How many events were verified; none in an export.
+    pub events: u64,
+    /// How many payload files were verified; none in an export.
+    pub payloads: u64,
 }
 
-/// The first broken link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrokenLink {
-    /// Number of the entry.
-    pub seq: u64,
-    /// Row of the table, or line of the file, counted from 1.
-    pub row: u64,
-    /// What is wrong.
-    pub what: &'static str,
-    /// What should stand there.
-    pub expected: String,
-    /// What stands there.
-    pub seen: String,
+/// Which entries are meant; what is left out does not matter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditFilter<'a> {
+    /// About exchanges of this tenant.
+    pub tenant: Option<&'a str>,
+    /// Of this correlation id or exchange.
+    pub of: Option<&'a str>,
+    /// Of this kind.
+    pub kind: Option<&'a str>,
 }
 
 /// Verifies a trail, one entry at a time.
@@ -67,6 +69,7 @@ impl TrailVerifier {
         let due = self.seq.map_or(seq, |last| last + 1);
         let broken = |what, expected: &str, seen: &str| BrokenLink {
             seq: due,
+            place: AUDIT_TABLE,
             row,
             what,
             expected: expected.to_owned(),
@@ -87,106 +90,164 @@ impl TrailVerifier {
         Ok(())
     }
 
-    fn end(self) -> TrailSummary {
+    pub(crate) fn end(self) -> TrailSummary {
         TrailSummary {
             entries: self.row,
             head: self.head,
+            number: None,
+            events: 0,
+            payloads: 0,
+        }
+    }
+
+    /// A break at the end of what was walked so far.
+    pub(crate) fn broken(&self, what: &'static str, expected: String, seen: String) -> BrokenLink {
+        BrokenLink {
+            seq: self.seq.unwrap_or(0),
+            place: AUDIT_TABLE,
+            row: self.row,
+            what,
+            expected,
+            seen,
         }
     }
 }
 
-/// Walks the trail of a store, and holds its end against the seal.
-///
-/// # Errors
-/// When the store cannot be read. A broken link is an answer.
-pub fn verify_store(store: &Store) -> Result<std::result::Result<TrailSummary, BrokenLink>> {
-    store.walk_audit(|rows, seal| {
-        let mut trail = TrailVerifier::whole();
-        for entry in rows {
-            let (seq, prev, own, body) = entry?;
-            if let Err(broken) = trail.step(seq, &prev, &own, &body) {
-                return Ok(Err(broken));
-            }
-        }
-        let verified = trail.end();
-        let (seq, head, mac) = seal.unwrap_or((0, BEGIN.to_owned(), String::new()));
-        let broken = |what, expected: String, seen: String| BrokenLink {
-            seq,
-            row: verified.entries,
-            what,
-            expected,
-            seen,
-        };
-        if head != verified.head || seq != verified.entries {
-            let expected = format!("{seq} {head}");
-            let seen = format!("{} {}", verified.entries, verified.head);
-            return Ok(Err(broken("end of the trail", expected, seen)));
-        }
-        let due = store.keys().seal(seq, &head);
-        if seq > 0 && mac != due {
-            return Ok(Err(broken("seal of the trail", due, mac)));
-        }
-        Ok(Ok(verified))
-    })
-}
-
-/// Walks an exported trail. Its end is not sealed: it may be cut.
+/// Verifies an exported trail. An export ends with its seal, which anybody can verify; one of 0.1.0 has none, and its
+/// end may be cut. `witness` is a head that was taken before: the trail must hold it, and be sealed by the same key.
 ///
 /// # Errors
 /// When the file cannot be read. A broken link is an answer.
-pub fn verify_file(path: &Path) -> std::io::Result<std::result::Result<TrailSummary, BrokenLink>> {
+pub fn verify_file(
+    path: &Path,
+    witness: Option<&SignedHead>,
+) -> std::io::Result<std::result::Result<TrailSummary, BrokenLink>> {
     let mut trail = TrailVerifier::whole();
+    let mut seal: Option<Option<SignedHead>> = None;
+    let mut at_witness = witness.is_none_or(|witness| witness.head.seq == 0);
     for line in BufReader::new(std::fs::File::open(path)?).lines() {
         let line = line?;
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+        if seal.is_none() && entry["seal"].is_object() {
+            seal = Some(SignedHead::read(&entry["seal"]));
+            continue;
+        }
+        if seal.is_some() {
+            let seen = "another line".to_owned();
+            return Ok(Err(trail.broken(
+                "end of the file",
+                "nothing after the seal".to_owned(),
+                seen,
+            )));
+        }
         let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
         let seq = entry["entry"]["seq"].as_u64().unwrap_or_default();
         let body = entry["entry"].to_string();
         if let Err(broken) = trail.step(seq, &text("prev"), &text("hash"), &body) {
             return Ok(Err(broken));
         }
+        at_witness |= witness.is_some_and(|one| one.head.seq == seq && one.head.hash == trail.head);
     }
-    Ok(Ok(trail.end()))
+    if !at_witness {
+        let due = witness.map_or_else(String::new, |one| {
+            format!("{} {}", one.head.seq, one.head.hash)
+        });
+        return Ok(Err(trail.broken(
+            "entry of the given head",
+            due,
+            "another or none".to_owned(),
+        )));
+    }
+    Ok(sealed(trail, seal, witness))
 }
 
-type Row = (u64, String, String, String);
-type Rows<'a> = &'a mut dyn Iterator<Item = Result<Row>>;
+/// Holds the end of an export against its seal.
+fn sealed(
+    trail: TrailVerifier,
+    seal: Option<Option<SignedHead>>,
+    witness: Option<&SignedHead>,
+) -> std::result::Result<TrailSummary, BrokenLink> {
+    let Some(seal) = seal else {
+        if witness.is_some() {
+            return Err(trail.broken("seal of the export", "a seal".to_owned(), "none".to_owned()));
+        }
+        return Ok(trail.end());
+    };
+    let Some(SignedHead {
+        head, public_key, ..
+    }) = seal
+    else {
+        let due = "a signed head".to_owned();
+        return Err(trail.broken("signature of the seal", due, "another".to_owned()));
+    };
+    if Some(head.seq) != trail.seq || head.hash != trail.head {
+        let due = format!("{} {}", head.seq, head.hash);
+        let seen = format!("{} {}", trail.row, trail.head);
+        return Err(trail.broken("end of the trail", due, seen));
+    }
+    if let Some(witness) = witness {
+        if witness.public_key != public_key {
+            let due = witness.public_key.clone();
+            return Err(trail.broken("key of the seal", due, public_key));
+        }
+        if witness.head.number > head.number {
+            let due = format!("at least {}", witness.head.number);
+            return Err(trail.broken("number of the seal", due, head.number.to_string()));
+        }
+    }
+    let mut summary = trail.end();
+    summary.number = Some(head.number);
+    Ok(summary)
+}
 
 impl Store {
-    /// Passes all entries in order, and the seal, to `act`.
-    fn walk_audit<T>(
+    /// Passes all entries in order to `act`, until it finds a break.
+    pub(crate) fn walk_audit(
         &self,
-        act: impl FnOnce(Rows<'_>, Option<(u64, String, String)>) -> Result<T>,
-    ) -> Result<T> {
+        mut act: impl FnMut(u64, &str, &str, &str) -> std::result::Result<(), BrokenLink>,
+    ) -> Result<std::result::Result<(), BrokenLink>> {
         self.read(|db| {
-            let seal = db
-                .prepare_cached("SELECT seq, hash, mac FROM seal")?
-                .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-                .optional()?;
             let mut query =
                 db.prepare_cached("SELECT seq, prev, hash, body FROM audit ORDER BY seq")?;
-            let rows = query.query_map([], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
-            act(&mut rows.map(|row| Ok(row?)), seal)
+            let mut rows = query.query([])?;
+            while let Some(row) = rows.next()? {
+                let (prev, own, body): (String, String, String) =
+                    (row.get(1)?, row.get(2)?, row.get(3)?);
+                if let Err(broken) = act(row.get(0)?, &prev, &own, &body) {
+                    return Ok(Err(broken));
+                }
+            }
+            Ok(Ok(()))
         })
     }
 
-    /// Entries of one correlation id or one exchange, or all, after a number, as they are exported.
-    pub fn audit(
-        &self,
-        of: Option<&str>,
-        kind: Option<&str>,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Value>> {
+    /// The last entry of that kind of one exchange, as it is exported.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn last_audit(&self, exchange: &str, kind: &str) -> Result<Option<Value>> {
         self.read(|db| {
             let mut query = db.prepare_cached(
-                "SELECT prev, hash, body FROM audit
-                 WHERE seq > ?1 AND (?2 IS NULL OR correlation=?2 OR exchange=?2) AND (?3 IS NULL OR kind=?3)
-                 ORDER BY seq LIMIT ?4",
+                "SELECT body FROM audit WHERE exchange=?1 AND kind=?2 ORDER BY seq DESC LIMIT 1",
             )?;
-            let rows = query.query_map(rusqlite::params![after, of, kind, limit], |row| {
+            let body: Option<String> = query
+                .query_row([exchange, kind], |row| row.get(0))
+                .optional()?;
+            Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+        })
+    }
+
+    /// Entries after a number, as they are exported.
+    pub fn audit(&self, filter: &AuditFilter<'_>, after: u64, limit: usize) -> Result<Vec<Value>> {
+        let AuditFilter { tenant, of, kind } = filter;
+        let by = tenant.map_or("?4 IS NULL", |_| "tenant = ?4");
+        self.read(|db| {
+            let mut query = db.prepare_cached(&format!(
+                "SELECT prev, hash, body FROM audit
+                 WHERE seq > ?1 AND (?2 IS NULL OR correlation=?2 OR exchange=?2) AND (?3 IS NULL OR kind=?3) AND {by}
+                 ORDER BY seq LIMIT ?5",
+            ))?;
+            let rows = query.query_map(params![after, of, kind, tenant, limit], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
             let mut found = Vec::new();

@@ -239,7 +239,7 @@ pub(super) fn compare_places(left: &Place, right: &Place) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalise::fold;
+    use crate::fold::fold;
 
     fn level_of(left: &str, right: &str) -> String {
         match compare_lines(&line(&fold(left)), &line(&fold(right))) {

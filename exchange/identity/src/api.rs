@@ -1,4 +1,4 @@
-//! `POST /v1/identity/resolve|explain|replay` and `GET /v1/identity/kpis`, on the control listener.
+//! `POST /v1/identity/resolve|explain|decide|replay` and `GET /v1/identity/kpis`, on the control listener.
 //!
 //! That listener is plain HTTP on loopback and asks for no token: whoever may run a program on this machine may
 //! ask. No message repeats what a request says of a person.
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use chrono::NaiveDate;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +24,8 @@ use super::person::Person;
 use super::record::{ALTERNATES_MAX, CELL_BYTES_MAX, Written};
 use super::resolve::CANDIDATES_MAX;
 use super::rules::{self, Rules, Sensitivity};
-use super::service::{Question, REPLAY_MAX, Shared};
+use super::service::{Decided, Question, REPLAY_MAX, Shared};
+use super::verdict::{Proposal, Refusal};
 
 /// Largest request body, in bytes; more is answered with 413.
 pub const BODY_BYTES_MAX: usize = 512 * 1024;
@@ -80,6 +82,7 @@ pub fn router(service: Shared) -> Router {
     Router::new()
         .route("/v1/identity/resolve", post(resolve))
         .route("/v1/identity/explain", post(explain_one))
+        .route("/v1/identity/decide", post(decide))
         .route("/v1/identity/replay", post(replay))
         .route("/v1/identity/kpis", get(kpis))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -127,12 +130,13 @@ async fn resolve(State(service): State<Shared>, body: Body) -> Answer {
         ));
     }
     let mut problems = Vec::new();
-    let person = meant("person", &asked.person, &mut problems);
+    let today = service.today();
+    let person = meant("person", &asked.person, today, &mut problems);
     let candidates: Vec<Person> = asked
         .candidates
         .iter()
         .enumerate()
-        .map(|(place, one)| meant(&format!("candidates[{place}]"), one, &mut problems))
+        .map(|(place, one)| meant(&format!("candidates[{place}]"), one, today, &mut problems))
         .collect();
     let sensitivity = sensitivity(asked.sensitivity.as_deref());
     let cohort = cohort(&asked.person.cohort);
@@ -190,8 +194,9 @@ async fn explain_one(State(service): State<Shared>, body: Body) -> Answer {
         }
         (None, Some(person), Some(candidate)) => {
             let mut problems = Vec::new();
-            let person = meant("person", &person, &mut problems);
-            let candidate = meant("candidate", &candidate, &mut problems);
+            let today = service.today();
+            let person = meant("person", &person, today, &mut problems);
+            let candidate = meant("candidate", &candidate, today, &mut problems);
             let sensitivity = match sensitivity(asked.sensitivity.as_deref()) {
                 Ok(sensitivity) if problems.is_empty() => sensitivity,
                 other => {
@@ -214,6 +219,35 @@ async fn explain_one(State(service): State<Shared>, body: Body) -> Answer {
             Ok(Json(explanation))
         }
         _ => Err(Problem::wrong("there is nothing to explain", shape)),
+    }
+}
+
+async fn decide(State(service): State<Shared>, body: Body) -> Answer {
+    let shape = r#"send {"id": "<id of a decision>", "decision": "match", "by": "...", "note": "...", "identifier": {"system": "...", "person": "...", "candidate": "..."}}"#;
+    let proposal: Proposal = read(body, shape)?;
+    match service.decide(&proposal)? {
+        Decided::Kept(answer) => Ok(Json(answer)),
+        Decided::Refused(refusal) => {
+            let status = match refusal {
+                Refusal::NotInReview => StatusCode::CONFLICT,
+                Refusal::Word
+                | Refusal::Author
+                | Refusal::NeedsIdentifier
+                | Refusal::NoIdentifier
+                | Refusal::Disagrees => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            Err(Problem::of(status, refusal.to_string(), refusal.help()))
+        }
+        Decided::Before => Err(Problem::of(
+            StatusCode::CONFLICT,
+            "somebody has decided this before",
+            "explain shows who and why",
+        )),
+        Decided::Unknown => Err(Problem::of(
+            StatusCode::NOT_FOUND,
+            "there is no decision of that id",
+            "resolve answers with the id; the oldest decisions are forgotten",
+        )),
     }
 }
 
@@ -277,7 +311,12 @@ fn read<T: DeserializeOwned>(body: Body, shape: &str) -> Result<T, Problem> {
 }
 
 /// The person that is meant; what is wrong goes to `problems`.
-fn meant(name: &str, written: &Written, problems: &mut Vec<(String, String)>) -> Person {
+fn meant(
+    name: &str,
+    written: &Written,
+    today: NaiveDate,
+    problems: &mut Vec<(String, String)>,
+) -> Person {
     let long = written
         .cells()
         .iter()
@@ -295,7 +334,7 @@ fn meant(name: &str, written: &Written, problems: &mut Vec<(String, String)>) ->
         problems.push((what, "send the newest".to_owned()));
         return Person::default();
     }
-    normalise::person(written).unwrap_or_else(|error| {
+    normalise::person(written, today).unwrap_or_else(|error| {
         let help = "write it as 1980-12-31, or leave it out".to_owned();
         problems.push((format!("{name}: birth_date {error}"), help));
         Person::default()

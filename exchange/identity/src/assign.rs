@@ -2,6 +2,8 @@
 //! one candidate, and the one-to-one assignment. A record with more than one candidate above the lower threshold, on
 //! either side, is never matched automatically.
 
+use std::collections::BTreeSet;
+
 use super::decide::{Judged, Reason, Standing};
 use super::guard::yields_to;
 use super::record::as_index;
@@ -39,6 +41,7 @@ pub fn assign(
     two_at_right: impl Fn(u32, u32) -> bool,
 ) -> Assignment {
     candidates.sort_unstable_by_key(|one| (one.left, one.right));
+    let mut yielded = without_doubtful(rules, &mut candidates);
     let mut yields = vec![false; candidates.len()];
     let mut order: Vec<u32> = (0..).take(candidates.len()).collect();
     mark(
@@ -63,7 +66,6 @@ pub fn assign(
     );
 
     let mut standing = Vec::with_capacity(candidates.len());
-    let mut yielded = Vec::new();
     for (one, yields) in candidates.into_iter().zip(yields) {
         if yields {
             let judged = one.judged.but(Standing::Not, Reason::HouseholdMember);
@@ -77,6 +79,29 @@ pub fn assign(
         pairs: one_to_one(standing),
         yielded,
     }
+}
+
+/// Takes out the doubtful candidates of records that have a better one, on either side, and returns them as ones
+/// that yielded. A pair in doubt never changes what becomes of others.
+fn without_doubtful(rules: &Rules, candidates: &mut Vec<Candidate>) -> Vec<Candidate> {
+    let sure = |whose: fn(&Candidate) -> u32| -> BTreeSet<u32> {
+        let sure = candidates
+            .iter()
+            .filter(|one| !one.judged.is_doubtful(rules));
+        sure.map(whose).collect()
+    };
+    let (left, right) = (sure(|one| one.left), sure(|one| one.right));
+    let mut yielded = Vec::new();
+    candidates.retain(|one| {
+        let has_better = left.contains(&one.left) || right.contains(&one.right);
+        let yields = has_better && one.judged.is_doubtful(rules);
+        if yields {
+            let judged = one.judged.but(Standing::Not, Reason::HouseholdMember);
+            yielded.push(Candidate { judged, ..*one });
+        }
+        !yields
+    });
+    yielded
 }
 
 /// Marks the candidates that yield; candidates of one record are adjacent in `order`.
@@ -153,6 +178,8 @@ fn one_to_one(mut standing: Vec<Candidate>) -> Vec<Candidate> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
     use crate::compare::compare;
     use crate::decide::judge;
@@ -174,7 +201,7 @@ mod tests {
                     postal_code: "44301".into(),
                     ..Written::default()
                 };
-                normalise::person(&written).unwrap()
+                normalise::person(&written, NaiveDate::MAX).unwrap()
             })
             .collect()
     }

@@ -217,6 +217,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
     use crate::normalise;
     use crate::record::Written;
@@ -230,7 +232,7 @@ mod tests {
             phone: phone.into(),
             ..Written::default()
         };
-        normalise::person(&written).unwrap()
+        normalise::person(&written, NaiveDate::MAX).unwrap()
     }
 
     #[test]

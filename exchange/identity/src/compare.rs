@@ -3,9 +3,11 @@
 
 use super::address::{self, Likeness};
 use super::date::one_slip;
-use super::field::{FIELDS, Field, MISSING, code, family, gender, given, line, place, suffix};
+use super::field::{
+    FIELDS, Field, MISSING, NEWER_FORMAT, code, family, gender, given, line, place, suffix,
+};
 use super::jaro::similarity;
-use super::person::{Name, Person};
+use super::person::{Name, NameKind, Person};
 
 /// From which similarity on, in ten-thousandths, both names of a pair count as having changed places.
 const SWAPPED_FROM: u16 = 8_500;
@@ -56,19 +58,44 @@ impl Fact {
     }
 }
 
-/// What is seen of a pair, by [`Field::index`].
+/// What is seen of a pair, by [`Field::index`]: as rule sets of format 1 know it, and as those of later formats do.
+/// A rule set that was approved must go on deciding as it did, so what it is shown never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence(pub [Fact; FIELDS]);
+pub struct Evidence {
+    pub(crate) first: [Fact; FIELDS],
+    pub(crate) newer: [Fact; FIELDS],
+}
+
+impl Evidence {
+    /// Nothing is known of either.
+    pub(crate) const EMPTY: Self = Self {
+        first: [Fact::Level(MISSING); FIELDS],
+        newer: [Fact::Level(MISSING); FIELDS],
+    };
+
+    /// What a rule set of that format is shown of a field.
+    pub fn fact(&self, field: Field, format: u32) -> Fact {
+        let facts = if format < NEWER_FORMAT {
+            &self.first
+        } else {
+            &self.newer
+        };
+        facts[field.index()]
+    }
+}
 
 /// Compares two persons; the order of the two does not matter.
 pub fn compare(left: &Person, right: &Person) -> Evidence {
-    let mut given = given_names(&left.given, &right.given);
-    let mut family = family_names(&left.family, &right.family);
-    if names_swapped(left, right, given, family) {
-        given = Fact::Level(given::SWAPPED);
-        family = Fact::Level(family::SWAPPED);
+    let first = facts(left, right);
+    Evidence {
+        first,
+        newer: newer(left, right, first),
     }
-    Evidence([
+}
+
+fn facts(left: &Person, right: &Person) -> [Fact; FIELDS] {
+    let [given, family] = names((&left.given, &left.family), (&right.given, &right.family));
+    [
         given,
         family,
         Fact::Level(suffixes(left, right)),
@@ -80,7 +107,86 @@ pub fn compare(left: &Person, right: &Person) -> Evidence {
         emails(&left.email, &right.email),
         Fact::Level(codes(&left.member_id, &right.member_id)),
         Fact::Level(alternates(&left.alternates, &right.alternates)),
-    ])
+    ]
+}
+
+/// The facts for later formats. None of them agrees more than its first reading does, so no rule set of a later
+/// format finds agreement that one of format 1 did not see.
+fn newer(left: &Person, right: &Person, first: [Fact; FIELDS]) -> [Fact; FIELDS] {
+    let mut facts = first;
+    let mut set = |field: Field, fact: Fact| facts[field.index()] = fact;
+    let [mut given, mut family] = marked_names(left, right, first);
+    let levels = (given::PLACEHOLDER, given::ORDINAL);
+    given = unless_placeholder(left.given_kind, right.given_kind, levels).unwrap_or(given);
+    let levels = (family::PLACEHOLDER, family::ORDINAL);
+    family = unless_placeholder(left.family_kind, right.family_kind, levels).unwrap_or(family);
+    if given == Fact::Level(MISSING) && (left.is_infant || right.is_infant) {
+        given = Fact::Level(given::UNNAMED);
+    }
+    set(Field::Given, given);
+    set(Field::Family, family);
+    if let (Some(a), Some(b)) = (left.birth, right.birth) {
+        set(Field::BirthDate, Fact::Level(a.against_newer(b)));
+    }
+    let (a, b) = (left.empty_codes, right.empty_codes);
+    for (field, is_empty) in [
+        (Field::Phone, a.phone || b.phone),
+        (Field::Email, a.email || b.email),
+        (Field::MemberId, a.member_id || b.member_id),
+    ] {
+        // Two numbers that differ stay different: nothing may agree more than before.
+        if is_empty && first[field.index()] != Fact::Level(code::DIFFERENT) {
+            set(field, Fact::Level(MISSING));
+        }
+    }
+    facts
+}
+
+/// The level of two names of which one says nothing.
+fn unless_placeholder(a: NameKind, b: NameKind, (placeholder, ordinal): (u8, u8)) -> Option<Fact> {
+    match (a, b) {
+        (NameKind::Name, NameKind::Name) => None,
+        (NameKind::Counted(a), NameKind::Counted(b)) if a != b => Some(Fact::Level(ordinal)),
+        _ => Some(Fact::Level(placeholder)),
+    }
+}
+
+/// Given and family name with marks that are letters. Where the marks make a difference, the names are two names
+/// that are alike.
+fn marked_names(left: &Person, right: &Person, first: [Fact; FIELDS]) -> [Fact; 2] {
+    let (given, family) = (first[Field::Given.index()], first[Field::Family.index()]);
+    if left.marked.is_none() && right.marked.is_none() {
+        return [given, family];
+    }
+    let marked = |person: &Person| match &person.marked {
+        Some(marked) => (marked.given.clone(), marked.family.clone()),
+        None => (person.given.clone(), person.family.clone()),
+    };
+    let ((a_given, a_family), (b_given, b_family)) = (marked(left), marked(right));
+    let [with_given, with_family] = names((&a_given, &a_family), (&b_given, &b_family));
+    let alike = similarity(&a_given.solid, &b_given.solid);
+    [
+        if with_given == given {
+            given
+        } else {
+            Fact::Rival(alike)
+        },
+        if with_family == family {
+            family
+        } else {
+            Fact::Level(family::DIFFERENT)
+        },
+    ]
+}
+
+/// Given and family names of two persons, which may have changed places.
+fn names(left: (&Name, &Name), right: (&Name, &Name)) -> [Fact; 2] {
+    let given = given_names(left.0, right.0);
+    let family = family_names(left.1, right.1);
+    if names_swapped(left, right, given, family) {
+        return [Fact::Level(given::SWAPPED), Fact::Level(family::SWAPPED)];
+    }
+    [given, family]
 }
 
 fn given_names(left: &Name, right: &Name) -> Fact {
@@ -151,12 +257,12 @@ fn family_names(left: &Name, right: &Name) -> Fact {
     Fact::Similar(similarity(&left.solid, &right.solid))
 }
 
-fn names_swapped(left: &Person, right: &Person, given: Fact, family: Fact) -> bool {
+fn names_swapped(left: (&Name, &Name), right: (&Name, &Name), given: Fact, family: Fact) -> bool {
     let apart = |fact: Fact| matches!(fact, Fact::Similar(_) | Fact::Rival(_));
     apart(given)
         && apart(family)
-        && similarity(&left.given.solid, &right.family.solid) >= SWAPPED_FROM
-        && similarity(&left.family.solid, &right.given.solid) >= SWAPPED_FROM
+        && similarity(&left.0.solid, &right.1.solid) >= SWAPPED_FROM
+        && similarity(&left.1.solid, &right.0.solid) >= SWAPPED_FROM
 }
 
 fn suffixes(left: &Person, right: &Person) -> u8 {
@@ -254,6 +360,8 @@ fn alternates(left: &[Box<str>], right: &[Box<str>]) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
     use crate::field::birth;
     use crate::normalise;
@@ -265,7 +373,7 @@ mod tests {
             family: family.into(),
             ..Written::default()
         };
-        normalise::person(&written).unwrap()
+        normalise::person(&written, NaiveDate::MAX).unwrap()
     }
 
     /// Left, right and the facts about given and family name; `given/family` in each.
@@ -276,7 +384,7 @@ mod tests {
         };
         for (left, right, wanted) in cases {
             for (a, b) in [(left, right), (right, left)] {
-                let facts = compare(&read(a), &read(b)).0;
+                let facts = compare(&read(a), &read(b)).first;
                 let seen = [facts[0].text(Field::Given), facts[1].text(Field::Family)].join("/");
                 assert_eq!(seen, *wanted, "{a} {b}");
             }
@@ -345,9 +453,9 @@ mod tests {
                 alternates,
                 ..Written::default()
             };
-            normalise::person(&written).unwrap()
+            normalise::person(&written, NaiveDate::MAX).unwrap()
         };
-        let fact = |a: &Person, b: &Person| compare(a, b).0[10].text(Field::Alternate);
+        let fact = |a: &Person, b: &Person| compare(a, b).first[10].text(Field::Alternate);
         let one = person("umb", "U-1001");
         assert_eq!(fact(&one, &person("umb", "u 1001")), "exact");
         assert_eq!(fact(&one, &person("umb", "U-1002")), "different");

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use exchange_kit::mistakes::{Complaints, nearest};
 
 use super::date::BadDate;
@@ -75,8 +76,11 @@ pub enum Unreadable {
     Wrong(#[from] Complaints),
 }
 
-/// Reads the file at `path`.
-pub fn read(path: &Path, bad_dates: BadDates) -> Result<Table, Unreadable> {
+/// Reads the file at `path`, as of `today` in UTC: it decides who is an infant.
+///
+/// # Errors
+/// When the file cannot be read, or with every mistake in it.
+pub fn read(path: &Path, bad_dates: BadDates, today: NaiveDate) -> Result<Table, Unreadable> {
     let shown = path.display().to_string();
     let unreadable = |source| Unreadable::File {
         path: shown.clone(),
@@ -94,14 +98,18 @@ pub fn read(path: &Path, bad_dates: BadDates) -> Result<Table, Unreadable> {
         complaints.add(&shown, what, "match it in parts");
         return Err(complaints.into());
     }
-    from_reader(&shown, file, bad_dates)
+    from_reader(&shown, file, bad_dates, today)
 }
 
 /// Reads people from `input`, which messages call `path`.
+///
+/// # Errors
+/// When `input` cannot be read, or with every mistake in it.
 pub fn from_reader(
     path: &str,
     input: impl std::io::Read,
     bad_dates: BadDates,
+    today: NaiveDate,
 ) -> Result<Table, Unreadable> {
     let mut reader = ::csv::ReaderBuilder::new()
         .has_headers(false)
@@ -111,6 +119,7 @@ pub fn from_reader(
     let mut loading = Loading {
         path,
         bad_dates,
+        today,
         complaints: Complaints::default(),
         places: Vec::new(),
         cohort_place: None,
@@ -164,6 +173,7 @@ pub fn from_reader(
 struct Loading<'a> {
     path: &'a str,
     bad_dates: BadDates,
+    today: NaiveDate,
     complaints: Complaints,
     /// Place in a row of each of [`COLUMNS`].
     places: Vec<usize>,
@@ -291,12 +301,12 @@ impl Loading<'_> {
     }
 
     fn person(&mut self, row: usize, mut written: Written) -> Option<Person> {
-        match normalise::person(&written) {
+        match normalise::person(&written, self.today) {
             Ok(person) => Some(person),
             Err(_) if self.bad_dates == BadDates::Empty => {
                 self.table.dates_left_out += 1;
                 written.birth_date.clear();
-                normalise::person(&written).ok()
+                normalise::person(&written, self.today).ok()
             }
             Err(error) => {
                 let help = match error {
@@ -386,7 +396,11 @@ pub fn mark_names_in_use(left: &mut Table, right: &mut Table) {
         .collect();
     for record in left.records.iter_mut().chain(&mut right.records) {
         let given = &mut record.person.given;
-        given.in_use |= common.binary_search(&given.first()).is_ok();
+        let is_common = common.binary_search(&given.first()).is_ok();
+        given.in_use |= is_common;
+        if let Some(marked) = &mut record.person.marked {
+            marked.given.in_use |= is_common;
+        }
     }
 }
 
@@ -405,7 +419,8 @@ mod tests {
     const HEADER: &str = "id,member_id,given,family,suffix,birth_date,gender,line,city,state,postal_code,phone,email";
 
     fn load(text: &[u8]) -> Result<Table, String> {
-        from_reader("a.csv", text, BadDates::Refuse).map_err(|error| error.to_string())
+        from_reader("a.csv", text, BadDates::Refuse, NaiveDate::MAX)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -501,7 +516,7 @@ mod tests {
     #[test]
     fn days_that_do_not_exist_can_be_left_out() {
         let text = format!("{HEADER}\n1,,A,B,,1980-02-30,,,,,,,\n");
-        let table = from_reader("a.csv", text.as_bytes(), BadDates::Empty)
+        let table = from_reader("a.csv", text.as_bytes(), BadDates::Empty, NaiveDate::MAX)
             .unwrap_or_else(|_| panic!("refused"));
         assert_eq!(table.dates_left_out, 1);
         assert!(table.records[0].person.birth.is_none());

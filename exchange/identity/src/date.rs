@@ -80,6 +80,26 @@ impl Birth {
         ]
     }
 
+    /// Whether this is less than a year before `today`, or after it. A date that is not whole counts from the
+    /// latest day it can mean.
+    pub(crate) fn is_under_a_year(self, today: NaiveDate) -> bool {
+        let year_before = (today.year() - 1, today.month(), today.day());
+        let or_last = |part: u8, last: u32| if part == 0 { last } else { u32::from(part) };
+        (
+            i32::from(self.year),
+            or_last(self.month, 12),
+            or_last(self.day, 31),
+        ) > year_before
+    }
+
+    /// The level in the newer notation, where a transposition is a level of its own.
+    pub(crate) fn against_newer(self, other: Self) -> u8 {
+        match self.against(other) {
+            birth::TYPO if is_transposition(&self.digits(), &other.digits()) => birth::TRANSPOSED,
+            level => level,
+        }
+    }
+
     /// The level at which two days agree, a number of [`birth`].
     pub(crate) fn against(self, other: Self) -> u8 {
         if !(self.is_whole() && other.is_whole()) {
@@ -127,6 +147,12 @@ pub(crate) fn one_slip(left: &[u8], right: &[u8]) -> bool {
         (Some(a), Some(b), None) => b == a + 1 && left[a] == right[b] && left[b] == right[a],
         _ => false,
     }
+}
+
+/// Two neighbours have changed places.
+fn is_transposition(left: &[u8], right: &[u8]) -> bool {
+    let apart = left.iter().zip(right).filter(|(a, b)| a != b).count();
+    apart == 2 && one_slip(left, right)
 }
 
 fn parts(date: &str) -> Option<(u16, u8, u8)> {
@@ -196,6 +222,38 @@ mod tests {
             ("é980-1231", BadDate::Notation),
         ] {
             assert_eq!(Birth::read(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_transposed_digit_is_told_from_a_wrong_one() {
+        let base = day("1980-03-12");
+        for (text, level) in [
+            ("1980-03-21", birth::TRANSPOSED),
+            ("1980-03-13", birth::TYPO),
+            ("1980-12-03", birth::SWAPPED),
+            ("1908-03-12", birth::GENERATION),
+            ("1980-03-12", birth::EXACT),
+        ] {
+            assert_eq!(base.against_newer(day(text)), level, "{text}");
+        }
+    }
+
+    #[test]
+    fn under_a_year() {
+        let today = NaiveDate::from_ymd_opt(2001, 3, 12).unwrap();
+        for (text, is_under) in [
+            ("2000-03-12", false),
+            ("2000-03-13", true),
+            ("2000-12-31", true),
+            ("2001-03-12", true),
+            ("2001-06-01", true),
+            ("2000", true),
+            ("2000-03", true),
+            ("2000-02", false),
+            ("1999", false),
+        ] {
+            assert_eq!(day(text).is_under_a_year(today), is_under, "{text}");
         }
     }
 

@@ -104,6 +104,18 @@ impl Judged {
         self.standing != Standing::Not
     }
 
+    /// Whether it stands only where neither record has a better candidate.
+    pub fn is_doubtful(&self, rules: &Rules) -> bool {
+        let Reason::Guard(place) = self.reason else {
+            return false;
+        };
+        self.is_candidate()
+            && rules
+                .guards
+                .get(place)
+                .is_some_and(|guard| guard.effect == Effect::Doubt)
+    }
+
     /// The same with another standing.
     pub const fn but(self, standing: Standing, reason: Reason) -> Self {
         Self {
@@ -134,7 +146,11 @@ pub fn judge(rules: &Rules, thresholds: Thresholds, vector: Vector) -> Judged {
         return judged(Standing::Not, reason);
     }
     let (standing, reason) = unguarded(rules, thresholds, &vector, total);
-    match (standing, guard(Effect::Review)) {
+    // Doubt first: it says that somebody better comes before this pair.
+    match (
+        standing,
+        guard(Effect::Doubt).or_else(|| guard(Effect::Review)),
+    ) {
         (Standing::Match | Standing::Review, Some(reason)) => judged(Standing::Review, reason),
         (standing, _) => judged(standing, reason),
     }
@@ -181,6 +197,8 @@ pub fn to_verify(vector: &Vector) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
     use crate::compare::compare;
     use crate::normalise;
@@ -208,7 +226,8 @@ mod tests {
 
     fn stands(left: &str, right: &str, sensitivity: Sensitivity) -> String {
         let rules = shipped().unwrap();
-        let [left, right] = [left, right].map(|text| normalise::person(&written(text)).unwrap());
+        let [left, right] =
+            [left, right].map(|text| normalise::person(&written(text), NaiveDate::MAX).unwrap());
         let vector = rules.vector(&compare(&left, &right));
         let judged = judge(&rules, rules.thresholds(sensitivity), vector);
         format!("{} {}", judged.standing.name(), judged.reason.id(&rules))

@@ -94,7 +94,7 @@ fn patterns(
                 refused: rules
                     .guards
                     .iter()
-                    .any(|guard| guard.effect == Effect::Refuse && guard.clause.holds(&vector)),
+                    .any(|guard| guard.effect != Effect::Review && guard.clause.holds(&vector)),
             });
             pattern.pairs += 1;
         }

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::compare::{Evidence, Fact};
 use super::decide::{Judged, Standing};
-use super::field::{FIELDS, Field, MISSING};
+use super::field::{Field, MISSING, NEWER_FORMAT};
 use super::person::Person;
 use super::rules::{Rules, Sensitivity, Thresholds};
 
 /// The notation of kept decisions.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// Fewest bytes of a key.
 const KEY_BYTES_MIN: usize = 16;
 
@@ -206,7 +206,11 @@ pub struct Other {
     pub outcome: Outcome,
 }
 
-/// Facts by field, missing ones left out.
+/// What stands between the two readings of one fact.
+const NEWER_READING: &str = ", format 2: ";
+
+/// Facts by field, missing ones left out. Where later formats of rules are shown another fact, both stand there:
+/// `exact, format 2: placeholder`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seen(BTreeMap<String, String>);
@@ -214,23 +218,39 @@ pub struct Seen(BTreeMap<String, String>);
 impl Seen {
     /// As text.
     pub fn of(evidence: &Evidence) -> Self {
+        let text = |field: Field| {
+            let first = evidence.fact(field, 1);
+            let newer = evidence.fact(field, NEWER_FORMAT);
+            let missing = Fact::Level(MISSING);
+            match (first == newer, first == missing) {
+                (true, true) => None,
+                (true, false) => Some(first.text(field)),
+                (false, _) => Some(format!(
+                    "{}{NEWER_READING}{}",
+                    first.text(field),
+                    newer.text(field)
+                )),
+            }
+        };
         let facts = Field::ALL
             .into_iter()
-            .map(|field| (field, evidence.0[field.index()]))
-            .filter(|(_, fact)| *fact != Fact::Level(MISSING))
-            .map(|(field, fact)| (field.name().to_owned(), fact.text(field)));
+            .filter_map(|field| Some((field.name().to_owned(), text(field)?)));
         Self(facts.collect())
     }
 
     /// As facts; the first word that is none when there is one.
     pub fn evidence(&self) -> Result<Evidence, String> {
-        let mut facts = [Fact::Level(MISSING); FIELDS];
+        let mut evidence = Evidence::EMPTY;
         for (name, text) in &self.0 {
             let field = Field::named(name).ok_or_else(|| format!("there is no field {name:?}"))?;
-            facts[field.index()] =
-                Fact::read(field, text).ok_or_else(|| format!("`{name}` has no such fact"))?;
+            let read = |text: &str| {
+                Fact::read(field, text).ok_or_else(|| format!("`{name}` has no such fact"))
+            };
+            let (first, newer) = text.split_once(NEWER_READING).unwrap_or((text, text));
+            evidence.first[field.index()] = read(first)?;
+            evidence.newer[field.index()] = read(newer)?;
         }
-        Ok(Evidence(facts))
+        Ok(evidence)
     }
 }
 
@@ -264,7 +284,7 @@ pub fn pair(
             let level = judged.vector[field.index()];
             json!({
                 "field": field.name(),
-                "fact": evidence.0[field.index()].text(field),
+                "fact": evidence.fact(field, rules.format).text(field),
                 "level": field.level_name(level),
                 "weight": rounded(rules.weight(field, level)),
             })
@@ -284,6 +304,8 @@ pub fn pair(
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
     use crate::compare::compare;
     use crate::normalise;
@@ -299,7 +321,7 @@ mod tests {
                 email: "tom@mail.example".into(),
                 ..Written::default()
             };
-            normalise::person(&written).unwrap()
+            normalise::person(&written, NaiveDate::MAX).unwrap()
         };
         let evidence = compare(&person("Thomas"), &person("Thmoas"));
         let seen = Seen::of(&evidence);
@@ -314,7 +336,7 @@ mod tests {
     #[test]
     fn input_hashes_depend_on_the_key_and_on_every_field() {
         let key = Key::of(&[7; 32]).unwrap();
-        let base = normalise::person(&Written::default()).unwrap();
+        let base = normalise::person(&Written::default(), NaiveDate::MAX).unwrap();
         let mut other = base.clone();
         other.phone = 6_145_550_100;
         assert_eq!(key.input(&base), key.input(&base));

@@ -27,6 +27,8 @@ pub enum Field {
     Alternate,
 }
 
+/// The first notation of rules that knows the levels which were added later.
+pub const NEWER_FORMAT: u32 = 2;
 /// How many fields there are.
 pub const FIELDS: usize = 11;
 /// The level of a field that one of the records does not have.
@@ -52,6 +54,12 @@ pub mod given {
     pub const RIVAL: u8 = 7;
     /// Another name.
     pub const DIFFERENT: u8 = 8;
+    /// One of the two is no name: `FNU`, `Unknown`, `Baby Boy A`. Format 2.
+    pub const PLACEHOLDER: u8 = 9;
+    /// Both are counted, and the counts differ: `Baby Boy A` and `Baby Boy B`. Format 2.
+    pub const ORDINAL: u8 = 10;
+    /// One of the two is empty, and one of the two was born less than a year ago. Format 2.
+    pub const UNNAMED: u8 = 11;
 }
 
 /// Levels of [`Field::Family`] by number.
@@ -68,6 +76,10 @@ pub mod family {
     pub const SWAPPED: u8 = 4;
     /// Another name.
     pub const DIFFERENT: u8 = 5;
+    /// One of the two is no name: `LNU`, `Unknown`. Format 2.
+    pub const PLACEHOLDER: u8 = 6;
+    /// Both are counted, and the counts differ. Format 2.
+    pub const ORDINAL: u8 = 7;
 }
 
 /// Levels of [`Field::Suffix`] by number.
@@ -96,6 +108,8 @@ pub mod birth {
     pub const GENERATION: u8 = 5;
     /// Another day.
     pub const DIFFERENT: u8 = 6;
+    /// Two neighbouring digits have changed places, and the years are close; format 1 calls it a typo.
+    pub const TRANSPOSED: u8 = 7;
 }
 
 /// Levels of [`Field::Line`] by number.
@@ -173,8 +187,18 @@ impl Field {
         }
     }
 
-    /// Its levels, the best first; the last one is disagreement.
-    pub const fn levels(self) -> &'static [&'static str] {
+    /// Its levels in that notation of rules: the best first up to disagreement, then those that were added later.
+    pub fn levels(self, format: u32) -> &'static [&'static str] {
+        let all = self.all_levels();
+        let known = if format < NEWER_FORMAT {
+            usize::from(self.different()) + 1
+        } else {
+            all.len()
+        };
+        &all[..known]
+    }
+
+    const fn all_levels(self) -> &'static [&'static str] {
         match self {
             Self::Given => &[
                 "exact",
@@ -186,8 +210,20 @@ impl Field {
                 "swapped",
                 "rival",
                 "different",
+                "placeholder",
+                "ordinal",
+                "unnamed",
             ],
-            Self::Family => &["exact", "part", "close", "near", "swapped", "different"],
+            Self::Family => &[
+                "exact",
+                "part",
+                "close",
+                "near",
+                "swapped",
+                "different",
+                "placeholder",
+                "ordinal",
+            ],
             Self::Suffix => &["same", "one_sided", "different"],
             Self::BirthDate => &[
                 "exact",
@@ -197,6 +233,7 @@ impl Field {
                 "near",
                 "generation",
                 "different",
+                "transposed",
             ],
             Self::Gender => &["same", "different"],
             Self::Alternate => &["exact", "different"],
@@ -229,8 +266,18 @@ impl Field {
     }
 
     /// The level of disagreement.
-    pub fn different(self) -> u8 {
-        u8::try_from(self.levels().len()).unwrap_or(1) - 1
+    pub const fn different(self) -> u8 {
+        match self {
+            Self::Given => given::DIFFERENT,
+            Self::Family => family::DIFFERENT,
+            Self::Suffix => suffix::DIFFERENT,
+            Self::BirthDate => birth::DIFFERENT,
+            Self::Gender => gender::DIFFERENT,
+            Self::Line => line::DIFFERENT,
+            Self::Place => place::DIFFERENT,
+            Self::Phone | Self::Email | Self::MemberId => code::DIFFERENT,
+            Self::Alternate => 1,
+        }
     }
 
     /// Its place in a vector.
@@ -240,7 +287,7 @@ impl Field {
 
     /// The word of a level.
     pub fn level_name(self, level: u8) -> &'static str {
-        self.levels()
+        self.all_levels()
             .get(usize::from(level))
             .copied()
             .unwrap_or("missing")
@@ -256,7 +303,7 @@ impl Field {
         if name == "missing" {
             return Some(MISSING);
         }
-        let place = self.levels().iter().position(|level| *level == name)?;
+        let place = self.all_levels().iter().position(|level| *level == name)?;
         u8::try_from(place).ok()
     }
 }
@@ -275,6 +322,9 @@ mod tests {
             (Field::Given, given::DIFFERENT, "different"),
             (Field::Family, family::DIFFERENT, "different"),
             (Field::BirthDate, birth::GENERATION, "generation"),
+            (Field::BirthDate, birth::TRANSPOSED, "transposed"),
+            (Field::Given, given::UNNAMED, "unnamed"),
+            (Field::Family, family::ORDINAL, "ordinal"),
             (Field::Line, line::STREET, "street"),
             (Field::Place, place::REGION, "region"),
             (Field::MemberId, code::DIFFERENT, "different"),
@@ -287,6 +337,8 @@ mod tests {
         for field in Field::ALL {
             assert_eq!(Field::named(field.name()), Some(field));
             assert_eq!(field.level_name(field.different()), "different");
+            assert_eq!(field.levels(1).last(), Some(&"different"));
+            assert!(field.levels(NEWER_FORMAT).starts_with(field.levels(1)));
             for (band, level) in field.bands() {
                 assert_eq!(field.level_named(band), Some(*level));
             }

@@ -6,7 +6,7 @@
 
 use super::compare::compare;
 use super::decide::Judged;
-use super::field::{Field, MISSING, Vector, given};
+use super::field::{Field, Vector, given};
 use super::person::Person;
 use super::rules::{Effect, Guard, Rules};
 
@@ -18,16 +18,19 @@ pub fn are_two_people(rules: &Rules, a: &Person, b: &Person) -> bool {
     are_two_people_by(rules, &rules.vector(&compare(a, b)))
 }
 
-/// The same from what is seen between them: a guard refuses the pair, or the names are two names.
+/// The same from what is seen between them: a guard refuses or doubts the pair, or the names are two names.
 pub fn are_two_people_by(rules: &Rules, between: &Vector) -> bool {
-    let refused = |guard: &Guard| guard.effect == Effect::Refuse && guard.clause.holds(between);
+    let refused = |guard: &Guard| guard.effect != Effect::Review && guard.clause.holds(between);
     rules.guards.iter().any(refused) || names_apart(between)
 }
 
 /// Both have a given name, and the names are not forms of each other.
 fn names_apart(between: &Vector) -> bool {
     let level = between[Field::Given.index()];
-    level != MISSING && level >= given::NEAR && level != given::SWAPPED
+    matches!(
+        level,
+        given::NEAR | given::RIVAL | given::DIFFERENT | given::ORDINAL
+    )
 }
 
 /// Whether `this` yields to `nearer`, which is another person.

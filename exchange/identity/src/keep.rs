@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::explain::Decision;
+use super::verdict::Verdict;
 
 /// Most decisions that are kept; the oldest go.
 pub const DECISIONS_MAX: i64 = 100_000;
@@ -17,6 +18,7 @@ PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
 PRAGMA busy_timeout=5000;
 CREATE TABLE IF NOT EXISTS identity_decision(seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS identity_verdict(id TEXT PRIMARY KEY NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL);
 ";
 
 /// The store could not do what it was asked.
@@ -78,6 +80,10 @@ impl Decisions {
         if seq % SWEEP_EVERY == 0 {
             db.prepare_cached("DELETE FROM identity_decision WHERE seq <= ?1")?
                 .execute([seq - DECISIONS_MAX])?;
+            db.prepare_cached(
+                "DELETE FROM identity_verdict WHERE id NOT IN (SELECT id FROM identity_decision)",
+            )?
+            .execute([])?;
         }
         Ok(id)
     }
@@ -89,6 +95,32 @@ impl Decisions {
             db.prepare_cached("SELECT seq, id, at_ms, body FROM identity_decision WHERE id=?1")?;
         let row = query.query_row([id], raw).optional()?;
         row.map(whole).transpose()
+    }
+
+    /// Keeps what a person decided about a decision; false when somebody has decided before.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn keep_verdict(&self, id: &str, verdict: &Verdict, at_ms: i64) -> Result<bool, KeepError> {
+        let body = serde_json::to_string(verdict)?;
+        let db = self.lock();
+        let rows = db
+            .prepare_cached(
+                "INSERT OR IGNORE INTO identity_verdict(id, at_ms, body) VALUES(?1,?2,?3)",
+            )?
+            .execute(params![id, at_ms, body])?;
+        Ok(rows == 1)
+    }
+
+    /// What a person decided about a decision.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn verdict(&self, id: &str) -> Result<Option<Verdict>, KeepError> {
+        let db = self.lock();
+        let mut query = db.prepare_cached("SELECT body FROM identity_verdict WHERE id=?1")?;
+        let body: Option<String> = query.query_row([id], |row| row.get(0)).optional()?;
+        Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
     }
 
     /// Decisions after a place, the oldest first.

@@ -5,14 +5,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`record`], [`person`] | a person as written, and as meant |
-//! | [`normalise`] | from the one to the other; with `date`, `address`, `names` |
+//! | [`normalise`] | from the one to the other; with `date`, `address`, `names`, `fold`, `marks`, `placeholder` |
 //! | [`csv`] | files of people, and every mistake in them at once |
 //! | [`field`], [`compare`], [`jaro`] | two persons in, facts out: nothing is judged, nothing is disclosed |
 //! | [`rules`] | a versioned rule set: bands, weights, thresholds, rules, guards |
 //! | [`decide`], [`guard`], [`assign`] | how a pair stands, alone and among others |
 //! | [`block`], [`em`], [`link`] | which pairs are compared, weights from the data, two files at once |
 //! | [`explain`], [`log`], [`replay`] | decisions as they are kept, and again under other rules |
-//! | [`kpi`] | numbers about decisions |
+//! | [`kpi`], [`verdict`] | numbers about decisions; what a person decides |
 //! | [`resolve`], [`keep`], [`service`], [`api`] | one person among candidates, over HTTP |
 //! | [`mod@bench`] | two files whose truth is known |
 //!
@@ -22,8 +22,11 @@ pub mod record;
 
 mod address;
 pub mod date;
+mod fold;
+mod marks;
 mod names;
 pub mod person;
+mod placeholder;
 
 pub mod normalise;
 
@@ -48,6 +51,8 @@ pub mod log;
 pub mod replay;
 
 pub mod kpi;
+
+pub mod verdict;
 
 pub mod keep;
 pub mod resolve;

@@ -4,24 +4,29 @@
 //! Suffixes leave the name. Addresses: standard abbreviations, the unit apart. Numbers: their digits.
 //! What says nothing (placeholders, unknown words) becomes nothing.
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
+use chrono::NaiveDate;
 
 use super::address;
 use super::date::{BadDate, Birth};
+use super::fold::{fold, fold_with_marks};
 use super::jaro::CHARACTERS_MAX;
 use super::names;
-use super::person::{Gender, Name, Person, Suffix};
+use super::person::{EmptyCodes, Gender, MarkedNames, Name, Person, Suffix};
+use super::placeholder;
 use super::record::Written;
 
-/// The person that is meant; an error for a birth date that is none.
-pub fn person(written: &Written) -> Result<Person, BadDate> {
+/// The person that is meant, as of `today` in UTC: it decides who is an infant.
+///
+/// # Errors
+/// When the birth date is none.
+pub fn person(written: &Written, today: NaiveDate) -> Result<Person, BadDate> {
     let birth = Birth::read(&written.birth_date)?;
     let (given, in_given) = without_suffix(fold(&written.given));
     let (family, in_family) = without_suffix(fold(&written.family));
     let suffix = suffix(fold(&written.suffix).trim());
     let given = without_title(&given);
-    let first = given.split(' ').next().unwrap_or_default();
+    let member_id = code(&written.member_id);
+    let (phone, email) = (phone(&written.phone), email(&written.email));
     let mut alternates: Vec<Box<str>> = written
         .alternates
         .iter()
@@ -31,12 +36,17 @@ pub fn person(written: &Written) -> Result<Person, BadDate> {
         .collect();
     alternates.sort_unstable();
     Ok(Person {
-        given: Name {
-            groups: names::groups(first),
-            in_use: names::is_in_use(first),
-            ..name(given)
-        },
+        given: given_name(given),
         family: name(&family),
+        marked: marked_names(written),
+        given_kind: placeholder::kind_of_given(&written.given),
+        family_kind: placeholder::kind_of_family(&written.family),
+        is_infant: birth.is_some_and(|birth| birth.is_under_a_year(today)),
+        empty_codes: EmptyCodes {
+            phone: placeholder::is_empty_phone(phone),
+            email: placeholder::is_empty_mailbox(&email),
+            member_id: placeholder::is_empty_code(&member_id),
+        },
         suffix: suffix.or(in_given).or(in_family),
         birth,
         gender: gender(&written.gender),
@@ -46,61 +56,34 @@ pub fn person(written: &Written) -> Result<Person, BadDate> {
             &fold(&written.state),
             &written.postal_code,
         ),
-        phone: phone(&written.phone),
-        email: email(&written.email),
-        member_id: code(&written.member_id).into(),
+        phone,
+        email,
+        member_id: member_id.into(),
         alternates: alternates.into(),
     })
 }
 
-/// Lower case without accents or punctuation, one space between words, at most
-/// [`CHARACTERS_MAX`] characters.
-pub fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    let mut gap = false;
-    let mut length = 0;
-    let plain = text.nfkd().filter(|c| !is_combining_mark(*c));
-    for c in plain.flat_map(char::to_lowercase) {
-        // O'Brien and OBrien, St. and St are the same.
-        if matches!(c, '\'' | '\u{2019}' | '\u{2bc}' | '`' | '.') {
-            continue;
-        }
-        if !c.is_alphanumeric() {
-            gap = true;
-            continue;
-        }
-        if length >= CHARACTERS_MAX {
-            break;
-        }
-        if gap && !folded.is_empty() {
-            folded.push(' ');
-            length += 1;
-        }
-        gap = false;
-        length += 1;
-        match spelt_out(c) {
-            Some(letters) => folded.push_str(letters),
-            None => folded.push(c),
-        }
+/// The names with those marks, where they make another name of one of them.
+fn marked_names(written: &Written) -> Option<Box<MarkedNames>> {
+    let has_marks = |text: &str| !text.is_ascii() && fold_with_marks(text) != fold(text);
+    if !has_marks(&written.given) && !has_marks(&written.family) {
+        return None;
     }
-    folded
+    let (given, _) = without_suffix(fold_with_marks(&written.given));
+    let (family, _) = without_suffix(fold_with_marks(&written.family));
+    Some(Box::new(MarkedNames {
+        given: given_name(without_title(&given)),
+        family: name(&family),
+    }))
 }
 
-/// Letters that NFKD leaves whole.
-const fn spelt_out(c: char) -> Option<&'static str> {
-    Some(match c {
-        'ø' => "o",
-        'đ' | 'ð' => "d",
-        'ł' => "l",
-        'þ' => "th",
-        'æ' => "ae",
-        'œ' => "oe",
-        'ß' => "ss",
-        'ı' => "i",
-        'ħ' => "h",
-        'ŋ' => "n",
-        _ => return None,
-    })
+fn given_name(folded: &str) -> Name {
+    let first = folded.split(' ').next().unwrap_or_default();
+    Name {
+        groups: names::groups(first),
+        in_use: names::is_in_use(first),
+        ..name(folded)
+    }
 }
 
 fn name(folded: &str) -> Name {
@@ -181,7 +164,7 @@ fn email(text: &str) -> Box<str> {
 }
 
 /// Letters and digits, upper case; nothing where all are the same.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let code: String = text
         .chars()
         .filter(|c| c.is_alphanumeric())
@@ -200,24 +183,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_fold() {
-        for (text, wanted) in [
-            ("Núñez-Ōe", "nunez oe"),
-            ("O’Brien", "obrien"),
-            ("  ST.  JOHN ", "st john"),
-            ("Þórvaldsen", "thorvaldsen"),
-            ("Đặng-Müller", "dang muller"),
-            ("Œuvrard", "oeuvrard"),
-            ("ﬁona", "fiona"),
-            ("Юрий", "юрии"),
-            ("---", ""),
-        ] {
-            assert_eq!(fold(text), wanted, "{text}");
-        }
-        assert_eq!(fold(&"ab ".repeat(60)).chars().count(), CHARACTERS_MAX);
-    }
-
-    #[test]
     fn a_suffix_leaves_the_name() {
         let written = |given: &str, family: &str, suffix: &str| {
             let (given, family, suffix) = (given.into(), family.into(), suffix.into());
@@ -227,7 +192,7 @@ mod tests {
                 suffix,
                 ..Written::default()
             };
-            person(&written).unwrap()
+            person(&written, NaiveDate::MAX).unwrap()
         };
         let jr = written("Mr. Thomas", "Barrowclough Jr.", "");
         assert_eq!(&*jr.family.whole, "barrowclough");

@@ -30,6 +30,13 @@ impl Name {
     }
 }
 
+/// Given and family name with the marks of scripts in which a mark is a letter: Devanagari, Thai, kana.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct MarkedNames {
+    pub(crate) given: Name,
+    pub(crate) family: Name,
+}
+
 /// What follows a name. II and Jr both say "the second", and do not contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suffix {
@@ -73,11 +80,42 @@ pub struct Place {
     pub(crate) zip: Box<str>,
 }
 
+/// Whether a name says who somebody is. Rule sets of format 1 do not look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NameKind {
+    /// A name, or nothing.
+    #[default]
+    Name,
+    /// Stands where a name was not known: `FNU`, `Unknown`, `Baby Girl`.
+    Placeholder,
+    /// One of several children who have no name yet, with the count: `Baby Boy A` is 1.
+    Counted(u32),
+}
+
+/// Codes that stand where a number or an address was not known. Rule sets of format 1 take them at their word.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about a field of its own"
+)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EmptyCodes {
+    pub(crate) phone: bool,
+    pub(crate) email: bool,
+    pub(crate) member_id: bool,
+}
+
 /// A normalised person. Has no `Debug`, so that it reaches no log.
 #[derive(Clone, Default, PartialEq)]
 pub struct Person {
     pub(crate) given: Name,
     pub(crate) family: Name,
+    /// The names again where marks make them others; none for Latin letters.
+    pub(crate) marked: Option<Box<MarkedNames>>,
+    pub(crate) given_kind: NameKind,
+    pub(crate) family_kind: NameKind,
+    /// Born less than a year before the day on which the record was read.
+    pub(crate) is_infant: bool,
+    pub(crate) empty_codes: EmptyCodes,
     pub(crate) suffix: Option<Suffix>,
     pub(crate) birth: Option<Birth>,
     pub(crate) gender: Option<Gender>,

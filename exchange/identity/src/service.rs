@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::NaiveDate;
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
@@ -19,11 +20,24 @@ use super::person::Person;
 use super::replay::replay;
 use super::resolve::{Resolved, resolve};
 use super::rules::{Rollout, Rules, Sensitivity};
+use super::verdict::{self, Proposal, Refusal, on_the_wire};
 
 /// Decisions that one replay looks at, at most.
 pub const REPLAY_MAX: usize = 10_000;
 /// The file in the state folder that keys input hashes.
 const KEY_FILE: &str = "identity.key";
+
+/// What became of a person's decision.
+pub enum Decided {
+    /// It is kept.
+    Kept(Value),
+    /// It is not accepted.
+    Refused(Refusal),
+    /// Somebody has decided before.
+    Before,
+    /// There is no such decision.
+    Unknown,
+}
 
 /// A question to the service.
 pub struct Question {
@@ -105,6 +119,11 @@ impl Service {
     fn counted(&self) -> MutexGuard<'_, Counted> {
         // Counts that a panic left half moved are still counts.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Today's date in UTC.
+    pub fn today(&self) -> NaiveDate {
+        self.clock.today()
     }
 
     /// The rules that decide where nothing is rolled out.
@@ -284,6 +303,7 @@ impl Service {
         json!({
             "id": id,
             "decision": word,
+            "wire": on_the_wire(&outcome.decision, None),
             "candidate": resolved.picked.map(|(place, _)| &question.ids[place]),
             "rule": outcome.rule,
             "title": self.title(decision, resolved),
@@ -315,15 +335,45 @@ impl Service {
         }
     }
 
-    /// A kept decision with its explanation.
+    /// A kept decision with its explanation, and what a person decided about it.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub fn kept(&self, id: &str) -> Result<Option<Value>, KeepError> {
-        Ok(self.decisions.get(id)?.map(|row| {
-            json!({
-                "id": row.id,
-                "at": exchange_kit::clock::rfc3339(row.at_ms),
-                "decision": row.decision,
-            })
-        }))
+        let Some(row) = self.decisions.get(id)? else {
+            return Ok(None);
+        };
+        let verdict = self.decisions.verdict(id)?;
+        Ok(Some(json!({
+            "id": row.id,
+            "at": exchange_kit::clock::rfc3339(row.at_ms),
+            "decision": row.decision,
+            "verdict": verdict,
+            "wire": on_the_wire(&row.decision.outcome.decision, verdict.as_ref()),
+        })))
+    }
+
+    /// Keeps what a person decides about a decision in review.
+    ///
+    /// # Errors
+    /// When the store fails; why the proposal is refused is the inner result.
+    pub fn decide(&self, proposal: &Proposal) -> Result<Decided, KeepError> {
+        let Some(row) = self.decisions.get(&proposal.id)? else {
+            return Ok(Decided::Unknown);
+        };
+        let verdict = match verdict::of(&row.decision, proposal, &self.key) {
+            Ok(verdict) => verdict,
+            Err(refusal) => return Ok(Decided::Refused(refusal)),
+        };
+        let at_ms = self.clock.now_millis();
+        if !self.decisions.keep_verdict(&row.id, &verdict, at_ms)? {
+            return Ok(Decided::Before);
+        }
+        Ok(Decided::Kept(json!({
+            "id": row.id,
+            "verdict": verdict,
+            "wire": on_the_wire(&row.decision.outcome.decision, Some(&verdict)),
+        })))
     }
 
     /// Kept decisions after `seq` under other rules.

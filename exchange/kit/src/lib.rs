@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`clock`] | the only module that reads the clock |
+//! | [`connections`] | accepting connections that anybody may open |
 //! | [`digest`] | SHA-256 in hex |
 //! | [`random`] | numbers from a seed and labels |
 //! | [`assertion`] | registered clients, and the check of the assertions that they sign |
@@ -12,6 +13,7 @@
 
 pub mod assertion;
 pub mod clock;
+pub mod connections;
 pub mod digest;
 pub mod http;
 pub mod mistakes;

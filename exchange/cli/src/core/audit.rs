@@ -1,14 +1,16 @@
-//! `exchange audit search|verify|export`.
+//! `exchange audit search|verify|export|head`.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use exchange_core::audit::{BrokenLink, SignedHead};
 use exchange_core::limits::PAGE_MAX;
-use exchange_core::trail::{BrokenLink, TrailSummary, verify_file, verify_store};
+use exchange_core::trail::{AuditFilter, TrailSummary, verify_file};
+use exchange_core::verify::verify_store;
 use serde_json::{Value, json};
 
-use super::state_folder::{StateFolder, open};
+use super::state_folder::{StateFolder, open, refused};
 use crate::{
     failure::{Failure, WRONG},
     output::say,
@@ -16,12 +18,14 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// The entries of a correlation id or of one exchange, in order.
+    /// The entries of a correlation id or of one exchange, in order; exit 1 when there is none.
     Search(Search),
     /// Verify the trail; exit 3 names the first link that is broken.
     Verify(Verify),
-    /// Write the trail as NDJSON, for `verify --file` and for others.
+    /// Write the trail as NDJSON with its seal, for `verify --file` here and elsewhere.
     Export(Export),
+    /// The signed head of the trail: kept elsewhere, it shows later that nothing before it was removed or rewritten.
+    Head(StateFolder),
 }
 
 #[derive(Args)]
@@ -37,12 +41,15 @@ pub(crate) struct Search {
 
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// An exported trail instead of the folder's own; its end is not sealed.
+    /// An exported trail instead of the folder's own.
     #[arg(long, conflicts_with = "state")]
     file: Option<PathBuf>,
     /// The core's state folder.
     #[arg(long, required_unless_present = "file")]
     state: Option<PathBuf>,
+    /// What `exchange audit head --json` said before, in a file: the trail must hold that head.
+    #[arg(long)]
+    head: Option<PathBuf>,
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -62,19 +69,32 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         Command::Search(options) => search(options),
         Command::Verify(options) => verify(options),
         Command::Export(options) => export(options),
+        Command::Head(at) => head(at),
     }
 }
 
 fn search(options: &Search) -> Result<(), Failure> {
     let store = options.at.open()?;
+    let filter = AuditFilter {
+        of: Some(&options.of),
+        kind: options.kind.as_deref(),
+        tenant: None,
+    };
     let mut after = 0;
+    let mut is_found = false;
     loop {
         let found = store
-            .audit(Some(&options.of), options.kind.as_deref(), after, PAGE_MAX)
+            .audit(&filter, after, PAGE_MAX)
             .map_err(Failure::internal)?;
         let Some(last) = found.last() else {
-            return Ok(());
+            if is_found {
+                return Ok(());
+            }
+            let help = "`exchange core exchanges` lists ids and correlation ids; leave --kind out for all entries";
+            let what = format!("the trail has no entry of {:?}", options.of);
+            return Err(Failure::nothing(what, help));
         };
+        is_found = true;
         after = last["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
         for entry in &found {
             say(&if options.at.json {
@@ -117,20 +137,19 @@ fn text_line(entry: &Value) -> String {
 }
 
 fn verify(options: &Verify) -> Result<(), Failure> {
-    let (verdict, what) = match (&options.file, &options.state) {
+    let witness = options.head.as_deref().map(given_head).transpose()?;
+    let (verdict, file) = match (&options.file, &options.state) {
         (Some(file), _) => {
-            let verdict = verify_file(file).map_err(|error| {
+            let verdict = verify_file(file, witness.as_ref()).map_err(|error| {
                 let help = "give --file a trail that `exchange audit export` wrote";
                 Failure::usage(format!("could not read {}: {error}", file.display()), help)
             })?;
-            (verdict, format!("{}:", file.display()))
+            (verdict, Some(format!("{}, line", file.display())))
         }
         (None, Some(state)) => {
-            let store = open(state)?;
-            (
-                verify_store(&store).map_err(Failure::internal)?,
-                "core.sqlite, table audit, row ".to_owned(),
-            )
+            let verdict =
+                verify_store(&open(state)?, witness.as_ref()).map_err(Failure::internal)?;
+            (verdict, None)
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -141,34 +160,72 @@ fn verify(options: &Verify) -> Result<(), Failure> {
     };
     match verdict {
         Ok(verified) => whole(&verified, options.json),
-        Err(broken) => Err(failed(&broken, &what, options.json)?),
+        Err(broken) => Err(failed(&broken, file.as_deref(), options.json)?),
     }
 }
 
-fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
-    let TrailSummary { entries, head } = verified;
-    say(&if is_json {
-        json!({"whole": true, "entries": entries, "head": head}).to_string()
-    } else {
-        format!("whole: {entries} entries, the last one {head}")
+/// A head that was taken before.
+fn given_head(path: &Path) -> Result<SignedHead, Failure> {
+    let read = std::fs::read_to_string(path).ok();
+    let value: Option<Value> = read.and_then(|text| serde_json::from_str(&text).ok());
+    value.as_ref().and_then(SignedHead::read).ok_or_else(|| {
+        let what = format!("{} is no head with a good signature", path.display());
+        Failure::usage(what, "give --head what `exchange audit head --json` said")
     })
 }
 
-fn failed(broken: &BrokenLink, place: &str, is_json: bool) -> Result<Failure, Failure> {
+fn head(at: &StateFolder) -> Result<(), Failure> {
+    let signed = at.open()?.signed_head().map_err(|error| refused(&error))?;
+    say(&if at.json {
+        signed.json().to_string()
+    } else {
+        let head = &signed.head;
+        format!(
+            "number {}: {} entries, the last one {}\n  signed by {}",
+            head.number, head.seq, head.hash, signed.public_key
+        )
+    })
+}
+
+fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
+    let TrailSummary {
+        entries,
+        head,
+        number,
+        events,
+        payloads,
+    } = verified;
+    let is_sealed = number.is_some();
+    say(&if is_json {
+        json!({"whole": true, "entries": entries, "head": head, "is_sealed": is_sealed, "number": number, "events": events, "payloads": payloads}).to_string()
+    } else {
+        let end = number.map_or_else(
+            || "its end is not sealed and may be cut".to_owned(),
+            |number| format!("sealed as number {number}"),
+        );
+        format!(
+            "whole: {entries} entries, the last one {head}; {end}; {events} events, {payloads} payload files"
+        )
+    })
+}
+
+fn failed(broken: &BrokenLink, file: Option<&str>, is_json: bool) -> Result<Failure, Failure> {
     let BrokenLink {
         seq,
+        place,
         row,
         what,
         expected,
         seen,
     } = broken;
+    let place = file.unwrap_or(place);
     if is_json {
-        say(&json!({"whole": false, "seq": seq, "row": row, "what": what, "expected": expected, "seen": seen}).to_string())?;
+        say(&json!({"whole": false, "seq": seq, "place": place, "row": row, "what": what, "expected": expected, "seen": seen}).to_string())?;
     }
     Ok(Failure {
         code: WRONG,
         text: format!(
-            "the trail is broken at entry {seq} ({place}{row}): the {what}\n  expected {expected}\n  seen     {seen}\n  fix: hold it against an export that was made before; entries up to there are sound"
+            "the trail is broken at entry {seq} ({place} {row}): the {what}\n  expected {expected}\n  seen     {seen}\n  fix: hold it against an export that was made before; entries up to there are sound"
         ),
     })
 }
@@ -181,20 +238,25 @@ fn export(options: &Export) -> Result<(), Failure> {
     };
     let mut file =
         std::io::BufWriter::new(std::fs::File::create(&options.out).map_err(unwritable)?);
+    // A core that runs goes on writing: the export ends where this head does.
+    let signed = store.signed_head().map_err(|error| refused(&error))?;
     let (mut after, mut count) = (0, 0_u64);
-    loop {
+    while after < signed.head.seq {
         let found = store
-            .audit(None, None, after, PAGE_MAX)
+            .audit(&AuditFilter::default(), after, PAGE_MAX)
             .map_err(Failure::internal)?;
-        let Some(last) = found.last() else {
-            break;
-        };
-        after = last["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
         for entry in &found {
-            writeln!(file, "{entry}").map_err(unwritable)?;
-            count += 1;
+            after = entry["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
+            if after <= signed.head.seq {
+                writeln!(file, "{entry}").map_err(unwritable)?;
+                count += 1;
+            }
+        }
+        if found.is_empty() {
+            break;
         }
     }
+    writeln!(file, "{}", json!({"seal": signed.json()})).map_err(unwritable)?;
     file.flush().map_err(unwritable)?;
     let out = options.out.display();
     say(&if options.at.json {

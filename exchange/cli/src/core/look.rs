@@ -5,7 +5,7 @@ use exchange_core::clocks::Pace;
 use exchange_core::exchange::State;
 use exchange_core::ingress::{line, queues, result, status};
 use exchange_core::limits::PAGE_MAX;
-use exchange_core::store::Search;
+use exchange_core::store::{ReviewFilter, ReviewState, Search};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
@@ -48,10 +48,31 @@ pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
     let now_ms = Clock::System.now_millis();
     let status = status(&exchange, &members, Pace::of(1), now_ms);
     let result = result(&exchange, &members, &payloads);
+    let last_call = store
+        .last_audit(&options.id, "call")
+        .map_err(Failure::internal)?;
+    let open_items = ReviewFilter {
+        state: Some(ReviewState::Open),
+        exchange: Some(&options.id),
+        tenant: None,
+    };
+    let reviews = store
+        .reviews(&open_items, PAGE_MAX)
+        .map_err(Failure::internal)?;
     if options.at.json {
-        return say(&json!({"status": status, "result": result}).to_string());
+        let open: Vec<&str> = reviews.iter().map(|one| one.id.as_str()).collect();
+        return say(&json!({"status": status, "result": result, "last_call": last_call, "open_reviews": open}).to_string());
     }
     let mut lines = vec![text_line(&line(&exchange))];
+    lines.extend(clock_lines(&status));
+    lines.push(format!("  last call   {}", call_text(last_call.as_ref())));
+    lines.push(format!("  next try    {}", next_text(&status)));
+    for review in &reviews {
+        lines.push(format!(
+            "  a person must decide {} ({}): exchange review resolve|redrive|abandon",
+            review.id, review.reason
+        ));
+    }
     for member in result["members"].as_array().into_iter().flatten() {
         let word = |name: &str| member[name].as_str().unwrap_or("-").to_owned();
         lines.push(format!(
@@ -63,6 +84,62 @@ pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
         ));
     }
     say(&lines.join("\n"))
+}
+
+/// A line for each clock: how far it is, and what is promised.
+fn clock_lines(status: &Value) -> Vec<String> {
+    let seconds = |value: &Value| {
+        let ms = value.as_u64();
+        ms.map_or_else(
+            || "-".to_owned(),
+            |ms| format!("{}.{:03} s", ms / 1_000, ms % 1_000),
+        )
+    };
+    let clocks = status["clocks"].as_object().into_iter().flatten();
+    clocks
+        .map(|(name, clock)| {
+            format!(
+                "  clock       {name:12} {:10} {} of {}",
+                clock["state"].as_str().unwrap_or("-"),
+                seconds(&clock["elapsed_ms"]),
+                seconds(&clock["objective_ms"]),
+            )
+        })
+        .collect()
+}
+
+fn call_text(entry: Option<&Value>) -> String {
+    let Some(entry) = entry else {
+        return "none yet".to_owned();
+    };
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let detail = &entry["detail"];
+    let seen = detail["status"].as_u64().map_or_else(
+        || word(&detail["broken"]),
+        |status| format!("status {status}"),
+    );
+    format!(
+        "{} {}: {seen}, {} (attempt {}), {} ms",
+        word(&entry["at"]),
+        word(&detail["operation"]),
+        word(&detail["class"]),
+        detail["attempt"],
+        detail["took_ms"]
+    )
+}
+
+fn next_text(status: &Value) -> String {
+    let word = |name: &str| status[name].as_str().unwrap_or("-").to_owned();
+    if status["next_at"].is_null() {
+        return "none: nothing is left to do".to_owned();
+    }
+    format!(
+        "{} {}, {} retries so far; it waits for the {}",
+        word("next_at"),
+        word("next_step"),
+        status["retries"],
+        word("waits_for")
+    )
 }
 
 pub(crate) fn exchanges(options: &Exchanges) -> Result<(), Failure> {
@@ -112,7 +189,7 @@ fn text_line(line: &Value) -> String {
 
 pub(crate) fn waiting(at: &StateFolder) -> Result<(), Failure> {
     let now_ms = Clock::System.now_millis();
-    let shown = queues::shown(&at.open()?, now_ms).map_err(Failure::internal)?;
+    let shown = queues::shown(&at.open()?, None, now_ms).map_err(Failure::internal)?;
     if at.json {
         return say(&shown.to_string());
     }

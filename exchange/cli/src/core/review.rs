@@ -4,17 +4,18 @@ use clap::{Args, Subcommand};
 use exchange_core::clocks::Pace;
 use exchange_core::limits::PAGE_MAX;
 use exchange_core::review::{self, ReviewAuthor, ReviewResult};
-use exchange_core::store::{Review, ReviewState};
+use exchange_core::store::{Review, ReviewFilter, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
-use super::state_folder::StateFolder;
+use super::state_folder::{StateFolder, refused};
 use crate::failure::Failure;
 use crate::output::say;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// What waits for a person, the oldest first.
+    /// What a person must decide, the oldest first. The state `in_review` of an exchange is not meant: that is the
+    /// partner's or the core's work.
     List {
         /// Also what is closed.
         #[arg(long)]
@@ -55,9 +56,13 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 
 fn list(all: bool, at: &StateFolder) -> Result<(), Failure> {
     let state = (!all).then_some(ReviewState::Open);
+    let filter = ReviewFilter {
+        state,
+        ..ReviewFilter::default()
+    };
     let found = at
         .open()?
-        .reviews(state, None, PAGE_MAX)
+        .reviews(&filter, PAGE_MAX)
         .map_err(Failure::internal)?;
     if at.json {
         return say(&json!({"reviews": found}).to_string());
@@ -66,13 +71,13 @@ fn list(all: bool, at: &StateFolder) -> Result<(), Failure> {
         let member = one.member.clone().unwrap_or_else(|| "-".to_owned());
         let since = exchange_kit::clock::rfc3339(one.opened_ms);
         format!(
-            "{} {:13} {:20} {:12} {} {} {}",
+            "{} {:14} {:20} {:12} {} {} {}",
             one.id, one.queue, one.reason, member, one.exchange, one.state, since
         )
     };
     let lines: Vec<String> = found.iter().map(text_line).collect();
     say(&if lines.is_empty() {
-        "nothing waits".to_owned()
+        "nothing waits for a person".to_owned()
     } else {
         lines.join("\n")
     })
@@ -92,7 +97,7 @@ fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
             review::close(&store, &clock, &options.id, state, &by)
         }
     };
-    match acted.map_err(Failure::internal)? {
+    match acted.map_err(|error| refused(&error))? {
         ReviewResult::Done(led_to) => {
             let led_to = led_to.map(|exchange| exchange.id);
             let answer = json!({"review": options.id, "action": state.name(), "led_to": led_to});

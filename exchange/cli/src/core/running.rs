@@ -1,51 +1,54 @@
 //! Starting and stopping a core.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use exchange_core::adapter::Directory;
-use exchange_core::engine::{Core, Setup};
+use exchange_core::config::{self, Config};
+use exchange_core::engine::{Core, CoreError, Setup};
+use exchange_core::exchange::Traffic;
+use exchange_core::grants::{Grant, Grants, Scope};
 use exchange_core::ingress::{self, AppState};
-use exchange_core::limits::STORE_MIB;
 use exchange_core::orchestrator;
-use exchange_core::store::CrashAt;
+use exchange_core::store::{CrashAt, StoreError};
 use exchange_kit::clock::Clock;
 use exchange_sandbox::fault::Leaf;
 use exchange_sandbox::member::REQUESTER_NPI;
-use exchange_sandbox::trust::{self, ClientCertificates, Registry};
+use exchange_sandbox::trust::{self, ClientCertificates, IssuedKey, Registry};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::state_folder::unusable;
+use super::state_folder::{refused, unusable};
 use crate::failure::Failure;
 use crate::startup::{port_taken, untrusted};
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
-    /// Port of the core; 0 takes a free one.
-    #[arg(long, default_value_t = 0)]
-    core_port: u16,
-    /// By what the core's waits, windows and clocks are divided.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    core_scale: u32,
-    /// Space for the core's database and for its payloads, in MiB each; when it is used up new exchanges get 507.
-    #[arg(long, default_value_t = STORE_MIB, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
-    core_store_mib: u32,
-    /// What the jitter of the core's waits is drawn from.
-    #[arg(long, default_value_t = 7)]
-    core_seed: u64,
+    /// The core's `exchange.toml`; without it the core has two throw-away clients and every setting its default.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Die at this point, e.g. before:accepted or after:exported:2.
     #[arg(long, hide = true)]
     crash_at: Option<String>,
+}
+
+impl Options {
+    fn config(&self) -> Result<Config, Failure> {
+        let Some(path) = &self.config else {
+            return Ok(Config::default());
+        };
+        config::load(path).map_err(|complaints| Failure::wrong(&complaints))
+    }
 }
 
 /// A core that serves and works.
 pub(crate) struct Running {
     /// What the ready line says of it.
     pub(crate) ready: Value,
+    core: Arc<Core>,
+    options: Options,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -61,37 +64,36 @@ impl Running {
     ) -> Result<Self, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
         let crash = options.crash_at.as_deref().map(crash_at).transpose()?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.core_port));
-        let listener = ingress::bind(address)
+        let config = options.config()?;
+        let listener = ingress::bind(config.listen)
             .await
-            .map_err(|error| port_taken("--core-port", address, &error))?;
+            .map_err(|error| port_taken("`listen` in [core]", config.listen, &error))?;
         let address = listener.local_addr().map_err(Failure::internal)?;
-        let Registry {
-            clients,
-            issued_keys,
-        } = Registry::open(folder, "core").map_err(|error| untrusted(folder, &error))?;
+        let (grants, clients_json) = clients(&config, folder)?;
         let tls = trust::server(trust, clock.today(), ClientCertificates::NotAsked)
             .map_err(|error| untrusted(trust, &error))?
             .with(Leaf::Good)
             .ok_or_else(|| Failure::internal("there is no certificate"))?;
+        let limits = config.limits;
+        let npi = config.payer.clone();
         let setup = Setup {
-            scale: options.core_scale,
-            store_mib: options.core_store_mib,
-            seed: options.core_seed,
+            config,
             crash,
-            registry: clients,
-            npi: REQUESTER_NPI.to_owned(),
+            grants,
+            npi: npi.unwrap_or_else(|| REQUESTER_NPI.to_owned()),
         };
-        let core = Core::open(folder, directory, clock, setup)
-            .map_err(|error| unusable(folder, &error))?;
+        let core = Core::open(folder, directory, clock, setup).map_err(|error| {
+            if let CoreError::Store(lost @ StoreError::Lost { .. }) = &error {
+                refused(lost)
+            } else {
+                unusable(folder, &error)
+            }
+        })?;
         let core = Arc::new(core);
-        let clients_json: Vec<Value> = issued_keys
-            .iter()
-            .map(|one| json!({"client_id": one.client, "alg": format!("{:?}", one.algorithm), "kid": one.kid, "key": one.file, "jwks": one.jwks}))
-            .collect();
         let state = Arc::new(AppState::new(
             Arc::clone(&core),
             format!("https://{address}"),
+            &limits,
         ));
         let ready = json!({
             "base_url": state.base,
@@ -100,13 +102,45 @@ impl Running {
             "state": folder,
             "clients": clients_json,
         });
+        let connections = usize::try_from(limits.connections).unwrap_or(usize::MAX);
         let (stop, stopped) = watch::channel(false);
         let router = ingress::router(state);
         let tasks = vec![
-            tokio::spawn(ingress::serve(listener, tls, router, stopped.clone())),
-            tokio::spawn(orchestrator::run(core, stopped)),
+            tokio::spawn(ingress::serve(
+                listener,
+                tls,
+                router,
+                connections,
+                stopped.clone(),
+            )),
+            tokio::spawn(orchestrator::run(Arc::clone(&core), stopped)),
         ];
-        Ok(Self { ready, stop, tasks })
+        let options = options.clone();
+        Ok(Self {
+            ready,
+            core,
+            options,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Reads the file again. Clients change at once; what else changed needs a restart. With any mistake everything
+    /// stays as it is.
+    pub(crate) fn reload(&self) {
+        let read = self.options.config().and_then(|config| {
+            let (grants, _) = clients(&config, self.core.store.folder())?;
+            self.core.set_grants(grants).map_err(Failure::internal)
+        });
+        match read {
+            Ok(()) => tracing::info!("exchange.toml was read again: clients are as it says"),
+            Err(failure) => {
+                tracing::error!(
+                    "exchange.toml has mistakes; all stays as it is\n{}",
+                    failure.text
+                );
+            }
+        }
     }
 
     /// Stops the API first, then the orchestrator.
@@ -117,6 +151,35 @@ impl Running {
             task.await.unwrap_or_default();
         }
     }
+}
+
+/// The clients of the file; where it names none, two throw-away ones whose keys are made in `folder`. Also what the
+/// ready line says of them.
+fn clients(config: &Config, folder: &Path) -> Result<(Grants, Vec<Value>), Failure> {
+    if !config.clients.is_empty() {
+        let told = |one: &Grant| json!({"client_id": one.id, "jwks": one.jwks});
+        let told = config.clients.iter().map(told).collect();
+        return Ok((Grants::new(config.clients.clone()), told));
+    }
+    let registry = Registry::open(folder, "core").map_err(|error| untrusted(folder, &error))?;
+    let mut grants: Vec<Grant> = Vec::new();
+    for key in &registry.issued_keys {
+        if grants.iter().any(|one| one.id == key.client) {
+            continue;
+        }
+        let npi = registry.clients.npi(key.client).unwrap_or_default();
+        grants.push(Grant {
+            id: key.client.to_owned(),
+            jwks: key.jwks.clone(),
+            tenant: npi.to_owned(),
+            scopes: Scope::ALL.to_vec(),
+            source_payers: vec![npi.to_owned()],
+            traffic: Traffic::Synthetic,
+        });
+    }
+    let told = |one: &IssuedKey| json!({"client_id": one.client, "alg": format!("{:?}", one.algorithm), "kid": one.kid, "key": one.file, "jwks": one.jwks});
+    let told = registry.issued_keys.iter().map(told).collect();
+    Ok((Grants::new(grants), told))
 }
 
 fn crash_at(text: &str) -> Result<CrashAt, Failure> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::running::{Options, Running};
 use crate::failure::Failure;
 use crate::output::say;
-use crate::startup;
+use crate::startup::{self, Signal};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -48,7 +48,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
         .await?;
         say(&json!({"ready": "exchange core", "core": running.ready}).to_string())?;
-        stop.wait().await;
+        while stop.wait().await == Signal::Reload {
+            running.reload();
+        }
         tracing::info!("stopping");
         running.stop().await;
         Ok(())

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use exchange_core::limits::STORE_MIB;
-use exchange_core::store::Store;
+use exchange_core::store::{Store, StoreError};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, WRONG};
 
 /// The memory of a core, whether it runs or not, and how to answer.
 #[derive(Args)]
@@ -32,7 +32,36 @@ pub(crate) fn open(state: &Path) -> Result<Store, Failure> {
         let help = "give --state the folder that the ready line names under core";
         return Err(Failure::usage(what, help));
     }
-    Store::open(state, STORE_MIB, None).map_err(|error| unusable(state, &error))
+    Store::open(state, STORE_MIB, None).map_err(|error| {
+        if matches!(error, StoreError::Lost { .. }) {
+            refused(&error)
+        } else {
+            unusable(state, &error)
+        }
+    })
+}
+
+/// The failure of a command at a store; a trail that is broken or lost is nothing of our own.
+pub(crate) fn refused(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Broken(_) => Failure {
+            code: WRONG,
+            text: format!(
+                "{error}\n  fix: `exchange audit verify` says what differs; hold it against an export that was made before"
+            ),
+        },
+        StoreError::Lost { .. } => Failure {
+            code: WRONG,
+            text: error.to_string(),
+        },
+        StoreError::Full
+        | StoreError::Stale
+        | StoreError::Illegal { .. }
+        | StoreError::Unreadable(_)
+        | StoreError::Newer { .. }
+        | StoreError::Database(_)
+        | StoreError::File(_) => Failure::internal(error),
+    }
 }
 
 /// The failure for a memory that cannot be used. Unlike the sandbox's it cannot be recreated.

@@ -6,19 +6,31 @@ use std::path::Path;
 
 use exchange_identity::csv::{self, Table, Unreadable};
 use exchange_identity::rules::{self as rule_sets, Rules};
+use exchange_kit::clock::Clock;
 use exchange_kit::mistakes::Complaints;
 
 use super::options::Dates;
 use crate::failure::Failure;
 
-/// The rules of a file, or the shipped ones.
+/// The rules of a file, of a shipped set that is named by its version, or the shipped ones that decide.
 pub(crate) fn rules(path: Option<&Path>) -> Result<Rules, Failure> {
     let Some(path) = path else {
         return rule_sets::shipped().map_err(Failure::internal);
     };
+    if let Some(text) = shipped_text(path) {
+        return rule_sets::read(&path.display().to_string(), text).map_err(Failure::internal);
+    }
     let text = text(path, rule_sets::FILE_BYTES_MAX, "--rules")?;
     rule_sets::read(&path.display().to_string(), &text)
         .map_err(|complaints| Failure::wrong(&complaints))
+}
+
+/// The text of the shipped set of that version, unless a file is called so.
+pub(super) fn shipped_text(path: &Path) -> Option<&'static str> {
+    let named = rule_sets::ALL_SHIPPED
+        .iter()
+        .find(|(version, _)| Path::new(version) == path);
+    named.filter(|_| !path.exists()).map(|(_, text)| *text)
 }
 
 /// A small text file. Reads no more than one byte too many.
@@ -48,7 +60,8 @@ fn text(path: &Path, bytes_max: usize, option: &str) -> Result<String, Failure> 
 /// Both files, with the mistakes of both.
 pub(super) fn tables(left: &Path, right: &Path, dates: &Dates) -> Result<(Table, Table), Failure> {
     let mut wrong = Complaints::default();
-    let mut read = |path: &Path, option: &str| match csv::read(path, dates.policy()) {
+    let today = Clock::System.today();
+    let mut read = |path: &Path, option: &str| match csv::read(path, dates.policy(), today) {
         Ok(table) => Ok(Some(table)),
         Err(Unreadable::Wrong(complaints)) => {
             wrong.append(complaints);

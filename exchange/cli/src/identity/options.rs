@@ -9,7 +9,7 @@ use exchange_identity::rules::Sensitivity;
 /// RuleOptions which rules.
 #[derive(Args)]
 pub(crate) struct RuleOptions {
-    /// Rules file; the shipped set when left out.
+    /// Rules file, or the version of a shipped set (identity-2); identity-1 when left out.
     #[arg(long)]
     pub(super) rules: Option<PathBuf>,
     /// How much harm a wrong disclosure of the payload does; picks the thresholds.

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// What `match --decisions` wrote.
     #[arg(long)]
     decisions: PathBuf,
-    /// The rules to judge by; the shipped ones when left out.
+    /// The rules to judge by: a file, or the version of a shipped set (identity-2); identity-1 when left out.
     #[arg(long)]
     rules: Option<PathBuf>,
     /// The diff as JSON.

@@ -6,13 +6,14 @@ use clap::Args;
 use exchange_identity::rules::{Rules, SHIPPED, Sensitivity};
 use serde_json::json;
 
-use super::files::rules;
+use super::files::{rules, shipped_text};
 use crate::failure::Failure;
 use crate::output::say;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// A rules file to be checked; the shipped one is written out when left out.
+    /// A rules file to be checked, or the version of a shipped set to be written out: identity-1, identity-2. The
+    /// one that decides is written out when left out.
     file: Option<PathBuf>,
     /// What the file means, as JSON.
     #[arg(long)]
@@ -26,6 +27,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     match &arguments.file {
         None => say(SHIPPED.trim_end()),
+        Some(path) if shipped_text(path).is_some() => {
+            say(shipped_text(path).unwrap_or_default().trim_end())
+        }
         Some(path) => say(&format!(
             "{} is whole: version {}, {} rules, {} guards, {} verifications",
             path.display(),

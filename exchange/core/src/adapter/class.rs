@@ -48,6 +48,7 @@ impl Class {
                 CallFailure::Timeout
                 | CallFailure::Reset
                 | CallFailure::TooLarge
+                | CallFailure::Coding
                 | CallFailure::Ours => false,
             },
             CallResult::Response(_) => match self {
@@ -67,7 +68,7 @@ pub fn class(seen: &CallResult) -> Class {
             CallFailure::NoToken(Some(400 | 401 | 403)) => Class::Business,
             CallFailure::NoToken(_) => Class::Dependency,
             CallFailure::Timeout | CallFailure::Reset | CallFailure::Ours => Class::Transient,
-            CallFailure::Address | CallFailure::TooLarge => Class::Business,
+            CallFailure::Address | CallFailure::TooLarge | CallFailure::Coding => Class::Business,
         },
         CallResult::Response(answer) => of_answer(answer),
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use exchange_identity::decide::Standing;
 use exchange_identity::normalise;
 use exchange_identity::person::Person;
@@ -29,6 +30,7 @@ pub fn link(
     found: Vec<ResultMember>,
     bundles: &[Value],
     rules: &Rules,
+    today: NaiveDate,
 ) -> (Vec<LinkedMember>, Vec<ResultMember>) {
     let mut is_taken = vec![false; bundles.len()];
     let mut tied = Vec::new();
@@ -38,8 +40,9 @@ pub fn link(
         let by_id = place(&one, &one.submitted, bundles, &is_taken);
         let by_id = by_id.map(|n| (n, "id".to_owned()));
         let tie = by_id.or_else(|| {
-            let people = people.get_or_insert_with(|| people_of(bundles));
-            by_identity(&one, people, bundles, &is_taken, rules)
+            let people = people.get_or_insert_with(|| people_of(bundles, today));
+            let wanted = as_person(one.contained.as_ref()?, today);
+            by_identity(&one, &wanted, people, bundles, &is_taken, rules)
         });
         match tie {
             Some((n, by)) => {
@@ -67,18 +70,18 @@ fn place(found: &ResultMember, id: &str, bundles: &[Value], is_taken: &[bool]) -
 /// The bundle of the person who is contained in the answer. A person with several cards is one candidate.
 fn by_identity(
     found: &ResultMember,
+    wanted: &Person,
     people: &BTreeMap<String, Person>,
     bundles: &[Value],
     is_taken: &[bool],
     rules: &Rules,
 ) -> Option<(usize, String)> {
-    let wanted = as_person(found.contained.as_ref()?);
     let (ids, candidates): (Vec<&String>, Vec<Person>) = people
         .iter()
         .filter(|(id, _)| place(found, id, bundles, is_taken).is_some())
         .map(|(id, person)| (id, person.clone()))
         .unzip();
-    let resolved = resolve(rules, Sensitivity::Regular, &wanted, &candidates);
+    let resolved = resolve(rules, Sensitivity::Regular, wanted, &candidates);
     let (at, judged) = resolved.picked?;
     if judged.standing != Standing::Match {
         return None;
@@ -91,16 +94,16 @@ fn by_identity(
     Some((place(found, ids[at], bundles, is_taken)?, by))
 }
 
-fn people_of(bundles: &[Value]) -> BTreeMap<String, Person> {
+fn people_of(bundles: &[Value], today: NaiveDate) -> BTreeMap<String, Person> {
     let named = |bundle: &Value| {
         let id = bundle["patient"]["id"].as_str().unwrap_or_default();
-        (id.to_owned(), as_person(&bundle["patient"]))
+        (id.to_owned(), as_person(&bundle["patient"], today))
     };
     bundles.iter().map(named).collect()
 }
 
 /// A FHIR Patient as the identity rules see one; what cannot be read is nothing.
-fn as_person(patient: &Value) -> Person {
+fn as_person(patient: &Value, today: NaiveDate) -> Person {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let name = &patient["name"][0];
     let address = &patient["address"][0];
@@ -117,5 +120,5 @@ fn as_person(patient: &Value) -> Person {
         postal_code: text(&address["postalCode"]),
         ..Written::default()
     };
-    normalise::person(&written).unwrap_or_default()
+    normalise::person(&written, today).unwrap_or_default()
 }

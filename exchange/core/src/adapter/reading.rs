@@ -1,24 +1,41 @@
 //! The files of an export, read a line at a time into what the normalised model needs; our index of them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::Path;
 
+use chrono::DateTime;
 use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
+use super::references::Reference;
 use crate::limits::LINE_BYTES_MAX;
 
+/// The fields that say whose a record is.
+const OWNER_FIELDS: [&str; 3] = ["subject", "patient", "beneficiary"];
+
 /// Counts of one file.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Lines that are resources.
     pub lines: u64,
     /// Lines that are none.
     pub unreadable: u64,
+    /// Resources that do not say in a readable way whose they are.
+    pub unowned: u64,
     /// Lines of another type than the manifest says.
     pub of_other_type: u64,
+}
+
+/// The newest version of a record that came.
+#[derive(Debug)]
+struct Newest {
+    /// `meta.lastUpdated` in milliseconds since 1970; none where it cannot be read.
+    updated_ms: Option<i64>,
+    patient: String,
+    kind: String,
 }
 
 /// The content of all files of an exchange.
@@ -28,18 +45,33 @@ pub struct ExportContent {
     pub by_patient: BTreeMap<String, BTreeMap<String, u64>>,
     /// Patient ids to which no member was matched.
     pub unmatched_patients: BTreeSet<String>,
-    /// Hashes of `Type/id`, so that many fit.
-    seen: BTreeSet<u64>,
-    /// What Provenances name: whose, and what.
-    named: BTreeSet<(String, String)>,
-    /// Records that came more than once.
+    /// Patients that came with a Provenance.
+    pub with_provenance: BTreeSet<String>,
+    /// By hashes of `Type/id`, so that many fit.
+    seen: BTreeMap<u64, Newest>,
+    /// What Provenances name: whose, type and id.
+    named: BTreeSet<(String, String, String)>,
+    /// Records that came more than once, in no newer version.
     pub repeated: u64,
+    /// Records of which a newer version replaced an older one.
+    pub corrected: u64,
 }
 
 fn short(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
+}
+
+/// What is read, and whose it may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The type that the manifest gives the file.
+    pub kind: &'a str,
+    /// The FHIR base of the partner, without a slash at the end.
+    pub base: &'a str,
+    /// The partner's Patients to whom members were matched.
+    pub matched: &'a BTreeSet<String>,
 }
 
 impl ExportContent {
@@ -50,8 +82,7 @@ impl ExportContent {
     pub fn read(
         &mut self,
         path: &Path,
-        kind: &str,
-        matched: &BTreeSet<String>,
+        expected: Expected<'_>,
         index: &mut impl Write,
     ) -> io::Result<Reading> {
         let mut reading = Reading::default();
@@ -82,55 +113,138 @@ impl ExportContent {
                 continue;
             };
             reading.lines += 1;
-            reading.of_other_type += u64::from(own != kind);
-            let patient = self.take(&resource, own, id, matched);
+            reading.of_other_type += u64::from(own != expected.kind);
+            let taken = self.take(&resource, own, id, expected);
+            reading.unowned += u64::from(!taken.is_readable);
             let entry = json!({
                 "line": number,
                 "type": own,
                 "id": id,
-                "patient": patient,
+                "patient": taken.patient,
                 "last_updated": resource["meta"]["lastUpdated"],
+                "replaces": taken.replaces,
                 "sha256": hex_of_sha256(text),
             });
             writeln!(index, "{entry}")?;
         }
     }
 
-    fn take(
+    fn take(&mut self, resource: &Value, kind: &str, id: &str, expected: Expected<'_>) -> Taken {
+        let owner = self.owner(resource, kind, id, expected);
+        let patient = owner.clone().unwrap_or_default();
+        if kind == "Provenance" {
+            self.provenance(resource, expected.base);
+        }
+        let newest = Newest {
+            updated_ms: updated_ms(resource),
+            patient: patient.clone(),
+            kind: kind.to_owned(),
+        };
+        let replaces = self.count_once(&format!("{kind}/{id}"), newest);
+        Taken {
+            patient,
+            is_readable: owner.is_some(),
+            replaces,
+        }
+    }
+
+    /// Counts a record once, in its newest version. Whether it replaces an older one.
+    fn count_once(&mut self, name: &str, new: Newest) -> bool {
+        match self.seen.entry(short(name)) {
+            Entry::Vacant(place) => {
+                add(&mut self.by_patient, &new);
+                place.insert(new);
+                false
+            }
+            Entry::Occupied(mut place) if place.get().updated_ms < new.updated_ms => {
+                remove(&mut self.by_patient, place.get());
+                add(&mut self.by_patient, &new);
+                place.insert(new);
+                self.corrected += 1;
+                true
+            }
+            Entry::Occupied(_) => {
+                self.repeated += 1;
+                false
+            }
+        }
+    }
+
+    /// The Patient to whom a resource belongs, empty for organisations and the like; none when it says so in a way
+    /// that cannot be read. Patients to whom no member was matched are noted.
+    fn owner(
         &mut self,
         resource: &Value,
         kind: &str,
         id: &str,
-        matched: &BTreeSet<String>,
-    ) -> String {
-        let name = format!("{kind}/{id}");
-        let patient = whose(resource, kind, id).unwrap_or_default();
-        if !patient.is_empty() && !matched.contains(&patient) {
-            self.unmatched_patients.insert(patient.clone());
+        expected: Expected<'_>,
+    ) -> Option<String> {
+        let matched = expected.matched;
+        if kind == "Patient" {
+            if !matched.contains(id) {
+                self.unmatched_patients.insert(id.to_owned());
+            }
+            return Some(id.to_owned());
         }
-        if kind == "Provenance" {
-            let targets: Vec<&str> = references(&resource["target"]).collect();
-            let own = targets.iter().find_map(|one| one.strip_prefix("Patient/"));
-            let own = own.unwrap_or_default().to_owned();
-            for target in targets {
-                self.named.insert((own.clone(), target.to_owned()));
+        let mut owner = Some(String::new());
+        for field in OWNER_FIELDS {
+            let reference = &resource[field];
+            if !reference.is_object() {
+                continue;
+            }
+            match Reference::read(reference, expected.base) {
+                Reference::Own(name) if name.kind == "Patient" => {
+                    if !matched.contains(&name.id) {
+                        self.unmatched_patients.insert(name.id.clone());
+                    }
+                    if owner.as_ref().is_none_or(String::is_empty) {
+                        owner = Some(name.id);
+                    }
+                }
+                // Another server's Patient of one of our ids may be ours behind another name of the server, and
+                // may not: that cannot be read.
+                Reference::Elsewhere(name) if name.kind == "Patient" => {
+                    if matched.contains(&name.id) {
+                        owner = None;
+                    } else {
+                        self.unmatched_patients.insert(name.id);
+                    }
+                }
+                Reference::Own(_) | Reference::Elsewhere(_) | Reference::Logical => {}
+                Reference::Contained(inner) => {
+                    let is_there = is_contained(resource, &inner);
+                    owner = owner.filter(|_| is_there);
+                }
+                Reference::Unreadable => owner = None,
             }
         }
-        if self.seen.insert(short(&name)) {
-            let of_patient = self.by_patient.entry(patient.clone()).or_default();
-            *of_patient.entry(kind.to_owned()).or_default() += 1;
-        } else {
-            self.repeated += 1;
-        }
-        patient
+        owner
     }
 
-    /// What a Provenance names and no file holds: whose, and what.
-    pub fn lost(&self) -> Vec<(String, String)> {
-        let came = |what: &String| self.seen.contains(&short(what));
+    fn provenance(&mut self, resource: &Value, base: &str) {
+        let targets: Vec<Reference> = resource["target"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|target| Reference::read(target, base))
+            .collect();
+        let patient = targets.iter().find_map(Reference::own_patient);
+        let patient = patient.unwrap_or_default().to_owned();
+        for target in targets {
+            // What another server holds is not due from this one.
+            if let Reference::Own(name) = target {
+                self.named.insert((patient.clone(), name.kind, name.id));
+            }
+        }
+        self.with_provenance.insert(patient);
+    }
+
+    /// What a Provenance names and no file holds: whose, its type and its id.
+    pub fn lost(&self) -> Vec<(String, String, String)> {
+        let came = |kind: &str, id: &str| self.seen.contains_key(&short(&format!("{kind}/{id}")));
         self.named
             .iter()
-            .filter(|(_, what)| !came(what))
+            .filter(|(_, kind, id)| !came(kind, id))
             .cloned()
             .collect()
     }
@@ -141,21 +255,245 @@ impl ExportContent {
     }
 }
 
-fn references(list: &Value) -> impl Iterator<Item = &str> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(|one| one["reference"].as_str())
+/// What became of one resource.
+struct Taken {
+    patient: String,
+    is_readable: bool,
+    replaces: bool,
 }
 
-/// The Patient to whom a resource belongs; none for organisations and the like.
-fn whose(resource: &Value, kind: &str, id: &str) -> Option<String> {
-    if kind == "Patient" {
-        return Some(id.to_owned());
+type ByPatient = BTreeMap<String, BTreeMap<String, u64>>;
+
+fn add(by_patient: &mut ByPatient, record: &Newest) {
+    let of_patient = by_patient.entry(record.patient.clone()).or_default();
+    *of_patient.entry(record.kind.clone()).or_default() += 1;
+}
+
+fn remove(by_patient: &mut ByPatient, record: &Newest) {
+    let Some(of_patient) = by_patient.get_mut(&record.patient) else {
+        return;
+    };
+    if let Some(count) = of_patient.get_mut(&record.kind) {
+        *count = count.saturating_sub(1);
     }
-    ["subject", "patient", "beneficiary"]
-        .iter()
-        .find_map(|field| {
-            let reference = resource[*field]["reference"].as_str()?;
-            let own = reference.strip_prefix("Patient/")?;
-            Some(own.to_owned())
-        })
+    of_patient.retain(|_, count| *count > 0);
+    if of_patient.is_empty() {
+        by_patient.remove(&record.patient);
+    }
+}
+
+fn updated_ms(resource: &Value) -> Option<i64> {
+    let text = resource["meta"]["lastUpdated"].as_str()?;
+    let at = DateTime::parse_from_rfc3339(text).ok()?;
+    Some(at.timestamp_millis())
+}
+
+fn is_contained(resource: &Value, id: &str) -> bool {
+    let mut contained = resource["contained"].as_array().into_iter().flatten();
+    contained.any(|one| one["id"] == id)
+}
+
+/// Whether a partner's error file says that something went wrong: an OperationOutcome with an error in it, or a
+/// line that is none. Bulk Data puts information and warnings there, too.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn has_errors(path: &Path) -> io::Result<bool> {
+    let mut file = BufReader::new(std::fs::File::open(path)?);
+    let most = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if (&mut file).take(most).read_until(b'\n', &mut line)? == 0 {
+            return Ok(false);
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let outcome: Value = serde_json::from_slice(text).unwrap_or_default();
+        let issues = outcome["issue"].as_array();
+        let is_harmless = outcome["resourceType"] == "OperationOutcome"
+            && issues.is_some_and(|issues| {
+                issues.iter().all(|issue| {
+                    issue["severity"] == "information" || issue["severity"] == "warning"
+                })
+            });
+        if !is_harmless {
+            return Ok(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const BASE: &str = "https://payer.example/fhir";
+
+    fn file(lines: &[Value]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for line in lines {
+            writeln!(file, "{line}").unwrap();
+        }
+        file
+    }
+
+    fn read(content: &mut ExportContent, kind: &str, lines: &[Value]) -> Reading {
+        let matched = BTreeSet::from(["R-1".to_owned()]);
+        let expected = Expected {
+            kind,
+            base: BASE,
+            matched: &matched,
+        };
+        content
+            .read(file(lines).path(), expected, &mut Vec::new())
+            .unwrap()
+    }
+
+    fn condition(subject: &str) -> Value {
+        json!({"resourceType": "Condition", "id": "c-1", "subject": {"reference": subject}})
+    }
+
+    #[test]
+    fn a_stranger_is_found_in_each_spelling_and_an_own_patient_too() {
+        for (subject, is_stranger, is_own, unreadable) in [
+            ("Patient/R-STRANGER", true, false, 0),
+            (
+                "https://payer.example/fhir/Patient/R-STRANGER",
+                true,
+                false,
+                0,
+            ),
+            (
+                "https://other.example/fhir/Patient/R-STRANGER",
+                true,
+                false,
+                0,
+            ),
+            (
+                "https://payer.example/fhir/Patient/R-2/_history/1",
+                true,
+                false,
+                0,
+            ),
+            ("Patient/R-1", false, true, 0),
+            ("Patient/R-1/_history/4", false, true, 0),
+            ("https://payer.example/fhir/Patient/R-1", false, true, 0),
+            ("https://other.example/fhir/Patient/R-1", false, false, 1),
+            ("Group/g", false, false, 0),
+            (
+                "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001",
+                false,
+                false,
+                0,
+            ),
+            ("#nobody", false, false, 1),
+            ("https:", false, false, 1),
+        ] {
+            let mut content = ExportContent::default();
+            let reading = read(&mut content, "Condition", &[condition(subject)]);
+            assert_eq!(
+                !content.unmatched_patients.is_empty(),
+                is_stranger,
+                "{subject}"
+            );
+            assert_eq!(content.by_patient.contains_key("R-1"), is_own, "{subject}");
+            assert_eq!(reading.unowned, unreadable, "{subject}");
+        }
+    }
+
+    #[test]
+    fn partner_text_in_a_provenance_is_never_a_type_of_ours() {
+        let target = |text: &str| json!({"reference": text});
+        let mut content = ExportContent::default();
+        let lines = [json!({
+            "resourceType": "Provenance", "id": "p-1",
+            "target": [
+                target("Patient/R-1"), target("https://payer.example/fhir/Claim/c-9"), target("Claim/c-9/_history/2"),
+                target("https:"), target("Claim&_type=x/1"), target("https://other.example/fhir/Claim/c-7"),
+            ],
+        })];
+        read(&mut content, "Provenance", &lines);
+        let lost: Vec<String> = content
+            .lost()
+            .into_iter()
+            .map(|(patient, kind, id)| format!("{patient} {kind} {id}"))
+            .collect();
+        assert_eq!(lost, ["R-1 Claim c-9", "R-1 Patient R-1"]);
+    }
+
+    #[test]
+    fn a_later_correction_replaces_an_older_version_and_nothing_else_does() {
+        let version = |subject: &str, updated: &str| {
+            let mut one = condition(subject);
+            one["meta"] = json!({"lastUpdated": updated});
+            one
+        };
+        for (first, second, kept, corrected) in [
+            (
+                ("Patient/R-1", "2020-01-01T00:00:00Z"),
+                ("Patient/R-2", "2020-01-02T00:00:00Z"),
+                "R-2",
+                1,
+            ),
+            (
+                ("Patient/R-1", "2020-01-02T00:00:00Z"),
+                ("Patient/R-2", "2020-01-01T00:00:00Z"),
+                "R-1",
+                0,
+            ),
+            (
+                ("Patient/R-1", "2020-01-01T00:00:00Z"),
+                ("Patient/R-2", "2020-01-01T02:00:00+02:00"),
+                "R-1",
+                0,
+            ),
+            (
+                ("Patient/R-1", ""),
+                ("Patient/R-2", "2020-01-01T00:00:00Z"),
+                "R-2",
+                1,
+            ),
+            (
+                ("Patient/R-1", "2020-01-01T00:00:00Z"),
+                ("Patient/R-2", "yesterday"),
+                "R-1",
+                0,
+            ),
+        ] {
+            let mut content = ExportContent::default();
+            read(&mut content, "Condition", &[version(first.0, first.1)]);
+            read(&mut content, "Condition", &[version(second.0, second.1)]);
+            let patients: Vec<&str> = content.by_patient.keys().map(String::as_str).collect();
+            assert_eq!(
+                (patients, content.corrected),
+                (vec![kept], corrected),
+                "{second:?}"
+            );
+            assert_eq!(content.count(), 1);
+        }
+    }
+
+    #[test]
+    fn only_errors_of_an_error_file_count() {
+        let issue = |severity: &str| json!({"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": "x"}]});
+        for (lines, is_error) in [
+            (vec![], false),
+            (vec![issue("information")], false),
+            (vec![issue("warning"), issue("information")], false),
+            (vec![issue("information"), issue("error")], true),
+            (vec![issue("fatal")], true),
+            (vec![json!({"resourceType": "OperationOutcome"})], true),
+            (vec![json!("not an outcome")], true),
+        ] {
+            assert_eq!(
+                has_errors(file(&lines).path()).unwrap(),
+                is_error,
+                "{lines:?}"
+            );
+        }
+    }
 }

@@ -4,6 +4,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::Value;
 
 use super::dialect::Shape;
+use super::references::{Reference, is_id};
 
 /// An answer that is not what it should be; in our words, never the partner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,13 +38,14 @@ pub struct MatchResult {
 }
 
 impl MatchResult {
-    /// From the Groups of NDJSON files.
+    /// From the Groups of NDJSON files of a partner at `base`.
     ///
     /// # Errors
     /// When one of them is no match Group, or matched members are in more than one.
     pub fn of_groups<'a>(
         shape: Shape,
         groups: impl IntoIterator<Item = &'a Value>,
+        base: &str,
     ) -> Result<Self, InvalidDocument> {
         let mut result = Self {
             shape,
@@ -51,7 +53,7 @@ impl MatchResult {
             found: Vec::new(),
         };
         for group in groups {
-            result.add(group, None)?;
+            result.add(group, None, base)?;
         }
         Ok(result)
     }
@@ -60,7 +62,11 @@ impl MatchResult {
     ///
     /// # Errors
     /// The same.
-    pub fn of_parameters(shape: Shape, parameters: &Value) -> Result<Self, InvalidDocument> {
+    pub fn of_parameters(
+        shape: Shape,
+        parameters: &Value,
+        base: &str,
+    ) -> Result<Self, InvalidDocument> {
         let parts = parameters["parameter"].as_array();
         let mut result = Self {
             shape,
@@ -72,13 +78,18 @@ impl MatchResult {
                 .into_iter()
                 .find(|one| part["name"] == one.part());
             if bucket.is_some() {
-                result.add(&part["resource"], bucket)?;
+                result.add(&part["resource"], bucket, base)?;
             }
         }
         Ok(result)
     }
 
-    fn add(&mut self, group: &Value, named: Option<Bucket>) -> Result<(), InvalidDocument> {
+    fn add(
+        &mut self,
+        group: &Value,
+        named: Option<Bucket>,
+        base: &str,
+    ) -> Result<(), InvalidDocument> {
         let code = &group["code"]["coding"];
         let coded = Bucket::ALL.into_iter().find(|one| {
             let mut codings = code.as_array().into_iter().flatten();
@@ -95,6 +106,8 @@ impl MatchResult {
         if bucket == Bucket::Match {
             let id = group["id"]
                 .as_str()
+                // It becomes a part of our next request's address.
+                .filter(|id| is_id(id))
                 .ok_or(InvalidDocument("the Group has no id"))?;
             if self.group.replace(id.to_owned()).is_some() {
                 return Err(InvalidDocument(
@@ -103,13 +116,18 @@ impl MatchResult {
             }
         }
         for member in group["member"].as_array().into_iter().flatten() {
-            self.found.push(found(bucket, group, member)?);
+            self.found.push(found(bucket, group, member, base)?);
         }
         Ok(())
     }
 }
 
-fn found(bucket: Bucket, group: &Value, member: &Value) -> Result<ResultMember, InvalidDocument> {
+fn found(
+    bucket: Bucket,
+    group: &Value,
+    member: &Value,
+    base: &str,
+) -> Result<ResultMember, InvalidDocument> {
     let entity = &member["entity"];
     let own = |name: &str| {
         let mut extensions = entity["extension"].as_array().into_iter().flatten();
@@ -124,7 +142,8 @@ fn found(bucket: Bucket, group: &Value, member: &Value) -> Result<ResultMember, 
     let mut contained = group["contained"].as_array().into_iter().flatten();
     let contained =
         contained.find(|one| one["resourceType"] == "Patient" && one["id"] == submitted.as_str());
-    let patient = reference.strip_prefix("Patient/").map(str::to_owned);
+    let patient = Reference::read(entity, base);
+    let patient = patient.own_patient().map(str::to_owned);
     if bucket == Bucket::Match && patient.is_none() {
         return Err(InvalidDocument("a matched member has no Patient"));
     }

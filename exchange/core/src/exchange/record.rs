@@ -128,6 +128,7 @@ reasons! {
     RetriesExhausted = "retries_exhausted";
     WindowPassed = "retry_window_passed";
     NotUnderstood = "not_understood";
+    InvalidManifest = "invalid_manifest";
     NotAccountedFor = "not_accounted_for";
     NobodyMatched = "nobody_matched";
 }
@@ -148,6 +149,10 @@ pub enum Why {
     FewerLinesThanCounted,
     /// A line of a file cannot be read.
     Unreadable,
+    /// Records of the member came, and not the Patient.
+    NoPatient,
+    /// Records came, and no Provenance of any of them.
+    NoProvenance,
 }
 
 /// Something that should have come.
@@ -198,6 +203,9 @@ pub struct Exchange {
     pub id: String,
     /// The client that asked.
     pub client: String,
+    /// The client's tenant; empty in a record that an edition without tenants wrote, until the next start.
+    #[serde(default)]
+    pub tenant: String,
     /// The client's key.
     pub key: String,
     /// What the request said.

@@ -1,7 +1,10 @@
 //! What every route knows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::in_flight::InFlight;
+use crate::config::ListenerLimits;
 use crate::engine::Core;
 
 /// What every route knows.
@@ -12,16 +15,20 @@ pub struct AppState {
     pub base: String,
     /// The token endpoint, which assertions must name as `aud`.
     pub token_url: String,
+    pub(super) clients: InFlight,
+    pub(super) body_time: Duration,
 }
 
 impl AppState {
     /// The API of `core` at `base`.
-    pub fn new(core: Arc<Core>, base: String) -> Self {
+    pub fn new(core: Arc<Core>, base: String, limits: &ListenerLimits) -> Self {
         let token_url = format!("{base}/v1/token");
         Self {
             core,
             base,
             token_url,
+            clients: InFlight::new(limits.requests_per_client),
+            body_time: Duration::from_secs(u64::from(limits.body_seconds)),
         }
     }
 }

@@ -18,61 +18,25 @@ use serde_json::json;
 
 use super::app_state::AppState;
 use super::problem::Problem;
+use crate::grants::{Grant, Scope};
 use crate::limits::TOKEN_SECONDS;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// What a token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// To open exchanges, cancel them, ask for what is missing.
-    Write,
-    /// To see one's own exchanges and their results.
-    Read,
-    /// To work on the queues.
-    Review,
-    /// To read the audit trail of everybody.
-    Audit,
-    /// To follow the events of everybody.
-    Events,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Write,
-        Self::Read,
-        Self::Review,
-        Self::Audit,
-        Self::Events,
-    ];
-
-    /// The word in a token.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Write => "exchange.write",
-            Self::Read => "exchange.read",
-            Self::Review => "review",
-            Self::Audit => "audit.read",
-            Self::Events => "events.read",
-        }
-    }
-}
-
 /// A client with a good token.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Its id.
-    pub client: String,
-    /// The payer behind it.
-    pub npi: &'static str,
+    /// What it may do.
+    pub grant: Grant,
+    /// What its token is for.
     scope: String,
 }
 
 impl Session {
-    /// Refuses with 403 what the token is not for.
+    /// Refuses with 403 what the token is not for, or what its client may not do any more.
     pub fn must(&self, scope: Scope) -> Result<(), Problem> {
-        if self.scope.split(' ').any(|one| one == scope.name()) {
+        let is_asked = self.scope.split(' ').any(|one| one == scope.name());
+        if is_asked && self.grant.scopes.contains(&scope) {
             return Ok(());
         }
         let what = format!("the token is not for {}", scope.name());
@@ -85,6 +49,10 @@ impl FromRequestParts<Arc<AppState>> for Session {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
+        // Checked already, before the body was read.
+        if let Some(session) = parts.extensions.get::<Self>() {
+            return Ok(session.clone());
+        }
         let header = parts
             .headers
             .get(AUTHORIZATION)
@@ -101,9 +69,9 @@ impl FromRequestParts<Arc<AppState>> for Session {
             .token(&hex_of_sha256(token.as_bytes()), now_ms)?;
         let (client, scope) =
             known.ok_or_else(|| Problem::unauthorised("the token is unknown or has run out"))?;
-        let npi = state.core.registry.npi(&client);
-        let npi = npi.ok_or_else(|| Problem::unauthorised("the client is no longer known"))?;
-        Ok(Self { client, npi, scope })
+        let grant = state.core.grants().of(&client).cloned();
+        let grant = grant.ok_or_else(|| Problem::unauthorised("the client is no longer known"))?;
+        Ok(Self { grant, scope })
     }
 }
 
@@ -116,7 +84,14 @@ pub(super) async fn issue(
     let media = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    if !media.is_some_and(|media| media.starts_with("application/x-www-form-urlencoded")) {
+    // A media type has no case, and may have parameters (RFC 9110 section 8.3.1).
+    let media = media.and_then(|media| media.split(';').next());
+    let is_form = media.is_some_and(|media| {
+        media
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    if !is_form {
         return refused(
             "invalid_request",
             "the body must be application/x-www-form-urlencoded",
@@ -147,12 +122,13 @@ fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Valu
         ));
     }
     let asked: Vec<&str> = field("scope").split_ascii_whitespace().collect();
-    let is_known = |scope: &&str| Scope::ALL.iter().any(|one| one.name() == *scope);
-    if asked.is_empty() || !asked.iter().all(is_known) {
+    let scopes: Vec<Scope> = asked.iter().copied().filter_map(Scope::named).collect();
+    if asked.is_empty() || scopes.len() < asked.len() {
         let known = "scope names none, or one that is not exchange.write, exchange.read, review, audit.read or events.read";
         return Err(no("invalid_scope", known));
     }
-    let clients = state.core.registry.read().map_err(|error| {
+    let grants = state.core.grants();
+    let clients = grants.keys().map_err(|error| {
         tracing::error!(%error, "no registered keys");
         no("server_error", "the registered keys cannot be read")
     })?;
@@ -174,6 +150,12 @@ fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Valu
             "invalid_client",
             assertion::AssertionFault::Replayed.text(),
         ));
+    }
+    let granted = grants.of(&asserted.client);
+    let may = |scope: &Scope| granted.is_some_and(|grant| grant.scopes.contains(scope));
+    if !scopes.iter().all(may) {
+        let text = "scope names one for which the client is not registered";
+        return Err(no("invalid_scope", text));
     }
     let mut secret = [0; 32];
     if rand::fill(&mut secret).is_err() {

@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
 use super::app_state::AppState;
-use super::auth::{Scope, Session};
+use super::auth::Session;
 use super::exchanges::{own, seen};
 use super::problem::Problem;
 use crate::exchange::{Event, Exchange, Reason, State, Step};
+use crate::grants::Scope;
 use crate::store::{Change, StoreError};
 
 /// How often a write is tried again when the orchestrator was faster.
@@ -79,7 +80,7 @@ fn change(state: &AppState, session: &Session, mut exchange: Exchange) -> Result
         member.state = State::Failed;
         member.reason = Some(Reason::Cancelled);
     }
-    let actor = format!("client:{}", session.client);
+    let actor = format!("client:{}", session.grant.id);
     let mut change = Change::of(exchange, Event::Cancelled).by(&actor);
     change.members = members;
     Ok(change)

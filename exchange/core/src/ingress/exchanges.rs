@@ -13,12 +13,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::app_state::AppState;
-use super::auth::{Scope, Session};
+use super::auth::Session;
 use super::json;
 use super::problem::Problem;
 use super::validate::{self, Parties};
 use crate::adapter::Partner;
 use crate::exchange::{Exchange, State, Step};
+use crate::grants::Scope;
 use crate::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
 use crate::store::{Change, Note, Opened, Opening, Search, fresh, named};
 
@@ -104,8 +105,7 @@ fn opened(
         .map(|(id, client)| (id.clone(), &client.partner))
         .collect();
     let parties = Parties {
-        client: &session.client,
-        npi: session.npi,
+        grant: &session.grant,
         partners: &partners,
     };
     let request = validate::read(&document, &parties).map_err(Problem::mistakes)?;
@@ -121,7 +121,7 @@ fn opened(
     let people = masked(state, &request.bundles);
     let opening = Opening {
         exchange: fresh(
-            &session.client,
+            (&session.grant.id, &session.grant.tenant),
             &key,
             request.metadata,
             &state.core.clock,
@@ -134,7 +134,7 @@ fn opened(
             kind: "request",
             body: json!({"body_sha256": hex_of_sha256(&body), "people": people}),
         }],
-        actor: format!("client:{}", session.client),
+        actor: format!("client:{}", session.grant.id),
     };
     Ok(state.core.store.open_exchange(opening)?)
 }
@@ -196,7 +196,7 @@ pub(super) fn seen(state: &AppState, exchange: &Exchange) -> Result<Value, Probl
 pub(super) fn own(state: &AppState, session: &Session, id: &str) -> Result<Exchange, Problem> {
     let found = state.core.store.exchange(id)?;
     found
-        .filter(|one| one.client == session.client)
+        .filter(|one| one.client == session.grant.id)
         .ok_or_else(|| Problem::not_found("exchange"))
 }
 
@@ -229,7 +229,7 @@ pub(super) async fn search(
     };
     let limit = number(&mut asked, "limit", 100)?;
     let search = Search {
-        client: Some(session.client),
+        client: Some(session.grant.id),
         state: wanted,
         partner: asked.remove("target_payer"),
         correlation: asked.remove("correlation_id"),
@@ -358,7 +358,7 @@ pub(super) async fn follow_up(
         exchange.due_ms = Some(now_ms);
     }
     let change = Change::record_only(exchange)
-        .by(&format!("client:{}", session.client))
+        .by(&format!("client:{}", session.grant.id))
         .note(
             "decision",
             json!({"about": "follow-up", "action": "asked for by the client"}),
@@ -396,7 +396,10 @@ pub(super) async fn events(
     let limit = usize::try_from(limit)
         .unwrap_or(PAGE_MAX)
         .clamp(1, PAGE_MAX);
-    let events = state.core.store.events(after, limit)?;
+    let events = state
+        .core
+        .store
+        .events(Some(&session.grant.tenant), after, limit)?;
     let text: String = events.iter().map(|(_, body)| format!("{body}\n")).collect();
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], text).into_response())
 }

@@ -5,7 +5,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::{Value, json};
 
 use crate::clocks::Pace;
-use crate::exchange::{Exchange, Member, Reason, State};
+use crate::exchange::{Exchange, Member, Reason, State, Step};
 use crate::store::{Payload, Role};
 
 /// The status of an exchange.
@@ -23,6 +23,7 @@ pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) 
         "reason": exchange.reason.map(Reason::name),
         "next_step": exchange.step.name(),
         "next_at": time(exchange.due_ms),
+        "waits_for": waits_for(exchange),
         "metadata": exchange.metadata,
         "idempotency_key": exchange.key,
         "redrive_of": exchange.redrive_of,
@@ -37,6 +38,22 @@ pub fn status(exchange: &Exchange, members: &[Member], pace: Pace, now_ms: i64) 
         "member_count": members.len(),
         "clocks": pace.clocks(exchange, now_ms),
     })
+}
+
+/// What an exchange waits for: `in_review` is work of partner or core, and never of a person.
+fn waits_for(exchange: &Exchange) -> &'static str {
+    match exchange.step {
+        Step::Done if exchange.is_following_up() => "core",
+        Step::Done => "nobody",
+        Step::Match | Step::Manifest if exchange.is_running => "partner",
+        Step::KickOff
+        | Step::Match
+        | Step::Export
+        | Step::Manifest
+        | Step::Fetch
+        | Step::Outcome
+        | Step::Release => "core",
+    }
 }
 
 /// The line of an exchange in a list.

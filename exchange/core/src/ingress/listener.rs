@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use exchange_kit::connections::{Acceptor, Seat, Seats};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
@@ -13,25 +15,24 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::limits::{CONNECTIONS_MAX, HANDSHAKE};
+use crate::limits::HANDSHAKE;
 
 /// Serves `router` until `stop` says so; connections that are open then are dropped.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     router: Router,
+    connections_max: usize,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut open = JoinSet::new();
+    let mut acceptor = Acceptor::new(Seats::new(connections_max));
     loop {
         tokio::select! {
             _ = stop.changed() => break,
-            accepted = listener.accept(), if open.len() < CONNECTIONS_MAX => match accepted {
-                Ok((tcp, _)) => {
-                    open.spawn(connection(tcp, Arc::clone(&tls), router.clone()));
-                }
-                Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
-            },
+            (tcp, seat) = acceptor.accept(&listener) => {
+                open.spawn(connection(tcp, seat, Arc::clone(&tls), router.clone()));
+            }
             Some(_ended) = open.join_next() => {}
         }
     }
@@ -46,7 +47,14 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-async fn connection(tcp: TcpStream, tls: Arc<ServerConfig>, router: Router) {
+async fn connection(tcp: TcpStream, seat: Arc<Seat>, tls: Arc<ServerConfig>, router: Router) {
+    tokio::select! {
+        () = seat.dismissed() => tracing::debug!("a connection made room for another"),
+        () = served(tcp, Arc::clone(&seat), tls, router) => {}
+    }
+}
+
+async fn served(tcp: TcpStream, seat: Arc<Seat>, tls: Arc<ServerConfig>, router: Router) {
     // Only a matter of speed.
     tcp.set_nodelay(true).unwrap_or_default();
     let tls = match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(tcp)).await {
@@ -54,10 +62,15 @@ async fn connection(tcp: TcpStream, tls: Arc<ServerConfig>, router: Router) {
         Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
         Err(_elapsed) => return tracing::debug!("no TLS in time"),
     };
+    let routed = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: http::Request<_>| {
+        request.extensions_mut().insert(Arc::clone(&seat));
+        routed.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HANDSHAKE)
-        .serve_connection(TokioIo::new(tls), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(tls), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection ended early");
     }

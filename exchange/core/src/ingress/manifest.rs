@@ -12,12 +12,13 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 use super::app_state::AppState;
-use super::auth::{Scope, Session};
+use super::auth::Session;
 use super::cancel::{CancelResult, cancel_own};
 use super::exchanges::{own, seen};
 use super::json::may_be_told;
 use super::problem::Problem;
 use crate::exchange::Exchange;
+use crate::grants::Scope;
 use crate::limits::RETRY_AFTER_SECONDS_MAX;
 use crate::store::{Payload, Role};
 

@@ -13,13 +13,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::app_state::AppState;
-use super::auth::{Scope, Session};
+use super::auth::Session;
 use super::exchanges::{known, number};
 use super::problem::Problem;
 use super::queues;
+use crate::grants::Scope;
 use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
 use crate::review::{self, ReviewAuthor, ReviewResult};
-use crate::store::ReviewState;
+use crate::store::{ReviewFilter, ReviewState};
+use crate::trail::AuditFilter;
 
 type Answer = Result<Response, Problem>;
 type Parameters = Query<BTreeMap<String, String>>;
@@ -28,7 +30,12 @@ type Parameters = Query<BTreeMap<String, String>>;
 pub(super) async fn waiting(Of(state): Of<Arc<AppState>>, session: Session) -> Answer {
     session.must(Scope::Review)?;
     let now_ms = state.core.clock.now_millis();
-    Ok(Json(queues::shown(&state.core.store, now_ms)?).into_response())
+    Ok(Json(queues::shown(
+        &state.core.store,
+        Some(&session.grant.tenant),
+        now_ms,
+    )?)
+    .into_response())
 }
 
 /// `GET /v1/reviews?state=open`.
@@ -47,10 +54,12 @@ pub(super) async fn reviews(
     };
     let exchange = asked.remove("exchange");
     known(&asked)?;
-    let found = state
-        .core
-        .store
-        .reviews(wanted, exchange.as_deref(), PAGE_MAX)?;
+    let filter = ReviewFilter {
+        tenant: Some(&session.grant.tenant),
+        state: wanted,
+        exchange: exchange.as_deref(),
+    };
+    let found = state.core.store.reviews(&filter, PAGE_MAX)?;
     Ok(Json(json!({"reviews": found})).into_response())
 }
 
@@ -82,12 +91,15 @@ pub(super) async fn act(
             help,
         ));
     };
-    let actor = format!("client:{}", session.client);
+    let actor = format!("client:{}", session.grant.id);
     let by = ReviewAuthor {
         actor: &actor,
         note: &note,
     };
     let core = &state.core;
+    if !core.store.is_review_of(&id, &session.grant.tenant)? {
+        return Err(Problem::not_found("review"));
+    }
     let acted = match action.as_str() {
         "resolve" => review::close(&core.store, &core.clock, &id, ReviewState::Resolved, &by)?,
         "abandon" => review::close(&core.store, &core.clock, &id, ReviewState::Abandoned, &by)?,
@@ -124,10 +136,12 @@ pub(super) async fn audit(
     let limit = usize::try_from(limit)
         .unwrap_or(PAGE_MAX)
         .clamp(1, PAGE_MAX);
-    let found = state
-        .core
-        .store
-        .audit(of.as_deref(), kind.as_deref(), after, limit)?;
+    let filter = AuditFilter {
+        tenant: Some(&session.grant.tenant),
+        of: of.as_deref(),
+        kind: kind.as_deref(),
+    };
+    let found = state.core.store.audit(&filter, after, limit)?;
     let text: String = found
         .iter()
         .map(|entry: &Value| format!("{entry}\n"))
@@ -156,6 +170,14 @@ pub(super) async fn partners(Of(state): Of<Arc<AppState>>, session: Session) -> 
         })
         .collect();
     Ok(Json(json!({"partners": partners})).into_response())
+}
+
+/// `GET /readyz`: whether it takes requests and does its work; 503 says what is in the way.
+pub(super) async fn ready(Of(state): Of<Arc<AppState>>) -> Answer {
+    match state.core.store.broken_trail()? {
+        None => Ok("ready\n".into_response()),
+        Some(link) => Ok((StatusCode::SERVICE_UNAVAILABLE, format!("{link}\n")).into_response()),
+    }
 }
 
 /// `GET /metrics`.

@@ -111,6 +111,9 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
         }
@@ -125,7 +128,7 @@ impl From<StoreError> for Problem {
                 StatusCode::INSUFFICIENT_STORAGE,
                 "full",
                 "there is no room for another exchange; nothing was opened",
-                "those under way go on; ask again when the operator has made room (--core-store-mib)",
+                "those under way go on; ask again when the operator has made room (`mib` in [store])",
             ),
             StoreError::Stale => Self::of(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -133,9 +136,17 @@ impl From<StoreError> for Problem {
                 "the exchange was changed meanwhile; nothing was done",
                 "ask again",
             ),
+            StoreError::Broken(link) => Self::of(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "trail-broken",
+                format!("{link}; nothing was done"),
+                "the operator of the core must look at GET /readyz and `exchange audit verify`",
+            ),
             StoreError::Illegal { .. }
+            | StoreError::Lost { .. }
             | StoreError::Unreadable(_)
             | StoreError::Database(_)
+            | StoreError::Newer { .. }
             | StoreError::File(_) => {
                 tracing::error!(%error, "the API failed");
                 Self::of(

@@ -4,24 +4,28 @@ use serde_json::{Value, json};
 
 use crate::store::{Result, Store};
 
-/// Depths and ages, at `now_ms`.
+/// Depths and ages at `now_ms`, of one tenant or of all.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn shown(store: &Store, now_ms: i64) -> Result<Value> {
-    let open = "state NOT IN ('completed','partially_completed','failed','expired')";
-    let exchanges = store.counts(&format!(
+pub fn shown(store: &Store, tenant: Option<&str>, now_ms: i64) -> Result<Value> {
+    let counts = |sql: &str| store.counts_of(sql, tenant);
+    let open = "(?1 IS NULL OR tenant=?1) AND state NOT IN ('completed','partially_completed','failed','expired')";
+    let exchanges = counts(&format!(
         "SELECT target, state, count(*) FROM exchange WHERE {open} GROUP BY target, state"
     ))?;
-    let members = store.counts(
+    let members = counts(
         "SELECT e.target, m.state, count(*) FROM member m JOIN exchange e ON e.id = m.exchange
-         WHERE m.state NOT IN ('completed','partially_completed','failed','expired') GROUP BY e.target, m.state",
+         WHERE (?1 IS NULL OR e.tenant=?1) AND m.state NOT IN ('completed','partially_completed','failed','expired') GROUP BY e.target, m.state",
     )?;
-    let reviews = store.counts(
-        "SELECT queue, reason, count(*) FROM review WHERE state='open' GROUP BY queue, reason",
-    )?;
-    let oldest = store
-        .counts("SELECT queue, min(opened_ms) FROM review WHERE state='open' GROUP BY queue")?;
+    let waits =
+        "state='open' AND (?1 IS NULL OR exchange IN (SELECT id FROM exchange WHERE tenant=?1))";
+    let reviews = counts(&format!(
+        "SELECT queue, reason, count(*) FROM review WHERE {waits} GROUP BY queue, reason"
+    ))?;
+    let oldest = counts(&format!(
+        "SELECT queue, min(opened_ms) FROM review WHERE {waits} GROUP BY queue"
+    ))?;
     let rows = |found: Vec<(Vec<String>, u64)>, names: [&str; 2]| -> Vec<Value> {
         let row = |(words, count): (Vec<String>, u64)| json!({names[0]: words.first(), names[1]: words.get(1), "count": count});
         found.into_iter().map(row).collect()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::StatusCode;
 
@@ -40,6 +41,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/v1/partners", get(operations::partners))
         .route("/v1/openapi.json", get(operations::openapi))
         .route("/metrics", get(operations::metrics))
+        .route("/readyz", get(operations::ready))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(|| async { Problem::not_found("address") })
         .method_not_allowed_fallback(|| async {
@@ -48,6 +50,6 @@ pub fn router(state: Arc<AppState>) -> Router {
             Problem::of(StatusCode::METHOD_NOT_ALLOWED, "method", what, help)
         })
         .layer(DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn(body::read_body))
+        .layer(from_fn_with_state(Arc::clone(&state), body::read_body))
         .with_state(state)
 }

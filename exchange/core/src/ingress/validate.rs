@@ -1,17 +1,19 @@
 //! A request to open an exchange, from what is written to what is meant, with every mistake at once. No message
 //! repeats what a request says of a person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::problem::Mistake;
+use super::types::is_type;
 use crate::adapter::Partner;
 use crate::exchange::{
     Cohort, Criticality, LegalBasis, LegalKind, Metadata, Purpose, Traffic, Trigger,
 };
+use crate::grants::Grant;
 use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 
 /// A request as meant.
@@ -27,10 +29,8 @@ pub struct ExchangeRequest {
 
 /// The requesting client and the partners that can be queried.
 pub struct Parties<'a> {
-    /// The client.
-    pub client: &'a str,
-    /// The payer behind it.
-    pub npi: &'a str,
+    /// The client, and what it may do.
+    pub grant: &'a Grant,
     /// Whom we know.
     pub partners: &'a BTreeMap<String, &'a Partner>,
 }
@@ -79,7 +79,7 @@ pub fn read(document: &Value, parties: &Parties<'_>) -> Result<ExchangeRequest, 
         .and_then(|one| parties.partners.get(&one.target_payer));
     let mut ids = Vec::new();
     let mut bundles = Vec::new();
-    let mut patients: BTreeMap<String, Value> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     let members = document["members"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
@@ -87,20 +87,13 @@ pub fn read(document: &Value, parties: &Parties<'_>) -> Result<ExchangeRequest, 
         reader.wrong("/members", "there are no members", "name at least one");
     }
     for (n, member) in members.iter().enumerate() {
-        reader.member(n, member, parties, partner.copied());
+        reader.member(n, member, partner.copied());
         let id = member["id"].as_str().unwrap_or_default().to_owned();
         let patient = &member["patient"];
-        if patients
-            .entry(id.clone())
-            .or_insert_with(|| patient.clone())
-            != patient
-        {
-            let what = "two members with one id are not the same person";
-            reader.wrong(
-                &format!("/members/{n}/id"),
-                what,
-                "give each person an id of its own",
-            );
+        if !id.is_empty() && !seen.insert(id.clone()) {
+            let help = "name each member once, with further cards in more_coverages";
+            let what = "a member with this id was named before";
+            reader.wrong(&format!("/members/{n}/id"), what, help);
         }
         let more = member["more_coverages"].as_array().into_iter().flatten();
         for coverage in std::iter::once(&member["coverage_to_match"]).chain(more) {
@@ -186,11 +179,6 @@ impl Reader<'_> {
 
     fn metadata(&mut self, parties: &Parties<'_>) -> Option<Metadata> {
         let document = self.document;
-        let by_client = if parties.client == "outrider" {
-            Traffic::Synthetic
-        } else {
-            Traffic::Real
-        };
         let trigger = self.word(
             "/trigger",
             &document["trigger"],
@@ -219,7 +207,7 @@ impl Reader<'_> {
             "/traffic",
             &document["traffic"],
             &Traffic::ALL.map(Traffic::name),
-            Some(by_client),
+            Some(parties.grant.traffic),
         );
         let source_payer = self.source(parties);
         let target_payer = self.target(parties);
@@ -256,9 +244,9 @@ impl Reader<'_> {
 
     fn source(&mut self, parties: &Parties<'_>) -> Option<String> {
         let source = self.text("source_payer")?;
-        if source != parties.npi {
-            let help = "name the payer for which this client is registered";
-            self.wrong("/source_payer", "it is not the payer of this client", help);
+        if !parties.grant.source_payers.contains(&source) {
+            let help = "name a payer for which this client is registered";
+            self.wrong("/source_payer", "it is no payer of this client", help);
         }
         Some(source)
     }
@@ -303,17 +291,13 @@ impl Reader<'_> {
         if list.is_null() {
             return Some(Vec::new());
         }
-        let is_name = |value: &Value| {
-            value.as_str().is_some_and(|text| {
-                (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphabetic())
-            })
-        };
+        let is_name = |value: &Value| value.as_str().is_some_and(is_type);
         let names = list
             .as_array()
             .filter(|names| names.len() <= TYPES_MAX && names.iter().all(is_name));
         if names.is_none() {
             let help = format!(
-                "give a list of at most {TYPES_MAX} resource types, or leave it out for all"
+                "give a list of at most {TYPES_MAX} resource types of FHIR R4, or leave it out for all"
             );
             self.wrong("/types", "it is no list of resource types", help);
         }
@@ -321,13 +305,7 @@ impl Reader<'_> {
         Some(names.map(str::to_owned).collect())
     }
 
-    fn member(
-        &mut self,
-        n: usize,
-        member: &Value,
-        parties: &Parties<'_>,
-        partner: Option<&Partner>,
-    ) {
+    fn member(&mut self, n: usize, member: &Value, partner: Option<&Partner>) {
         let at = format!("/members/{n}");
         self.keys(&at, member, &MEMBER_KEYS);
         let Some(id) = self.short(&format!("{at}/id"), &member["id"], 1) else {
@@ -348,13 +326,7 @@ impl Reader<'_> {
         {
             self.coverage(&format!("{at}/more_coverages/{c}"), &own, coverage);
         }
-        self.consent(
-            &format!("{at}/consent"),
-            &own,
-            &member["consent"],
-            parties,
-            partner,
-        );
+        self.consent(&format!("{at}/consent"), &own, &member["consent"], partner);
     }
 
     /// The least by which a person can be found: id, family and given name, day of birth, gender.
@@ -423,14 +395,7 @@ impl Reader<'_> {
         }
     }
 
-    fn consent(
-        &mut self,
-        at: &str,
-        own: &str,
-        consent: &Value,
-        parties: &Parties<'_>,
-        partner: Option<&Partner>,
-    ) {
+    fn consent(&mut self, at: &str, own: &str, consent: &Value, partner: Option<&Partner>) {
         if consent["resourceType"] != "Consent" {
             return self.wrong(
                 at,
@@ -457,7 +422,8 @@ impl Reader<'_> {
             })
         };
         let actor = format!("{at}/provision/actor");
-        if !names("IRCP", parties.npi) {
+        let source = self.document["source_payer"].as_str();
+        if !source.is_some_and(|source| names("IRCP", source)) {
             let help = "the recipient (IRCP) must be the source payer";
             self.wrong(&actor, "the consent is for another recipient", help);
         }

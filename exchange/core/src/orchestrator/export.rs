@@ -1,15 +1,12 @@
 //! The export: asked for, and looked at until its manifest is there.
 
-use bytes::Bytes;
-use serde_json::Value;
-
 use super::kickoff::{hop_headers, took};
-use super::work::Work;
-use crate::adapter::{
-    Call, CallResult, Class, Manifest, ManifestFile, Method, PartnerResponse, export_body,
-};
+use super::pages::{self, Pages};
+use super::work::{Work, number_after};
+use crate::adapter::{Call, CallResult, Class, ManifestFile, Method, PartnerResponse, export_body};
 use crate::exchange::{Event, Reason, State, Step, StoredUrl};
 use crate::store::{Payload, Result, Role};
+use bytes::Bytes;
 
 pub(super) async fn ask(mut work: Work<'_>) -> Result<()> {
     let event = if work.exchange.is_export_sent {
@@ -42,7 +39,9 @@ fn accepted(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
         .content_location
         .as_deref()
         .filter(|_| answer.status == 202);
-    let place = location.map(|location| StoredUrl::of(location, work.origin()));
+    let group = work.exchange.group.clone().unwrap_or_default();
+    let asked = format!("{}/Group/{group}/$davinci-data-export", work.base());
+    let place = location.map(|location| work.stored(&asked, location));
     let Some(place) = place.filter(StoredUrl::is_own) else {
         return work.dead(Reason::NotUnderstood);
     };
@@ -61,34 +60,37 @@ pub(super) async fn look(mut work: Work<'_>) -> Result<()> {
     let Some(place) = work.exchange.job.clone() else {
         return work.dead(Reason::NotUnderstood);
     };
-    let call = Call::to(Method::Get, place.url(work.origin()));
+    let at = place.url(work.origin());
+    let call = Call::to(Method::Get, at.clone());
     let scope = work.client.partner.dialect.data_scope();
     let (seen, class) = work.ask("export-status", scope, call).await;
     match (&seen, class) {
         (CallResult::Response(answer), Class::Good) if answer.status == 202 => {
             work.wait(answer, Event::ExportRunning)
         }
-        (CallResult::Response(answer), Class::Good) if answer.status == 200 => read(work, answer),
+        (CallResult::Response(answer), Class::Good) if answer.status == 200 => {
+            read(work, answer, &at).await
+        }
         (_, class) => work.again(&seen, class),
     }
 }
 
-fn read(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let manifest = match Manifest::read(&document, &work.client.partner.dialect) {
-        Ok(manifest) => manifest,
-        Err(unreadable) => return super::matching::unreadable(work, unreadable),
+async fn read(mut work: Work<'_>, answer: &PartnerResponse, at: &str) -> Result<()> {
+    let scope = work.client.partner.dialect.data_scope();
+    let (manifest, pages) = match pages::all(&mut work, answer, at, scope).await {
+        Pages::Whole(manifest, pages) => (manifest, pages),
+        Pages::Invalid(invalid) => return super::matching::invalid_manifest(work, invalid),
+        Pages::Again(seen, class) => return work.again(&seen, class),
     };
     for what in &manifest.drift {
         work.drift(what);
     }
-    let own = work.keep(
-        work.next_payload()?,
-        Role::Manifest,
-        "manifest",
-        &answer.body,
-    )?;
-    let first = own.n + 1;
+    let mut kept = Vec::new();
+    let bodies = std::iter::once(&*answer.body).chain(pages.iter().map(Vec::as_slice));
+    for (n, body) in (work.next_payload()?..).zip(bodies) {
+        kept.push(work.keep(n, Role::Manifest, "manifest", body)?);
+    }
+    let first = number_after(&kept);
     let due = |list: &[ManifestFile], role: Role| -> Vec<(Role, ManifestFile)> {
         list.iter().map(|file| (role, file.clone())).collect()
     };
@@ -114,7 +116,7 @@ fn read(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
         bytes: None,
         is_lost: false,
     });
-    let payloads = std::iter::once(own).chain(due).collect();
+    let payloads = kept.into_iter().chain(due).collect();
     let now_ms = work.now_ms();
     work.exchange.go_on(Step::Fetch, now_ms);
     let mut change = work.change(Event::Exported);

@@ -1,7 +1,7 @@
 //! The files of an export: each is kept as received before the next one is asked for.
 
 use super::work::Work;
-use crate::adapter::{Call, CallFailure, CallResult, Class, Method, Sink};
+use crate::adapter::{Call, CallFailure, CallResult, Class, Method, Sink, resolve};
 use crate::exchange::{Event, Step, StoredUrl};
 use crate::limits::{FILE_BYTES_MAX, RETRIES_MAX};
 use crate::store::{Payload, Result};
@@ -99,6 +99,9 @@ pub(super) async fn get(
         };
         let Some(location) = location else {
             return (seen, class);
+        };
+        let Some(location) = resolve(&call.url, &location) else {
+            break;
         };
         token = token.filter(|_| location.starts_with(&origin));
         call = Call::to(Method::Get, location);

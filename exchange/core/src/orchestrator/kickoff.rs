@@ -68,7 +68,8 @@ fn accepted(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
     let now_ms = work.now_ms();
     let event = match (answer.status, &answer.content_location) {
         (202, Some(location)) => {
-            let place = StoredUrl::of(location, work.origin());
+            let asked = format!("{}/Group/$bulk-member-match", work.client.partner.base);
+            let place = work.stored(&asked, location);
             if !place.is_own() {
                 // No token may travel to another origin.
                 return work.dead(Reason::NotUnderstood);

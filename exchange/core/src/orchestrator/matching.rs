@@ -4,6 +4,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::{Value, json};
 
 use super::fetch::get;
+use super::pages::{self, Pages};
 use super::work::{Work, in_memory, number_after};
 use crate::adapter::{
     Call, CallResult, Class, InvalidDocument, Manifest, ManifestFile, MatchResult, Method,
@@ -16,7 +17,8 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
     let Some(place) = work.exchange.job.clone() else {
         return at_once(work);
     };
-    let call = Call::to(Method::Get, place.url(work.origin()));
+    let at = place.url(work.origin());
+    let call = Call::to(Method::Get, at.clone());
     let scope = work.client.partner.dialect.match_scope();
     let (seen, class) = work.ask("match-status", scope, call).await;
     match (&seen, class) {
@@ -24,7 +26,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
             work.wait(answer, Event::Running)
         }
         (CallResult::Response(answer), Class::Good) if answer.status == 200 => {
-            read(work, answer).await
+            read(work, answer, &at).await
         }
         (_, class) => work.again(&seen, class),
     }
@@ -39,9 +41,9 @@ fn at_once(work: Work<'_>) -> Result<()> {
     let document: Value = serde_json::from_slice(&text).unwrap_or_default();
     let result = if work.exchange.is_adopted {
         // Found by search: what it is says nothing of how the partner answers.
-        MatchResult::of_groups(work.client.partner.dialect.shape, [&document])
+        MatchResult::of_groups(work.client.partner.dialect.shape, [&document], work.base())
     } else {
-        MatchResult::of_parameters(Shape::Inline, &document)
+        MatchResult::of_parameters(Shape::Inline, &document, work.base())
     };
     match result {
         Ok(result) => took(work, result, Vec::new()),
@@ -50,20 +52,26 @@ fn at_once(work: Work<'_>) -> Result<()> {
 }
 
 /// Reads the manifest and the files of the result.
-async fn read(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
+async fn read(mut work: Work<'_>, answer: &PartnerResponse, at: &str) -> Result<()> {
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let first = work.next_payload()?;
     let mut payloads = vec![work.keep(first, Role::Match, "manifest", &answer.body)?];
     if !Manifest::is_one(&document) {
-        return match MatchResult::of_parameters(Shape::Inline, &document) {
+        return match MatchResult::of_parameters(Shape::Inline, &document, work.base()) {
             Ok(result) => took(work, result, payloads),
             Err(unreadable) => self::unreadable(work, unreadable),
         };
     }
-    let manifest = match Manifest::read(&document, &work.client.partner.dialect) {
-        Ok(manifest) => manifest,
-        Err(unreadable) => return self::unreadable(work, unreadable),
+    let scope = work.client.partner.dialect.match_scope();
+    let (manifest, pages) = match pages::all(&mut work, answer, at, scope).await {
+        Pages::Whole(manifest, pages) => (manifest, pages),
+        Pages::Invalid(invalid) => return invalid_manifest(work, invalid),
+        Pages::Again(seen, class) => return work.again(&seen, class),
     };
+    for body in &pages {
+        let n = number_after(&payloads);
+        payloads.push(work.keep(n, Role::Match, "manifest", body)?);
+    }
     for what in &manifest.drift {
         work.drift(what);
     }
@@ -97,9 +105,9 @@ async fn read(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
         }
     }
     let result = match shape {
-        Shape::Groups | Shape::Both => MatchResult::of_groups(shape, &lines),
+        Shape::Groups | Shape::Both => MatchResult::of_groups(shape, &lines, work.base()),
         Shape::Parameters | Shape::Inline => match lines.as_slice() {
-            [one] => MatchResult::of_parameters(shape, one),
+            [one] => MatchResult::of_parameters(shape, one, work.base()),
             [] | [_, _, ..] => Err(InvalidDocument("there is not one Parameters resource")),
         },
     };
@@ -141,6 +149,15 @@ pub(super) fn unreadable(mut work: Work<'_>, unreadable: InvalidDocument) -> Res
     work.dead(Reason::NotUnderstood)
 }
 
+/// A manifest that names nothing that can be fetched: the partner's, and not a refusal.
+pub(super) fn invalid_manifest(mut work: Work<'_>, invalid: InvalidDocument) -> Result<()> {
+    work.note(
+        "decision",
+        json!({"about": "manifest", "unreadable": invalid.0}),
+    );
+    work.dead(Reason::InvalidManifest)
+}
+
 /// Accounts for every member: each one that was sent must be in the result once, and no other person may be.
 pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payload>) -> Result<()> {
     let dialect = work.client.partner.dialect;
@@ -154,7 +171,12 @@ pub(super) fn took(mut work: Work<'_>, result: MatchResult, payloads: Vec<Payloa
     }
     let bundles = work.core.store.request(&work.exchange.id)?;
     let bundles = bundles.as_array().cloned().unwrap_or_default();
-    let (tied, loose) = link(result.found, &bundles, &work.core.rules);
+    let (tied, loose) = link(
+        result.found,
+        &bundles,
+        &work.core.rules,
+        work.core.clock.today(),
+    );
     let mut members = work.core.store.members(&work.exchange.id)?;
     let is_short = tied.len() < members.len() && !work.exchange.is_adopted;
     if !loose.is_empty() || is_short {

@@ -5,6 +5,7 @@ mod fetch;
 mod kickoff;
 mod matching;
 mod outcome;
+mod pages;
 mod reconcile;
 mod release;
 mod work;
@@ -38,9 +39,11 @@ async fn serve(core: Arc<Core>, partner: String, mut stop: watch::Receiver<bool>
     loop {
         let now_ms = core.clock.now_millis();
         taken.retain(|_, until| until.is_none_or(|until| until > now_ms));
-        let is_paused = core
-            .paused_until(&partner)
-            .is_some_and(|until| until > now_ms);
+        // Without a trail nothing may happen.
+        let is_paused = core.store.is_stopped()
+            || core
+                .paused_until(&partner)
+                .is_some_and(|until| until > now_ms);
         if pool.len() < POOL && !is_paused {
             // While a partner's answer is awaited one probes for all.
             let free_slots = POOL - pool.len();

@@ -7,7 +7,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::json;
 
 use super::work::{Work, number_after};
-use crate::adapter::{ExportContent, Reading};
+use crate::adapter::{Expected, ExportContent, Reading, has_errors, is_type};
 use crate::exchange::{Event, Member, Missing, Reason, State, Step, Why, fold};
 use crate::limits::{FOLLOW_UPS_MAX, MISSING_MAX};
 use crate::store::{Payload, Result, Role};
@@ -35,16 +35,29 @@ pub(super) fn run(mut work: Work<'_>) -> Result<()> {
     }
     work.exchange.checked_files = number_after(&payloads);
     let owner = owners(&members);
-    for (patient, record) in sum.lost() {
-        let kind = record.split('/').next().unwrap_or_default().to_owned();
+    for (patient, kind, id) in sum.lost() {
         if is_wanted(&work, &kind) {
             missing.push(Missing {
                 member: owner.get(&patient).cloned(),
+                record: Some(format!("{kind}/{id}")),
                 kind: Some(kind),
-                record: Some(record),
                 why: Why::NamedByProvenance,
             });
         }
+    }
+    if sum.count() > 0 && sum.with_provenance.is_empty() && is_wanted(&work, "Provenance") {
+        missing.push(Missing {
+            member: None,
+            kind: Some("Provenance".to_owned()),
+            record: None,
+            why: Why::NoProvenance,
+        });
+    }
+    if sum.corrected > 0 {
+        work.note(
+            "decision",
+            json!({"about": "corrections", "records": sum.corrected, "action": "the newer version counts"}),
+        );
     }
     judge(&work, &mut members, &sum, &mut missing);
     missing.sort();
@@ -112,7 +125,7 @@ fn sum(
             continue;
         };
         if payload.role == Role::Errors {
-            if is_last && payload.bytes != Some(0) {
+            if is_last && has_errors(&work.core.store.blob(sha256))? {
                 missing.push(whole("OperationOutcome", Why::ManifestError));
             }
             continue;
@@ -121,8 +134,11 @@ fn sum(
         writeln!(own, "{}", json!({"payload": sha256, "type": payload.kind}))?;
         let reading = sum.read(
             &work.core.store.blob(sha256),
-            &payload.kind,
-            matched,
+            Expected {
+                kind: &payload.kind,
+                base: work.base(),
+                matched,
+            },
             &mut own,
         )?;
         own.flush()?;
@@ -139,7 +155,8 @@ fn gaps(payload: &Payload, reading: &Reading) -> impl Iterator<Item = Why> {
         .counted
         .is_some_and(|counted| reading.lines + reading.unreadable < counted);
     let short = is_short.then_some(Why::FewerLinesThanCounted);
-    let bad = (reading.unreadable > 0 || reading.of_other_type > 0).then_some(Why::Unreadable);
+    let is_bad = reading.unreadable > 0 || reading.unowned > 0 || reading.of_other_type > 0;
+    let bad = is_bad.then_some(Why::Unreadable);
     short.into_iter().chain(bad)
 }
 
@@ -149,6 +166,8 @@ fn judge(work: &Work<'_>, members: &mut [Member], sum: &ExportContent, missing: 
     let of_nobody = missing.iter().any(|one| one.member.is_none());
     // The announced files are gone: it does not mean that a member opted out.
     let is_gone = sum.count() == 0 && missing.iter().any(|one| one.why == Why::FileLost);
+    // Nor does it when nothing of what came can be read.
+    let is_unread = sum.count() == 0 && missing.iter().any(|one| one.why == Why::Unreadable);
     let named: BTreeSet<String> = missing
         .iter()
         .filter_map(|one| one.member.clone())
@@ -169,9 +188,19 @@ fn judge(work: &Work<'_>, members: &mut [Member], sum: &ExportContent, missing: 
             });
             if is_gone {
                 (State::Expired, Reason::Expired)
+            } else if is_unread {
+                (State::PartiallyCompleted, Reason::MissingFiles)
             } else {
                 (State::Failed, Reason::AbsentAtExport)
             }
+        } else if is_patient_due && !member.records.contains_key("Patient") {
+            missing.push(Missing {
+                member: Some(member.id.clone()),
+                kind: Some("Patient".to_owned()),
+                record: None,
+                why: Why::NoPatient,
+            });
+            (State::PartiallyCompleted, Reason::MissingRecords)
         } else if named.contains(&member.id) {
             (State::PartiallyCompleted, Reason::MissingRecords)
         } else if of_nobody && named.is_empty() {
@@ -261,10 +290,11 @@ fn to_ask(work: &Work<'_>, members: &[Member], missing: &[Missing]) -> (Vec<Stri
         .filter_map(|member| member.patient.clone())
         .collect();
     let kinds: BTreeSet<String> = missing.iter().filter_map(|one| one.kind.clone()).collect();
+    // A text of the partner that is no type never becomes our request.
     let is_known = missing.iter().all(|one| {
         one.kind
             .as_deref()
-            .is_some_and(|kind| kind != "OperationOutcome")
+            .is_some_and(|kind| kind != "OperationOutcome" && is_type(kind))
     });
     let types = if is_known {
         kinds.into_iter().collect()

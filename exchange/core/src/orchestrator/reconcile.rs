@@ -68,7 +68,7 @@ fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
     let day = since.get(..10).unwrap_or_default();
     for entry in bundle["entry"].as_array().into_iter().flatten() {
         let group = &entry["resource"];
-        let Ok(result) = MatchResult::of_groups(Shape::Groups, [group]) else {
+        let Ok(result) = MatchResult::of_groups(Shape::Groups, [group], work.base()) else {
             continue;
         };
         let begins = group["characteristic"][0]["period"]["start"].as_str();

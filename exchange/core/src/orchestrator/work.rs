@@ -6,11 +6,11 @@ use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
 use crate::adapter::{
-    Call, CallFailure, CallResult, Class, Client, PartnerResponse, Sink, class, issue_code,
+    Call, CallFailure, CallResult, Class, Client, PartnerResponse, Sink, class, issue_code, resolve,
 };
 use crate::clocks::RetryAfter;
 use crate::engine::Core;
-use crate::exchange::{Event, Exchange, Job, Member, Reason, State, Step};
+use crate::exchange::{Event, Exchange, Job, Member, Reason, State, Step, StoredUrl};
 use crate::limits::{ANSWER_BYTES_MAX, RETRIES_MAX};
 use crate::store::{Change, NewReview, Note, Payload, Queue, Result, Role, StoreError};
 
@@ -39,6 +39,17 @@ impl<'a> Work<'a> {
 
     pub(super) fn origin(&self) -> &str {
         self.client.partner.origin()
+    }
+
+    /// The FHIR base of the partner, below which its references lie.
+    pub(super) fn base(&self) -> &str {
+        &self.client.partner.base
+    }
+
+    /// An address that came in the answer to `asked`, as it is kept.
+    pub(super) fn stored(&self, asked: &str, location: &str) -> StoredUrl {
+        let whole = resolve(asked, location).unwrap_or_else(|| location.to_owned());
+        StoredUrl::of(&whole, self.origin())
     }
 
     /// Asks with a token of that scope, and notes for the audit trail what was seen of that operation.

@@ -9,7 +9,7 @@ use super::database::Store;
 use super::error::{Result, StoreError};
 use super::payloads::Payload;
 use super::reviews::{self, NewReview};
-use crate::audit::{self, Keys};
+use crate::audit::{AuditEntry, Chain};
 use crate::events;
 use crate::exchange::{Event, Exchange, Member, Reason, State, next};
 
@@ -87,7 +87,7 @@ impl Store {
             self.pass(event, Side::Before);
         }
         let version = change.exchange.version;
-        let done = self.write(|db| {
+        let done = self.write_trail(|db, chain| {
             let from = change.exchange.state;
             if let Some(event) = change.event {
                 let from = Some(from);
@@ -96,7 +96,7 @@ impl Store {
             }
             change.exchange.version = version + 1;
             write_row(db, &change.exchange, version)?;
-            record(db, &self.keys, &change, Some(from))?;
+            record(db, chain, &change, Some(from))?;
             Ok(change.exchange.clone())
         })?;
         if let Some(event) = change.event {
@@ -112,22 +112,20 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn hasten(&self, exchange: &Exchange, actor: &str, now_ms: i64) -> Result<bool> {
-        self.write(|db| {
+        self.write_trail(|db, chain| {
             let rows = db
                 .prepare_cached("UPDATE exchange SET due_ms=?2, data=json_set(data, '$.due_ms', ?2) WHERE id=?1 AND due_ms > ?2")?
                 .execute(params![exchange.id, now_ms])?;
             if rows == 0 {
                 return Ok(false);
             }
-            let mut chain = audit::Chain::read(db)?;
-            let entry = audit::AuditEntry {
+            let entry = AuditEntry {
                 kind: "decision",
                 actor,
                 exchange: Some(exchange),
                 body: json!({"about": "callback", "action": "look at the job now"}),
             };
             chain.add(db, &entry)?;
-            chain.seal(db, &self.keys)?;
             Ok(true)
         })
     }
@@ -159,14 +157,13 @@ pub(super) fn write_row(db: &Transaction<'_>, exchange: &Exchange, version: u64)
 /// Stores members, payloads and reviews, and records the change in the audit trail and the events.
 pub(super) fn record(
     db: &Transaction<'_>,
-    keys: &Keys,
+    chain: &mut Chain,
     change: &Change,
     from: Option<State>,
 ) -> Result<()> {
     let exchange = &change.exchange;
-    let mut chain = audit::Chain::read(db)?;
-    let mut say = |kind: &str, body: Value| -> Result<()> {
-        let entry = audit::AuditEntry {
+    let say = |chain: &mut Chain, kind: &str, body: Value| -> Result<()> {
+        let entry = AuditEntry {
             kind,
             actor: &change.actor,
             exchange: Some(exchange),
@@ -175,34 +172,42 @@ pub(super) fn record(
         Ok(chain.add(db, &entry)?)
     };
     for note in &change.notes {
-        say(note.kind, note.body.clone())?;
+        say(chain, note.kind, note.body.clone())?;
         if note.kind == "drift" {
-            events::add(db, &events::drift(exchange, &note.body))?;
+            chain.add_event(db, exchange, events::drift(exchange, &note.body))?;
         }
     }
     if let Some(event) = change.event {
-        say("transition", transition(exchange, event, from))?;
-        events::add(db, &events::transition(exchange, event, from))?;
+        say(chain, "transition", transition(exchange, event, from))?;
+        chain.add_event(db, exchange, events::transition(exchange, event, from))?;
     }
     for member in &change.members {
         let before = member_state(db, &exchange.id, member)?;
         keep_member(db, &exchange.id, member)?;
         if before != Some(member.state) {
-            say("member", member_moved(member, before, change.event))?;
-            events::add(db, &events::member(exchange, member, before))?;
+            say(chain, "member", member_moved(member, before, change.event))?;
+            chain.add_event(db, exchange, events::member(exchange, member, before))?;
         }
     }
     for payload in &change.payloads {
         payload.keep(db, &exchange.id)?;
+        if let Some(sha256) = &payload.sha256 {
+            say(
+                chain,
+                "payload",
+                json!({"n": payload.n, "role": payload.role.name(), "sha256": sha256, "bytes": payload.bytes}),
+            )?;
+        }
     }
     for review in &change.reviews {
         let id = reviews::add(db, &exchange.id, review)?;
         say(
+            chain,
             "review",
             json!({"review": id, "queue": review.queue.name(), "member": review.member, "reason": review.reason.name(), "action": "opened"}),
         )?;
     }
-    Ok(chain.seal(db, keys)?)
+    Ok(())
 }
 
 fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {

@@ -2,48 +2,60 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use exchange_kit::clock::{Clock, rfc3339};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::crash::CrashAt;
-use super::error::Result;
-use crate::audit::Keys;
+use super::error::{Result, StoreError};
+use super::migrations::{migrate, version};
+use super::witness;
+use crate::audit::{BrokenLink, Chain, Heads, Keys, SignedHead};
 
 /// The store.
 pub struct Store {
     database: Mutex<Connection>,
     pub(super) folder: PathBuf,
     pub(super) keys: Keys,
+    pub(super) heads: Heads,
+    /// The first break that was found; from then on the trail is not continued.
+    stopped: OnceLock<BrokenLink>,
     pub(super) blob_bytes_max: u64,
     pub(super) crash: Option<CrashAt>,
 }
 
-const SCHEMA: &str = include_str!("schema.sql");
 const PAGE_BYTES: i64 = 4_096;
 
 impl Store {
     /// Opens `folder/core.sqlite`, made when it is not there; database and payloads may have `mib` MiB each.
     ///
     /// # Errors
-    /// When the folder cannot be written to, or holds something else.
+    /// When the folder cannot be written to, or holds something else. [`StoreError::Lost`] when the database or its
+    /// key is gone, or there is no witness of it.
     pub fn open(folder: &Path, mib: u32, crash: Option<CrashAt>) -> Result<Self> {
         std::fs::create_dir_all(folder.join("payloads"))?;
         // Members' histories lie here: for this user alone.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-        let keys = Keys::open(folder)?;
-        let database = Connection::open(folder.join("core.sqlite"))?;
+        let has_database = witness::has_database(folder)?;
+        let keys = witness::keys(folder, has_database)?;
+        let mut database = Connection::open(folder.join("core.sqlite"))?;
         database.busy_timeout(std::time::Duration::from_secs(10))?;
         let pages = i64::from(mib.max(1)) * 1_048_576 / PAGE_BYTES;
         database.execute_batch(&format!(
             "PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA max_page_count={pages};"
         ))?;
-        database.execute_batch(SCHEMA)?;
+        let found = version(&database)?;
+        witness::check_version(folder, found)?;
+        migrate(&mut database, |db| witness::begin(db, folder, &keys))?;
+        let heads = witness::open(folder)?;
         database.set_prepared_statement_cache_capacity(64);
         Ok(Self {
             database: Mutex::new(database),
             folder: folder.to_owned(),
             keys,
+            heads,
+            stopped: OnceLock::new(),
             blob_bytes_max: u64::from(mib.max(1)) * 1_048_576,
             crash,
         })
@@ -64,6 +76,65 @@ impl Store {
             transaction.commit()?;
             Ok(done)
         })
+    }
+
+    /// The same for what belongs into the audit trail: the trail's end is checked first and sealed in the end, and
+    /// the new head goes to the file of heads.
+    pub(super) fn write_trail<T>(
+        &self,
+        act: impl FnOnce(&Transaction<'_>, &mut Chain) -> Result<T>,
+    ) -> Result<T> {
+        let (done, head) = self.write(|db| {
+            let mut chain = self.trail_end(db)?;
+            let done = act(db, &mut chain)?;
+            Ok((done, chain.seal(db, &self.keys)?))
+        })?;
+        if let Some(head) = head {
+            let at = rfc3339(Clock::System.now_millis());
+            let signed = SignedHead::new(head, at, &self.keys);
+            if let Err(error) = self.heads.add(signed) {
+                tracing::error!(%error, "the head of the audit trail could not be added to core.heads");
+            }
+        }
+        Ok(done)
+    }
+
+    /// The end of the trail, when it may be continued.
+    pub(super) fn trail_end(&self, db: &Connection) -> Result<Chain> {
+        if let Some(link) = self.stopped.get() {
+            return Err(StoreError::Broken(link.clone()));
+        }
+        let checked = Chain::read(db, &self.keys)
+            .map_err(StoreError::from)
+            .and_then(|chain| witness::newer(&chain, &self.heads.last().head).map(|()| chain));
+        if let Err(StoreError::Broken(link)) = &checked {
+            self.stop_trail(link.clone());
+        }
+        checked
+    }
+
+    /// Stops writing to the trail, until the next start.
+    pub(crate) fn stop_trail(&self, link: BrokenLink) {
+        tracing::error!("{link}; nothing is written to it any more");
+        // Fails only when it is stopped already.
+        self.stopped.set(link).unwrap_or_default();
+    }
+
+    /// Why the trail is not continued; checks its end if no break is known yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn broken_trail(&self) -> Result<Option<BrokenLink>> {
+        match self.read(|db| self.trail_end(db)) {
+            Ok(_) => Ok(None),
+            Err(StoreError::Broken(link)) => Ok(Some(link)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a break is known.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.get().is_some()
     }
 
     /// One question.

@@ -2,7 +2,11 @@
 
 use rusqlite::ErrorCode;
 
+use crate::audit::{BrokenLink, ChainError};
 use crate::exchange::{Event, State};
+
+/// What to do about a database that is not the one that was left in the folder.
+pub(super) const PUT_BACK: &str = "fix: put the newest copy of the whole state folder back; without one give --state another folder and keep this one as evidence";
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,27 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("a row cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// The audit trail is broken: nothing is added to it.
+    #[error("{0}; nothing is written any more")]
+    Broken(BrokenLink),
+    /// The database is not the one that this folder had.
+    #[error("{what}\n  {help}")]
+    Lost {
+        /// What is missing, and how that is known.
+        what: String,
+        /// What to do.
+        help: &'static str,
+    },
+    /// A later version wrote the database.
+    #[error(
+        "a later version wrote the database (schema {found}, this one knows {known}); use that version"
+    )]
+    Newer {
+        /// The schema's version in the database.
+        found: usize,
+        /// The latest that is known here.
+        known: usize,
+    },
     /// SQLite.
     #[error("the core's store failed: {0}")]
     Database(rusqlite::Error),
@@ -34,10 +59,22 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-            Self::Full
-        } else {
-            Self::Database(error)
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Lost {
+                what: format!("core.sqlite is damaged: {error}"),
+                help: PUT_BACK,
+            },
+            Some(_) | None => Self::Database(error),
+        }
+    }
+}
+
+impl From<ChainError> for StoreError {
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::Broken(link) => Self::Broken(link),
+            ChainError::Database(error) => error.into(),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Store {
             return Err(StoreError::Full);
         }
         self.pass(Event::Opened, Side::Before);
-        let made = self.write(|db| {
+        let made = self.write_trail(|db, chain| {
             let taken: Option<String> = db
                 .prepare_cached("SELECT id FROM exchange WHERE client=?1 AND key=?2")?
                 .query_row([&exchange.client, &exchange.key], |row| row.get(0))
@@ -53,7 +53,9 @@ impl Store {
             }
             let metadata = &exchange.metadata;
             db.prepare_cached(
-                "INSERT INTO exchange VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,NULL,?15,0,'{}')",
+                "INSERT INTO exchange(id, client, key, body_hash, correlation, source, target, trigger_word, cohort, traffic,
+                                      state, step, due_ms, created_ms, callback, tenant, version, data)
+                 VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,0,'{}')",
             )?
             .execute(params![
                 exchange.id,
@@ -71,6 +73,7 @@ impl Store {
                 exchange.due_ms,
                 exchange.created_ms,
                 exchange.callback,
+                exchange.tenant,
             ])?;
             db.prepare_cached("INSERT INTO request VALUES(?1,?2)")?
                 .execute(params![exchange.id, body])?;
@@ -79,7 +82,7 @@ impl Store {
             change.notes.clone_from(&notes);
             change.exchange.version = 1;
             write_row(db, &change.exchange, 0)?;
-            record(db, &self.keys, &change, None)?;
+            record(db, chain, &change, None)?;
             Ok(Some(change.exchange))
         })?;
         let Some(made) = made else {

@@ -23,13 +23,20 @@ pub struct Opening {
     pub actor: String,
 }
 
-/// An exchange that was just asked for.
-pub fn fresh(client: &str, key: &str, metadata: Metadata, clock: &Clock, pace: Pace) -> Exchange {
+/// An exchange that was just asked for by a client of a tenant.
+pub fn fresh(
+    (client, tenant): (&str, &str),
+    key: &str,
+    metadata: Metadata,
+    clock: &Clock,
+    pace: Pace,
+) -> Exchange {
     let now = clock.now();
     let now_ms = now.timestamp_millis();
     Exchange {
         id: format!("x-{}", uuid::Uuid::new_v4().simple()),
         client: client.to_owned(),
+        tenant: tenant.to_owned(),
         key: key.to_owned(),
         redrive_of: None,
         version: 0,

@@ -1,6 +1,6 @@
 //! Questions to the store.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Params, params};
 use serde_json::Value;
 
 use super::database::Store;
@@ -148,10 +148,19 @@ impl Store {
 
     /// How many rows a question counts, by what it groups them: `sql` gives text and a number.
     pub fn counts(&self, sql: &str) -> Result<Vec<(Vec<String>, u64)>> {
+        self.counted(sql, [])
+    }
+
+    /// The same about one tenant (`?1`), or all where that is null.
+    pub fn counts_of(&self, sql: &str, tenant: Option<&str>) -> Result<Vec<(Vec<String>, u64)>> {
+        self.counted(sql, [tenant])
+    }
+
+    fn counted(&self, sql: &str, values: impl Params) -> Result<Vec<(Vec<String>, u64)>> {
         self.read(|db| {
             let mut query = db.prepare_cached(sql)?;
             let width = query.column_count();
-            let rows = query.query_map([], |row| {
+            let rows = query.query_map(values, |row| {
                 let mut words = Vec::with_capacity(width);
                 for at in 0..width.saturating_sub(1) {
                     words.push(row.get::<_, Option<String>>(at)?.unwrap_or_default());

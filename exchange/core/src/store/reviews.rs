@@ -25,7 +25,7 @@ impl Queue {
     pub const fn name(self) -> &'static str {
         match self {
             Self::DeadLetter => "dead-letter",
-            Self::HumanReview => "human-review",
+            Self::HumanReview => "person-decides",
         }
     }
 }
@@ -104,6 +104,17 @@ pub struct Review {
     pub led_to: Option<String>,
 }
 
+/// Which items are meant; what is left out does not matter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReviewFilter<'a> {
+    /// About exchanges of this tenant.
+    pub tenant: Option<&'a str>,
+    /// In this state.
+    pub state: Option<ReviewState>,
+    /// Of this exchange.
+    pub exchange: Option<&'a str>,
+}
+
 /// How an item ends.
 #[derive(Clone, Debug)]
 pub struct Closing {
@@ -153,20 +164,29 @@ pub(super) fn add(db: &Transaction<'_>, exchange: &str, review: &NewReview) -> R
 }
 
 impl Store {
-    /// The items in that state, or of that exchange, the oldest first.
-    pub fn reviews(
-        &self,
-        state: Option<ReviewState>,
-        exchange: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Review>> {
+    /// The items, the oldest first.
+    pub fn reviews(&self, filter: &ReviewFilter<'_>, limit: usize) -> Result<Vec<Review>> {
         self.read(|db| {
             let mut query = db.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM review WHERE (?1 IS NULL OR state=?1) AND (?2 IS NULL OR exchange=?2) ORDER BY opened_ms, id LIMIT ?3",
+                "SELECT {COLUMNS} FROM review WHERE (?1 IS NULL OR state=?1) AND (?2 IS NULL OR exchange=?2)
+                   AND (?3 IS NULL OR exchange IN (SELECT id FROM exchange WHERE tenant=?3)) ORDER BY opened_ms, id LIMIT ?4",
             ))?;
-            let state = state.map(ReviewState::name);
-            let rows = query.query_map(params![state, exchange, limit], of_row)?;
+            let state = filter.state.map(ReviewState::name);
+            let rows = query.query_map(
+                params![state, filter.exchange, filter.tenant, limit],
+                of_row,
+            )?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Whether there is an item with that id about an exchange of that tenant.
+    pub fn is_review_of(&self, id: &str, tenant: &str) -> Result<bool> {
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT 1 FROM review r JOIN exchange e ON e.id = r.exchange WHERE r.id=?1 AND e.tenant=?2",
+            )?;
+            Ok(query.exists([id, tenant])?)
         })
     }
 
@@ -181,7 +201,7 @@ impl Store {
 
     /// Closes an open item; false when it was not open any more.
     pub fn close_review(&self, id: &str, closing: &Closing) -> Result<bool> {
-        self.write(|db| {
+        self.write_trail(|db, chain| {
             let rows = db
                 .prepare_cached("UPDATE review SET state=?2, closed_ms=?3, closed_by=?4, note=?5, led_to=?6 WHERE id=?1 AND state='open'")?
                 .execute(params![
@@ -199,14 +219,12 @@ impl Store {
                 .prepare_cached("SELECT data FROM exchange WHERE id=(SELECT exchange FROM review WHERE id=?1)")?
                 .query_row([id], |row| row.get(0))?;
             let exchange = serde_json::from_str(&exchange)?;
-            let mut chain = crate::audit::Chain::read(db)?;
             chain.add(db, &crate::audit::AuditEntry {
                 kind: "review",
                 actor: &closing.by,
                 exchange: Some(&exchange),
                 body: serde_json::json!({"review": id, "action": closing.state.name(), "note": closing.note, "led_to": closing.led_to}),
             })?;
-            chain.seal(db, &self.keys)?;
             Ok(true)
         })
     }

@@ -8,4 +8,4 @@ pub use read::{FILE_BYTES_MAX, read};
 pub use set::{
     Clause, Effect, FORMAT, FieldRules, Guard, Rollout, Rules, Sensitivity, Thresholds, Weights,
 };
-pub use shipped::{SHIPPED, SHIPPED_PATH, shipped};
+pub use shipped::{ALL_SHIPPED, SHIPPED, SHIPPED_PATH, shipped, shipped_next};

@@ -1,18 +1,16 @@
 //! Reads a rules file and names every mistake at once, with its line and a fix.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use exchange_kit::digest::hex_of_sha256;
-use exchange_kit::mistakes::{Complaints, Source, Table, known_words};
-use toml::de::DeTable;
+use exchange_kit::mistakes::{Complaints, Table, known_words, parse};
 
 use super::set::{
     Clause, Effect, FORMAT, FieldRules, Guard, OWN_RULES, Rollout, Rules, Sensitivity, Thresholds,
     Weights, bits,
 };
-use crate::field::Field;
+use crate::field::{Field, NEWER_FORMAT};
 
 /// Largest rules file, in bytes; a larger one is refused.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -25,61 +23,25 @@ const SHARE_MIN: f64 = 1e-9;
 
 /// Reads the text of the file at `path`.
 pub fn read(path: &str, text: &str) -> Result<Rules, Complaints> {
-    let source = Source {
-        path,
-        text,
-        complaints: RefCell::default(),
-    };
-    if text.len() > FILE_BYTES_MAX {
-        let what = format!("the file has more than {FILE_BYTES_MAX} bytes");
-        source.complain(&(0..0), what, "write fewer rules");
-        return Err(source.complaints.into_inner());
-    }
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let mut lines = BTreeSet::new();
-        for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            let line = text.as_bytes()[..span.start.min(text.len())]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
-            if lines.insert(line) {
-                let what = format!("not TOML: {}", error.message());
-                source.complain(&span, what, "mend the syntax (https://toml.io)");
-            }
-        }
-        return Err(source.complaints.into_inner());
-    }
-    let rules = {
-        let root = Table::new(&source, root.get_ref(), 0..0, "the file");
-        whole(&root, text)
-    };
-    let complaints = source.complaints.into_inner();
-    match rules {
-        Some(rules) if complaints.is_empty() => Ok(rules),
-        _ => Err(complaints),
-    }
+    parse(path, text, FILE_BYTES_MAX, |root| whole(root, text))
 }
 
 fn whole(root: &Table<'_>, text: &str) -> Option<Rules> {
-    if !format_is_known(root) {
-        return None;
-    }
+    let format = known_format(root)?;
     let version = root.text("version", "version = \"my-rules-1\"");
     let weights = weights(root);
     let thresholds = thresholds(root);
-    let fields = fields(root);
+    let fields = fields(root, format);
     let mut ids = BTreeSet::new();
     let guards: Vec<Option<Guard>> = limited(root, "guard")
         .iter()
-        .map(|table| guard(table, &mut ids))
+        .map(|table| guard(table, &mut ids, format))
         .collect();
     let mut clauses = |key: &str| -> Vec<Option<Clause>> {
         limited(root, key)
             .iter()
             .map(|table| {
-                let clause = clause(table, &mut ids);
+                let clause = clause(table, &mut ids, format);
                 table.close();
                 clause
             })
@@ -93,6 +55,7 @@ fn whole(root: &Table<'_>, text: &str) -> Option<Rules> {
     let mut digest = hex_of_sha256(text.as_bytes());
     digest.truncate(16);
     Some(Rules {
+        format,
         version: plain_version(root, version?)?,
         digest,
         weights: weights?,
@@ -107,23 +70,21 @@ fn whole(root: &Table<'_>, text: &str) -> Option<Rules> {
 }
 
 /// A newer file may mean anything: nothing else of it is read.
-fn format_is_known(root: &Table<'_>) -> bool {
-    let Some((format, span)) = root.number("format", &format!("format = {FORMAT}")) else {
-        return false;
-    };
+fn known_format(root: &Table<'_>) -> Option<u32> {
+    let (format, span) = root.number("format", &format!("format = {FORMAT}"))?;
     let newest = f64::from(FORMAT);
     if format > newest {
         let what = format!("the rules are of format {format}; this program reads up to {FORMAT}");
         let help = format!("use a newer exchange, or write the rules in format {FORMAT}");
         root.complain(&span, what, help);
-        return false;
+        return None;
     }
-    if format < 1.0 || format.fract() != 0.0 {
+    let known = (1..=FORMAT).find(|known| (f64::from(*known) - format).abs() < f64::EPSILON);
+    if known.is_none() {
         let what = format!("there is no format {format}");
         root.complain(&span, what, format!("write format = {FORMAT}"));
-        return false;
     }
-    true
+    known
 }
 
 fn plain_version(root: &Table<'_>, (version, span): (&str, Range<usize>)) -> Option<String> {
@@ -232,7 +193,7 @@ fn thresholds(root: &Table<'_>) -> Option<[Thresholds; 3]> {
     Some([regular.0, sensitive.0, restricted.0])
 }
 
-fn fields(root: &Table<'_>) -> Option<Vec<FieldRules>> {
+fn fields(root: &Table<'_>, format: u32) -> Option<Vec<FieldRules>> {
     let table = root.table("field", "[field.given] and the other fields", true)?;
     let mut all = Vec::new();
     for field in Field::ALL {
@@ -248,17 +209,18 @@ fn fields(root: &Table<'_>) -> Option<Vec<FieldRules>> {
         all.push(
             table
                 .table(field.name(), &name, true)
-                .and_then(|one| field_rules(&one, field)),
+                .and_then(|one| field_rules(&one, field, format)),
         );
     }
     table.close();
     all.into_iter().collect()
 }
 
-fn field_rules(table: &Table<'_>, field: Field) -> Option<FieldRules> {
+fn field_rules(table: &Table<'_>, field: Field, format: u32) -> Option<FieldRules> {
     let bands = bands(table, field);
-    let m = shares(table, field, "m");
-    let u = shares(table, field, "u");
+    let levels = field.levels(format);
+    let m = shares(table, field, "m", levels);
+    let u = shares(table, field, "u", levels);
     table.close();
     Some(FieldRules {
         bands: bands?,
@@ -298,11 +260,11 @@ fn bands(table: &Table<'_>, field: Field) -> Option<Vec<(u16, u8)>> {
     whole.then_some(bands)
 }
 
-fn shares(table: &Table<'_>, field: Field, key: &str) -> Option<Vec<f64>> {
+fn shares(table: &Table<'_>, field: Field, key: &str, levels: &[&str]) -> Option<Vec<f64>> {
     let name = format!("{key} in [field.{}]", field.name());
     let written = table.table(key, &name, true)?;
     let mut shares = Vec::new();
-    for level in field.levels() {
+    for level in levels {
         let Some((share, span)) = written.number(level, &format!("{level} = 0.01")) else {
             continue;
         };
@@ -314,7 +276,7 @@ fn shares(table: &Table<'_>, field: Field, key: &str) -> Option<Vec<f64>> {
         shares.push(share);
     }
     written.close();
-    if shares.len() != field.levels().len() {
+    if shares.len() != levels.len() {
         return None;
     }
     let sum: f64 = shares.iter().sum();
@@ -334,17 +296,20 @@ fn limited<'a>(root: &Table<'a>, key: &str) -> Vec<Table<'a>> {
     tables
 }
 
-fn guard(table: &Table<'_>, ids: &mut BTreeSet<String>) -> Option<Guard> {
-    let clause = clause(table, ids);
+fn guard(table: &Table<'_>, ids: &mut BTreeSet<String>, format: u32) -> Option<Guard> {
+    let clause = clause(table, ids, format);
     let effect = table.text("effect", "effect = \"review\"");
     table.close();
     let (effect, span) = effect?;
     let effect = match effect {
         "refuse" => Effect::Refuse,
         "review" => Effect::Review,
+        "doubt" if format >= NEWER_FORMAT => Effect::Doubt,
         _ => {
             let what = format!("there is no effect {effect:?}");
-            table.complain(&span, what, known_words(effect, &["refuse", "review"]));
+            let mut known = vec!["refuse", "review"];
+            known.extend((format >= NEWER_FORMAT).then_some("doubt"));
+            table.complain(&span, what, known_words(effect, &known));
             return None;
         }
     };
@@ -354,11 +319,11 @@ fn guard(table: &Table<'_>, ids: &mut BTreeSet<String>) -> Option<Guard> {
     })
 }
 
-fn clause(table: &Table<'_>, ids: &mut BTreeSet<String>) -> Option<Clause> {
+fn clause(table: &Table<'_>, ids: &mut BTreeSet<String>, format: u32) -> Option<Clause> {
     let id = table.text("id", "id = \"D1\"");
     let title = table.text("title", "title = \"what it means\"");
     let when = table.table("when", "when = { birth_date = [\"exact\"] }", true);
-    let when = when.and_then(|when| conditions(&when));
+    let when = when.and_then(|when| conditions(&when, format));
     let ((id, span), (title, _)) = (id?, title?);
     if OWN_RULES.contains(&id) {
         let what = format!("{id:?} is the id of a rule that is built in");
@@ -383,7 +348,7 @@ fn clause(table: &Table<'_>, ids: &mut BTreeSet<String>) -> Option<Clause> {
     })
 }
 
-fn conditions(when: &Table<'_>) -> Option<Vec<(Field, u16)>> {
+fn conditions(when: &Table<'_>, format: u32) -> Option<Vec<(Field, u16)>> {
     let names = Field::ALL.map(Field::name);
     let mut conditions = Vec::new();
     let mut whole = true;
@@ -399,11 +364,12 @@ fn conditions(when: &Table<'_>) -> Option<Vec<(Field, u16)>> {
         };
         let mut mask = 0;
         for (word, span) in when.words(key) {
-            if let Some(level) = field.level_named(word) {
+            let mut known = field.levels(format).to_vec();
+            known.push("missing");
+            let level = field.level_named(word).filter(|_| known.contains(&word));
+            if let Some(level) = level {
                 mask |= 1 << level;
             } else {
-                let mut known = field.levels().to_vec();
-                known.push("missing");
                 let what = format!("{key} has no level {word:?}");
                 when.complain(&span, what, known_words(word, &known));
                 whole = false;

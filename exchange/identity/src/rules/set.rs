@@ -8,7 +8,7 @@ use crate::compare::{Evidence, Fact};
 use crate::field::{FIELDS, Field, MISSING, Vector, given};
 
 /// The newest notation of rules files that this program reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// Reasons that are built in: above the upper threshold, gray zone, more than one candidate, below the
 /// lower threshold, a household member of a nearer candidate.
 pub(super) const OWN_RULES: [&str; 5] = ["F1", "F2", "A1", "N1", "H1"];
@@ -97,6 +97,9 @@ impl Clause {
 pub enum Effect {
     /// Another person: no match, whatever the total.
     Refuse,
+    /// Another person unless a person finds otherwise: for review where neither record has a better candidate, and
+    /// no candidate beside one. Format 2.
+    Doubt,
     /// Never automatic.
     Review,
 }
@@ -124,6 +127,8 @@ pub enum Rollout {
 /// A whole rule set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
+    /// The notation of its file: which levels it is shown.
+    pub format: u32,
     /// Its name, in every decision.
     pub version: String,
     /// First 16 hex digits of the file's SHA-256: one version cannot mean two things.
@@ -183,7 +188,7 @@ impl Rules {
     pub fn vector(&self, evidence: &Evidence) -> Vector {
         let mut vector = [MISSING; FIELDS];
         for field in Field::ALL {
-            vector[field.index()] = self.level(field, evidence.0[field.index()]);
+            vector[field.index()] = self.level(field, evidence.fact(field, self.format));
         }
         vector
     }

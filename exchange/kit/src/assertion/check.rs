@@ -223,7 +223,6 @@ mod tests {
         let keys = file["keys"].as_array().unwrap().iter().map(key).collect();
         let clients = [Client {
             id: "outrider".to_owned(),
-            npi: "1999999984",
             keys,
         }];
         let url = file["token_url"].as_str().unwrap();

@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use serde_json::Value;
 
 /// Largest key set that is read, in bytes.
 const JWKS_BYTES_MAX: u64 = 64 * 1024;
@@ -32,8 +33,6 @@ pub enum KeySetError {
 pub struct Client {
     /// `client_id`, also `iss` and `sub` of its assertions.
     pub id: String,
-    /// The payer behind it.
-    pub npi: &'static str,
     /// Its keys.
     pub keys: Vec<RegisteredKey>,
 }
@@ -81,7 +80,6 @@ impl ClientRegistry {
             .map(|one| {
                 Ok(Client {
                     id: one.client.to_owned(),
-                    npi: one.npi,
                     keys: key_set(&one.jwks)?,
                 })
             })
@@ -96,7 +94,10 @@ impl ClientRegistry {
 }
 
 /// The usable keys of a JWKS file. Keys without name or of another algorithm are passed over.
-fn key_set(file: &Path) -> Result<Vec<RegisteredKey>, KeySetError> {
+///
+/// # Errors
+/// When the file cannot be read, is too large or is no key set.
+pub fn key_set(file: &Path) -> Result<Vec<RegisteredKey>, KeySetError> {
     let unreadable = |source| KeySetError::File {
         path: file.to_owned(),
         source,
@@ -107,24 +108,119 @@ fn key_set(file: &Path) -> Result<Vec<RegisteredKey>, KeySetError> {
         return Err(KeySetError::Unusable(text));
     }
     let text = fs::read_to_string(file).map_err(unreadable)?;
-    let set: JwkSet = serde_json::from_str(&text).map_err(|error| {
-        KeySetError::Unusable(format!("{} is no key set: {error}", file.display()))
-    })?;
-    Ok(set.keys.iter().filter_map(usable).collect())
+    keys_of(&text)
+        .map_err(|what| KeySetError::Unusable(format!("{} is no key set: {what}", file.display())))
 }
 
+/// The usable keys of a JWKS document. A key of a kind that is not known here says nothing of the others.
+fn keys_of(text: &str) -> Result<Vec<RegisteredKey>, String> {
+    let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let keys = document["keys"].as_array().ok_or("it has no list `keys`")?;
+    let read = keys
+        .iter()
+        .filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
+    Ok(read.filter_map(|jwk| usable(&jwk)).collect())
+}
+
+/// A key that signs with one of the two algorithms of SMART. `alg` and `use` are optional (RFC 7517 sections 4.2 and
+/// 4.4): without `alg` the kind of the key says it, and what is there must fit.
 fn usable(jwk: &Jwk) -> Option<RegisteredKey> {
-    let algorithm = jwk.common.key_algorithm?;
-    let algorithm = if algorithm == KeyAlgorithm::ES384 {
-        Algorithm::ES384
-    } else if algorithm == KeyAlgorithm::RS384 {
-        Algorithm::RS384
-    } else {
-        return None;
+    let is_p384 = matches!(&jwk.algorithm, AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384);
+    let is_rsa = matches!(&jwk.algorithm, AlgorithmParameters::RSA(_));
+    let by_kind = match (is_p384, is_rsa) {
+        (true, _) => Algorithm::ES384,
+        (_, true) => Algorithm::RS384,
+        (false, false) => return None,
     };
+    let is_named_so = match jwk.common.key_algorithm {
+        None => true,
+        Some(KeyAlgorithm::ES384) => by_kind == Algorithm::ES384,
+        Some(KeyAlgorithm::RS384) => by_kind == Algorithm::RS384,
+        Some(_) => false,
+    };
+    let signs = jwk
+        .common
+        .public_key_use
+        .as_ref()
+        .is_none_or(|kind| *kind == PublicKeyUse::Signature);
+    if !is_named_so || !signs {
+        return None;
+    }
+    let algorithm = by_kind;
     Some(RegisteredKey {
         kid: jwk.common.key_id.clone()?,
         algorithm,
         public: DecodingKey::from_jwk(jwk).ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The key of RFC 7515 A.2's kind: any modulus will do here.
+    fn rsa() -> Value {
+        json!({"kty": "RSA", "kid": "r", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw", "e": "AQAB"})
+    }
+
+    fn elliptic() -> Value {
+        json!({"kty": "EC", "crv": "P-384", "kid": "k", "x": "7xLVKKd-cMfSPQqQwB2fM4u9VxqJKkKPSB_hsUb_7Kc_OxaVfNvKHfRQkXgFjGrI", "y": "Gvrd3K0dJHYfUUPDHqTO2oLBfQYkcxRTH-lY3jBGtcpYpT-4xV9v4n0M8xSlM_5v"})
+    }
+
+    fn with(base: &Value, change: &Value) -> Value {
+        let mut key = base.clone();
+        for (name, value) in change.as_object().unwrap() {
+            key[name] = value.clone();
+        }
+        key
+    }
+
+    #[test]
+    fn a_key_is_usable_without_what_is_optional_and_not_against_what_is_said() {
+        for (key, wanted) in [
+            (elliptic(), Some(Algorithm::ES384)),
+            (
+                with(&elliptic(), &json!({"alg": "ES384", "use": "sig"})),
+                Some(Algorithm::ES384),
+            ),
+            (
+                with(&elliptic(), &json!({"key_ops": ["verify"], "ext": true})),
+                Some(Algorithm::ES384),
+            ),
+            (with(&elliptic(), &json!({"alg": "ES256"})), None),
+            (with(&elliptic(), &json!({"alg": "RS384"})), None),
+            (with(&elliptic(), &json!({"use": "enc"})), None),
+            (rsa(), Some(Algorithm::RS384)),
+            (
+                with(&rsa(), &json!({"alg": "RS384"})),
+                Some(Algorithm::RS384),
+            ),
+            (with(&rsa(), &json!({"alg": "RS256"})), None),
+            (
+                with(&rsa(), &json!({"alg": "RSA-OAEP", "use": "enc"})),
+                None,
+            ),
+            (with(&rsa(), &json!({"kid": null})), None),
+            (
+                json!({"kty": "OKP", "crv": "Ed25519", "kid": "o", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
+                None,
+            ),
+        ] {
+            let mut key = key;
+            if key["kid"].is_null() {
+                key.as_object_mut().unwrap().remove("kid");
+            }
+            let keys = keys_of(&json!({"keys": [key]}).to_string()).unwrap();
+            let found = keys.first().map(|key| key.algorithm);
+            assert_eq!(found, wanted, "{key}");
+        }
+        // A key that nobody knows says nothing of the next one.
+        let unknown = json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "x", "kid": "pq"});
+        let keys =
+            keys_of(&json!({"keys": [unknown, elliptic()], "issued": 1}).to_string()).unwrap();
+        assert_eq!(keys.len(), 1);
+        assert!(keys_of("{}").is_err() && keys_of("[").is_err());
+    }
 }

@@ -5,4 +5,4 @@ mod check;
 mod clients;
 
 pub use check::{Asserted, AssertionFault, CLOCK_SKEW_SECONDS, check};
-pub use clients::{Client, ClientRegistry, KeySetError, RegisteredKey, Registration};
+pub use clients::{Client, ClientRegistry, KeySetError, RegisteredKey, Registration, key_set};

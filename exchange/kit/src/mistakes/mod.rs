@@ -4,4 +4,4 @@ mod complaint;
 mod tree;
 
 pub use complaint::{COMPLAINTS_MAX, Complaint, Complaints, known_words, nearest};
-pub use tree::{Source, Table};
+pub use tree::{Source, Table, parse};

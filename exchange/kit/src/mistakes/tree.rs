@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -22,10 +22,55 @@ pub struct Source<'a> {
 impl Source<'_> {
     /// Notes a mistake at that place.
     pub fn complain(&self, span: &Range<usize>, what: impl Into<String>, help: impl Into<String>) {
-        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let place = format!("{}:{line}", self.path);
+        let place = format!("{}:{}", self.path, self.line(span));
         self.complaints.borrow_mut().add(place, what, help);
+    }
+
+    /// The line on which a place begins, counted from 1.
+    fn line(&self, span: &Range<usize>) -> usize {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// Reads the text of the file at `path`, which may have `bytes_max` bytes; `act` gets the table of the whole file.
+///
+/// # Errors
+/// Every mistake of the file: of its size, of its syntax, or those that `act` noted.
+pub fn parse<T>(
+    path: &str,
+    text: &str,
+    bytes_max: usize,
+    act: impl FnOnce(&Table<'_>) -> Option<T>,
+) -> Result<T, Complaints> {
+    let source = Source {
+        path,
+        text,
+        complaints: RefCell::default(),
+    };
+    if text.len() > bytes_max {
+        let what = format!("the file has more than {bytes_max} bytes");
+        source.complain(&(0..0), what, "write less into it");
+        return Err(source.complaints.into_inner());
+    }
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut lines = BTreeSet::new();
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        if lines.insert(source.line(&span)) {
+            let what = format!("not TOML: {}", error.message());
+            source.complain(&span, what, "mend the syntax (https://toml.io)");
+        }
+    }
+    let read = if errors.is_empty() {
+        act(&Table::new(&source, root.get_ref(), 0..0, "the file"))
+    } else {
+        None
+    };
+    let complaints = source.complaints.into_inner();
+    match read {
+        Some(read) if complaints.is_empty() => Ok(read),
+        _ => Err(complaints),
     }
 }
 
@@ -114,6 +159,29 @@ impl<'a> Table<'a> {
             self.wrong(key, value, "a number");
         }
         Some((number?, value.span()))
+    }
+
+    /// A string that may be left out.
+    pub fn optional_text(&self, key: &str) -> Option<(&'a str, Range<usize>)> {
+        if self.has(key) {
+            self.text(key, "")
+        } else {
+            None
+        }
+    }
+
+    /// A whole number within `range` that may be left out.
+    pub fn count(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.get(key)?;
+        let integer = value.get_ref().as_integer();
+        let digits = integer.filter(|integer| integer.radix() == 10);
+        let number = digits.and_then(|digits| digits.as_str().replace('_', "").parse().ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+            self.wrong(key, value, &wanted);
+        }
+        number
     }
 
     /// Whether the key stands there; counts as asked for.

@@ -1,6 +1,6 @@
 //! Does a consent allow this responder to disclose to this requester today?
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
 use crate::member::Policy;
@@ -46,11 +46,11 @@ fn is_in_force(consent: &Value, disclosure: Disclosure<'_>) -> Option<bool> {
     // An absent start is open (FHIR Period). An absent end is not taken as for ever, and a bound that
     // cannot be read is no permission.
     let begun = match provision["period"]["start"].as_str() {
-        Some(start) => day(start)? <= disclosure.today,
+        Some(start) => days(start)?.0 <= disclosure.today,
         None => true,
     };
     let not_over = match provision["period"]["end"].as_str() {
-        Some(end) => day(end)? >= disclosure.today,
+        Some(end) => days(end)?.1 >= disclosure.today,
         None => false,
     };
     let recipient = actor(provision, "IRCP") == Some(disclosure.requester_npi);
@@ -58,9 +58,25 @@ fn is_in_force(consent: &Value, disclosure: Disclosure<'_>) -> Option<bool> {
     Some(permits && begun && not_over && recipient && source)
 }
 
-/// The day of a FHIR date or dateTime.
-fn day(text: &str) -> Option<NaiveDate> {
-    text.get(..10)?.parse().ok()
+/// The first and the last day of a FHIR date or dateTime: of `2035` the whole year, of `2035-02` the month (a Period
+/// includes what its end says, FHIR R4 2.24.0.9).
+fn days(text: &str) -> Option<(NaiveDate, NaiveDate)> {
+    let months = match text.len() {
+        4 => 12,
+        7 => 1,
+        _ => {
+            let day = text.get(..10)?.parse().ok()?;
+            let has_time = text.len() > 10;
+            let is_whole = !has_time || chrono::DateTime::parse_from_rfc3339(text).is_ok();
+            return is_whole.then_some((day, day));
+        }
+    };
+    let first: NaiveDate = match months {
+        12 => format!("{text}-01-01").parse().ok()?,
+        _ => format!("{text}-01").parse().ok()?,
+    };
+    let last = first.checked_add_months(Months::new(months))?.pred_opt()?;
+    Some((first, last))
 }
 
 /// The NPI of the actor in that role.
@@ -110,6 +126,21 @@ mod tests {
             ("future", start, json!("2026-11-22"), None),
             ("first day", start, json!("2026-11-21T08:00:00Z"), regular),
             ("unreadable", end, json!("soon"), None),
+            ("unreadable time", end, json!("2035-01-01Tnoon"), None),
+            ("this year", end, json!("2026"), regular),
+            ("last year", end, json!("2025"), None),
+            ("this month", end, json!("2026-11"), regular),
+            ("last month", end, json!("2026-10"), None),
+            ("no such month", end, json!("2026-13"), None),
+            ("since this year", start, json!("2026"), regular),
+            ("since next month", start, json!("2026-12"), None),
+            ("leap month", end, json!("2028-02"), regular),
+            (
+                "with offset",
+                end,
+                json!("2035-12-31T23:59:59-05:00"),
+                regular,
+            ),
             (
                 "open end",
                 "/provision/period",

@@ -12,7 +12,7 @@ use exchange_kit::http::form_fields;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::export_query::{ExportOperation, ExportQuery};
+use super::export_query::{ExportOperation, ExportQuery, Handling};
 use super::group::{self, GroupMember};
 use super::headers::{self, Caller};
 use super::kickoff::{self, JobRequest};
@@ -82,7 +82,12 @@ async fn kick_off(
         if !query_text.is_empty() {
             url = format!("{url}?{query_text}");
         }
-        ExportQuery::of_query(&form_fields(query_text.as_bytes()))?
+        let handling = if headers::prefers_lenient(&caller.headers) {
+            Handling::Lenient
+        } else {
+            Handling::Strict
+        };
+        ExportQuery::of_query(&form_fields(query_text.as_bytes()), handling)?
     } else {
         ExportQuery::of_parameters(&body::json(request).await?, export)?
     };
@@ -90,7 +95,9 @@ async fn kick_off(
     let members = members(&partner, &id, &session.client)?;
     free_slot(&partner, &id, &session)?;
     // Stores keep this hash: the type goes on being written with its first name.
-    let described = format!("{query:?}").replacen("ExportQuery", "Wanted", 1);
+    let described = format!("{query:?}")
+        .replacen("ExportQuery", "Wanted", 1)
+        .replacen(", ignored: []", "", 1);
     let hash = hex_of_sha256(format!("{url} {described}").as_bytes());
     // A large export takes its time, which is not the other clients'.
     let work = move || {
@@ -197,6 +204,7 @@ fn files(
         write(&mut writer, &record)?;
     }
     unmatched_patients(members, query, &mut writer)?;
+    ignored(query, &mut writer)?;
     let mut files = writer.finish()?;
     files.extend(scanned(partner, &exported, query));
     Ok(files)
@@ -249,6 +257,19 @@ fn unmatched_patients(
         let outcome = json!({
             "resourceType": "OperationOutcome",
             "issue": [{"severity": "warning", "code": "not-found", "diagnostics": text}],
+        });
+        writer.line(FileList::Error, "OperationOutcome", &outcome.to_string())?;
+    }
+    Ok(())
+}
+
+/// An OperationOutcome for what the client asked to have passed over.
+fn ignored(query: &ExportQuery, writer: &mut FileWriter<'_>) -> Result<(), Refusal> {
+    for parameter in &query.ignored {
+        let text = format!("{parameter} is not supported and was passed over");
+        let outcome = json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{"severity": "warning", "code": "not-supported", "diagnostics": text}],
         });
         writer.line(FileList::Error, "OperationOutcome", &outcome.to_string())?;
     }

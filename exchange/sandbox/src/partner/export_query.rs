@@ -16,6 +16,15 @@ const EXPORT_TYPE_BARE: &str = "payertopayer";
 /// The three spellings of the one format there is (Bulk Data).
 const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
 
+/// Parameters that a server need not support: a client may ask to have them passed over.
+const OPTIONAL: [&str; 5] = [
+    "_typeFilter",
+    "_elements",
+    "includeAssociatedData",
+    "organizeOutputBy",
+    "allowPartialManifests",
+];
+
 /// The parameters of an export.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ExportQuery {
@@ -25,6 +34,17 @@ pub(crate) struct ExportQuery {
     /// References to the Patients; empty for all.
     pub(crate) patients: BTreeSet<String>,
     filters: Vec<Filter>,
+    /// What `Prefer: handling=lenient` let pass over, in our words and quoted.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// Whether parameters that are not supported refuse the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handling {
+    /// They do.
+    Strict,
+    /// They are passed over, and the manifest's errors say so (Bulk Data: `Prefer: handling=lenient`).
+    Lenient,
 }
 
 /// The export operation whose parameters are read.
@@ -61,10 +81,20 @@ impl ExportQuery {
     }
 
     /// From the pairs of a query string.
-    pub(crate) fn of_query(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+    pub(crate) fn of_query(
+        pairs: &[(String, String)],
+        handling: Handling,
+    ) -> Result<Self, Refusal> {
         let mut query = Self::default();
         for (name, value) in pairs {
-            query.take(name, value, ExportOperation::GroupExport)?;
+            match query.take(name, value, ExportOperation::GroupExport) {
+                Err(_) if handling == Handling::Lenient && OPTIONAL.contains(&name.as_str()) => {
+                    query
+                        .ignored
+                        .push(format!("{}={}", echo(name), echo(value)));
+                }
+                taken => taken?,
+            }
         }
         Ok(query)
     }
@@ -78,8 +108,17 @@ impl ExportQuery {
                 }
             }
             ("_outputFormat", ExportOperation::GroupExport) => {
-                if !FORMATS.contains(&value) {
-                    return Err(invalid(format!("_outputFormat must be {}", FORMATS[0])));
+                let is_one = |value: &str| {
+                    FORMATS
+                        .iter()
+                        .any(|format| format.eq_ignore_ascii_case(value))
+                };
+                if !is_one(value.trim()) {
+                    let hint = plus_hint(value, |value| is_one(value).then_some(()));
+                    return Err(invalid(format!(
+                        "_outputFormat must be {}{hint}",
+                        FORMATS[0]
+                    )));
                 }
             }
             ("_type", _) => self.types.get_or_insert_default().extend(types(value)?),
@@ -144,7 +183,20 @@ fn types(list: &str) -> Result<BTreeSet<String>, Refusal> {
 fn instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
-        .map_err(|_| invalid(format!("{} is not an instant", echo(text))))
+        .map_err(|_| {
+            let hint = plus_hint(text, |text| DateTime::parse_from_rfc3339(text).ok());
+            invalid(format!("{} is not an instant{hint}", echo(text)))
+        })
+}
+
+/// What to write in place of a `+`, where one is all that is wrong: in a query it means a space.
+fn plus_hint<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> &'static str {
+    let is_it = text.contains(' ') && read(&text.replace(' ', "+")).is_some();
+    if is_it {
+        "; a + in a query string means a space: write it as %2B"
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]
@@ -227,11 +279,108 @@ mod tests {
             {"name": "_since", "valueInstant": "2026-08-21T00:00:00Z"},
         ]});
         let parameters = ExportQuery::of_parameters(&body, ExportOperation::GroupExport).unwrap();
-        assert_eq!(ExportQuery::of_query(&pairs).unwrap(), parameters);
+        assert_eq!(
+            ExportQuery::of_query(&pairs, Handling::Strict).unwrap(),
+            parameters
+        );
         let mut many = vec![("patient".to_owned(), String::new()); PATIENTS_MAX + 1];
         for (n, (_, value)) in many.iter_mut().enumerate() {
             *value = n.to_string();
         }
-        assert_eq!(ExportQuery::of_query(&many).unwrap_err().status, 413);
+        let refusal = ExportQuery::of_query(&many, Handling::Strict).unwrap_err();
+        assert_eq!(refusal.status, 413);
+    }
+
+    #[test]
+    fn a_plus_is_named_and_media_types_have_no_case() {
+        let read = |name: &str, value: &str| {
+            let fields = exchange_kit::http::form_fields(format!("{name}={value}").as_bytes());
+            ExportQuery::of_query(&fields, Handling::Strict)
+        };
+        for (name, value, wanted) in [
+            ("_since", "2026-01-01T00:00:00%2B00:00", ""),
+            ("_since", "2026-01-01T00:00:00-05:00", ""),
+            ("_since", "2026-01-01T00:00:00+00:00", "%2B"),
+            ("_until", "2026-01-01T00:00:00+05:30", "%2B"),
+            ("_since", "yesterday+noon", "is not an instant"),
+            ("_outputFormat", "application/fhir+ndjson", "%2B"),
+            ("_outputFormat", "application%2Ffhir%2Bndjson", ""),
+            ("_outputFormat", "Application%2FFHIR%2BNDJSON", ""),
+            ("_outputFormat", "NDJSON", ""),
+            ("_outputFormat", "text/csv", "_outputFormat must be"),
+        ] {
+            match read(name, value) {
+                Ok(_) => assert_eq!(wanted, "", "{name}={value}"),
+                Err(refusal) => {
+                    assert!(!wanted.is_empty(), "{name}={value}: {}", refusal.text);
+                    assert!(
+                        refusal.text.contains(wanted),
+                        "{name}={value}: {}",
+                        refusal.text
+                    );
+                    assert_eq!(
+                        wanted == "%2B",
+                        refusal.text.contains("%2B"),
+                        "{}",
+                        refusal.text
+                    );
+                }
+            }
+        }
+        // Generated: every offset east of Greenwich needs it, none west of it does.
+        for hours in 0..=14 {
+            let east = format!("2026-01-01T00:00:00+{hours:02}:00");
+            let refusal = read("_since", &east).unwrap_err();
+            assert!(refusal.text.contains("%2B"), "{east}");
+            assert!(read("_since", &east.replace('+', "-")).is_ok());
+            assert!(read("_since", &east.replace('+', "%2B")).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_optional_is_answered_refused_or_passed_over_as_the_client_asks() {
+        for (name, value, strict, lenient) in [
+            ("_typeFilter", "Encounter?date=ge2026", true, true),
+            (
+                "_typeFilter",
+                "Encounter?date=ge2026,Procedure?date=ge2026",
+                true,
+                true,
+            ),
+            (
+                "_typeFilter",
+                "Patient?_lastUpdated=ge2020-01-01",
+                true,
+                true,
+            ),
+            ("_typeFilter", "Patient?gender=female", false, true),
+            ("_typeFilter", "Patient", false, true),
+            (
+                "_typeFilter",
+                "MedicationRequest?status=active",
+                false,
+                true,
+            ),
+            ("_elements", "id", false, true),
+            (
+                "includeAssociatedData",
+                "LatestProvenanceResources",
+                false,
+                true,
+            ),
+            // These change what is served in ways that a client must know.
+            ("_type", "Spaceship", false, false),
+            ("_since", "yesterday", false, false),
+            ("unknown", "x", false, false),
+        ] {
+            let pairs = [(name.to_owned(), value.to_owned())];
+            let read = |handling| ExportQuery::of_query(&pairs, handling);
+            assert_eq!(read(Handling::Strict).is_ok(), strict, "{name}={value}");
+            let seen = read(Handling::Lenient);
+            assert_eq!(seen.is_ok(), lenient, "{name}={value}");
+            if let Ok(query) = seen {
+                assert_eq!(query.ignored.is_empty(), strict, "{name}={value}");
+            }
+        }
     }
 }

@@ -117,6 +117,9 @@ fn type_filter(text: &str) -> Result<Filter, Refusal> {
 
 /// The condition `name=value` on a type; nothing when it is not supported.
 pub(crate) fn condition(kind: &str, name: &str, value: &str) -> Option<Condition> {
+    if name == "_lastUpdated" {
+        return changed(value);
+    }
     let (_, _, element) = DATES
         .into_iter()
         .find(|(of, parameter, _)| *of == kind && *parameter == name)?;

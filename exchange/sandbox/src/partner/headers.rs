@@ -66,6 +66,11 @@ pub(crate) fn prefers_async(headers: &HeaderMap) -> bool {
     preferences(headers).any(|preference| preference == "respond-async")
 }
 
+/// Whether `Prefer` has `handling=lenient`: what is not supported may be passed over.
+pub(crate) fn prefers_lenient(headers: &HeaderMap) -> bool {
+    preferences(headers).any(|preference| preference.replace(' ', "") == "handling=lenient")
+}
+
 /// Whether the client asks for PDex 2.2 at a partner that speaks 2.1 unless asked.
 pub(crate) fn asks_for_22(headers: &HeaderMap) -> bool {
     let by_header = headers

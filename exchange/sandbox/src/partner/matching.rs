@@ -2,6 +2,7 @@
 
 use exchange_kit::pdex::Bucket;
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::consent::{self, Disclosure};
 use super::limits::MEMBERS_MAX;
@@ -169,8 +170,8 @@ fn is(person: &Person, patient: &Value, coverage: &Value) -> bool {
             let family = folded(&name["family"]);
             let given = folded(&name["given"][0]);
             person.names.iter().any(|held| {
-                let held_given = held.given.to_lowercase();
-                held.family.to_lowercase() == family
+                let held_given = composed(&held.given);
+                composed(&held.family) == family
                     && (held_given == given || is_short_form(&held_given, &given))
             })
         })
@@ -179,7 +180,13 @@ fn is(person: &Person, patient: &Value, coverage: &Value) -> bool {
 }
 
 fn folded(text: &Value) -> String {
-    text.as_str().unwrap_or_default().trim().to_lowercase()
+    composed(text.as_str().unwrap_or_default())
+}
+
+/// Lower case with composed accents, whatever a keyboard or a file system made of them, and one space between words.
+fn composed(text: &str) -> String {
+    let text: String = text.nfc().flat_map(char::to_lowercase).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -224,6 +231,61 @@ mod tests {
             for (member, bundle) in roster.members.iter().zip(&bundles) {
                 let decision = decide(bundle, &roster, disclosure(&payer));
                 assert_eq!(decision.bucket(), member.case.bucket(), "{}", member.id);
+            }
+        }
+    }
+
+    #[test]
+    fn accents_are_one_letter_however_they_are_written() {
+        for (written, wanted) in [
+            ("Nu\u{301}n\u{303}ez", "núñez"),
+            ("NÚÑEZ", "núñez"),
+            ("  Anna   Maria ", "anna maria"),
+            ("Zoe\u{308}", "zoë"),
+            ("A\u{30a}sa", "åsa"),
+        ] {
+            assert_eq!(composed(written), wanted);
+        }
+        // Generated: every person of a roster is found by decomposed names.
+        let payer = Payer::ALL[0];
+        let roster = Roster::draw(payer, 7, 120);
+        let decomposed = |text: &Value| -> Value {
+            text.as_str()
+                .map_or(Value::Null, |text| text.nfd().collect::<String>().into())
+        };
+        for (member, bundle) in roster
+            .members
+            .iter()
+            .zip(bundles(&parameters(payer)).unwrap())
+        {
+            let mut bundle = bundle;
+            let name = &mut bundle.patient["name"][0];
+            name["family"] = decomposed(&name["family"]);
+            name["given"][0] = decomposed(&name["given"][0]);
+            let decision = decide(&bundle, &roster, disclosure(&payer));
+            assert_eq!(decision.bucket(), member.case.bucket(), "{}", member.id);
+        }
+    }
+
+    #[test]
+    fn a_card_without_a_period_or_an_end_is_a_card() {
+        let payer = Payer::ALL[0];
+        let roster = Roster::draw(payer, 7, 120);
+        for (member, bundle) in roster
+            .members
+            .iter()
+            .zip(bundles(&parameters(payer)).unwrap())
+        {
+            for without in ["period", "status", "class"] {
+                let mut bundle = bundle.clone();
+                bundle.coverage.as_object_mut().unwrap().remove(without);
+                let decision = decide(&bundle, &roster, disclosure(&payer));
+                assert_eq!(
+                    decision.bucket(),
+                    member.case.bucket(),
+                    "{} {without}",
+                    member.id
+                );
             }
         }
     }

@@ -36,7 +36,7 @@ impl TooMuch {
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
-    text: String,
+    pub(crate) text: String,
     too_much: Option<TooMuch>,
 }
 

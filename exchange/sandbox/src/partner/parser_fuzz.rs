@@ -121,7 +121,6 @@ fn no_mutated_assertion_proves_anybody() {
     let pem = key["pem"].as_str().unwrap().as_bytes();
     let clients = [Client {
         id: "outrider".to_owned(),
-        npi: REQUESTER_NPI,
         keys: vec![exchange_kit::assertion::RegisteredKey {
             kid: key["kid"].as_str().unwrap().to_owned(),
             algorithm: jsonwebtoken::Algorithm::ES384,

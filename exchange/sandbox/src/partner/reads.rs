@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::bundle::Search;
-use super::export_query::ExportQuery;
+use super::export_query::{ExportQuery, Handling};
 use super::filter::{self, Condition, echo};
 use super::headers::Caller;
 use super::outcome::{FHIR_JSON, Refusal};
@@ -127,7 +127,7 @@ pub(crate) async fn everything(
     if let Some((other, _)) = search.parameters.iter().find(|(name, _)| !known(name)) {
         return Err(unsupported(other));
     }
-    let wanted = ExportQuery::of_query(&search.parameters)?;
+    let wanted = ExportQuery::of_query(&search.parameters, Handling::Strict)?;
     session.must(Grant::Everything(wanted.type_list().as_deref()))?;
     let mut found = records_of(&partner, &session, &id)?;
     found.retain(|one| wanted.has(one));

@@ -245,7 +245,13 @@ async fn form(request: Request) -> Result<Vec<(String, String)>, Response> {
         .headers()
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+        // A media type has no case, and may have parameters (RFC 9110 section 8.3.1).
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| {
+            value
+                .trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        });
     if !is_form {
         let text = "the body must be application/x-www-form-urlencoded";
         return Err(error(StatusCode::BAD_REQUEST, "invalid_request", text));

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use exchange_kit::connections::{Acceptor, Seat, Seats};
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -188,6 +189,7 @@ impl Server {
     async fn run(mut self, socket: TcpListener, mut inbox: mpsc::Receiver<ListenerCommand>) {
         let mut port = Port::Open(socket);
         let mut connections = JoinSet::new();
+        let mut acceptor = Acceptor::new(Seats::new(limits::CONNECTIONS_MAX));
         loop {
             tokio::select! {
                 command = inbox.recv() => match command {
@@ -199,8 +201,8 @@ impl Server {
                     Some(ListenerCommand::Open(answer)) => port = self.open(port, answer),
                     Some(ListenerCommand::Show(leaf)) => self.shown = leaf,
                 },
-                accepted = accept(&port), if connections.len() < limits::CONNECTIONS_MAX => {
-                    self.take(accepted, &mut connections);
+                (tcp, seat) = accept(&mut acceptor, &port) => {
+                    self.take(tcp, seat, &mut connections);
                 }
                 Some(_ended) = connections.join_next() => {}
             }
@@ -208,15 +210,16 @@ impl Server {
         connections.shutdown().await;
     }
 
-    fn take(&self, accepted: io::Result<TcpStream>, connections: &mut JoinSet<()>) {
-        match accepted {
-            Ok(tcp) => {
-                self.partner.count(|stats| stats.connections += 1);
-                if let Some(tls) = self.certificates.with(self.shown) {
-                    connections.spawn(serve(tcp, TlsAcceptor::from(tls), self.router.clone()));
+    fn take(&self, tcp: TcpStream, seat: Arc<Seat>, connections: &mut JoinSet<()>) {
+        self.partner.count(|stats| stats.connections += 1);
+        if let Some(tls) = self.certificates.with(self.shown) {
+            let (acceptor, router) = (TlsAcceptor::from(tls), self.router.clone());
+            connections.spawn(async move {
+                tokio::select! {
+                    () = seat.dismissed() => {}
+                    () = serve(tcp, Arc::clone(&seat), acceptor, router) => {}
                 }
-            }
-            Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+            });
         }
     }
 
@@ -264,15 +267,15 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn accept(port: &Port) -> io::Result<TcpStream> {
+async fn accept(acceptor: &mut Acceptor, port: &Port) -> (TcpStream, Arc<Seat>) {
     match port {
-        Port::Open(listener) => Ok(listener.accept().await?.0),
+        Port::Open(listener) => acceptor.accept(listener).await,
         Port::Shut(_) => std::future::pending().await,
     }
 }
 
 /// Serves one connection to its end.
-async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
+async fn serve(tcp: TcpStream, seat: Arc<Seat>, acceptor: TlsAcceptor, router: Router) {
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "no delay could not be set");
     }
@@ -298,7 +301,12 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, router: Router) {
         if let Some(peer) = &peer {
             request.extensions_mut().insert(peer.clone());
         }
-        routed.call(request)
+        let (busy, answer) = (seat.busy(), routed.call(request));
+        async move {
+            let answer = answer.await;
+            drop(busy);
+            answer
+        }
     });
     let served = if speaks_two {
         hyper::server::conn::http2::Builder::new(TokioExecutor::new())

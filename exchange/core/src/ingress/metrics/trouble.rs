@@ -1,6 +1,6 @@
 //! What went wrong: clocks that ran over, files that could not be read, partners that were away.
 
-use prometheus::{HistogramOpts, HistogramVec, IntGaugeVec, Opts};
+use prometheus::{HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts};
 
 use super::page::{BOUNDS, BY, Page, ours, seconds};
 use crate::clocks::Sla;
@@ -11,6 +11,7 @@ impl Page<'_> {
         self.breaches()?;
         self.payloads()?;
         self.recoveries()?;
+        self.trail()?;
         self.partners()
     }
 
@@ -69,6 +70,28 @@ impl Page<'_> {
                 .observe(seconds(millis));
         }
         self.registry.register(Box::new(recoveries)).map_err(ours)
+    }
+
+    /// Whether the audit trail may be continued, and how far it goes.
+    fn trail(&self) -> Result<(), StoreError> {
+        let is_broken = self.core.store.broken_trail()?.is_some();
+        for (name, help, value) in [
+            (
+                "exchange_audit_trail_broken",
+                "1 when the end of the audit trail is not the sealed one: nothing is written any more.",
+                u64::from(is_broken),
+            ),
+            (
+                "exchange_audit_head_number",
+                "The number of the newest head of the audit trail; it never goes back.",
+                self.core.store.newest_head().head.number,
+            ),
+        ] {
+            let gauge = IntGauge::with_opts(Opts::new(name, help)).map_err(ours)?;
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            self.registry.register(Box::new(gauge)).map_err(ours)?;
+        }
+        Ok(())
     }
 
     /// Which adapter a target has, so that a query can join its version to any other number.

@@ -2,27 +2,34 @@
 
 use serde_json::{Value, json};
 
-use super::writer::{CORE, RXNORM, TERMS, Writer, concept, with};
+use super::writer::{CORE, NDC, RXNORM, TERMS, Writer, concept, with};
 
 const DISPENSE: &str =
     "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-medicationdispense";
 
-const MEDICATIONS: [(&str, &str); 5] = [
-    ("314076", "lisinopril 10 mg tablet"),
-    ("860975", "metformin 500 mg tablet"),
-    ("617311", "atorvastatin 40 mg tablet"),
-    ("745679", "albuterol inhaler"),
-    ("198053", "omeprazole 20 mg capsule"),
+/// RxNorm code, NDC package code and words.
+const MEDICATIONS: [(&str, &str, &str); 5] = [
+    ("314076", "68180-0980-01", "lisinopril 10 mg tablet"),
+    ("860975", "65862-0008-01", "metformin 500 mg tablet"),
+    ("617311", "00071-0157-23", "atorvastatin 40 mg tablet"),
+    ("745679", "59310-0579-22", "albuterol inhaler"),
+    ("198053", "62175-0118-37", "omeprazole 20 mg capsule"),
 ];
 
 /// A request and its dispense, as often as the person has medicines.
 pub(super) fn resources(writer: &mut Writer<'_>) -> Vec<Value> {
     let mut resources = Vec::new();
     for n in 1..=writer.amounts.medications {
-        let (code, display) = *writer.stream.pick(&MEDICATIONS);
+        let (code, package, display) = *writer.stream.pick(&MEDICATIONS);
         let medication = concept(RXNORM, code, display);
         resources.push(request(writer, n, &medication));
-        resources.push(dispense(writer, n, &medication));
+        // PDex 2.2 binds what was dispensed to NDC, required; RxNorm stands next to it.
+        let mut dispensed = medication;
+        dispensed["coding"] = json!([
+            {"system": NDC, "code": package},
+            {"system": RXNORM, "code": code},
+        ]);
+        resources.push(dispense(writer, n, &dispensed));
     }
     resources
 }

@@ -311,7 +311,7 @@ fn claims_are_carin_basis() {
     for sent in everybody() {
         for claim in of(&sent.held, "ExplanationOfBenefit").filter(|one| one["use"] == "claim") {
             let profile = claim["meta"]["profile"][0].as_str().unwrap();
-            assert!(profile.ends_with("-Basis"), "{profile}");
+            assert!(profile.ends_with("-Basis|2.1.0"), "{profile}");
             profiles.insert(profile.to_owned());
             assert_eq!(claim["identifier"][0]["type"]["coding"][0]["code"], "uc");
             assert!(claim["billablePeriod"]["start"].is_string());
@@ -504,4 +504,47 @@ fn a_long_record_is_as_long_as_is_asked_for() {
         let asked = usize::try_from(asked).unwrap();
         assert!((asked..asked + 250).contains(&held), "{held} for {asked}");
     }
+}
+
+#[test]
+fn what_was_dispensed_has_its_ndc_and_every_profile_its_version() {
+    let guides = [
+        ("core/", "6.1.0"),
+        ("carin-bb/", "2.1.0"),
+        ("davinci-hrex/", "1.1.0"),
+        ("davinci-pdex/", "2.2.0"),
+    ];
+    let (mut dispensed, mut checked) = (0, 0);
+    for sent in everybody() {
+        for resource in &sent.held {
+            let profile = resource["meta"]["profile"][0].as_str().unwrap();
+            let (canonical, version) = profile.split_once('|').unwrap_or((profile, "none"));
+            let guide = guides.iter().find(|(guide, _)| {
+                canonical.starts_with(&format!("http://hl7.org/fhir/us/{guide}"))
+            });
+            assert_eq!(
+                guide.map(|(_, version)| *version),
+                Some(version),
+                "{profile}"
+            );
+            checked += 1;
+            if resource["resourceType"] != "MedicationDispense" {
+                continue;
+            }
+            let codings = resource["medicationCodeableConcept"]["coding"]
+                .as_array()
+                .unwrap();
+            let systems: Vec<&str> = codings
+                .iter()
+                .map(|coding| coding["system"].as_str().unwrap())
+                .collect();
+            // FDANationalDrugCode is bound to the concept as required (PDex 2.2).
+            assert_eq!(systems, [super::writer::NDC, super::writer::RXNORM]);
+            let code = codings[0]["code"].as_str().unwrap();
+            let parts: Vec<usize> = code.split('-').map(str::len).collect();
+            assert_eq!(parts, [5, 4, 2], "{code}");
+            dispensed += 1;
+        }
+    }
+    assert!(dispensed > 10 && checked > 100);
 }

@@ -20,6 +20,14 @@ pub(super) const NDC: &str = "http://hl7.org/fhir/sid/ndc";
 pub(super) const HCPCS: &str = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets";
 pub(super) const TERMS: &str = "http://terminology.hl7.org/CodeSystem";
 
+/// Guides and their versions.
+const GUIDES: [(&str, &str); 4] = [
+    ("http://hl7.org/fhir/us/core/", "6.1.0"),
+    ("http://hl7.org/fhir/us/carin-bb/", "2.1.0"),
+    ("http://hl7.org/fhir/us/davinci-hrex/", "1.1.0"),
+    ("http://hl7.org/fhir/us/davinci-pdex/", "2.2.0"),
+];
+
 /// Records reach four years back; what is older is a case of its own.
 const DAYS_BACK: u64 = 4 * 365;
 
@@ -243,9 +251,21 @@ impl Writer<'_> {
     }
 }
 
-/// `meta` with one profile.
+/// `meta` with one profile, in the version of its guide.
 pub(super) fn meta(profile: &str) -> Value {
-    json!({"lastUpdated": LAST_UPDATED, "profile": [profile]})
+    json!({"lastUpdated": LAST_UPDATED, "profile": [versioned(profile)]})
+}
+
+/// The canonical with the guide's version: those that PDex 2.2 builds on.
+fn versioned(profile: &str) -> String {
+    let version = GUIDES
+        .iter()
+        .find(|(guide, _)| profile.starts_with(guide))
+        .map(|(_, version)| *version);
+    match version {
+        Some(version) => format!("{profile}|{version}"),
+        None => profile.to_owned(),
+    }
 }
 
 /// A CodeableConcept of one coding with its text.

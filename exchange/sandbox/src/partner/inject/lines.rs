@@ -132,7 +132,9 @@ fn new_code(resource: &mut Value) {
 fn profile_bump(resource: &mut Value) {
     if let Some(profiles) = resource["meta"]["profile"].as_array_mut() {
         for profile in profiles {
-            *profile = format!("{}|99.0.0", profile.as_str().unwrap_or_default()).into();
+            let text = profile.as_str().unwrap_or_default();
+            let canonical = text.split('|').next().unwrap_or_default();
+            *profile = format!("{canonical}|99.0.0").into();
         }
     }
 }

@@ -1,0 +1,106 @@
+//! Addresses that a partner gives, resolved as RFC 3986 section 5 says.
+
+/// The absolute URL of `reference` in a document that came from `base`; none when `base` is no absolute URL.
+pub fn resolve(base: &str, reference: &str) -> Option<String> {
+    let reference = reference.split('#').next().unwrap_or_default();
+    if has_scheme(reference) {
+        return Some(reference.to_owned());
+    }
+    let (scheme, after) = base.split_once("://")?;
+    if let Some(rest) = reference.strip_prefix("//") {
+        return Some(format!("{scheme}://{rest}"));
+    }
+    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+    let (authority, path_and_query) = after.split_at(end);
+    let base_path = path_and_query.split(['?', '#']).next().unwrap_or_default();
+    let (path, query) = match reference.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (reference, None),
+    };
+    let merged = if path.is_empty() {
+        let base_query = path_and_query.split('#').next().unwrap_or_default();
+        let base_query = base_query.split_once('?').map(|(_, query)| query);
+        let query = query.or(base_query);
+        return Some(joined(scheme, authority, base_path, query));
+    } else if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        let folder = base_path.rfind('/').map_or("/", |at| &base_path[..=at]);
+        format!("{folder}{path}")
+    };
+    Some(joined(scheme, authority, &without_dots(&merged), query))
+}
+
+fn joined(scheme: &str, authority: &str, path: &str, query: Option<&str>) -> String {
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    format!("{scheme}://{authority}{path}{query}")
+}
+
+fn has_scheme(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else {
+        return false;
+    };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    for (place, part) in parts.iter().enumerate() {
+        let is_last = place + 1 == parts.len();
+        match *part {
+            "." | ".." => {
+                if *part == ".." {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            part => kept.push(part),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_rfc_3986_hold() {
+        // Section 5.4, those that an https address can have.
+        let base = "http://a/b/c/d;p?q";
+        for (reference, wanted) in [
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            ("#s", "http://a/b/c/d;p?q"),
+            ("", "http://a/b/c/d;p?q"),
+            (".", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../../g", "http://a/g"),
+            ("../../../g", "http://a/g"),
+            ("https://x/y", "https://x/y"),
+        ] {
+            assert_eq!(
+                resolve(base, reference).as_deref(),
+                Some(wanted),
+                "{reference}"
+            );
+        }
+        assert_eq!(
+            resolve("https://a", "f/1").as_deref(),
+            Some("https://a/f/1")
+        );
+        assert_eq!(resolve("a", "f/1"), None);
+    }
+}
