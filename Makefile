@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 
 .PHONY: help demo demo-once stack stack-pages test times quick nightly dist build fmt clippy doc generated generate \
-  unit suite fuzz traps demo-check tools pypi pypi-tools other-days deny book bench bench-tools bench-where members clean
+  unit suite fuzz traps demo-check tools pypi pypi-tools other-days deny book bench bench-tools bench-where soak soak-short members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
@@ -15,6 +15,7 @@ help:
 	@echo "make nightly    what takes hours or needs PyPI or cargo install, as a table of parts"
 	@echo "make dist       small binaries without symbols, in target/dist"
 	@echo "make bench      the budgets, measured on this machine, as a table (about 12 minutes)"
+	@echo "make soak       the agent under random faults, MINUTES=N (20), SEED=N: fails when memory or handles grow"
 	@echo "make traps      which of sixteen traps a monitor falls into: ours, and others by an adapter"
 	@echo "make fuzz       hostile input to every parser, RUNS=N inputs each (10000)"
 	@echo "make members    writes members/ again from the generator"
@@ -60,7 +61,7 @@ times:
 # What takes hours, or needs more than Rust and Debian's packages. Every part is run; one that fails or is missing
 # fails the target.
 nightly:
-	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi other-days deny book
+	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi other-days deny book soak-short
 
 # Stripped, and optimised as a whole.
 dist:
@@ -167,6 +168,18 @@ bench-where:
 	$(call stage,callgrind,command -v valgrind > /dev/null || tests/tools/unpack.sh valgrind:valgrind)
 	@$(CARGO) build --release --package exchange --package outrider
 	@benches/where.sh 20
+
+# The agent at a high rate under faults, pauses, reloads and restarts from a seed. Another seed at each call, unless
+# one is given; the first line of the output says which.
+MINUTES ?= 20
+SEED ?= $(shell date +%s)
+soak:
+	@$(CARGO) build --release --package exchange --package outrider
+	@$(CARGO) bench --bench budgets -- soak $(MINUTES) $(SEED)
+
+# For every night.
+soak-short:
+	@$(MAKE) --no-print-directory soak MINUTES=8
 
 # How many members of each partner `bulk-exchange` runs with. Cedarway accepts an expired consent, the case of its
 # twelfth member; Brightwater silently leaves out a large record, the case of its seventh.

@@ -49,6 +49,8 @@ END
 outrider=$(realpath "$release/outrider")
 served() { curl -s "$(address control)/counts" | grep -o '"check":[0-9]*' | tail -1 | cut -d: -f2; }
 
+# With this set the agent does not start itself again, which valgrind would not follow.
+export MALLOC_ARENA_MAX=1
 (cd "$work" && exec valgrind --tool=callgrind --callgrind-out-file="$work/out" --vgdb-prefix="$work/vgdb" \
   "$outrider" run > ready.json 2> agent.log) &
 agent=$!

@@ -16,8 +16,16 @@ const WINDOW: Duration = Duration::from_secs(20);
 const WORK: &str = "/do/head_ms=2,body_ms=2,bytes=2000";
 /// Above full load by a tenth.
 const OVERLOAD: f64 = 1.1;
-/// An error above this that is not flagged would be blamed on a partner. The agent's own limit.
+/// An error above this that is not marked would be taken for the partner's. The agent's own limit is a
+/// little lower, since it does not see all of an error.
 const OWN_DELAY_MS: f64 = 10.0;
+/// An error up to this is none.
+const RIGHT_MS: f64 = 2.0;
+/// Answers under way at one time, each of which the server holds back.
+const UNDER_WAY: [u32; 3] = [1, 32, 256];
+const HELD: &str = "/do/head_ms=700,body_ms=20,bytes=2000";
+/// A little more than such an answer takes.
+const HELD_EVERY_MS: u32 = 800;
 const STALL: Duration = Duration::from_secs(30);
 const STALL_PARTNERS: u32 = 4;
 const STALL_EVERY_MS: u32 = 200;
@@ -27,6 +35,11 @@ const STALL_EVERY_MS: u32 = 200;
 struct Sample {
     head: f64,
     whole: f64,
+    /// What the agent added to the time of the first or of the last byte: until the request was on its
+    /// way, and from the answer on. What the server was late itself is no part of it.
+    added: f64,
+    /// Whether the request is marked; a run is also flagged for a late start.
+    is_marked: bool,
     is_flagged: bool,
 }
 
@@ -43,7 +56,7 @@ impl Samples {
         let known = truth.known();
         let mut samples = Self::default();
         let sql = format!(
-            "SELECT run, detail FROM runs WHERE outcome = 'passed' AND due_us >= {from_us}"
+            "SELECT run, json_set(detail, '$.started_us', started_us) FROM runs WHERE outcome = 'passed' AND due_us >= {from_us}"
         );
         for (run, detail) in scene.rows(&sql) {
             let detail: Value = serde_json::from_str(&detail).expect("a run's detail");
@@ -53,6 +66,11 @@ impl Samples {
                 continue;
             };
             let phase = |place: usize| request["phases_us"][place].as_f64().unwrap_or_default();
+            let us = |value: &Value| value.as_f64().unwrap_or_default();
+            let began = us(&detail["started_us"]) + us(&request["offset_us"]);
+            let sent = phase(0) + phase(1) + phase(2) + phase(3);
+            let first = began + sent + phase(4) - known.wrote_us.0;
+            let last = began + us(&request["total_us"]) - known.wrote_us.1;
             let ms = |us: f64, known: Duration| us / 1000.0 - known.as_secs_f64() * 1000.0;
             samples.all.push(Sample {
                 // Send and wait are the fourth and fifth phase.
@@ -61,7 +79,9 @@ impl Samples {
                     request["total_us"].as_f64().unwrap_or_default(),
                     known.whole,
                 ),
-                is_flagged: request["contaminated"] == true || detail["contaminated"] == true,
+                added: (sent + first.max(last)) / 1000.0,
+                is_marked: request["agent_delayed"] == true,
+                is_flagged: request["agent_delayed"] == true || detail["agent_delayed"] == true,
             });
         }
         samples
@@ -82,6 +102,14 @@ impl Samples {
     fn unmarked(&self) -> usize {
         let sound = self.errors(|sample| sample.whole.max(sample.head));
         sound.iter().filter(|error| **error > OWN_DELAY_MS).count()
+    }
+
+    /// Runs to which the agent added a time like this, and how many of them are marked.
+    fn marked_of(&self, is_meant: impl Fn(f64) -> bool) -> (usize, usize) {
+        let all = self.all.iter();
+        let meant: Vec<_> = all.filter(|sample| is_meant(sample.added)).collect();
+        let marked = meant.iter().filter(|sample| sample.is_marked).count();
+        (meant.len(), marked)
     }
 }
 
@@ -106,25 +134,72 @@ pub(crate) fn measure(table: &mut Table, full: f64) {
     stall(table);
 }
 
+/// Which runs are marked while so many answers are under way: those that are wrong, and no others.
+pub(crate) fn marks(table: &mut Table) {
+    for under_way in UNDER_WAY {
+        let truth = Truth::start();
+        let scene = scene_of(&truth, HELD, under_way, HELD_EVERY_MS);
+        scene.allow(under_way * 2);
+        let from_us = look_on(&scene);
+        let samples = Samples::of(&scene, &truth, from_us);
+        let (wrong, marked) = samples.marked_of(|error| error > OWN_DELAY_MS);
+        let (right, flagged) = samples.marked_of(|error| error <= RIGHT_MS);
+        table.row(Row {
+            what: format!("{under_way} under way: runs off by > {OWN_DELAY_MS} ms and not marked"),
+            key: format!("wrong_unmarked_{under_way}"),
+            bar: Some(Bar::AtMost(0.0)),
+            value: (wrong - marked) as f64,
+            unit: "",
+            more: format!("{wrong} of {} runs are off by that", samples.all.len()),
+        });
+        let errors = samples.errors(|sample| sample.added);
+        table.row(Row {
+            what: format!(
+                "{under_way} under way: share of runs right within {RIGHT_MS} ms that are marked"
+            ),
+            key: format!("right_marked_share_{under_way}"),
+            bar: Some(Bar::AtMost(0.05)),
+            value: flagged as f64 / right.max(1) as f64,
+            unit: "",
+            more: format!(
+                "{flagged} of {right}; of those unmarked p50 {:.2} ms, max {:.2} ms off",
+                quantile(&errors, 0.5),
+                quantile(&errors, 1.0)
+            ),
+        });
+    }
+}
+
 /// Runs the agent over the window. The scene, and when the window began.
 fn run(truth: &Truth, partners: u32) -> (Scene, i64) {
     let scene = scene(truth, partners, EVERY_MS);
+    let from_us = look_on(&scene);
+    (scene, from_us)
+}
+
+/// The same in a scene; when the window began.
+fn look_on(scene: &Scene) -> i64 {
     let agent = scene.agent(Some(CORE));
     wait::rest(WARM_UP);
     let from_us = wait::wall_us();
     wait::rest(WINDOW);
     drop(agent);
-    (scene, from_us)
+    from_us
 }
 
 fn scene(truth: &Truth, partners: u32, every_ms: u32) -> Scene {
+    scene_of(truth, WORK, partners, every_ms)
+}
+
+/// So many partners whose server does this with each request.
+fn scene_of(truth: &Truth, work: &str, partners: u32, every_ms: u32) -> Scene {
     let scene = Scene::new();
     scene.journey("check", ONE_STEP);
     for number in 0..partners {
         let probes = [("check".to_owned(), every_ms)];
         scene.partner_at(
             &format!("partner-{number}"),
-            &truth.url(WORK),
+            &truth.url(work),
             None,
             &probes,
         );
@@ -148,7 +223,7 @@ fn tell(table: &mut Table, load: &str, key: &str, samples: &Samples) {
             value: p99,
             unit: "ms",
             more: format!(
-                "p50 {p50:.3}, max {max:.1} of {} runs; {} flagged as contaminated, {} unmarked above {OWN_DELAY_MS} ms",
+                "p50 {p50:.3}, max {max:.1} of {} runs; {} marked as agent_delayed, {} unmarked above {OWN_DELAY_MS} ms",
                 samples.all.len(),
                 samples.flagged(),
                 samples.unmarked()
@@ -167,7 +242,7 @@ fn tell(table: &mut Table, load: &str, key: &str, samples: &Samples) {
 /// Ticks by disposition between two times, open ones as `open`.
 fn ticks(scene: &Scene, from_us: i64, to_us: i64) -> Vec<(String, i64)> {
     let sql = format!(
-        "SELECT coalesce(disposition, 'open'), count(*) || '' FROM ticks
+        "SELECT coalesce(disposition, 'open'), count(*) || '' FROM starts
          WHERE due_us >= {from_us} AND due_us < {to_us} GROUP BY 1 ORDER BY 1"
     );
     let rows = scene.rows(&sql).into_iter();
@@ -222,7 +297,7 @@ fn overload(table: &mut Table, full: f64) {
         value: quantile(&sound, 0.99),
         unit: "ms",
         more: format!(
-            "of {} runs {} flagged as contaminated, {} unmarked above {OWN_DELAY_MS} ms",
+            "of {} runs {} marked as agent_delayed, {} unmarked above {OWN_DELAY_MS} ms",
             samples.all.len(),
             samples.flagged(),
             samples.unmarked()

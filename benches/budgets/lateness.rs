@@ -44,7 +44,7 @@ pub(crate) fn measure(site: &Site, table: &mut Table, full: f64) {
          ORDER BY 1"
     ));
     let not_run = scene.ledger(
-        "SELECT count(*) FROM ticks WHERE disposition IS NOT NULL AND disposition != 'ran'",
+        "SELECT count(*) FROM starts WHERE disposition IS NOT NULL AND disposition != 'ran'",
     );
     let quantile = |share| quantile_ms(&late, share);
     let (p50, p99, max) = (quantile(0.5), quantile(0.99), quantile(1.0));

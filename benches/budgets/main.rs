@@ -1,7 +1,8 @@
 //! The budgets of docs/budgets.md, measured on the real programs: `make bench`, or one part alone with
-//! `cargo bench --bench budgets -- check|journey|lateness|latency|memory|scrape`.
+//! `cargo bench --bench budgets -- check|history|journey|lateness|latency|marks|memory|rules|scrape`.
 //!
-//! Nothing here is asserted: figures go to the terminal and to `target/bench/results.json`.
+//! Nothing here is asserted: figures go to the terminal and to `target/bench/results.json`. Only `soak MINUTES
+//! SEED` (`make soak`) judges: its exit code is 1 when something grew.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -16,23 +17,29 @@ mod check;
 mod floor;
 mod folders;
 mod get;
+mod history;
 mod journey;
 mod latency;
 mod lateness;
+mod ledger_view;
 mod memory;
 mod ndjson;
 mod process;
+mod rules;
 mod scene;
 mod scrape;
 mod site;
+mod soak;
 mod table;
 mod truth;
 mod wait;
 
+use std::process::ExitCode;
+
 use self::site::Site;
 use self::table::Table;
 
-fn main() {
+fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .expect("the only provider");
@@ -48,8 +55,13 @@ fn main() {
         ["ndjson", lines] if lines.contains('/') => ndjson::serve(lines),
         ["timer", seconds] => lateness::timer(seconds.parse().expect("seconds")),
         ["floor", url, trust, rate] => floor::run(url, trust, rate.parse().expect("a rate")),
+        ["soak", minutes, seed] => {
+            let minutes = minutes.parse().expect("minutes");
+            return soak::run(minutes, seed.parse().expect("a seed"));
+        }
         parts => measure(parts),
     }
+    ExitCode::SUCCESS
 }
 
 fn measure(parts: &[&str]) {
@@ -71,11 +83,20 @@ fn measure(parts: &[&str]) {
             latency::measure(&mut table, full);
         }
     }
+    if is_wanted("marks") {
+        latency::marks(&mut table);
+    }
     if is_wanted("memory") {
         memory::measure(&site, &mut table);
     }
     if is_wanted("scrape") {
         scrape::measure(&site, &mut table);
+    }
+    if is_wanted("rules") {
+        rules::measure(&site, &mut table);
+    }
+    if is_wanted("history") {
+        history::measure(&mut table);
     }
     if is_wanted("ndjson") {
         ndjson::measure(&mut table);

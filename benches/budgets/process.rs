@@ -72,6 +72,15 @@ impl Program {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
+    /// What its open handles lead to, as /proc says: paths, `socket:[…]`, `anon_inode:[…]`.
+    pub(crate) fn handles(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        let links = entries.into_iter().flatten().flatten();
+        // One that was closed meanwhile leads nowhere.
+        let targets = links.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        targets.map(|to| to.display().to_string()).collect()
+    }
+
     /// Its threads now.
     pub(crate) fn threads(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
@@ -82,6 +91,12 @@ impl Program {
         let id = self.child.id().to_string();
         let told = Command::new("kill").args(["-s", name, &id]).status();
         assert!(told.is_ok_and(|status| status.success()), "SIG{name}");
+    }
+
+    /// Ends it with SIGTERM and waits; its exit code, or none when a signal ended it.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.child.wait().ok().and_then(|status| status.code())
     }
 
     fn proc_file(&self, name: &str) -> String {

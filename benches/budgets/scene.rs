@@ -41,6 +41,14 @@ impl Scene {
         scene
     }
 
+    /// Lets the agent have so many runs under way at one time.
+    pub(crate) fn allow(&self, runs_in_flight: u32) {
+        let path = self.folder.path().join("outrider.toml");
+        let text = std::fs::read_to_string(&path).expect("the settings");
+        let setting = format!("runs_in_flight_max = {runs_in_flight}\n");
+        std::fs::write(path, setting + &text).expect("a file");
+    }
+
     /// Writes a journey of these steps.
     pub(crate) fn journey(&self, id: &str, steps: &str) {
         let head = format!("id = \"{id}\"\ndeadline = \"2s\"\ntimeout = \"1s\"\n");
@@ -96,6 +104,18 @@ impl Scene {
         scene
     }
 
+    /// Where its ledger is.
+    pub(crate) fn ledger_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("ledger.db")
+    }
+
+    /// A command of the agent's in this folder.
+    pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_outrider")), None);
+        command.current_dir(self.folder.path()).args(words);
+        command
+    }
+
     fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).expect("a file");
     }
@@ -114,7 +134,7 @@ impl Scene {
     /// Two columns of texts out of the ledger.
     pub(crate) fn rows(&self, sql: &str) -> Vec<(String, String)> {
         let path = self.folder.path().join("ledger.db");
-        let ledger = rusqlite::Connection::open(path).expect("a ledger");
+        let ledger = crate::ledger_view::open(&path);
         let mut statement = ledger.prepare(sql).expect("a question");
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.expect("rows").map(|row| row.expect("texts")).collect()
@@ -123,7 +143,7 @@ impl Scene {
     /// One column of numbers out of the ledger.
     pub(crate) fn ledger(&self, sql: &str) -> Vec<i64> {
         let path = self.folder.path().join("ledger.db");
-        let ledger = rusqlite::Connection::open(path).expect("a ledger");
+        let ledger = crate::ledger_view::open(&path);
         let mut statement = ledger.prepare(sql).expect("a question");
         let rows = statement.query_map([], |row| row.get(0)).expect("rows");
         rows.map(|row| row.expect("a number")).collect()

@@ -13,12 +13,15 @@ pub(crate) enum Comparison {
     Held,
     /// It is not: every difference.
     Contradicted(Vec<String>),
-    /// It could not show the fault.
+    /// It could not show the fault, or was delayed by Outrider itself.
     NoSay,
 }
 
 /// Compares one run that began under a fault with what is expected.
 pub(crate) fn compare(fault: &Fault, run: &Run, has_data: bool) -> Comparison {
+    if run.outcome == Outcome::Inconclusive {
+        return Comparison::NoSay;
+    }
     let Some(blame) = &run.blame else {
         let may_pass = run.outcome == Outcome::Passed && fault.shows == Shows::Data && !has_data;
         return if may_pass {
@@ -104,10 +107,13 @@ impl OtherPartners {
     /// Looks at the runs of everybody but one partner.
     pub(crate) fn record(&mut self, runs: &[Run], victim: &str) {
         for run in runs.iter().filter(|run| run.partner != victim) {
-            if run.outcome == Outcome::Passed {
-                self.passed += 1;
-            } else {
-                self.failed.push(format!("{}: {}", run.partner, seen(run)));
+            match run.outcome {
+                Outcome::Passed => self.passed += 1,
+                // It says nothing about the partner.
+                Outcome::Inconclusive => {}
+                Outcome::Failed | Outcome::AgentFault => {
+                    self.failed.push(format!("{}: {}", run.partner, seen(run)));
+                }
             }
         }
     }

@@ -165,8 +165,8 @@ fn start_agent(
         .arg("serve")
         .arg("--state")
         .arg(processes.state.path("exchange"))
-        .arg("--core-scale")
-        .arg(SCALE.to_string());
+        .arg("--config")
+        .arg(processes.state.write_exchange_config(SCALE)?);
     let line = processes.launch("exchange", command)?;
     let sandbox: Ready = serde_json::from_str(&line)
         .with_context(|| format!("exchange says something else than agreed: {line}"))?;

@@ -125,10 +125,15 @@ impl Pager {
     }
 }
 
-/// Selects the bad runs of each layer, and the thresholds above which they page.
+/// The records of the rules: runs of a window, and how many bad ones page.
+const WINDOW: &str = "partner_slo_tier:outrider_slo_window_runs:max";
+const THRESHOLD: &str = "partner_slo_tier:outrider_slo_threshold_runs:max";
+
+/// Selects the bad runs of each layer in the long window, and how many of them page. A threshold is of no window.
 pub(crate) fn counts(partner: &str) -> String {
-    let names = "outrider:slo_bad:(long_window|threshold)";
-    format!("{{__name__=~\"{names}\",partner=\"{partner}\",tier=\"{TIER}\"}}")
+    format!(
+        "{{__name__=~\"{WINDOW}|{THRESHOLD}\",partner=\"{partner}\",tier=\"{TIER}\",span=~\"long|\",count=~\"bad|\"}}"
+    )
 }
 
 /// What Prometheus answers to an instant query.
@@ -157,9 +162,7 @@ fn counted(answer: &QueryResult, slo: &str) -> Option<String> {
         let series = answer.data.result.iter().find(has_name)?;
         series.value.1.parse::<f64>().ok()
     };
-    let bad = value("outrider:slo_bad:long_window")?;
-    // A page is sent above the threshold, which lies between two counts or on the lower one.
-    let needed = value("outrider:slo_bad:threshold")?.floor() + 1.0;
+    let (bad, needed) = (value(WINDOW)?, value(THRESHOLD)?);
     Some(format!("{bad:.0} bad runs of {needed:.0} that page"))
 }
 
@@ -221,13 +224,21 @@ mod tests {
             let answer = json!({"status": "success", "data": {"result": result}});
             counted(&serde_json::from_value(answer).unwrap(), "business")
         };
-        let bad = series("outrider:slo_bad:long_window", "7");
-        let threshold = series("outrider:slo_bad:threshold", "25.92");
+        let bad = series(WINDOW, "7");
+        let threshold = series(THRESHOLD, "26");
         let said = "7 bad runs of 26 that page";
         assert_eq!(told(json!([bad, threshold])), Some(said.to_owned()));
         assert_eq!(told(json!([threshold])), None);
         let mut other = bad.clone();
         other["metric"]["slo"] = json!("transport");
         assert_eq!(told(json!([other, threshold])), None);
+    }
+
+    #[test]
+    fn the_generated_rules_have_the_records_that_are_asked_for() {
+        let rules = include_str!("../../alerts/slo.yml");
+        for record in [WINDOW, THRESHOLD] {
+            assert!(rules.contains(&format!("record: {record}\n")), "{record}");
+        }
     }
 }

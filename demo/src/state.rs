@@ -147,6 +147,16 @@ impl State {
         Ok(path)
     }
 
+    /// Writes the core's `exchange.toml`: everything so many times as fast.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write_exchange_config(&self, scale: u32) -> Result<PathBuf> {
+        let text =
+            format!("# Written by the demo, again at each start.\n[core]\nscale = {scale}\n");
+        self.write("exchange.toml", &text)
+    }
+
     /// Writes the overlay that points the committed files at a sandbox.
     ///
     /// # Errors

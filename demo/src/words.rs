@@ -75,6 +75,8 @@ words!(
         Failed = "failed",
         /// Outrider itself could not look.
         AgentFault = "agent_fault",
+        /// Over a limit in time, perhaps by Outrider's own delay.
+        Inconclusive = "inconclusive",
     }
 );
 

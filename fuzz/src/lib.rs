@@ -16,6 +16,9 @@ pub fn answer(status: u16, headers: BTreeMap<String, Vec<String>>, body: &[u8]) 
         headers,
         json: serde_json::from_slice(body).ok(),
         has_body: !body.is_empty(),
+        not_json: outrider_domain::judge::json_text::fault(body),
+        text: String::from_utf8_lossy(body).into_owned(),
+        ..Answer::default()
     }
 }
 

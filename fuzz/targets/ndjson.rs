@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use fuzz::{assert_short, plan};
 use libfuzzer_sys::fuzz_target;
 use outrider_domain::judge::matches::{MatchResult, SubmittedMember};
-use outrider_domain::judge::records::{Depth, ExportedRecords};
+use outrider_domain::judge::records::{Depth, ExpectedMembers, ExportedRecords};
 use outrider_domain::judge::stream::{FileFold, LineSink};
 use outrider_domain::model::{Finding, Limit, Plan};
 
@@ -40,7 +40,10 @@ fuzz_target!(|input: &[u8]| {
         } else {
             Depth::Whole
         };
-        let new = || ExportedRecords::new(member, set, today, depth);
+        let new = || {
+            let expected = ExpectedMembers::one(member);
+            ExportedRecords::new(&expected, set, "https://payer.example/fhir", today, depth)
+        };
         let (mut whole, mut pieces) = (new(), new());
         let at_once = fold(bytes, bytes.len().max(1), &mut whole);
         let in_parts = fold(bytes, usize::from(*piece).max(1), &mut pieces);

@@ -10,6 +10,7 @@ use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;
 
 use super::permits::Permits;
+use super::plan_series;
 use super::recorder_events::RecorderEvent;
 use super::reload::Loaded;
 use super::restore::publish_rules_digest;
@@ -69,12 +70,20 @@ impl Scheduler {
         }
         self.partners = self.partners.of(&plan, &self.clock);
         self.plan = Arc::clone(&plan);
+        let due = self
+            .due_counter
+            .count(&self.shared, now, Some(Arc::clone(&plan)));
         self.shared.apply_plan(&plan, diff);
+        self.recorder.send(RecorderEvent::Due(due)).await;
+        self.recorder
+            .send(RecorderEvent::Planned(Arc::clone(&plan), now))
+            .await;
         self.shared.await_watchdog(&plan, self.clock.instant());
         let begun: BTreeSet<&ProbeId> = diff.probes.added.union(&diff.rescheduled).collect();
         self.due
             .retain(|(_, id)| !begun.contains(id) && !diff.probes.removed.contains(id));
-        for id in &diff.probes.removed {
+        let is_gone = |id: &&ProbeId| plan.renames.present(id).is_none();
+        for id in diff.probes.removed.iter().filter(is_gone) {
             self.recorder
                 .send(RecorderEvent::ProbeRemoved(id.clone()))
                 .await;
@@ -116,7 +125,6 @@ impl SharedState {
                 }
             }
         }
-        self.set_plan(Arc::clone(plan));
         self.set_thresholds(plan);
         sli::zeros(plan).for_each(|zeros| self.count(&zeros));
         let mut numbers = self.numbers();
@@ -129,6 +137,8 @@ impl SharedState {
         numbers.clear(&names::RULES_DIGEST);
         drop(numbers);
         publish_rules_digest(plan, self);
+        self.publish_levels();
+        plan_series::publish(plan, self);
     }
 
     /// Up to when the ticks of a probe are recorded.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Plan, names};
-use outrider_domain::slo;
+use outrider_domain::slo::{self, Objective};
 use tokio::sync::watch;
 
 use super::slo_status::slo_status;
@@ -66,14 +66,26 @@ fn set(
     ledger: &Ledger,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), LedgerError> {
+    shared.certificates.refresh(plan, now, &shared.numbers);
     // A plan with an objective that cannot be watched was refused before.
     for objective in slo::objectives(plan).unwrap_or_default() {
         let status = slo_status(plan, ledger, &objective, now)?;
+        let start = ledger.counters_start(&objective.partner.id, objective.slo.name)?;
         let labels = [objective.partner.id.as_str(), objective.slo.name.name()];
         let mut numbers = shared.numbers();
+        // An objective that was removed meanwhile has lost its gauges.
+        if !is_planned(&shared.plan(), &objective) {
+            continue;
+        }
+        numbers.set_time(&names::SLO_START, &labels, start);
         numbers.set(&names::BUDGET_LEFT, &labels, status.remaining);
         numbers.set(&names::COVERAGE, &labels, status.coverage);
         numbers.set(&names::BREACH, &labels, status.forecast.breach);
     }
     Ok(())
+}
+
+fn is_planned(plan: &Plan, objective: &Objective<'_>) -> bool {
+    let partner = plan.partners.get(&objective.partner.id);
+    partner.is_some_and(|partner| partner.slos.contains_key(&objective.slo.name))
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::calendar::held;
-use outrider_domain::model::{FollowUpRun, Origin, Outcome, PartnerId, ProbeId, RunId, Tick};
+use outrider_domain::model::{
+    FollowUpRun, Origin, Outcome, PartnerId, ProbeId, Reproduction, RunId, Tick,
+};
 use tokio::sync::mpsc;
 
 use super::follow_up_requests::FollowUpRequest;
@@ -113,7 +115,10 @@ struct FollowUpSlot {
 impl FollowUpSlot {
     fn take(shared: &SharedState, probe: &ProbeId, run: &RunId) -> Option<Self> {
         let mut state = shared.state();
-        let is_paused = state.probes.get(probe).is_none_or(|probe| probe.is_paused);
+        let is_paused = state
+            .probes
+            .get(probe)
+            .is_none_or(|probe| probe.pause.is_some());
         if is_paused || state.follow_up_runs.contains_key(&probe.partner) {
             return None;
         }
@@ -149,10 +154,16 @@ async fn run_follow_up(
         run.id = %follow_up.run, of = %follow_up.of, origin = follow_up.origin.name(), says = follow_up.reproduction.name(),
         "follow-up run of a failed run finished"
     );
+    let follow_up_passed = follow_up.reproduction == Reproduction::NotReproduced;
     journey_run
         .recorder
         .send(RecorderEvent::FollowUp(Box::new(follow_up)))
         .await;
+    if follow_up_passed {
+        let (plan, now) = (slot.shared.plan(), journey_run.clock.now());
+        let probe = &journey_run.tick.probe;
+        slot.shared.windows.follow_up_passed(&plan, probe, now);
+    }
     drop((slot, permit));
     if record.outcome == Outcome::Failed {
         let recheck = FollowUpRequest {

@@ -7,22 +7,40 @@
 
 mod apply_plan;
 mod budgets;
+mod certificates;
+mod due;
+mod epochs;
+mod evidence_check;
 mod follow_up_requests;
 mod follow_up_runs;
 mod jwks;
+mod ledger_care;
 mod orphans;
 mod partners;
+mod pause;
+mod pauses;
 mod permits;
+mod plan_series;
+mod quantiles;
 mod query_handler;
+mod read_window;
+mod readers;
 mod recorder;
+mod recorder_batch;
 mod recorder_events;
 mod reload;
+mod renames;
 mod restore;
+mod run_names;
 mod scheduler;
 mod server;
 mod signals;
 mod slo_status;
 mod state;
+mod window_loader;
+#[cfg(test)]
+mod window_tests;
+mod windows;
 mod workers;
 
 use std::net::SocketAddr;
@@ -34,11 +52,16 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::Plan;
 use tokio::sync::{mpsc, watch};
 
+use self::due::DueCounter;
+use self::recorder_events::{RecorderEvent, RecorderSender};
+pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;
 pub use self::slo_status::{in_flight, slo_status};
+use self::state::SharedState;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
+use crate::portal::Handle;
 
 pub use self::reload::PlanSource;
 
@@ -90,36 +113,40 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     let plan = Arc::new(plan);
     // The port first: a second agent must not touch the first one's ledger.
-    let address = plan.settings.listen;
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|why| AgentError::Listen { address, why })?;
-    let listen = listener
-        .local_addr()
-        .map_err(|why| AgentError::Listen { address, why })?;
-    let mut ledger = Ledger::open(&plan.settings.ledger)?;
-    let shared = restore::restore(&plan, &mut ledger, &clock)?;
-    shared.await_watchdog(&plan, clock.instant());
+    let (listener, listen) = bind(plan.settings.listen).await?;
+    let mut ledger = Ledger::open(&plan.settings.ledger, plan.scale, clock.now())?;
     let health = Health::default();
-    let reader = Ledger::reader(&plan.settings.ledger)?;
+    let shared = restore::restore(&plan, &mut ledger, &clock, &health)?;
+    shared.await_watchdog(&plan, clock.instant());
+    let readers = readers::start(&plan, &shared)?;
     let (query_sender, queries) = mpsc::channel(QUERIES_MAX);
     let (stop, stopped) = watch::channel(false);
 
+    let due = DueCounter::new(ledger.due_through()?.unwrap_or_else(|| clock.now()));
+    let fleet = ledger.id().to_owned();
     let recorder = recorder::start(ledger, shared.clone(), clock.clone(), health.clone())
         .map_err(|why| AgentError::Start(why.to_string()))?;
-    let registry = server::registry(&plan, &shared, &clock)
+    let registry = server::registry(&plan, &shared, &clock, fleet)
         .map_err(|why| AgentError::Start(why.to_string()))?;
-    budgets::start(&plan, &shared, &clock, &stopped)?;
-    let server = tokio::spawn(server::serve(
+    evidence_check::start(&plan, &recorder.sender, &stopped);
+    start_numbers(&shared, &clock, &stopped)?;
+    let mut server = tokio::spawn(server::serve(
         listener,
         registry,
         health.clone(),
-        query_sender,
+        Handle::new(query_sender, clock.clone()),
         stopped,
     ));
     let query_handler = tokio::spawn(query_handler::handle_queries(
         queries,
-        reader,
+        readers,
+        shared.clone(),
+        recorder.sender.clone(),
+        clock.clone(),
+    ));
+
+    let counting = tokio::spawn(due::count_due(
+        due.clone(),
         shared.clone(),
         recorder.sender.clone(),
         clock.clone(),
@@ -135,20 +162,22 @@ pub async fn run(
         ledger: plan.settings.ledger.clone(),
     });
     let context = Context {
-        clock,
-        shared,
+        clock: clock.clone(),
+        shared: shared.clone(),
         recorder: recorder.sender.clone(),
         health: health.clone(),
         stopping: Arc::clone(&recorder.stopping),
+        due: due.clone(),
     };
     scheduler::run(context, signals, reloads).await;
     watching.abort();
+    counting.abort();
+    send_last_due(&due, &shared, &clock, &recorder.sender).await;
 
     health.schedule(false);
     let closed = recorder.stop().await;
     // Background tasks may be gone already; the process ends when this returns.
     let _gone = stop.send(true);
-    let mut server = server;
     if tokio::time::timeout(SERVER_GRACE, &mut server)
         .await
         .is_err()
@@ -158,4 +187,37 @@ pub async fn run(
     }
     query_handler.abort();
     closed.map_err(AgentError::from)
+}
+
+/// Starts what works out numbers next to the runs.
+fn start_numbers(
+    shared: &SharedState,
+    clock: &Clock,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), LedgerError> {
+    budgets::start(&shared.plan(), shared, clock, stopped)?;
+    quantiles::start(shared, clock, stopped);
+    window_loader::start(shared, clock, stopped)
+}
+
+async fn bind(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), AgentError> {
+    let failed = |why| AgentError::Listen { address, why };
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(failed)?;
+    let listen = listener.local_addr().map_err(failed)?;
+    Ok((listener, listen))
+}
+
+/// What was due until the end is counted by the plan that it was due by.
+async fn send_last_due(
+    due: &DueCounter,
+    shared: &SharedState,
+    clock: &Clock,
+    recorder: &RecorderSender,
+) {
+    let last = due.count(shared, clock.now(), None);
+    if !recorder.enqueue(RecorderEvent::Due(last)).await {
+        tracing::error!("the recorder is gone; what was due is counted at the next start");
+    }
 }

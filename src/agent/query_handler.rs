@@ -5,20 +5,19 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::jwks::{PublishedKeys, RELOAD_EVERY};
+use super::readers::Readers;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::state::SharedState;
-use crate::ledger::{Ledger, RunFilter};
-use crate::portal::{PortalQuery, RunDetails};
+use crate::portal::PortalQuery;
 
 /// Answers queries until every sender is gone.
 pub(super) async fn handle_queries(
     mut queries: Receiver<PortalQuery>,
-    reader: Ledger,
+    readers: Readers,
     shared: SharedState,
     recorder: RecorderSender,
     clock: Clock,
 ) {
-    let mut reader = Some(reader);
     let keys = PublishedKeys::default();
     let mut reload_due = tokio::time::interval(RELOAD_EVERY);
     reload_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -41,12 +40,7 @@ pub(super) async fn handle_queries(
                 let _gone = to.send(());
             }
             PortalQuery::Resume(probe, to) => recorder.send(RecorderEvent::Resume(probe, to)).await,
-            PortalQuery::Runs(..) | PortalQuery::Run(..) => {
-                // SQLite blocks, so the query runs on a thread that may block.
-                let Some(ledger) = reader.take() else { return };
-                let ran = tokio::task::spawn_blocking(move || query_ledger(ledger, query)).await;
-                reader = ran.ok();
-            }
+            query @ (PortalQuery::Runs(..) | PortalQuery::Run(..)) => readers.query(query),
         }
     }
 }
@@ -66,39 +60,4 @@ fn reload_keys(
             let _gone = to.send(keys.jwks());
         }
     }));
-}
-
-fn query_ledger(ledger: Ledger, query: PortalQuery) -> Ledger {
-    match query {
-        PortalQuery::Runs(filter, to) => {
-            let filter = RunFilter {
-                after: filter.after,
-                partner: filter.partner,
-                journey: filter.journey,
-                failed: filter.failed,
-                limit: filter.limit,
-            };
-            if let Ok(runs) = ledger.runs(&filter) {
-                let _gone = to.send(runs);
-            }
-        }
-        PortalQuery::Run(run, to) => {
-            let found = ledger.run(&run).and_then(|found| {
-                let follow_up_runs = ledger.follow_up_runs(&run)?;
-                Ok(found.map(|(seq, run)| RunDetails {
-                    seq,
-                    run,
-                    follow_up_runs,
-                }))
-            });
-            if let Ok(found) = found {
-                let _gone = to.send(found);
-            }
-        }
-        PortalQuery::Overview(_)
-        | PortalQuery::Resume(..)
-        | PortalQuery::Watchdog(_)
-        | PortalQuery::Keys(_) => {}
-    }
-    ledger
 }

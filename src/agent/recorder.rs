@@ -1,7 +1,7 @@
 //! The recorder: one thread that alone writes the ledger, and changes counts only for what is
 //! durable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::ProbeId;
-use outrider_domain::sli::{self, Increment, Sketch, SketchKey, SloEvent, hour_of};
+use outrider_domain::model::{AgentFault, Disposition, Plan, ProbeId, Tick};
+use outrider_domain::sli::{self, Increment, Sketch, SketchKey, hour_of};
 use tokio::sync::oneshot;
 
+use super::epochs;
+use super::ledger_care::LedgerCare;
+use super::pause::Pause;
+use super::recorder_batch::{Prepared, Sums, entries, of_due};
 use super::recorder_events::{RecorderEvent, RecorderReceiver, RecorderSender, queue};
 use super::state::SharedState;
+use super::windows::DurableRun;
 use crate::expose::Health;
 use crate::journey::JobNote;
-use crate::ledger::{Ledger, LedgerEntry, LedgerError};
+use crate::ledger::{EarlierEnd, EpochBegun, Ledger, LedgerEntry, LedgerError, Marks};
 
 /// Events written in one transaction.
 const BATCH_MAX: usize = 512;
@@ -60,6 +65,7 @@ pub(super) fn start(
         clock,
         health,
         is_stopping: false,
+        care: LedgerCare::default(),
     };
     let thread = std::thread::Builder::new()
         .name("recorder".to_owned())
@@ -103,6 +109,7 @@ struct Writer {
     clock: Clock,
     health: Health,
     is_stopping: bool,
+    care: LedgerCare,
 }
 
 impl Writer {
@@ -113,16 +120,28 @@ impl Writer {
                 .iter()
                 .any(|event| matches!(event, RecorderEvent::Stop));
             self.write(&mut batch)?;
+            if !self.is_stopping {
+                self.care(&receiver)?;
+            }
         }
         self.flush()
     }
 
     fn write(&mut self, batch: &mut Vec<RecorderEvent>) -> Result<(), LedgerError> {
+        let renames = |event: &RecorderEvent| matches!(event, RecorderEvent::Planned(plan, _) if !plan.renames.is_empty());
+        if batch.iter().any(renames) {
+            // Sketches of an old name are written while the ledger knows it.
+            self.flush()?;
+        }
         let mut sums = Sums::default();
-        let prepared: Vec<Prepared> = batch
-            .drain(..)
-            .map(|event| self.prepare(event, &mut sums))
-            .collect();
+        let mut closed = BTreeSet::new();
+        let mut prepared = Vec::with_capacity(batch.len());
+        for event in batch.drain(..) {
+            let event = self.under_present_name(event);
+            if let Some(event) = self.once(event, &mut closed) {
+                prepared.push(self.prepare(event, &mut sums));
+            }
+        }
         let events = std::mem::take(&mut sums.events);
         let counted = sums.increments();
         let mut entries = entries(&prepared, &counted);
@@ -143,6 +162,22 @@ impl Writer {
             self.durable(one, &mut places);
         }
         if is_flush_due { self.flush() } else { Ok(()) }
+    }
+
+    /// Between two batches: deletes what is no longer kept, a little at a time, and looks how large the ledger is.
+    fn care(&mut self, receiver: &RecorderReceiver) -> Result<(), LedgerError> {
+        let (plan, now) = (self.shared.plan(), self.clock.now());
+        let kept = plan.settings.retention;
+        let change = self
+            .care
+            .measure(&mut self.ledger, &self.shared, &kept, self.clock.instant());
+        if change {
+            let fault = RecorderEvent::Fault(AgentFault::Ledger);
+            self.write(&mut vec![fault])?;
+        }
+        self.care
+            .retain(&mut self.ledger, &kept, now, || receiver.is_empty());
+        Ok(())
     }
 
     /// Writes until it is durable; gives up only when the agent stops.
@@ -167,18 +202,58 @@ impl Writer {
         }
     }
 
+    /// An intended start comes to an end once. After a clock was ahead, starts come that were closed then, without a
+    /// run: such a start keeps its count, and its run is added. Anything else that comes twice is left out.
+    fn once(
+        &self,
+        event: RecorderEvent,
+        closed: &mut BTreeSet<(ProbeId, DateTime<Utc>)>,
+    ) -> Option<RecorderEvent> {
+        let (RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _)) = &event else {
+            return Some(event);
+        };
+        // A ledger that cannot be read now is written later; a second row is refused then.
+        let earlier = self.ledger.earlier_end(tick).unwrap_or(None);
+        let is_first = closed.insert((tick.probe.clone(), tick.due_at));
+        match (event, earlier) {
+            (event, None) if is_first => Some(event),
+            (RecorderEvent::Finished(run, tick, _), Some(EarlierEnd::WithoutRun)) if is_first => {
+                Some(RecorderEvent::Finished(run, tick, None))
+            }
+            (RecorderEvent::Closed(..), Some(EarlierEnd::WithoutRun)) => None,
+            (RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _), _) => {
+                tracing::error!(
+                    partner = %tick.probe.partner, journey = %tick.probe.journey,
+                    due_at = %tick.due_at.to_rfc3339(),
+                    "this intended start was counted before; its second end is left out"
+                );
+                Some(RecorderEvent::Fault(AgentFault::Clock))
+            }
+            (event, _) => Some(event),
+        }
+    }
+
     fn prepare(&self, event: RecorderEvent, sums: &mut Sums) -> Prepared {
         let mut pause = None;
+        let mut marks = Marks::default();
+        let mut epochs = Vec::new();
+        let mut chains = None;
+        let now = self.clock.now();
         match &event {
+            RecorderEvent::Planned(plan, at) => epochs = self.epochs(plan, *at),
+            RecorderEvent::Due(due) => sums.add(of_due(&due.counts)),
             RecorderEvent::Closed(tick, disposition) => {
+                marks.excused = self.excused(tick);
                 sums.add([sli::of_tick(&tick.probe, *disposition)]);
             }
             RecorderEvent::Finished(run, tick, disposition) => {
-                sums.add([sli::of_tick(&tick.probe, *disposition)]);
+                sums.add(disposition.map(|disposition| sli::of_tick(&tick.probe, disposition)));
                 sums.add(sli::of_run(&run.plan, &run.record));
                 let events = sli::slo_events(&run.plan, &run.record);
                 sums.add(sli::of_events(&events));
+                marks = Marks::of(&events, self.excused(tick));
                 sums.events.extend(events);
+                chains = self.shared.certificates.chains_after(&run.record, now);
                 pause = run.discloses().then(|| tick.probe.clone());
             }
             RecorderEvent::Fault(fault) => sums.add([Increment {
@@ -198,7 +273,77 @@ impl Writer {
         Prepared {
             event,
             pause,
-            now: self.clock.now(),
+            marks,
+            epochs,
+            chains,
+            now,
+        }
+    }
+
+    /// What was declared for an intended start.
+    fn excused(&self, tick: &Tick) -> u8 {
+        let excuse = self.shared.plan().excuse(&tick.probe.partner, tick.due_at);
+        let bit = |is, bit| if is { bit } else { 0 };
+        bit(excuse.no_alert, Marks::NO_ALERT) | bit(excuse.excluded, Marks::EXCLUDED)
+    }
+
+    /// Epochs that another plan begins.
+    fn epochs(&self, plan: &Plan, at: DateTime<Utc>) -> Vec<EpochBegun> {
+        match self.ledger.last_epochs() {
+            Ok(mut last) => {
+                epochs::rename(&mut last, &plan.renames);
+                epochs::begun(plan, &last, at)
+            }
+            Err(why) => {
+                tracing::error!(error = %why, "the epochs of objectives could not be read");
+                Vec::new()
+            }
+        }
+    }
+
+    /// What was renamed goes on under its present name, also a run that began before.
+    fn under_present_name(&self, event: RecorderEvent) -> RecorderEvent {
+        let plan = self.shared.plan();
+        let is = |probe: &ProbeId| plan.renames.present(probe);
+        match event {
+            RecorderEvent::Closed(mut tick, disposition) => {
+                if let Some(probe) = is(&tick.probe) {
+                    tick.probe = probe;
+                }
+                RecorderEvent::Closed(tick, disposition)
+            }
+            RecorderEvent::Finished(mut run, mut tick, disposition) => {
+                if let Some(probe) = is(&tick.probe) {
+                    run.record.partner = probe.partner.clone();
+                    run.record.journey = probe.journey.clone();
+                    run.plan = Arc::clone(&plan);
+                    tick.probe = probe;
+                }
+                RecorderEvent::Finished(run, tick, disposition)
+            }
+            RecorderEvent::Due(mut due) => {
+                for one in &mut due.counts {
+                    if let Some(probe) = is(&one.probe) {
+                        one.probe = probe;
+                    }
+                }
+                RecorderEvent::Due(due)
+            }
+            RecorderEvent::Opened(mut tick) => {
+                if let Some(probe) = is(&tick.probe) {
+                    tick.probe = probe;
+                }
+                RecorderEvent::Opened(tick)
+            }
+            other @ (RecorderEvent::FollowUp(_)
+            | RecorderEvent::Began(..)
+            | RecorderEvent::ProbeRemoved(_)
+            | RecorderEvent::Planned(..)
+            | RecorderEvent::Job(_)
+            | RecorderEvent::Fault(_)
+            | RecorderEvent::Resume(..)
+            | RecorderEvent::Flush
+            | RecorderEvent::Stop) => other,
         }
     }
 
@@ -216,14 +361,34 @@ impl Writer {
                     self.shared
                         .observe_clocks(&run.record, &sli::clocks(journey, &run.record));
                 }
-                self.shared.add_run(seq, run.record, Some(disposition));
+                if let Some((partner, chains)) = one.chains {
+                    let mut numbers = self.shared.numbers();
+                    self.shared.certificates.set(&partner, chains, &mut numbers);
+                }
+                self.shared.windows.commit(&DurableRun {
+                    place: seq,
+                    run: &run.record,
+                    marks: one.marks,
+                });
+                self.shared.add_run(seq, run.record, disposition);
                 if let Some(probe) = one.pause {
                     tracing::error!(
                         partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
                         "another member's data were seen; the journey is paused until a person resumes it"
                     );
-                    self.pause(&probe, true);
+                    self.shared.set_pause(&probe, Some(Pause::Disclosure));
                 }
+            }
+            RecorderEvent::Planned(plan, _) => {
+                self.shared.carry_on(&plan.renames);
+                self.shared.certificates.rename(&plan.renames);
+                self.shared.publish_levels();
+                self.shared
+                    .windows
+                    .set_plan(&plan, &mut self.shared.numbers());
+            }
+            RecorderEvent::Closed(tick, Disposition::Overlap) if one.marks.excused == 0 => {
+                self.shared.windows.overlapped(&tick.probe, tick.due_at);
             }
             RecorderEvent::Job(JobNote::Opened(_, durable)) => reply(durable, true),
             RecorderEvent::Job(JobNote::OthersOpen {
@@ -239,7 +404,7 @@ impl Writer {
                 );
             }
             RecorderEvent::Resume(probe, done) => {
-                let was_paused = self.pause(&probe, false);
+                let was_paused = self.shared.set_pause(&probe, None);
                 reply(done, was_paused);
             }
             RecorderEvent::Opened(_)
@@ -247,18 +412,11 @@ impl Writer {
             | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
             | RecorderEvent::ProbeRemoved(_)
+            | RecorderEvent::Due(_)
             | RecorderEvent::Job(JobNote::Released { .. })
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
-        }
-    }
-
-    fn pause(&self, probe: &ProbeId, is_paused: bool) -> bool {
-        let mut state = self.shared.state();
-        match state.probes.get_mut(probe) {
-            Some(probe) => std::mem::replace(&mut probe.is_paused, is_paused),
-            None => false,
         }
     }
 
@@ -295,100 +453,4 @@ impl Writer {
 fn reply(to: oneshot::Sender<bool>, what: bool) {
     // The query may have been dropped; then no answer is needed.
     let _gone = to.send(what);
-}
-
-/// What a batch adds to counters: one addition a series, however many runs it came from.
-#[derive(Default)]
-struct Sums {
-    counts: BTreeMap<(&'static str, Vec<String>), u64>,
-    /// What its runs add to objectives, one by one.
-    events: Vec<SloEvent>,
-}
-
-impl Sums {
-    fn add(&mut self, increments: impl IntoIterator<Item = Increment>) {
-        for one in increments {
-            *self.counts.entry((one.metric, one.labels)).or_default() += one.by;
-        }
-    }
-
-    fn increments(self) -> Vec<Increment> {
-        let sums = self.counts.into_iter();
-        sums.map(|((metric, labels), by)| Increment { metric, labels, by })
-            .collect()
-    }
-}
-
-/// An event with what follows from it.
-struct Prepared {
-    event: RecorderEvent,
-    pause: Option<ProbeId>,
-    now: DateTime<Utc>,
-}
-
-/// What is written of a batch. A tick that was opened and closed in it is written once, and of a
-/// probe's watermarks the last.
-fn entries<'a>(prepared: &'a [Prepared], counted: &'a [Increment]) -> Vec<LedgerEntry<'a>> {
-    let mut closed = BTreeSet::new();
-    let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
-    for one in prepared {
-        match &one.event {
-            RecorderEvent::Finished(_, tick, _) | RecorderEvent::Closed(tick, _) => {
-                closed.insert((&tick.probe, tick.due_at));
-            }
-            RecorderEvent::Opened(_)
-            | RecorderEvent::FollowUp(_)
-            | RecorderEvent::Began(..)
-            | RecorderEvent::ProbeRemoved(_)
-            | RecorderEvent::Job(_)
-            | RecorderEvent::Fault(_)
-            | RecorderEvent::Resume(..)
-            | RecorderEvent::Flush
-            | RecorderEvent::Stop => {}
-        }
-        if let RecorderEvent::Opened(tick) | RecorderEvent::Closed(tick, _) = &one.event {
-            let last = through.entry(&tick.probe).or_insert(tick.due_at);
-            *last = tick.due_at.max(*last);
-        }
-    }
-    let mut entries = Vec::new();
-    for one in prepared {
-        match &one.event {
-            RecorderEvent::Opened(tick) if closed.contains(&(&tick.probe, tick.due_at)) => {}
-            RecorderEvent::Opened(tick) => entries.push(LedgerEntry::TickOpened(tick)),
-            RecorderEvent::Closed(tick, disposition) => {
-                entries.push(LedgerEntry::TickClosed(tick, *disposition))
-            }
-            RecorderEvent::Finished(run, tick, disposition) => {
-                entries.push(LedgerEntry::Run(run));
-                entries.push(LedgerEntry::TickClosed(tick, *disposition));
-                if let Some(probe) = &one.pause {
-                    entries.push(LedgerEntry::Paused(probe, &run.run, one.now));
-                }
-            }
-            RecorderEvent::Job(JobNote::Opened(job, _)) => {
-                entries.push(LedgerEntry::JobOpened(job))
-            }
-            RecorderEvent::Job(JobNote::Released { location }) => {
-                entries.push(LedgerEntry::JobReleased(location, one.now));
-            }
-            RecorderEvent::FollowUp(run) => entries.push(LedgerEntry::FollowUpRun(run)),
-            RecorderEvent::Began(probe, at) => entries.push(LedgerEntry::Watermark(probe, *at)),
-            RecorderEvent::ProbeRemoved(probe) => entries.push(LedgerEntry::ProbeRemoved(probe)),
-            RecorderEvent::Resume(probe, _) => entries.push(LedgerEntry::Resumed(probe)),
-            RecorderEvent::Job(JobNote::OthersOpen { .. })
-            | RecorderEvent::Fault(_)
-            | RecorderEvent::Flush
-            | RecorderEvent::Stop => {}
-        }
-    }
-    entries.extend(
-        through
-            .into_iter()
-            .map(|(probe, at)| LedgerEntry::Watermark(probe, at)),
-    );
-    if !counted.is_empty() {
-        entries.push(LedgerEntry::Counters(counted));
-    }
-    entries
 }

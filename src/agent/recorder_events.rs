@@ -11,6 +11,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::{
     AgentFault, Disposition, FollowUpRun, Plan, ProbeId, RunRecord, Tick,
 };
+use outrider_domain::schedule::DueCount;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
@@ -27,14 +28,18 @@ pub(super) enum RecorderEvent {
     Opened(Tick),
     /// A tick that ends without a run.
     Closed(Tick, Disposition),
-    /// A run that ended, with its tick.
-    Finished(Box<FinishedRun>, Tick, Disposition),
+    /// A run that ended, with its tick; none when the tick was closed before its time and keeps its disposition.
+    Finished(Box<FinishedRun>, Tick, Option<Disposition>),
     /// A follow-up run ended.
     FollowUp(Box<FollowUpRun>),
     /// From here on a probe owes a record for each of its ticks.
     Began(ProbeId, DateTime<Utc>),
     /// A probe that was removed from the plan owes no records until it comes back.
     ProbeRemoved(ProbeId),
+    /// What was due since this was sent last.
+    Due(DueRecord),
+    /// Another plan is in use since then: what was renamed goes on, and what is promised otherwise begins an epoch.
+    Planned(Arc<Plan>, DateTime<Utc>),
     /// About jobs.
     Job(JobNote),
     /// Our own trouble outside any run.
@@ -45,6 +50,13 @@ pub(super) enum RecorderEvent {
     Flush,
     /// Write everything and end.
     Stop,
+}
+
+/// What was due since it was last written, and up to when.
+#[derive(Debug)]
+pub(super) struct DueRecord {
+    pub(super) counts: Vec<DueCount>,
+    pub(super) through: DateTime<Utc>,
 }
 
 /// A finished run, and the plan that it ran by.
@@ -75,6 +87,8 @@ impl RecorderEvent {
             | Self::FollowUp(_)
             | Self::Began(..)
             | Self::ProbeRemoved(_)
+            | Self::Due(_)
+            | Self::Planned(..)
             | Self::Job(JobNote::Released { .. })
             | Self::Fault(_)
             | Self::Flush => false,
@@ -153,6 +167,11 @@ impl Waker {
 }
 
 impl RecorderReceiver {
+    /// Whether no event waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// The next event, and up to `most` together with those that come while the first one waits for
     /// `linger`: less when it is woken. False when every sender is gone.
     pub(super) fn gather(

@@ -3,43 +3,52 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use outrider_domain::clock::{CLOCK_STEP_MIN, Clock};
 use outrider_domain::model::names;
 use outrider_domain::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
+use outrider_domain::schedule::due_counts;
 use outrider_domain::sli::{self, Increment, hour_of};
-use outrider_domain::slo;
 
+use super::epochs;
+use super::pauses;
+use super::plan_series;
+use super::recorder_batch::of_due;
 use super::state::{ConfigState, SharedState};
-use crate::ledger::{Ledger, LedgerEntry, LedgerError, RunFilter};
+use crate::expose::Health;
+use crate::ledger::{Ledger, LedgerEntry, LedgerError, Marks, RunFilter};
 use crate::render;
 
 /// Ticks closed in one transaction.
 const CHUNK: usize = 10_000;
 /// Runs read at a time.
 const PAGE: u32 = 1_000;
-/// Runs of each probe looked at for its last verdict and its failures in a row.
-const LAST_RUNS: u32 = 100;
+/// Runs of each probe looked at for its failures in a row.
+const LAST_RUNS: u32 = 1_000;
 
 /// Reads the ledger, closes what was left open, and returns the state to start from.
 pub(super) fn restore(
     plan: &Arc<Plan>,
     ledger: &mut Ledger,
     clock: &Clock,
+    health: &Health,
 ) -> Result<SharedState, LedgerError> {
     let shared = SharedState::new(Arc::clone(plan));
     let now = clock.now();
     report_rollback(ledger)?;
+    report_differences(plan, ledger, now)?;
+    continue_history(plan, ledger, now)?;
+    draw_back(ledger, now, health)?;
     close_left_over(plan, ledger, now)?;
     let watermarks = ledger.watermarks()?;
-    report_clock_step(ledger, watermarks.values(), now)?;
+    let runs_begun = ledger.runs_begun()?;
     for (id, state) in &mut shared.state().probes {
         state.through = watermarks.get(id).copied();
-        state.runs_begun = ledger.run_count(id)?;
+        state.runs_begun = runs_begun.get(id).copied().unwrap_or_default();
     }
     sli::zeros(plan).for_each(|zeros| shared.count(&zeros));
     for (metric, labels, value) in ledger.counters()? {
-        if let Some(known) = names::ALL.iter().find(|known| known.name == metric) {
+        if let Some((known, labels)) = names::stored(&metric, labels) {
             shared.count(&[Increment {
                 metric: known.name,
                 labels,
@@ -50,23 +59,24 @@ pub(super) fn restore(
     shared
         .numbers()
         .set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    shared.numbers().set_time(&names::AGENT_START, &[], now);
     publish_rules_digest(plan, &shared);
     shared.set_config_state(ConfigState::default());
-    restore_sketches(&shared, ledger, now)?;
+    restore_sketches(plan, &shared, ledger, now)?;
     restore_runs(plan, &shared, ledger)?;
-    for probe in ledger.pauses()?.keys() {
-        if let Some(state) = shared.state().probes.get_mut(probe) {
-            state.is_paused = true;
-        }
-    }
+    shared
+        .certificates
+        .restore(ledger.certificates()?, &plan.renames);
+    shared.certificates.refresh(plan, now, &shared.numbers);
+    pauses::restore(plan, &shared, ledger, now)?;
+    plan_series::publish(plan, &shared);
+    shared.windows.set_plan(plan, &mut shared.numbers());
     Ok(shared)
 }
 
-/// The digest of the rules that belong to this plan. A plan was refused before when it has none.
+/// The digest of the rules that belong to this plan.
 pub(super) fn publish_rules_digest(plan: &Plan, shared: &SharedState) {
-    let objectives = slo::objectives(plan).ok();
-    let digest = objectives.and_then(|all| render::digest(plan, &all).ok());
-    if let Some(digest) = digest {
+    if let Ok(digest) = render::digest(plan) {
         shared.numbers().set(&names::RULES_DIGEST, &[&digest], 1.0);
     }
 }
@@ -81,23 +91,107 @@ fn report_rollback(ledger: &mut Ledger) -> Result<(), LedgerError> {
     fault(ledger, AgentFault::Ledger)
 }
 
-/// The schedule never goes back, so no start gets two records: what was written before a clock was set back
-/// must be caught up with first. Nothing runs until then, which is said, counted and alerted as a standstill.
-fn report_clock_step<'w>(
+/// What is in the ledger otherwise than it was written is named and counted; the ledger goes on from what is proven.
+fn report_differences(
+    plan: &Plan,
     ledger: &mut Ledger,
-    watermarks: impl Iterator<Item = &'w DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
+    let differences = ledger.repair(&epochs::promises(plan), now)?;
+    for difference in &differences {
+        tracing::error!(%difference, "the ledger was changed by something else than the agent; it goes on from what is proven");
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    fault(ledger, AgentFault::Ledger)
+}
+
+/// What was renamed goes on under its present name, what was due while the agent was away is counted by the plan
+/// of its return, and what is promised otherwise begins an epoch now.
+fn continue_history(
+    plan: &Plan,
+    ledger: &mut Ledger,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    ledger.commit(&[LedgerEntry::Renamed(&plan.renames)])?;
+    let written = ledger.due_through()?;
+    let watermarks = ledger.watermarks()?;
+    let known = plan.probes.values().filter_map(|probe| {
+        let through = watermarks.get(&probe.id)?;
+        // A ledger of an earlier version wrote no more than the ticks.
+        Some(due_counts(plan, probe, written.unwrap_or(*through), now))
+    });
+    let due: Vec<_> = known.flatten().collect();
+    let mut counted = due_of_earlier_version(ledger, plan)?;
+    counted.extend(of_due(&due));
+    let epochs = epochs::begun(plan, &ledger.last_epochs()?, now);
+    let mut entries = vec![
+        LedgerEntry::Due(&due),
+        LedgerEntry::Counters(&counted),
+        LedgerEntry::DueThrough(written.map_or(now, |written| written.max(now))),
+    ];
+    entries.extend(epochs.iter().map(LedgerEntry::Epoch));
+    ledger.commit(&entries).map(|_| ())
+}
+
+/// What came due since the counters were 0, where an earlier version wrote the history and did not count it.
+fn due_of_earlier_version(ledger: &Ledger, plan: &Plan) -> Result<Vec<Increment>, LedgerError> {
+    let counters = ledger.counters()?;
+    if counters
+        .iter()
+        .any(|(name, ..)| *name == names::SLO_DUE.name)
+    {
+        return Ok(Vec::new());
+    }
+    let since = ledger.counters_since()?;
+    let mut counted = Vec::new();
+    for (partner, slo) in ledger.last_epochs()?.keys() {
+        let epochs = ledger
+            .slo_history(partner, *slo, plan.scale)?
+            .since(since)?;
+        let due = epochs
+            .iter()
+            .map(|one| one.counts.due.saturating_sub(one.counts.held));
+        counted.push(Increment {
+            metric: names::SLO_DUE.name,
+            labels: vec![partner.to_string(), slo.name().to_owned()],
+            by: due.sum(),
+        });
+    }
+    Ok(counted)
+}
+
+/// Starts that were recorded ahead of now were so by a clock that was ahead (or this one is behind, which an operator
+/// must see). The schedule goes on from now: rows that were written early stay, no start is counted twice, and a run
+/// of a start that was closed early is added to its row.
+fn draw_back(ledger: &mut Ledger, now: DateTime<Utc>, health: &Health) -> Result<(), LedgerError> {
     let least = TimeDelta::from_std(CLOCK_STEP_MIN).unwrap_or_default();
-    let Some(latest) = watermarks.max().filter(|latest| **latest > now + least) else {
+    let watermarks = ledger.watermarks()?;
+    let Some(latest) = watermarks
+        .values()
+        .max()
+        .filter(|latest| **latest > now + least)
+    else {
         return Ok(());
     };
     tracing::error!(
         now = %now.to_rfc3339(),
         recorded_until = %latest.to_rfc3339(),
-        "this machine's clock was set back: starts are recorded until then already, and nothing runs before. \
-         Set the clock right, or name another file with --ledger"
+        "starts are recorded until then: this machine's clock was ahead, or is behind now. The schedule goes on from \
+         now and counts no start twice. Set the clock right"
     );
+    let seconds = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    health.note(format!(
+        "the clock was ahead, or is behind now: starts were recorded until {}; the schedule goes on from {}",
+        seconds(*latest),
+        seconds(now)
+    ));
+    let ahead = watermarks.iter().filter(|(_, through)| **through > now);
+    let entries: Vec<_> = ahead
+        .map(|(probe, _)| LedgerEntry::DrawnBack(probe, now))
+        .collect();
+    ledger.commit(&entries)?;
     fault(ledger, AgentFault::Clock)
 }
 
@@ -117,7 +211,17 @@ fn close_left_over(
     ledger: &mut Ledger,
     now: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
-    let lost = ledger.open_ticks()?;
+    let mut lost = Vec::new();
+    for tick in ledger.open_ticks()? {
+        match ledger.earlier_end(&tick)? {
+            None => lost.push(tick),
+            // Counted before: only its mark as open goes.
+            Some(_) => {
+                let ended = LedgerEntry::Closed(&tick, Disposition::Lost, None, Marks::default());
+                ledger.commit(&[ended])?;
+            }
+        }
+    }
     close(ledger, &lost, Disposition::Lost)?;
     let watermarks = ledger.watermarks()?;
     // A probe that was taken out of the plan and comes back later owes nothing for the time between.
@@ -149,10 +253,14 @@ fn missed(
 ) -> Result<(), LedgerError> {
     let mut ticks = Vec::new();
     for due_at in probe.starts(through, now) {
-        ticks.push(Tick {
+        let tick = Tick {
             probe: probe.id.clone(),
             due_at,
-        });
+        };
+        // A clock that was ahead may have closed it before.
+        if ledger.earlier_end(&tick)?.is_none() {
+            ticks.push(tick);
+        }
         if ticks.len() == CHUNK {
             close(ledger, &ticks, Disposition::Missed)?;
             ticks.clear();
@@ -168,7 +276,7 @@ fn close(ledger: &mut Ledger, ticks: &[Tick], as_what: Disposition) -> Result<()
         .collect();
     let mut entries: Vec<LedgerEntry<'_>> = Vec::new();
     for tick in ticks {
-        entries.push(LedgerEntry::TickClosed(tick, as_what));
+        entries.push(LedgerEntry::Closed(tick, as_what, None, Marks::default()));
         entries.push(LedgerEntry::Watermark(&tick.probe, tick.due_at));
     }
     entries.push(LedgerEntry::Counters(&counted));
@@ -177,6 +285,7 @@ fn close(ledger: &mut Ledger, ticks: &[Tick], as_what: Disposition) -> Result<()
 
 /// Stored sketches, and the runs that came after them.
 fn restore_sketches(
+    plan: &Plan,
     shared: &SharedState,
     ledger: &Ledger,
     now: DateTime<Utc>,
@@ -191,32 +300,27 @@ fn restore_sketches(
             ..RunFilter::default()
         };
         let runs = ledger.runs(&filter)?;
-        let Some((last, _)) = runs.last() else {
+        let Some(last) = runs.last() else {
             shared.state().sketched_through = through;
             return Ok(());
         };
-        through = *last;
+        through = last.seq;
         let mut state = shared.state();
-        for (_, run) in &runs {
-            state.recall(ledger, run)?;
-            state.sketch(run);
+        for run in &runs {
+            state.recall(ledger, &run.record)?;
+            state.sketch(plan, &run.record);
         }
     }
 }
 
-/// The last run of each probe, and how many failed in a row.
+/// The last run of each probe, and how many failed in a row: those from the rows, without what was seen in them.
 fn restore_runs(plan: &Plan, shared: &SharedState, ledger: &Ledger) -> Result<(), LedgerError> {
     let mut last: Vec<(u64, RunRecord)> = Vec::new();
     for id in plan.probes.keys() {
-        let filter = RunFilter {
-            partner: Some(id.partner.to_string()),
-            journey: Some(id.journey.to_string()),
-            limit: LAST_RUNS,
-            ..RunFilter::default()
-        };
-        let runs = ledger.runs(&filter)?;
-        last.extend(runs.iter().cloned());
-        let failures = shared.state().remember(id, runs);
+        let run = ledger.last_run(id)?.map(|run| (run.seq, run.record));
+        last.extend(run.clone());
+        let outcomes = ledger.last_outcomes(id, LAST_RUNS)?;
+        let failures = shared.state().remember(id, run, outcomes);
         let labels = [id.partner.as_str(), id.journey.as_str()];
         shared
             .numbers()

@@ -13,8 +13,9 @@ use outrider_domain::schedule;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::due::DueCounter;
 use super::follow_up_requests::{FollowUpRequest, FollowUps, REQUESTS_MAX};
-use super::orphans::{self, Releasing};
+use super::orphans::{self, OrphanLog, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
 use super::recorder_events::{RecorderEvent, RecorderSender};
@@ -42,6 +43,7 @@ pub(super) struct Context {
     pub(super) recorder: RecorderSender,
     pub(super) health: Health,
     pub(super) stopping: Arc<AtomicBool>,
+    pub(super) due: DueCounter,
 }
 
 /// Runs the schedule until the process is told to stop, then stops the runs.
@@ -111,7 +113,10 @@ pub(super) struct Scheduler {
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
+    pub(super) due_counter: DueCounter,
     pub(super) runs: JoinSet<()>,
+    /// Jobs that could not be released so far.
+    orphans: OrphanLog,
     pub(super) follow_ups: FollowUps,
     /// Where workers ask for follow-up runs.
     pub(super) follow_up_sender: mpsc::Sender<FollowUpRequest>,
@@ -128,7 +133,9 @@ impl Scheduler {
             shared: context.shared.clone(),
             recorder: context.recorder.clone(),
             due: BTreeSet::new(),
+            due_counter: context.due.clone(),
             runs: JoinSet::new(),
+            orphans: OrphanLog::default(),
             follow_ups: FollowUps::default(),
             follow_up_sender,
         }
@@ -138,7 +145,8 @@ impl Scheduler {
         Releasing {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
-            clients: Arc::clone(&self.partners.clients),
+            partners: self.partners.clone(),
+            log: self.orphans.clone(),
             recorder: self.recorder.clone(),
         }
     }
@@ -276,7 +284,7 @@ impl Scheduler {
         let Some(state) = state.probes.get_mut(&probe.id) else {
             return Err(Disposition::Capped);
         };
-        if state.is_paused {
+        if state.pause.is_some() {
             // Looking again would disclose again.
             return Err(Disposition::Capped);
         }

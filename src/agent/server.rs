@@ -4,27 +4,32 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::{Plan, Settings};
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::state::SharedState;
-use crate::expose::{self, Health, NumbersCollector};
-use crate::portal::{self, Handle, PortalQuery};
+use crate::expose::{self, CommonLabels, Health, NumbersCollector};
+use crate::portal::{self, Handle};
 
-/// The registry over the shared numbers.
+/// The registry over the shared numbers; `fleet` is the ledger's id.
 pub(super) fn registry(
     plan: &Plan,
     shared: &SharedState,
     clock: &Clock,
+    fleet: String,
 ) -> prometheus::Result<Registry> {
     let Settings {
         agent, location, ..
     } = &plan.settings;
+    let common = CommonLabels {
+        agent: agent.clone(),
+        location: location.clone(),
+        fleet,
+    };
     let registry = Registry::new();
     let (numbers, refreshed, clock) = (shared.numbers.clone(), shared.clone(), clock.clone());
     registry.register(Box::new(NumbersCollector::new(
         numbers,
-        agent,
-        location,
+        common,
         move || refreshed.refresh(&clock),
     )))?;
     Ok(registry)
@@ -35,10 +40,10 @@ pub(super) async fn serve(
     listener: TcpListener,
     registry: Registry,
     health: Health,
-    queries: mpsc::Sender<PortalQuery>,
+    handle: Handle,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let app = expose::routes(registry, health).merge(portal::routes(Handle::new(queries)));
+    let app = expose::routes(registry, health).merge(portal::routes(handle));
     let stop = async move {
         // The sender lives as long as the agent; its end means the same.
         let _ended = stopped.wait_for(|is_stopped| *is_stopped).await;

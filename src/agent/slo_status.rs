@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{Plan, Probe, Window};
-use outrider_domain::schedule::count_judged;
-use outrider_domain::sli::{Series, Sketch, hour_of, slo_bucket};
+use outrider_domain::schedule::{count_judged, due_counts};
+use outrider_domain::sli::{Series, Sketch, hour_of};
 use outrider_domain::slo::{
-    Due, HORIZON, LedgerCounts, Objective, SloStatus, counted_periods, over_deadline,
+    Counts, HORIZON, LedgerCounts, LeftOut, Objective, Period, Scheduled, SloStatus,
+    counted_periods, over_deadline,
 };
 
 use crate::ledger::{Ledger, LedgerError};
@@ -22,9 +23,10 @@ pub fn slo_status(
     objective: &Objective<'_>,
     now: DateTime<Utc>,
 ) -> Result<SloStatus, LedgerError> {
-    let counts = counts(plan, ledger, objective, now)?;
-    let due = due(plan, objective, now);
-    Ok(SloStatus::new(plan, objective, now, &counts, due))
+    let (period, _) = counted_periods(plan, objective.slo.window, now);
+    let counts = ledger.consistently(|ledger| counts(plan, ledger, objective, now))?;
+    let scheduled = scheduled(plan, objective, counts.since, period, now);
+    Ok(SloStatus::new(plan, objective, now, &counts, scheduled))
 }
 
 /// The probes whose runs an objective counts.
@@ -43,50 +45,74 @@ fn counts(
 ) -> Result<LedgerCounts, LedgerError> {
     let (period, recent) = counted_periods(plan, objective.slo.window, now);
     let (partner, slo) = (&objective.partner.id, objective.slo.name);
-    let judged = |from| ledger.slo_judged(partner, slo, slo_bucket(plan, from));
-    let bad = ledger.slo_bad(partner, slo, (period.from, now))?;
-    let mut counts = LedgerCounts {
-        bad: bad.into_iter().map(|one| (one.at, one.bad)).collect(),
-        events: judged(period.from)?,
-        recent_events: judged(recent)?,
-        excused: 0,
-        left_out: ledger.slo_excluded(partner, slo, (slo_bucket(plan, period.from), now))?,
-        since: None,
-    };
-    for probe in probes(plan, objective) {
-        counts.excused += ledger.excused(&probe.id, (period.from, now))?;
-        let first = ledger.first_tick(&probe.id)?;
-        counts.since = [counts.since, first].into_iter().flatten().min();
+    let history = ledger.slo_history(partner, slo, plan.scale)?;
+    let mut epochs = history.since(period.from)?;
+    if let Some(last) = epochs.last_mut() {
+        last.counts += unwritten(plan, objective, history.due_through(), now);
     }
-    Ok(counts)
+    let recent = if recent == period.from {
+        epochs.iter().map(|one| one.counts.judged).sum()
+    } else {
+        let recent = history.since(recent)?;
+        recent.iter().map(|one| one.counts.judged).sum()
+    };
+    Ok(LedgerCounts {
+        bad: history.bad_since(period.from)?,
+        epochs,
+        recent_events: recent,
+        since: history.begin(),
+    })
 }
 
-fn due(plan: &Plan, objective: &Objective<'_>, now: DateTime<Utc>) -> Due {
-    let (period, _) = counted_periods(plan, objective.slo.window, now);
-    let count = |from, to| -> u64 {
-        let all = probes(plan, objective).map(|probe| probe.count(from, to));
-        all.sum()
+/// What was due since it was last written, by the present plan.
+fn unwritten(
+    plan: &Plan,
+    objective: &Objective<'_>,
+    through: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Counts {
+    let Some(through) = through else {
+        return Counts::default();
     };
-    let free = |from, to| -> u64 {
+    let all = probes(plan, objective).flat_map(|probe| due_counts(plan, probe, through, now));
+    let all = all.map(|one| Counts {
+        due: one.due,
+        held: one.held,
+        quiet: LeftOut {
+            runs: one.quiet,
+            ..LeftOut::default()
+        },
+        excluded: LeftOut {
+            runs: one.excluded,
+            ..LeftOut::default()
+        },
+        ..Counts::default()
+    });
+    all.sum()
+}
+
+/// What the present schedule says of the time that the ledger has no history of.
+fn scheduled(
+    plan: &Plan,
+    objective: &Objective<'_>,
+    since: Option<DateTime<Utc>>,
+    period: Period,
+    now: DateTime<Utc>,
+) -> Scheduled {
+    let count = |from, to| -> u64 {
         let all = probes(plan, objective).map(|probe| count_judged(plan, probe, from, to));
         all.sum()
     };
-    match objective.slo.window {
+    let until = match objective.slo.window {
         Window::Rolling(length) => {
             let horizon = TimeDelta::from_std(plan.scale.of(HORIZON).min(length));
-            let ahead = now + horizon.unwrap_or_default();
-            // The same number that rules and thresholds are made of.
-            Due {
-                in_all: objective.runs,
-                by_now: count(period.from, now),
-                remaining: free(now, ahead),
-            }
+            now + horizon.unwrap_or_default()
         }
-        Window::Month(_) | Window::Quarter(_) => Due {
-            in_all: free(period.from, period.to),
-            by_now: count(period.from, now),
-            remaining: free(now, period.to),
-        },
+        Window::Month(_) | Window::Quarter(_) => period.to,
+    };
+    Scheduled {
+        unwatched: count(period.from, since.unwrap_or(now).min(now)),
+        to_come: count(now, until),
     }
 }
 

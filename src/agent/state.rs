@@ -13,11 +13,16 @@ use outrider_domain::model::{
     Count, Disposition, Effect, FixedSetting, Layer, LayerVerdict, Measure, Outcome, PartnerId,
     Phase, Plan, ProbeId, RunId, RunRecord,
 };
-use outrider_domain::sli::{Increment, Series, Sketch, SketchKey, Timed, hour_of, latencies};
+use outrider_domain::sli::{
+    Increment, Series, Sketch, SketchKey, Timed, hour_of, is_apart, latencies,
+};
 use outrider_domain::view::{
     ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView,
 };
 
+use super::certificates::Certificates;
+use super::pause::Pause;
+use super::windows::Windows;
 use crate::expose::Numbers;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -30,6 +35,8 @@ pub(super) struct SharedState {
     plan: Arc<Mutex<Arc<Plan>>>,
     state: Arc<Mutex<State>>,
     pub(super) numbers: Arc<Mutex<Numbers>>,
+    pub(super) windows: Windows,
+    pub(super) certificates: Certificates,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +70,8 @@ pub(super) struct ProbeState {
     /// Up to here its ticks are written; the schedule goes on from there.
     pub(super) through: Option<DateTime<Utc>>,
     pub(super) next_due: Option<DateTime<Utc>>,
-    pub(super) is_paused: bool,
+    /// Why it waits for a person; none while it does not.
+    pub(super) pause: Option<Pause>,
     /// The most requests that one of its runs made, as far as this life knows.
     pub(super) requests_most: u64,
     /// Runs that began since the ledger began: whose turn it is where ticks have no number.
@@ -75,12 +83,12 @@ pub(super) struct ProbeState {
 }
 
 impl ProbeState {
-    /// Counts failures in a row; our own faults say nothing.
+    /// Counts failures in a row; our own faults and delays say nothing.
     fn count_outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Passed | Outcome::PassedOnRetry => self.failures_in_row = 0,
             Outcome::Failed => self.failures_in_row += 1,
-            Outcome::AgentFault => {}
+            Outcome::AgentFault | Outcome::Inconclusive => {}
         }
     }
 }
@@ -90,6 +98,23 @@ pub(super) struct InFlight {
     pub(super) run: RunId,
     pub(super) since: Instant,
     pub(super) overlaps: u32,
+}
+
+/// Takes in how long a run, its steps and the phases of its requests took.
+fn observe_durations(numbers: &mut Numbers, run: &RunRecord) {
+    let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
+    numbers.observe(&names::JOURNEY_DURATION, &[partner, journey], run.duration);
+    for step in run.steps.iter().filter(|step| !step.duration.is_zero()) {
+        let labels = [partner, journey, step.step.as_str()];
+        numbers.observe(&names::STEP_DURATION, &labels, step.duration);
+        for request in &step.requests {
+            for phase in Phase::ALL {
+                if let Some(time) = request.phases.get(*phase) {
+                    numbers.observe(&names::PHASE_DURATION, &[partner, phase.name()], time);
+                }
+            }
+        }
+    }
 }
 
 /// The last verdict of a layer, and its cause and owner when bad.
@@ -112,6 +137,8 @@ impl SharedState {
             plan: Arc::new(Mutex::new(Arc::clone(&plan))),
             state: Arc::new(Mutex::new(state)),
             numbers: Arc::default(),
+            windows: Windows::default(),
+            certificates: Certificates::default(),
         };
         shared.set_thresholds(&plan);
         shared
@@ -135,6 +162,9 @@ impl SharedState {
 
     /// Takes in the clocks of a run that is durable now.
     pub(super) fn observe_clocks(&self, run: &RunRecord, clocks: &[Timed]) {
+        if !run.outcome.is_judged() {
+            return;
+        }
         let mut numbers = self.numbers();
         for timed in clocks {
             let labels = [
@@ -182,8 +212,9 @@ impl SharedState {
             journey: run.journey.clone(),
         };
         // One that ends after its probe was taken away counts, and measures nothing of now.
-        let is_planned = self.plan().probes.contains_key(&probe);
-        self.observe(&run, is_planned);
+        let plan = self.plan();
+        let is_planned = plan.probes.contains_key(&probe);
+        self.observe(&plan, &run, is_planned);
         tracing::info!(
             run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
             outcome = %run.outcome, duration_ms = outrider_domain::view::milliseconds(run.duration),
@@ -191,7 +222,7 @@ impl SharedState {
             "run finished"
         );
         let mut state = self.state();
-        state.sketch(&run);
+        state.sketch(&plan, &run);
         state.sketched_through = seq;
         state.last_verdicts(&run);
         if let Some(probe) = state.probes.get_mut(&probe) {
@@ -207,38 +238,18 @@ impl SharedState {
         }
     }
 
-    fn observe(&self, run: &RunRecord, is_planned: bool) {
+    fn observe(&self, plan: &Plan, run: &RunRecord, is_planned: bool) {
         let mut numbers = self.numbers();
         let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
-        numbers.observe(&names::JOURNEY_DURATION, &[partner, journey], run.duration);
         numbers.observe(&names::START_DELAY, &[], run.start_delay());
-        for step in run.steps.iter().filter(|step| !step.duration.is_zero()) {
-            let labels = [partner, journey, step.step.as_str()];
-            numbers.observe(&names::STEP_DURATION, &labels, step.duration);
-            for request in &step.requests {
-                for phase in Phase::ALL {
-                    if let Some(time) = request.phases.get(*phase) {
-                        numbers.observe(&names::PHASE_DURATION, &[partner, phase.name()], time);
-                    }
-                }
-            }
+        if !is_apart(plan, run) {
+            observe_durations(&mut numbers, run);
         }
         if !is_planned {
             return;
         }
         if let Some(score) = run.completeness {
             numbers.set(&names::COMPLETENESS, &[partner, journey], score);
-        }
-        if let Some(expires_at) = run.certificate_expires_at {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "seconds since 1970 are exact in a double"
-            )]
-            numbers.set(
-                &names::CERTIFICATE_EXPIRY,
-                &[partner],
-                expires_at.timestamp() as f64,
-            );
         }
     }
 
@@ -262,7 +273,7 @@ impl SharedState {
             let probes = probes.map(|(id, probe)| ProbeView {
                 probe: id.clone(),
                 next_due: probe.next_due,
-                paused: probe.is_paused,
+                paused: probe.pause.is_some(),
                 in_flight: probe.in_flight.len(),
                 last_run: probe.last_run.clone(),
             });
@@ -338,6 +349,8 @@ impl SharedState {
             let age = now.saturating_duration_since(heard).as_secs_f64();
             numbers.set(&names::ALERTING_LOOP_AGE, &[], age);
         }
+        drop(state);
+        self.windows.publish(&plan, at, &mut numbers);
     }
 }
 
@@ -409,9 +422,22 @@ impl State {
         }
     }
 
+    /// Carries the layers of a renamed partner on.
+    pub(super) fn rename_layers(&mut self, old: &PartnerId, new: &PartnerId) {
+        for layer in Layer::ALL {
+            let Some(was) = self.layers.remove(&(old.clone(), *layer)) else {
+                continue;
+            };
+            let is = self.layers.entry((new.clone(), *layer)).or_default();
+            is.events += was.events;
+            is.bad += was.bad;
+            is.last = is.last.or(was.last);
+        }
+    }
+
     /// Takes every latency of a run into the sketches of its hour.
-    pub(super) fn sketch(&mut self, run: &RunRecord) {
-        for (series, latency) in latencies(run) {
+    pub(super) fn sketch(&mut self, plan: &Plan, run: &RunRecord) {
+        for (series, latency) in latencies(plan, run) {
             let key = SketchKey {
                 hour: hour_of(run.started_at),
                 partner: run.partner.clone(),
@@ -426,29 +452,38 @@ impl State {
         }
     }
 
-    /// Takes in the last runs of a probe from the ledger, oldest first; returns its failures in a row.
-    pub(super) fn remember(&mut self, id: &ProbeId, runs: Vec<(u64, RunRecord)>) -> u32 {
+    /// Takes in the last run of a probe from the ledger, and the outcomes of its last ones, newest first; returns
+    /// its failures in a row.
+    pub(super) fn remember(
+        &mut self,
+        id: &ProbeId,
+        last: Option<(u64, RunRecord)>,
+        outcomes: Vec<Outcome>,
+    ) -> u32 {
         let Some(probe) = self.probes.get_mut(id) else {
             return 0;
         };
-        for (_, run) in &runs {
-            probe.count_outcome(run.outcome);
+        for outcome in outcomes.into_iter().rev() {
+            probe.count_outcome(outcome);
         }
-        let last = runs.into_iter().next_back();
         probe.last_run = last.map(|(seq, run)| (seq, without_steps(run)));
         probe.failures_in_row
     }
 
     /// Reads back what was stored of an hour that is no longer kept, before it is added to.
     pub(super) fn recall(&mut self, ledger: &Ledger, run: &RunRecord) -> Result<(), LedgerError> {
-        // The first series of its hour and probe, so that one lookup is enough.
+        // Before every other series of its hour and probe: where one is kept, all are.
         let first = SketchKey {
             hour: hour_of(run.started_at),
             partner: run.partner.clone(),
             journey: run.journey.clone(),
             series: Series::Journey,
         };
-        if !self.sketches.contains_key(&first) {
+        let next = self.sketches.range(&first..).next();
+        let is_kept = next.is_some_and(|(key, _)| {
+            (key.hour, &key.partner, &key.journey) == (first.hour, &first.partner, &first.journey)
+        });
+        if !is_kept {
             let stored = ledger.sketches_of(first.hour, &first.partner, &first.journey)?;
             self.sketches.extend(stored);
         }

@@ -95,7 +95,7 @@ pub(super) async fn work(work: Work) {
     };
     work.request_follow_up(&finished);
     let tick = work.journey_run.tick.clone();
-    let event = RecorderEvent::Finished(Box::new(finished), tick, disposition);
+    let event = RecorderEvent::Finished(Box::new(finished), tick, Some(disposition));
     work.journey_run.recorder.send(event).await;
 }
 

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::files::{Files, probe_of};
 use super::once::{SingleRun, run_once};
 use super::out;
-use super::runtime::runtime;
+use super::runtime::single_run_runtime;
 
 /// What `baseline` takes.
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,7 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
         out::print_error(&format!("{} carries no member", probe.id));
         return Err(Exit::Usage);
     };
-    let runtime = runtime()?;
+    let runtime = single_run_runtime()?;
     let clock = Clock::real();
     let mut all = Shapes::default();
     for member in &set.members {
@@ -84,7 +84,7 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
             let why = why.unwrap_or_default();
             out::print_error(&format!("member {}: {}: {why}", member.id, record.outcome));
             return Err(match record.outcome {
-                Outcome::AgentFault => Exit::CouldNotLook,
+                Outcome::AgentFault | Outcome::Inconclusive => Exit::CouldNotLook,
                 Outcome::Failed | Outcome::PassedOnRetry | Outcome::Passed => Exit::Partner,
             });
         }

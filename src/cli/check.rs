@@ -1,11 +1,16 @@
 //! `outrider check`.
 
+use outrider_domain::clock::Clock;
 use outrider_domain::config::{self, Diagnostics, Severity};
-use outrider_domain::model::Plan;
+use outrider_domain::model::{Plan, ProxyChoice};
+use outrider_domain::schedule::expected_size;
+use outrider_domain::slo;
 
 use super::exit::Exit;
 use super::files::Files;
+use super::ledger::{expected_json, expected_text};
 use super::out;
+use crate::journey::is_in_environment;
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
@@ -26,6 +31,7 @@ impl Check {
             match config::load_with_warnings(&self.files.config, self.files.overlay.as_deref()) {
                 Ok((plan, Diagnostics(mut diagnostics))) => {
                     diagnostics.extend(config::secrets(&plan));
+                    diagnostics.extend(config::without_objectives(&plan));
                     (Some(plan), diagnostics)
                 }
                 Err(diagnostics) => (None, diagnostics.0),
@@ -39,7 +45,9 @@ impl Check {
             .iter()
             .any(|one| one.severity == Severity::Error);
         if self.json {
-            out::diagnostics_json(&diagnostics);
+            let plan = plan.filter(|_| is_fine);
+            let size = plan.map(|plan| expected_json(expected_size(&plan, Clock::real().now())));
+            out::diagnostics_json(&diagnostics, size.as_ref());
         } else {
             if !diagnostics.is_empty() {
                 out::diagnostics(&diagnostics);
@@ -68,5 +76,37 @@ fn summary(plan: &Plan) -> String {
         .into_iter()
         .map(|(n, noun)| out::counted(n, noun))
         .collect();
-    format!("fine: {}", counts.join(", "))
+    let expected = expected_size(plan, Clock::real().now());
+    format!(
+        "fine: {}\nledger: {}{}",
+        counts.join(", "),
+        expected_text(plan, expected),
+        unused_proxy(plan)
+    ) + &without_objective(plan)
+}
+
+/// The probes that no objective counts, and how they are heard; nothing where there are none.
+fn without_objective(plan: &Plan) -> String {
+    let all = plan.probes.values();
+    let uncounted = all.filter(|probe| !slo::is_counted(plan, probe));
+    let lines = uncounted.map(|probe| {
+        let heard = match slo::failures_in_row(plan, probe) {
+            Some(failures) => format!("pages at {failures} failures in a row"),
+            None => "no alert watches it".to_owned(),
+        };
+        format!("\nno objective counts {}: {heard}", probe.id)
+    });
+    lines.collect()
+}
+
+/// That the environment names a proxy and nobody uses it.
+fn unused_proxy(plan: &Plan) -> &'static str {
+    let choices = plan.partners.values();
+    let mut choices = choices.map(|one| one.proxy.as_ref().unwrap_or(&plan.settings.proxy));
+    let is_used = choices.any(|one| *one != ProxyChoice::Direct);
+    if is_in_environment() && !is_used {
+        "\nproxy: the environment names one and it is not used; proxy = \"environment\" uses it"
+    } else {
+        ""
+    }
 }

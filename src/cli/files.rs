@@ -28,12 +28,47 @@ impl Files {
         })
     }
 
+    /// The plan in real time where there is one; mistakes are not printed.
+    pub(super) fn plan_if_any(&self) -> Option<Plan> {
+        config::load(&self.config, self.overlay.as_deref()).ok()
+    }
+
     /// The plan in scaled time, or how the command ends without one.
     pub(super) fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
         self.plan()?.scaled(scale).map_err(|why| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Config
         })
+    }
+}
+
+/// The files, and the ledger that is read.
+#[derive(Debug, clap::Args)]
+pub(super) struct LedgerFiles {
+    #[command(flatten)]
+    files: Files,
+    /// The ledger's file, instead of the one in the agent's file; a copy will do
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+impl LedgerFiles {
+    /// The plan in real time, with the ledger that is named.
+    pub(super) fn plan(&self) -> Result<Plan, Exit> {
+        self.files.plan().map(|plan| self.with_ledger(plan))
+    }
+
+    /// The same in scaled time.
+    pub(super) fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
+        let plan = self.files.scaled_plan(scale);
+        plan.map(|plan| self.with_ledger(plan))
+    }
+
+    fn with_ledger(&self, mut plan: Plan) -> Plan {
+        if let Some(path) = &self.ledger {
+            plan.settings.ledger.clone_from(path);
+        }
+        plan
     }
 }
 

@@ -6,7 +6,6 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use outrider_domain::model::Scale;
-use outrider_domain::slo;
 
 use super::exit::Exit;
 use super::files::Files;
@@ -66,10 +65,7 @@ impl FileState {
 impl Generate {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let plan = self.files.scaled_plan(Scale::new(self.scale))?;
-        let rendered = slo::objectives(&plan)
-            .map_err(|why| why.to_string())
-            .and_then(|all| render::all(&plan, &all).map_err(|why| why.to_string()));
-        let mut generated = rendered.map_err(|why| {
+        let mut generated = render::all(&plan).map_err(|why| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Internal
         })?;

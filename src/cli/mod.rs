@@ -1,15 +1,19 @@
 //! The roof: one file a command. No logic here that is worth a unit test.
 
+mod arena;
 mod baseline;
 mod check;
 mod checks;
 mod exit;
 mod files;
 mod generate;
+mod latency;
+mod ledger;
 mod once;
 mod out;
 mod resume;
 mod run;
+mod runs;
 mod runtime;
 mod schedule;
 mod slo;
@@ -48,8 +52,14 @@ enum Command {
     Slo(slo::Slo),
     /// Shows what will run, when, and what it costs each partner
     Schedule(schedule::Schedule),
+    /// Lists runs of the past by partner, journey, layer, cause, outcome, member and time
+    Runs(runs::Runs),
+    /// Shows quantiles of durations from the hourly sketches
+    Latency(latency::Latency),
     /// Records the shape of a partner's records, so that a drift of it is seen
     Baseline(baseline::Baseline),
+    /// Looks after the ledger: size, soundness, copies
+    Ledger(ledger::LedgerCommand),
     /// Resumes a journey that a disclosure has paused
     Resume(resume::Resume),
 }
@@ -79,7 +89,10 @@ pub fn main() -> Exit {
         Command::Generate(generate) => generate.carry_out(),
         Command::Slo(slo) => slo.carry_out(),
         Command::Schedule(schedule) => schedule.carry_out(),
+        Command::Runs(runs) => runs.carry_out(),
+        Command::Latency(latency) => latency.carry_out(),
         Command::Baseline(baseline) => baseline.carry_out(),
+        Command::Ledger(ledger) => ledger.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     };
     ended.unwrap_or_else(|exit| exit)

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use super::exit::Exit;
 use super::files::{Files, probe_of};
 use super::out;
-use super::runtime::runtime;
+use super::runtime::single_run_runtime;
 use crate::journey::{
-    Client, JobNote, Resolver, RunRequest, Tokens, release_orphan, run_with_baseline,
+    Client, JobNote, OrphanRelease, Resolver, RunRequest, TokenAllowance, Tokens, release_orphan,
+    run_with_baseline,
 };
 
 /// Notes about jobs that wait.
@@ -40,7 +41,7 @@ impl Once {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let plan = self.files.plan()?;
         let probe = probe_of(&plan, &self.journey, &self.partner)?;
-        let runtime = runtime()?;
+        let runtime = single_run_runtime()?;
         let clock = Clock::real();
         let member = self.member(&plan, probe, &clock)?;
         let Some(SingleRun { record, .. }) =
@@ -56,7 +57,7 @@ impl Once {
         Ok(match record.outcome {
             Outcome::Passed | Outcome::PassedOnRetry => Exit::Fine,
             Outcome::Failed => Exit::Partner,
-            Outcome::AgentFault => Exit::CouldNotLook,
+            Outcome::AgentFault | Outcome::Inconclusive => Exit::CouldNotLook,
         })
     }
 
@@ -118,6 +119,7 @@ pub(super) async fn run_once(
     let partner = &plan.partners[&probe.id.partner];
     let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
     let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
+    let tokens = Tokens::new();
     let request = RunRequest {
         id: RunId::new(uuid::Uuid::new_v4().to_string()),
         origin: Origin::Once,
@@ -131,7 +133,7 @@ pub(super) async fn run_once(
         client: &client,
         family: probe.family,
         own_delay_max: plan.settings.own_delay_max,
-        tokens: &Tokens::new(),
+        tokens: &tokens,
         clock,
         jobs: &jobs,
     };
@@ -154,9 +156,13 @@ pub(super) async fn run_once(
             _ = tokio::signal::ctrl_c() => break,
         }
     }
+    let allowance = TokenAllowance {
+        tokens: &tokens,
+        may_ask: true,
+    };
     for job in &open {
-        let is_released = release_orphan(&client, clock, partner, job).await;
-        let told = if is_released {
+        let is_released = release_orphan(&client, clock, partner, job, allowance).await;
+        let told = if is_released == OrphanRelease::Released {
             "released"
         } else {
             "could not release"

@@ -2,14 +2,27 @@
 
 use std::io::{IsTerminal, Write};
 
-use outrider_domain::config::{Diagnostic, Diagnostics, Severity};
+use outrider_domain::config::{Diagnostic, Diagnostics, QueryMistake, Severity};
 use outrider_domain::view::Paint;
+
+use super::exit::Exit;
 
 /// Prints a text and a line feed. A reader that went away (a closed pipe) is a normal end.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
         tracing::debug!("standard output is closed");
+    }
+}
+
+/// Shows on a terminal how far a command is, in a line of its own that the next one replaces; nothing ends it.
+pub(super) fn progress(text: &str) {
+    let mut error = std::io::stderr().lock();
+    if write!(error, "\r\x1b[K{text}")
+        .and_then(|()| error.flush())
+        .is_err()
+    {
+        tracing::debug!("standard error is closed");
     }
 }
 
@@ -81,7 +94,7 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
 }
 
 /// The same as one JSON document on standard output.
-pub(super) fn diagnostics_json(diagnostics: &[Diagnostic]) {
+pub(super) fn diagnostics_json(diagnostics: &[Diagnostic], ledger: Option<&serde_json::Value>) {
     let list: Vec<_> = diagnostics
         .iter()
         .map(|one| {
@@ -97,7 +110,26 @@ pub(super) fn diagnostics_json(diagnostics: &[Diagnostic]) {
     let is_fine = !diagnostics
         .iter()
         .any(|one| one.severity == Severity::Error);
-    say(&serde_json::json!({"fine": is_fine, "complaints": list}).to_string());
+    let all = serde_json::json!({"fine": is_fine, "complaints": list, "ledger_bytes": ledger});
+    say(&all.to_string());
+}
+
+/// Shows which option cannot be used, and how the command ends.
+pub(super) fn mistake(why: &QueryMistake) -> Exit {
+    print_error(&format!(
+        "outrider: --{}: {}. {}",
+        why.parameter,
+        why.message,
+        sentence(&why.help)
+    ));
+    Exit::Usage
+}
+
+fn sentence(help: &str) -> String {
+    let mut letters = help.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// Shows why a plan cannot be used.

@@ -7,6 +7,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::config;
 use outrider_domain::model::Scale;
 
+use super::arena;
 use super::exit::Exit;
 use super::files::Files;
 use super::out;
@@ -28,6 +29,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
+        // Before anything is read, opened or started.
+        let one_arena = arena::share_one();
         // Before the files are read: what changes from now on is seen.
         let source = agent::PlanSource::new(
             self.files.config.clone(),
@@ -37,6 +40,9 @@ impl Run {
         );
         let mut plan = self.files.scaled_plan(Scale::new(self.scale))?;
         out::start_logging();
+        if let Err(why) = one_arena {
+            tracing::warn!(error = %why, "the agent cannot start again with MALLOC_ARENA_MAX=1, and keeps more memory than it uses; set it");
+        }
         for warning in config::secrets(&plan) {
             tracing::warn!("{warning}");
         }

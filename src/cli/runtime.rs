@@ -11,9 +11,19 @@ const WORKERS: usize = 1;
 
 /// A runtime for commands that wait, or how the command ends without one.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    built(builder.worker_threads(WORKERS))
+}
+
+/// The same for commands that carry out single runs: the thread that waits for a run is the one that
+/// counts its turns, so that the own delay of the run can be told from its wait for the partner.
+pub(super) fn single_run_runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    built(&mut tokio::runtime::Builder::new_current_thread())
+}
+
+fn built(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Exit> {
     secret::warm_up();
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    builder
         .enable_all()
         .on_thread_start(secret::warm_up)
         .on_thread_park(clock::parks)

@@ -4,6 +4,6 @@ mod numbers;
 mod routes;
 mod text;
 
-pub use numbers::{Numbers, NumbersCollector};
+pub use numbers::{CommonLabels, Numbers, NumbersCollector};
 pub use routes::{Health, routes};
 pub use text::{CONTENT_TYPE, encode};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use outrider_domain::model::names::{self, Kind, Metric};
+use chrono::{DateTime, Utc};
+use outrider_domain::model::names::{self, Kind, Metric, Scope};
 use outrider_domain::sli::{Buckets, bounds_with};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
@@ -119,6 +120,21 @@ impl Numbers {
         series.insert(labels, value);
     }
 
+    /// Sets a gauge that is a count, or a time in whole seconds.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact below 2^53, which no count here reaches"
+    )]
+    pub fn set_count(&mut self, metric: &Metric, labels: &[&str], count: u64) {
+        self.set(metric, labels, count as f64);
+    }
+
+    /// Sets a gauge that is a time, in seconds since 1970.
+    pub fn set_time(&mut self, metric: &Metric, labels: &[&str], time: DateTime<Utc>) {
+        let seconds = u64::try_from(time.timestamp()).unwrap_or_default();
+        self.set_count(metric, labels, seconds);
+    }
+
     /// Forgets gauges whose first labels are these.
     pub fn forget(&mut self, first: &[&str]) {
         // A word that no label ever was stands for none.
@@ -126,13 +142,58 @@ impl Numbers {
             return;
         };
         for (name, series) in &mut self.gauges {
-            let metric = names::ALL.iter().find(|metric| metric.name == *name);
-            let is_theirs = metric.is_some_and(|metric| {
-                metric.labels.first() == Some(&"partner") && metric.labels.len() >= first.len()
-            });
-            if is_theirs {
+            if is_of_partner(name, first.len()) {
                 series.retain(|own, _| own[..first.len()] != labels[..first.len()]);
             }
+        }
+    }
+
+    /// Carries the counters and histograms of a renamed partner or probe on, and forgets its gauges: `old` and `new`
+    /// are the values of the labels `partner` and, for a probe, `journey`.
+    pub fn rename(&mut self, old: &[&str], new: &[&str]) {
+        self.forget(old);
+        let Some(old) = self
+            .words
+            .known(old)
+            .map(|labels| labels[..old.len()].to_vec())
+        else {
+            return;
+        };
+        let new = self.words.labels(new)[..old.len()].to_vec();
+        for (name, series) in &mut self.counters {
+            if is_of_partner(name, old.len()) {
+                for (labels, value) in take(series, &old, &new) {
+                    *series.entry(labels).or_default() += value;
+                }
+            }
+        }
+        for (name, series) in &mut self.histograms {
+            if is_of_partner(name, old.len()) {
+                for (labels, value) in take(series, &old, &new) {
+                    // The new name has none yet, unless it was watched before.
+                    series.entry(labels).or_insert(value);
+                }
+            }
+        }
+    }
+
+    /// Forgets the series of a gauge whose label values are not wanted.
+    pub fn retain(&mut self, metric: &Metric, wanted: impl Fn(&[&str]) -> bool) {
+        let words = &self.words;
+        if let Some(series) = self.gauges.get_mut(metric.name) {
+            series.retain(|labels, _| {
+                let texts = labels.iter().map(|place| words.text(*place));
+                let texts: Vec<&str> = texts.take(metric.labels.len()).collect();
+                wanted(&texts)
+            });
+        }
+    }
+
+    /// Forgets one series of a gauge.
+    pub fn remove(&mut self, metric: &Metric, labels: &[&str]) {
+        let series = self.gauges.get_mut(metric.name);
+        if let Some((series, labels)) = series.zip(self.words.known(labels)) {
+            series.remove(&labels);
         }
     }
 
@@ -152,14 +213,21 @@ impl Numbers {
             .observe(latency);
     }
 
+    /// A gauge's value; none when the series is not there.
+    pub fn gauge(&self, metric: &Metric, labels: &[&str]) -> Option<f64> {
+        let labels = self.words.known(labels)?;
+        self.gauges.get(metric.name)?.get(&labels).copied()
+    }
+
     /// A counter's value; none when the series is not there.
     pub fn counter(&self, metric: &Metric, labels: &[&str]) -> Option<u64> {
         let labels = self.words.known(labels)?;
         self.counters.get(metric.name)?.get(&labels).copied()
     }
 
-    fn families(&self, common: &[(&'static str, String)]) -> Vec<proto::MetricFamily> {
+    fn families(&self, common: &CommonLabels) -> Vec<proto::MetricFamily> {
         let families = names::ALL.iter().map(|metric| {
+            let common = &common.of(metric.scope)[..];
             let series = match metric.kind {
                 Kind::Counter => self.series(metric, common, &self.counters, counter),
                 Kind::Gauge => self.series(metric, common, &self.gauges, gauge),
@@ -184,7 +252,7 @@ impl Numbers {
     fn series<T>(
         &self,
         metric: &Metric,
-        common: &[(&'static str, String)],
+        common: &[(&'static str, &str)],
         families: &Families<T>,
         fill: fn(&mut proto::Metric, &T),
     ) -> Vec<proto::Metric> {
@@ -192,7 +260,7 @@ impl Numbers {
         let filled = series.map(|(labels, value)| {
             let texts = labels.iter().map(|place| self.words.text(*place));
             let own = metric.labels.iter().copied().zip(texts);
-            let common = common.iter().map(|(name, value)| (*name, value.as_str()));
+            let common = common.iter().copied();
             let mut one = proto::Metric::default();
             let pairs = common.chain(own).map(|(name, value)| pair(name, value));
             one.set_label(pairs.collect());
@@ -201,6 +269,23 @@ impl Numbers {
         });
         filled.collect()
     }
+}
+
+/// Whether the first labels of a family are `partner` and, where there are two, `journey`.
+fn is_of_partner(name: &str, labels: usize) -> bool {
+    let wanted = ["partner", "journey"];
+    let metric = names::ALL.iter().find(|metric| metric.name == name);
+    metric.is_some_and(|metric| metric.labels.get(..labels) == wanted.get(..labels))
+}
+
+/// Takes the series out whose first labels are `old`, under the labels that they have with `new` there.
+fn take<T>(series: &mut BTreeMap<Labels, T>, old: &[u32], new: &[u32]) -> Vec<(Labels, T)> {
+    let taken = series.extract_if(.., |labels, _| labels.starts_with(old));
+    let renamed = taken.map(|(mut labels, value)| {
+        labels[..new.len()].copy_from_slice(new);
+        (labels, value)
+    });
+    renamed.collect()
 }
 
 fn pair(name: &str, value: &str) -> proto::LabelPair {
@@ -240,21 +325,44 @@ fn histogram(to: &mut proto::Metric, value: &Buckets) {
     to.set_histogram(histogram);
 }
 
+/// What every series of an agent carries.
+#[derive(Clone, Debug)]
+pub struct CommonLabels {
+    /// The agent's name.
+    pub agent: String,
+    /// Where it runs.
+    pub location: String,
+    /// The ledger's id.
+    pub fleet: String,
+}
+
+impl CommonLabels {
+    fn of(&self, scope: Scope) -> Vec<(&'static str, &str)> {
+        let mut labels = vec![
+            ("agent", self.agent.as_str()),
+            ("location", self.location.as_str()),
+        ];
+        if scope == Scope::Fleet {
+            labels.push(("fleet", self.fleet.as_str()));
+        }
+        labels
+    }
+}
+
 /// Hands the numbers to a [`prometheus::Registry`]: a snapshot under a short lock.
 pub struct NumbersCollector {
     numbers: Arc<Mutex<Numbers>>,
-    common: [(&'static str, String); 2],
+    common: CommonLabels,
     descriptions: Vec<Desc>,
     refresh: Box<dyn Fn() + Send + Sync>,
 }
 
 impl NumbersCollector {
-    /// Over shared numbers; every series carries the agent's name and place. `refresh` sets what
-    /// changes by itself, before each look.
+    /// Over shared numbers; every series carries what is common. `refresh` sets what changes by itself, before each
+    /// look.
     pub fn new(
         numbers: Arc<Mutex<Numbers>>,
-        agent: &str,
-        location: &str,
+        common: CommonLabels,
         refresh: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let descriptions = names::ALL.iter().filter_map(|metric| {
@@ -266,10 +374,6 @@ impl NumbersCollector {
             let (name, help) = (metric.name.to_owned(), metric.help.to_owned());
             Desc::new(name, help, labels, Default::default()).ok()
         });
-        let common = [
-            ("agent", agent.to_owned()),
-            ("location", location.to_owned()),
-        ];
         Self {
             numbers,
             common,

@@ -1,7 +1,7 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -17,6 +17,7 @@ use super::text::{CONTENT_TYPE, encode};
 pub struct Health {
     ledger: Arc<AtomicBool>,
     schedule: Arc<AtomicBool>,
+    note: Arc<OnceLock<String>>,
 }
 
 impl Health {
@@ -30,14 +31,20 @@ impl Health {
         self.schedule.store(is_well, Ordering::Relaxed);
     }
 
-    fn told(&self) -> Result<&'static str, String> {
+    /// Says something about this life next to being ready: the first note stays.
+    pub fn note(&self, text: String) {
+        self.note.get_or_init(|| text);
+    }
+
+    fn told(&self) -> Result<String, String> {
         let wrong: Vec<_> = [(&self.ledger, "ledger"), (&self.schedule, "schedule")]
             .into_iter()
             .filter(|(well, _)| !well.load(Ordering::Relaxed))
             .map(|(_, name)| name)
             .collect();
         if wrong.is_empty() {
-            Ok("ready\n")
+            let note = self.note.get().map(|note| format!("note: {note}\n"));
+            Ok(format!("ready\n{}", note.unwrap_or_default()))
         } else {
             Err(format!("not ready: {}\n", wrong.join(", ")))
         }
@@ -74,7 +81,7 @@ async fn metrics(State(served): State<ExposeState>) -> impl IntoResponse {
 
 async fn ready(State(served): State<ExposeState>) -> impl IntoResponse {
     match served.health.told() {
-        Ok(text) => (StatusCode::OK, text.to_owned()),
+        Ok(text) => (StatusCode::OK, text),
         Err(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
     }
 }

@@ -1,21 +1,26 @@
 //! One attempt at a request: sends it, records it, judges whether the answer is complete, and waits
 //! for the next attempt by the step's rule.
 
+use std::time::Duration;
+
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
-use outrider_domain::judge::job::{RetryAfter, retry_after};
+use outrider_domain::judge::retry_after::{RetryAfter, retry_after, retry_after_sane};
 use outrider_domain::judge::stream::LineSink;
 use outrider_domain::judge::{self, retry};
-use outrider_domain::model::{Answer, Failure, Finding};
+use outrider_domain::model::{Answer, Failure, Finding, RequestEvidence};
 
 use super::body::{NoLines, Sink};
 use super::call::Call;
+use super::certificates::{host_of, role_of};
 use super::head::Head;
 use super::send::{ConnectionOptions, Deadlines, SendResult, send};
 use super::step_log::{StepAbort, StepLog};
 use super::wire::Wire;
 
 const TOO_MANY_REQUESTS: u16 = 429;
+/// Hosts whose chains are kept of one run.
+const CHAINS_MAX: usize = 32;
 
 /// The number of an attempt, and the statuses that are never retried.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +41,11 @@ impl NoAnswer {
     /// Ends the step with it.
     pub(super) fn end(self, log: &mut StepLog) -> StepAbort {
         match self.failure {
-            Some(Failure::Deadline(_)) => StepAbort::Deadline,
-            Some(Failure::Agent(fault)) => StepAbort::CouldNotLook(fault, fault.words().to_owned()),
-            _ => log.break_with(self.finding),
+            Some(Failure::Deadline(_)) => StepAbort::Deadline(Duration::ZERO),
+            failure => match failure.and_then(Failure::own_fault) {
+                Some((fault, words)) => StepAbort::CouldNotLook(fault, words.to_owned()),
+                None => log.break_with(self.finding),
+            },
         }
     }
 }
@@ -58,6 +65,7 @@ impl Wire<'_> {
             run_began: self.began,
             timeout: self.step.timeout,
             deadline: self.step.deadline,
+            extension_max: run.deadline,
         };
         let options = ConnectionOptions {
             connection: self.step.connection,
@@ -67,14 +75,21 @@ impl Wire<'_> {
             lag: &self.lag,
             own_delay_max: run.own_delay_max,
         };
+        let host = (role_of(call.kind, &call.to.url), host_of(&call.to.url));
         let sent = send(run.client, run.clock, deadlines, call, options, sink);
         let SendResult {
             mut evidence,
             head,
-            certificate_expires_at,
+            certificates,
         } = sent.await;
         evidence.attempt = attempt;
-        self.certificate_expires_at = certificate_expires_at.or(self.certificate_expires_at);
+        self.certificate_expires_at = certificates.first_end().or(self.certificate_expires_at);
+        if let Some(end) = certificates
+            .chain
+            .filter(|_| self.chains.len() < CHAINS_MAX)
+        {
+            self.chains.insert(host, end);
+        }
         if evidence.status == Some(TOO_MANY_REQUESTS) {
             self.asked_too_much |= run.client.is_above_rate(run.clock.instant());
         }
@@ -107,6 +122,11 @@ impl Wire<'_> {
         if status.is_some_and(|status| attempt.expected.contains(&status)) {
             return None;
         }
+        // What our own delay may have broken says nothing about the partner, also as a first attempt.
+        let last = log.last_request();
+        if failure.is_some() && last.is_some_and(RequestEvidence::is_inconclusive) {
+            return None;
+        }
         let seen = retry::transient(failure, status)?;
         let wish = match sent {
             Ok(head) => {
@@ -116,8 +136,12 @@ impl Wire<'_> {
             }
             Err(_) => RetryAfter::Absent,
         };
+        // What is odd about it is told once; that it is a warning breaks nothing.
+        let odd = retry_after_sane(wish).filter(|one| !one.passed);
+        let odd = odd.filter(|one| !log.has_finding_like(one));
+        log.judge(odd).ok();
         let wait = retry::wait(retry, seen, attempt.number, wish)?;
-        if clock.instant() + wait >= self.step.deadline {
+        if clock.instant() + wait >= self.deadline() {
             return None;
         }
         log.add_retried(match sent {
@@ -141,7 +165,10 @@ impl Wire<'_> {
             return Ok(None);
         }
         let head = sent.map_err(|broken| broken.end(log))?;
-        Ok(Some(head.into_answer(&sink.document())))
+        let answer = head.into_answer(&sink.document());
+        let mark = judge::answer::byte_order_mark(&answer);
+        log.judge(mark.filter(|one| !log.has_finding_like(one)))?;
+        Ok(Some(answer))
     }
 
     fn common_headers(&self) -> HeaderMap {

@@ -85,8 +85,8 @@ pub(super) fn token_call(
             form.push(("client_secret", read_secret(secret)?));
         }
         AuthKind::TlsClientAuth => form.push(("client_id", Secret::new(auth.client_id.as_str()))),
-        // The token is fixed: no request is made for it.
-        AuthKind::Bearer { .. } => {}
+        // The token is fixed, or there is none: no request is made for it.
+        AuthKind::Bearer { .. } | AuthKind::None => {}
     }
     let form = form
         .iter()
@@ -116,7 +116,8 @@ pub(super) fn fixed_token(auth: &Auth) -> Result<Option<Secret>, (AgentFault, St
         AuthKind::PrivateKeyJwt { .. }
         | AuthKind::ClientSecretBasic { .. }
         | AuthKind::ClientSecretPost { .. }
-        | AuthKind::TlsClientAuth => Ok(None),
+        | AuthKind::TlsClientAuth
+        | AuthKind::None => Ok(None),
     }
 }
 

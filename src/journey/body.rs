@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use flate2::write::MultiGzDecoder;
 use outrider_domain::judge::line_summary::LineSummary;
 use outrider_domain::judge::stream::{FileFold, JsonValues, LineSink};
-use outrider_domain::model::{Failure, Limit};
+use outrider_domain::model::{ContentCoding, Failure, Limit};
 
 /// The largest document taken into memory, unpacked.
 pub(super) const DOCUMENT_BYTES_MAX: usize = 8 << 20;
@@ -55,6 +55,18 @@ impl<L: LineSink> Sink<'_, L> {
         }
     }
 
+    /// Whether a long line is being taken in.
+    fn is_in_long_line(&self) -> bool {
+        match self {
+            Self::File {
+                fold,
+                is_file: true,
+                ..
+            } => fold.is_in_long_line(),
+            Self::File { .. } | Self::Document(..) => false,
+        }
+    }
+
     fn take(&mut self, bytes: &[u8]) -> ControlFlow<Limit> {
         let (document, values) = match self {
             Self::File {
@@ -87,31 +99,51 @@ impl<L: LineSink> Sink<'_, L> {
 pub(super) enum Unpack<'s, 'a, L: LineSink> {
     Plain(Guard<'s, 'a, L>),
     Gzip(Box<MultiGzDecoder<Guard<'s, 'a, L>>>),
+    /// What nobody asked for. A body that is not there is not packed.
+    Unasked(ContentCoding),
 }
 
 impl<'s, 'a, L: LineSink> Unpack<'s, 'a, L> {
-    /// For the encoding that the head names; none for one that was not asked for.
-    pub(super) fn new(encoding: Option<&str>, sink: &'s mut Sink<'a, L>) -> Option<Self> {
+    /// For the codings that the fields of the head name, in the order in which they were applied.
+    pub(super) fn new(fields: &[String], sink: &'s mut Sink<'a, L>) -> Self {
         let guard = Guard {
             sink,
             broken: None,
             unpacked: 0,
         };
-        match encoding
-            .map(|name| name.trim().to_ascii_lowercase())
-            .as_deref()
-        {
-            None | Some("identity" | "") => Some(Self::Plain(guard)),
-            Some("gzip" | "x-gzip") => Some(Self::Gzip(Box::new(MultiGzDecoder::new(guard)))),
-            Some(_) => None,
+        let names = fields.iter().flat_map(|field| field.split(','));
+        let names = names.map(|name| name.trim().to_ascii_lowercase());
+        let names: Vec<String> = names
+            .filter(|name| !name.is_empty() && name != "identity")
+            .collect();
+        match &names[..] {
+            [] => Self::Plain(guard),
+            [name] => match name.as_str() {
+                "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(guard))),
+                "deflate" => Self::Unasked(ContentCoding::Deflate),
+                "br" => Self::Unasked(ContentCoding::Brotli),
+                "zstd" => Self::Unasked(ContentCoding::Zstd),
+                "compress" | "x-compress" => Self::Unasked(ContentCoding::Compress),
+                _ => Self::Unasked(ContentCoding::Unknown),
+            },
+            _ => Self::Unasked(ContentCoding::Several),
         }
     }
 
     /// How many bytes off the wire to take at a time: packed ones may unfold a thousandfold.
     pub(super) fn piece_bytes(&self) -> usize {
         match self {
-            Self::Plain(_) => PLAIN_PIECE_BYTES,
+            Self::Plain(_) | Self::Unasked(_) => PLAIN_PIECE_BYTES,
             Self::Gzip(_) => PACKED_PIECE_BYTES,
+        }
+    }
+
+    /// Whether a long line is being taken in.
+    pub(super) fn is_in_long_line(&self) -> bool {
+        match self {
+            Self::Plain(guard) => guard.sink.is_in_long_line(),
+            Self::Gzip(gzip) => gzip.get_ref().sink.is_in_long_line(),
+            Self::Unasked(_) => false,
         }
     }
 
@@ -120,6 +152,7 @@ impl<'s, 'a, L: LineSink> Unpack<'s, 'a, L> {
         match self {
             Self::Plain(guard) => guard.unpacked,
             Self::Gzip(gzip) => gzip.get_ref().unpacked,
+            Self::Unasked(_) => 0,
         }
     }
 
@@ -128,6 +161,8 @@ impl<'s, 'a, L: LineSink> Unpack<'s, 'a, L> {
         let (written, guard) = match self {
             Self::Plain(guard) => (guard.write_all(bytes), guard),
             Self::Gzip(gzip) => (gzip.write_all(bytes), gzip.get_mut()),
+            Self::Unasked(_) if bytes.is_empty() => return Ok(()),
+            Self::Unasked(coding) => return Err(Failure::Coding(*coding)),
         };
         if let Some(limit) = guard.broken {
             return Err(Failure::Limit(limit));
@@ -137,18 +172,20 @@ impl<'s, 'a, L: LineSink> Unpack<'s, 'a, L> {
         {
             return Err(Failure::Limit(Limit::Compression));
         }
-        written.map_err(|_| Failure::Malformed)
+        written.map_err(|_| Failure::Coding(ContentCoding::NotGzip))
     }
 
-    /// Ends: a packed body that was cut is not the encoding it says.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    /// Ends, after so many bytes on the wire: a packed body that was cut is not the encoding it says, and one without a
+    /// byte is no body.
+    pub(super) fn finish(self, received: u64) -> Result<(), Failure> {
         match self {
-            Self::Plain(_) => Ok(()),
+            Self::Plain(_) | Self::Unasked(_) => Ok(()),
+            Self::Gzip(_) if received == 0 => Ok(()),
             Self::Gzip(mut gzip) => {
                 let ended = gzip.try_finish();
                 match gzip.get_ref().broken {
                     Some(limit) => Err(Failure::Limit(limit)),
-                    None => ended.map_err(|_| Failure::Malformed),
+                    None => ended.map_err(|_| Failure::Coding(ContentCoding::CutShort)),
                 }
             }
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, HOST};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;
-use outrider_domain::model::{Failure, Method, RequestKind, StepId};
+use outrider_domain::model::{Failure, Method, RedirectFault, RequestKind, StepId};
 
 use super::pool::OutgoingRequest;
 use super::template::Address;
@@ -41,13 +41,15 @@ impl Call {
     pub(super) fn into_request(self, is_kept: bool) -> Result<OutgoingRequest, Failure> {
         let url = &self.to.url;
         let path = url.path_and_query().map_or("/", |path| path.as_str());
-        let authority = url.authority().ok_or(Failure::Redirect)?;
+        let authority = url
+            .authority()
+            .ok_or(Failure::Redirect(RedirectFault::Unreadable))?;
         let mut request = Request::builder()
             .method(self.method.name())
             .uri(path)
             .header(HOST, authority.as_str())
             .body(Full::new(self.body))
-            .map_err(|_| Failure::Redirect)?;
+            .map_err(|_| Failure::Redirect(RedirectFault::Unreadable))?;
         if !is_kept {
             let close = HeaderValue::from_static("close");
             request.headers_mut().insert(CONNECTION, close);

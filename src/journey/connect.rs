@@ -1,23 +1,22 @@
 //! Opens a connection: DNS, TCP and TLS, each timed as a phase of its own.
 
-use std::net::{IpAddr, SocketAddr};
-
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    AgentFault, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure,
+    AgentFault, DnsFailure, Failure, Family, FamilyWanted, HttpWanted, Phase, TlsFailure,
 };
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::client::{Client, H2};
+use super::addresses::connect_tcp;
+use super::certificates::ShownCertificates;
+use super::client::Client;
 use super::fault;
 use super::progress::Progress;
+use super::proxy;
 use super::stream::Stream;
-
-/// Addresses of one host tried, in order.
-const ADDRESSES_MAX: usize = 4;
+use super::tls::{H2, OwnCertificate};
 
 /// Where to connect to, and how.
 #[derive(Debug)]
@@ -35,7 +34,8 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) speaks_two: bool,
     pub(super) family: Option<Family>,
-    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub(super) certificates: ShownCertificates,
+    pub(super) own: OwnCertificate,
 }
 
 /// Opens a connection and times each phase.
@@ -46,100 +46,56 @@ pub(super) async fn connect(
     progress: &mut Progress,
 ) -> Result<Connection, Failure> {
     progress.enter(Phase::Dns, clock.instant());
-    let addresses = client.resolver.addresses(target.host).await?;
-    let addresses: Vec<IpAddr> = addresses
-        .into_iter()
-        .filter(|address| is_of(target.family, address))
-        .collect();
+    let proxy = client.proxies.to(target.host, target.is_tls);
+    let (host, port) = proxy.map_or((target.host, target.port), |one| (&one.host, one.port));
+    let on_the_way = |why| proxy.map_or(why, |_| proxy::on_the_way(why));
+    progress.through_proxy = proxy.is_some();
+    let addresses = client.resolver.addresses(host, target.family);
+    let addresses = addresses.await.map_err(on_the_way)?;
     progress.enter(Phase::Connect, clock.instant());
-    let tcp = connect_tcp(&addresses, target.port, progress).await?;
+    let tcp = connect_tcp(&addresses, port, clock, progress).await;
+    let mut tcp = tcp.map_err(on_the_way)?;
+    if let Some(proxy) = proxy {
+        let to = (target.host, target.port);
+        tcp = proxy::tunnel(tcp, proxy, to, &client.contact).await?;
+    }
     if !target.is_tls {
         progress.leave(clock.instant());
         return Ok(Connection {
             stream: Stream::Plain(tcp),
             speaks_two: false,
             family: progress.family,
-            certificate_expires_at: None,
+            certificates: ShownCertificates::default(),
+            own: OwnCertificate::None,
         });
     }
     progress.enter(Phase::Tls, clock.instant());
-    let config = client.tls.as_ref().ok_or(Failure::Agent(AgentFault::Key))?;
+    let now = client.tls.now(clock.system());
+    let (config, own) = now.ok_or(Failure::Agent(AgentFault::Key))?;
+    progress.own = own;
     let bare = target
         .host
         .trim_start_matches('[')
         .trim_end_matches(']')
         .to_owned();
-    let name = ServerName::try_from(bare).map_err(|_| Failure::NoSuchName)?;
-    let tls = TlsConnector::from(config.of(target.http))
-        .connect(name, tcp)
-        .await
-        .map_err(|why| fault::of_tls(&why))?;
-    progress.certificate_expires_at = expiry(&tls);
+    let name = ServerName::try_from(bare).map_err(|_| Failure::Dns(DnsFailure::NotAName))?;
+    let (config, shown) = config.of(target.http);
+    let tls = TlsConnector::from(config).connect(name, tcp).await;
+    progress.certificates.chain = shown.end();
+    let tls = tls.map_err(|why| fault::of_tls(&why, own))?;
+    progress.certificates.expires_at = expiry(&tls);
     progress.leave(clock.instant());
     let speaks_two = tls.get_ref().1.alpn_protocol() == Some(H2);
     if target.http == HttpWanted::Two && !speaks_two {
         // It knows no ALPN, so it never said that it does not speak HTTP/2.
-        return Err(Failure::Tls(TlsFailure::Handshake));
+        return Err(Failure::Tls(TlsFailure::NoHttp2));
     }
     Ok(Connection {
         stream: Stream::Tls(Box::new(tls)),
         speaks_two,
         family: progress.family,
-        certificate_expires_at: progress.certificate_expires_at,
-    })
-}
-
-fn is_of(wanted: FamilyWanted, address: &IpAddr) -> bool {
-    match wanted {
-        FamilyWanted::Any => true,
-        FamilyWanted::V4 => address.is_ipv4(),
-        FamilyWanted::V6 => address.is_ipv6(),
-    }
-}
-
-async fn connect_tcp(
-    addresses: &[IpAddr],
-    port: u16,
-    progress: &mut Progress,
-) -> Result<TcpStream, Failure> {
-    let mut last = None;
-    for address in interleaved(addresses).take(ADDRESSES_MAX) {
-        progress.family = Some(if address.is_ipv6() {
-            Family::V6
-        } else {
-            Family::V4
-        });
-        let failure = match TcpStream::connect(SocketAddr::new(address, port)).await {
-            // Small requests must not wait for more to send.
-            Ok(stream) if stream.set_nodelay(true).is_ok() => return Ok(stream),
-            Ok(_) => Failure::Connect,
-            Err(why) => fault::of_connect(&why),
-        };
-        // What the partner refused outweighs a family of addresses that this machine lacks.
-        if last.is_none() || failure == Failure::Connect {
-            last = Some(failure);
-        }
-    }
-    Err(last.unwrap_or(Failure::NoSuchName))
-}
-
-/// Both families in turn, so that many addresses of one do not hide the other.
-fn interleaved(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
-    let of = |is_v6: bool| {
-        addresses
-            .iter()
-            .copied()
-            .filter(move |one| one.is_ipv6() == is_v6)
-    };
-    let (mut v6, mut v4) = (of(true), of(false));
-    let mut is_v6_next = true;
-    std::iter::from_fn(move || {
-        is_v6_next = !is_v6_next;
-        if is_v6_next {
-            v4.next().or_else(|| v6.next())
-        } else {
-            v6.next().or_else(|| v4.next())
-        }
+        certificates: progress.certificates,
+        own,
     })
 }
 

@@ -81,6 +81,7 @@ impl Gathered {
             same_key,
             baseline: partner.baseline.as_ref(),
             declared: &partner.quirks,
+            base: &partner.base_url,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
+use outrider_domain::judge::json_text;
 use outrider_domain::model::Answer;
 
 /// Characters kept of a content type.
@@ -19,12 +20,21 @@ pub(super) struct Head {
 impl Head {
     /// The answer with this head and this document.
     pub(super) fn into_answer(self, document: &[u8]) -> Answer {
+        let (text, has_bom) = json_text::without_bom(document);
+        let read = json_text::read(document);
+        let is_json = read.is_ok();
         Answer {
             status: self.status,
             media: self.media,
             headers: self.headers,
-            json: serde_json::from_slice(document).ok(),
+            not_json: read.as_ref().err().copied(),
+            json: read.ok(),
             has_body: !document.is_empty(),
+            text: match std::str::from_utf8(text) {
+                Ok(text) if is_json => text.to_owned(),
+                Ok(_) | Err(_) => String::new(),
+            },
+            has_bom,
         }
     }
 }

@@ -36,6 +36,7 @@ mod tests {
                 certificate: None,
             },
             trust: None,
+            proxy: None,
             slos: std::collections::BTreeMap::new(),
             escalation: Escalation::default(),
             calendars: Vec::new(),

@@ -6,11 +6,11 @@ use http::header::AUTHORIZATION;
 use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::{job, token};
 use outrider_domain::model::{
-    Answer, ConnectionPolicy, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
+    Answer, AuthKind, ConnectionPolicy, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
 };
 use outrider_domain::secret::Secret;
 
-use super::auth;
+use super::auth::{self, CachedToken};
 use super::body::{NoLines, Sink};
 use super::call::Call;
 use super::client::Client;
@@ -18,22 +18,52 @@ use super::origins::may_hold_jobs;
 use super::pool::Pool;
 use super::send::{ConnectionOptions, Deadlines, send};
 use super::template::{Address, absolute};
+use super::tokens::Tokens;
 
 /// The time of each of the two requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Signs in again and releases the job. True when it is released or gone.
-pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, job: &Job) -> bool {
-    let (Some(url), Some(endpoint)) = (absolute(&job.location), absolute(&job.token_endpoint))
-    else {
-        return true;
+/// Which token a release may be made with.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenAllowance<'a> {
+    /// Those that runs were given.
+    pub tokens: &'a Tokens,
+    /// Whether another one may be asked for.
+    pub may_ask: bool,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrphanRelease {
+    /// The job is released or gone.
+    Released,
+    /// It may still be open.
+    Failed {
+        /// Whether a token was asked for.
+        has_asked: bool,
+    },
+}
+
+/// Releases the job, with a token that is good from a run, or else with a new one where that is allowed.
+pub async fn release_orphan(
+    client: &Client,
+    clock: &Clock,
+    partner: &Partner,
+    job: &Job,
+    allowance: TokenAllowance<'_>,
+) -> OrphanRelease {
+    let Some(url) = absolute(&job.location) else {
+        return OrphanRelease::Released;
     };
     if !may_hold_jobs(partner, &url) {
-        return true;
+        return OrphanRelease::Released;
     }
-    let Some(token) = sign_in(client, clock, partner, address(endpoint), job).await else {
-        return false;
-    };
+    let (token, has_asked) = token_for(client, clock, partner, job, allowance).await;
+    let failed = OrphanRelease::Failed { has_asked };
+    let needs_none = matches!(partner.auth.kind, AuthKind::None);
+    if token.is_none() && !needs_none {
+        return failed;
+    }
     let mut call = Call {
         kind: RequestKind::Release,
         method: Method::Delete,
@@ -42,27 +72,67 @@ pub async fn release_orphan(client: &Client, clock: &Clock, partner: &Partner, j
         body: bytes::Bytes::new(),
         token: None,
     };
-    if let Some(value) = auth::bearer(&token) {
+    if let Some(value) = token.as_ref().and_then(auth::bearer) {
         call.headers.insert(AUTHORIZATION, value);
     }
-    request(client, clock, call)
-        .await
-        .is_some_and(|answer| job::released(&answer).passed || matches!(answer.status, 404 | 410))
+    let answer = request(client, clock, call).await;
+    let is_gone =
+        |answer: &Answer| job::released(answer).passed || matches!(answer.status, 404 | 410);
+    if answer.as_ref().is_some_and(is_gone) {
+        OrphanRelease::Released
+    } else {
+        failed
+    }
 }
 
-async fn sign_in(
+/// The token, and whether it was asked for now.
+async fn token_for(
     client: &Client,
     clock: &Clock,
     partner: &Partner,
-    endpoint: Address,
     job: &Job,
-) -> Option<Secret> {
-    if let Some(token) = auth::fixed_token(&partner.auth).ok()? {
-        return Some(token);
+    allowance: TokenAllowance<'_>,
+) -> (Option<Secret>, bool) {
+    match auth::fixed_token(&partner.auth) {
+        Ok(Some(token)) => return (Some(token), false),
+        Ok(None) => {}
+        Err(_) => return (None, false),
     }
-    let (call, _) = auth::token_call(&partner.auth, clock, &endpoint, &job.scope).ok()?;
-    let answer = request(client, clock, call).await?;
-    token::granted(&answer).0.map(|granted| granted.token)
+    let Some(endpoint) = absolute(&job.token_endpoint) else {
+        return (None, false);
+    };
+    let tokens = allowance.tokens;
+    let slot = tokens.slot(
+        &partner.id,
+        &partner.auth,
+        &endpoint.to_string(),
+        &job.scope,
+    );
+    if let Some(cached) = slot.valid(clock.instant()) {
+        return (Some(cached.token), false);
+    }
+    if !allowance.may_ask {
+        return (None, false);
+    }
+    let since = clock.instant();
+    let endpoint = address(endpoint);
+    let Ok((call, _)) = auth::token_call(&partner.auth, clock, &endpoint, &job.scope) else {
+        return (None, false);
+    };
+    let answer = request(client, clock, call).await;
+    let Some(granted) = answer.and_then(|answer| token::granted(&answer).0) else {
+        return (None, true);
+    };
+    let cached = CachedToken {
+        token: granted.token.clone(),
+        since,
+        lifetime: granted.lifetime,
+        endpoint,
+        scope: job.scope.clone(),
+        is_reused: false,
+    };
+    slot.keep(cached, since);
+    (Some(granted.token), true)
 }
 
 /// The release of an orphan is recorded nowhere, so its address needs no display form.
@@ -79,6 +149,7 @@ async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
         run_began: now,
         timeout: TIMEOUT,
         deadline: now + TIMEOUT * 2,
+        extension_max: Duration::ZERO,
     };
     let mut sink: Sink<'_, NoLines> = Sink::document_of_json();
     let options = ConnectionOptions {

@@ -16,9 +16,11 @@ use hyper_util::rt::TokioIo;
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Failure, Family, Phase};
 
+use super::certificates::ShownCertificates;
 use super::connect::{Connection, Target};
 use super::fault;
 use super::timestamps::{ByteTimestamps, TimestampedStream};
+use super::tls::OwnCertificate;
 
 /// The largest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -149,7 +151,8 @@ pub(super) struct OpenConnection {
     pub(super) driver: ConnectionDriver,
     pub(super) timestamps: Arc<ByteTimestamps>,
     pub(super) family: Option<Family>,
-    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub(super) certificates: ShownCertificates,
+    pub(super) own: OwnCertificate,
 }
 
 impl OpenConnection {
@@ -159,7 +162,8 @@ impl OpenConnection {
             stream,
             speaks_two,
             family,
-            certificate_expires_at,
+            certificates,
+            own,
         } = connection;
         let timestamps = Arc::new(ByteTimestamps::new(clock.instant()));
         let timestamped = TokioIo::new(TimestampedStream {
@@ -167,7 +171,7 @@ impl OpenConnection {
             timestamps: Arc::clone(&timestamps),
             clock: clock.clone(),
         });
-        let broken = |why: hyper::Error| fault::of_http(&why, Phase::Send);
+        let broken = |why: hyper::Error| fault::of_http(&why, Phase::Send, own);
         let mut spawned = None;
         let (sender, task): (RequestSender, Task) = if speaks_two {
             let spawned_by_http2 = spawned.insert(ConnectionTasks::default());
@@ -199,7 +203,8 @@ impl OpenConnection {
             driver: ConnectionDriver { tasks, spawned },
             timestamps,
             family,
-            certificate_expires_at,
+            certificates,
+            own,
         })
     }
 

@@ -1,12 +1,16 @@
 //! The progress of a request through its phases, by the times that the socket recorded.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use outrider_domain::model::{Family, HttpVersion, Link, Phase, Phases};
+use outrider_domain::model::{AddressOutcome, Family, HttpVersion, Link, Phase, Phases};
 
+use super::address_log::{AddressLog, family};
+use super::certificates::ShownCertificates;
 use super::head::Head;
 use super::timestamps::ByteTimestamps;
+use super::tls::OwnCertificate;
 
 /// The progress of a request; it remains when the request times out.
 #[derive(Debug)]
@@ -18,8 +22,13 @@ pub(super) struct Progress {
     pub(super) bytes: u64,
     pub(super) link: Link,
     pub(super) family: Option<Family>,
+    pub(super) addresses: AddressLog,
+    /// Whether the connection goes through a proxy.
+    pub(super) through_proxy: bool,
+    /// Our own certificate on the connection.
+    pub(super) own: OwnCertificate,
     pub(super) http: Option<HttpVersion>,
-    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub(super) certificates: ShownCertificates,
 }
 
 impl Progress {
@@ -32,9 +41,31 @@ impl Progress {
             bytes: 0,
             link: Link::New,
             family: None,
+            addresses: AddressLog::default(),
+            through_proxy: false,
+            own: OwnCertificate::None,
             http: None,
-            certificate_expires_at: None,
+            certificates: ShownCertificates::default(),
         }
+    }
+
+    /// An attempt to connect to an address begins; its place.
+    pub(super) fn begin_address(&mut self, address: IpAddr, offset: Duration) -> usize {
+        self.family = Some(family(address));
+        self.addresses.begin(address, offset)
+    }
+
+    /// An attempt ends.
+    pub(super) fn end_address(
+        &mut self,
+        place: usize,
+        at: Duration,
+        (address, outcome): (IpAddr, AddressOutcome),
+    ) {
+        if outcome == AddressOutcome::Connected {
+            self.family = Some(family(address));
+        }
+        self.addresses.end(place, at, outcome);
     }
 
     /// Leaves the phase that goes on and enters another.

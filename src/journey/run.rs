@@ -7,8 +7,8 @@ use outrider_domain::clock::{Lag, StepWatch};
 use outrider_domain::judge::records::ExportedRecords;
 use outrider_domain::judge::{self, EarlyStop, RunEvidence, business};
 use outrider_domain::model::{
-    Action, Baseline, Bucket, Cause, Finding, MemberId, Outcome, RecordCheck, RunRecord, Step,
-    StepEvidence, StepId, StepState, Verdict, When,
+    Action, Baseline, Bucket, Cause, Finding, HostChain, Measured, MemberId, Outcome, RecordCheck,
+    RunRecord, Step, StepEvidence, StepId, StepState, Verdict, When,
 };
 
 use super::run_request::RunRequest;
@@ -26,14 +26,12 @@ pub async fn run(request: &RunRequest<'_>) -> RunRecord {
 pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
     let stalls = StallDetector::new(request.clock);
     let lag = Lag::new(request.clock);
-    lag.measured(async {
-        tokio::select! {
-            biased;
-            record = run_and_judge(request, &stalls, lag.clone()) => record,
-            record = stalls.run() => record,
-        }
-    })
-    .await
+    // The timer of the stall detector is no event of the run, so its lateness delays nothing.
+    tokio::select! {
+        biased;
+        record = lag.measured(run_and_judge(request, &stalls, lag.clone())) => record,
+        record = stalls.run() => record,
+    }
 }
 
 async fn run_and_judge(
@@ -52,6 +50,7 @@ async fn run_and_judge(
     add_run_findings(&runner, &mut steps);
     let walked = RunEvidence {
         journey: request.journey,
+        deadline: request.deadline,
         steps: &steps,
         stop,
         clock_step_ms: watch.seen(clock),
@@ -61,14 +60,14 @@ async fn run_and_judge(
     };
     let verdict = judge::run(&walked);
     let outcome = judge::outcome(&walked, &verdict);
-    let duration = (clock.instant() - runner.wire.began).saturating_sub(runner.log.ledger_time);
+    let measured = runner.measured();
     let record = record(
         &runner,
         steps,
         (outcome, verdict),
         overlaps,
         started_at,
-        duration,
+        measured,
     );
     let whole = runner.gathered.records.and_then(|seen| seen.whole);
     (record, whole.map(|whole| whole.drift.into_seen()))
@@ -83,17 +82,30 @@ async fn run_steps(runner: &mut Runner<'_>) -> Option<EarlyStop> {
             runner.log.skip(&step.id, runner.run.clock.instant());
             continue;
         }
-        let Err(abort) = run_step(runner, step).await else {
+        let result = run_step(runner, step).await;
+        let measured = runner.measured();
+        let Err(abort) = result else {
+            // The deadline was extended by our own delay.
+            if step.decides() && measured.duration > runner.run.deadline {
+                stop = Some(EarlyStop::Deadline(step.id.clone(), measured));
+            }
             continue;
         };
         if step.decides() {
             is_broken = true;
             stop = match abort {
-                StepAbort::Deadline => Some(EarlyStop::Deadline(step.id.clone())),
+                StepAbort::Deadline(wait) => {
+                    let duration = measured.duration + wait;
+                    let measured = Measured {
+                        duration,
+                        ..measured
+                    };
+                    Some(EarlyStop::Deadline(step.id.clone(), measured))
+                }
                 StepAbort::CouldNotLook(fault, why) => {
                     Some(EarlyStop::CouldNotLook(step.id.clone(), fault, why))
                 }
-                StepAbort::Broken => None,
+                StepAbort::Broken => stop,
             };
         }
     }
@@ -130,8 +142,8 @@ async fn run_step(runner: &mut Runner<'_>, step: &Step) -> Result<(), StepAbort>
     let began = clock.instant();
     runner.wire.begin(step, began);
     runner.log.begin(began);
-    let result = if began >= runner.wire.step.deadline {
-        Err(StepAbort::Deadline)
+    let result = if began >= runner.wire.deadline() {
+        Err(StepAbort::Deadline(Duration::ZERO))
     } else {
         act(runner, step).await
     };
@@ -212,7 +224,7 @@ fn record(
     (outcome, verdict): (Outcome, Verdict),
     overlaps: u32,
     started_at: DateTime<Utc>,
-    duration: Duration,
+    measured: Measured,
 ) -> RunRecord {
     let request = runner.run;
     let member = request.member.map(|(member, _)| member);
@@ -228,7 +240,7 @@ fn record(
     let is_late = request
         .tick
         .is_some_and(|tick| start_delay > tick.late_after);
-    let contaminated = is_late || is_contaminated(request, &steps);
+    let agent_delayed = is_late || is_agent_delayed(request, &steps);
     RunRecord {
         run: request.id.clone(),
         origin: request.origin,
@@ -240,7 +252,7 @@ fn record(
             .unwrap_or_default(),
         due_at: request.due_at,
         started_at,
-        duration,
+        duration: measured.duration,
         outcome,
         verdict,
         steps,
@@ -248,13 +260,25 @@ fn record(
         kinds: score.map(|score| score.kinds).unwrap_or_default(),
         overlaps,
         excluded: request.tick.is_some_and(|tick| tick.excluded),
-        contaminated,
+        own_delay: measured.own_delay,
+        agent_delayed,
         certificate_expires_at: runner.wire.certificate_expires_at,
+        chains: chains(runner),
     }
 }
 
+fn chains(runner: &Runner<'_>) -> Vec<HostChain> {
+    let shown = runner.wire.chains.iter();
+    let chains = shown.map(|((role, host), end)| HostChain {
+        role: *role,
+        host: host.clone(),
+        end: *end,
+    });
+    chains.collect()
+}
+
 /// Whether the agent itself delayed a request that decides the verdict.
-fn is_contaminated(request: &RunRequest<'_>, steps: &[StepEvidence]) -> bool {
+fn is_agent_delayed(request: &RunRequest<'_>, steps: &[StepEvidence]) -> bool {
     let decides = |id: &StepId| {
         let mut all = request.journey.steps.iter();
         all.any(|step| step.id == *id && step.decides())
@@ -263,5 +287,5 @@ fn is_contaminated(request: &RunRequest<'_>, steps: &[StepEvidence]) -> bool {
         .iter()
         .filter(|step| decides(&step.step))
         .flat_map(|step| &step.requests)
-        .any(|request| request.contaminated)
+        .any(|request| request.agent_delayed)
 }

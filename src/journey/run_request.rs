@@ -38,7 +38,7 @@ pub struct RunRequest<'a> {
     pub client: &'a Client,
     /// The family of addresses that requests go to.
     pub family: FamilyWanted,
-    /// A request that the agent itself delayed for longer is contaminated.
+    /// A request that the agent itself delayed for longer is marked `agent_delayed`.
     pub own_delay_max: Duration,
     /// Tokens that are kept from run to run.
     pub tokens: &'a Tokens,
@@ -51,7 +51,7 @@ pub struct RunRequest<'a> {
 /// What the schedule knows of the tick of a run. The run's record holds it.
 #[derive(Clone, Copy)]
 pub struct TickContext<'a> {
-    /// A run that starts later than this after its tick was due is contaminated.
+    /// A run that starts later than this after its tick was due is marked `agent_delayed`.
     pub late_after: Duration,
     /// A calendar leaves the tick out of the SLA.
     pub excluded: bool,

@@ -3,7 +3,7 @@
 use outrider_domain::clock::Lag;
 use outrider_domain::judge::capture::capture;
 use outrider_domain::judge::quirks;
-use outrider_domain::model::{Answer, Capture, Finding, StepId};
+use outrider_domain::model::{Answer, Capture, Expect, Finding, Measured, StepId};
 
 use super::gathered::Gathered;
 use super::run_request::RunRequest;
@@ -20,12 +20,22 @@ pub(super) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     pub(super) fn new(run: &'a RunRequest<'a>, lag: Lag) -> Self {
-        let wire = Wire::new(run, lag);
+        let wire = Wire::new(run, lag.clone());
         Self {
             run,
-            log: StepLog::new(wire.began),
+            log: StepLog::new(wire.began, lag),
             wire,
             gathered: Gathered::default(),
+        }
+    }
+
+    /// The time of the run so far, without the time that the agent's own ledger took.
+    pub(super) fn measured(&self) -> Measured {
+        let duration = self.run.clock.instant() - self.wire.began;
+        let duration = duration.saturating_sub(self.log.ledger_time);
+        Measured {
+            duration,
+            own_delay: self.wire.lag.so_far().min(duration),
         }
     }
 
@@ -48,6 +58,18 @@ impl<'a> Runner<'a> {
         let declared = &self.run.partner.quirks;
         let stays = |one: &Finding| one.passed || !quirks::excuses(declared, one, answer);
         findings.into_iter().filter(stays).collect()
+    }
+
+    /// What an answer must be, with captured values filled in.
+    pub(super) fn expectation(&mut self, expect: &Expect) -> Result<Expect, StepAbort> {
+        let mut expect = expect.clone();
+        for rule in &mut expect.json {
+            let Some(template) = &rule.template else {
+                continue;
+            };
+            rule.equals = self.wire.expected_value(template, &mut self.log)?;
+        }
+        Ok(expect)
     }
 
     /// Keeps the values that a step captures from an answer.

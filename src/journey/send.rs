@@ -8,14 +8,18 @@ use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::answer::known_media;
 use outrider_domain::judge::stream::LineSink;
 use outrider_domain::model::{
-    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Phase,
-    RequestEvidence,
+    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Measured,
+    Phase, ProxyFailure, Punctuality, RedirectFault, RequestEvidence, extended,
 };
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::body::{Sink, Unpack};
 use super::call::Call;
+use super::certificates::ShownCertificates;
 use super::client::Client;
 use super::connect::{Target, connect};
+use super::extended_wait::until;
 use super::fault;
 use super::head::{Head, head};
 use super::pool::{OpenConnection, OutgoingRequest, Pool};
@@ -28,12 +32,27 @@ const TURN_BYTES: u64 = 4 << 10;
 /// Characters kept of a path.
 const KEPT_CHARS_MAX: usize = 100;
 
-/// How long a request may take: its own timeout, and the deadline of its step.
+/// How long a request may take: its own timeout, and the deadline of its step. Each is extended by our
+/// own delay in the time that it covers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
     pub(super) run_began: Instant,
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
+    /// The deadline is extended by at most so much.
+    pub(super) extension_max: Duration,
+}
+
+impl Deadlines {
+    /// When the timeout of a request and the deadline come, after so much own delay in the run: before
+    /// the request began, and until now.
+    fn ends(&self, began: Instant, before: Duration, until_now: Duration) -> (Instant, Instant) {
+        let of_request = until_now.saturating_sub(before);
+        (
+            began + extended(self.timeout, of_request),
+            self.deadline + until_now.min(self.extension_max),
+        )
+    }
 }
 
 /// The evidence of one request, and the head of its answer when that is complete.
@@ -41,7 +60,7 @@ pub(super) struct Deadlines {
 pub(super) struct SendResult {
     pub(super) evidence: RequestEvidence,
     pub(super) head: Option<Head>,
-    pub(super) certificate_expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub(super) certificates: ShownCertificates,
 }
 
 /// How a request is sent: the choices of the journey, the step and the probe, and the run's pool.
@@ -53,7 +72,7 @@ pub(super) struct ConnectionOptions<'p> {
     /// Connections that requests of the same run left open.
     pub(super) pool: &'p mut Pool,
     pub(super) lag: &'p Lag,
-    /// A request that the agent itself delayed for longer is contaminated.
+    /// A request that the agent itself delayed for longer is marked.
     pub(super) own_delay_max: Duration,
 }
 
@@ -72,28 +91,37 @@ pub(super) async fn send<L: LineSink>(
     let (kind, method) = (call.kind, call.method);
     let path: String = call.to.shown.chars().take(KEPT_CHARS_MAX).collect();
     let mut progress = Progress::new();
-    let own_end = began + deadlines.timeout;
-    let end = tokio::time::Instant::from_std(own_end.min(deadlines.deadline));
+    let lag = options.lag;
+    let ends = || deadlines.ends(began, own_before, lag.so_far());
+    let end = || {
+        let (own_end, deadline) = ends();
+        own_end.min(deadline)
+    };
     let sending = send_and_receive(client, clock, call, &mut options, sink, &mut progress);
-    let result = tokio::time::timeout_at(end, sending).await;
+    let result = until(sending, end, lag, clock).await;
+    let (own_end, deadline) = ends();
     let now = clock.instant();
     let phase = progress.close(now);
-    let failure = match result {
-        Ok(Ok(())) => None,
-        Ok(Err(Failure::Reset(_))) => Some(Failure::Reset(phase)),
-        Ok(Err(failure)) => Some(failure),
-        // Whichever name server is at fault, it is our resolver that has been silent for so long.
-        Err(_) if phase == Phase::Dns && now - began >= RESOLVER_SILENT => {
-            Some(Failure::Agent(AgentFault::Resolver))
-        }
-        Err(_) if deadlines.deadline < own_end => Some(Failure::Deadline(phase)),
-        Err(_) if phase == Phase::Dns => Some(Failure::Agent(AgentFault::Resolver)),
-        // A connection that never comes about in time is the same as one that is refused.
-        Err(_) if phase == Phase::Connect => Some(Failure::Connect),
-        Err(_) => Some(Failure::Timeout(phase)),
+    let way = (phase, progress.through_proxy);
+    let failure = match &result {
+        Some(Ok(())) => None,
+        Some(Err(Failure::Reset(_))) => Some(Failure::Reset(phase)),
+        Some(Err(failure)) => Some(*failure),
+        None => Some(out_of_time(way, now - began, deadline < own_end)),
     };
     let total = now - began;
-    let own_delay = options.lag.so_far().saturating_sub(own_before).min(total);
+    let own_delay = lag.so_far().saturating_sub(own_before).min(total);
+    let measured = Measured {
+        duration: total,
+        own_delay,
+    };
+    let time_limit = may_be_late(failure, result.is_none())
+        .then_some(deadlines.timeout)
+        .filter(|limit| total > *limit);
+    // An answer that is whole when the timer comes may be too late nevertheless.
+    let is_late = |limit| measured.against(limit) == Punctuality::Late;
+    let late = time_limit.filter(|limit| is_late(*limit));
+    let failure = failure.or(late.map(|_| Failure::Timeout(phase)));
     let evidence = RequestEvidence {
         kind,
         method,
@@ -102,19 +130,17 @@ pub(super) async fn send<L: LineSink>(
         total,
         phases: progress.phases,
         status: progress.head.as_ref().map(|head| head.status),
-        media: progress
-            .head
-            .as_ref()
-            .and_then(|head| head.media.as_deref())
-            .map(|media| known_media(media).to_owned()),
+        media: progress.head.as_ref().and_then(kept_media),
         bytes: progress.bytes,
         failure,
         attempt: 1,
         link: progress.link,
+        addresses: progress.addresses.into_attempts(),
         family: progress.family,
         http: progress.http,
         own_delay,
-        contaminated: own_delay > options.own_delay_max,
+        time_limit,
+        agent_delayed: own_delay > options.own_delay_max,
     };
     let head = if failure.is_none() {
         progress.head
@@ -124,7 +150,41 @@ pub(super) async fn send<L: LineSink>(
     SendResult {
         evidence,
         head,
-        certificate_expires_at: progress.certificate_expires_at,
+        certificates: progress.certificates,
+    }
+}
+
+/// The content type as it is kept: the partner's text is not.
+fn kept_media(head: &Head) -> Option<String> {
+    let media = head.media.as_deref()?;
+    Some(known_media(media).to_owned())
+}
+
+/// The failure of a request that was out of time in this phase, perhaps on the way through a proxy.
+fn out_of_time(
+    (phase, through_proxy): (Phase, bool),
+    total: Duration,
+    is_deadline: bool,
+) -> Failure {
+    match phase {
+        // Whichever name server is at fault, it is our resolver that has been silent for so long.
+        Phase::Dns if total >= RESOLVER_SILENT => Failure::Agent(AgentFault::Resolver),
+        _ if is_deadline => Failure::Deadline(phase),
+        Phase::Dns => Failure::Agent(AgentFault::Resolver),
+        // A connection that never comes about in time is the same as one that is refused.
+        Phase::Connect if through_proxy => Failure::Proxy(ProxyFailure::Unreachable),
+        Phase::Connect => Failure::Connect,
+        Phase::Tls | Phase::Send | Phase::Wait | Phase::Transfer => Failure::Timeout(phase),
+    }
+}
+
+/// Whether the time that a request took can be what is wrong with it: a whole answer, or one for which
+/// its own timeout ended the wait.
+fn may_be_late(failure: Option<Failure>, is_out_of_time: bool) -> bool {
+    match failure {
+        None => true,
+        Some(Failure::Connect | Failure::Timeout(_)) => is_out_of_time,
+        Some(_) => false,
     }
 }
 
@@ -137,7 +197,8 @@ async fn send_and_receive<L: LineSink>(
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let is_tls = call.to.url.scheme_str() == Some("https");
-    let host = call.to.url.host().ok_or(Failure::Redirect)?.to_owned();
+    let unreadable = Failure::Redirect(RedirectFault::Unreadable);
+    let host = call.to.url.host().ok_or(unreadable)?.to_owned();
     let port = call
         .to
         .url
@@ -155,16 +216,17 @@ async fn send_and_receive<L: LineSink>(
     if is_kept && let Some(mut open) = options.pool.take(&target).await {
         progress.link = Link::Reused;
         progress.family = open.family;
-        progress.certificate_expires_at = open.certificate_expires_at;
+        progress.certificates = open.certificates;
+        progress.own = open.own;
         progress.begin(&open.timestamps, open.has_frames(), clock.instant());
-        match send_on(&mut open, request, sink, progress, clock).await {
+        match send_on(&mut open, request, sink, progress, (options.lag, clock)).await {
             SendOutcome::Whole => {
                 options.pool.give(&target, open);
                 return Ok(());
             }
             SendOutcome::Broken(failure) => return Err(failure),
             // Nothing of it was sent on the old connection: it was dead before.
-            SendOutcome::Unsent(back) => request = *back,
+            SendOutcome::Unsent(back, _) => request = *back,
         }
         progress.link = Link::Replaced;
     } else if is_kept && options.pool.had_dead(&target) {
@@ -174,7 +236,7 @@ async fn send_and_receive<L: LineSink>(
     progress.enter(Phase::Send, clock.instant());
     let mut open = OpenConnection::new(connection, clock).await?;
     progress.begin(&open.timestamps, open.has_frames(), clock.instant());
-    match send_on(&mut open, request, sink, progress, clock).await {
+    match send_on(&mut open, request, sink, progress, (options.lag, clock)).await {
         SendOutcome::Whole => {
             if is_kept {
                 options.pool.give(&target, open);
@@ -182,7 +244,7 @@ async fn send_and_receive<L: LineSink>(
             Ok(())
         }
         SendOutcome::Broken(failure) => Err(failure),
-        SendOutcome::Unsent(_) => Err(Failure::Reset(Phase::Send)),
+        SendOutcome::Unsent(_, failure) => Err(failure),
     }
 }
 
@@ -190,8 +252,8 @@ async fn send_and_receive<L: LineSink>(
 enum SendOutcome {
     Whole,
     Broken(Failure),
-    /// The connection was gone before a byte of the request was on it; this is the request.
-    Unsent(Box<OutgoingRequest>),
+    /// The connection was gone before a byte of the request was on it; this is the request, and why.
+    Unsent(Box<OutgoingRequest>, Failure),
 }
 
 async fn send_on<L: LineSink>(
@@ -199,16 +261,23 @@ async fn send_on<L: LineSink>(
     request: OutgoingRequest,
     sink: &mut Sink<'_, L>,
     progress: &mut Progress,
-    clock: &Clock,
+    (lag, clock): (&Lag, &Clock),
 ) -> SendOutcome {
     let timestamps = Arc::clone(&open.timestamps);
     let OpenConnection { sender, driver, .. } = open;
     let send = async {
-        let broken = |why: &hyper::Error| SendOutcome::Broken(fault::of_http(why, Phase::Wait));
+        // An interim answer (100, 103) is not the answer: what was read of it is forgotten.
+        let interim = Arc::clone(&timestamps);
+        let mut request = request;
+        hyper::ext::on_informational(&mut request, move |_| interim.forget_read());
+        let own = progress.own;
+        let broken =
+            |why: &hyper::Error| SendOutcome::Broken(fault::of_http(why, Phase::Wait, own));
         let answer = match sender.send(request).await {
             Ok(answer) => answer,
-            Err((_, Some(unsent))) if !timestamps.has_written() => {
-                return SendOutcome::Unsent(Box::new(unsent));
+            Err((why, Some(unsent))) if !timestamps.has_written() => {
+                let failure = fault::of_http(&why, Phase::Send, own);
+                return SendOutcome::Unsent(Box::new(unsent), failure);
             }
             Err((why, _)) => return broken(&why),
         };
@@ -217,15 +286,11 @@ async fn send_on<L: LineSink>(
         progress.http = version(parts.version);
         let head = head(parts.status.as_u16(), &parts.headers);
         sink.head(head.status);
-        let encoding = head
-            .headers
-            .get("content-encoding")
-            .and_then(|values| values.first());
-        let Some(mut unpack) = Unpack::new(encoding.map(String::as_str), sink) else {
-            return SendOutcome::Broken(Failure::Malformed);
-        };
+        let codings = head.headers.get("content-encoding");
+        let mut unpack = Unpack::new(codings.map_or(&[][..], Vec::as_slice), sink);
         progress.head = Some(head);
         let mut turn_began = 0;
+        let mut turn = None;
         while let Some(frame) = body.frame().await {
             let frame = match frame {
                 Ok(frame) => frame,
@@ -239,6 +304,7 @@ async fn send_on<L: LineSink>(
                 if let Err(failure) = unpack.take(piece, progress.bytes) {
                     return SendOutcome::Broken(failure);
                 }
+                turn = long_line_turn(turn, unpack.is_in_long_line(), lag, clock).await;
                 if unpack.unpacked() - turn_began >= TURN_BYTES {
                     // A long file may arrive, and a compression bomb unpack, without ever waiting;
                     // other runs must get their turn before its end.
@@ -248,10 +314,29 @@ async fn send_on<L: LineSink>(
             }
         }
         unpack
-            .finish()
+            .finish(progress.bytes)
             .map_or_else(SendOutcome::Broken, |()| SendOutcome::Whole)
     };
     driver.during(send).await
+}
+
+/// Lines that are long are taken in one at a time: ten runs with a scanned document each must not fill the memory.
+static LONG_LINES: Semaphore = Semaphore::const_new(1);
+
+/// The turn for a long line, as long as one goes on. The wait for it is our own delay.
+async fn long_line_turn(
+    turn: Option<SemaphorePermit<'static>>,
+    is_long: bool,
+    lag: &Lag,
+    clock: &Clock,
+) -> Option<SemaphorePermit<'static>> {
+    if !is_long || turn.is_some() {
+        return turn.filter(|_| is_long);
+    }
+    let since = clock.instant();
+    let turn = LONG_LINES.acquire().await.ok();
+    lag.add(clock.instant() - since);
+    turn
 }
 
 fn version(version: http::Version) -> Option<HttpVersion> {

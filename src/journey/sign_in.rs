@@ -8,12 +8,13 @@ use http::Uri;
 use http::header::AUTHORIZATION;
 use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::{catalogue, token};
-use outrider_domain::model::{ASSERTION, Fresh, RequestKind, StepId};
+use outrider_domain::model::{ASSERTION, AuthKind, Fresh, RequestKind, StepId};
 use outrider_domain::secret::Secret;
 
 use super::attempt::Attempt;
 use super::auth::{self, CachedToken};
 use super::call::Call;
+use super::extended_wait::until;
 use super::origins::{is_partner_origin, may_hold_jobs};
 use super::step_log::{StepAbort, StepLog};
 use super::template::{Address, absolute};
@@ -35,12 +36,12 @@ impl Wire<'_> {
     pub(super) async fn authorise(
         &mut self,
         call: &mut Call,
-        token: &StepId,
+        token: Option<&StepId>,
         log: &mut StepLog,
     ) -> Result<(), StepAbort> {
-        if !self.is_trusted(call) {
+        let Some(token) = token.filter(|_| self.is_trusted(call)) else {
             return Ok(());
-        }
+        };
         let Some(cached) = self.tokens.get(token) else {
             return Ok(());
         };
@@ -56,7 +57,7 @@ impl Wire<'_> {
     }
 
     /// Whether a token may go there: to the partner's own origin, or to one that its file names.
-    fn is_trusted(&self, call: &Call) -> bool {
+    pub(super) fn is_trusted(&self, call: &Call) -> bool {
         let (partner, url) = (self.run.partner, &call.to.url);
         let is_of_job = matches!(call.kind, RequestKind::Poll | RequestKind::Release);
         is_partner_origin(partner, url) || (is_of_job && may_hold_jobs(partner, url))
@@ -102,7 +103,7 @@ impl Wire<'_> {
             // Only once: a second refusal counts, even of a token that another run got meanwhile.
             cached.is_reused = false;
         }
-        self.authorise(call, &token, log).await?;
+        self.authorise(call, Some(&token), log).await?;
         Ok(true)
     }
 
@@ -114,6 +115,10 @@ impl Wire<'_> {
         log: &mut StepLog,
     ) -> Result<(), StepAbort> {
         let run = self.run;
+        if run.partner.auth.kind == AuthKind::None {
+            // A journey for several partners may sign in where one of them knows no sign-in.
+            return Ok(());
+        }
         let fixed = auth::fixed_token(&run.partner.auth)
             .map_err(|(fault, why)| StepAbort::CouldNotLook(fault, why))?;
         if let Some(token) = fixed {
@@ -144,9 +149,9 @@ impl Wire<'_> {
                 return Ok(());
             }
             // One run requests the token; the others wait for it until their own deadline.
-            let end = tokio::time::Instant::from_std(self.step.deadline);
-            let taken = tokio::time::timeout_at(end, slot.turn()).await;
-            turn = Some(taken.map_err(|_| StepAbort::Deadline)?);
+            let end = || self.deadline();
+            let taken = until(slot.turn(), end, &self.lag, self.run.clock).await;
+            turn = Some(taken.ok_or(StepAbort::Deadline(Duration::ZERO))?);
             if self.take_over(step, &slot, log) {
                 return Ok(());
             }

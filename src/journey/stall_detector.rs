@@ -4,10 +4,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use outrider_domain::clock::Clock;
+use outrider_domain::clock::{Clock, HEARTBEAT};
 
-/// How often a run compares the clock with its last look.
-const INTERVAL: Duration = Duration::from_millis(500);
 /// A gap above this is a standstill: no busy moment lasts so long.
 const STANDSTILL_MIN: Duration = Duration::from_secs(3);
 
@@ -29,7 +27,7 @@ impl<'a> StallDetector<'a> {
     /// Watches the clock until it is dropped.
     pub(super) async fn run<T>(&self) -> T {
         loop {
-            tokio::time::sleep(INTERVAL).await;
+            tokio::time::sleep(HEARTBEAT).await;
             self.longest();
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use outrider_domain::clock::Lag;
 use outrider_domain::model::{
     AgentFault, Finding, JobTimes, RequestEvidence, RequestResult, StepEvidence, StepId, StepState,
 };
@@ -19,8 +20,8 @@ const FINDINGS_KEPT: usize = 64;
 pub(super) enum StepAbort {
     /// A finding broke it.
     Broken,
-    /// The deadline came.
-    Deadline,
+    /// The deadline came, or would have come in a further wait of so long.
+    Deadline(Duration),
     /// The agent could not do its work: the fault, and why.
     CouldNotLook(AgentFault, String),
 }
@@ -30,6 +31,9 @@ pub(super) enum StepAbort {
 pub(super) struct StepLog {
     run_began: Instant,
     step_began: Instant,
+    /// The own delay of the run when the step began.
+    own_delay_before: Duration,
+    lag: Lag,
     step: CurrentStep,
     /// The steps that ended, in order.
     pub(super) steps: Vec<StepEvidence>,
@@ -52,10 +56,12 @@ struct CurrentStep {
 }
 
 impl StepLog {
-    pub(super) fn new(run_began: Instant) -> Self {
+    pub(super) fn new(run_began: Instant, lag: Lag) -> Self {
         Self {
             run_began,
             step_began: run_began,
+            own_delay_before: Duration::ZERO,
+            lag,
             step: CurrentStep::default(),
             steps: Vec::new(),
             ledger_time: Duration::ZERO,
@@ -65,17 +71,21 @@ impl StepLog {
     /// A step begins.
     pub(super) fn begin(&mut self, now: Instant) {
         self.step_began = now;
+        self.own_delay_before = self.lag.so_far();
         self.step = CurrentStep::default();
     }
 
     /// The current step ends.
     pub(super) fn end(&mut self, step: &StepId, state: StepState, now: Instant) {
         let current = std::mem::take(&mut self.step);
+        let duration = (now - self.step_began).saturating_sub(current.ledger_time);
+        let own_delay = self.lag.so_far().saturating_sub(self.own_delay_before);
         self.steps.push(StepEvidence {
             step: step.clone(),
             state,
             offset: self.step_began - self.run_began,
-            duration: (now - self.step_began).saturating_sub(current.ledger_time),
+            duration,
+            own_delay: own_delay.min(duration),
             requests: current.requests,
             requests_omitted: current.requests_omitted,
             findings: current.findings,
@@ -152,7 +162,10 @@ impl StepLog {
         self.step.job = Some(times);
     }
 
-    pub(super) fn add_ledger_time(&mut self, time: Duration) {
+    /// Takes a time that the agent's own ledger took, with the own delay in it, out of the step and
+    /// the run.
+    pub(super) fn add_ledger_time(&mut self, time: Duration, own_delay: Duration) {
+        self.lag.forget(own_delay);
         self.step.ledger_time += time;
         self.ledger_time += time;
     }

@@ -1,6 +1,7 @@
 //! The submissions that opened a job.
 
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::call::Call;
@@ -24,7 +25,7 @@ impl Submission {
         let key = call.headers.get("idempotency-key");
         Self {
             at,
-            since: since(&call.body),
+            since: since(&call.body).or_else(|| since_of_query(call.to.url.query()?)),
             key: key
                 .and_then(|key| key.to_str().ok())
                 .unwrap_or_default()
@@ -32,6 +33,15 @@ impl Submission {
             location: location.to_owned(),
         }
     }
+}
+
+/// Of a kick-off by GET.
+fn since_of_query(query: &str) -> Option<DateTime<Utc>> {
+    let mut fields = query.split('&').filter_map(|field| field.split_once('='));
+    let (_, value) = fields.find(|(name, _)| *name == "_since")?;
+    let value = percent_decode_str(value).decode_utf8().ok()?;
+    let time = DateTime::parse_from_rfc3339(&value).ok()?;
+    Some(time.to_utc())
 }
 
 fn since(body: &[u8]) -> Option<DateTime<Utc>> {

@@ -47,7 +47,7 @@ impl Values {
             Root::MemberId => Some(self.member.as_str().into()),
             Root::Captured(step, name) => match self.captured(step, name)? {
                 CapturedValue::Text(text) => Some(text.as_str().into()),
-                CapturedValue::Number(number) => Some(number.to_string().into()),
+                CapturedValue::Number(number) => Some(number.text.as_str().into()),
                 CapturedValue::Bool(flag) => Some(flag.to_string().into()),
                 CapturedValue::Secret(secret) => Some(secret.reveal().into()),
                 CapturedValue::List(_) | CapturedValue::Document(_) => None,
@@ -129,35 +129,41 @@ impl Values {
     }
 
     /// A JSON document with its holes filled. A value that stands alone keeps its type.
-    pub(super) fn json(&self, filling: &JsonTemplate) -> Option<Value> {
+    /// It is text, since a number is sent with the digits that came.
+    pub(super) fn json(&self, filling: &JsonTemplate) -> Option<String> {
         Some(match filling {
-            JsonTemplate::Fixed(value) => value.clone(),
+            JsonTemplate::Fixed(value) => value.to_string(),
             JsonTemplate::Text(template) => self.json_text(template)?,
             JsonTemplate::List(items) => {
                 let items = items.iter().map(|item| self.json(item));
-                Value::Array(items.collect::<Option<_>>()?)
+                let items: Vec<String> = items.collect::<Option<_>>()?;
+                format!("[{}]", items.join(","))
             }
             JsonTemplate::Object(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|(name, item)| Some((name.clone(), self.json(item)?)));
-                Value::Object(entries.collect::<Option<_>>()?)
+                let entries = entries.iter().map(|(name, item)| {
+                    let name = Value::from(name.as_str());
+                    Some(format!("{name}:{}", self.json(item)?))
+                });
+                let entries: Vec<String> = entries.collect::<Option<_>>()?;
+                format!("{{{}}}", entries.join(","))
             }
         })
     }
 
-    fn json_text(&self, template: &Template) -> Option<Value> {
+    /// A template as a JSON value, in text: one value that stands alone keeps its kind.
+    pub(super) fn json_text(&self, template: &Template) -> Option<String> {
+        let text = |text: &str| Value::from(text).to_string();
         if let [Part::Value(Root::Captured(step, name))] = &template.0[..] {
             return Some(match self.captured(step, name)? {
-                CapturedValue::Text(text) => text.as_str().into(),
-                CapturedValue::Number(number) => Value::Number(number.clone()),
-                CapturedValue::Bool(flag) => (*flag).into(),
-                CapturedValue::Secret(secret) => secret.reveal().into(),
-                CapturedValue::List(list) => Value::Array(list.clone()),
-                CapturedValue::Document(value) => value.clone(),
+                CapturedValue::Text(value) => text(value),
+                CapturedValue::Number(number) => number.text.clone(),
+                CapturedValue::Bool(flag) => flag.to_string(),
+                CapturedValue::Secret(secret) => text(secret.reveal()),
+                CapturedValue::List(list) => Value::Array(list.clone()).to_string(),
+                CapturedValue::Document(value) => value.to_string(),
             });
         }
-        self.text(template).map(Value::String)
+        self.text(template).map(|value| text(&value))
     }
 
     /// A form (application/x-www-form-urlencoded), every byte but the unreserved ones escaped.
@@ -295,7 +301,7 @@ mod tests {
                 ),
                 ("fixed".to_owned(), JsonTemplate::Fixed(json!(1))),
             ]));
-            let sent = values(CapturedValue::Text(value.clone())).json(&body).unwrap().to_string();
+            let sent = values(CapturedValue::Text(value.clone())).json(&body).unwrap();
             let back: Value = serde_json::from_str(&sent).unwrap();
             let within = format!("<{value}>");
             prop_assert_eq!(back, json!({"alone": value, "within": [within], "fixed": 1}));
@@ -323,14 +329,16 @@ mod tests {
         #[test]
         fn a_value_that_stands_alone_in_json_keeps_its_kind(number in any::<i64>(), flag in any::<bool>()) {
             let body = JsonTemplate::Text(Template(vec![it()]));
-            let alone = |captured| values(captured).json(&body).unwrap();
+            let alone = |captured| -> Value {
+                serde_json::from_str(&values(captured).json(&body).unwrap()).unwrap()
+            };
             prop_assert_eq!(alone(CapturedValue::Number(number.into())), json!(number));
             prop_assert_eq!(alone(CapturedValue::Bool(flag)), json!(flag));
             let list = vec![json!(number), json!(flag.to_string())];
             prop_assert_eq!(alone(CapturedValue::List(list.clone())), Value::Array(list));
             let within = JsonTemplate::Text(Template(vec![it(), text("")]));
             let as_text = values(CapturedValue::Number(number.into())).json(&within).unwrap();
-            prop_assert_eq!(as_text, json!(number.to_string()), "part of a text is text");
+            prop_assert_eq!(as_text, json!(number.to_string()).to_string(), "part of a text is text");
         }
     }
 

@@ -46,11 +46,17 @@ impl ByteTimestamps {
         self.wrote().is_some()
     }
 
-    /// The head of an answer is there.
+    /// The head of an answer is there. With HTTP/1 its first byte was seen before, unless it came with the last byte of
+    /// an interim answer.
     pub(super) fn head(&self, now: Instant) {
-        if self.has_frames.load(Ordering::Relaxed) && self.read().is_none() {
+        if self.read().is_none() {
             self.set(&self.read, now);
         }
+    }
+
+    /// What was read so far is no part of the answer.
+    pub(super) fn forget_read(&self) {
+        self.read.store(0, Ordering::Relaxed);
     }
 
     /// Whether the first bytes that come in are those of the answer.
@@ -96,6 +102,23 @@ pub(super) struct TimestampedStream {
     pub(super) clock: Clock,
 }
 
+impl TimestampedStream {
+    /// Why a write failed. A TLS peer that refuses us says so before it closes, and what it said is still to be read; a
+    /// connection on which nothing can be written ends for the reader as well, so that this waits for no more than that.
+    fn broken(&mut self, cx: &mut Context<'_>, why: io::Error) -> Poll<io::Error> {
+        if let Stream::Plain(_) = self.stream {
+            return Poll::Ready(why);
+        }
+        let mut rest = [0_u8; 64];
+        let mut rest = ReadBuf::new(&mut rest);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut rest) {
+            Poll::Ready(Err(said)) if said.get_ref().is_some() => Poll::Ready(said),
+            Poll::Ready(_) => Poll::Ready(why),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
 impl AsyncRead for TimestampedStream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -124,6 +147,9 @@ impl AsyncWrite for TimestampedStream {
         // same machine, has answered.
         let began = this.clock.instant();
         let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Err(why)) = polled {
+            return this.broken(cx, why).map(Err);
+        }
         if matches!(polled, Poll::Ready(Ok(1..))) {
             this.timestamps.went_out(began);
         }
@@ -131,7 +157,12 @@ impl AsyncWrite for TimestampedStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        if let Poll::Ready(Err(why)) = polled {
+            return this.broken(cx, why).map(Err);
+        }
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

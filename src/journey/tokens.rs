@@ -2,14 +2,14 @@
 //! with each run. The agent owns them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use outrider_domain::model::{Auth, AuthKind, Fresh, PartnerId, SecretRef};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::auth::CachedToken;
+use super::stamp::{Stamp, stamp};
 
 /// The most tokens that are cached for one partner, which chooses the URL of its token endpoint itself.
 const KEPT_MAX: usize = 16;
@@ -28,7 +28,7 @@ struct TokenKey {
 struct Credential {
     client_id: String,
     kind: &'static str,
-    stamps: Vec<Option<(SystemTime, u64)>>,
+    stamps: Vec<Stamp>,
 }
 
 impl Credential {
@@ -38,6 +38,7 @@ impl Credential {
             AuthKind::ClientSecretBasic { secret } => ("basic", Some(secret)),
             AuthKind::ClientSecretPost { secret } => ("post", Some(secret)),
             AuthKind::TlsClientAuth => ("tls", None),
+            AuthKind::None => ("none", None),
             AuthKind::Bearer { token } => ("bearer", Some(token)),
         };
         let own = secret.map(|SecretRef::File(path)| path.as_path());
@@ -48,11 +49,6 @@ impl Credential {
             stamps: own.into_iter().chain(shown).map(stamp).collect(),
         }
     }
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.modified().ok()?, found.len()))
 }
 
 /// Where one token is cached.
@@ -241,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_in_the_file_asks_anew() {
+    fn another_key_in_the_file_asks_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         std::fs::write(&path, "one").unwrap();

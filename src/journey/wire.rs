@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use outrider_domain::clock::Lag;
 use outrider_domain::judge::catalogue;
 use outrider_domain::model::{
-    Body, ConnectionPolicy, Headers, RequestKind, Retry, Step, StepId, Template,
+    Body, CertificateRole, ChainEnd, ConnectionPolicy, Headers, RequestKind, Retry, Step, StepId,
+    Template,
 };
 
 use super::auth::CachedToken;
@@ -49,6 +50,8 @@ pub(super) struct Wire<'a> {
     pub(super) asked_too_much: bool,
     /// When the certificate that the partner served last expires.
     pub(super) certificate_expires_at: Option<DateTime<Utc>>,
+    /// The chains that hosts showed, by role and host.
+    pub(super) chains: BTreeMap<(CertificateRole, String), ChainEnd>,
 }
 
 /// How a step sends its requests.
@@ -56,7 +59,7 @@ pub(super) struct Wire<'a> {
 pub(super) struct StepOptions {
     /// The time of one request.
     pub(super) timeout: Duration,
-    /// When the step must end.
+    /// When the step must end, without the extension by our own delay.
     pub(super) deadline: Instant,
     pub(super) connection: ConnectionPolicy,
     /// When a request is retried.
@@ -92,6 +95,7 @@ impl<'a> Wire<'a> {
             lag,
             asked_too_much: false,
             certificate_expires_at: None,
+            chains: BTreeMap::new(),
         }
     }
 
@@ -108,6 +112,11 @@ impl<'a> Wire<'a> {
             connection: step.connection.unwrap_or(self.run.journey.connection),
             retry: step.retry.clone(),
         };
+    }
+
+    /// When the step must end: its deadline, extended by our own delay in the run so far.
+    pub(super) fn deadline(&self) -> Instant {
+        self.step.deadline + self.lag.so_far().min(self.run.deadline)
     }
 
     /// Postpones the deadlines by a time that is not the partner's.
@@ -135,11 +144,26 @@ impl<'a> Wire<'a> {
             let value = self.values.header(template);
             let value =
                 value.ok_or_else(|| invalid_capture(log, "a value that a header field takes"))?;
-            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+                continue;
+            };
+            // A captured token goes where the partner's own tokens go, and nowhere else.
+            if name != AUTHORIZATION || self.is_trusted(call) {
                 call.headers.insert(name, value);
             }
         }
         Ok(())
+    }
+
+    /// The value that a template makes, to compare with.
+    pub(super) fn expected_value(
+        &self,
+        template: &Template,
+        log: &mut StepLog,
+    ) -> Result<serde_json::Value, StepAbort> {
+        let text = self.values.json_text(template);
+        let value = text.and_then(|text| serde_json::from_str(&text).ok());
+        value.ok_or_else(|| invalid_capture(log, "a value to compare with"))
     }
 
     pub(super) fn fill_body(
@@ -164,8 +188,7 @@ impl<'a> Wire<'a> {
                 } else {
                     JSON
                 };
-                let json = self.values.json(filling);
-                (media, json.map(|json| json.to_string()))
+                (media, self.values.json(filling))
             }
             Body::Form(fields) => (FORM, self.values.form(fields)),
         };

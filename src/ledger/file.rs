@@ -1,50 +1,29 @@
 //! The file of a ledger: opened once for writing and often for reading, brought to the present schema, closed.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use outrider_domain::model::Scale;
 use rusqlite::{Connection, OpenFlags};
 
-use super::checkpoint::{self, Checkpoint, LedgerRollback};
+use super::checkpoint::{self, Checkpoint, Disclosures, LedgerRollback};
+use super::error::{LedgerError, MAKE_ONE, MOVE_AWAY, SCHEMA_VERSION, unavailable};
+use super::evidence::EvidenceStore;
+use super::fullness::Fullness;
+use super::ids::Ids;
+use super::paths::with_ending;
+use super::trace::{LOCK, is_known, leave_trace};
+use super::{meta, migrate, sql};
 
-/// The schema this version reads and writes.
-const SCHEMA_VERSION: i64 = 4;
-/// What each version added, oldest first.
-const SCHEMAS: [&str; 4] = [
-    include_str!("schema.sql"),
-    include_str!("schema-2.sql"),
-    include_str!("schema-3.sql"),
-    include_str!("schema-4.sql"),
-];
-const MOVE_AWAY: &str = "Move it away, or name another file with --ledger";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements that are kept prepared: about as many as there are.
+const STATEMENTS: usize = 96;
 
-/// What can be wrong with a ledger.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// It cannot be opened, read or written.
-    #[error("the ledger {path} is unavailable: {why}. {help}")]
-    Unavailable {
-        /// Its file.
-        path: String,
-        /// What the file system or SQLite says.
-        why: String,
-        /// How to mend it.
-        help: &'static str,
-    },
-    /// It was written by a newer version.
-    #[error(
-        "the ledger {path} has schema version {found}, and this version knows {SCHEMA_VERSION}. \
-         Run the newer Outrider, or name another file with --ledger"
-    )]
-    TooNew {
-        /// Its file.
-        path: String,
-        /// The version found.
-        found: i64,
-    },
-}
+/// A file that has tables and no schema of ours.
+const FOREIGN: &str = "it is a database of something else";
 
 /// An open ledger.
 #[derive(Debug)]
@@ -55,116 +34,185 @@ pub struct Ledger {
     /// holds the checkpoint.
     pub(super) lock: Option<File>,
     pub(super) checkpoint: Checkpoint,
+    /// Journeys that wait for a person, as the checkpoint has them.
+    pub(super) disclosures: Disclosures,
+    /// Neither the ledger nor its checkpoint was there, and something else says that there was a ledger.
+    is_past_lost: bool,
     rollback: Option<LedgerRollback>,
+    /// How fast its time runs: how long its quarter hours are.
+    pub(super) scale: Scale,
+    /// The last place that was given to a tick.
+    pub(super) seq: i64,
+    pub(super) ids: RefCell<Ids>,
+    pub(super) evidence: RefCell<EvidenceStore>,
+    /// The schema it had before this opening brought it to the present one.
+    pub(super) migrated_from: Option<i64>,
+    /// What it still takes, where its size is bounded.
+    pub(super) fullness: Fullness,
+    /// Up to where evidence of passed runs was looked through for what is no longer kept.
+    pub(super) retained: Option<i64>,
 }
 
 impl Ledger {
-    /// Opens the ledger for writing, making it when it is not there.
+    /// Opens the ledger for writing, making it when it is not there. `now` is when its counters are at 0, where they
+    /// are. A ledger of an earlier schema is brought to the present one; the file that was there stays next to it
+    /// until the new one is proven.
     ///
     /// # Errors
     /// It is unavailable, in use by another agent, or too new.
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+    pub fn open(path: &Path, scale: Scale, now: DateTime<Utc>) -> Result<Self, LedgerError> {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|why| unavailable(path, &why))?;
         }
+        let is_known = is_known(path);
+        let was_there = path.exists();
         let mut lock = lock(path)?;
+        let migrated_from = migrate::bring_up(path, scale, now)?;
         let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
         let last = checkpoint::read(&mut lock);
-        let mut ledger = Self {
-            path: path.to_owned(),
-            connection,
-            lock: Some(lock),
-            checkpoint: Checkpoint::default(),
-            rollback: None,
-        };
-        ledger.prepare()?;
-        ledger.rollback = ledger.checkpoint.rollback_since(last.as_ref());
+        let mut ledger = Self::over(path.to_owned(), connection, scale);
+        ledger.lock = Some(lock);
+        ledger.migrated_from = migrated_from;
+        ledger.prepare(now)?;
+        ledger.is_past_lost = is_known && !was_there && last.is_none();
+        let (before, open) = last.unzip();
+        ledger.rollback = ledger.checkpoint.rollback_since(before.as_ref());
         if ledger.rollback.is_some() {
-            ledger.restart_counters()?;
+            ledger.restart_counters(now)?;
         }
+        ledger.reopen_disclosures(open.unwrap_or_default(), now)?;
+        leave_trace(path).map_err(|why| unavailable(path, &why))?;
         Ok(ledger)
     }
 
-    /// A ledger in memory, for tests and for walks that leave no record.
+    /// Whether an agent ran here before, and both its ledger and the checkpoint are gone: then nobody knows which
+    /// journeys wait for a person (docs/decisions/0036).
+    pub fn is_past_lost(&self) -> bool {
+        self.is_past_lost
+    }
+
+    /// A ledger in memory, for tests and for runs that leave no record.
     ///
     /// # Errors
     /// SQLite has no memory.
     pub fn in_memory() -> Result<Self, LedgerError> {
         let path = PathBuf::from(":memory:");
         let connection = Connection::open_in_memory().map_err(|why| unavailable(&path, &why))?;
-        let mut ledger = Self {
-            path,
-            connection,
-            lock: None,
-            checkpoint: Checkpoint::default(),
-            rollback: None,
-        };
-        ledger.prepare()?;
+        let mut ledger = Self::over(path, connection, Scale::REAL);
+        ledger.prepare(DateTime::UNIX_EPOCH)?;
         Ok(ledger)
     }
 
     /// Opens it for reading next to the writer.
     ///
     /// # Errors
-    /// It is unavailable.
+    /// It is unavailable, or of another schema.
     pub fn reader(path: &Path) -> Result<Self, LedgerError> {
+        let none = |why: &str, help: &'static str| LedgerError::Unavailable {
+            path: path.display().to_string(),
+            why: why.to_owned(),
+            help,
+        };
+        // A file that may not be looked at is there.
+        if matches!(path.try_exists(), Ok(false)) {
+            return Err(none("there is none yet", MAKE_ONE));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
             .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
             .map_err(|why| unavailable(path, &why))?;
-        Ok(Self {
-            path: path.to_owned(),
-            connection,
-            lock: None,
-            checkpoint: Checkpoint::default(),
-            rollback: None,
-        })
-    }
-
-    fn prepare(&mut self) -> Result<(), LedgerError> {
-        let path = self.path.clone();
-        let failed = |why: rusqlite::Error| unavailable(&path, &why);
-        self.connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-        let found: i64 = self
-            .connection
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(failed)?;
-        if found > SCHEMA_VERSION {
-            return Err(LedgerError::TooNew {
+        let ledger = Self::over(path.to_owned(), connection, Scale::REAL);
+        let found = ledger.schema()?;
+        if (1..SCHEMA_VERSION).contains(&found) {
+            return Err(LedgerError::TooOld {
                 path: path.display().to_string(),
                 found,
             });
         }
-        let tables: i64 = self
+        ledger.refuse_newer(found)?;
+        if found < 1 {
+            return Err(match ledger.count_tables()? {
+                0 => none("the file is empty", MAKE_ONE),
+                _ => none(FOREIGN, MOVE_AWAY),
+            });
+        }
+        Ok(ledger)
+    }
+
+    fn over(path: PathBuf, connection: Connection, scale: Scale) -> Self {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Self {
+            path,
+            connection,
+            lock: None,
+            checkpoint: Checkpoint::default(),
+            disclosures: Disclosures::default(),
+            is_past_lost: false,
+            rollback: None,
+            scale,
+            seq: 0,
+            ids: RefCell::default(),
+            evidence: RefCell::default(),
+            migrated_from: None,
+            fullness: Fullness::default(),
+            retained: None,
+        }
+    }
+
+    fn schema(&self) -> Result<i64, LedgerError> {
+        let version = self
             .connection
-            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
-            .map_err(failed)?;
-        if found == 0 && tables > 0 {
+            .query_row("PRAGMA user_version", [], |row| row.get(0));
+        version.map_err(|why| self.failed(&why))
+    }
+
+    fn count_tables(&self) -> Result<i64, LedgerError> {
+        let count = "SELECT count(*) FROM sqlite_schema";
+        let tables = self.connection.query_row(count, [], |row| row.get(0));
+        tables.map_err(|why| self.failed(&why))
+    }
+
+    fn refuse_newer(&self, found: i64) -> Result<(), LedgerError> {
+        if found > SCHEMA_VERSION {
+            return Err(LedgerError::TooNew {
+                path: self.path.display().to_string(),
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        let path = self.path.clone();
+        let failed = |why: rusqlite::Error| unavailable(&path, &why);
+        self.connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let found = self.schema()?;
+        self.refuse_newer(found)?;
+        if found == 0 && self.count_tables()? > 0 {
             return Err(LedgerError::Unavailable {
                 path: path.display().to_string(),
-                why: "it is a database of something else".to_owned(),
+                why: FOREIGN.to_owned(),
                 help: MOVE_AWAY,
             });
+        }
+        if found == 0 {
+            migrate::create(&mut self.connection, now).map_err(failed)?;
         }
         self.connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(failed)?;
-        if found < SCHEMA_VERSION {
-            let done = usize::try_from(found).unwrap_or_default();
-            let made = self.connection.transaction().and_then(|transaction| {
-                for schema in SCHEMAS.iter().skip(done) {
-                    transaction.execute_batch(schema)?;
-                }
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-                transaction.commit()
-            });
-            made.map_err(failed)?;
-        }
         self.checkpoint = Checkpoint::of(&self.connection).map_err(failed)?;
+        let seq = meta::number(&self.connection, meta::SEQ).map_err(failed)?;
+        self.seq = seq.unwrap_or(0);
         Ok(())
+    }
+
+    /// Its id, which a new ledger in its place does not have.
+    pub fn id(&self) -> &str {
+        &self.checkpoint.id
     }
 
     /// If the ledger is lost or rolled back, counters restart at 0, so that Prometheus sees a reset and not
@@ -173,10 +221,26 @@ impl Ledger {
         self.rollback
     }
 
-    fn restart_counters(&mut self) -> Result<(), LedgerError> {
-        let sql = "DELETE FROM counters";
-        let emptied = self.connection.execute(sql, []);
-        emptied.map(|_| ()).map_err(|why| self.failed(&why))
+    /// When every counter was at 0: when the ledger began, or was found to be rolled back. Nothing else moves it.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn counters_since(&self) -> Result<DateTime<Utc>, LedgerError> {
+        let us = meta::number(&self.connection, meta::COUNTERS_SINCE);
+        let us = us.map_err(|why| self.failed(&why))?.unwrap_or_default();
+        Ok(DateTime::from_timestamp_micros(us).unwrap_or_default())
+    }
+
+    fn restart_counters(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        let restart = || -> rusqlite::Result<()> {
+            let transaction = self.connection.unchecked_transaction()?;
+            transaction.execute(sql::RESTART_COUNTERS, [])?;
+            transaction.execute(sql::RESTART_COUNTER_SUMS, [])?;
+            let since = now.timestamp_micros().to_string();
+            meta::set(&transaction, meta::COUNTERS_SINCE, &since)?;
+            transaction.commit()
+        };
+        restart().map_err(|why| self.failed(&why))
     }
 
     /// Closes it so that its one file holds everything, even while readers are open.
@@ -195,31 +259,13 @@ impl Ledger {
     }
 }
 
-pub(super) fn unavailable(path: &Path, why: &(dyn std::error::Error + 'static)) -> LedgerError {
-    let sqlite = why
-        .downcast_ref::<rusqlite::Error>()
-        .and_then(rusqlite::Error::sqlite_error_code);
-    let help = if sqlite == Some(rusqlite::ErrorCode::NotADatabase) {
-        MOVE_AWAY
-    } else {
-        "Check the folder's rights and free space, or name another file with --ledger"
-    };
-    LedgerError::Unavailable {
-        path: path.display().to_string(),
-        why: why.to_string(),
-        help,
-    }
-}
-
-fn lock(path: &Path) -> Result<File, LedgerError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .read(true)
         .write(true)
-        .open(&name)
+        .open(with_ending(path, LOCK))
         .map_err(|why| unavailable(path, &why))?;
     file.try_lock().map_err(|_| LedgerError::Unavailable {
         path: path.display().to_string(),

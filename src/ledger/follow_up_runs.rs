@@ -1,26 +1,27 @@
 //! Follow-up runs of a failed run: stored with it, and counted nowhere.
 
 use outrider_domain::model::{FollowUpRun, Origin, Reproduction, RunId};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
-use super::file::{Ledger, LedgerError};
-use super::read::time;
+use super::error::LedgerError;
+use super::file::Ledger;
 use super::rows::us;
+use super::sql;
+use super::times::time;
 
 /// Follow-up runs that are read back of one failed run, the first ones.
 const READ_MAX: u32 = 100;
 
-pub(super) fn write(to: &Transaction<'_>, run: &FollowUpRun) -> rusqlite::Result<()> {
-    to.prepare_cached("INSERT OR IGNORE INTO asides VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![
-            run.run.as_str(),
-            run.of.as_str(),
-            run.origin.name(),
-            run.started_at.timestamp_micros(),
-            us(run.duration),
-            run.reproduction.name(),
-            run.cause
-        ])?;
+pub(super) fn write(to: &Connection, run: &FollowUpRun) -> rusqlite::Result<()> {
+    to.prepare_cached(sql::ADD_FOLLOW_UP_RUN)?.execute(params![
+        run.run.as_str(),
+        run.of.as_str(),
+        run.origin.name(),
+        run.started_at.timestamp_micros(),
+        us(run.duration),
+        run.reproduction.name(),
+        run.cause
+    ])?;
     Ok(())
 }
 
@@ -30,10 +31,8 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn follow_up_runs(&self, of: &str) -> Result<Vec<FollowUpRun>, LedgerError> {
-        let sql = "SELECT run, of_run, origin, started_us, duration_us, says, cause FROM asides
-                   WHERE of_run = ?1 ORDER BY started_us LIMIT ?2";
         let read = || -> rusqlite::Result<Vec<Option<FollowUpRun>>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(sql::FOLLOW_UP_RUNS)?;
             statement
                 .query_map(params![of, READ_MAX], run_of)?
                 .collect()
@@ -64,20 +63,12 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<FollowUpRun>> {
 mod tests {
     use std::time::Duration;
 
-    use rusqlite::Connection;
-
     use super::*;
     use crate::ledger::LedgerEntry;
 
     #[test]
-    fn a_ledger_of_the_first_version_takes_them_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(include_str!("schema.sql")).unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        drop(old);
-        let mut ledger = Ledger::open(&path).unwrap();
+    fn a_follow_up_run_is_stored_once_with_its_run() {
+        let mut ledger = Ledger::in_memory().unwrap();
         let run = FollowUpRun {
             run: RunId::new("second"),
             of: RunId::new("first"),

@@ -1,101 +1,58 @@
-//! What is read back.
+//! What is read back, apart from runs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{
-    Disposition, Job, JourneyId, MemberId, Origin, Outcome, PartnerId, ProbeId, RunId, RunRecord,
-    Tick, Verdict,
-};
+use outrider_domain::model::{Disposition, Job, JourneyId, PartnerId, ProbeId, RunId, Tick, names};
 use outrider_domain::sli::{Series, Sketch, SketchKey};
-use rusqlite::{OptionalExtension, Row, ToSql, params};
+use rusqlite::{Row, ToSql, params};
 
-use super::file::{Ledger, LedgerError};
-use super::rows::Detail;
-
-const RUN_COLUMNS: &str = "seq, run, partner, journey, member, cohort, due_us, started_us, \
-                           duration_us, outcome, detail";
-
-/// Which runs to read.
-#[derive(Clone, Debug, Default)]
-pub struct RunFilter {
-    /// After this place, oldest first; without it the last ones, still oldest first.
-    pub after: Option<u64>,
-    /// Of this partner only.
-    pub partner: Option<String>,
-    /// Of this journey only.
-    pub journey: Option<String>,
-    /// Failed ones only.
-    pub failed: bool,
-    /// At most so many.
-    pub limit: u32,
-}
+use super::error::LedgerError;
+use super::file::Ledger;
+use super::times::time;
+use super::totals::counters;
+use super::{checkpoint, meta, sql};
 
 impl Ledger {
-    /// Runs with their places, oldest first.
-    ///
-    /// # Errors
-    /// The ledger is unavailable.
-    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<(u64, RunRecord)>, LedgerError> {
-        let order = if filter.after.is_some() {
-            "ASC"
-        } else {
-            "DESC"
-        };
-        let sql = format!(
-            "SELECT {RUN_COLUMNS} FROM runs
-             WHERE seq > ?1 AND (?2 IS NULL OR partner = ?2) AND (?3 IS NULL OR journey = ?3)
-               AND (NOT ?5 OR outcome = 'failed')
-             ORDER BY seq {order} LIMIT ?4"
-        );
-        let after = filter.after.unwrap_or(0);
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(
-                params![
-                    after,
-                    filter.partner,
-                    filter.journey,
-                    filter.limit,
-                    filter.failed
-                ],
-                run_of,
-            )?;
-            rows.collect()
-        };
-        let mut runs: Vec<_> = read()
-            .map_err(|why| self.failed(&why))?
-            .into_iter()
-            .flatten()
-            .collect();
-        runs.sort_by_key(|(seq, _)| *seq);
-        Ok(runs)
-    }
-
-    /// One run by its id.
-    ///
-    /// # Errors
-    /// The ledger is unavailable.
-    pub fn run(&self, run: &str) -> Result<Option<(u64, RunRecord)>, LedgerError> {
-        let sql = format!("SELECT {RUN_COLUMNS} FROM runs WHERE run = ?1");
-        let row = self.connection.query_row(&sql, [run], run_of).optional();
-        row.map(Option::flatten).map_err(|why| self.failed(&why))
-    }
-
-    /// Every counter with its labels and value.
+    /// Every counter that is not at 0, with its labels and value.
     ///
     /// # Errors
     /// The ledger is unavailable.
     pub fn counters(&self) -> Result<Vec<(String, Vec<String>, u64)>, LedgerError> {
-        self.rows("SELECT metric, labels, value FROM counters", |row| {
+        let all = self.read_all(sql::COUNTERS, &[], |row| {
             let labels: String = row.get(1)?;
             Ok((
                 row.get(0)?,
                 serde_json::from_str(&labels).unwrap_or_default(),
                 row.get(2)?,
             ))
-        })
+        })?;
+        Ok(all.into_iter().filter(|(_, _, value)| *value > 0).collect())
+    }
+
+    /// Runs that began since the ledger began, by probe: those of ticks that ran, late or not, or were lost.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn runs_begun(&self) -> Result<BTreeMap<ProbeId, u64>, LedgerError> {
+        let counters = counters(&self.connection).map_err(|why| self.failed(&why))?;
+        let begun = [Disposition::Ran, Disposition::Late, Disposition::Lost].map(Disposition::name);
+        let mut runs: BTreeMap<ProbeId, u64> = BTreeMap::new();
+        for ((metric, labels), stored) in counters {
+            let labels: Vec<String> = serde_json::from_str(&labels).unwrap_or_default();
+            if let (true, [partner, journey, disposition]) =
+                (metric == names::TICKS.name, &labels[..])
+                && begun.contains(&disposition.as_str())
+            {
+                let probe = ProbeId {
+                    partner: PartnerId::new(partner.as_str()),
+                    journey: JourneyId::new(journey.as_str()),
+                };
+                let all = u64::try_from(stored.value + stored.base).unwrap_or_default();
+                *runs.entry(probe).or_default() += all;
+            }
+        }
+        Ok(runs)
     }
 
     /// Ticks whose run was going on when the agent went away.
@@ -103,35 +60,34 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn open_ticks(&self) -> Result<Vec<Tick>, LedgerError> {
-        let sql = "SELECT partner, journey, due_us FROM ticks WHERE disposition IS NULL";
-        self.rows(sql, |row| {
-            Ok(Tick {
-                probe: probe_of(row, 0)?,
-                due_at: time(row, 2)?,
-            })
-        })
+        let rows = self.read_all(sql::OPEN_TICKS, &[], |row| {
+            Ok(self.probe_at(row, 0)?.zip(Some(time(row, 1)?)))
+        })?;
+        let ticks = rows.into_iter().flatten();
+        Ok(ticks
+            .map(|(probe, due_at)| Tick { probe, due_at })
+            .collect())
     }
 
-    /// Ticks of one probe by disposition; an open one counts as none.
+    /// Ticks of one probe by disposition, as rows are kept of them.
     ///
     /// # Errors
     /// The ledger is unavailable.
-    pub fn ticks(
-        &self,
-        probe: &ProbeId,
-    ) -> Result<BTreeMap<Option<Disposition>, u64>, LedgerError> {
-        let sql = "SELECT disposition, count(*) FROM ticks
-                   WHERE partner = ?1 AND journey = ?2 GROUP BY disposition";
-        let read = || -> rusqlite::Result<BTreeMap<_, _>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let names = [probe.partner.as_str(), probe.journey.as_str()];
-            let rows = statement.query_map(names, |row| {
-                let word: Option<String> = row.get(0)?;
-                Ok((word.and_then(|word| Disposition::named(&word)), row.get(1)?))
-            })?;
-            rows.collect()
+    pub fn ticks(&self, probe: &ProbeId) -> Result<BTreeMap<Disposition, u64>, LedgerError> {
+        let Some(probe) = self.probe_number(probe)? else {
+            return Ok(BTreeMap::new());
         };
-        read().map_err(|why| self.failed(&why))
+        let rows = self.read_all(sql::TICKS_BY_DISPOSITION, params![probe], |row| {
+            let word = self
+                .ids
+                .borrow_mut()
+                .word_of(&self.connection, row.get(0)?)?;
+            Ok((word.and_then(|word| Disposition::named(&word)), row.get(1)?))
+        })?;
+        let known = rows.into_iter();
+        Ok(known
+            .filter_map(|(word, count)| Some((word?, count)))
+            .collect())
     }
 
     /// Up to where each probe's ticks are written.
@@ -139,11 +95,10 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn watermarks(&self) -> Result<BTreeMap<ProbeId, DateTime<Utc>>, LedgerError> {
-        let sql = "SELECT partner, journey, through_us FROM watermarks";
-        Ok(self
-            .rows(sql, |row| Ok((probe_of(row, 0)?, time(row, 2)?)))?
-            .into_iter()
-            .collect())
+        let rows = self.read_all(sql::WATERMARKS, &[], |row| {
+            Ok(self.probe_at(row, 0)?.zip(Some(time(row, 1)?)))
+        })?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// Jobs of ours that are open.
@@ -151,9 +106,7 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn open_jobs(&self) -> Result<Vec<Job>, LedgerError> {
-        let sql = "SELECT location, partner, run, token_endpoint, scope, opened_us FROM jobs
-                   WHERE released_us IS NULL ORDER BY opened_us";
-        self.rows(sql, |row| {
+        self.read_all(sql::OPEN_JOBS, &[], |row| {
             let scope: String = row.get(4)?;
             Ok(Job {
                 location: row.get(0)?,
@@ -170,16 +123,13 @@ impl Ledger {
         })
     }
 
-    /// Journeys that a disclosure holds, with the run that saw it.
+    /// Journeys that wait for a person, with the run that saw another member's data; its id is empty where it is not
+    /// known whether one did.
     ///
     /// # Errors
     /// The ledger is unavailable.
     pub fn pauses(&self) -> Result<BTreeMap<ProbeId, RunId>, LedgerError> {
-        let sql = "SELECT partner, journey, run FROM pauses";
-        let rows = self.rows(sql, |row| {
-            Ok((probe_of(row, 0)?, RunId::new(row.get::<_, String>(2)?)))
-        })?;
-        Ok(rows.into_iter().collect())
+        checkpoint::disclosures(&self.connection).map_err(|why| self.failed(&why))
     }
 
     /// Sketches of the hours from `since` on (seconds since 1970).
@@ -187,7 +137,8 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn sketches(&self, since: i64) -> Result<Vec<(SketchKey, Sketch)>, LedgerError> {
-        self.sketches_where("hour >= ?1", params![since])
+        let rows = self.read_all(sql::SKETCHES_SINCE, params![since], |row| self.sketch(row))?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// Sketches of one hour of one probe.
@@ -200,24 +151,35 @@ impl Ledger {
         partner: &PartnerId,
         journey: &JourneyId,
     ) -> Result<Vec<(SketchKey, Sketch)>, LedgerError> {
-        let of = params![hour, partner.as_str(), journey.as_str()];
-        self.sketches_where("hour = ?1 AND partner = ?2 AND journey = ?3", of)
+        let probe = ProbeId {
+            partner: partner.clone(),
+            journey: journey.clone(),
+        };
+        let Some(probe) = self.probe_number(&probe)? else {
+            return Ok(Vec::new());
+        };
+        let of = params![probe, hour];
+        let rows = self.read_all(sql::SKETCHES_OF, of, |row| self.sketch(row))?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
-    fn sketches_where(
+    /// Sketches of one series of a probe, hour by hour, of the hours that begin from one time until before another
+    /// (seconds since 1970).
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn sketches_between(
         &self,
-        condition: &str,
-        values: &[&dyn ToSql],
+        probe: &ProbeId,
+        series: &Series,
+        hours: std::ops::Range<i64>,
     ) -> Result<Vec<(SketchKey, Sketch)>, LedgerError> {
-        let sql = format!(
-            "SELECT hour, partner, journey, kind, name, samples, sum_us, overflow FROM sketches
-             WHERE {condition}"
-        );
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            statement.query_map(values, sketch_of)?.collect()
+        let Some(probe) = self.probe_number(probe)? else {
+            return Ok(Vec::new());
         };
-        let rows = read().map_err(|why| self.failed(&why))?;
+        let (kind, name) = series.parts();
+        let of = params![probe, hours.start, hours.end, kind, name];
+        let rows = self.read_all(sql::SKETCHES_BETWEEN, of, |row| self.sketch(row))?;
         Ok(rows.into_iter().flatten().collect())
     }
 
@@ -226,90 +188,48 @@ impl Ledger {
     /// # Errors
     /// The ledger is unavailable.
     pub fn sketches_through(&self) -> Result<u64, LedgerError> {
-        let sql = "SELECT value FROM meta WHERE key = 'sketches_through'";
-        let value: Option<String> = self
-            .connection
-            .query_row(sql, [], |row| row.get(0))
-            .optional()
-            .map_err(|why| self.failed(&why))?;
-        Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0))
+        let through = meta::number(&self.connection, meta::SKETCHES_THROUGH);
+        through
+            .map(Option::unwrap_or_default)
+            .map_err(|why| self.failed(&why))
     }
 
-    fn rows<T>(
+    /// None for a sketch whose series this version does not know, or whose bytes are damaged.
+    fn sketch(&self, row: &Row<'_>) -> rusqlite::Result<Option<(SketchKey, Sketch)>> {
+        let (kind, name): (String, String) = (row.get(2)?, row.get(3)?);
+        let samples: Vec<u8> = row.get(4)?;
+        let (hour, sum_us, overflow) = (row.get(0)?, row.get(5)?, row.get(6)?);
+        let Some(probe) = self.probe_at(row, 1)? else {
+            return Ok(None);
+        };
+        Ok(Series::from_parts(&kind, &name).and_then(|series| {
+            let sketch = Sketch::decode(&series, &samples, sum_us, overflow)?;
+            let key = SketchKey {
+                hour,
+                partner: probe.partner,
+                journey: probe.journey,
+                series,
+            };
+            Some((key, sketch))
+        }))
+    }
+
+    fn probe_at(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Option<ProbeId>> {
+        let id = row.get(at)?;
+        self.ids.borrow_mut().probe_of(&self.connection, id)
+    }
+
+    /// Every row that a statement finds.
+    pub(super) fn read_all<T>(
         &self,
         sql: &str,
+        values: &[&dyn ToSql],
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, LedgerError> {
         let all = || -> rusqlite::Result<Vec<T>> {
-            self.connection.prepare(sql)?.query_map([], read)?.collect()
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_map(values, read)?.collect()
         };
         all().map_err(|why| self.failed(&why))
     }
-}
-
-fn probe_of(row: &Row<'_>, at: usize) -> rusqlite::Result<ProbeId> {
-    Ok(ProbeId {
-        partner: PartnerId::new(row.get::<_, String>(at)?),
-        journey: JourneyId::new(row.get::<_, String>(at + 1)?),
-    })
-}
-
-pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let us: i64 = row.get(at)?;
-    DateTime::from_timestamp_micros(us).ok_or(rusqlite::Error::IntegralValueOutOfRange(at, us))
-}
-
-/// None for a sketch whose series this version does not know, or whose bytes are damaged.
-fn sketch_of(row: &Row<'_>) -> rusqlite::Result<Option<(SketchKey, Sketch)>> {
-    let (kind, name): (String, String) = (row.get(3)?, row.get(4)?);
-    let samples: Vec<u8> = row.get(5)?;
-    let ProbeId { partner, journey } = probe_of(row, 1)?;
-    let (hour, sum_us, overflow) = (row.get(0)?, row.get(6)?, row.get(7)?);
-    Ok(Series::from_parts(&kind, &name).and_then(|series| {
-        let sketch = Sketch::decode(&series, &samples, sum_us, overflow)?;
-        Some((
-            SketchKey {
-                hour,
-                partner,
-                journey,
-                series,
-            },
-            sketch,
-        ))
-    }))
-}
-
-/// None for a run whose words this version does not know.
-fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<(u64, RunRecord)>> {
-    let (outcome, detail): (String, String) = (row.get(9)?, row.get(10)?);
-    let probe = probe_of(row, 2)?;
-    let empty = RunRecord {
-        run: RunId::new(row.get::<_, String>(1)?),
-        origin: Origin::Schedule,
-        partner: probe.partner,
-        journey: probe.journey,
-        member: row.get::<_, Option<String>>(4)?.map(MemberId::new),
-        cohort: row.get(5)?,
-        due_at: time(row, 6)?,
-        started_at: time(row, 7)?,
-        duration: Duration::from_micros(row.get(8)?),
-        outcome: Outcome::named(&outcome).unwrap_or(Outcome::AgentFault),
-        verdict: Verdict {
-            layers: [outrider_domain::model::LayerVerdict::NotReached; 3],
-            blame: None,
-            counts: [outrider_domain::model::Count::Out; 3],
-        },
-        steps: Vec::new(),
-        completeness: None,
-        kinds: Vec::new(),
-        overlaps: 0,
-        excluded: false,
-        contaminated: false,
-        certificate_expires_at: None,
-    };
-    let seq = row.get(0)?;
-    let detail: Option<Detail> = serde_json::from_str(&detail).ok();
-    Ok(detail
-        .and_then(|detail| detail.into_run(empty))
-        .map(|run| (seq, run)))
 }

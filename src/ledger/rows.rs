@@ -1,14 +1,16 @@
-//! How a run is stored. The only place where a run meets a file format.
+//! What the evidence of a run holds. The only place where a run meets a file format: the fields in order, packed; or
+//! JSON in ledgers of earlier schemas. A change of the fields is another layout in `pack`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
-    AgentFault, Blame, BlameCause, Cause, Count, Failure, Family, Finding, HttpVersion, JobTimes,
-    KindScore, LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, RecordKind,
-    RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId,
-    StepState, TlsFailure, Verdict,
+    AddressAttempt, AddressOutcome, AgentFault, Blame, BlameCause, Cause, ContentCoding, Count,
+    DnsFailure, Failure, Family, Finding, HttpVersion, JobTimes, KindScore, LayerVerdict, Limit,
+    Link, Method, Owner, Phase, Phases, ProxyFailure, RecordKind, RedirectFault, RequestEvidence,
+    RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId, StepState,
+    TlsFailure, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,14 +24,17 @@ pub(super) struct Detail {
     steps: Vec<StepRow>,
     completeness: Option<f64>,
     /// Kind, due, found, missing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     kinds: Vec<(String, usize, usize, Vec<String>)>,
     overlaps: u32,
     /// Rows of earlier versions do not say.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     excluded: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    contaminated: bool,
+    /// Rows of 0.1.0 say `contaminated`.
+    #[serde(default, alias = "contaminated")]
+    agent_delayed: bool,
+    #[serde(default)]
+    own_delay_us: u64,
     certificate_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -47,16 +52,18 @@ struct StepRow {
     state: String,
     offset_us: u64,
     duration_us: u64,
+    #[serde(default)]
+    own_delay_us: u64,
     requests: Vec<RequestRow>,
     requests_omitted: BTreeMap<String, u32>,
     findings: Vec<FindingRow>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     retried: Vec<FindingRow>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     cached_token: bool,
     job: Option<(u32, u64, u64, Option<u8>)>,
     /// Server, overhead, transfer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     job_parts_us: Option<[u64; 3]>,
 }
 
@@ -74,27 +81,25 @@ struct RequestRow {
     bytes: u64,
     failure: Option<(String, String)>,
     /// Rows of earlier versions know one attempt, on a connection of its own.
-    #[serde(default = "first", skip_serializing_if = "is_first")]
+    #[serde(default = "first")]
     attempt: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     link: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The family, and behind it the attempts of [`attempts_row`].
+    #[serde(default)]
     family: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     http: Option<String>,
     #[serde(default)]
     own_delay_us: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    contaminated: bool,
+    #[serde(default)]
+    time_limit_us: Option<u64>,
+    #[serde(default, alias = "contaminated")]
+    agent_delayed: bool,
 }
 
 fn first() -> u32 {
     1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_first(attempt: &u32) -> bool {
-    *attempt == 1
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,7 +149,8 @@ impl Detail {
                 .collect(),
             overlaps: run.overlaps,
             excluded: run.excluded,
-            contaminated: run.contaminated,
+            agent_delayed: run.agent_delayed,
+            own_delay_us: us(run.own_delay),
             certificate_expires_at: run.certificate_expires_at,
         }
     }
@@ -174,7 +180,8 @@ impl Detail {
         run.kinds = kinds.collect::<Option<_>>()?;
         run.overlaps = self.overlaps;
         run.excluded = self.excluded;
-        run.contaminated = self.contaminated;
+        run.agent_delayed = self.agent_delayed;
+        run.own_delay = Duration::from_micros(self.own_delay_us);
         run.certificate_expires_at = self.certificate_expires_at;
         Some(run)
     }
@@ -207,6 +214,7 @@ fn step_row(step: &StepEvidence) -> StepRow {
         state: step.state.to_string(),
         offset_us: us(step.offset),
         duration_us: us(step.duration),
+        own_delay_us: us(step.own_delay),
         requests: step.requests.iter().map(request_row).collect(),
         requests_omitted: step
             .requests_omitted
@@ -238,6 +246,7 @@ fn step_of(row: StepRow) -> Option<StepEvidence> {
         state: StepState::named(&row.state)?,
         offset: Duration::from_micros(row.offset_us),
         duration: Duration::from_micros(row.duration_us),
+        own_delay: Duration::from_micros(row.own_delay_us),
         requests: row
             .requests
             .into_iter()
@@ -290,10 +299,13 @@ fn request_row(request: &RequestEvidence) -> RequestRow {
         failure: request.failure.map(failure_row),
         attempt: request.attempt,
         link: (request.link != Link::New).then(|| request.link.to_string()),
-        family: request.family.map(|family| family.to_string()),
+        family: request
+            .family
+            .map(|family| format!("{family}{}", attempts_row(&request.addresses))),
         http: request.http.map(|http| http.to_string()),
         own_delay_us: us(request.own_delay),
-        contaminated: request.contaminated,
+        time_limit_us: request.time_limit.map(us),
+        agent_delayed: request.agent_delayed,
     }
 }
 
@@ -322,24 +334,65 @@ fn request_of(row: RequestRow) -> Option<RequestEvidence> {
         link: row
             .link
             .map_or(Some(Link::New), |word| Link::named(&word))?,
-        family: row.family.as_deref().and_then(Family::named),
+        addresses: row.family.as_deref().map(attempts_of).unwrap_or_default(),
+        family: row
+            .family
+            .as_deref()
+            .and_then(|text| Family::named(text.split('|').next()?)),
         http: row.http.as_deref().and_then(HttpVersion::named),
         own_delay: Duration::from_micros(row.own_delay_us),
-        contaminated: row.contaminated,
+        time_limit: row.time_limit_us.map(Duration::from_micros),
+        agent_delayed: row.agent_delayed,
     })
+}
+
+/// The attempts to connect, where one address was not enough: each address with its offset and duration in microseconds
+/// and what came of it. Of one address that answered, the phases say all.
+fn attempts_row(attempts: &[AddressAttempt]) -> String {
+    if let [one] = attempts
+        && one.outcome == AddressOutcome::Connected
+    {
+        return String::new();
+    }
+    attempts
+        .iter()
+        .map(|one| {
+            let (offset, duration) = (us(one.offset), us(one.duration));
+            format!("|{} {offset} {duration} {}", one.address, one.outcome)
+        })
+        .collect()
+}
+
+/// The reverse of [`attempts_row`].
+fn attempts_of(text: &str) -> Vec<AddressAttempt> {
+    let attempt = |text: &str| {
+        let mut parts = text.split(' ');
+        let address = parts.next()?.parse().ok()?;
+        let mut time = || Some(Duration::from_micros(parts.next()?.parse().ok()?));
+        let (offset, duration) = (time()?, time()?);
+        Some(AddressAttempt {
+            address,
+            offset,
+            duration,
+            outcome: AddressOutcome::named(parts.next()?)?,
+        })
+    };
+    text.split('|').skip(1).filter_map(attempt).collect()
 }
 
 fn failure_row(failure: Failure) -> (String, String) {
     let (kind, detail) = match failure {
-        Failure::NoSuchName => ("no-such-name", ""),
+        Failure::Dns(why) => ("dns", why.name()),
+        Failure::Proxy(why) => ("proxy", why.name()),
         Failure::Connect => ("connect", ""),
         Failure::Tls(why) => ("tls", why.name()),
         Failure::Reset(phase) => ("reset", phase.name()),
         Failure::Timeout(phase) => ("timeout", phase.name()),
         Failure::Deadline(phase) => ("deadline", phase.name()),
         Failure::Malformed => ("malformed", ""),
+        Failure::Coding(coding) => ("coding", coding.name()),
         Failure::Limit(limit) => ("limit", limit.name()),
-        Failure::Redirect => ("redirect", ""),
+        Failure::Redirect(why) => ("redirect", why.name()),
         Failure::Agent(fault) => ("agent", fault.name()),
     };
     (kind.to_owned(), detail.to_owned())
@@ -347,15 +400,21 @@ fn failure_row(failure: Failure) -> (String, String) {
 
 fn failure_of(kind: &str, detail: &str) -> Option<Failure> {
     Some(match kind {
-        "no-such-name" => Failure::NoSuchName,
+        // Rows of earlier versions do not tell what the name server said.
+        "no-such-name" => Failure::Dns(DnsFailure::NoAddress),
+        "dns" => Failure::Dns(DnsFailure::named(detail)?),
+        "proxy" => Failure::Proxy(ProxyFailure::named(detail)?),
         "connect" => Failure::Connect,
         "tls" => Failure::Tls(TlsFailure::named(detail)?),
         "reset" => Failure::Reset(Phase::named(detail)?),
         "timeout" => Failure::Timeout(Phase::named(detail)?),
         "deadline" => Failure::Deadline(Phase::named(detail)?),
         "malformed" => Failure::Malformed,
+        "coding" => Failure::Coding(ContentCoding::named(detail)?),
         "limit" => Failure::Limit(Limit::named(detail)?),
-        "redirect" => Failure::Redirect,
+        // Nor why a redirect was not followed.
+        "redirect" if detail.is_empty() => Failure::Redirect(RedirectFault::Unreadable),
+        "redirect" => Failure::Redirect(RedirectFault::named(detail)?),
         "agent" => Failure::Agent(AgentFault::named(detail)?),
         _ => return None,
     })
@@ -385,4 +444,22 @@ fn finding_of(row: FindingRow) -> Option<Finding> {
         expected: row.expected,
         seen: row.seen,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_first_version_keeps_its_mark() {
+        let text = r#"{"kind":"request","method":"GET","path":"/x","offset_us":0,"total_us":9,
+            "phases_us":[],"status":200,"media":null,"bytes":1,"failure":null,"own_delay_us":7,
+            "contaminated":true}"#;
+        let row: RequestRow = serde_json::from_str(text).unwrap();
+        let request = request_of(row).unwrap();
+        assert!(request.agent_delayed);
+        assert_eq!(request.time_limit, None);
+        let text = serde_json::to_string(&request_row(&request)).unwrap();
+        assert!(text.contains("\"agent_delayed\":true") && !text.contains("contaminated"));
+    }
 }

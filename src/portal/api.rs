@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
-use outrider_domain::model::{JourneyId, Outcome, PartnerId, ProbeId};
+use outrider_domain::model::{JourneyId, PartnerId, ProbeId};
 use outrider_domain::view;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::handle::{Handle, RunsFilter};
+use super::handle::Handle;
 
 /// Largest notification of Alertmanager's that is read.
 pub(super) const NOTIFICATION_BYTES_MAX: usize = 64 * 1024;
 /// Runs in one answer, at most.
 const RUNS_MAX: u32 = 1_000;
+/// Runs in an answer to a query that names no limit.
 const RUNS_DEFAULT: u32 = 50;
-/// The ledger's places end here.
-const SEQ_MAX: u64 = i64::MAX as u64;
 
 fn away() -> Response {
     problem(
@@ -41,41 +42,45 @@ pub(super) async fn partners(State(handle): State<Handle>) -> Response {
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RunsQuery {
-    after: Option<u64>,
-    partner: Option<String>,
-    journey: Option<String>,
-    outcome: Option<String>,
-    limit: Option<u32>,
-}
+/// Parameters of a query in the order in which they came.
+type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-pub(super) async fn runs(State(handle): State<Handle>, Query(query): Query<RunsQuery>) -> Response {
-    let outcome = query.outcome.as_deref();
-    if outcome.is_some_and(|outcome| outcome != Outcome::Failed.name()) {
+pub(super) async fn runs(State(handle): State<Handle>, query: Parameters) -> Response {
+    let Ok(Query(parameters)) = query else {
         return problem(
             StatusCode::BAD_REQUEST,
-            "runs can be asked for by `outcome=failed` only",
-            "leave `outcome` out for all of them",
+            "the query cannot be read",
+            "write name=value, joined by &",
         );
-    }
-    let filter = RunsFilter {
-        after: query.after.map(|after| after.min(SEQ_MAX)),
-        partner: query.partner,
-        journey: query.journey,
-        failed: query.outcome.as_deref() == Some(Outcome::Failed.name()),
-        limit: query.limit.unwrap_or(RUNS_DEFAULT).clamp(1, RUNS_MAX),
+    };
+    let pairs = parameters.iter();
+    let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
+    let filter = match config::run_filter(pairs, handle.now(), RUNS_DEFAULT, RUNS_MAX) {
+        Ok(filter) => filter,
+        Err(why) => return mistake(&why),
     };
     match handle.runs(filter).await {
-        Some(runs) => {
-            let runs: Vec<Value> = runs
-                .iter()
-                .map(|(seq, run)| view::run_brief(Some(*seq), run))
-                .collect();
-            Json(json!({"runs": runs})).into_response()
+        Some(Ok(page)) => {
+            // A page of a thousand runs takes milliseconds: not on the thread that keeps the schedule.
+            let text = tokio::task::spawn_blocking(move || view::runs_json(&page).to_string());
+            match text.await {
+                Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+                Err(_) => away(),
+            }
         }
+        Some(Err(why)) => mistake(&why),
         None => away(),
     }
+}
+
+fn mistake(why: &QueryMistake) -> Response {
+    let told = json!({
+        "error": format!("{}: {}", why.parameter, why.message),
+        "cure": why.help,
+        "parameter": why.parameter,
+        "known": why.known,
+    });
+    (StatusCode::BAD_REQUEST, Json(told)).into_response()
 }
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {

@@ -1,23 +1,11 @@
 //! The portal's queries to the agent.
 
-use outrider_domain::model::{FollowUpRun, ProbeId, RunRecord};
-use outrider_domain::view::Overview;
+use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::config::QueryMistake;
+use outrider_domain::model::{FollowUpRun, ProbeId, RunFilter, RunRecord};
+use outrider_domain::view::{Overview, RunsPage};
 use tokio::sync::{mpsc, oneshot};
-
-/// Which runs a query is about.
-#[derive(Clone, Debug, Default)]
-pub struct RunsFilter {
-    /// After this place, oldest first; without it the last ones.
-    pub after: Option<u64>,
-    /// Of this partner only.
-    pub partner: Option<String>,
-    /// Of this journey only.
-    pub journey: Option<String>,
-    /// Failed ones only.
-    pub failed: bool,
-    /// At most so many.
-    pub limit: u32,
-}
 
 /// One run as the ledger has it.
 #[derive(Debug)]
@@ -35,8 +23,8 @@ pub struct RunDetails {
 pub enum PortalQuery {
     /// The overview.
     Overview(oneshot::Sender<Overview>),
-    /// Runs with their places, oldest first.
-    Runs(RunsFilter, oneshot::Sender<Vec<(u64, RunRecord)>>),
+    /// Runs with their places, or the name that nobody knows.
+    Runs(RunFilter, oneshot::Sender<Result<RunsPage, QueryMistake>>),
     /// One run with its follow-up runs.
     Run(String, oneshot::Sender<Option<RunDetails>>),
     /// Notes that the watchdog came back from Alertmanager.
@@ -49,17 +37,24 @@ pub enum PortalQuery {
 
 /// Queries the agent; none where it cannot answer.
 #[derive(Clone, Debug)]
-pub struct Handle(mpsc::Sender<PortalQuery>);
+pub struct Handle {
+    queries: mpsc::Sender<PortalQuery>,
+    clock: Clock,
+}
 
 impl Handle {
     /// Over the agent's queue of queries.
-    pub fn new(queries: mpsc::Sender<PortalQuery>) -> Self {
-        Self(queries)
+    pub fn new(queries: mpsc::Sender<PortalQuery>, clock: Clock) -> Self {
+        Self { queries, clock }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> PortalQuery) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(make(answer)).await.ok()?;
+        self.queries.send(make(answer)).await.ok()?;
         answered.await.ok()
     }
 
@@ -67,7 +62,7 @@ impl Handle {
         self.ask(PortalQuery::Overview).await
     }
 
-    pub(super) async fn runs(&self, filter: RunsFilter) -> Option<Vec<(u64, RunRecord)>> {
+    pub(super) async fn runs(&self, filter: RunFilter) -> Option<Result<RunsPage, QueryMistake>> {
         self.ask(|answer| PortalQuery::Runs(filter, answer)).await
     }
 

@@ -10,7 +10,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use outrider_domain::model::names::WATCHDOG_PATH;
 
-pub use handle::{Handle, PortalQuery, RunDetails, RunsFilter};
+pub use handle::{Handle, PortalQuery, RunDetails};
 pub use runbooks::RUNBOOKS;
 
 /// The portal's routes.

@@ -4,10 +4,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use outrider_domain::model::{Count, FollowUpRun, Layer, LayerVerdict, RunRecord, Source};
+use outrider_domain::model::{
+    Count, FollowUpRun, Layer, LayerVerdict, Outcome, RunFilter, RunRecord, Source,
+};
 use outrider_domain::view::{self, LayerLine, Overview, Paint, milliseconds};
 
-use super::handle::{Handle, RunDetails, RunsFilter};
+use super::handle::{Handle, RunDetails};
 
 /// Runs listed on the overview.
 const LAST_RUNS: u32 = 25;
@@ -54,17 +56,23 @@ struct ProblemPage {
 }
 
 pub(super) async fn overview(State(handle): State<Handle>) -> Response {
-    let filter = RunsFilter {
+    let filter = RunFilter {
         limit: LAST_RUNS,
-        ..RunsFilter::default()
+        ..RunFilter::default()
     };
-    match handle.overview().await.zip(handle.runs(filter).await) {
+    match handle.overview().await.zip(runs(&handle, filter).await) {
         Some((overview, mut runs)) => {
             runs.reverse();
             page(StatusCode::OK, &OverviewPage { overview, runs })
         }
         None => away(),
     }
+}
+
+/// Runs oldest first; none of a partner that nobody knows.
+async fn runs(handle: &Handle, filter: RunFilter) -> Option<Vec<(u64, RunRecord)>> {
+    let page = handle.runs(filter).await?;
+    Some(page.map(|page| page.runs).unwrap_or_default())
 }
 
 pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
@@ -112,14 +120,22 @@ pub(super) async fn evidence(
         };
         return page(StatusCode::NOT_FOUND, &problem);
     };
-    let filter = RunsFilter {
+    let filter = RunFilter {
         partner: Some(partner.clone()),
-        failed: true,
+        outcome: Some(Outcome::Failed),
         limit: EVIDENCE_RUNS,
-        ..RunsFilter::default()
+        ..RunFilter::default()
     };
-    let Some(mut runs) = handle.runs(filter).await else {
-        return away();
+    let mut runs = match handle.runs(filter).await {
+        Some(Ok(found)) => found.runs,
+        Some(Err(_)) => {
+            let problem = ProblemPage {
+                problem: "no such partner",
+                help: "the overview lists all",
+            };
+            return page(StatusCode::NOT_FOUND, &problem);
+        }
+        None => return away(),
     };
     runs.retain(|(_, run)| run.verdict.count(layer) == Count::Bad);
     runs.reverse();

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outrider_domain::model::names::WATCHDOG_PATH;
-use outrider_domain::model::{BusinessHours, Partner, Plan, format_duration};
+use outrider_domain::model::{BusinessHours, Channel, Partner, Plan, format_duration};
 use outrider_domain::slo::Urgency;
-use serde::Serialize;
 
-use super::alerts::{AlertKind, HEARTBEAT, UNROUTED};
-use super::inhibition::{Inhibit, inhibitions, is};
-use super::warnings::INFO;
+use super::alertmanager_file::{
+    Config, Email, Global, Interval, PagerDuty, Receiver, Route, Slack, TimeInterval, Webhook,
+};
+use super::alerts::{AlertKind, HEARTBEAT, INFO, UNROUTED};
+use super::inhibition::{inhibitions, is};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -33,69 +34,20 @@ const HEARTBEAT_RECEIVER: &str = "heartbeat";
 /// The hours in which tickets are told.
 const BUSINESS_HOURS: &str = "business-hours";
 
-#[derive(Debug, Serialize)]
-pub(super) struct Config {
-    route: Route,
-    inhibit_rules: Vec<Inhibit>,
-    receivers: Vec<Receiver>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    time_intervals: Vec<TimeInterval>,
-}
-
-#[derive(Debug, Serialize)]
-struct Route {
-    receiver: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    matchers: Vec<String>,
-    group_by: Vec<&'static str>,
-    group_wait: String,
-    group_interval: String,
-    repeat_interval: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    active_time_intervals: Vec<&'static str>,
-    #[serde(rename = "continue", skip_serializing_if = "is_false")]
-    goes_on: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    routes: Vec<Route>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-#[derive(Debug, Serialize)]
-struct Receiver {
-    name: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    webhook_configs: Vec<Webhook>,
-}
-
-#[derive(Debug, Serialize)]
-struct Webhook {
-    url: String,
-    send_resolved: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct TimeInterval {
-    name: &'static str,
-    time_intervals: Vec<Interval>,
-}
-
-#[derive(Debug, Serialize)]
-struct Interval {
-    weekdays: Vec<String>,
-    times: Vec<BTreeMap<&'static str, String>>,
-    location: &'static str,
-}
+/// Alerts of one kind about one partner, whichever watchers raise them, are one notification.
+const GROUP_BY: [&str; 4] = ["alertname", "partner", "slo", "agent"];
 
 pub(super) fn config(plan: &Plan) -> Config {
-    let hours = plan.settings.alerting.business_hours.as_ref();
+    let alerting = &plan.settings.alerting;
+    let hours = alerting.business_hours.as_ref();
+    let smtp = alerting.smtp.as_ref();
     Config {
+        global: smtp.map(|smtp| Global {
+            smtp_smarthost: smtp.smarthost.clone(),
+            smtp_from: smtp.from.clone(),
+            smtp_auth_username: smtp.username.clone(),
+            smtp_auth_password_file: smtp.password_file.clone(),
+        }),
         route: root(plan),
         inhibit_rules: inhibitions(),
         receivers: receivers(plan),
@@ -121,132 +73,193 @@ fn interval(hours: &BusinessHours) -> TimeInterval {
     }
 }
 
-/// The receiver of that urgency: the partner's own when its escalation map names one.
-fn receiver_of(partner: Option<&Partner>, urgency: Urgency) -> String {
-    match partner {
-        Some(partner) if !also(partner, urgency).is_empty() => {
-            format!("{}-{}", partner.id, urgency.name())
-        }
-        _ => urgency.name().to_owned(),
-    }
+/// A partner's own receiver of that urgency.
+fn name_of(partner: &Partner, urgency: Urgency) -> String {
+    format!("{}-{}", partner.id, urgency.name())
 }
 
 /// Who hears of a partner's alerts of that urgency besides `[alerting]`.
-fn also(partner: &Partner, urgency: Urgency) -> &[String] {
+fn also(partner: &Partner, urgency: Urgency) -> &[Channel] {
     match urgency {
         Urgency::Page => &partner.escalation.page,
         Urgency::Ticket => &partner.escalation.ticket,
     }
 }
 
+fn webhook(name: &str, url: Option<&str>, send_resolved: bool) -> Receiver {
+    let mut receiver = Receiver::named(name.to_owned());
+    receiver.webhook_configs = url
+        .map(|url| Webhook {
+            url: url.to_owned(),
+            send_resolved,
+        })
+        .into_iter()
+        .collect();
+    receiver
+}
+
 fn receivers(plan: &Plan) -> Vec<Receiver> {
     let alerting = &plan.settings.alerting;
-    let own = |urgency| match urgency {
-        Urgency::Page => &alerting.page,
-        Urgency::Ticket => &alerting.ticket,
-    };
-    let named = |name: String, urls: Vec<&String>, send_resolved| Receiver {
-        name,
-        webhook_configs: urls
-            .into_iter()
-            .map(|url| Webhook {
-                url: url.clone(),
-                send_resolved,
-            })
-            .collect(),
-    };
     let mut all = Vec::new();
     for urgency in [Urgency::Page, Urgency::Ticket] {
-        let ours: Vec<&String> = own(urgency).iter().collect();
-        all.push(named(receiver_of(None, urgency), ours.clone(), true));
-        for partner in plan.partners.values() {
-            let theirs = also(partner, urgency);
-            if !theirs.is_empty() {
-                let both = ours.iter().copied().chain(theirs).collect();
-                all.push(named(receiver_of(Some(partner), urgency), both, true));
-            }
-        }
+        let ours = match urgency {
+            Urgency::Page => &alerting.page,
+            Urgency::Ticket => &alerting.ticket,
+        };
+        all.push(webhook(urgency.name(), ours.as_deref(), true));
+        let own = plan.partners.values();
+        let own = own.filter(|partner| !also(partner, urgency).is_empty());
+        all.extend(own.map(|partner| {
+            let name = name_of(partner, urgency);
+            receiver(name, also(partner, urgency))
+        }));
     }
-    let outside = alerting.heartbeat.iter().collect();
-    all.push(named(HEARTBEAT_RECEIVER.to_owned(), outside, false));
+    all.push(webhook(
+        HEARTBEAT_RECEIVER,
+        alerting.heartbeat.as_deref(),
+        false,
+    ));
     // Straight to where the agent listens, as Prometheus goes: a portal's address may ask for a password.
     let back = format!("http://{}{WATCHDOG_PATH}", plan.settings.listen);
-    all.push(named(LOOP.to_owned(), vec![&back], false));
-    all.push(named(NOBODY.to_owned(), Vec::new(), false));
+    all.push(webhook(LOOP, Some(&back), false));
+    all.push(webhook(NOBODY, None, false));
     all
 }
 
-/// A route with the times of what is no page.
-fn route(plan: &Plan, receiver: impl Into<String>, matchers: Vec<String>) -> Route {
-    let scaled = |real| format_duration(plan.scale.of(real));
+fn receiver(name: String, channels: &[Channel]) -> Receiver {
+    let mut receiver = Receiver::named(name);
+    for channel in channels {
+        match channel {
+            Channel::Webhook { url } => receiver.webhook_configs.push(Webhook {
+                url: url.clone(),
+                send_resolved: true,
+            }),
+            Channel::Slack {
+                channel,
+                api_url_file,
+            } => receiver.slack_configs.push(Slack {
+                channel: channel.clone(),
+                api_url_file: api_url_file.clone(),
+                send_resolved: true,
+            }),
+            Channel::PagerDuty { routing_key_file } => receiver.pagerduty_configs.push(PagerDuty {
+                routing_key_file: routing_key_file.clone(),
+            }),
+            Channel::Email { to } => receiver.email_configs.push(Email {
+                to: to.clone(),
+                send_resolved: true,
+            }),
+        }
+    }
+    receiver
+}
+
+/// A route that has what its parent has, but for its receiver and what it is for.
+fn route(receiver: impl Into<String>, matchers: &[String]) -> Route {
+    // One matcher that all of it must meet.
+    let matchers = (!matchers.is_empty()).then(|| matchers.join(","));
     Route {
         receiver: receiver.into(),
-        matchers,
-        group_by: vec!["alertname", "partner", "slo", "agent"],
-        group_wait: scaled(GROUP_WAIT),
-        group_interval: scaled(GROUP_INTERVAL),
-        repeat_interval: scaled(REPEAT_TICKET),
-        active_time_intervals: Vec::new(),
-        goes_on: false,
-        routes: Vec::new(),
+        matchers: matchers.into_iter().collect(),
+        ..Route::default()
     }
 }
 
-/// The watchdog and unrouted alerts; then each partner with an escalation map; then the rest.
+/// The watchdog and unrouted alerts; then what partners' own receivers get besides the others; then the rest.
 fn root(plan: &Plan) -> Route {
-    let mut root = route(plan, Urgency::Ticket.name(), Vec::new());
+    let scaled = |real| Some(format_duration(plan.scale.of(real)));
+    let mut root = route(Urgency::Ticket.name(), &[]);
+    root.group_by = GROUP_BY.to_vec();
+    root.group_wait = scaled(GROUP_WAIT);
+    root.group_interval = scaled(GROUP_INTERVAL);
+    root.repeat_interval = scaled(REPEAT_TICKET);
     root.routes = watchdog(plan).into();
-    let silent = vec![format!("severity=~\"{UNROUTED}|{INFO}\"")];
-    root.routes.push(route(plan, NOBODY, silent));
+    let silent = format!("severity=~\"{UNROUTED}|{INFO}\"");
+    root.routes.push(route(NOBODY, &[silent]));
     for partner in plan.partners.values() {
-        let escalates = [Urgency::Page, Urgency::Ticket]
-            .into_iter()
-            .any(|urgency| !also(partner, urgency).is_empty());
-        if escalates {
-            let ours = vec![is("partner", partner.id.as_str())];
-            let receiver = receiver_of(Some(partner), Urgency::Ticket);
-            let mut branch = route(plan, receiver, ours);
-            branch.routes = by_severity(plan, Some(partner)).into();
-            root.routes.push(branch);
-        }
+        root.routes.extend(own(plan, partner));
     }
-    root.routes.extend(by_severity(plan, None));
+    root.routes.extend(by_severity(plan));
     root
 }
 
 /// The watchdog goes out at once and often: to the agent, and to the heartbeat that watches from outside.
 fn watchdog(plan: &Plan) -> [Route; 2] {
     [(LOOP, true), (HEARTBEAT_RECEIVER, false)].map(|(receiver, goes_on)| {
-        let named = vec![is("alertname", AlertKind::Watchdog.name())];
+        let named = is("alertname", AlertKind::Watchdog.name());
         let often = format_duration(plan.scale.of(HEARTBEAT));
         Route {
-            group_wait: format_duration(Duration::ZERO),
-            group_interval: often.clone(),
-            repeat_interval: often,
+            group_wait: Some(format_duration(Duration::ZERO)),
+            group_interval: Some(often.clone()),
+            repeat_interval: Some(often),
             goes_on,
-            ..route(plan, receiver, named)
+            ..route(receiver, &[named])
         }
     })
 }
 
-/// A disclosure at once, pages at any hour, tickets in business hours.
-fn by_severity(plan: &Plan, partner: Option<&Partner>) -> [Route; 3] {
-    let page = |matcher, wait| Route {
-        group_wait: format_duration(plan.scale.of(wait)),
-        repeat_interval: format_duration(plan.scale.of(REPEAT_PAGE)),
-        ..route(plan, receiver_of(partner, Urgency::Page), vec![matcher])
-    };
+/// What a partner's own receivers get, besides `[alerting]`. Repeated daily: its desk was told once.
+fn own(plan: &Plan, partner: &Partner) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let ours = is("partner", partner.id.as_str());
+    if !also(partner, Urgency::Page).is_empty() {
+        let receiver = name_of(partner, Urgency::Page);
+        let disclosure = is("alertname", AlertKind::Disclosure.name());
+        let page = is("severity", Urgency::Page.name());
+        routes.push(Route {
+            group_wait: Some(format_duration(Duration::ZERO)),
+            goes_on: true,
+            ..route(receiver.clone(), &[ours.clone(), disclosure])
+        });
+        let other = format!("alertname!=\"{}\"", AlertKind::Disclosure.name());
+        routes.push(Route {
+            goes_on: true,
+            ..route(receiver, &[ours.clone(), page, other])
+        });
+    }
+    if !also(partner, Urgency::Ticket).is_empty() {
+        let ticket = is("severity", Urgency::Ticket.name());
+        routes.push(Route {
+            active_time_intervals: working_hours(plan),
+            goes_on: true,
+            ..route(name_of(partner, Urgency::Ticket), &[ours, ticket])
+        });
+    }
+    routes
+}
+
+fn working_hours(plan: &Plan) -> Vec<&'static str> {
     let hours = plan.settings.alerting.business_hours.as_ref();
-    let ticket = vec![is("severity", Urgency::Ticket.name())];
+    hours.map(|_| BUSINESS_HOURS).into_iter().collect()
+}
+
+/// A disclosure at once, pages at any hour, tickets in business hours. While an objective's schedule leaves hours
+/// without a run, a page stands without news: it is repeated once a day.
+fn by_severity(plan: &Plan) -> [Route; 4] {
+    let page = |matchers: &[String], wait: Option<Duration>, repeat| Route {
+        group_wait: wait.map(|wait| format_duration(plan.scale.of(wait))),
+        repeat_interval: Some(format_duration(plan.scale.of(repeat))),
+        ..route(Urgency::Page.name(), matchers)
+    };
+    let paging = is("severity", Urgency::Page.name());
     [
         page(
-            is("alertname", AlertKind::Disclosure.name()),
-            Duration::ZERO,
+            &[is("alertname", AlertKind::Disclosure.name())],
+            Some(Duration::ZERO),
+            REPEAT_PAGE,
         ),
-        page(is("severity", Urgency::Page.name()), GROUP_WAIT),
+        page(
+            &[paging.clone(), is("repeat", "daily")],
+            None,
+            REPEAT_TICKET,
+        ),
+        page(&[paging], None, REPEAT_PAGE),
         Route {
-            active_time_intervals: hours.map(|_| BUSINESS_HOURS).into_iter().collect(),
-            ..route(plan, receiver_of(partner, Urgency::Ticket), ticket)
+            active_time_intervals: working_hours(plan),
+            ..route(
+                Urgency::Ticket.name(),
+                &[is("severity", Urgency::Ticket.name())],
+            )
         },
     ]
 }

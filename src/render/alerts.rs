@@ -6,6 +6,8 @@ use outrider_domain::model::{Plan, closed};
 
 /// The severity of alerts that are not routed to a receiver: they inhibit others, or are a dead man's switch.
 pub(super) const UNROUTED: &str = "none";
+/// The severity of alerts that are shown and not routed to a receiver.
+pub(super) const INFO: &str = "info";
 
 closed!(
     /// Every alert we raise.
@@ -20,7 +22,7 @@ closed!(
         BreachLikely = "OutriderBreachLikely",
         /// A run goes on for most of its deadline.
         DeadlineNear = "OutriderDeadlineNear",
-        /// The partner's certificate ends soon.
+        /// A certificate ends soon: the partner's, or ours.
         CertificateExpiry = "OutriderCertificateExpiry",
         /// Far more requests a run than before.
         RetryStorm = "OutriderRetryStorm",
@@ -30,8 +32,12 @@ closed!(
         DuplicateSurge = "OutriderDuplicateSurge",
         /// A partner's records have another shape than the recorded one.
         Drift = "OutriderDrift",
-        /// A probe too rare for windows keeps failing.
+        /// A probe that no window watches keeps failing.
         FailingInARow = "OutriderFailingInARow",
+        /// Half of an objective's due runs say nothing about the partner.
+        Blind = "OutriderBlind",
+        /// Windows of due runs and counters disagree.
+        CountsDiffer = "OutriderCountsDiffer",
         /// The agent fails too often by its own fault.
         AgentBurn = "OutriderAgentBurn",
         /// Nobody hears of the agent.
@@ -42,6 +48,8 @@ closed!(
         CountersReset = "OutriderCountersReset",
         /// The rules that Prometheus evaluates are of another configuration than the agent's.
         RulesStale = "OutriderRulesStale",
+        /// The ledger takes nearly as much space as it may.
+        LedgerNearlyFull = "OutriderLedgerNearlyFull",
         /// No running agent watches this partner. Not routed to a receiver: it inhibits others.
         PartnerUnwatched = "OutriderPartnerUnwatched",
         /// The agent was given files that it could not use, and goes on by those of before.
@@ -50,6 +58,36 @@ closed!(
         PathDown = "OutriderPathDown",
         /// The watchdog no longer comes back from Alertmanager to the agent.
         AlertingLoopBroken = "OutriderAlertingLoopBroken",
+        /// Nobody hears of the exchange core.
+        CoreDown = "OutriderCoreDown",
+        /// The exchange core does not continue an audit trail that somebody changed.
+        CoreTrailBroken = "OutriderCoreTrailBroken",
+        /// Something could not be delivered.
+        CoreDeadLetters = "OutriderCoreDeadLetters",
+        /// Nobody looks at what could not be delivered.
+        CoreExceptionsAgeing = "OutriderCoreExceptionsAgeing",
+        /// Nobody decides what a person must decide.
+        CoreReviewsAgeing = "OutriderCoreReviewsAgeing",
+        /// A real exchange took longer than agreed.
+        CoreSlaBreached = "OutriderCoreSlaBreached",
+        /// Members are under way, and nothing moves.
+        CoreStuck = "OutriderCoreStuck",
+        /// A partner's files cannot be read, or hold too little.
+        CorePayloadFailures = "OutriderCorePayloadFailures",
+        /// The core's store is nearly full.
+        CoreStoreNearlyFull = "OutriderCoreStoreNearlyFull",
+        /// Too few requests are accepted.
+        KpiAcceptance = "OutriderKpiAcceptance",
+        /// Too few members are found.
+        KpiIdentityMatch = "OutriderKpiIdentityMatch",
+        /// Too few exchanges complete.
+        KpiCompletion = "OutriderKpiCompletion",
+        /// Too few exchanges are within the agreed time.
+        KpiOnTime = "OutriderKpiOnTime",
+        /// Too many requests come twice.
+        KpiDuplicates = "OutriderKpiDuplicates",
+        /// Too much is put before a person.
+        KpiManualReview = "OutriderKpiManualReview",
         /// Always fires, so that its silence tells.
         Watchdog = "OutriderWatchdog",
     }
@@ -64,7 +102,7 @@ impl AlertKind {
             Self::Disclosure => "business-disclosure.md",
             Self::BreachLikely => "breach-likely.md",
             Self::DeadlineNear => "business-deadline.md",
-            Self::Drift => "payload-drift.md",
+            Self::Drift | Self::CorePayloadFailures => "payload-drift.md",
             Self::CertificateExpiry => "transport-tls.md",
             Self::RetryStorm => "application-throttled.md",
             Self::IdentitySurge => "business-identity.md",
@@ -75,7 +113,23 @@ impl AlertKind {
             Self::AlertingLoopBroken => "alerting-loop.md",
             Self::CountersReset => "counters-reset.md",
             Self::RulesStale => "rules-stale.md",
+            Self::LedgerNearlyFull => "ledger-full.md",
             Self::ConfigRefused => "config-refused.md",
+            Self::Blind => "blind.md",
+            Self::CountsDiffer => "counts-differ.md",
+            Self::CoreDown | Self::CoreStoreNearlyFull => "core-down.md",
+            Self::CoreTrailBroken => "core-trail.md",
+            Self::CoreDeadLetters
+            | Self::CoreExceptionsAgeing
+            | Self::CoreReviewsAgeing
+            | Self::CoreStuck => "core-queues.md",
+            Self::CoreSlaBreached => "core-sla.md",
+            Self::KpiAcceptance
+            | Self::KpiIdentityMatch
+            | Self::KpiCompletion
+            | Self::KpiOnTime
+            | Self::KpiDuplicates
+            | Self::KpiManualReview => "core-kpi.md",
         }
     }
 }
@@ -91,8 +145,6 @@ const fn seconds(seconds: u64) -> Duration {
 pub const SCRAPE: Duration = seconds(15);
 /// How often rules are evaluated.
 pub const EVALUATION: Duration = seconds(15);
-/// How often what looks back over a whole period is evaluated.
-pub(super) const PERIOD_EVALUATION: Duration = seconds(300);
 /// The longest that one scrape may take.
 pub(super) const SCRAPE_TIMEOUT: Duration = seconds(10);
 /// How long the agent may be unreachable.
@@ -105,21 +157,5 @@ pub(super) fn down_for(plan: &Plan) -> Duration {
     plan.scale.of(DOWN_FOR).max(DOWN_FOR_MIN)
 }
 
-/// How long the schedule may stand still, unless its probes are rarer.
-pub(super) const STALLED: Duration = seconds(600);
-/// The window of coverage, of disclosures and of resets, unless probes are rarer.
-pub(super) const LOOK_BACK: Duration = seconds(3_600);
-/// What an hour is compared with, before it.
-pub(super) const DAY: Duration = seconds(86_400);
-/// How long a forecast must stay what it is.
-pub(super) const FORECAST_FOR: Duration = seconds(7_200);
-/// How long alerts that are no tier's go on after their condition ended.
-pub(super) const KEEP: Duration = seconds(300);
-
 /// How often Alertmanager tells the watchdog again.
 pub(super) const HEARTBEAT: Duration = seconds(60);
-/// How old the last watchdog that came back may be.
-pub(super) const LOOP_AGE: Duration = seconds(5 * 60);
-
-/// Maintenance with this effect mutes alerts.
-pub(super) const QUIET: &str = "no_alert";

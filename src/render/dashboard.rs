@@ -6,12 +6,17 @@ use serde_json::{Value, json};
 
 use super::alerts::SCRAPE;
 use super::links::{DASHBOARD_UID, portal};
-use super::recorded::{BAD_LONG, BAD_PERIOD, BUDGET, DUE, EVENTS_LONG, EXCUSED, JUDGED, THRESHOLD};
 
 /// Grafana's schema of dashboards that we write.
 const SCHEMA_VERSION: u32 = 39;
 /// Columns of a dashboard.
 const COLUMNS: u32 = 24;
+/// The runs of each window, as the rules record them.
+const WINDOW: &str = "partner_slo_tier:outrider_slo_window_runs:max";
+/// From how many bad runs on a tier fires.
+const THRESHOLD: &str = "partner_slo_tier:outrider_slo_threshold_runs:max";
+/// What share of the due runs of a window was judged.
+const JUDGED: &str = "partner_slo_tier:outrider_slo_window_runs:judged_ratio";
 /// The tier that pages first.
 const FAST: &str = ",tier=\"page-fast\"";
 
@@ -90,9 +95,17 @@ fn grown(name: &str, by: &str) -> String {
     format!("sum by ({by}) (increase({series}[$__rate_interval])) > 0")
 }
 
+/// Runs of the fast page's long window.
+fn window(count: &str) -> String {
+    let more = format!("{FAST},span=\"long\",count=\"{count}\"");
+    format!("max by (slo) ({})", of(WINDOW, &more))
+}
+
+/// A quantile of durations as the agents read it off their sketches: no bucket's width is in it.
 fn quantile(share: &str) -> String {
-    let buckets = exported(&format!("{}_bucket", names::JOURNEY_DURATION.name), "");
-    format!("histogram_quantile({share}, sum by (journey, le) (rate({buckets}[$__rate_interval])))")
+    let more = format!(",quantile=\"{share}\"");
+    let series = exported(names::JOURNEY_QUANTILE.name, &more);
+    format!("max by (journey) ({series})")
 }
 
 fn panels_of() -> Vec<Panel> {
@@ -120,21 +133,12 @@ fn promises() -> Vec<Panel> {
         Panel {
             title: "How much of each budget is left?",
             description:
-                "1 is untouched, below 0 the objective is missed. The agent's own number; while it \
-                          is away, that of the rules."
+                "1 is untouched, below 0 the objective is missed. As the agent's ledger has it."
                     .to_owned(),
             kind: "bargauge",
             unit: "percentunit",
             width: 8,
-            queries: vec![(
-                format!(
-                    "{} or on (partner, slo) (1 - {} / on (partner, slo) {})",
-                    of_slo(names::BUDGET_LEFT.name),
-                    of(BAD_PERIOD, ""),
-                    of(BUDGET, "")
-                ),
-                "{{slo}}",
-            )],
+            queries: vec![(of_slo(names::BUDGET_LEFT.name), "{{slo}}")],
         },
         Panel {
             title: "Do we see enough to judge?",
@@ -145,12 +149,10 @@ fn promises() -> Vec<Panel> {
             width: 8,
             queries: vec![(
                 format!(
-                    "({} + {}) / on (partner, journey) {}",
-                    of(JUDGED, ""),
-                    of(EXCUSED, ""),
-                    of(DUE, "")
+                    "max by (slo) ({})",
+                    of(JUDGED, &format!("{FAST},span=\"long\""))
                 ),
-                "{{journey}}",
+                "{{slo}}",
             )],
         },
     ]
@@ -188,15 +190,18 @@ fn failures() -> Vec<Panel> {
         Panel {
             title: "How many runs were bad, and when would it page?",
             description:
-                "Bad runs in the fast page's long window; dashed: the count above which it fires."
+                "Bad runs in the fast page's long window; dashed: the count from which on it fires."
                     .to_owned(),
             kind: "timeseries",
             unit: "none",
             width: 12,
             queries: vec![
-                (of(BAD_LONG, FAST), "{{slo}} bad"),
-                (of(THRESHOLD, FAST), "{{slo}} pages above"),
-                (of(EVENTS_LONG, FAST), "{{slo}} judged"),
+                (window("bad"), "{{slo}} bad"),
+                (
+                    format!("max by (slo) ({})", of(THRESHOLD, FAST)),
+                    "{{slo}} pages at",
+                ),
+                (window("judged"), "{{slo}} judged"),
             ],
         },
         Panel {
@@ -213,7 +218,8 @@ fn failures() -> Vec<Panel> {
         },
         Panel {
             title: "How long does a journey take?",
-            description: "Median and 95th percentile from begin to end, failures included."
+            description: "Median and 95th percentile from begin to end, failures included, of this hour and the one \
+                          before."
                 .to_owned(),
             kind: "timeseries",
             unit: "s",
@@ -230,7 +236,10 @@ fn failures() -> Vec<Panel> {
             unit: "none",
             width: 6,
             queries: vec![(
-                exported(names::CONSECUTIVE_FAILURES.name, ""),
+                format!(
+                    "max by (journey) ({})",
+                    exported(names::CONSECUTIVE_FAILURES.name, "")
+                ),
                 "{{journey}}",
             )],
         },
@@ -266,13 +275,18 @@ fn details() -> Vec<Panel> {
         },
         Panel {
             title: "When does the certificate end?",
-            description: "Time left on the certificate that the partner served last.".to_owned(),
+            description:
+                "Time left on each chain that a host showed last, and on our own certificates."
+                    .to_owned(),
             kind: "stat",
             unit: "s",
             width: 6,
             queries: vec![(
-                format!("{} - time()", exported(names::CERTIFICATE_EXPIRY.name, "")),
-                "{{partner}}",
+                format!(
+                    "min by (host, role) ({}) - time()",
+                    exported(names::CERTIFICATE_EXPIRY.name, "")
+                ),
+                "{{host}} {{role}}",
             )],
         },
         Panel {
@@ -305,7 +319,7 @@ fn drawn(id: usize, x: u32, y: u32, panel: &Panel) -> Value {
         })
         .collect();
     let dashed = json!({
-        "matcher": {"id": "byRegexp", "options": "/pages above/"},
+        "matcher": {"id": "byRegexp", "options": "/pages at/"},
         "properties": [{"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}}],
     });
     json!({

@@ -1,35 +1,47 @@
 //! `slo explain`: each objective's alarms in everyday words, and as JSON.
 
+use std::time::Duration;
+
 use outrider_domain::model::{Measure, Plan, Slo, format_duration};
-use outrider_domain::slo::{Adjustment, Explained, MONTHS, Objective, PARTIAL_PERCENT};
+use outrider_domain::slo::{
+    Adjustment, Detection, EPISODE_RUNS, Explained, Explainer, FALSE_ALERTS_MIN, Objective,
+    PARTIAL_PERCENT,
+};
 use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
 use super::format::{about, percent, plain, table};
 
 /// What stands below all objectives, once.
-const LEGEND: &str = "  F, ratio      times as fast as promised, and the share of bad runs in the window that this is
-  fires at      so many bad runs within the window, and one at least within the short one
+const LEGEND: &str = "  long, short   the windows in due runs, and what they last where runs come evenly; excused runs are in none
+  F, ratio      times as fast as promised, and the share of bad runs in the window that this is
+  fires at      so many bad runs within the long window, and one at least within the short one
   spent         the share of the budget that is gone then
-  all, 50 %, …  how long until it fires when so many runs are bad, on average; the time that a failing run takes and up
-                to 30 s for scrape and evaluation come on top; never: such an outage stays below what it fires at
-  ends          so long after the last bad run";
+  all, 50 %, …  how long until it fires when so many runs are bad, nights, weekends and pauses included: typical, and
+                at the worst moment of the week (of partial outages in 19 of 20); the time that a failing run takes and
+                up to 30 s for scrape and evaluation come on top; seldom: fewer than half of such outages fire it within
+                the window; never: fewer than one in a thousand do
+  ends          so long after the last bad run: typical, and at the worst moment of the week";
+
+/// The worst time alone is told where it is no longer than so many times the typical one.
+const ALIKE: f64 = 1.1;
 
 /// Every objective as text.
 pub fn explain_text(plan: &Plan, objectives: &[&Objective<'_>], paint: Paint) -> String {
+    let mut explainer = Explainer::new(plan);
     let mut parts: Vec<String> = objectives
         .iter()
-        .map(|objective| one(plan, objective, paint))
+        .map(|objective| one(&mut explainer, objective, paint))
         .collect();
     let noise = format!(
-        "  false         alerts in 30 days at a partner that just keeps its promise, if bad runs are independent \
-         (simulated,\n                {MONTHS} months, always the same seed)"
+        "  false         alerts in 30 days at a partner that just keeps its promise (simulated, always the same seed): if \
+         bad\n                runs are independent, and if they come in episodes of {EPISODE_RUNS} runs on average"
     );
     parts.push(paint.dim(&format!("{LEGEND}\n{noise}")));
     parts.join("\n\n")
 }
 
-fn one(plan: &Plan, objective: &Objective<'_>, paint: Paint) -> String {
+fn one(explainer: &mut Explainer<'_>, objective: &Objective<'_>, paint: Paint) -> String {
     let slo = objective.slo;
     let journeys: Vec<&str> = slo.journeys.iter().map(|one| one.as_str()).collect();
     let head = format!(
@@ -47,12 +59,12 @@ fn one(plan: &Plan, objective: &Objective<'_>, paint: Paint) -> String {
         objective.budget(),
         slo.floor,
     );
-    let all = Explained::all(plan, objective);
-    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    let all = explainer.explain(objective);
+    let rows: Vec<Vec<String>> = all.iter().map(|one| row(objective, one)).collect();
     let partial = PARTIAL_PERCENT.map(|percent| format!("{percent} %"));
     let head_of_table = [
         "tier",
-        "window",
+        "long",
         "short",
         "F",
         "ratio",
@@ -88,26 +100,64 @@ fn good(slo: &Slo) -> String {
     }
 }
 
-fn row(one: &Explained<'_>) -> Vec<String> {
-    let alarm = one.alarm;
+fn row(objective: &Objective<'_>, one: &Explained<'_>) -> Vec<String> {
+    let (alarm, behaviour) = (one.alarm, &one.behaviour);
+    let window = |runs: u64, lasts: Duration| {
+        if objective.is_even {
+            format!("{runs} ({})", about(lasts))
+        } else {
+            runs.to_string()
+        }
+    };
     let mut cells = vec![
         alarm.tier.name().to_owned(),
-        format_duration(alarm.long),
-        format_duration(alarm.short),
+        window(alarm.long_runs, alarm.long),
+        window(alarm.short_runs, alarm.short),
         plain(one.factor, 2),
         percent(one.ratio),
         alarm.bad_runs.to_string(),
         percent(one.spent),
-        about(one.total),
+        detection(&behaviour.total),
     ];
-    cells.extend(
-        one.partial
-            .iter()
-            .map(|(_, time)| time.map_or_else(|| "never".to_owned(), about)),
-    );
-    cells.push(about(one.reset));
-    cells.push(plain(one.false_alerts, 3));
+    cells.extend(behaviour.partial.iter().map(|(_, found)| detection(found)));
+    let [typical, worst] = behaviour.reset;
+    cells.push(typical_and_worst(typical, Some(worst)));
+    let falsely = behaviour.false_alerts;
+    cells.push(format!(
+        "{}, {}",
+        number(falsely.independent),
+        number(falsely.bursty)
+    ));
     cells
+}
+
+fn detection(found: &Detection) -> String {
+    match found {
+        Detection::After { typical, worst } => typical_and_worst(*typical, *worst),
+        Detection::Seldom(_) => "seldom".to_owned(),
+        Detection::Never => "never".to_owned(),
+    }
+}
+
+/// Such as `15h to 2d16h`; one time where both are nearly the same.
+fn typical_and_worst(typical: Duration, worst: Option<Duration>) -> String {
+    match worst {
+        Some(worst) if worst.as_secs_f64() <= typical.as_secs_f64() * ALIKE => about(worst),
+        Some(worst) => format!("{} to {}", about(typical), about(worst)),
+        None => format!("{} or more", about(typical)),
+    }
+}
+
+fn number(alerts: Option<f64>) -> String {
+    let decimals = |alerts| match alerts {
+        10.0.. => 0,
+        1.0.. => 1,
+        _ => 2,
+    };
+    alerts.map_or_else(
+        || format!("< {FALSE_ALERTS_MIN}"),
+        |alerts| plain(alerts, decimals(alerts)),
+    )
 }
 
 fn adjustment(one: &Explained<'_>) -> Option<String> {
@@ -121,6 +171,10 @@ fn adjustment(one: &Explained<'_>) -> Option<String> {
             "even an outage of everything could not fire it within {tier}, so its window is longer; more runs would not help, \
              a higher objective would"
         ),
+        Adjustment::Deadline => format!(
+            "a run may take longer than the windows of the tier ({tier}, {}), so they are longer; a shorter deadline would do",
+            format_duration(one.alarm.tier.short)
+        ),
         Adjustment::Rare(every) => format!(
             "its windows hold too few runs and are longer than the tier's; a run every {} would do",
             about(every)
@@ -130,10 +184,11 @@ fn adjustment(one: &Explained<'_>) -> Option<String> {
 
 /// Every objective as one JSON document.
 pub fn explain_json(plan: &Plan, objectives: &[&Objective<'_>]) -> Value {
+    let mut explainer = Explainer::new(plan);
     let all: Vec<Value> = objectives
         .iter()
         .map(|objective| {
-            let tiers: Vec<Value> = Explained::all(plan, objective).iter().map(tier).collect();
+            let tiers: Vec<Value> = explainer.explain(objective).iter().map(tier).collect();
             let journeys: Vec<&str> = objective
                 .slo
                 .journeys
@@ -149,40 +204,69 @@ pub fn explain_json(plan: &Plan, objectives: &[&Objective<'_>]) -> Value {
                 "runs": objective.runs,
                 "budget_runs": objective.budget_runs(),
                 "floor": objective.slo.floor,
+                "even": objective.is_even,
                 "tiers": tiers,
             })
         })
         .collect();
-    json!({"simulated_months": MONTHS, "objectives": all})
+    // Of an alert that fires less often than this at a partner that keeps its promise no number is told.
+    json!({
+        "false_alerts_min": FALSE_ALERTS_MIN,
+        "episode_runs": EPISODE_RUNS,
+        "objectives": all,
+    })
 }
 
 fn tier(one: &Explained<'_>) -> Value {
-    let alarm = one.alarm;
-    let partial: Vec<Value> = one
+    let (alarm, behaviour) = (one.alarm, &one.behaviour);
+    let partial: Vec<Value> = behaviour
         .partial
         .iter()
-        .map(|(percent, time)| json!({"percent": percent, "seconds": time.map(|time| time.as_secs_f64())}))
+        .map(|(percent, found)| {
+            let mut told = detection_json(found);
+            told["percent"] = json!(percent);
+            told
+        })
         .collect();
     let (adjustment, every) = match one.adjustment {
         None => (None, None),
         Some(Adjustment::Floor(every)) => (Some("floor"), Some(every)),
         Some(Adjustment::Impossible) => (Some("impossible"), None),
+        Some(Adjustment::Deadline) => (Some("deadline"), None),
         Some(Adjustment::Rare(every)) => (Some("rare"), Some(every)),
     };
+    let [typical, worst] = behaviour.reset.map(|time| time.as_secs_f64());
+    let falsely = behaviour.false_alerts;
     json!({
         "tier": alarm.tier.name(),
         "urgency": alarm.tier.urgency.name(),
+        "window_runs": alarm.long_runs,
+        "short_window_runs": alarm.short_runs,
         "window_seconds": alarm.long.as_secs_f64(),
         "short_window_seconds": alarm.short.as_secs_f64(),
         "factor": one.factor,
         "ratio": one.ratio,
         "fires_at_bad_runs": alarm.bad_runs,
         "budget_spent": one.spent,
-        "detects_total_outage_seconds": one.total.as_secs_f64(),
+        "detects_total_outage": detection_json(&behaviour.total),
         "detects_partial_outage": partial,
-        "ends_after_seconds": one.reset.as_secs_f64(),
-        "false_alerts_in_30_days": one.false_alerts,
+        "ends_after": {"typical_seconds": typical, "worst_seconds": worst},
+        "false_alerts_in_30_days": {"independent": falsely.independent, "in_episodes": falsely.bursty},
         "bent": adjustment,
         "sufficient_cadence_seconds": every.map(|every| every.as_secs_f64()),
+    })
+}
+
+fn detection_json(found: &Detection) -> Value {
+    let (how, typical, worst, share) = match found {
+        Detection::After { typical, worst } => ("fires", Some(*typical), *worst, None),
+        Detection::Seldom(share) => ("seldom", None, None, Some(*share)),
+        Detection::Never => ("never", None, None, None),
+    };
+    json!({
+        "how": how,
+        "typical_seconds": typical.map(|time| time.as_secs_f64()),
+        "worst_seconds": worst.map(|time| time.as_secs_f64()),
+        "share_that_fires": share,
     })
 }

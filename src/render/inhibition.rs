@@ -39,7 +39,13 @@ pub(super) fn inhibitions() -> Vec<Inhibit> {
             named(AlertKind::SloBurn),
             is("slo", Layer::Transport.name()),
         ],
-        equal: Vec::new(),
+        equal: vec!["fleet"],
+    });
+    // Nothing else hides that nothing is known.
+    all.push(Inhibit {
+        source_matchers: vec![named(AlertKind::AgentDown)],
+        target_matchers: vec![named(AlertKind::Blind)],
+        equal: vec!["agent", "location"],
     });
     all.push(Inhibit {
         source_matchers: vec![named(AlertKind::Disclosure)],

@@ -2,28 +2,24 @@
 //! same input gives the same bytes.
 
 mod agenda;
-mod agent_rules;
 mod alertmanager;
+mod alertmanager_file;
 mod alerts;
-mod annotations;
-mod burn_annotations;
 mod checks;
 mod dashboard;
+mod directives;
 mod explain;
 mod files;
-mod fleet_rules;
 mod format;
 mod generated;
 mod inhibition;
+mod latency;
 mod links;
 mod openslo;
-mod page_annotations;
-mod partner_rules;
 mod prometheus;
-mod promql;
-mod recorded;
+mod rules;
+mod runs;
 mod status;
-mod warnings;
 mod yaml;
 
 pub use agenda::{agenda_json, agenda_text};
@@ -32,6 +28,8 @@ pub use checks::{check_names, check_text, checks_json, checks_named, checks_page
 pub use explain::{explain_json, explain_text};
 pub use files::{FOLDERS, all, digest};
 pub use generated::{Generated, RenderError};
+pub use latency::{LatencyLine, LatencyReport, latency_json, latency_text};
 pub use openslo::openslo;
+pub use runs::{runs_csv, runs_paging, runs_text};
 pub use status::{FlightLine, Status, status_json, status_text};
 pub use yaml::HEADER;

@@ -4,6 +4,7 @@ use outrider_domain::model::{Plan, format_duration};
 use serde::Serialize;
 
 use super::alerts::{EVALUATION, SCRAPE, SCRAPE_TIMEOUT};
+use super::rules;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Config {
@@ -39,8 +40,22 @@ struct Static {
 #[derive(Debug, Serialize)]
 struct Scrape {
     job_name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_config: Option<TlsConfig>,
     static_configs: Vec<Static>,
 }
+
+#[derive(Debug, Serialize)]
+struct TlsConfig {
+    ca_file: String,
+}
+
+/// The job of the exchange core, as its rules ask for it.
+const EXCHANGE: &str = "exchange";
 
 fn at(target: String) -> Vec<Static> {
     vec![Static {
@@ -57,15 +72,35 @@ pub(super) fn config(plan: &Plan) -> Config {
             scrape_timeout: scaled(SCRAPE_TIMEOUT),
             evaluation_interval: scaled(EVALUATION),
         },
-        rule_files: vec!["agent.yml", "fleet.yml", "partner-*.yml"],
+        rule_files: rules::file_names(),
         alerting: alertmanager.map(|address| Alerting {
             alertmanagers: vec![Targets {
                 static_configs: at(address),
             }],
         }),
-        scrape_configs: vec![Scrape {
-            job_name: "outrider",
-            static_configs: at(plan.settings.listen.to_string()),
-        }],
+        scrape_configs: scrapes(plan),
     }
+}
+
+/// The agent, and the exchange core where it is known where that is.
+fn scrapes(plan: &Plan) -> Vec<Scrape> {
+    let agent = Scrape {
+        job_name: "outrider",
+        scheme: None,
+        metrics_path: None,
+        tls_config: None,
+        static_configs: at(plan.settings.listen.to_string()),
+    };
+    let core = &plan.settings.exchange;
+    let uri: Option<http::Uri> = core.metrics.as_ref().and_then(|url| url.parse().ok());
+    let exchange = uri.and_then(|uri| {
+        Some(Scrape {
+            job_name: EXCHANGE,
+            scheme: uri.scheme_str().map(str::to_owned),
+            metrics_path: Some(uri.path().to_owned()),
+            tls_config: core.ca.clone().map(|ca_file| TlsConfig { ca_file }),
+            static_configs: at(uri.authority()?.to_string()),
+        })
+    });
+    [agent].into_iter().chain(exchange).collect()
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use outrider_domain::model::{ProbeId, Window, format_duration};
-use outrider_domain::slo::{Net, Objective, SloStatus};
+use outrider_domain::slo::{Net, Objective, Part, SloStatus};
 use outrider_domain::view::Paint;
 use serde_json::{Value, json};
 
@@ -97,9 +97,12 @@ fn one(objective: &Objective<'_>, status: &SloStatus, paint: Paint) -> String {
             coverage(status)
         ),
         format!("  net        {}", net(&status.net)),
+    ];
+    lines.extend(parts(status));
+    lines.extend([
         format!("  burn       {}", burns(status)),
         format!("  forecast   {}", forecast(slo.window, status, paint)),
-    ];
+    ]);
     if let Window::Rolling(_) = slo.window {
         let [hours, days] = status.exhausted_after.map(|after| {
             after.map_or_else(
@@ -129,6 +132,45 @@ fn net(net: &Net) -> String {
     )
 }
 
+/// The epochs of the window, where there is more than one: since when, what changed, and how much of its own
+/// budget each part has left.
+fn parts(status: &SloStatus) -> Vec<String> {
+    if status.parts.len() < 2 {
+        return Vec::new();
+    }
+    let before = std::iter::once(None).chain(status.parts.iter().map(Some));
+    let lines = status.parts.iter().zip(before).map(|(part, before)| {
+        let changed = before.map_or_else(String::new, |before| {
+            let changes = part
+                .epoch
+                .promise
+                .changes_since(&before.epoch.promise)
+                .join(", ");
+            format!("; {changes}")
+        });
+        format!(
+            "  epoch {:<4} since {}: {} of {} bad runs left ({}), {} bad of {} judged, {} due{changed}",
+            part.epoch.number,
+            time(part.from),
+            plain(part.budget - whole(part.counts.bad), 1),
+            plain(part.budget, 1),
+            percent(part.remaining),
+            part.counts.bad,
+            part.counts.judged,
+            part.counts.owed(),
+        )
+    });
+    lines.collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bad runs of a window are exact in a double"
+)]
+fn whole(count: u64) -> f64 {
+    count as f64
+}
+
 fn coverage(status: &SloStatus) -> String {
     let since = status.since.map_or_else(
         || "never watched".to_owned(),
@@ -139,8 +181,13 @@ fn coverage(status: &SloStatus) -> String {
     } else {
         format!(", {} excused", status.excused)
     };
+    let inconclusive = if status.inconclusive == 0 {
+        String::new()
+    } else {
+        format!(", {} inconclusive", status.inconclusive)
+    };
     format!(
-        "coverage {} of the runs due{excused}; {since}",
+        "coverage {} of the runs due{excused}{inconclusive}; {since}",
         percent(status.coverage)
     )
 }
@@ -229,6 +276,7 @@ fn json_of(objective: &Objective<'_>, status: &SloStatus) -> Value {
             })
         })
         .collect();
+    let epochs: Vec<Value> = status.parts.iter().map(part_json).collect();
     let [hours, days] = status
         .exhausted_after
         .map(|after| after.map(|after| after.as_secs_f64()));
@@ -247,6 +295,8 @@ fn json_of(objective: &Objective<'_>, status: &SloStatus) -> Value {
         "net_reason": NET,
         "coverage_ratio": status.coverage,
         "excused": status.excused,
+        "inconclusive": status.inconclusive,
+        "epochs": epochs,
         "watched_since": status.since.map(time),
         "burns": burns,
         "forecast": {
@@ -257,6 +307,33 @@ fn json_of(objective: &Objective<'_>, status: &SloStatus) -> Value {
             "exhausted_after_seconds_by_last_6h": hours,
             "exhausted_after_seconds_by_last_3d": days,
         },
+    })
+}
+
+fn part_json(part: &Part) -> Value {
+    let promise = &part.epoch.promise;
+    let journeys: serde_json::Map<String, Value> = promise
+        .journeys
+        .iter()
+        .map(|(journey, terms)| {
+            let terms = json!({"schedule": terms.schedule, "threshold": terms.threshold});
+            (journey.clone(), terms)
+        })
+        .collect();
+    json!({
+        "epoch": part.epoch.number,
+        "from": time(part.from),
+        "to": time(part.to),
+        "objective_percent": f64::from(promise.objective_ppm) / 10_000.0,
+        "window": promise.window,
+        "journeys": journeys,
+        "runs_due": part.counts.owed(),
+        "excused": part.counts.held,
+        "events": part.counts.judged,
+        "bad": part.counts.bad,
+        "inconclusive": part.counts.inconclusive,
+        "budget_runs": part.budget,
+        "budget_remaining_ratio": part.remaining,
     })
 }
 

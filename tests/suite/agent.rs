@@ -1,5 +1,6 @@
 //! The whole program: start, scrape, kill, restart, stop.
 
+use outrider_domain::model::names::{self, Scope};
 use serde_json::Value;
 
 use crate::support::{Agent, Config, Metrics, Pace, Sandbox, eventually, http, json};
@@ -8,6 +9,23 @@ fn finished(agent: &Agent, at_least: usize) -> Vec<Value> {
     eventually("runs", || {
         Some(agent.runs(0)).filter(|runs| runs.len() >= at_least)
     })
+}
+
+#[test]
+fn one_arena_of_memory_serves_all_threads_of_the_process_that_was_started() {
+    let config = Config::new(&Pace::default());
+    // The agent starts itself again for that; its id, name and arguments stay.
+    let agent = config.agent_with(&["--scale", "2"]);
+    let words = |name| {
+        let text = String::from_utf8(agent.proc(name)).unwrap();
+        text.split('\0').map(str::to_owned).collect::<Vec<_>>()
+    };
+    for setting in ["MALLOC_ARENA_MAX=1", "MALLOC_TRIM_THRESHOLD_=131072"] {
+        assert!(words("environ").contains(&setting.to_owned()), "{setting}");
+    }
+    assert_eq!(words("cmdline")[1..4], ["run", "--scale", "2"]);
+    assert_eq!(agent.proc("comm"), b"outrider\n");
+    assert_eq!(agent.stop(), 0);
 }
 
 #[test]
@@ -29,13 +47,23 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
         "outrider_sli_events_total",
         "outrider_runs_total",
         "outrider_ticks_total",
-        "outrider_failures_total",
+        "outrider_slo_due_total",
+        "outrider_slo_threshold_runs",
+        "outrider_slo_info",
+        "outrider_limit",
+        "outrider_partner_info",
+        "outrider_disclosure_open",
+        "outrider_journey_paused",
+        "outrider_journey_consecutive_failures",
+        "outrider_maintenance",
+        "outrider_agent_start_timestamp_seconds",
     ] {
         assert!(
             zero.0.contains(&format!("{family}{{")),
             "no {family} at the start"
         );
     }
+    assert_labels(&zero);
     finished(&agent, 5);
     sandbox.inject("keystone", "server-error");
     eventually("three failures", || {
@@ -60,6 +88,97 @@ fn counts_are_there_at_zero_and_agree_with_the_ledger() {
     );
     let agent = config.agent();
     assert_counts(&agent.metrics(), runs, failed);
+}
+
+/// Every sample has just the labels that the list of names says, and those of its scope before them.
+fn assert_labels(metrics: &Metrics) {
+    let samples = metrics.0.lines().filter(|line| !line.starts_with('#'));
+    let mut seen = 0;
+    for sample in samples {
+        let (series, _) = sample.rsplit_once(' ').unwrap();
+        let (name, labels) = series.split_once('{').unwrap();
+        let metric = names::ALL.iter().find(|metric| {
+            let ending = name.strip_prefix(metric.name);
+            ending.is_some_and(|ending| ["", "_bucket", "_sum", "_count"].contains(&ending))
+        });
+        let metric = metric.unwrap_or_else(|| panic!("{name} is in no list"));
+        let mut wanted = vec!["agent", "location"];
+        wanted.extend((metric.scope == Scope::Fleet).then_some("fleet"));
+        wanted.extend(metric.labels);
+        let found = labels.trim_end_matches('}').split("\",");
+        let found: Vec<&str> = found
+            .filter_map(|pair| pair.split_once('=').map(|(label, _)| label))
+            .filter(|label| *label != "le")
+            .collect();
+        assert_eq!(found, wanted, "{sample}");
+        seen += 1;
+    }
+    assert!(seen > 50, "only {seen} samples");
+}
+
+#[test]
+fn windows_of_due_runs_hold_what_the_ledger_holds_also_after_a_restart_and_under_another_schedule()
+{
+    let sandbox = Sandbox::start();
+    let config = Config::at(
+        &sandbox,
+        &Pace {
+            every: "200ms",
+            concurrency: 25,
+            ..Pace::default()
+        },
+    );
+    let agent = config.agent();
+    let window = |agent: &Agent, span: &str, count: &str| {
+        let labels = [
+            ("slo", "business"),
+            ("tier", "ticket-slow"),
+            ("span", span),
+            ("count", count),
+        ];
+        let metrics = agent.metrics();
+        let name = "outrider_slo_window_runs";
+        let is_there = metrics.0.contains(&format!("{name}{{"));
+        is_there.then(|| metrics.count(name, &labels))
+    };
+    eventually("windows", || window(&agent, "long", "due"));
+    finished(&agent, 3);
+    sandbox.inject("keystone", "server-error");
+    eventually("bad runs in the window", || {
+        window(&agent, "long", "bad").filter(|bad| *bad >= 3)
+    });
+    sandbox.heal("keystone");
+    assert_eq!(agent.stop(), 0);
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"200ms\"",
+        "every = \"1h\"",
+    );
+    let agent = config.agent();
+    let due = eventually("windows", || window(&agent, "long", "due"));
+    // What the schedule of now would call due since is not among them: an hour has not passed. The window of 72 runs
+    // ends with the last judged one, and those that were cut off after it are due as well.
+    let all: u64 = config.in_ledger("SELECT count(*) FROM main.ticks");
+    assert!((all.min(72)..=all).contains(&due), "{due} of {all}");
+    let bit = 1 << 2;
+    let rows = format!(
+        "SELECT bad FROM main.ticks
+         WHERE due_us <= (SELECT max(due_us) FROM main.ticks WHERE judged & {bit} <> 0)
+         ORDER BY due_us DESC LIMIT 72"
+    );
+    let bad = format!("SELECT count(*) FROM ({rows}) WHERE bad & {bit} <> 0");
+    assert_eq!(window(&agent, "long", "bad"), Some(config.in_ledger(&bad)));
+    assert_eq!(
+        window(&agent, "long", "former"),
+        Some(due),
+        "of the epoch before"
+    );
+    let began = agent.metrics().sum(
+        "outrider_slo_start_timestamp_seconds",
+        &[("slo", "business")],
+    );
+    let first: f64 = config.in_ledger("SELECT min(due_us) / 1e6 FROM main.ticks");
+    assert!(began <= first, "{began} is after {first}");
 }
 
 /// Every run passed or failed in the application layer.
@@ -164,7 +283,7 @@ fn assert_every_tick_is_recorded_once(config: &Config) {
     );
     // One record for every period between the first and the last tick: none lost, none doubled.
     let (first, last): (i64, i64) = ledger
-        .query_row("SELECT min(due_us), max(due_us) FROM ticks", [], |row| {
+        .query_row("SELECT min(due_us), max(due_us) FROM starts", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();
@@ -207,7 +326,11 @@ fn ticks_that_find_a_run_going_are_overlaps_and_bad_behind_a_bad_partner() {
     assert_eq!(agent.stop(), 0);
     let counter = |sql: &str| config.in_ledger::<u64>(sql);
     let runs = counter("SELECT count(*) FROM runs");
-    let behind = counter("SELECT sum(json_extract(detail, '$.overlaps')) FROM runs");
+    let behind: u64 = config
+        .records()
+        .iter()
+        .map(|run| u64::from(run.overlaps))
+        .sum();
     assert!(behind >= 1);
     let sum = |metric: &str, layer: &str| {
         counter(&format!(
@@ -244,6 +367,15 @@ use = "submit"
 url = "{{ partner.base_url }}/Group/$bulk-member-match"
 body = "member-match-parameters"
 always = true
+[[step]]
+id = "match-result"
+use = "poll"
+job = "{{ match.location }}"
+[[step]]
+id = "match-files"
+use = "download"
+manifest = "match-result"
+read = "match-result"
 [[step]]
 id = "matched"
 use = "check"

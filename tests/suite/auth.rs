@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use std::time::Duration;
+
+use outrider_domain::model::{Outcome, RunRecord};
 use serde_json::{Value, json};
 
 use crate::scripted::{Say, Scripted, document, status};
@@ -141,10 +144,12 @@ fn a_client_certificate_is_shown_and_the_token_is_bound_to_it() {
     let config = Config::at(&sandbox, &Pace::patient());
     let (code, run) = config.once("bulk-exchange", &["--member", "or-m0001"]);
     assert_eq!(
-        (code, &run["layers"]["transport"]),
-        (4, &json!("bad")),
+        (code, &run["blame"]["owner"]),
+        (7, &json!("agent")),
         "{run}"
     );
+    let summary = run["blame"]["summary"].as_str().unwrap();
+    assert!(summary.contains("wants a client certificate"), "{run}");
     let client = &sandbox.ready()["partners"][0]["clients"][0];
     let file = client["certificate"].as_str().unwrap();
     let overlay = fs::read_to_string(config.folder.path().join("overlay.toml")).unwrap();
@@ -239,11 +244,12 @@ fn runs_that_need_a_token_at_once_wait_for_one_of_them_to_ask() {
     assert_eq!(truth.begun("signing-in"), 1);
     assert_eq!(agent.stop(), 0);
     // Those that began while one was asking took over what it got.
-    let waited: u64 = config.in_ledger(
-        "SELECT count(*) FROM runs WHERE outcome = 'passed' AND duration_us > 100000
-         AND json_extract(detail, '$.steps[0].cached_token') = 1",
-    );
-    assert!(waited > 0);
+    let records = config.records();
+    let waited = records.iter().find(|run| {
+        let is_long = run.duration > Duration::from_millis(100);
+        run.outcome == Outcome::Passed && is_long && run.steps[0].cached_token
+    });
+    assert!(waited.is_some());
 }
 
 #[test]
@@ -257,18 +263,21 @@ fn a_token_is_asked_for_on_a_schedule_while_the_kept_one_is_still_good() {
         (asked(&server, "/token") >= 4).then_some(())
     });
     assert_eq!(agent.stop(), 0);
-    let kept: u64 = config.in_ledger(
-        "SELECT count(*) FROM runs WHERE json_extract(detail, '$.steps[0].cached_token') = 1",
-    );
-    assert!(kept > 0, "a kept token serves between two of them");
+    let (kept, asked): (Vec<RunRecord>, Vec<RunRecord>) = config
+        .records()
+        .into_iter()
+        .partition(|run| run.steps.first().is_some_and(|step| step.cached_token));
+    assert!(!kept.is_empty(), "a kept token serves between two of them");
     // From one that was granted to the next that is asked for is never less than what the file says.
-    let sooner: u64 = config.in_ledger(
-        "WITH asked AS (SELECT started_us + duration_us AS ended, started_us AS began FROM runs
-           WHERE json_extract(detail, '$.steps[0].cached_token') IS NOT 1),
-         next AS (SELECT ended - lag(began) OVER (ORDER BY began) AS apart FROM asked)
-         SELECT count(*) FROM next WHERE apart < 1000000",
-    );
-    assert_eq!(sooner, 0);
+    let mut asked: Vec<_> = asked
+        .iter()
+        .map(|run| (run.started_at, run.ended_at()))
+        .collect();
+    asked.sort();
+    for pair in asked.windows(2) {
+        let apart = pair[1].1 - pair[0].0;
+        assert!(apart.num_microseconds().unwrap() >= 1_000_000, "{apart}");
+    }
 }
 
 #[test]
@@ -305,10 +314,10 @@ fn an_outage_of_the_token_endpoint_is_seen_although_the_kept_token_still_works()
     });
     assert_eq!(bad("scripted"), 0, "its SLI stands apart");
     assert_eq!(agent.stop(), 0);
-    let cause: String = config.in_ledger(
-        "SELECT json_extract(detail, '$.blame.cause') FROM runs WHERE outcome = 'failed' LIMIT 1",
-    );
-    assert_eq!(cause, "status");
+    let records = config.records();
+    let failed = records.iter().find(|run| run.outcome == Outcome::Failed);
+    let blame = failed.unwrap().verdict.blame.as_ref();
+    assert_eq!(blame.unwrap().cause.name(), "status");
 }
 
 #[test]

@@ -471,6 +471,33 @@ fn assert_key_is_refused(
 }
 
 #[test]
+fn a_partner_without_an_objective_and_probes_that_none_counts_are_named() {
+    let config = Config::new(&Pace::default());
+    config.replace(
+        "partners/keystone.toml",
+        "[slo.transport]",
+        "[[probe]]\njourney = \"liveness\"\nevery = \"1h\"\n[slo.transport]",
+    );
+    let key = ec_key(&ECDSA_P384_SHA384_FIXED_SIGNING);
+    config.write("missing.pem", &key);
+    let fine = config.output(&["check", "--strict"]);
+    assert_eq!(fine.status.code(), Some(0), "{fine:?}");
+    let told = text(&fine.stdout);
+    let named = "\nno objective counts keystone/liveness: pages at 3 failures in a row";
+    assert!(told.contains(named), "{told}");
+    assert!(!told.contains("keystone/bulk-exchange"), "{told}");
+    let lakeside = "id = \"lakeside\"\nbase_url = \"https://payer.invalid/fhir\"\nenvironment = \"sandbox\"\n\
+                    auth = { client_id = \"outrider\", key = { file = \"missing.pem\" } }\n\
+                    probe = [{ journey = \"liveness\", every = \"1m\" }]\n";
+    config.write("partners/lakeside.toml", lakeside);
+    let warned = config.output(&["check"]);
+    assert_eq!(warned.status.code(), Some(0), "{warned:?}");
+    let warning = "partners/lakeside.toml: \"lakeside\" has no objective";
+    assert!(text(&warned.stderr).contains(warning), "{warned:?}");
+    assert_eq!(config.output(&["check", "--strict"]).status.code(), Some(3));
+}
+
+#[test]
 fn a_key_of_no_use_is_a_warning_and_never_shown() {
     let config = Config::new(&Pace::default());
     let key = config.folder.path().join("missing.pem");
@@ -490,7 +517,7 @@ fn a_key_of_no_use_is_a_warning_and_never_shown() {
         (pem("PRIVATE KEY", b"open sesame"), wrong_kind),
         (ec_key(&ECDSA_P256_SHA256_FIXED_SIGNING), wrong_kind),
     ] {
-        fs::write(&key, &content).unwrap();
+        config.write("missing.pem", &content);
         assert_key_is_refused(&config, why, &content, run);
     }
     fs::remove_file(&key).unwrap();
@@ -498,7 +525,7 @@ fn a_key_of_no_use_is_a_warning_and_never_shown() {
     assert_key_is_refused(&config, "it is a folder", "", run);
     fs::remove_dir(&key).unwrap();
     // SMART asks clients for both algorithms; the key says which.
-    fs::write(&key, rsa_key()).unwrap();
+    config.write("missing.pem", &rsa_key());
     assert_eq!(run(&["check", "--strict"]).status.code(), Some(0));
 }
 
@@ -567,7 +594,8 @@ fn check_touches_no_network_and_makes_no_files() {
     );
     let lakeside = "id = \"lakeside\"\nbase_url = \"https://payer.invalid/fhir\"\nenvironment = \"sandbox\"\n\
                     auth = { client_id = \"outrider\", key = { file = \"missing.pem\" } }\n\
-                    probe = [{ journey = \"liveness\", every = \"1m\" }]\n";
+                    probe = [{ journey = \"liveness\", every = \"1m\" }]\n\
+                    slo = { transport = { journeys = [\"liveness\"] } }\n";
     config.write("partners/lakeside.toml", lakeside);
     // It does not even ask for its own port, which is taken here.
     config.replace("outrider.toml", "127.0.0.1:0", &port.to_string());
@@ -586,7 +614,8 @@ fn check_touches_no_network_and_makes_no_files() {
     let summary = text(&config.output(&["check"]).stdout);
     let journeys = fs::read_dir(repository().join("probes")).unwrap().count();
     let wanted = format!("fine: 2 partners, {journeys} journeys, 2 probes, 24 members\n");
-    assert_eq!(summary, wanted);
+    assert!(summary.starts_with(&wanted), "{summary}");
+    assert!(summary.contains("\nledger: about "), "{summary}");
     assert_eq!(
         files(config.folder.path()),
         before,

@@ -211,7 +211,7 @@ fn a_ledger_of_a_newer_version_is_6_and_left_alone() {
     assert_eq!(code, 6, "{told}");
     assert_eq!(
         told,
-        "outrider: the ledger ledger.db has schema version 99, and this version knows 4. \
+        "outrider: the ledger ledger.db has schema version 99, and this version knows 5. \
          Run the newer Outrider, or name another file with --ledger"
     );
     assert!(

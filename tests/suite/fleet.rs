@@ -1,108 +1,84 @@
 //! Rules over all partners, by promtool: a path that broke, partners that nobody watches, a loop of alerts
 //! that does not close.
 
-use outrider_domain::model::Plan;
-use outrider_domain::slo;
-
-use crate::rules::{Case, Series, counter, firing, look, promtool, told};
-use crate::support::{Config, Pace};
-
-/// Four partners with a transport objective, one without.
-fn plan() -> Plan {
-    let config = Config::new(&Pace {
-        every: "1m",
-        timeout: "20s",
-        deadline: "1m",
-        concurrency: 1,
-    });
-    let keystone =
-        std::fs::read_to_string(config.folder.path().join("partners/keystone.toml")).unwrap();
-    let members =
-        std::fs::read_to_string(config.folder.path().join("members/keystone-basic.json")).unwrap();
-    let only_transport = &keystone[..keystone.find("[slo.application]").unwrap()];
-    config.write("partners/keystone.toml", only_transport);
-    for id in ["meadow", "harbor", "summit", "plain"] {
-        let mut file = only_transport.replace("keystone", id);
-        if id == "plain" {
-            file.truncate(file.find("[slo.transport]").unwrap());
-        }
-        config.write(&format!("partners/{id}.toml"), &file);
-        config.write(
-            &format!("members/{id}-basic.json"),
-            &members.replace("\"keystone", &format!("\"{id}")),
-        );
-    }
-    let file = config.folder.path().join("outrider.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    config.write(
-        "outrider.toml",
-        &format!("{text}[alerting]\nalertmanager = \"127.0.0.1:9093\"\n"),
-    );
-    outrider_domain::config::load(&file, None).unwrap()
-}
-
-fn check(cases: &[Case]) {
-    let plan = plan();
-    let objectives = slo::objectives(&plan).unwrap();
-    promtool(&plan, &objectives, cases);
-}
-
-/// Transport of one partner, one run a minute.
-fn transport(
-    partner: &str,
-    events: &[(usize, Option<u64>)],
-    bad: &[(usize, Option<u64>)],
-) -> Vec<Series> {
-    let own = [("partner", partner), ("slo", "transport")];
-    vec![
-        Series::new("outrider_slo_events_total", &own, counter(events)),
-        Series::new("outrider_slo_bad_total", &own, counter(bad)),
-    ]
-}
+use crate::rules::{
+    Series, Story, StoryRun, alarm_of_keystone, firing, gauge, look, promtool, told,
+};
 
 #[test]
 fn half_of_all_partners_at_once_is_the_path_and_fewer_are_they() {
-    // Enough for the fast page and too few for the slow one.
-    let healthy = &[(90, Some(0))];
-    let broken = &[(30, Some(0)), (12, Some(1)), (48, Some(0))];
-    let all = &[(90, Some(1))];
-    let cases = [(1, false), (2, true), (3, true)].map(|(failing, fires)| {
-        let series = ["keystone", "meadow", "harbor", "summit"]
-            .iter()
-            .enumerate()
-            .map(|(place, partner)| {
-                transport(partner, all, if place < failing { broken } else { healthy })
-            });
-        let path = |minute, fires| look(minute, firing("OutriderPathDown", &[]), fires);
-        let burns = firing(
-            "OutriderSloBurn",
-            &[("partner", "keystone"), ("tier", "page-fast")],
-        );
-        let looks = vec![
-            path(31, false),
-            look(42, burns, true),
-            path(42, fires),
-            path(80, false),
-        ];
-        told(&format!("{failing} of four"), series.collect(), looks)
-    });
-    check(&cases);
-}
-
-/// Ticks of one partner by one agent, which answers as long as it has ticks.
-fn watched(agent: &str, partner: &str, ticks: &[(usize, Option<u64>)]) -> Vec<Series> {
-    let ticks = counter(ticks);
-    let answers = ticks.iter().map(|tick| tick.map(|_| 1)).collect();
-    let of = |name: &str, more: &str, values| {
-        Series::whole(
-            &format!("{name}{{agent=\"{agent}\",location=\"here\"{more}}}"),
-            values,
+    let alarm = alarm_of_keystone();
+    let story = |partner: &str, fleet: &str, is_broken: bool| {
+        let run = if is_broken {
+            StoryRun::Bad
+        } else {
+            StoryRun::Good
+        };
+        let story = Story::of(partner, "transport").label("fleet", fleet);
+        let story = story.runs(30, StoryRun::Good).runs(14, run);
+        story.runs(46, StoryRun::Good).series(&[&alarm])
+    };
+    let partners = ["keystone", "meadow", "harbor", "summit"];
+    let path = |minute, fires| {
+        look(
+            minute,
+            firing("OutriderPathDown", &[("fleet", "f1")]),
+            fires,
         )
     };
-    let own = format!(",partner=\"{partner}\",journey=\"bulk-exchange\",disposition=\"ran\"");
+    let burns = firing(
+        "OutriderSloBurn",
+        &[
+            ("partner", "keystone"),
+            ("tier", "page-fast"),
+            ("fleet", "f1"),
+        ],
+    );
+    let mut cases = Vec::new();
+    for (failing, fires) in [(1, false), (2, true), (3, true)] {
+        let series = partners.iter().enumerate();
+        let series = series.map(|(place, partner)| story(partner, "f1", place < failing));
+        let looks = vec![
+            path(31, false),
+            look(43, burns.clone(), true),
+            path(43, fires),
+            path(85, false),
+        ];
+        cases.push(told(&format!("{failing} of four"), series.collect(), looks));
+    }
+    // What one watcher cannot reach, another one can: the path is the first one's own.
+    let series = partners.iter().flat_map(|partner| {
+        let near = story(partner, "f1", *partner == "keystone");
+        [near, story(partner, "f2", true)]
+    });
+    cases.push(told(
+        "another fleet's path",
+        series.collect(),
+        vec![
+            path(43, false),
+            look(43, firing("OutriderPathDown", &[("fleet", "f2")]), true),
+        ],
+    ));
+    promtool(&cases);
+}
+
+/// A partner as one agent watches it: answers, and starts runs.
+fn watched(agent: &str, ticks: &[(usize, Option<u64>)]) -> Vec<Series> {
+    let ticks = crate::rules::counter(ticks);
+    let answers: Vec<_> = ticks.iter().map(|tick| tick.map(|_| 1)).collect();
+    let cadence = ticks.iter().map(|tick| tick.map(|_| 60)).collect();
+    let own = [("agent", agent), ("partner", "keystone")];
+    let probe = [&own[..], &[("journey", "bulk-exchange")]].concat();
+    let with = |more: (&'static str, &'static str)| [&probe[..], &[more]].concat();
     vec![
-        of("outrider_build_info", ",version=\"1\"", answers),
-        of("outrider_ticks_total", &own, ticks),
+        Series::new("outrider_build_info", &[own[0]], answers.clone()),
+        Series::new("outrider_partner_info", &own, answers),
+        Series::new(
+            "outrider_limit",
+            &with(("kind", "cadence_seconds")),
+            cadence,
+        ),
+        Series::new("outrider_ticks_total", &with(("disposition", "ran")), ticks),
     ]
 }
 
@@ -128,32 +104,29 @@ fn a_partner_is_unwatched_when_no_agent_that_answers_goes_on() {
     ];
     let cases = cases.map(|(name, agents, fires)| {
         let agents = agents.iter().zip(["east", "west"]);
-        let series = agents.map(|(ticks, agent)| watched(agent, "keystone", ticks));
+        let series = agents.map(|(ticks, agent)| watched(agent, ticks));
         told(
             name,
             series.collect(),
             vec![unwatched(15, false), unwatched(50, fires)],
         )
     });
-    check(&cases);
+    promtool(&cases);
 }
 
 #[test]
 fn a_loop_that_does_not_close_is_told() {
-    let age = |minutes: &[(usize, u64)]| {
-        let ages = minutes
-            .iter()
-            .flat_map(|(minutes, age)| vec![Some(*age); *minutes]);
+    let age = |stretches: &[(usize, Option<u64>)]| {
         vec![Series::new(
             "outrider_alerting_loop_age_seconds",
             &[],
-            ages.collect(),
+            gauge(stretches),
         )]
     };
     let broken = |minute, fires| look(minute, firing("OutriderAlertingLoopBroken", &[]), fires);
-    check(&[told(
+    promtool(&[told(
         "the watchdog stays away for a while",
-        vec![age(&[(10, 300), (10, 301), (20, 12)])],
+        vec![age(&[(10, Some(300)), (10, Some(301)), (20, Some(12))])],
         vec![broken(9, false), broken(12, true), broken(39, false)],
     )]);
 }

@@ -49,18 +49,19 @@ fn generated_files_are_fresh_until_something_changes() {
 
     assert_eq!(code(&config.output(&["generate"])), 0);
     assert_eq!(code(&check()), 0);
-    let first = fs::read(folder.join("alerts/partner-keystone.yml")).unwrap();
     let again = config.output(&["generate", "--json"]);
     assert!(fates(&again).iter().all(|(_, fate)| fate == "unchanged"));
 
-    // A change of a file that people write makes what hangs on it stale, and nothing else.
-    config.replace("partners/keystone.toml", "us-east", "us-west");
-    assert_eq!(code(&check()), 0, "no rule knows a region");
+    // Partners and objectives are series: no file hangs on them.
     config.replace(
         "partners/keystone.toml",
         "[slo.business]\n",
         "[slo.business]\nobjective = 96\n",
     );
+    assert_eq!(code(&check()), 0, "no rule knows an objective");
+    let settings = fs::read_to_string(folder.join("outrider.toml")).unwrap();
+    let exchange = "[exchange]\nacceptance = 99.5\n";
+    config.write("outrider.toml", &format!("{settings}{exchange}"));
     let stale = check();
     assert_eq!(code(&stale), 5);
     let paths: Vec<_> = fates(&stale)
@@ -69,13 +70,10 @@ fn generated_files_are_fresh_until_something_changes() {
         .collect();
     let of = |path: &str| (path.to_owned(), "stale".to_owned());
     // The agent's rules carry the digest of all.
-    assert_eq!(
-        paths,
-        [of("alerts/agent.yml"), of("alerts/partner-keystone.yml")]
-    );
+    assert_eq!(paths, [of("alerts/agent.yml"), of("alerts/core.yml")]);
     let told = config.output(&["generate", "--check"]);
     assert!(
-        text(&told.stdout).contains("stale      alerts/partner-keystone.yml\n"),
+        text(&told.stdout).contains("stale      alerts/core.yml\n"),
         "{told:?}"
     );
     assert!(
@@ -83,10 +81,8 @@ fn generated_files_are_fresh_until_something_changes() {
         "{told:?}"
     );
     assert_eq!(code(&config.output(&["generate"])), 0);
-    assert_ne!(
-        fs::read(folder.join("alerts/partner-keystone.yml")).unwrap(),
-        first
-    );
+    let core = fs::read_to_string(folder.join("alerts/core.yml")).unwrap();
+    assert!(core.contains("0.005 * sum by (target, traffic)"), "{core}");
 }
 
 #[test]
@@ -95,7 +91,7 @@ fn what_an_earlier_generate_left_over_goes_and_what_is_not_ours_stays() {
     let folder = config.folder.path();
     assert_eq!(code(&config.output(&["generate"])), 0);
     let ours = folder.join("alerts/partner-gone.yml");
-    fs::copy(folder.join("alerts/partner-keystone.yml"), &ours).unwrap();
+    fs::copy(folder.join("alerts/slo.yml"), &ours).unwrap();
     let theirs = folder.join("alerts/own.yml");
     fs::write(&theirs, "groups: []\n").unwrap();
     let check = config.output(&["generate", "--check", "--json"]);
@@ -213,8 +209,56 @@ fn all_below(folder: &Path) -> Vec<(String, String)> {
     found
 }
 
-/// Annotations that name windows in words.
-const SPEAKS_OF_TIME: [&str; 4] = ["description:", "since:", "confidence:", "cost:"];
+/// A duration as Prometheus writes it, in milliseconds.
+fn millis(text: &str) -> u64 {
+    let mut sum = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap();
+        let (number, after) = rest.split_at(digits);
+        let unit = after
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let size = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => panic!("{text} is no duration"),
+        };
+        sum += number.parse::<u64>().unwrap() * size;
+        rest = after;
+    }
+    sum
+}
+
+/// Every duration that Prometheus reads in rules, in their order: of ranges, offsets, intervals and holds.
+fn durations(rules: &str) -> Vec<u64> {
+    let mut found = Vec::new();
+    for line in rules.lines() {
+        for (before, end) in [
+            ("[", "]"),
+            (" offset ", ""),
+            ("interval: ", ""),
+            ("for: ", ""),
+        ] {
+            for after in line.split(before).skip(1) {
+                let word: &str = match end {
+                    "" => after.split([' ', ')']).next().unwrap(),
+                    _ => after.split(end).next().unwrap(),
+                };
+                if word.starts_with(|c: char| c.is_ascii_digit())
+                    && word.chars().all(|c| c.is_ascii_alphanumeric())
+                {
+                    found.push(millis(word));
+                }
+            }
+        }
+    }
+    found
+}
 
 #[test]
 fn one_factor_scales_every_duration_and_no_count() {
@@ -226,36 +270,28 @@ fn one_factor_scales_every_duration_and_no_count() {
         config.folder.path().join(out)
     };
     let (real, scaled) = (at("1"), at("60"));
-    let rules = fs::read_to_string(real.join("alerts/partner-keystone.yml")).unwrap();
-    let faster = fs::read_to_string(scaled.join("alerts/partner-keystone.yml")).unwrap();
-    // Put back into real time, the scaled rules are the real ones.
-    let mut back = faster.clone();
-    for (from, to) in [
-        ("[12h]", "[30d]"),
-        ("[1h12m]", "[3d]"),
-        ("[24m]", "[1d]"),
-        ("[6m]", "[6h]"),
-        ("[2m]", "[2h]"),
-        ("[1m]", "[1h]"),
-        ("[30s]", "[30m]"),
-        ("[6s]", "[6m]"),
-        ("[5s]", "[5m]"),
-        ("offset 1m)", "offset 1h)"),
-        ("interval: 250ms", "interval: 15s"),
-        ("interval: 5s", "interval: 5m"),
-        ("keep_firing_for: 5s", "keep_firing_for: 5m"),
-        ("for: 2m", "for: 2h"),
-        ("offset 1m)", "offset 1h)"),
-    ] {
-        back = back.replace(from, to);
+    for name in ["agent.yml", "core.yml", "partners.yml", "slo.yml"] {
+        let of = |folder: &Path| {
+            durations(&fs::read_to_string(folder.join("alerts").join(name)).unwrap())
+        };
+        let times = of(&real);
+        let back: Vec<u64> = of(&scaled).iter().map(|time| time * 60).collect();
+        assert!(times.len() > 10, "{name}: only {}", times.len());
+        assert_eq!(times.len(), back.len(), "{name}");
+        for (one, another) in times.iter().zip(&back) {
+            // A busy machine keeps a scrape waiting for real seconds.
+            let is_least = (*one, *another) == (120_000, 15_000 * 60);
+            assert!(one == another || is_least, "{name}: {one} and {another}");
+        }
     }
-    let without_words = |text: &str| -> String {
-        let lines = text
-            .lines()
-            .filter(|line| !SPEAKS_OF_TIME.iter().any(|name| line.contains(name)));
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    assert_eq!(without_words(&back), without_words(&rules));
+    let rules = fs::read_to_string(scaled.join("alerts/slo.yml")).unwrap();
+    // Seconds that a time is compared with, and no count.
+    for line in [
+        "(outrider_agent_start_timestamp_seconds) >= 15)",
+        "count=\"bad\"} >= 1\n",
+    ] {
+        assert!(rules.contains(line), "{line}");
+    }
     let alertmanager = fs::read_to_string(scaled.join("alerts/alertmanager.yml")).unwrap();
     for line in [
         "group_wait: 500ms",
@@ -285,34 +321,99 @@ fn one_factor_scales_every_duration_and_no_count() {
     );
 }
 
-/// Words of a text that look like names of series.
-fn series(text: &str) -> BTreeSet<String> {
-    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ':';
-    text.split(|c: char| !is_part(c))
-        .filter(|word| word.starts_with("outrider_") || word.starts_with("outrider:"))
-        .map(|word| word.trim_end_matches(':').to_owned())
+/// Families of which no series is there before their first event, or without what they are about.
+const LATE: [&str; 9] = [
+    "outrider_requests_total",
+    "outrider_ledger_bytes",
+    "outrider_failures_total",
+    "outrider_slo_recovered",
+    "outrider_certificate_expiry_timestamp_seconds",
+    "outrider_completeness_ratio",
+    "outrider_ledger_max_bytes",
+    "outrider_alerting_loop_age_seconds",
+    "outrider_journey_duration_quantile_seconds",
+];
+
+/// Selectors of a text: the names of series with the names of the labels that they are asked for by.
+fn selectors(text: &str) -> BTreeSet<(String, BTreeSet<String>)> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let mut found = BTreeSet::new();
+    for (start, _) in text.match_indices("outrider_") {
+        let is_begin = !text[..start].ends_with(|c: char| is_part(c) || c == ':');
+        let rest = &text[start..];
+        let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        if !is_begin || after.starts_with(':') {
+            continue;
+        }
+        let labels = after
+            .strip_prefix('{')
+            .and_then(|inside| inside.split('}').next());
+        let labels = labels.unwrap_or_default().split(',').filter_map(|matcher| {
+            let label = matcher.split(['=', '!']).next()?.trim();
+            (!label.is_empty() && label.chars().all(is_part)).then(|| label.to_owned())
+        });
+        found.insert((name.to_owned(), labels.collect()));
+    }
+    found
+}
+
+/// What a running agent exports: the labels of each family.
+fn exported(page: &str) -> std::collections::BTreeMap<String, BTreeSet<String>> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| {
+            let (name, labels) = line.split_once('{')?;
+            let labels = labels.rsplit_once('}')?.0;
+            let names = labels
+                .split("\",")
+                .filter_map(|pair| pair.split_once("=\""));
+            let names = names.map(|(label, _)| label.to_owned());
+            Some((name.to_owned(), names.collect()))
+        })
         .collect()
 }
 
 #[test]
-fn every_series_that_rules_and_boards_ask_for_is_exported_or_recorded() {
-    let files = all_below(repository());
-    let mut known: BTreeSet<String> = outrider_domain::model::names::ALL
-        .iter()
-        .flat_map(|metric| [metric.name.to_owned(), format!("{}_bucket", metric.name)])
-        .collect();
-    for (_, text) in &files {
-        let recorded = text.lines().filter_map(|line| line.split_once("record: "));
-        known.extend(recorded.map(|(_, name)| name.to_owned()));
-    }
+fn rules_and_boards_ask_for_no_series_and_no_label_that_a_real_agent_does_not_export() {
+    let config = config();
+    config.write("overlay.toml", "");
+    let agent = config.agent();
+    // Windows are there once the ledger was read.
+    let exported = crate::support::eventually("windows in the export", || {
+        let exported = exported(&agent.metrics().0);
+        exported
+            .contains_key("outrider_slo_window_runs")
+            .then_some(exported)
+    });
+    assert_eq!(agent.stop(), 0);
     let mut asked = 0;
-    for (path, text) in &files {
-        for name in series(text) {
-            assert!(known.contains(&name), "{path} asks for {name}");
-            asked += 1;
+    for (path, text) in all_below(repository()) {
+        if path.ends_with("alertmanager.yml") || path.ends_with("prometheus.yml") {
+            continue;
+        }
+        for (name, labels) in selectors(&text.replace("\\\"", "\"")) {
+            let known = match exported.get(&name) {
+                Some(known) => known.clone(),
+                None => {
+                    assert!(LATE.contains(&name.as_str()), "{path} asks for {name}");
+                    let all = outrider_domain::model::names::ALL.iter();
+                    let metric = all.copied().find(|metric| metric.name == name).unwrap();
+                    let own = metric.labels.iter().chain(&["agent", "location", "fleet"]);
+                    own.map(|&label| label.to_owned()).collect()
+                }
+            };
+            for label in labels {
+                let is_scraped = ["job", "instance"].contains(&label.as_str());
+                assert!(
+                    is_scraped || known.contains(&label),
+                    "{path} asks {name} for {label}: it has {known:?}"
+                );
+                asked += 1;
+            }
         }
     }
-    assert!(asked > 20, "only {asked} names");
+    assert!(asked > 20, "only {asked} labels");
 }
 
 #[test]
@@ -419,4 +520,88 @@ fn every_panel_asks_a_question_in_promql_that_prometheus_reads() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+/// Pieces that mean something to YAML, to templates, to PromQL or to Alertmanager.
+const ODD: [&str; 13] = [
+    "{{ Cross }}",
+    "<<portal>>",
+    "\"",
+    "\\",
+    "'",
+    ": ",
+    " #",
+    "%q",
+    "$labels",
+    "|",
+    "*a",
+    "&b",
+    "ö–→",
+];
+
+/// A text as people may write one: pieces of both kinds.
+fn odd_text() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let piece = prop_oneof![
+        proptest::sample::select(ODD.to_vec()).prop_map(str::to_owned),
+        "[a-zA-Z0-9 .@/#<>!-]{1,8}",
+    ];
+    prop::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_name_check_accepts_gives_files_that_prometheus_and_alertmanager_accept(
+        texts in proptest::collection::vec(odd_text(), 8),
+    ) {
+        let config = config();
+        let folder = config.folder.path();
+        // Each text that is accepted alone is there together with the others.
+        let settings = fs::read_to_string(folder.join("outrider.toml")).unwrap();
+        let partner = fs::read_to_string(folder.join("partners/keystone.toml")).unwrap();
+        let quoted = |place: usize| toml::Value::String(texts[place].clone()).to_string();
+        let unnamed = partner.lines().filter(|line| !line.starts_with("name = "));
+        let unnamed = unnamed.collect::<Vec<_>>().join("\n");
+        let mut named = format!("name = {}\n{unnamed}\n", quoted(0));
+        let mut said = settings.clone();
+        let mut accepted = 0;
+        for (file, more) in [
+            (0, String::new()),
+            (0, format!("[escalation]\ncontact = {}\n", quoted(1))),
+            (0, format!("[[escalation.slack]]\nchannel = {}\napi_url_file = {}\n", quoted(2), quoted(3))),
+            (0, format!("[[escalation.pagerduty]]\nrouting_key_file = {}\n", quoted(4))),
+            (0, format!("[[escalation.email]]\nto = {}\n", quoted(5))),
+            (1, format!("agent = {}\n", quoted(6))),
+            (1, format!("portal = {}\n", toml::Value::String(format!("https://x.example/{}", texts[7])))),
+        ] {
+            let (old, new) = if file == 0 {
+                (&mut named, "partners/keystone.toml")
+            } else {
+                (&mut said, "outrider.toml")
+            };
+            let next = if file == 0 { format!("{old}{more}") } else { format!("{more}{old}") };
+            config.write(new, &next);
+            if outrider_domain::config::load(&folder.join("outrider.toml"), None).is_ok() {
+                *old = next;
+                accepted += 1;
+            } else {
+                config.write(new, old);
+            }
+        }
+        proptest::prop_assert!(accepted > 0, "nothing of {texts:?} is accepted");
+        let smtp = "[alerting.smtp]\nsmarthost = \"mail.example:25\"\nfrom = \"a@b.example\"\n";
+        config.write("outrider.toml", &format!("{said}{smtp}"));
+        let output = config.output(&["generate", "--out", "odd"]);
+        proptest::prop_assert_eq!(code(&output), 0, "{:?} of {:?}", output, texts);
+        let alerts = folder.join("odd/alerts");
+        let file = |name: &str| alerts.join(name);
+        for (program, command, path) in [
+            ("promtool", ["check", "config"].as_slice(), file("prometheus.yml")),
+            ("amtool", &["check-config"], file("alertmanager.yml")),
+        ] {
+            let output = Command::new(tool(program)).args(command).arg(path).output().unwrap();
+            proptest::prop_assert!(output.status.success(), "{:?} of {:?}", output, texts);
+        }
+    }
 }

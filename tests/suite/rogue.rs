@@ -121,6 +121,8 @@ impl ReceivedRequest {
 struct Script {
     door: Door,
     acts: BTreeMap<Place, Act>,
+    /// Whole answers by request target; they come before the places.
+    pages: BTreeMap<String, Vec<u8>>,
     asked: Vec<ReceivedRequest>,
 }
 
@@ -188,7 +190,16 @@ impl Rogue {
         *self.script.lock().unwrap() = Script {
             door,
             acts,
+            pages: BTreeMap::new(),
             asked: Vec::new(),
+        };
+    }
+
+    /// These answers at these request targets, and good elsewhere.
+    pub(crate) fn pages(&self, pages: BTreeMap<String, Vec<u8>>) {
+        *self.script.lock().unwrap() = Script {
+            pages,
+            ..Script::default()
         };
     }
 
@@ -268,7 +279,12 @@ fn converse(
 fn answer(wire: &mut dyn Wire, home: &str, script: &Mutex<Script>) -> std::io::Result<()> {
     let head = head(wire)?;
     let place = Place::of(&head);
-    let act = script.lock().unwrap().acts.get(&place).cloned();
+    let act = {
+        let script = script.lock().unwrap();
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        let page = script.pages.get(target).cloned().map(Act::Say);
+        page.or_else(|| script.acts.get(&place).cloned())
+    };
     let mut asked = ReceivedRequest {
         place,
         head,

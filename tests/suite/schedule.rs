@@ -299,13 +299,13 @@ fn a_failed_run_is_walked_again_and_counts_once() {
     assert_eq!(count(counted), runs);
     let ticks = config.ticks();
     assert_eq!(ticks.values().sum::<u64>(), runs, "{ticks:?}");
-    assert!(count("SELECT count(*) FROM asides") >= 4);
+    assert!(count("SELECT count(*) FROM follow_up_runs") >= 4);
     assert_eq!(
         count("SELECT count(*) FROM jobs WHERE released_us IS NULL"),
         0
     );
     assert_eq!(
-        count("SELECT count(*) FROM asides WHERE run IN (SELECT run FROM runs)"),
+        count("SELECT count(*) FROM follow_up_runs WHERE run IN (SELECT run FROM runs)"),
         0
     );
 }

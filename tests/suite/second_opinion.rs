@@ -6,7 +6,7 @@ use outrider_domain::slo::{self, Objective};
 use slokit::generate::{GenerateOptions, generate_all};
 use slokit::spec::{Spec, openslo};
 
-use crate::rules::{Case, Look, Series, fixture, handed_out, look, only, promtool_with};
+use crate::rules::{Case, Look, Story, StoryRun, fixture, handed_out, look, promtool_of_slos};
 
 /// Minutes of a healthy partner, so that no window of a page is thin.
 const CALM: usize = 400;
@@ -76,10 +76,10 @@ fn a_calendar_window_is_told_as_one() {
 }
 
 /// Choices that a seed decides (xorshift), as a share of 1.
-struct Chance(u32);
+pub(crate) struct Chance(pub(crate) u32);
 
 impl Chance {
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;
@@ -114,20 +114,21 @@ const OUTAGES: [Outage; 8] = [
     outage(1.0, 30, true),
 ];
 
-fn history(outage: &Outage, seed: u32) -> (Vec<Option<u64>>, Vec<Option<u64>>) {
+fn history(outage: &Outage, seed: u32) -> Story {
     let mut chance = Chance(seed);
-    let (mut events, mut bad) = (vec![Some(0)], vec![Some(0)]);
-    let (mut sum, mut all) = (0, 0);
-    for minute in 1..CALM + outage.minutes + AFTER {
+    let mut story = Story::of("every-ten-seconds", "transport");
+    for minute in 0..CALM + outage.minutes + AFTER {
         let is_out = (CALM..CALM + outage.minutes).contains(&minute);
-        for _ in 0..6 {
-            all += 1;
-            sum += u64::from(is_out && chance.next() < outage.share);
-        }
-        events.push(Some(all));
-        bad.push(Some(sum));
+        let runs = (0..6).map(|_| {
+            if is_out && chance.next() < outage.share {
+                StoryRun::Bad
+            } else {
+                StoryRun::Good
+            }
+        });
+        story = story.minute(runs.collect());
     }
-    (events, bad)
+    story
 }
 
 #[test]
@@ -147,15 +148,12 @@ fn ratio_rules_and_ours_page_for_the_same_outages_on_even_high_traffic() {
         .unwrap();
     let ours = "ALERTS{alertname=\"OutriderSloBurn\",severity=\"page\",alertstate=\"firing\"}";
     let other = "ALERTS{sloth_severity=\"page\",alertstate=\"firing\"}";
-    let of = |name: &str, values| {
-        let labels = [("partner", "every-ten-seconds"), ("slo", "transport")];
-        Series::new(name, &labels, values)
-    };
+    let alarms: Vec<_> = objective.alarms.iter().collect();
     let cases: Vec<Case> = (7..)
         .zip(&OUTAGES)
         .map(|(seed, outage)| {
-            let (events, bad) = history(outage, seed);
-            let end = events.len() - 1;
+            let story = history(outage, seed);
+            let end = CALM + outage.minutes + AFTER - 1;
             let mut looks: Vec<Look> = Vec::new();
             for minute in (CALM..end).step_by(2) {
                 let without = |one: &str, another: &str, within: &str| {
@@ -169,15 +167,10 @@ fn ratio_rules_and_ours_page_for_the_same_outages_on_even_high_traffic() {
             looks.push(look(end, ever(other), outage.pages));
             Case {
                 name: format!("{} of runs bad for {}m", outage.share, outage.minutes),
-                series: vec![
-                    of("outrider_slo_events_total", events),
-                    of("outrider_slo_bad_total", bad),
-                ],
+                series: story.series(&alarms),
                 looks,
             }
         })
         .collect();
-    let alone = only(&plan, objective);
-    let rules = [("slokit.yml", theirs.as_str())];
-    promtool_with(&alone, std::slice::from_ref(objective), &rules, &cases);
+    promtool_of_slos(&[("slokit.yml", theirs.as_str())], &cases);
 }

@@ -13,7 +13,7 @@ fn store(name: &str) -> std::path::PathBuf {
     repository().join("tests/cases/stores/0.1.0").join(name)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use outrider::ledger::{Ledger, RunFilter};
+use outrider_domain::model::{ProbeId, RunId, RunRecord, Tick};
 use serde_json::Value;
 
 /// Nothing that a test waits for takes longer.
@@ -379,8 +381,11 @@ impl NinePartners {
         let sandbox = Sandbox::start_with(&[
             "--job-ms",
             millis,
-            "--core-scale",
-            "30",
+            "--config",
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/cases/exchange/thirty.toml"
+            ),
             "--partners",
             &PARTNERS.join(","),
         ]);
@@ -569,8 +574,13 @@ journeys = ["bulk-exchange"]
         self.write("overlay.toml", &overlay);
     }
 
+    /// Writes a file; keys so that this user alone can read them.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        if name.ends_with(".pem") {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
     }
 
     /// Adds a probe of another journey with the same members.
@@ -644,10 +654,22 @@ journeys = ["bulk-exchange"]
         self.ledger().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// Every run with what was seen in it, oldest first.
+    pub(crate) fn records(&self) -> Vec<RunRecord> {
+        let ledger = Ledger::reader(&self.folder.path().join("ledger.db")).unwrap();
+        let filter = RunFilter {
+            after: Some(0),
+            limit: u32::MAX,
+            ..RunFilter::default()
+        };
+        let runs = ledger.runs(&filter).unwrap().into_iter();
+        runs.map(|run| run.record).collect()
+    }
+
     /// What the ledger says of ticks: count by disposition, open ones as `open`.
     pub(crate) fn ticks(&self) -> BTreeMap<String, u64> {
         let ledger = self.ledger();
-        let sql = "SELECT coalesce(disposition, 'open'), count(*) FROM ticks GROUP BY 1";
+        let sql = "SELECT coalesce(disposition, 'open'), count(*) FROM starts GROUP BY 1";
         let mut statement = ledger.prepare(sql).unwrap();
         let rows = statement
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -655,9 +677,23 @@ journeys = ["bulk-exchange"]
         rows.map(Result::unwrap).collect()
     }
 
-    /// The ledger as SQLite sees it.
+    /// The ledger as SQLite sees it, with `ticks` and `runs` in words; the tables themselves are `main.ticks` and so on.
     pub(crate) fn ledger(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder.path().join("ledger.db")).unwrap()
+        crate::ledger_view::open(&self.folder.path().join("ledger.db"))
+    }
+}
+
+/// A run of a probe that passed a moment after it was due, without steps.
+pub(crate) fn record_of(probe: &ProbeId, due_at: chrono::DateTime<chrono::Utc>) -> RunRecord {
+    let id = RunId::new(uuid::Uuid::new_v4().to_string());
+    let tick = Tick {
+        probe: probe.clone(),
+        due_at,
+    };
+    let started_at = due_at + chrono::TimeDelta::milliseconds(1);
+    RunRecord {
+        cohort: "adult".to_owned(),
+        ..RunRecord::bare(id, tick, started_at, Duration::from_millis(1_234))
     }
 }
 
@@ -712,6 +748,11 @@ impl Agent {
 
     pub(crate) fn log(&self) -> String {
         self.program.log()
+    }
+
+    /// A file of its process below /proc.
+    pub(crate) fn proc(&self, name: &str) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/{name}", self.program.child.id())).unwrap()
     }
 
     /// Runs after a place in the ledger.

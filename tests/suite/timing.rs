@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use outrider::journey::{Client, Resolver, RunRequest, Tokens, run};
 use outrider_domain::clock::{self, Clock};
-use outrider_domain::model::{FamilyWanted, JourneyId, Origin, PartnerId, RunId, RunRecord};
+use outrider_domain::model::{
+    BlameCause, Cause, Count, FamilyWanted, JourneyId, Origin, Outcome, Owner, PartnerId, RunId,
+    RunRecord,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -225,14 +228,61 @@ fn a_partner_is_reached_by_its_ipv6_address() {
     }
 }
 
-/// One walk in a runtime like the agent's, with other work on its thread: each answer is already there
-/// when the other work goes on for so long.
-fn walk_beside(
-    config: &Config,
-    limit: Duration,
-    release: &Arc<Release>,
-    beside: Duration,
-) -> RunRecord {
+/// What goes on next to a run on its thread.
+#[derive(Clone, Debug)]
+enum Beside {
+    /// Each time the partner has written an answer, other work for so long.
+    AfterEachAnswer(Arc<Release>, Duration),
+    /// Other work for so long, again and again with a moment in between.
+    Always(Duration),
+}
+
+impl Beside {
+    async fn go_on(self, clock: Clock) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let time = match &self {
+                Self::AfterEachAnswer(release, _) if !release.is_awaited() => continue,
+                Self::AfterEachAnswer(release, time) => {
+                    release.release();
+                    *time
+                }
+                Self::Always(time) => *time,
+            };
+            let began = clock.instant();
+            while clock.instant() - began < time {
+                std::hint::spin_loop();
+            }
+        }
+    }
+}
+
+/// How long a run and its requests may take, and the own delay above which they are marked.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    deadline: Duration,
+    timeout: Duration,
+    own_delay_max: Duration,
+}
+
+const PATIENT: Limits = Limits {
+    deadline: Duration::from_secs(20),
+    timeout: Duration::from_secs(5),
+    own_delay_max: Duration::from_millis(20),
+};
+
+/// Limits like these, of which first the timeout and then the deadline is so short.
+fn short(timeout: Duration, deadline: Duration) -> [Limits; 2] {
+    let of_request = Limits { timeout, ..PATIENT };
+    let of_run = Limits {
+        deadline,
+        ..PATIENT
+    };
+    [of_request, of_run]
+}
+
+/// One run in a runtime like the agent's, with other work on its thread.
+fn run_beside(config: &Config, limits: Limits, beside: &Beside) -> RunRecord {
     let folder = config.folder.path();
     let overlay = folder.join("overlay.toml");
     let plan =
@@ -244,26 +294,13 @@ fn walk_beside(
         .on_thread_unpark(clock::woke)
         .build()
         .unwrap();
-    let release = Arc::clone(release);
-    let walking = async move {
+    let beside = beside.clone();
+    let running = async move {
         let clock = Clock::real();
         let partner = &plan.partners[&PartnerId::new("keystone")];
         let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
         let (jobs, _told) = mpsc::channel(4);
-        let busy = clock.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                if !release.is_awaited() {
-                    continue;
-                }
-                release.release();
-                let began = busy.instant();
-                while busy.instant() - began < beside {
-                    std::hint::spin_loop();
-                }
-            }
-        });
+        tokio::spawn(beside.go_on(clock.clone()));
         let request = RunRequest {
             id: RunId::new("a-run"),
             origin: Origin::Once,
@@ -271,41 +308,114 @@ fn walk_beside(
             tick: None,
             partner,
             journey: &plan.journeys[&JourneyId::new("scripted")],
-            deadline: Duration::from_secs(20),
-            timeout: Duration::from_secs(5),
+            deadline: limits.deadline,
+            timeout: limits.timeout,
             member: None,
             client: &client,
             family: FamilyWanted::Any,
-            own_delay_max: limit,
+            own_delay_max: limits.own_delay_max,
             tokens: &Tokens::new(),
             clock: &clock,
             jobs: &jobs,
         };
         run(&request).await
     };
-    let record = runtime.block_on(async { tokio::spawn(walking).await.unwrap() });
+    let record = runtime.block_on(async { tokio::spawn(running).await.unwrap() });
     runtime.shutdown_background();
     record
 }
 
-#[test]
-fn what_we_held_up_ourselves_is_measured_and_above_the_limit_contaminated() {
-    let release = Arc::new(Release::default());
-    let server = Scripted::start([("/a", vec![Say::WhenReleased(Arc::clone(&release))])]);
-    let config = server.config(&journey("new", &["/a"; 12]), &Pace::default());
-    let beside = Duration::from_millis(60);
-    let record = walk_beside(&config, Duration::from_millis(20), &release, beside);
-    let requests = record.steps.iter().flat_map(|step| &step.requests);
-    let request = requests.max_by_key(|request| request.own_delay).unwrap();
-    assert!(request.own_delay <= request.total, "{request:?}");
-    assert!(request.contaminated && record.contaminated, "{request:?}");
-    assert!(record.verdict.blame.is_none(), "it is never judged");
-    let record = walk_beside(&config, Duration::from_secs(60), &release, beside);
-    assert!(!record.contaminated, "{record:?}");
+/// A server that holds each answer back until it is released, and a run of so many requests to it.
+fn held(release: &Arc<Release>, requests: usize) -> (Scripted, Config) {
+    let server = Scripted::start([("/a", vec![Say::WhenReleased(Arc::clone(release))])]);
+    let paths = vec!["/a"; requests];
+    let config = server.config(&journey("new", &paths), &Pace::default());
+    (server, config)
 }
 
 #[test]
-fn contaminated_runs_are_counted_and_enter_no_latency_objective() {
+fn what_we_delayed_ourselves_is_measured_and_marked_above_the_limit() {
+    let release = Arc::new(Release::default());
+    let (_server, config) = held(&release, 12);
+    let beside = Beside::AfterEachAnswer(release, Duration::from_millis(60));
+    let record = run_beside(&config, PATIENT, &beside);
+    let requests = record.steps.iter().flat_map(|step| &step.requests);
+    let request = requests.max_by_key(|request| request.own_delay).unwrap();
+    assert!(request.own_delay <= request.total, "{request:?}");
+    assert!(request.agent_delayed && record.agent_delayed, "{request:?}");
+    let of_steps: Duration = record.steps.iter().map(|step| step.own_delay).sum();
+    assert!(request.own_delay <= of_steps && of_steps <= record.own_delay);
+    assert!(record.verdict.blame.is_none(), "the mark decides nothing");
+    let limits = Limits {
+        own_delay_max: Duration::from_secs(60),
+        ..PATIENT
+    };
+    let record = run_beside(&config, limits, &beside);
+    assert!(!record.agent_delayed, "{record:?}");
+}
+
+#[test]
+fn an_answer_that_we_read_too_late_leaves_the_run_inconclusive() {
+    let work = Duration::from_millis(400);
+    for limits in short(work / 2, work * 2) {
+        let release = Arc::new(Release::default());
+        let (_server, config) = held(&release, 3);
+        let beside = Beside::AfterEachAnswer(release, work);
+        let record = run_beside(&config, limits, &beside);
+        let blame = record.verdict.blame.as_ref().unwrap();
+        assert_eq!(record.outcome, Outcome::Inconclusive, "{blame:?}");
+        let cause = BlameCause::Layer(Cause::Timeout);
+        assert_eq!((blame.owner, blame.cause), (Owner::Agent, cause));
+        assert!(blame.summary.contains("our own delay"), "{blame:?}");
+        assert_eq!(record.verdict.counts, [Count::Out; 3]);
+    }
+}
+
+#[test]
+fn a_busy_agent_never_blames_an_untouched_partner_and_a_black_hole_is_always_bad() {
+    let server = Scripted::start([("/a", vec![status(200)]), ("/hole", vec![Say::Nothing])]);
+    let ms = Duration::from_millis;
+    let beside = Beside::Always(ms(200));
+    let untouched = server.config(&journey("new", &["/a"; 4]), &Pace::default());
+    // Less than the other work takes between two looks, and far more than the partner takes, also on a machine
+    // that is busy with other tests.
+    for limits in short(ms(150), ms(300)) {
+        for _ in 0..2 {
+            let record = run_beside(&untouched, limits, &beside);
+            let blame = record.verdict.blame.as_ref();
+            let is_ours = blame.is_none_or(|blame| blame.owner == Owner::Agent);
+            assert!(is_ours && record.outcome != Outcome::Failed, "{record:?}");
+        }
+    }
+    let hole = server.config(&journey("new", &["/hole"]), &Pace::default());
+    for limits in short(ms(800), ms(800)) {
+        for _ in 0..2 {
+            let record = run_beside(&hole, limits, &beside);
+            assert_eq!(record.outcome, Outcome::Failed, "{record:?}");
+            let blame = record.verdict.blame.as_ref().unwrap();
+            assert_eq!(blame.owner, Owner::Partner, "{blame:?}");
+        }
+    }
+}
+
+#[test]
+fn once_does_not_call_the_wait_for_a_partner_its_own() {
+    let server = Scripted::start([("/hole", vec![Say::Nothing])]);
+    let pace = Pace {
+        timeout: "2s",
+        ..Pace::default()
+    };
+    let config = server.config(&journey("new", &["/hole"]), &pace);
+    let (code, run) = config.once("scripted", &[]);
+    let owner = &run["blame"]["owner"];
+    assert_eq!((code, owner), (4, &json!("partner")), "{run}");
+    let request = requests(&run)[0];
+    let time = |key: &str| request[key].as_f64().unwrap();
+    assert!(time("own_delay_ms") < time("total_ms") / 2.0, "{request}");
+}
+
+#[test]
+fn marked_runs_are_counted_and_stay_in_the_latency_objective() {
     let server = Scripted::start([("/a", vec![status(200)])]);
     let pace = Pace {
         every: "100ms",
@@ -325,26 +435,28 @@ fn contaminated_runs_are_counted_and_enter_no_latency_objective() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(file, text + slo).unwrap();
     let agent = config.agent();
-    // Both kinds, so that neither count is nothing.
-    eventually("runs that were held up", || {
+    eventually("runs that were marked", || {
         let metrics = agent.metrics();
-        let held_up = metrics.count("outrider_contaminated_runs_total", &[]);
-        (held_up >= 1).then_some(())
+        let marked = metrics.count("outrider_agent_delayed_runs_total", &[]);
+        (marked >= 1).then_some(())
     });
     assert_eq!(agent.stop(), 0);
     let in_ledger = |sql: &str| -> u64 { config.in_ledger(sql) };
-    let passed = in_ledger("SELECT count(*) FROM runs WHERE outcome = 'passed'");
-    let flagged = in_ledger(
-        "SELECT count(*) FROM runs WHERE outcome = 'passed' AND json_extract(detail, '$.contaminated')",
+    let judged = in_ledger(
+        "SELECT count(*) FROM runs WHERE outcome = 'passed' AND NOT (duration_us > 1000000
+         AND duration_us - coalesce(detail ->> '$.own_delay_us', 0) <= 1000000)",
+    );
+    let marked = in_ledger(
+        "SELECT count(*) FROM runs WHERE outcome = 'passed' AND detail ->> '$.agent_delayed'",
     );
     let counted = in_ledger(
-        "SELECT coalesce(sum(value), 0) FROM counters WHERE metric = 'outrider_contaminated_runs_total'
+        "SELECT coalesce(sum(value), 0) FROM counters WHERE metric = 'outrider_agent_delayed_runs_total'
          AND json_extract(labels, '$[1]') = 'scripted'",
     );
     let events = in_ledger(
         "SELECT coalesce(sum(value), 0) FROM counters WHERE metric = 'outrider_slo_events_total'
          AND json_extract(labels, '$[1]') = 'latency'",
     );
-    assert!(counted >= flagged && flagged >= 1);
-    assert_eq!(events, passed - flagged, "they say nothing exact");
+    assert!(counted >= marked && marked >= 1);
+    assert_eq!(events, judged, "the mark decides nothing");
 }

@@ -21,6 +21,8 @@ import jellyfish
 SIMILARITIES_MIN = 100
 PAIRS_MIN = 500
 ALWAYS = {"A1", "H1"}
+# What stands between a fact as rules of format 1 are shown it and as later ones are.
+NEWER_READING = ", format 2: "
 
 
 def people(path):
@@ -32,12 +34,17 @@ def plain(name):
     return name.isascii() and name.isalpha() and len(name) < 40
 
 
+def fact(evidence, field, is_newer=False):
+    readings = evidence.get(field, "missing").split(NEWER_READING)
+    return readings[-1 if is_newer else 0]
+
+
 def similarities(left, right, decisions):
     seen = 0
     for decision in decisions:
         for candidate in decision["candidates"]:
             for field in ("given", "family"):
-                kind, _, number = candidate["evidence"].get(field, "").partition(" ")
+                kind, _, number = fact(candidate["evidence"], field).partition(" ")
                 a, b = left[decision["left"]][field], right[candidate["right"]][field]
                 if kind not in ("similar", "rival") or not (plain(a) and plain(b)):
                     continue
@@ -53,7 +60,7 @@ def similarities(left, right, decisions):
 def levels(rules, evidence):
     found = {}
     for field in list(rules["field"]) + ["alternate"]:
-        kind, _, number = evidence.get(field, "missing").partition(" ")
+        kind, _, number = fact(evidence, field, rules["format"] > 1).partition(" ")
         if number:
             bands = sorted(rules["field"][field]["bands"].items(), key=lambda band: -band[1])
             band = next((name for name, least in bands if float(number) >= least - 1e-9), None)
@@ -88,7 +95,9 @@ def judged(rules, thresholds, found):
     else:
         standing, reason = "review", "F2"
     if guards:
-        standing, reason = "review", guards[0]["id"]
+        # A pair in doubt says so first.
+        first = next((guard for guard in guards if guard["effect"] == "doubt"), guards[0])
+        standing, reason = "review", first["id"]
     return standing, reason, total
 
 

@@ -21,10 +21,11 @@ def main():
         file = json.loads(path.read_text("utf-8"))
         for vector in file["vectors"]:
             seen += 1
+            base = vector.get("base", "")
             truth = {
-                "canonical": normal.canonical(vector["resource"]),
-                "sha256": normal.sha256(vector["resource"]),
-                "key": normal.key(vector["resource"]),
+                "canonical": normal.canonical(vector["resource"], base),
+                "sha256": normal.sha256(vector["resource"], base),
+                "key": normal.key(vector["resource"], base),
             }
             for name, value in truth.items():
                 if not write and vector.get(name) != value:

@@ -3,5 +3,5 @@
 mod lag;
 mod time;
 
-pub use lag::{Lag, parks, woke};
+pub use lag::{HEARTBEAT, Lag, parks, woke};
 pub use time::{CLOCK_STEP_MIN, Clock, StepWatch};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::tree::{Spanned, Table};
-use crate::model::{Alerting, BusinessHours, Escalation, Weekday, Zone};
+use crate::model::{
+    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday, Zone,
+};
 
 /// Longest `contact` of an escalation map, in bytes: it stands in every alert.
 const CONTACT_BYTES_MAX: usize = 200;
@@ -31,9 +33,51 @@ pub(super) fn alerting(table: &Table<'_>) -> Alerting {
         business_hours: table
             .table("business_hours")
             .and_then(|table| business_hours(&table)),
+        smtp: table.table("smtp").and_then(|table| smtp(&table)),
     };
     table.close();
     alerting
+}
+
+/// `[alerting.smtp]`: the server that sends e-mail.
+fn smtp(table: &Table<'_>) -> Option<Smtp> {
+    let smarthost = table.need_text("smarthost", "\"mail.example:587\"");
+    let from = table.need_text("from", "\"outrider@example.org\"");
+    let smtp = smarthost.zip(from).and_then(|(smarthost, from)| {
+        Some(Smtp {
+            smarthost: line(table, "smarthost", smarthost)?,
+            from: line(table, "from", from)?,
+            username: optional(table, "username"),
+            password_file: optional(table, "password_file"),
+        })
+    });
+    table.close();
+    smtp
+}
+
+/// `[exchange]`: where the core's numbers are, and what they must be.
+pub(super) fn exchange(table: &Table<'_>) -> ExchangeCore {
+    let targets = Kpi::ALL.iter().filter_map(|kpi| {
+        let written = table.percent_ppm(kpi.name())?;
+        let ppm = written.value.filter(|ppm| (1..1_000_000).contains(ppm));
+        if ppm.is_none() {
+            let what = format!("`{kpi}` is no share of all");
+            table.report(
+                written.span,
+                what,
+                "write a percentage between 0 and 100, such as 98",
+            );
+        }
+        Some((*kpi, ppm?))
+    });
+    let targets = targets.collect();
+    let exchange = ExchangeCore {
+        metrics: url(table, "metrics"),
+        ca: optional(table, "ca"),
+        targets,
+    };
+    table.close();
+    exchange
 }
 
 /// `[escalation]`: who else hears of one partner's alerts.
@@ -51,13 +95,97 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
         }
         is_told.then(|| spanned.value.to_owned())
     });
-    let escalation = Escalation {
-        page: urls(table, "page"),
-        ticket: urls(table, "ticket"),
+    let webhooks = |key| {
+        let urls = urls(table, key).into_iter();
+        urls.map(|url| Channel::Webhook { url }).collect()
+    };
+    let mut escalation = Escalation {
+        page: webhooks("page"),
+        ticket: webhooks("ticket"),
         contact,
     };
+    // What people hear at once pages unless the file says otherwise; a mailbox waits.
+    for (kind, default) in [
+        ("pagerduty", "page"),
+        ("slack", "page"),
+        ("email", "ticket"),
+    ] {
+        for table in table.tables(kind) {
+            let channel = channel(&table, kind);
+            let severities = severities(&table, default);
+            table.close();
+            for (severity, channel) in severities.into_iter().zip(std::iter::repeat(channel)) {
+                match severity {
+                    "page" => escalation.page.extend(channel),
+                    _ => escalation.ticket.extend(channel),
+                }
+            }
+        }
+    }
     table.close();
     escalation
+}
+
+/// One table of a receiver's; none when it is not whole.
+fn channel(table: &Table<'_>, kind: &str) -> Option<Channel> {
+    let need = |key: &'static str, example: &str| {
+        let text = table.need_text(key, example)?;
+        line(table, key, text)
+    };
+    Some(match kind {
+        "pagerduty" => Channel::PagerDuty {
+            routing_key_file: need(
+                "routing_key_file",
+                "\"/etc/alertmanager/partner.pagerduty\"",
+            )?,
+        },
+        "slack" => {
+            let channel = need("channel", "\"#exchange\"");
+            let api_url_file = need("api_url_file", "\"/etc/alertmanager/partner.slack\"");
+            Channel::Slack {
+                channel: channel?,
+                api_url_file: api_url_file?,
+            }
+        }
+        _ => Channel::Email {
+            to: need("to", "\"desk@partner.example\"")?,
+        },
+    })
+}
+
+/// What a receiver gets: `severities = ["page", "ticket"]`.
+fn severities(table: &Table<'_>, default: &'static str) -> Vec<&'static str> {
+    if !table.has("severities") {
+        return vec![default];
+    }
+    let written = table.texts("severities").into_iter();
+    let known = written.filter_map(|spanned| {
+        let known = ["page", "ticket"]
+            .into_iter()
+            .find(|one| *one == spanned.value);
+        if known.is_none() {
+            let what = format!("\"{}\" is no severity that is sent", spanned.value);
+            table.report(spanned.span, what, "one of: page, ticket");
+        }
+        known
+    });
+    known.collect()
+}
+
+/// A text of one line without what a template of Alertmanager would fill in.
+fn line(table: &Table<'_>, key: &str, text: Spanned<&str>) -> Option<String> {
+    let is_line = !text.value.trim().is_empty()
+        && !text.value.contains("{{")
+        && !text.value.contains(char::is_control);
+    if !is_line {
+        let what = format!("`{key}` cannot be written into alertmanager.yml");
+        table.report(text.span.clone(), what, "write one line without {{");
+    }
+    is_line.then(|| text.value.to_owned())
+}
+
+fn optional(table: &Table<'_>, key: &'static str) -> Option<String> {
+    line(table, key, table.text(key)?)
 }
 
 /// When tickets are told: Monday to Friday from 8 to 18 o'clock unless the file says otherwise.
@@ -170,9 +298,14 @@ fn urls(table: &Table<'_>, key: &'static str) -> Vec<String> {
 
 fn checked(table: &Table<'_>, key: &str, spanned: Spanned<&str>) -> Option<String> {
     let uri: Option<http::Uri> = spanned.value.parse().ok();
-    let is_url = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
-    });
+    // It becomes part of templates and of YAML: an address has none of these unless they are percent-encoded.
+    let is_plain = !spanned
+        .value
+        .contains(['{', '}', '"', '\'', '\\', '<', '>', '`', '|', '^']);
+    let is_url = is_plain
+        && uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+        });
     if !is_url {
         let what = format!("`{key}` = \"{}\" is no URL", spanned.value);
         let help = "write such as \"https://outrider.example\"";

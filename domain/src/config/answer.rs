@@ -6,10 +6,12 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::diagnostic::nearest;
+use super::known::Known;
+use super::template::{TemplatePosition, text};
 use super::tree::{Leaf, Spanned, Table};
 use crate::model::{Capture, CaptureKind, Expect, Is, JsonRule, Query, Schema};
 
-pub(super) fn expect(table: &Table<'_>) -> Expect {
+pub(super) fn expect(table: &Table<'_>, known: &Known) -> Expect {
     let Some(table) = table.table("expect") else {
         // No rule written must not mean that a 500 is fine.
         return Expect {
@@ -23,7 +25,9 @@ pub(super) fn expect(table: &Table<'_>) -> Expect {
         .into_iter()
         .map(|p| p.value.to_ascii_lowercase())
         .collect();
-    let json = table.tables("json").iter().filter_map(json_rule).collect();
+    let rules = table.tables("json");
+    let json = rules.iter().filter_map(|rule| json_rule(rule, known));
+    let json = json.collect();
     let schema = schema(&table);
     table.close();
     Expect {
@@ -63,16 +67,29 @@ fn plain(leaf: Leaf<'_>) -> Result<Value, String> {
     })
 }
 
-fn json_rule(table: &Table<'_>) -> Option<JsonRule> {
+/// `equals` is a value, or a text with `{{ values }}`: one that stands alone keeps its kind.
+fn json_rule(table: &Table<'_>, known: &Known) -> Option<JsonRule> {
     let path = table.need_text("path", "\"$.fhirVersion\"");
     let equals = table.scalar("equals");
     if !table.has("equals") {
         table.missing("equals", "\"4.0.1\"");
     }
+    let is_template = equals
+        .as_ref()
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.contains("{{"));
+    let template = is_template.then(|| {
+        let spanned = table.text("equals")?;
+        text(table, &spanned, TemplatePosition::Json, known)
+    });
     table.close();
     Some(JsonRule {
         path: json_path(table, &path?)?,
         equals: equals?,
+        template: match template {
+            Some(template) => Some(template?),
+            None => None,
+        },
     })
 }
 

@@ -13,20 +13,22 @@ const KINDS: &[&str] = &[
     "client_secret_post",
     "tls_client_auth",
     "bearer",
+    "none",
 ];
 
-/// Reads `[auth]`; without `kind` it is SMART Backend Services.
+/// Reads `[auth]`; without `kind` it is SMART Backend Services, and without the table nobody signs in.
 pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
     let Some(auth) = root.table("auth") else {
-        if !root.has("auth") {
-            root.missing_table("[auth]", "client_id = \"…\" and key = { file = \"…\" }");
-        }
-        return None;
+        return (!root.has("auth")).then(|| Auth {
+            client_id: String::new(),
+            kind: AuthKind::None,
+            certificate: None,
+        });
     };
     let spanned = auth.text("kind");
     let kind = spanned.as_ref().map_or(KINDS[0], |spanned| spanned.value);
     let client_id = match kind {
-        "bearer" => auth.text("client_id"),
+        "bearer" | "none" => auth.text("client_id"),
         _ => auth.need_text("client_id", "\"outrider\""),
     };
     let secret = |key, example| secret(&auth, folder, key, example);
@@ -42,6 +44,7 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
             }
             Some(AuthKind::TlsClientAuth)
         }
+        "none" => Some(AuthKind::None),
         "bearer" => secret("token", "{ file = \"keys/partner.token\" }")
             .map(|token| AuthKind::Bearer { token }),
         _ => {
@@ -55,7 +58,7 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
     auth.close();
     let client_id = match (&kind, client_id) {
         (_, Some(spanned)) => spanned.value.to_owned(),
-        (Some(AuthKind::Bearer { .. }), None) => String::new(),
+        (Some(AuthKind::Bearer { .. } | AuthKind::None), None) => String::new(),
         (_, None) => return None,
     };
     Some(Auth {

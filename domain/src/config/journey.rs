@@ -1,17 +1,18 @@
 //! `probes/<id>.toml`: the ordered steps of a journey.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::answer::{word, words};
+use super::id::is_id;
 use super::known::Known;
-use super::partner::is_id;
 use super::template::captured;
-use super::tree::Table;
+use super::tree::{Leaf, Spanned, Table};
 use super::verb::{self, VERBS};
 use crate::model::{
-    ASSERTION, Action, Capture, CaptureKind, ConnectionPolicy, Duty, HttpWanted, Journey,
-    JourneyId, Method, Read, Request, Retry, Step, StepId, Transient, Watch, When,
+    ASSERTION, Action, AnswerCheck, Capture, CaptureKind, ConnectionPolicy, Duty, HttpWanted,
+    Journey, JourneyId, Method, Read, Request, Retry, Step, StepId, Transient, Watch, When,
 };
 
 /// The time of one request, unless the file says otherwise.
@@ -57,6 +58,10 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         .iter()
         .filter_map(|table| step(table, &mut known))
         .collect();
+    // A step with a mistake was not read to its end.
+    if known.broken.is_empty() {
+        unread_templates(root, &root.leaves(), &known.templates.borrow());
+    }
     let id = id?;
     let journey = Journey {
         id: JourneyId::new(id.value),
@@ -70,6 +75,40 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         steps,
     };
     Some((journey, id.span))
+}
+
+/// Names each text with `{{ … }}` that is none of the templates: it would be taken as it stands.
+fn unread_templates(
+    root: &Table<'_>,
+    entries: &[(String, Spanned<Leaf<'_>>)],
+    templates: &BTreeSet<usize>,
+) {
+    for (name, leaf) in entries {
+        unread_template(root, name, leaf, templates);
+    }
+}
+
+fn unread_template(
+    root: &Table<'_>,
+    name: &str,
+    leaf: &Spanned<Leaf<'_>>,
+    templates: &BTreeSet<usize>,
+) {
+    match &leaf.value {
+        Leaf::Text(text) if text.contains("{{") && !templates.contains(&leaf.span.start) => {
+            let what = format!("`{name}` holds {{{{ … }}}}, and no template is read there");
+            let help = "write the value itself; templates are read in url, endpoint, job, headers, body and \
+                        the `equals` of `expect`";
+            root.report(leaf.span.clone(), what, help);
+        }
+        Leaf::List(items) => {
+            for item in items {
+                unread_template(root, name, item, templates);
+            }
+        }
+        Leaf::Table(entries) => unread_templates(root, entries, templates),
+        Leaf::Text(_) | Leaf::Fixed(_) | Leaf::Unknown(_) => {}
+    }
 }
 
 fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {
@@ -128,7 +167,17 @@ fn offer(id: &StepId, action: &Action, known: &mut Known) {
     known.verbs.insert(id.to_string(), action.verb());
     let mut capture = |name: &str, kind| known.captures.insert(format!("{id}.{name}"), kind);
     match action {
-        Action::Request(Request { captures, .. }) | Action::Watch(Watch { captures, .. }) => {
+        Action::Request(Request {
+            captures, checks, ..
+        }) => {
+            // The result of an exchange core says who was matched, and has the records.
+            let is_result = checks.contains(&AnswerCheck::ExchangeResult);
+            known.gathered.match_result |= is_result;
+            captures.iter().for_each(|Capture { name, kind, .. }| {
+                capture(name, *kind);
+            });
+        }
+        Action::Watch(Watch { captures, .. }) => {
             captures.iter().for_each(|Capture { name, kind, .. }| {
                 capture(name, *kind);
             });
@@ -138,12 +187,13 @@ fn offer(id: &StepId, action: &Action, known: &mut Known) {
             let token = submit.token.clone();
             known.submit_tokens.insert(id.to_string(), token);
         }
-        Action::Download(download) => {
-            if download.read == Read::MatchResult {
+        Action::Download(download) => match download.read {
+            Read::MatchResult => {
                 capture("group", CaptureKind::String);
-                known.has_match_result = true;
+                known.gathered.match_result = true;
             }
-        }
+            Read::MemberData | Read::GroupData => known.gathered.records = true,
+        },
         Action::Token(_) => {
             capture(ASSERTION, CaptureKind::Secret);
             known.last_token = Some(id.clone());
@@ -178,7 +228,7 @@ fn when(table: &Table<'_>, known: &Known) -> Option<When> {
             table.report(spanned.span, what, help);
             return None;
         }
-        if !known.has_match_result && known.broken.is_empty() {
+        if !known.gathered.match_result && known.broken.is_empty() {
             let help = "put a download step with read = \"match-result\" before it";
             table.report(
                 table.place(),
@@ -245,10 +295,10 @@ fn retry(table: &Table<'_>, action: Option<&Action>) -> Option<Retry> {
         }
         Action::Submit(_)
         | Action::Request(Request {
-            method: Method::Post,
+            method: Method::Post | Method::Patch,
             ..
         }) if on.contains(&Transient::Reset) => {
-            let what = "after a reset it is unknown whether a POST was processed";
+            let what = "after a reset it is unknown whether the request was processed";
             let help = "take \"reset\" out of `on`";
             table.report(table.place(), what, help);
         }

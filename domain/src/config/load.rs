@@ -7,8 +7,8 @@ use super::diagnostic::Diagnostics;
 use super::partner::PartnerFile;
 use super::reading::Reading;
 use super::sources::{UnreadFiles, source, sources};
-use super::{baseline, journey, members, overlay, partner, settings, tree};
-use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Scale};
+use super::{baseline, journey, members, overlay, partner, retention, settings, tree};
+use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Renames, Scale};
 
 /// Reads the agent's file and, next to it, `partners/`, `probes/` and `members/`.
 ///
@@ -28,9 +28,11 @@ pub fn load_with_warnings(
 ) -> Result<(Plan, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let folder = config.parent().unwrap_or(Path::new(""));
-    let settings = source(config, &mut diagnostics).and_then(|file| {
-        tree::with_root(&file, &mut diagnostics, |root| settings::read(root, folder))
+    let settings_file = source(config, &mut diagnostics);
+    let settings = settings_file.as_ref().and_then(|file| {
+        tree::with_root(file, &mut diagnostics, |root| settings::read(root, folder))
     });
+    let (settings, kept_places) = settings.unzip();
     let (journeys, unread_journeys) = journeys(&folder.join("probes"), &mut diagnostics);
     let (members, unread_members) = member_sets(&folder.join("members"), &mut diagnostics);
     let (partners, unread_partners) = partner_files(folder, &mut diagnostics);
@@ -41,16 +43,19 @@ pub fn load_with_warnings(
             journeys,
             members,
             probes: BTreeMap::new(),
+            renames: Renames::default(),
             scale: Scale::REAL,
         },
         diagnostics,
         unread_journeys,
         unread_members,
         unread_partners,
+        claims: Vec::new(),
     };
     for file in partners {
         reading.partner(file);
     }
+    reading.renames();
     reading.baselines(&folder.join("baselines"));
     let Reading {
         mut plan,
@@ -58,6 +63,9 @@ pub fn load_with_warnings(
         unread_partners,
         ..
     } = reading;
+    if let Some((file, places)) = settings_file.zip(kept_places) {
+        retention::windows_fit(&plan, &file, &places, &mut diagnostics);
+    }
     if let Some(path) = overlay
         && let Some(file) = source(path, &mut diagnostics)
         && let Some(overlay) = tree::with_root(&file, &mut diagnostics, |root| {
@@ -88,9 +96,12 @@ fn placeholder_settings() -> crate::model::Settings {
         stop_grace: std::time::Duration::ZERO,
         own_delay_max: std::time::Duration::ZERO,
         nameservers: Vec::new(),
+        proxy: crate::model::ProxyChoice::Direct,
         portal: None,
         alerting: crate::model::Alerting::default(),
+        exchange: crate::model::ExchangeCore::default(),
         calendars: Vec::new(),
+        retention: crate::model::Retention::default(),
     }
 }
 
@@ -204,8 +215,10 @@ impl Reading {
                     "keep one [[probe]] for each journey",
                 );
             }
+            self.probe_was(&file.source, &entry.formerly, &probe.id);
             self.plan.probes.insert(probe.id.clone(), probe);
         }
+        self.partner_was(&file.source, &file.formerly, &id);
         self.calendars_fit(&file);
         self.limits_fit(&file);
         let slos = file

@@ -124,6 +124,7 @@ pub(super) fn read(source: &Arc<SourceFile>, diagnostics: &mut Diagnostics) -> O
     let mut seen = std::collections::BTreeSet::new();
     let mut members = Vec::new();
     for entry in file.members {
+        no_hashes(source, &entry, diagnostics);
         if !seen.insert(entry.id.clone()) {
             diagnostics.add(
                 source,
@@ -223,4 +224,27 @@ fn offset_of_line(text: &str, line: usize) -> usize {
         .take(line.saturating_sub(1))
         .map(str::len)
         .sum()
+}
+
+/// Names the first expected record whose hash can be none: it would be called changed in every run.
+fn no_hashes(source: &Arc<SourceFile>, entry: &MemberEntry, diagnostics: &mut Diagnostics) {
+    let is_hash = |text: &str| {
+        text.len() == 64
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let mut resources = entry.expect.resources.iter();
+    let bad = resources.find_map(|(kind, list)| {
+        let one = list.iter().find(|one| !is_hash(&one.sha256))?;
+        Some((kind, one))
+    });
+    if let Some((kind, one)) = bad {
+        let what = format!(
+            "member \"{}\": `sha256` of {kind} {} is no SHA-256",
+            entry.id, one.key
+        );
+        let help = "write 64 lower-case hex digits: tests/third_party/normal.py computes them";
+        diagnostics.add(source, None, what, help);
+    }
 }

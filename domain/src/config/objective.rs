@@ -2,6 +2,7 @@
 //! to alert in time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::diagnostic::near_or_all;
 use super::partner::{PartnerFile, ProbeEntry};
@@ -192,6 +193,17 @@ fn probe_id(file: &PartnerFile, journey: &JourneyId) -> ProbeId {
 fn unwatchable(slo: &Slo, why: &Unwatchable) -> (String, String) {
     let (name, window) = (slo.name, slo.window);
     match why {
+        Unwatchable::TooRare { every, .. } => {
+            let what = format!("[slo.{name}] can never alert in time: {why}");
+            // A whole number of hours is no longer than what would suffice.
+            let every = format_duration(
+                Duration::from_secs(every.as_secs() / 3_600 * 3_600).max(Duration::from_secs(1)),
+            );
+            let help = format!(
+                "leave it out, OutriderFailingInARow watches rare probes; or run every {every} or more often"
+            );
+            (what, help)
+        }
         Unwatchable::BudgetBelowFloor {
             every,
             objective_ppm,

@@ -83,6 +83,7 @@ impl Overlay {
                 heartbeat: over.heartbeat.or(under.heartbeat),
                 grafana: over.grafana.or(under.grafana),
                 business_hours: over.business_hours.or(under.business_hours),
+                smtp: over.smtp.or(under.smtp),
             };
         }
         for overlay in self.partners {
@@ -115,6 +116,7 @@ impl Overlay {
                     AuthKind::ClientSecretBasic { .. }
                     | AuthKind::ClientSecretPost { .. }
                     | AuthKind::TlsClientAuth
+                    | AuthKind::None
                     | AuthKind::Bearer { .. } => diagnostics.add(
                         source,
                         Some(overlay.place.clone()),

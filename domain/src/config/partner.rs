@@ -1,6 +1,7 @@
 //! `partners/<id>.toml`: who is watched, how we sign in, and what is scheduled there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,10 +13,14 @@ use super::answer::word;
 use super::auth::auth;
 use super::calendar::{self, CalendarEntry};
 use super::diagnostic::SourceFile;
+use super::formerly;
+use super::id::is_id;
 use super::limits;
+use super::proxy;
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Spanned, Table};
+use crate::judge::job::has_port;
 use crate::model::{
     Class, FamilyWanted, JourneyId, Partner, PartnerId, Quirk, SloName, format_duration,
 };
@@ -28,12 +33,23 @@ pub(super) struct PartnerFile {
     pub(super) source: Arc<SourceFile>,
     pub(super) partner: Partner,
     pub(super) id_span: Range<usize>,
+    /// Whether it says how we sign in, or that nobody does.
+    pub(super) has_auth: bool,
     pub(super) probes: Vec<ProbeEntry>,
     /// Then it is not known what is not scheduled.
     pub(super) has_broken_probe: bool,
     pub(super) slos: BTreeMap<SloName, SloEntry>,
     pub(super) calendars: Vec<CalendarEntry>,
     pub(super) limits_span: Range<usize>,
+    /// Ids that the partner had before.
+    pub(super) formerly: Vec<Spanned<String>>,
+}
+
+impl PartnerFile {
+    /// Whether the partner had this id before.
+    pub(super) fn was_called(&self, id: &PartnerId) -> bool {
+        self.formerly.iter().any(|one| one.value == id.as_str())
+    }
 }
 
 /// One `[[probe]]`.
@@ -52,12 +68,8 @@ pub(super) struct ProbeEntry {
     pub(super) timeout: Option<Duration>,
     pub(super) seed: u64,
     pub(super) family: FamilyWanted,
-}
-
-/// Whether a text can be an id: a label, a file's stem and a part of a URL.
-pub(super) fn is_id(text: &str) -> bool {
-    let chars = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=40).contains(&text.len()) && text.bytes().all(chars) && !text.starts_with('-')
+    /// Journeys that the probe had before.
+    pub(super) formerly: Vec<Spanned<String>>,
 }
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
@@ -68,6 +80,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     }
     let name = root.text("name").map(|spanned| spanned.value.to_owned());
     let base_url = base_url(root);
+    plain_http(root);
     let text = |key, default: &str| {
         root.text(key)
             .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
@@ -78,6 +91,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         .text("trust")
         .map(|spanned| folder.join(PathBuf::from(spanned.value)));
     let auth = auth(root, folder);
+    let proxy = proxy::read(root, folder);
     let job_origins = job_origins(root);
     let tables = root.tables("probe");
     let probes: Vec<ProbeEntry> = tables.iter().filter_map(probe).collect();
@@ -89,6 +103,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         .unwrap_or_default();
     let calendars = calendar::read(root);
     let limits = limits::read(root);
+    let formerly = formerly::read(root);
     let id = id?;
     Some(PartnerFile {
         source: Arc::clone(root.source),
@@ -101,6 +116,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             region,
             auth: auth?,
             trust,
+            proxy,
             slos: BTreeMap::new(),
             escalation,
             calendars: calendars
@@ -113,11 +129,13 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             baseline: None,
         },
         id_span: id.span,
+        has_auth: root.has("auth"),
         probes,
         has_broken_probe,
         slos,
         calendars,
         limits_span: limits.span,
+        formerly,
     })
 }
 
@@ -145,6 +163,21 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
         root.report(spanned.span, "`base_url` holds a user or a password", help);
         return None;
     }
+    if let Some(authority) = uri.as_ref().and_then(http::Uri::authority)
+        && !has_port(authority)
+    {
+        let what = format!("`base_url` \"{}\" has a port that is none", spanned.value);
+        root.report(spanned.span, what, "write a port from 1 to 65535, or none");
+        return None;
+    }
+    if let Some(host) = uri.as_ref().and_then(http::Uri::host)
+        && !is_host(host)
+    {
+        let what = format!("`base_url` \"{}\" names no host", spanned.value);
+        let help = "labels have 1 to 63 letters, digits, hyphens or underscores";
+        root.report(spanned.span, what, help);
+        return None;
+    }
     let is_http = uri.as_ref().is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("https" | "http"))
             && uri.host().is_some()
@@ -160,6 +193,35 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
         return None;
     }
     Some(spanned.value.trim_end_matches('/').to_owned())
+}
+
+/// Members' data and tokens travel in the clear over `http://`: a mistake in production, a warning elsewhere but on this
+/// machine.
+fn plain_http(root: &Table<'_>) {
+    let Some(spanned) = root.text("base_url") else {
+        return;
+    };
+    let uri = http::Uri::from_str(spanned.value).ok();
+    let uri = uri.as_ref();
+    let is_plain = uri.is_some_and(|uri| uri.scheme_str() == Some("http"));
+    let host = uri.and_then(http::Uri::host).unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>().ok();
+    let is_here = host == "localhost" || address.is_some_and(|one| one.is_loopback());
+    let what = "`base_url` is http://: members' data and tokens travel in the clear";
+    let environment = root.text("environment").map(|one| one.value);
+    if is_plain && environment == Some("production") {
+        root.report(spanned.span.clone(), what, "write https://");
+    } else if is_plain && !is_here {
+        root.warn(spanned.span.clone(), what, "write https://");
+    }
+}
+
+/// Whether it can be the name of a host, or is an address.
+fn is_host(host: &str) -> bool {
+    let bare = host.strip_suffix('.').unwrap_or(host);
+    host.starts_with('[')
+        || (bare.len() <= 253 && bare.split('.').all(|label| (1..=63).contains(&label.len())))
 }
 
 /// Origins other than its own where its jobs may be.
@@ -187,7 +249,7 @@ fn job_origins(root: &Table<'_>) -> Vec<String> {
                 && uri.host().is_some()
                 && uri
                     .authority()
-                    .is_some_and(|one| !one.as_str().contains('@'))
+                    .is_some_and(|one| !one.as_str().contains('@') && has_port(one))
                 && matches!(
                     uri.path_and_query().map(|path| path.as_str()),
                     None | Some("/")
@@ -218,6 +280,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
     let deadline = table.duration("deadline").map(|spanned| spanned.value);
     let timeout = table.duration("timeout").map(|spanned| spanned.value);
     let seed = table.number("seed", 0..u64::MAX).unwrap_or(0);
+    let formerly = formerly::read(table);
     let family = word(table, "family", FamilyWanted::ALL, FamilyWanted::name);
     table.close();
     let timing = timing?;
@@ -250,6 +313,7 @@ fn probe(table: &Table<'_>) -> Option<ProbeEntry> {
         timeout,
         seed,
         family: family.unwrap_or(FamilyWanted::Any),
+        formerly,
     })
 }
 

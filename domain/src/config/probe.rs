@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::diagnostic::near_or_all;
 use super::partner::{CONCURRENCY_LIMIT, PartnerFile, ProbeEntry};
 use super::reading::Reading;
-use crate::model::{Class, Journey, JourneyId, NamedBody, Probe, ProbeId};
+use crate::model::{
+    Action, AuthKind, Class, GroupOracle, Journey, JourneyId, MemberId, NamedBody, Probe, ProbeId,
+};
 
 /// A probe whose runs may take longer than this is long, unless its file says otherwise.
 const SHORT_DEADLINE_MAX: Duration = Duration::from_secs(60);
@@ -31,6 +33,8 @@ impl Reading {
         self.deadline_fits(file, entry, deadline);
         self.timeout_fits(file, entry, &journey, deadline);
         self.members_fit(file, entry, &journey);
+        self.sign_in_fits(file, entry, &journey);
+        self.group_fits(file, entry, &journey);
         Some(Probe {
             id: ProbeId {
                 partner: file.partner.id.clone(),
@@ -95,6 +99,71 @@ impl Reading {
         }
     }
 
+    /// A partner at which nobody signs in has no token to send, and any other one wants one.
+    fn sign_in_fits(&mut self, file: &PartnerFile, entry: &ProbeEntry, journey: &Journey) {
+        let has_sign_in = file.partner.auth.kind != AuthKind::None;
+        let mut actions = journey.steps.iter().map(|step| &step.action);
+        if !has_sign_in && !file.has_auth && actions.any(Action::signs_in) {
+            let what = format!(
+                "\"{}\" asks for a token, and there is no [auth]",
+                journey.id
+            );
+            let help = "add [auth] with how we sign in, or with kind = \"none\"";
+            self.report(file, &entry.journey.span, what, help);
+        }
+        let mut steps = journey.steps.iter();
+        let anonymous = steps.find(|step| step.action.is_anonymous());
+        if let Some(step) = anonymous.filter(|_| has_sign_in) {
+            let what = format!(
+                "step \"{}\" of \"{}\" needs a token and none is asked for before it",
+                step.id, journey.id
+            );
+            let help =
+                "put a step with use = \"token\" before it, or write kind = \"none\" in [auth]";
+            self.report(file, &entry.journey.span, what, help);
+        }
+    }
+
+    /// The members of a group are of the probe's set.
+    fn group_fits(&mut self, file: &PartnerFile, entry: &ProbeEntry, journey: &Journey) {
+        let set = entry.members.as_ref();
+        let Some(set) = set.and_then(|set| self.plan.members.get(&set.value)) else {
+            return;
+        };
+        let named = journey.steps.iter().flat_map(|step| match &step.action {
+            Action::Download(download) => match &download.group {
+                GroupOracle::Members(ids) => ids.as_slice(),
+                GroupOracle::All | GroupOracle::Any => &[],
+            },
+            Action::Request(_)
+            | Action::Token(_)
+            | Action::Submit(_)
+            | Action::Poll(_)
+            | Action::Watch(_)
+            | Action::Check(_)
+            | Action::Release(_) => &[],
+        });
+        let is_unknown = |id: &&MemberId| !set.members.iter().any(|member| member.id == **id);
+        let unknown: Vec<String> = named.filter(is_unknown).map(ToString::to_string).collect();
+        let known: Vec<&str> = set
+            .members
+            .iter()
+            .map(|member| member.id.as_str())
+            .collect();
+        let name = set.set.clone();
+        let helps: Vec<String> = unknown
+            .iter()
+            .map(|id| near_or_all(id, &known, "members of the set"))
+            .collect();
+        for (id, help) in unknown.into_iter().zip(helps) {
+            let what = format!(
+                "the group of \"{}\" has \"{id}\", whom {name} does not hold",
+                journey.id
+            );
+            self.report(file, &entry.journey.span, what, help);
+        }
+    }
+
     fn members_fit(&mut self, file: &PartnerFile, entry: &ProbeEntry, journey: &Journey) {
         let Some(members) = &entry.members else {
             if journey.needs_member() {
@@ -121,7 +190,7 @@ impl Reading {
             }
             // A core queries the partner that holds the members.
             Some(_) if journey.named_bodies().any(NamedBody::is_for_a_core) => {}
-            Some(set) if set.partner != file.partner.id => {
+            Some(set) if set.partner != file.partner.id && !file.was_called(&set.partner) => {
                 let what = format!("\"{}\" holds members of {}", members.value, set.partner);
                 self.report(
                     file,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::diagnostic::Diagnostics;
+use super::formerly::Claim;
 use super::partner::PartnerFile;
 use super::sources::UnreadFiles;
 use crate::model::Plan;
@@ -14,6 +15,8 @@ pub(super) struct Reading {
     pub(super) unread_journeys: UnreadFiles,
     pub(super) unread_members: UnreadFiles,
     pub(super) unread_partners: UnreadFiles,
+    /// Old names, until every file is read.
+    pub(super) claims: Vec<Claim>,
 }
 
 impl Reading {

@@ -9,7 +9,7 @@ use super::answer::unknown;
 use super::known::Known;
 use super::template::{TemplatePosition, text};
 use super::tree::{Leaf, Spanned, Table};
-use crate::model::{Body, Headers, JsonTemplate, NamedBody};
+use crate::model::{Body, CaptureKind, Headers, JsonTemplate, NamedBody, Part, Root, Template};
 
 /// Header fields that are ours: what they say must be true of the request itself.
 const OURS: &[&str] = &[
@@ -32,8 +32,8 @@ pub(super) fn headers(table: &Table<'_>, known: &Known) -> Option<Headers> {
     };
     let mut headers = Some(BTreeMap::new());
     for (name, value) in named_texts(&table) {
-        let field = field(&table, &name, &value);
         let template = text(&table, &value, TemplatePosition::Text, known);
+        let field = field(&table, &name, &value, is_secret(template.as_ref(), known));
         headers = headers
             .zip(field.zip(template))
             .map(|(mut all, (field, template))| {
@@ -44,16 +44,19 @@ pub(super) fn headers(table: &Table<'_>, known: &Known) -> Option<Headers> {
     headers
 }
 
-fn field(table: &Table<'_>, name: &str, value: &Spanned<&str>) -> Option<String> {
+fn field(table: &Table<'_>, name: &str, value: &Spanned<&str>, is_secret: bool) -> Option<String> {
     let Ok(field) = HeaderName::from_str(name) else {
         let what = format!("\"{name}\" cannot be the name of a header field");
         table.report(value.span.clone(), what, "write such as \"If-None-Match\"");
         return None;
     };
-    if OURS.contains(&field.as_str()) {
+    // A token that an earlier answer held, kept as a secret, may sign in.
+    let signs_in = field == http::header::AUTHORIZATION && is_secret;
+    if OURS.contains(&field.as_str()) && !signs_in {
         let what = format!("the header field \"{field}\" is not the step's to set");
         let help = if field == http::header::AUTHORIZATION {
-            "name the step whose token is sent: token = \"<step>\""
+            "name the step whose token is sent: token = \"<step>\"; or capture the token with \
+             as = \"secret\" and send that"
         } else {
             "take it away"
         };
@@ -61,6 +64,17 @@ fn field(table: &Table<'_>, name: &str, value: &Spanned<&str>) -> Option<String>
         return None;
     }
     Some(field.as_str().to_owned())
+}
+
+/// Whether a template holds a captured secret.
+fn is_secret(template: Option<&Template>, known: &Known) -> bool {
+    let mut parts = template.into_iter().flat_map(|template| &template.0);
+    parts.any(|part| match part {
+        Part::Value(Root::Captured(step, name)) => {
+            known.captures.get(&format!("{step}.{name}")) == Some(&CaptureKind::Secret)
+        }
+        Part::Value(_) | Part::Text(_) => false,
+    })
 }
 
 /// Every key with its text; the others are named.

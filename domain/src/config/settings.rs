@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::alerting::{alerting, url};
+use super::alerting::{alerting, exchange, url};
+use super::proxy;
+use super::retention;
 use super::tree::Table;
-use crate::model::{Alerting, Settings};
+use crate::model::{Alerting, ExchangeCore, Settings};
 
 /// Runs at one time, unless the file says otherwise.
 const RUNS_IN_FLIGHT: usize = 64;
@@ -15,10 +17,10 @@ const RUNS_IN_FLIGHT_LIMIT: u64 = 10_001;
 /// Of so many permits long runs may have three, unless the file says otherwise.
 const LONG_OF: usize = 4;
 
-/// A request that we held up for longer is contaminated, unless the file says otherwise.
-const OWN_DELAY_MAX: Duration = Duration::from_millis(10);
+/// A request that we held up for longer is marked `agent_delayed`, unless the file says otherwise.
+const OWN_DELAY_MAX: Duration = Duration::from_millis(8);
 
-pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
+pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Places) {
     let text = |key, default: &str| {
         root.text(key)
             .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
@@ -48,7 +50,8 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
     let calendars = super::calendar::read(root)
         .into_iter()
         .map(|entry| entry.calendar);
-    Settings {
+    let (retention, places) = retention::read(root);
+    let settings = Settings {
         agent: text("agent", "outrider"),
         location: text("location", "local"),
         contact: contact.unwrap_or_default(),
@@ -70,12 +73,18 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Settings {
             .into_iter()
             .filter_map(|p| address(root, p))
             .collect(),
+        proxy: proxy::read(root, folder).unwrap_or_default(),
         portal: portal(root),
         alerting: root
             .table("alerting")
             .map_or_else(Alerting::default, |table| alerting(&table)),
+        exchange: root
+            .table("exchange")
+            .map_or_else(ExchangeCore::default, |table| exchange(&table)),
         calendars: calendars.collect(),
-    }
+        retention,
+    };
+    (settings, places)
 }
 
 /// Permits that long runs may have: fewer than there are, so that short ones always find one.

@@ -16,6 +16,11 @@ const WINDOW: Duration = Duration::from_secs(30 * 24 * 3600);
 /// anybody agrees on.
 const WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// The least objective that is taken, per million: what promises less is a share that was meant as a percentage,
+/// or the share that may fail.
+const OBJECTIVE_MIN: u32 = 500_000;
+const ONE_PERCENT: u32 = 10_000;
+
 /// One objective as far as the file alone can say.
 pub(super) struct SloEntry {
     pub(super) place: Range<usize>,
@@ -216,7 +221,21 @@ fn objective(table: &Table<'_>, name: SloName) -> Option<u32> {
     }
     let spanned = table.percent_ppm("objective")?;
     match spanned.value {
-        Some(ppm) if (1..1_000_000).contains(&ppm) => return Some(ppm),
+        Some(ppm) if (OBJECTIVE_MIN..1_000_000).contains(&ppm) => return Some(ppm),
+        Some(ppm @ 1..OBJECTIVE_MIN) => {
+            let written = f64::from(ppm) / 10_000.0;
+            let what = format!("an objective of {written} % promises less than half");
+            let help = if ppm < ONE_PERCENT {
+                format!(
+                    "it is a percentage: write {} for {written}",
+                    f64::from(ppm) / 100.0
+                )
+            } else {
+                "write the share that is good, as a percentage of at least 50, such as 97"
+                    .to_owned()
+            };
+            table.report(spanned.span, what, help);
+        }
         Some(1_000_000) => {
             let help = "promise less, such as 99.95: an empty budget pages for ever";
             table.report(spanned.span, "an objective of 100 leaves no budget", help);

@@ -81,7 +81,13 @@ fn reason(why: &std::io::Error) -> String {
     }
 }
 
-/// Every file of a folder with this ending, in order of name, and what could not be read.
+/// Whether it is what an editor or a machine keeps beside a file: `.#p.toml`, `._p.toml`.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+/// Every file of a folder with this ending, hidden ones excepted, in order of name, and what could not be read.
 pub(super) fn sources(
     folder: &Path,
     ending: &str,
@@ -112,6 +118,7 @@ pub(super) fn sources(
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == ending)
+                && !is_hidden(path)
         })
         .collect();
     paths.sort();

@@ -27,7 +27,7 @@ pub(super) fn url(
     known: &Known,
 ) -> Option<Template> {
     let spanned = table.need_text(key, example)?;
-    let template = parsed(table, &spanned)?;
+    let template = parsed(table, &spanned, known)?;
     let begins = matches!(
         template.0.first(),
         Some(Part::Value(Root::BaseUrl | Root::Captured(..)))
@@ -47,7 +47,7 @@ pub(super) fn text(
     place: TemplatePosition,
     known: &Known,
 ) -> Option<Template> {
-    let template = parsed(table, spanned)?;
+    let template = parsed(table, spanned, known)?;
     let place = match (&template.0[..], place) {
         ([Part::Value(_)], TemplatePosition::Json) => TemplatePosition::Json,
         (_, TemplatePosition::Json | TemplatePosition::Text) => TemplatePosition::Text,
@@ -56,7 +56,8 @@ pub(super) fn text(
     fits(table, spanned, &template, place, known).then_some(template)
 }
 
-fn parsed(table: &Table<'_>, spanned: &Spanned<&str>) -> Option<Template> {
+fn parsed(table: &Table<'_>, spanned: &Spanned<&str>, known: &Known) -> Option<Template> {
+    known.templates.borrow_mut().insert(spanned.span.start);
     match parse_template(spanned.value) {
         Ok(template) => Some(template),
         Err((what, help)) => {

@@ -374,14 +374,14 @@ impl<'a> Table<'a> {
 
     /// Any scalar as JSON, for comparison.
     pub(super) fn scalar(&self, key: &'static str) -> Option<serde_json::Value> {
-        let spanned = self.typed(key, "a string, a whole number, true or false", as_scalar);
+        let spanned = self.typed(key, "a string, a number, true or false", as_scalar);
         spanned.map(|spanned| spanned.value)
     }
 
     /// A list of scalars as JSON, for comparison.
     pub(super) fn scalars(&self, key: &'static str) -> Vec<serde_json::Value> {
-        let item = "a string, a whole number, true or false";
-        let scalars = self.items(key, "a list of strings or whole numbers", item, as_scalar);
+        let item = "a string, a number, true or false";
+        let scalars = self.items(key, "a list of strings or numbers", item, as_scalar);
         scalars.into_iter().map(|spanned| spanned.value).collect()
     }
 
@@ -389,6 +389,12 @@ impl<'a> Table<'a> {
     pub(super) fn is_table(&self, key: &'static str) -> bool {
         self.get(key)
             .is_some_and(|value| value.get_ref().as_table().is_some())
+    }
+
+    /// Whether a list stands there.
+    pub(super) fn is_list(&self, key: &'static str) -> bool {
+        self.get(key)
+            .is_some_and(|value| value.get_ref().as_array().is_some())
     }
 
     /// A value with all that is in it.
@@ -529,7 +535,16 @@ fn as_scalar(value: &DeValue<'_>) -> Option<serde_json::Value> {
     if let Some(flag) = value.as_bool() {
         return Some(flag.into());
     }
-    Some(i64::try_from(integer(value)?).ok()?.into())
+    match integer(value) {
+        Some(whole) => Some(i64::try_from(whole).ok()?.into()),
+        None => float(value),
+    }
+}
+
+/// A number with a fraction or an exponent, where JSON has it.
+fn float(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    let float: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
+    serde_json::Number::from_f64(float).map(serde_json::Value::Number)
 }
 
 fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Spanned<Leaf<'a>>)> {
@@ -541,17 +556,13 @@ fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Spanned<Leaf<'a>>)> {
 
 fn as_leaf<'a>(spanned: &'a toml::Spanned<DeValue<'a>>) -> Spanned<Leaf<'a>> {
     let value = spanned.get_ref();
-    let number = || {
-        let float: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
-        serde_json::Number::from_f64(float).map(serde_json::Value::Number)
-    };
     let leaf = if let Some(text) = value.as_str() {
         Leaf::Text(text)
     } else if let Some(table) = value.as_table() {
         Leaf::Table(leaves(table))
     } else if let Some(list) = value.as_array() {
         Leaf::List(list.iter().map(as_leaf).collect())
-    } else if let Some(fixed) = as_scalar(value).or_else(number) {
+    } else if let Some(fixed) = as_scalar(value) {
         Leaf::Fixed(fixed)
     } else {
         Leaf::Unknown(a_kind(value))

@@ -9,13 +9,13 @@ use super::send::{body, headers};
 use super::template::url;
 use super::tree::{Spanned, Table};
 use crate::model::{
-    Action, AnswerCheck, DeprecatedKind, Download, Fresh, Method, Poll, Read, RecordCheck, Release,
-    Request, SignIn, StepId, Submit, Watch,
+    Action, AnswerCheck, DeprecatedKind, Download, Fresh, GroupOracle, MemberId, Method, Poll,
+    Read, RecordCheck, Release, Request, SignIn, StepId, Submit, Watch,
 };
 
 pub(super) const VERBS: &[&str] = &["request", "token", "submit", "poll", "download", "check"];
 /// The longest wait that a `Retry-After` may ask for, unless the step says otherwise.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The wait before a document is looked at again, unless the step says otherwise.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,17 +31,23 @@ pub(super) fn action(table: &Table<'_>, verb: &Spanned<&str>, known: &Known) -> 
             let manifest = earlier(table, "manifest", "poll", known);
             let read = word(table, "read", Read::ALL, Read::name);
             if !table.has("read") {
-                table.missing("read", "\"match-result\" or \"member-data\"");
+                table.missing(
+                    "read",
+                    "\"match-result\", \"member-data\" or \"group-data\"",
+                );
             }
+            let group = group(table, read);
             let token = token(table, known);
             Some(Action::Download(Download {
                 manifest: manifest?,
                 read: read?,
+                group: group?,
                 token: token?,
             }))
         }
         "check" => {
             let checks = checks(table, &RECORD_CHECKS, &ANSWER_CHECKS);
+            fed(table, &checks, known);
             if !table.has("check") || table.is_empty_list("check") {
                 table.missing("check", "[\"expected-bucket\"]");
             }
@@ -93,17 +99,93 @@ fn token_step(table: &Table<'_>, known: &Known) -> Option<Action> {
 fn submit(table: &Table<'_>, known: &Known) -> Option<Action> {
     let example = "\"{{ partner.base_url }}/Group/$bulk-member-match\"";
     let url = url(table, "url", example, known);
-    if !table.has("body") {
+    let kick_offs = [Method::Post, Method::Get];
+    let method = word(table, "method", &kick_offs, Method::name);
+    if method.is_none() && table.has("method") {
+        return None;
+    }
+    let method = method.unwrap_or(Method::Post);
+    let has_body = table.has("body");
+    let body = has_body.then(|| body(table, known));
+    if method == Method::Get && has_body {
+        let what = "a GET with a `body`";
+        table.report(
+            table.place(),
+            what,
+            "put the parameters into the `url`, or take method = \"GET\" away",
+        );
+    }
+    if method == Method::Post && !has_body {
         table.missing("body", "\"member-match-parameters\"");
     }
-    let (headers, body) = (headers(table, known), body(table, known));
+    let headers = headers(table, known);
     let token = token(table, known);
     Some(Action::Submit(Submit {
+        method,
         url: url?,
         headers: headers?,
-        body: body?,
+        body: match body {
+            Some(body) => Some(body?),
+            None if method == Method::Get => None,
+            None => return None,
+        },
         token: token?,
     }))
+}
+
+/// `group = "any"`, `"all"` or `["m-1", "m-2"]`: whose records an export of a group must hold.
+fn group(table: &Table<'_>, read: Option<Read>) -> Option<GroupOracle> {
+    if !table.has("group") {
+        return Some(GroupOracle::All);
+    }
+    if read.is_some_and(|read| read != Read::GroupData) {
+        let what = "`group` in a step that reads no group";
+        let help = "write read = \"group-data\", or take `group` away";
+        table.report(table.place(), what, help);
+    }
+    if table.is_list("group") {
+        let members = table.texts("group").into_iter();
+        let members: Vec<MemberId> = members.map(|one| MemberId::new(one.value)).collect();
+        if members.is_empty() {
+            let help = "name members of the set, or write \"all\" or \"any\"";
+            table.report(table.place(), "`group` names nobody", help);
+            return None;
+        }
+        return Some(GroupOracle::Members(members));
+    }
+    let spanned = table.text("group")?;
+    match spanned.value {
+        "all" => Some(GroupOracle::All),
+        "any" => Some(GroupOracle::Any),
+        _ => {
+            unknown(table, &spanned, "group", ["all", "any"].into_iter());
+            None
+        }
+    }
+}
+
+/// Whether steps before it gather what each check looks at: one without it would blame the partner for the journey.
+fn fed(table: &Table<'_>, checks: &[RecordCheck], known: &Known) {
+    if !known.broken.is_empty() {
+        return;
+    }
+    for check in checks {
+        let (what, help) = if check.needs_match() && !known.gathered.match_result {
+            (
+                "a match result, and no step before it reads one",
+                "take it away, or put a download step with read = \"match-result\" before it",
+            )
+        } else if check.needs_records() && !known.gathered.records {
+            (
+                "records, and no step before it reads any",
+                "put a download step with read = \"member-data\" before it",
+            )
+        } else {
+            continue;
+        };
+        let what = format!("\"{}\" needs {what}", check.name());
+        table.report(table.place(), what, help);
+    }
 }
 
 fn poll(table: &Table<'_>, known: &Known) -> Option<Action> {
@@ -122,7 +204,7 @@ fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
     let url = url(table, "url", example, known);
     let headers = headers(table, known);
     let token = token_named(table, known);
-    let expect = expect(table);
+    let expect = expect(table, known);
     let (until, fail) = (is(table, "until"), is(table, "fail"));
     let every = table.duration("every");
     let cap = table.duration("retry_after_max");
@@ -146,7 +228,7 @@ fn watch(table: &Table<'_>, known: &Known) -> Option<Action> {
 fn release(table: &Table<'_>, known: &Known) -> Option<Action> {
     let job_of = earlier(table, "release", "submit", known)?;
     let token = match token_named(table, known) {
-        Some(token) => token,
+        Some(token) => Some(token),
         None => known.submit_tokens.get(job_of.as_str())?.clone(),
     };
     Some(Action::Release(Release { job_of, token }))
@@ -158,16 +240,16 @@ fn request(table: &Table<'_>, known: &Known) -> Option<Action> {
     let headers = headers(table, known);
     // What is wrong with it is reported with every other mistake of the step.
     let body = table.has("body").then(|| body(table, known));
-    if body.is_some() && method != Method::Post {
+    if body.is_some() && !method.takes_a_body() {
         let what = format!("a {method} with a `body`");
         table.report(
             table.place(),
             what,
-            "write method = \"POST\", or take the body away",
+            "write method = \"POST\", \"PUT\" or \"PATCH\", or take the body away",
         );
     }
     let token = token_named(table, known);
-    let mut expect = expect(table);
+    let mut expect = expect(table, known);
     let checks = checks(table, &ANSWER_CHECKS, &RECORD_CHECKS);
     if !table.has("expect") && checks.iter().any(|check| check.is_refusal()) {
         expect.status.clear();
@@ -269,18 +351,18 @@ fn token_named(table: &Table<'_>, known: &Known) -> Option<StepId> {
         .flatten()
 }
 
-/// The token named, else that of the nearest token step above.
-fn token(table: &Table<'_>, known: &Known) -> Option<StepId> {
+/// The token named, else that of the nearest token step above; no token where no step asks for one, which only fits a
+/// partner without sign-in. None where a step above it has a mistake.
+#[expect(
+    clippy::option_option,
+    reason = "a token, no token, and a token that is not known are three things"
+)]
+fn token(table: &Table<'_>, known: &Known) -> Option<Option<StepId>> {
     if table.has("token") {
-        return token_named(table, known);
+        return token_named(table, known).map(Some);
     }
-    if known.last_token.is_none() && !known.has_broken_token {
-        let help = "put a step with use = \"token\" before it";
-        table.report(
-            table.place(),
-            "this step needs a token and none is asked for before it",
-            help,
-        );
+    if known.last_token.is_none() && known.has_broken_token {
+        return None;
     }
-    known.last_token.clone()
+    Some(known.last_token.clone())
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error_answer::{operation_outcome, status_cause};
+use super::numbers::is_same;
 use crate::model::{
     Answer, AnswerCheck, Check, Expect, Finding, Is, JsonKind, JsonRule, Member, Schema, catalogue,
 };
@@ -31,7 +32,7 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
         ));
     }
     for rule in &expect.json {
-        let (passed, seen) = compared(rule, answer.json.as_ref());
+        let (passed, seen) = compared(rule, answer);
         findings.push(catalogue::JSON.finding(
             passed,
             format!("{} at {}", rule.equals, rule.path),
@@ -44,13 +45,13 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
 
 /// Whether the one value at a rule's path is the wanted one, and what is there: its kind, since the value itself is the
 /// partner's text.
-fn compared(rule: &JsonRule, json: Option<&Value>) -> (bool, String) {
-    let Some(json) = json else {
-        return (false, "a body that is no JSON".to_owned());
+fn compared(rule: &JsonRule, answer: &Answer) -> (bool, String) {
+    let Some(json) = &answer.json else {
+        return (false, answer.body_kind());
     };
     match rule.path.query(json).all()[..] {
         [] => (false, "no value there".to_owned()),
-        [one] if *one == rule.equals => (true, "as expected".to_owned()),
+        [one] if is_same(one, &rule.equals) => (true, "as expected".to_owned()),
         [one] if JsonKind::of(one) == JsonKind::of(&rule.equals) => {
             (false, format!("another {}", JsonKind::of(one)))
         }
@@ -63,7 +64,7 @@ fn schema(wanted: &Schema, answer: &Answer) -> Finding {
     let rule = &catalogue::SCHEMA;
     let expected = "the document that the schema describes";
     let Some(json) = &answer.json else {
-        return rule.finding(false, expected, "no JSON");
+        return rule.finding(false, expected, answer.body_kind());
     };
     let broken = wanted.broken_by(json, BROKEN_SHOWN);
     let seen = if broken.is_empty() {
@@ -84,11 +85,19 @@ fn status(wanted: &[u16], answer: &Answer) -> Finding {
     )
 }
 
-/// Whether a document holds one of the values at a place, of the same kind.
+/// Whether a document holds one of the values at a place, of the same kind; numbers by value.
 pub fn is_met(is: &Is, answer: &Answer) -> bool {
     answer.json.as_ref().is_some_and(|json| {
         let found = is.path.query(json).exactly_one();
-        found.is_ok_and(|value| is.one_of.contains(value))
+        found.is_ok_and(|value| is.one_of.iter().any(|one| is_same(value, one)))
+    })
+}
+
+/// a byte order mark is ignored, and told. None without one.
+pub fn byte_order_mark(answer: &Answer) -> Option<Finding> {
+    answer.has_bom.then(|| {
+        let seen = "a byte order mark before it";
+        catalogue::PLAIN_TEXT.finding(false, "UTF-8 alone", seen)
     })
 }
 
@@ -117,8 +126,10 @@ pub fn named(check: AnswerCheck, answer: &Answer, asked: &[&Member]) -> Vec<Find
     let json = answer.json.as_ref().unwrap_or(&Value::Null);
     let refused = |rule: &Check, status: &[u16]| super::refusal::refused(rule, status, answer);
     match check {
-        AnswerCheck::SmartConfiguration => vec![smart_configuration(json)],
-        AnswerCheck::CapabilityStatement => vec![capability_statement(json)],
+        AnswerCheck::SmartConfiguration => vec![of_document(answer, smart_configuration(json))],
+        AnswerCheck::CapabilityStatement => {
+            vec![of_document(answer, capability_statement(json))]
+        }
         AnswerCheck::TokenNeeded => refused(&catalogue::TOKEN_NEEDED, &[400, 401]),
         AnswerCheck::ScopeNeeded => refused(&catalogue::SCOPE_NEEDED, &[403]),
         AnswerCheck::PreferNeeded => refused(&catalogue::PREFER_NEEDED, &[400]),
@@ -129,6 +140,14 @@ pub fn named(check: AnswerCheck, answer: &Answer, asked: &[&Member]) -> Vec<Find
         AnswerCheck::ExchangeResult => super::exchange::result(json, asked),
         AnswerCheck::OneExchange => vec![super::exchange::one_exchange(json)],
     }
+}
+
+/// What is missing in a body that is no document is all of it: the finding says what the body is instead.
+fn of_document(answer: &Answer, mut finding: Finding) -> Finding {
+    if answer.not_json.is_some() {
+        finding.seen = answer.body_kind();
+    }
+    finding
 }
 
 /// A-01 (SMART App Launch 2.0, conformance): enough to sign in with.

@@ -3,8 +3,8 @@
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
-use super::normalise::literal_reference;
-use super::references::Fingerprints;
+use super::references::{Reference, ResourceName};
+use super::resolution::Fingerprints;
 use crate::model::{Finding, catalogue};
 
 /// X12 data element 306: not certified.
@@ -38,8 +38,8 @@ impl Authorizations {
         }
     }
 
-    /// Takes one record.
-    pub fn take(&mut self, kind: &str, record: &Value) {
+    /// Takes one record of a server at `base`.
+    pub fn take(&mut self, kind: &str, record: &Value, base: &str) {
         match kind {
             "DocumentReference" if has_content(record) => {
                 if let Some(id) = record["id"].as_str() {
@@ -47,13 +47,13 @@ impl Authorizations {
                 }
             }
             "ExplanationOfBenefit" if record["use"] == "preauthorization" => {
-                self.authorization(record);
+                self.authorization(record, base);
             }
             _ => {}
         }
     }
 
-    fn authorization(&mut self, record: &Value) {
+    fn authorization(&mut self, record: &Value, base: &str) {
         let is_denied = adjudications(record).any(is_denial);
         let is_over = is_over(record, self.today);
         self.denied += u64::from(is_denied);
@@ -63,12 +63,14 @@ impl Authorizations {
             return;
         }
         let infos = record["supportingInfo"].as_array().into_iter().flatten();
-        let named: Vec<(&str, &str)> = infos
-            .filter_map(|info| literal_reference(info["valueReference"]["reference"].as_str()?))
-            .filter(|(kind, _)| *kind == "DocumentReference")
+        let named: Vec<ResourceName> = infos
+            .filter_map(|info| Reference::read(&info["valueReference"], base).own())
+            .filter(|name| name.kind == "DocumentReference")
             .collect();
         self.bare += u64::from(named.is_empty());
-        named.into_iter().for_each(|one| self.named.add(one));
+        for name in named {
+            self.named.add((name.kind.as_str(), name.id.as_str()));
+        }
     }
 
     /// Whether nothing changed for a year. An authorization without dates counts as changed.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::matches::{self, MatchResult};
 use super::records::{ExportedRecords, Person, WholeRecords};
+use super::references::{Reference, ResourceName};
 use crate::model::{
     Baseline, Bucket, Cause, Check, Finding, Member, Quirk, RecordCheck, catalogue,
 };
@@ -40,6 +41,8 @@ pub struct CheckInput<'a> {
     pub baseline: Option<&'a Baseline>,
     /// What the partner declares.
     pub declared: &'a BTreeSet<Quirk>,
+    /// The FHIR base of the partner.
+    pub base: &'a str,
 }
 
 /// The findings of one named check. A check without anything to judge fails.
@@ -47,9 +50,6 @@ pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
     let whole = |rule, judge: fn(&WholeRecords) -> Finding| vec![on_whole(rule, input, judge)];
     let matched =
         |rule, judge: &dyn Fn(&MatchResult) -> Finding| vec![on_matches(rule, input, judge)];
-    let of_records = |rule, judge: fn(&ExportedRecords, &Member) -> Finding| {
-        vec![on_records(rule, input, |one| judge(one, input.member))]
-    };
     match check {
         RecordCheck::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
         RecordCheck::AccountingIdentity => matched(
@@ -70,7 +70,9 @@ pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
         RecordCheck::Characteristic => {
             matched(&catalogue::CHARACTERISTIC, &matches::characteristic)
         }
-        RecordCheck::RightMember => of_records(&catalogue::RIGHT_MEMBER, right_member),
+        RecordCheck::RightMember => {
+            vec![on_records(&catalogue::RIGHT_MEMBER, input, right_member)]
+        }
         RecordCheck::NobodyElse => nobody_else(input),
         RecordCheck::Completeness => completeness(input),
         RecordCheck::NoDuplicates => {
@@ -104,8 +106,10 @@ pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
             one.provenance.provenance_finding(&one.references.present)
         }),
         RecordCheck::Labels => whole(&catalogue::LABELS, |one| one.provenance.labels()),
-        RecordCheck::OptOut => of_records(&catalogue::OPT_OUT, opt_out),
-        RecordCheck::Umb => of_records(&catalogue::UMB, umb),
+        RecordCheck::OptOut => vec![on_records(&catalogue::OPT_OUT, input, |one| {
+            opt_out(one, input.member)
+        })],
+        RecordCheck::Umb => vec![on_records(&catalogue::UMB, input, umb)],
         RecordCheck::OneJob => vec![one_job(input)],
         RecordCheck::TransactionTime => transaction_time(input),
     }
@@ -137,27 +141,22 @@ fn on_records(
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
-fn right_member(records: &ExportedRecords, member: &Member) -> Finding {
+fn right_member(records: &ExportedRecords) -> Finding {
     let rule = &catalogue::RIGHT_MEMBER;
-    let Some(identity) = &member.expected.identity else {
+    if records.identities().next().is_none() {
         let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
         let seen = if none { "none" } else { "some" };
         return rule.finding_as(cause, none, "no Patient: none is due", seen);
-    };
-    let is_same = |person: &&Person| {
-        person.birth_date == identity.birth_date && person.identifiers.contains(&identity.umb)
-    };
-    let is_named = |person: &&Person| {
-        person.family.contains(&identity.family) && person.given.contains(&identity.given)
-    };
+    }
     let all = records.patients.len();
-    let same = records.patients.iter().filter(is_same).count();
-    let agree = records
+    let of = |person: &Person| records.identities().find(|one| person.is(one)).cloned();
+    let same: Vec<_> = records
         .patients
         .iter()
-        .filter(is_same)
-        .filter(is_named)
-        .count();
+        .filter_map(|person| Some((person, of(person)?)))
+        .collect();
+    let agree = same.iter().filter(|(person, one)| person.is_named(one));
+    let (agree, same) = (agree.count(), same.len());
     let cause = if same < all {
         Cause::Disclosure
     } else {
@@ -227,13 +226,9 @@ fn opt_out(records: &ExportedRecords, member: &Member) -> Finding {
 }
 
 /// B-27: one UMB, the one that the person always had, whatever became of their cards.
-fn umb(records: &ExportedRecords, member: &Member) -> Finding {
-    let due = member
-        .expected
-        .identity
-        .as_ref()
-        .map(|identity| &identity.umb);
-    let is_other = |person: &&Person| person.umbs.iter().any(|one| Some(one) != due);
+fn umb(records: &ExportedRecords) -> Finding {
+    let is_due = |umb: &String| records.identities().any(|one| one.umb == *umb);
+    let is_other = |person: &&Person| !person.umbs.iter().all(is_due);
     let others = records.patients.iter().filter(is_other).count();
     let seen = format!("{others} Patients with another");
     catalogue::UMB.finding(others == 0, "the member's own UMB and no other", seen)
@@ -285,35 +280,77 @@ fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
         "no canary of another member",
         format!("{} lines with one", records.foreign_lines),
     );
-    let matched: Vec<(&str, &str)> = match (input.matches, input.named) {
-        (Some(matches), _) => matches.matched().filter_map(literal).collect(),
-        (None, Some(named)) => named.iter().map(|id| ("Patient", id.as_str())).collect(),
-        (None, None) => return vec![nothing("a match result"), canaries],
+    let Some((allowed, expected)) = persons_who_may_come(input, records) else {
+        return vec![
+            nothing("a match result, or a Patient whom the oracle knows"),
+            canaries,
+        ];
     };
-    let is_matched = |reference: &str| literal(reference).is_some_and(|one| matched.contains(&one));
-    let patients = records
+    let is_allowed = |person: &&Person| {
+        let mut all = allowed.iter().filter_map(Reference::name);
+        all.any(|name| name.id == person.id)
+    };
+    let others = records
         .patients
         .iter()
-        .filter(|person| !is_matched(&person.reference))
+        .filter(|one| !is_allowed(one))
         .count();
-    let subjects = records
-        .subjects
-        .iter()
-        .filter(|reference| !is_matched(reference))
-        .count();
+    let own = records.patients.iter().filter(is_allowed);
+    let identifiers: Vec<&str> = own
+        .flat_map(|person| &person.identifiers)
+        .chain(records.identities().map(|one| &one.umb))
+        .map(String::as_str)
+        .collect();
+    let named = records.owners.counts(&allowed, &identifiers);
     let persons = catalogue::NOBODY_ELSE.finding(
-        patients == 0 && subjects == 0,
-        "only persons of MatchedMembers",
-        format!("{patients} other Patients, {subjects} references to others"),
+        others == 0 && named.unmatched == 0,
+        expected,
+        format!(
+            "{others} other Patients, {} references to others",
+            named.unmatched
+        ),
     );
-    vec![persons, canaries]
+    let unreadable = (named.unreadable > 0).then(|| {
+        catalogue::REFERENCES.finding(
+            false,
+            "patient, subject and beneficiary that name a Patient of this server",
+            format!(
+                "{} records or persons named in a way that leads to nobody; \
+                 look at the references of the first such record",
+                named.unreadable
+            ),
+        )
+    });
+    [persons, canaries].into_iter().chain(unreadable).collect()
 }
 
-/// The type and id that a reference ends with, be it relative, absolute or of one version.
-fn literal(reference: &str) -> Option<(&str, &str)> {
-    let unversioned = reference.split("/_history/").next()?;
-    let (rest, id) = unversioned.rsplit_once('/')?;
-    Some((rest.rsplit('/').next()?, id))
+/// The Patients whose records may come: those of the match result, else those in the files whom the oracle expects.
+/// None where neither says anything.
+fn persons_who_may_come(
+    input: &CheckInput<'_>,
+    records: &ExportedRecords,
+) -> Option<(BTreeSet<Reference>, &'static str)> {
+    let matched = match (input.matches, input.named) {
+        (Some(matches), _) => {
+            let read = |text| Reference::of_text(text, input.base);
+            Some(matches.matched().map(read).collect())
+        }
+        (None, Some(named)) => {
+            let own = named.iter().map(|id| ResourceName::patient(id));
+            Some(own.map(Reference::Own).collect())
+        }
+        (None, None) => None,
+    };
+    if let Some(matched) = matched {
+        return Some((matched, "only persons of MatchedMembers"));
+    }
+    let is_known = records.identities().next().is_none()
+        || !records.patients.is_empty()
+        || !records.owners.names_patients();
+    is_known.then(|| {
+        let expected = "only persons whom the oracle expects";
+        (records.expected_patients(), expected)
+    })
 }
 
 fn completeness(input: &CheckInput<'_>) -> Vec<Finding> {

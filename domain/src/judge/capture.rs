@@ -3,6 +3,7 @@
 use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
 
+use super::numbers::{is_same, is_same_number, keeps_digits, text_at};
 use crate::model::{Answer, Capture, CaptureKind, Finding, Query, catalogue};
 use crate::secret::Secret;
 
@@ -14,8 +15,8 @@ pub const TEXT_BYTES_MAX: usize = 64 << 10;
 pub enum CapturedValue {
     /// A string, as it was.
     Text(String),
-    /// A number, as far as 64 bits hold it.
-    Number(Number),
+    /// A number.
+    Number(CapturedNumber),
     /// A truth value.
     Bool(bool),
     /// A string that nothing shows.
@@ -31,12 +32,38 @@ impl CapturedValue {
     pub fn is(&self, wanted: &Value) -> bool {
         match self {
             Self::Text(text) => wanted.as_str() == Some(text),
-            Self::Number(number) => wanted.as_number() == Some(number),
+            Self::Number(number) => wanted
+                .as_number()
+                .is_some_and(|one| is_same_number(one, &number.value)),
             Self::Bool(flag) => wanted.as_bool() == Some(*flag),
             Self::Secret(_) => false,
-            Self::List(list) => wanted.as_array() == Some(list),
-            Self::Document(value) => wanted == value,
+            Self::List(list) => is_same(&Value::Array(list.clone()), wanted),
+            Self::Document(value) => is_same(value, wanted),
         }
+    }
+}
+
+/// A number as it came: 1.0 is sent as 1.0, and no digit is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapturedNumber {
+    /// As far as 64 bits hold it.
+    pub value: Number,
+    /// As the partner wrote it.
+    pub text: String,
+}
+
+impl CapturedNumber {
+    fn new(value: &Number, written: Option<&str>) -> Self {
+        Self {
+            value: value.clone(),
+            text: written.map_or_else(|| value.to_string(), str::to_owned),
+        }
+    }
+}
+
+impl From<i64> for CapturedNumber {
+    fn from(value: i64) -> Self {
+        Self::new(&value.into(), None)
     }
 }
 
@@ -50,22 +77,32 @@ pub fn capture(capture: &Capture, answer: &Answer) -> Result<Option<CapturedValu
             format!("header {name}"),
             of_header(capture.kind, answer.headers.get(name)),
         ),
-        Query::Json(path) => (
-            path.to_string(),
-            of_json(capture.kind, path, answer.json.as_ref()),
-        ),
+        Query::Json(path) => (path.to_string(), of_json(capture.kind, path, answer)),
     };
     match found {
         Lookup::Value(value) => Ok(Some(value)),
         Lookup::Absent if capture.optional => Ok(None),
-        Lookup::Absent => Err(broken(capture.kind, &place, "none")),
+        Lookup::Absent => {
+            let is_read = matches!(capture.query, Query::Header(_)) || answer.json.is_some();
+            let seen = if is_read {
+                "none".to_owned()
+            } else {
+                answer.body_kind()
+            };
+            Err(broken(capture.kind, &place, seen))
+        }
         Lookup::Several => Err(broken(capture.kind, &place, "several")),
         Lookup::OtherType => Err(broken(capture.kind, &place, "another type")),
         Lookup::TooLong => Err(broken(capture.kind, &place, "a text above the limit")),
+        Lookup::TooManyDigits => {
+            let seen =
+                "a number in it with more digits than 64 bits hold; capture that number alone";
+            Err(broken(capture.kind, &place, seen))
+        }
     }
 }
 
-fn broken(kind: CaptureKind, place: &str, seen: &'static str) -> Finding {
+fn broken(kind: CaptureKind, place: &str, seen: impl Into<String>) -> Finding {
     let expected = match kind {
         CaptureKind::List => format!("a list at {place}"),
         CaptureKind::String
@@ -83,6 +120,7 @@ enum Lookup {
     Several,
     OtherType,
     TooLong,
+    TooManyDigits,
 }
 
 /// Fields of the same name stay apart (RFC 9110 §5.3 lets lists be joined, and `Set-Cookie` is none).
@@ -103,11 +141,23 @@ fn of_header(kind: CaptureKind, values: Option<&Vec<String>>) -> Lookup {
     }
 }
 
-fn of_json(kind: CaptureKind, path: &JsonPath, json: Option<&Value>) -> Lookup {
-    let Some(json) = json else {
+fn of_json(kind: CaptureKind, path: &JsonPath, answer: &Answer) -> Lookup {
+    let Some(json) = &answer.json else {
         return Lookup::Absent;
     };
-    let found = path.query(json).all();
+    let located = path.query_located(json);
+    let written = |place| text_at(&answer.text, place).filter(|text| !text.is_empty());
+    if matches!(kind, CaptureKind::List | CaptureKind::Document) {
+        let mut texts = located.iter().filter_map(|one| written(one.location()));
+        if !texts.all(keeps_digits) {
+            return Lookup::TooManyDigits;
+        }
+    }
+    let number_text = located
+        .iter()
+        .next()
+        .and_then(|one| written(one.location()));
+    let found: Vec<&Value> = located.iter().map(|one| one.node()).collect();
     if kind == CaptureKind::List {
         // One array is the list; else the nodes are.
         return match &found[..] {
@@ -125,9 +175,9 @@ fn of_json(kind: CaptureKind, path: &JsonPath, json: Option<&Value>) -> Lookup {
     };
     match (kind, one) {
         (CaptureKind::String | CaptureKind::Secret, Value::String(one)) => text(kind, one),
-        (CaptureKind::Number, Value::Number(number)) => {
-            Lookup::Value(CapturedValue::Number(number.clone()))
-        }
+        (CaptureKind::Number, Value::Number(number)) => Lookup::Value(CapturedValue::Number(
+            CapturedNumber::new(number, number_text),
+        )),
         (CaptureKind::Bool, Value::Bool(flag)) => Lookup::Value(CapturedValue::Bool(*flag)),
         (CaptureKind::Document, value) => Lookup::Value(CapturedValue::Document(value.clone())),
         (
@@ -169,6 +219,7 @@ mod tests {
             headers: headers.collect(),
             json: Some(json),
             has_body: true,
+            ..Answer::default()
         }
     }
 
@@ -212,7 +263,7 @@ mod tests {
                 let back = match captured {
                     Some(CapturedValue::Text(text)) => Value::from(text),
                     Some(CapturedValue::Secret(secret)) => Value::from(secret.reveal()),
-                    Some(CapturedValue::Number(number)) => Value::Number(number),
+                    Some(CapturedValue::Number(number)) => Value::Number(number.value),
                     Some(CapturedValue::Bool(flag)) => Value::from(flag),
                     Some(CapturedValue::Document(value)) => value,
                     Some(CapturedValue::List(list)) if value.is_array() => Value::Array(list),

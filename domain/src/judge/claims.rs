@@ -3,8 +3,8 @@
 use chrono::{Months, NaiveDate};
 use serde_json::Value;
 
-use super::normalise::literal_reference;
-use super::references::Fingerprints;
+use super::references::Reference;
+use super::resolution::Fingerprints;
 use crate::model::{Finding, catalogue};
 
 /// Elements that hold money in a claim's item (CARIN Basis has none of them).
@@ -36,8 +36,8 @@ impl Claims {
         }
     }
 
-    /// Takes one record.
-    pub fn take(&mut self, kind: &str, record: &Value) {
+    /// Takes one record of a server at `base`.
+    pub fn take(&mut self, kind: &str, record: &Value, base: &str) {
         match kind {
             "Coverage" => {
                 if let Some(id) = record["id"].as_str() {
@@ -45,13 +45,13 @@ impl Claims {
                 }
             }
             "Encounter" => self.day(&record["period"]["start"]),
-            "ExplanationOfBenefit" => self.explanation(record),
+            "ExplanationOfBenefit" => self.explanation(record, base),
             _ => {}
         }
     }
 
-    fn explanation(&mut self, record: &Value) {
-        self.parties(record);
+    fn explanation(&mut self, record: &Value, base: &str) {
+        self.parties(record, base);
         if record["use"] == "claim" {
             self.claims += 1;
             self.money += u64::from(holds_money(record));
@@ -70,7 +70,7 @@ impl Claims {
         self.future += u64::from((day - self.today).num_days() > 1);
     }
 
-    fn parties(&mut self, record: &Value) {
+    fn parties(&mut self, record: &Value, base: &str) {
         let insurances = record["insurance"]
             .as_array()
             .map_or(&[][..], Vec::as_slice);
@@ -78,11 +78,9 @@ impl Claims {
         is_whole &= !insurances.is_empty();
         for insurance in insurances {
             is_whole &= is_named(&insurance["coverage"]);
-            let literal = insurance["coverage"]["reference"]
-                .as_str()
-                .and_then(literal_reference);
-            if let Some(coverage) = literal {
-                self.named_coverages.add(coverage);
+            if let Some(name) = Reference::read(&insurance["coverage"], base).own() {
+                self.named_coverages
+                    .add((name.kind.as_str(), name.id.as_str()));
             }
         }
         let focal = insurances.iter().filter(|one| one["focal"] == true).count();

@@ -21,7 +21,10 @@ pub fn operation_outcome(answer: &Answer) -> Option<Finding> {
         let seen = if passed {
             "OperationOutcome"
         } else {
-            "a body that is no OperationOutcome"
+            match answer.not_json {
+                Some(_) => &answer.body_kind(),
+                None => "a body that is no OperationOutcome",
+            }
         };
         catalogue::OPERATION_OUTCOME.finding(passed, "OperationOutcome", seen)
     })

@@ -123,8 +123,8 @@ mod tests {
     use super::*;
     use crate::judge::answer;
     use crate::judge::business::{self, CheckInput};
-    use crate::judge::fixtures::{answer_with, broken, cases, expected, member, set, today};
-    use crate::judge::records::{Depth, ExportedRecords};
+    use crate::judge::fixtures::{BASE, answer_with, broken, cases, expected, member, set, today};
+    use crate::judge::records::{Depth, ExpectedMembers, ExportedRecords};
     use crate::judge::stream::FileFold;
     use crate::model::{AnswerCheck, ExpectedResource, RecordCheck};
 
@@ -212,7 +212,13 @@ mod tests {
         let (good, _) = cases(include_str!("../../../tests/cases/checks/records.json"));
         let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
         let set = set(&member, "1234567893");
-        let mut records = ExportedRecords::new(&member, &set, today(), Depth::Summaries);
+        let mut records = ExportedRecords::new(
+            &ExpectedMembers::one(&member),
+            &set,
+            BASE,
+            today(),
+            Depth::Summaries,
+        );
         for record in &good {
             let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
             assert!(
@@ -236,6 +242,7 @@ mod tests {
                 same_key: &[],
                 baseline: None,
                 declared: &BTreeSet::new(),
+                base: BASE,
             };
             let found = business::check(RecordCheck::NobodyElse, &seen);
             let expected: &[&str] = if right { &[] } else { &["nobody-else"] };

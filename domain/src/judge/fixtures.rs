@@ -13,6 +13,8 @@ use crate::model::{
 };
 
 const OURS: &str = "1999999984";
+/// The FHIR base of the partner whose records are judged.
+pub(super) const BASE: &str = "https://payer.example/fhir";
 
 pub(super) fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()
@@ -78,7 +80,7 @@ pub(super) fn with_edits(good: &[Value], case: &Value) -> Vec<Value> {
 pub(super) fn oracle(records: &[Value]) -> BTreeMap<String, Vec<ExpectedResource>> {
     let mut due: BTreeMap<String, Vec<ExpectedResource>> = BTreeMap::new();
     for record in records {
-        let sha256 = sha256(&canonical(record));
+        let sha256 = sha256(&canonical(record, BASE));
         let kind = record["resourceType"].as_str().unwrap().to_owned();
         due.entry(kind).or_default().push(ExpectedResource {
             key: key(record, &sha256),
@@ -148,6 +150,7 @@ pub(super) fn answer_with(status: u16, headers: &[(&str, &str)], body: Value) ->
         headers: headers.collect(),
         has_body: !body.is_null(),
         json: Some(body).filter(|body| !body.is_null()),
+        ..Answer::default()
     }
 }
 

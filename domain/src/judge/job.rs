@@ -1,18 +1,10 @@
 //! Asynchronous jobs: kick-off, polling, release (FHIR R4 asynchronous pattern, Bulk Data).
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 use super::error_answer::{operation_outcome, status_cause};
+use super::retry_after::{RetryAfter, retry_after, retry_after_sane};
 use crate::model::{Answer, Finding, catalogue};
-
-/// A `Retry-After` above this is worth a warning.
-pub const RETRY_AFTER_SANE_MAX: Duration = Duration::from_secs(3600);
-/// Numbers from here on are no seconds but a time since 1970: seen in the wild, not obeyed.
-const EPOCH_LIKE_MIN: u64 = 1_000_000_000;
-/// The shortest wait between two polls.
-pub const POLL_WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// Whether the answer to a match kick-off is the result itself, without a job.
 pub fn is_direct(answer: &Answer) -> bool {
@@ -63,7 +55,17 @@ pub fn is_followable(uri: &http::Uri) -> bool {
         && uri.host().is_some()
         && uri
             .authority()
-            .is_some_and(|authority| !authority.as_str().contains('@'))
+            .is_some_and(|authority| !authority.as_str().contains('@') && has_port(authority))
+}
+
+/// Whether the port, where one is written, is one: `http` reads a port above 65535 as none.
+pub fn has_port(authority: &http::uri::Authority) -> bool {
+    let text = authority.as_str();
+    let behind_host = text.rsplit(']').next().unwrap_or(text);
+    let Some((_, port)) = behind_host.rsplit_once(':') else {
+        return true;
+    };
+    port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// What a poll says.
@@ -75,72 +77,6 @@ pub enum PollState {
     Done,
     /// Over, and not done.
     Failed,
-}
-
-/// The wait that the server asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAfter {
-    /// This long.
-    Wait(Duration),
-    /// It does not say.
-    Absent,
-    /// A number that is a point in time, not a duration.
-    Absurd,
-    /// Neither seconds nor an HTTP date.
-    Unreadable,
-}
-
-/// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or an HTTP date seen from `now`.
-pub fn retry_after(value: Option<&str>, now: DateTime<Utc>) -> RetryAfter {
-    let Some(value) = value.map(str::trim) else {
-        return RetryAfter::Absent;
-    };
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return match value.parse::<u64>() {
-            Ok(seconds) if seconds < EPOCH_LIKE_MIN => {
-                RetryAfter::Wait(Duration::from_secs(seconds))
-            }
-            Ok(_) | Err(_) => RetryAfter::Absurd,
-        };
-    }
-    match httpdate::parse_http_date(value) {
-        Ok(date) => RetryAfter::Wait(
-            (DateTime::<Utc>::from(date) - now)
-                .to_std()
-                .unwrap_or_default(),
-        ),
-        Err(_) => RetryAfter::Unreadable,
-    }
-}
-
-/// `Retry-After` can be read and is below an hour. None where there is none.
-pub fn retry_after_sane(retry_after: RetryAfter) -> Option<Finding> {
-    let (passed, seen) = match retry_after {
-        RetryAfter::Absent => return None,
-        RetryAfter::Wait(wait) if wait < RETRY_AFTER_SANE_MAX => {
-            (true, format!("{} s", wait.as_secs()))
-        }
-        RetryAfter::Wait(wait) => (false, format!("{} s", wait.as_secs())),
-        RetryAfter::Absurd => (
-            false,
-            "retry_after_absurd: a point in time as a number".to_owned(),
-        ),
-        RetryAfter::Unreadable => (false, "neither seconds nor an HTTP date".to_owned()),
-    };
-    Some(catalogue::RETRY_AFTER.finding(passed, "seconds or an HTTP date, below an hour", seen))
-}
-
-/// How long to wait before the next poll: what the server asks for, within one second and the
-/// smaller of `cap` and a quarter of the time `left`; where it asks nothing sane, doubling from one
-/// second with each `poll` (0 is the first).
-pub fn poll_wait(asked: RetryAfter, poll: u32, cap: Duration, left: Duration) -> Duration {
-    let wish = match asked {
-        RetryAfter::Wait(wait) => wait,
-        RetryAfter::Absent | RetryAfter::Absurd | RetryAfter::Unreadable => {
-            Duration::from_secs(1 << poll.min(16))
-        }
-    };
-    wish.min(cap.min(left / 4)).max(POLL_WAIT_MIN)
 }
 
 /// The percentage in an `X-Progress` header. The rest of it is the partner's free text and is not
@@ -239,43 +175,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_is_read_as_seconds_or_date_and_absurd_values_are_named() {
-        let now = DateTime::parse_from_rfc3339("2026-11-21T20:00:00Z")
-            .unwrap()
-            .to_utc();
-        let cases = [
-            (None, RetryAfter::Absent),
-            (Some("120"), RetryAfter::Wait(Duration::from_secs(120))),
-            (Some(" 5 "), RetryAfter::Wait(Duration::from_secs(5))),
-            (
-                Some("Sat, 21 Nov 2026 20:00:30 GMT"),
-                RetryAfter::Wait(Duration::from_secs(30)),
-            ),
-            (
-                Some("Sat, 21 Nov 2026 19:00:00 GMT"),
-                RetryAfter::Wait(Duration::ZERO),
-            ),
-            (Some("1795293717133"), RetryAfter::Absurd),
-            (Some("1795293718"), RetryAfter::Absurd),
-            (Some("99999999999999999999999"), RetryAfter::Absurd),
-            (Some("-1"), RetryAfter::Unreadable),
-            (Some(""), RetryAfter::Unreadable),
-            (Some("soon"), RetryAfter::Unreadable),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(retry_after(text, now), expected, "{text:?}");
-        }
-        assert!(
-            retry_after_sane(RetryAfter::Wait(Duration::from_secs(7200)))
-                .is_some_and(|f| !f.passed)
-        );
-        assert!(
-            retry_after_sane(RetryAfter::Absurd)
-                .is_some_and(|f| f.seen.contains("retry_after_absurd"))
-        );
-    }
-
-    #[test]
     fn progress_is_a_percentage_or_nothing() {
         for (text, percent) in [
             ("0%", Some(0)),
@@ -290,39 +189,5 @@ mod tests {
             assert_eq!(progress_percent(Some(text)), percent, "{text}");
         }
         assert_eq!(progress_percent(None), None);
-    }
-
-    #[test]
-    fn waits_stay_between_a_second_and_a_quarter_of_the_time_left() {
-        let seconds = Duration::from_secs;
-        let cap = seconds(120);
-        assert_eq!(
-            poll_wait(RetryAfter::Wait(seconds(5)), 0, cap, seconds(600)),
-            seconds(5)
-        );
-        assert_eq!(
-            poll_wait(RetryAfter::Wait(seconds(0)), 0, cap, seconds(600)),
-            seconds(1)
-        );
-        assert_eq!(
-            poll_wait(RetryAfter::Wait(seconds(7200)), 0, cap, seconds(600)),
-            seconds(120)
-        );
-        assert_eq!(
-            poll_wait(RetryAfter::Wait(seconds(60)), 0, cap, seconds(40)),
-            seconds(10)
-        );
-        assert_eq!(
-            poll_wait(RetryAfter::Absurd, 3, cap, seconds(600)),
-            seconds(8)
-        );
-        assert_eq!(
-            poll_wait(RetryAfter::Absent, 60, cap, seconds(600)),
-            seconds(120)
-        );
-        assert_eq!(
-            poll_wait(RetryAfter::Absent, 0, cap, seconds(1)),
-            seconds(1)
-        );
     }
 }

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// References of one list that are kept.
+const REFERENCES_MAX: usize = 32;
+
 /// The facts that streams are judged by. The whole line is checked to be JSON; the rest of it is skipped.
 #[derive(Debug, Default)]
 pub struct LineSummary<'t> {
@@ -14,8 +17,8 @@ pub struct LineSummary<'t> {
     pub id: Text<'t>,
     /// `use`.
     pub purpose: Text<'t>,
-    /// `patient.reference`, `subject.reference`, `beneficiary.reference`.
-    pub persons: [Text<'t>; 3],
+    /// What `patient`, `subject` and `beneficiary` refer to.
+    pub persons: Vec<PersonReference<'t>>,
     /// The value of the first identifier whose type is `uc`: a claim's own number.
     pub claim: Text<'t>,
 }
@@ -104,10 +107,9 @@ impl<'de> Deserialize<'de> for LineSummary<'de> {
                         "resourceType" => summary.kind = fields.next_value()?,
                         "id" => summary.id = fields.next_value()?,
                         "use" => summary.purpose = fields.next_value()?,
-                        "patient" => summary.persons[0] = fields.next_value::<Reference<'de>>()?.0,
-                        "subject" => summary.persons[1] = fields.next_value::<Reference<'de>>()?.0,
-                        "beneficiary" => {
-                            summary.persons[2] = fields.next_value::<Reference<'de>>()?.0
+                        "patient" | "subject" | "beneficiary" => {
+                            let more = fields.next_value::<PersonReferences<'de>>()?;
+                            summary.persons.extend(more.0);
                         }
                         "identifier" => summary.claim = fields.next_value::<Claim<'de>>()?.0,
                         _ => {
@@ -116,6 +118,73 @@ impl<'de> Deserialize<'de> for LineSummary<'de> {
                     }
                 }
                 Ok(summary)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// A Reference that says whose a record is.
+#[derive(Debug, Default)]
+pub struct PersonReference<'t> {
+    /// `reference`.
+    pub text: Text<'t>,
+    /// `type`.
+    pub kind: Text<'t>,
+    /// `identifier.value`.
+    pub identifier: Text<'t>,
+}
+
+impl<'de> Deserialize<'de> for PersonReference<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = PersonReference<'de>;
+            anything_else!(PersonReference::default(); text list);
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+                let mut found = PersonReference::default();
+                while let Some(name) = fields.next_key::<Text<'de>>()? {
+                    match name.get().unwrap_or_default() {
+                        "reference" => found.text = fields.next_value()?,
+                        "type" => found.kind = fields.next_value()?,
+                        "identifier" => {
+                            found.identifier = fields.next_value::<Identifier<'de>>()?.value;
+                        }
+                        _ => {
+                            fields.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// One Reference, or a list of them: an Account has several subjects.
+struct PersonReferences<'t>(Vec<PersonReference<'t>>);
+
+impl<'de> Deserialize<'de> for PersonReferences<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = PersonReferences<'de>;
+            anything_else!(PersonReferences(vec![PersonReference::default()]); text);
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                let fields = serde::de::value::MapAccessDeserializer::new(fields);
+                Ok(PersonReferences(vec![PersonReference::deserialize(
+                    fields,
+                )?]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = items.next_element()? {
+                    if all.len() < REFERENCES_MAX {
+                        all.push(one);
+                    }
+                }
+                Ok(PersonReferences(all))
             }
         }
         deserializer.deserialize_any(Any)
@@ -149,22 +218,6 @@ macro_rules! fields_of {
             }
         }
     };
-}
-
-fields_of!(
-    /// A Reference: its `reference`.
-    Reference, reference_field, list
-);
-
-fn reference_field<'de, A: MapAccess<'de>>(
-    found: &mut Reference<'de>,
-    key: &str,
-    fields: &mut A,
-) -> Result<bool, A::Error> {
-    if key == "reference" {
-        found.0 = fields.next_value()?;
-    }
-    Ok(key == "reference")
 }
 
 /// A list of identifiers: the value of the first one that is a claim's own number.
@@ -291,8 +344,8 @@ mod tests {
         assert_eq!(summary.kind.get(), Some("ExplanationOfBenefit"));
         assert_eq!(summary.id.get(), Some("aä"));
         assert_eq!(summary.purpose.get(), Some("claim"));
-        assert_eq!(summary.persons[0].get(), Some("Patient/1"));
-        assert_eq!(summary.persons[1].get(), None);
+        assert_eq!(summary.persons.len(), 1);
+        assert_eq!(summary.persons[0].text.get(), Some("Patient/1"));
         assert_eq!(summary.claim.get(), Some("c-1"));
     }
 

@@ -50,14 +50,20 @@ pub struct ManifestFile {
 /// The manifest, or the findings why it cannot be read.
 pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, Vec<Finding>) {
     let Some(json) = &answer.json else {
-        let finding = catalogue::MANIFEST.finding(false, "a JSON manifest", "no JSON");
+        let finding = catalogue::MANIFEST.finding(false, "a JSON manifest", answer.body_kind());
         return (None, vec![finding]);
     };
     let mut wrong = Vec::new();
-    for key in ["transactionTime", "request"] {
-        if !json[key].is_string() {
-            wrong.push(key);
-        }
+    let told = json["transactionTime"].as_str();
+    let transaction_time = told.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    match (told, transaction_time) {
+        (None, _) => wrong.push("transactionTime"),
+        // Without a zone it is no time, and must not come back as somebody's `_since`.
+        (Some(_), None) => wrong.push("transactionTime, which is no instant with a zone"),
+        (Some(_), Some(_)) => {}
+    }
+    if !json["request"].is_string() {
+        wrong.push("request");
     }
     if !json["requiresAccessToken"].is_boolean() {
         wrong.push("requiresAccessToken");
@@ -91,12 +97,9 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
     let told_errors = json["error"].as_array().map_or(0, Vec::len);
     let seen = format!("{told_errors} error files");
     findings.push(catalogue::PARTIAL_ERRORS.finding(told_errors == 0, "no error files", seen));
-    let told = json["transactionTime"].as_str();
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
-        transaction_time: told
-            .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
-            .map(|time| time.to_utc()),
+        transaction_time: transaction_time.map(|time| time.to_utc()),
         output,
         errors: errors.unwrap_or_default(),
     };
@@ -156,6 +159,7 @@ mod tests {
             headers: Default::default(),
             json: Some(json),
             has_body: true,
+            ..Answer::default()
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! One file for each subject: [`wire`] judges whether an answer arrived, [`retry`] whether there is another attempt,
 //! [`mod@capture`] what is kept of an answer; [`answer`], [`token`], [`job`], [`manifest`], [`error_answer`] and
-//! [`refusal`] judge what it says; [`stream`], [`line_summary`], [`mod@matches`] and [`records`] judge files line by
-//! line, [`claims`] to [`structure`] whole records; [`business`] compares with the oracle, [`quirks`] knows what a
+//! [`refusal`] judge what it says; [`stream`], [`line_summary`], [`mod@matches`], [`records`] and [`owners`] judge files line by
+//! line, [`references`] reads what one record calls another, [`claims`] to [`structure`] whole records; [`business`] compares with the oracle, [`quirks`] knows what a
 //! partner does differently, and [`run()`] gives the verdict. Ids are those of the catalogue (T-, A-, B-); every rule
 //! is in [`catalogue`].
 
@@ -18,21 +18,30 @@ pub mod drift;
 pub mod error_answer;
 pub mod exchange;
 #[cfg(test)]
+mod field_tests;
+#[cfg(test)]
 mod fixtures;
 pub mod job;
+pub mod json_text;
 pub mod line_summary;
 pub mod manifest;
 pub mod matches;
 pub mod normalise;
+pub mod numbers;
+pub mod owners;
 pub mod provenance;
 pub mod quirks;
 pub mod records;
 pub mod references;
 pub mod refusal;
+pub mod resolution;
 pub mod retry;
+pub mod retry_after;
 #[cfg(test)]
 mod rule_tests;
 mod run;
+#[cfg(test)]
+mod run_tests;
 pub mod stream;
 pub mod structure;
 pub mod token;

@@ -3,10 +3,13 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// Nesting deeper than this is cut off by the JSON parser (128 levels), so recursion is bounded.
-pub fn canonical(resource: &Value) -> String {
+use super::references::{Reference, ResourceName};
+
+/// The canonical text of the normal form of a resource that a server at `base` sent. Nesting deeper than this is cut off
+/// by the JSON parser (128 levels), so recursion is bounded.
+pub fn canonical(resource: &Value, base: &str) -> String {
     let mut normal = resource.clone();
     if let Value::Object(fields) = &mut normal {
         fields.remove("id");
@@ -18,45 +21,33 @@ pub fn canonical(resource: &Value) -> String {
             }
         }
     }
-    loosen_references(&mut normal);
+    loosen_references(&mut normal, base);
     // `serde_json` keeps object keys in a sorted map and prints without white space.
     normal.to_string()
 }
 
-fn loosen_references(value: &mut Value) {
+fn loosen_references(value: &mut Value, base: &str) {
+    if let Some(name) = own_name(value, base) {
+        value["reference"] = Value::String(name.kind);
+        if let Value::Object(fields) = value {
+            fields.remove("type");
+        }
+    }
     match value {
-        Value::Object(fields) => loosen_fields(fields),
-        Value::Array(items) => items.iter_mut().for_each(loosen_references),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|value| loosen_references(value, base)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|value| loosen_references(value, base)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-fn loosen_fields(fields: &mut Map<String, Value>) {
-    for (name, value) in fields.iter_mut() {
-        let kind = match value.as_str() {
-            Some(text) if name == "reference" => {
-                literal_reference(text).map(|(kind, _)| kind.to_owned())
-            }
-            _ => None,
-        };
-        match kind {
-            Some(kind) => *value = Value::String(kind),
-            None => loosen_references(value),
-        }
-    }
-}
-
-/// Splits `Type/id`; none for absolute, contained or versioned references.
-pub fn literal_reference(text: &str) -> Option<(&str, &str)> {
-    let (kind, id) = text.split_once('/')?;
-    let is_kind = kind.starts_with(|c: char| c.is_ascii_uppercase())
-        && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let is_id = !id.is_empty()
-        && id.len() <= 64
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
-    (is_kind && is_id).then_some((kind, id))
+/// What an object names on the server itself, where it is a reference.
+fn own_name(value: &Value, base: &str) -> Option<ResourceName> {
+    value.get("reference")?.as_str()?;
+    Reference::read(value, base).own()
 }
 
 /// SHA-256 of the normal form, lower-case hex.
@@ -99,7 +90,8 @@ mod tests {
         let vectors = file["vectors"].as_array().unwrap();
         assert!(vectors.len() >= 10);
         for vector in vectors {
-            let normal = canonical(&vector["resource"]);
+            let base = vector["base"].as_str().unwrap_or_default();
+            let normal = canonical(&vector["resource"], base);
             let hash = sha256(&normal);
             assert_eq!(normal, vector["canonical"], "{}", vector["name"]);
             assert_eq!(hash, vector["sha256"], "{}", vector["name"]);

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::normalise::literal_reference;
-use super::references::Fingerprints;
+use super::references::Reference;
+use super::resolution::Fingerprints;
 use crate::model::{Finding, catalogue};
 
 /// Labels of records that only a consent to sensitive data covers (HL7 v3 ActCode and Confidentiality).
@@ -31,6 +31,8 @@ pub struct Provenance {
     /// Transmitters named by the responder's NPI.
     by_npi: u64,
     targets: Fingerprints,
+    /// Targets that cannot be read.
+    unreadable: u64,
     records: u64,
 }
 
@@ -49,8 +51,8 @@ impl Provenance {
         self.since = since;
     }
 
-    /// Takes one record.
-    pub fn take(&mut self, kind: &str, record: &Value) {
+    /// Takes one record of a server at `base`.
+    pub fn take(&mut self, kind: &str, record: &Value, base: &str) {
         self.records += 1;
         let labels = record["meta"]["security"].as_array().into_iter().flatten();
         let mut codes = labels.filter_map(|label| label["code"].as_str());
@@ -67,7 +69,7 @@ impl Provenance {
                     self.responders.add(("Organization", id));
                 }
             }
-            "Provenance" => self.provenance(record),
+            "Provenance" => self.provenance(record, base),
             _ => {}
         }
     }
@@ -77,10 +79,15 @@ impl Provenance {
         all.any(|one| one["value"] == self.responder_npi.as_str())
     }
 
-    fn provenance(&mut self, record: &Value) {
+    fn provenance(&mut self, record: &Value, base: &str) {
         for target in record["target"].as_array().into_iter().flatten() {
-            if let Some(target) = target["reference"].as_str().and_then(literal_reference) {
-                self.targets.add(target);
+            match Reference::read(target, base) {
+                Reference::Own(name) => {
+                    self.targets.add((name.kind.as_str(), name.id.as_str()));
+                }
+                // What another server holds is not due from this one.
+                Reference::Elsewhere(_) | Reference::Contained(_) | Reference::Logical => {}
+                Reference::Unreadable => self.unreadable += 1,
             }
         }
         for agent in record["agent"].as_array().into_iter().flatten() {
@@ -90,11 +97,8 @@ impl Provenance {
             }
             if agent["who"]["identifier"]["value"] == self.responder_npi.as_str() {
                 self.by_npi += 1;
-            } else if let Some(who) = agent["who"]["reference"]
-                .as_str()
-                .and_then(literal_reference)
-            {
-                self.transmitters.add(who);
+            } else if let Some(who) = Reference::read(&agent["who"], base).own() {
+                self.transmitters.add((who.kind.as_str(), who.id.as_str()));
             }
         }
     }
@@ -104,15 +108,21 @@ impl Provenance {
         let named = self.transmitters.len() - self.transmitters.missing_in(&self.responders);
         let is_sent = self.by_npi > 0 || named > 0;
         let loose = self.targets.missing_in(present);
+        let unreadable = match self.unreadable {
+            0 => String::new(),
+            some => format!(", {some} cannot be read"),
+        };
         let seen = match (self.records, is_sent) {
             (0, _) => "no record".to_owned(),
-            (_, true) => format!("sent by the responder, {loose} targets elsewhere"),
+            (_, true) => format!("sent by the responder, {loose} targets elsewhere{unreadable}"),
             (_, false) => {
-                format!("no transmitter that is the responder, {loose} targets elsewhere")
+                format!(
+                    "no transmitter that is the responder, {loose} targets elsewhere{unreadable}"
+                )
             }
         };
         catalogue::PROVENANCE.finding(
-            self.records == 0 || (is_sent && loose == 0),
+            self.records == 0 || (is_sent && loose == 0 && self.unreadable == 0),
             "a transmitter that is the responder, targets within the export",
             seen,
         )

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::job::RetryAfter;
+use super::retry_after::RetryAfter;
 use crate::model::{Answer, Check, Finding, Quirk, catalogue};
 
 /// A `Retry-After` from here on is long, while a job runs.
@@ -91,7 +91,7 @@ pub fn of_wait(answer: &Answer, asked: RetryAfter) -> Vec<(Quirk, bool)> {
             (Quirk::RetryAfterDate, is_date),
             (Quirk::RetryAfterLong, wait >= RETRY_AFTER_LONG),
         ],
-        RetryAfter::Absurd => vec![(Quirk::RetryAfterEpoch, true)],
+        RetryAfter::Odd(form, _) => vec![(Quirk::RetryAfterEpoch, form.is_epoch())],
         RetryAfter::Unreadable => vec![(Quirk::RetryAfterEpoch, false)],
     }
 }
@@ -151,8 +151,9 @@ pub fn excuses(declared: &BTreeSet<Quirk>, finding: &Finding, answer: &Answer) -
     }
     if is(&catalogue::RETRY_AFTER) {
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        let asked = super::job::retry_after(answer.header("retry-after"), now);
-        return asked == RetryAfter::Absurd && has(Quirk::RetryAfterEpoch);
+        let asked = super::retry_after::retry_after(answer.header("retry-after"), now);
+        let is_epoch = matches!(asked, RetryAfter::Odd(form, _) if form.is_epoch());
+        return is_epoch && has(Quirk::RetryAfterEpoch);
     }
     if is(&catalogue::GONE) {
         return has(Quirk::Delete404) || has(Quirk::Delete405);

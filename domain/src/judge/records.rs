@@ -12,18 +12,18 @@ use super::codes::Codes;
 use super::drift::Drift;
 use super::line_summary::LineSummary;
 use super::normalise;
+use super::owners::{Owners, PERSONS_MAX};
 use super::provenance::Provenance;
-use super::references::{References, fingerprint};
+use super::references::{Reference, ResourceName};
+use super::resolution::{Resolution, fingerprint};
 use super::stream::{LineSink, known_type, short};
 use super::structure::Structure;
 use crate::model::{
-    Expected, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordCheck, RecordKind,
+    Identity, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordCheck, RecordKind,
 };
 
 /// Records and claims whose identity is remembered to find duplicates; the rest is not looked at for that.
 pub const REMEMBERED_MAX: usize = 2_000_000;
-/// Persons remembered; one is right.
-pub const PERSONS_MAX: usize = 1_000;
 /// Names and identifiers of one person remembered.
 const NAMES_MAX: usize = 32;
 
@@ -50,16 +50,40 @@ impl Depth {
     }
 }
 
-/// What the files hold, seen by one member's oracle.
+/// Whose records the files should hold.
+#[derive(Clone, Debug)]
+pub struct ExpectedMembers<'a> {
+    /// The members.
+    pub members: Vec<&'a Member>,
+    /// Whether each of them is due. If not, any of them may come, and the records of those that came are due.
+    pub all_due: bool,
+}
+
+impl<'a> ExpectedMembers<'a> {
+    /// One member and nobody else.
+    pub fn one(member: &'a Member) -> Self {
+        Self {
+            members: vec![member],
+            all_due: true,
+        }
+    }
+}
+
+/// What the files hold, seen by the oracle of the members that are expected.
 #[derive(Debug)]
 pub struct ExportedRecords {
+    /// The FHIR base of the server that sent them.
+    base: String,
     expected: BTreeMap<String, BTreeMap<String, ExpectedRecord>>,
+    /// The persons that may come, and whether a Patient that is one of them was read.
+    identities_due: Vec<ExpectedPerson>,
+    all_due: bool,
     foreign_canaries: Option<AhoCorasick>,
     identities: BTreeSet<u64>,
     /// Patients in the files.
     pub patients: Vec<Person>,
     /// Persons that records refer to as `patient`, `subject` or `beneficiary`.
-    pub subjects: BTreeSet<String>,
+    pub owners: Owners,
     /// Lines with a canary of another member.
     pub foreign_lines: u64,
     /// Records with a type and id, or a claim identifier, seen before.
@@ -74,7 +98,7 @@ pub struct ExportedRecords {
 #[derive(Debug)]
 pub struct WholeRecords {
     /// B-12.
-    pub references: References,
+    pub references: Resolution,
     /// B-15, B-18, B-21.
     pub claims: Claims,
     /// B-19, B-20.
@@ -89,8 +113,18 @@ pub struct WholeRecords {
     pub drift: Drift,
 }
 
+/// A person that may come.
+#[derive(Clone, Debug)]
+struct ExpectedPerson {
+    /// None where no data of the member may come.
+    identity: Option<Identity>,
+    came: bool,
+}
+
 #[derive(Clone, Debug)]
 struct ExpectedRecord {
+    /// Whose it is, by place in the expected members.
+    of: Vec<usize>,
     sha256: String,
     found: bool,
     unchanged: bool,
@@ -99,8 +133,8 @@ struct ExpectedRecord {
 /// A Patient in the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// `Patient/<id>`.
-    pub reference: String,
+    /// Its id.
+    pub id: String,
     /// Family names.
     pub family: Vec<String>,
     /// First given names.
@@ -129,29 +163,43 @@ pub struct Score {
 }
 
 impl ExportedRecords {
-    /// Starts with no records, for one member; canaries of all others in its set must not appear.
-    pub fn new(member: &Member, set: &MemberSet, today: NaiveDate, depth: Depth) -> Self {
-        let others = set.members.iter().filter(|other| other.id != member.id);
+    /// Starts with no records of the server at `base`; canaries of members that are not expected must not appear.
+    pub fn new(
+        expected: &ExpectedMembers<'_>,
+        set: &MemberSet,
+        base: &str,
+        today: NaiveDate,
+        depth: Depth,
+    ) -> Self {
+        let members = &expected.members;
+        let is_expected = |one: &Member| members.iter().any(|member| member.id == one.id);
+        let others = set.members.iter().filter(|other| !is_expected(other));
         let canaries: Vec<&str> = others
             .flat_map(|other| &other.expected.canaries)
             .chain(set.members.iter().flat_map(|one| &one.expected.others))
             .map(String::as_str)
             .collect();
         let whole = || WholeRecords {
-            references: References::default(),
+            references: Resolution::default(),
             claims: Claims::on(today),
             authorizations: Authorizations::on(today),
             codes: Codes::default(),
             structure: Structure::default(),
-            provenance: Provenance::new(&set.responder_npi, covers_sensitive(member)),
+            provenance: Provenance::new(
+                &set.responder_npi,
+                members.iter().any(|one| covers_sensitive(one)),
+            ),
             drift: Drift::default(),
         };
         Self {
-            expected: due(&member.expected),
+            base: base.to_owned(),
+            expected: due(members),
+            identities_due: members.iter().map(|one| ExpectedPerson::new(one)).collect(),
+            all_due: expected.all_due,
             foreign_canaries: AhoCorasick::new(canaries).ok(),
             identities: BTreeSet::new(),
             patients: Vec::new(),
-            subjects: BTreeSet::new(),
+            owners: Owners::default(),
             foreign_lines: 0,
             duplicates: 0,
             records: 0,
@@ -171,7 +219,8 @@ impl ExportedRecords {
         let mut score = Score::default();
         let mut kinds: BTreeMap<RecordKind, KindScore> = BTreeMap::new();
         for (kind, records) in &self.expected {
-            for (key, due) in records {
+            let due_now = records.iter().filter(|(_, due)| self.is_due(due));
+            for (key, due) in due_now {
                 let of = RecordKind::of(kind, key);
                 let of_kind = kinds.entry(of).or_insert_with(|| KindScore {
                     kind: of,
@@ -197,6 +246,26 @@ impl ExportedRecords {
         score
     }
 
+    fn is_due(&self, record: &ExpectedRecord) -> bool {
+        let came = |place: &usize| self.identities_due.get(*place).is_some_and(|one| one.came);
+        self.all_due || record.of.iter().any(came)
+    }
+
+    /// The persons that may come.
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.identities_due
+            .iter()
+            .filter_map(|one| one.identity.as_ref())
+    }
+
+    /// The Patients in the files that are persons who may come.
+    pub fn expected_patients(&self) -> BTreeSet<Reference> {
+        let own = self.patients.iter();
+        let own = own.filter(|person| self.identities().any(|one| person.is(one)));
+        own.map(|person| Reference::Own(ResourceName::patient(&person.id)))
+            .collect()
+    }
+
     fn remember(&mut self, what: impl std::hash::Hash) {
         if self.identities.len() < REMEMBERED_MAX && !self.identities.insert(fingerprint(what)) {
             self.duplicates += 1;
@@ -207,7 +276,7 @@ impl ExportedRecords {
         let Some(of_kind) = self.expected.get_mut(kind) else {
             return;
         };
-        let sha256 = normalise::sha256(&normalise::canonical(record));
+        let sha256 = normalise::sha256(&normalise::canonical(record, &self.base));
         if let Some(due) = of_kind.get_mut(&normalise::key(record, &sha256)) {
             due.unchanged = (due.unchanged || !due.found) && due.sha256 == sha256;
             due.found = true;
@@ -215,15 +284,13 @@ impl ExportedRecords {
     }
 
     /// Takes the summary of a record.
-    fn take_summary(&mut self, kind: &'static str, summary: &LineSummary<'_>) {
+    fn take_summary(&mut self, kind: &str, summary: &LineSummary<'_>) {
         self.records += 1;
         if let Some(id) = summary.id.get() {
             self.remember((kind, id));
         }
-        for reference in summary.persons.iter().filter_map(|text| text.get()) {
-            if self.subjects.len() < PERSONS_MAX && !self.subjects.contains(reference) {
-                self.subjects.insert(short(reference));
-            }
+        for person in &summary.persons {
+            self.owners.take(person, &self.base);
         }
         let is_claim = kind == "ExplanationOfBenefit" && summary.purpose.get() == Some("claim");
         if let Some(claim) = summary.claim.get().filter(|_| is_claim) {
@@ -231,20 +298,26 @@ impl ExportedRecords {
         }
     }
 
-    fn record(&mut self, kind: &'static str, record: &Value) {
+    fn record(&mut self, kind: &str, record: &Value) {
         if kind == "Patient" && self.patients.len() < PERSONS_MAX {
-            self.patients.push(person(record));
+            let person = person(record);
+            for expected in &mut self.identities_due {
+                expected.came |= expected.identity.as_ref().is_some_and(|one| person.is(one));
+            }
+            self.patients.push(person);
         }
+        let base = &self.base;
         let Some(whole) = &mut self.whole else {
             return;
         };
-        whole.references.take(kind, record);
-        whole.claims.take(kind, record);
-        whole.authorizations.take(kind, record);
+        whole.references.take(kind, record, base);
+        whole.claims.take(kind, record, base);
+        whole.authorizations.take(kind, record, base);
         whole.codes.take(record);
         whole.structure.take(kind, record);
-        whole.provenance.take(kind, record);
-        whole.drift.take(kind, record);
+        whole.provenance.take(kind, record, base);
+        // A type name is the partner's text: one that we do not know is not kept.
+        whole.drift.take(known_type(kind), record);
         self.tick_off(kind, record);
     }
 }
@@ -257,20 +330,46 @@ fn covers_sensitive(member: &Member) -> bool {
         .any(|uri| uri.ends_with("#sensitive"))
 }
 
-fn due(expected: &Expected) -> BTreeMap<String, BTreeMap<String, ExpectedRecord>> {
-    let mut kinds = BTreeMap::new();
-    for (kind, resources) in &expected.resources {
-        let records: &mut BTreeMap<String, ExpectedRecord> = kinds.entry(kind.clone()).or_default();
-        for resource in resources {
-            let due = ExpectedRecord {
-                sha256: resource.sha256.clone(),
-                found: false,
-                unchanged: false,
-            };
-            records.insert(resource.key.clone(), due);
+fn due(members: &[&Member]) -> BTreeMap<String, BTreeMap<String, ExpectedRecord>> {
+    let mut kinds: BTreeMap<String, BTreeMap<String, ExpectedRecord>> = BTreeMap::new();
+    for (place, member) in members.iter().enumerate() {
+        for (kind, resources) in &member.expected.resources {
+            let records = kinds.entry(kind.clone()).or_default();
+            for resource in resources {
+                let due = records
+                    .entry(resource.key.clone())
+                    .or_insert_with(|| ExpectedRecord {
+                        of: Vec::new(),
+                        sha256: resource.sha256.clone(),
+                        found: false,
+                        unchanged: false,
+                    });
+                due.of.push(place);
+            }
         }
     }
     kinds
+}
+
+impl ExpectedPerson {
+    fn new(member: &Member) -> Self {
+        Self {
+            identity: member.expected.identity.clone(),
+            came: false,
+        }
+    }
+}
+
+impl Person {
+    /// Whether it is this person: another birth date or UMB is another one, a name may be misspelt.
+    pub fn is(&self, identity: &Identity) -> bool {
+        self.birth_date == identity.birth_date && self.identifiers.contains(&identity.umb)
+    }
+
+    /// Whether it has this person's name.
+    pub fn is_named(&self, identity: &Identity) -> bool {
+        self.family.contains(&identity.family) && self.given.contains(&identity.given)
+    }
 }
 
 impl LineSink for ExportedRecords {
@@ -280,7 +379,7 @@ impl LineSink for ExportedRecords {
     }
 
     fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool {
-        let kind = known_type(summary.kind.get().unwrap_or_default());
+        let kind = summary.kind.get().unwrap_or_default();
         if self.whole.is_none() && kind != "Patient" {
             self.take_summary(kind, summary);
             return true;
@@ -307,10 +406,7 @@ fn person(patient: &Value) -> Person {
         codings.any(|coding| coding["code"] == "UMB")
     };
     Person {
-        reference: format!(
-            "Patient/{}",
-            short(patient["id"].as_str().unwrap_or_default())
-        ),
+        id: short(patient["id"].as_str().unwrap_or_default()),
         family: names().filter_map(|name| text(&name["family"])).collect(),
         given: names().filter_map(|name| text(&name["given"][0])).collect(),
         birth_date: text(&patient["birthDate"]).unwrap_or_default(),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::error_answer::status_cause;
-use super::job::RetryAfter;
-use crate::model::{Failure, Finding, Phase, Retry, Transient, catalogue};
+use super::retry_after::RetryAfter;
+use crate::model::{Failure, Finding, Phase, ProxyFailure, Retry, Transient, catalogue};
 
 /// The kind of a failure that may pass by itself; none for one that stays.
 pub fn transient(failure: Option<Failure>, status: Option<u16>) -> Option<Transient> {
@@ -19,15 +19,20 @@ pub fn transient(failure: Option<Failure>, status: Option<u16>) -> Option<Transi
         }
         Some(Failure::Reset(Phase::Tls)) => Some(Transient::Tls),
         Some(Failure::Reset(Phase::Send | Phase::Wait | Phase::Transfer)) => Some(Transient::Reset),
+        Some(Failure::Proxy(ProxyFailure::Unreachable | ProxyFailure::BadGateway)) => {
+            Some(Transient::Connect)
+        }
         // A name, a certificate and a limit stay what they are; after a timeout the time is gone.
         Some(
-            Failure::NoSuchName
+            Failure::Dns(_)
+            | Failure::Proxy(_)
             | Failure::Tls(_)
             | Failure::Timeout(_)
             | Failure::Deadline(_)
             | Failure::Malformed
+            | Failure::Coding(_)
             | Failure::Limit(_)
-            | Failure::Redirect
+            | Failure::Redirect(_)
             | Failure::Agent(_),
         ) => None,
     }
@@ -39,9 +44,9 @@ pub fn wait(retry: &Retry, seen: Transient, attempt: u32, asked: RetryAfter) -> 
     if attempt >= retry.attempts || !retry.on.contains(&seen) {
         return None;
     }
-    match asked {
-        RetryAfter::Wait(asked) => (asked <= retry.wait_max).then_some(asked),
-        RetryAfter::Absent | RetryAfter::Absurd | RetryAfter::Unreadable => {
+    match asked.wait() {
+        Some(asked) => (asked <= retry.wait_max).then_some(asked),
+        None => {
             let doubled = retry.wait.saturating_mul(1 << (attempt - 1).min(16));
             Some(doubled.min(retry.wait_max))
         }
@@ -58,7 +63,7 @@ pub fn asked_again(status: u16, attempt: u32) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::TlsFailure;
+    use crate::model::{DnsFailure, TlsFailure};
 
     #[test]
     fn only_what_may_pass_by_itself_is_tried_again() {
@@ -71,7 +76,7 @@ mod tests {
                 Some(Transient::Reset),
             ),
             (Some(Failure::Tls(TlsFailure::Expired)), None, None),
-            (Some(Failure::NoSuchName), None, None),
+            (Some(Failure::Dns(DnsFailure::NoSuchName)), None, None),
             (Some(Failure::Timeout(Phase::Wait)), None, None),
             (None, Some(503), Some(Transient::ServerError)),
             (None, Some(501), None),
@@ -100,7 +105,10 @@ mod tests {
             |seen, attempt, asked| wait(&retry, seen, attempt, asked).map(|one| one.as_secs());
         let secs = |secs| RetryAfter::Wait(Duration::from_secs(secs));
         assert_eq!(wait(Transient::ServerError, 1, RetryAfter::Absent), Some(2));
-        assert_eq!(wait(Transient::ServerError, 2, RetryAfter::Absurd), Some(3));
+        assert_eq!(
+            wait(Transient::ServerError, 2, RetryAfter::Unreadable),
+            Some(3)
+        );
         assert_eq!(wait(Transient::ServerError, 3, RetryAfter::Absent), None);
         assert_eq!(wait(Transient::Throttled, 1, RetryAfter::Absent), None);
         assert_eq!(wait(Transient::ServerError, 1, secs(0)), Some(0));

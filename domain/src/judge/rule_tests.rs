@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 
 use super::business::{self, CheckInput, ExportTimes};
 use super::fixtures::{
-    answer_with, at, broken, cases, expected, member, oracle, outcome, set, today, with_edits,
+    BASE, answer_with, at, broken, cases, expected, member, oracle, outcome, set, today, with_edits,
 };
 use super::matches::{MatchResult, SubmittedMember};
-use super::records::{Depth, ExportedRecords};
+use super::records::{Depth, ExpectedMembers, ExportedRecords};
 use super::stream::FileFold;
-use super::{answer, job, manifest, quirks, token, wire};
+use super::{answer, job, manifest, quirks, retry_after, token, wire};
 use crate::model::{
-    Answer, AnswerCheck, Bucket, Expect, Failure, Finding, Link, Member, MemberSet, Method, Phase,
-    Phases, Quirk, RecordCheck, RequestEvidence, RequestKind, catalogue,
+    Answer, AnswerCheck, Bucket, ContentCoding, Expect, Failure, Finding, Link, Member, MemberSet,
+    Method, Phase, Phases, ProxyFailure, Quirk, RecordCheck, RedirectFault, RequestEvidence,
+    RequestKind, catalogue,
 };
 
 fn matched(member: &Member, set: &MemberSet, groups: &[Value]) -> MatchResult {
@@ -48,7 +49,13 @@ fn record_findings(good: &[Value], case: &Value) -> Vec<(RecordCheck, Vec<Findin
     let set = set(&member, case["npi"].as_str().unwrap_or("1234567893"));
     let (goodm, _) = cases(include_str!("../../../tests/cases/checks/matches.json"));
     let matches = matched(&member, &set, &goodm);
-    let mut seen = ExportedRecords::new(&member, &set, today(), Depth::Whole);
+    let mut seen = ExportedRecords::new(
+        &ExpectedMembers::one(&member),
+        &set,
+        BASE,
+        today(),
+        Depth::Whole,
+    );
     seen.set_since(case["since"].as_str().map(at));
     for record in &records {
         let mut fold = FileFold::new(record["resourceType"].as_str().unwrap());
@@ -71,6 +78,7 @@ fn record_findings(good: &[Value], case: &Value) -> Vec<(RecordCheck, Vec<Findin
         same_key: &[],
         baseline: None,
         declared: &BTreeSet::new(),
+        base: BASE,
     };
     let all = RecordCheck::ALL.iter().copied();
     all.filter(|check| *check != RecordCheck::OneJob)
@@ -123,6 +131,7 @@ fn judge_matches(good: &[Value], case: &Value) -> Vec<String> {
         same_key: &[],
         baseline: None,
         declared: &BTreeSet::new(),
+        base: BASE,
     };
     let checks = [
         RecordCheck::MatchGroups,
@@ -148,6 +157,7 @@ fn expect(answer: &Answer) -> Vec<Finding> {
         json: vec![crate::model::JsonRule {
             path: serde_json_path::JsonPath::parse("$.fhirVersion").unwrap(),
             equals: json!("4.0.1"),
+            template: None,
         }],
         schema: None,
     };
@@ -168,10 +178,12 @@ fn request(failure: Option<Failure>) -> RequestEvidence {
         failure,
         attempt: 1,
         link: Link::New,
+        addresses: Vec::new(),
         family: None,
         http: None,
         own_delay: Duration::ZERO,
-        contaminated: false,
+        time_limit: None,
+        agent_delayed: false,
     }
 }
 
@@ -189,7 +201,13 @@ fn a_manifest(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
 fn file(lines: &str, count: u64) -> Vec<Finding> {
     let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
     let set = set(&member, "1234567893");
-    let mut seen = ExportedRecords::new(&member, &set, today(), Depth::Summaries);
+    let mut seen = ExportedRecords::new(
+        &ExpectedMembers::one(&member),
+        &set,
+        BASE,
+        today(),
+        Depth::Summaries,
+    );
     let mut fold = FileFold::new("Patient");
     let _flow = fold.feed(lines.as_bytes(), &mut seen);
     fold.finish(Some(count), &mut seen)
@@ -207,6 +225,7 @@ fn one_job(same_key: &[&str]) -> Vec<Finding> {
         same_key: &same_key,
         baseline: None,
         declared: &BTreeSet::new(),
+        base: BASE,
     };
     business::check(RecordCheck::OneJob, &seen)
 }
@@ -259,7 +278,7 @@ fn answer_rules() -> Vec<Pair> {
         vec![job::expires(&answer_with(200, &[("expires", text)], Value::Null), now).1]
     };
     let retry = |text| {
-        job::retry_after_sane(job::retry_after(Some(text), now))
+        retry_after::retry_after_sane(retry_after::retry_after(Some(text), now))
             .into_iter()
             .collect()
     };
@@ -271,13 +290,48 @@ fn answer_rules() -> Vec<Pair> {
         ),
         (
             "redirect",
-            whole(Some(Failure::Redirect)),
+            whole(Some(Failure::Redirect(RedirectFault::AwayFromTls))),
             vec![catalogue::REDIRECT.finding(true, "", "")],
         ),
         (
             "limit",
             whole(Some(Failure::Malformed)),
             vec![catalogue::LIMIT.finding(true, "", "")],
+        ),
+        (
+            "content-coding",
+            whole(Some(Failure::Coding(ContentCoding::Brotli))),
+            vec![catalogue::CONTENT_CODING.finding(true, "", "")],
+        ),
+        (
+            "proxy",
+            whole(Some(Failure::Proxy(ProxyFailure::SignIn))),
+            vec![catalogue::PROXY.finding(true, "", "")],
+        ),
+        (
+            "plain-text",
+            answer::byte_order_mark(&Answer {
+                has_bom: true,
+                ..good()
+            })
+            .into_iter()
+            .collect(),
+            vec![catalogue::PLAIN_TEXT.finding(true, "", "")],
+        ),
+        (
+            "retry-after-kept",
+            retry_after::retry_after_kept(
+                retry_after::RetryAfter::Wait(Duration::from_secs(90)),
+                retry_after::poll_wait(
+                    retry_after::RetryAfter::Wait(Duration::from_secs(90)),
+                    0,
+                    Duration::MAX,
+                    Duration::from_secs(60),
+                ),
+            )
+            .into_iter()
+            .collect(),
+            vec![catalogue::RETRY_AFTER_KEPT.finding(true, "", "")],
         ),
         ("certificate-life", life(3), life(60)),
         (
@@ -500,6 +554,7 @@ fn a_declared_quirk_is_what_is_expected_and_nothing_more() {
     ));
     let bad = answer_with(202, &[("retry-after", "soon")], Value::Null);
     let now = at("2026-11-21T20:00:00Z");
-    let finding = job::retry_after_sane(job::retry_after(Some("soon"), now)).unwrap();
+    let finding =
+        retry_after::retry_after_sane(retry_after::retry_after(Some("soon"), now)).unwrap();
     assert!(!quirks::excuses(&declared, &finding, &bad));
 }

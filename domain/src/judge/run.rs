@@ -1,8 +1,11 @@
 //! The verdict of a whole run: the first broken layer takes the blame.
 
+use std::time::Duration;
+
 use crate::model::{
-    AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, Journey, Layer, LayerVerdict,
-    Outcome, Owner, StepEvidence, StepId, Verdict, catalogue,
+    Action, AgentFault, Blame, BlameCause, Cause, Count, Failure, Finding, Journey, Layer,
+    LayerVerdict, Measured, Outcome, Owner, Punctuality, StepEvidence, StepId, Verdict, catalogue,
+    format_duration,
 };
 
 /// Everything that was observed during one run.
@@ -10,6 +13,8 @@ use crate::model::{
 pub struct RunEvidence<'a> {
     /// The journey that was run.
     pub journey: &'a Journey,
+    /// How long it may take, without the extension by our own delay.
+    pub deadline: Duration,
     /// Its steps' evidence, in order.
     pub steps: &'a [StepEvidence],
     /// Why it ended before its last step, where no finding says so.
@@ -17,7 +22,7 @@ pub struct RunEvidence<'a> {
     /// A step of the machine's clock in milliseconds.
     pub clock_step_ms: Option<i64>,
     /// How long this machine stood still during the run, when it did.
-    pub standstill: Option<std::time::Duration>,
+    pub standstill: Option<Duration>,
     /// Whether another job of ours was open at the partner when a job was submitted.
     pub own_job_open: bool,
     /// Whether a 429 came while we sent more requests than the agreed rate.
@@ -27,8 +32,9 @@ pub struct RunEvidence<'a> {
 /// Why a run ended early, where no finding says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EarlyStop {
-    /// The deadline passed in this step.
-    Deadline(StepId),
+    /// The deadline passed in this step, after so much time of the run, which may be the last one; or
+    /// the wait for the next poll would have passed it, and is part of that time.
+    Deadline(StepId, Measured),
     /// We could not observe the partner in this step: our fault, and why.
     CouldNotLook(StepId, AgentFault, String),
 }
@@ -38,8 +44,11 @@ pub fn run(evidence: &RunEvidence<'_>) -> Verdict {
     if let Some(blame) = agent_fault(evidence) {
         return agent_verdict(blame);
     }
-    let verdict = match first_broken(evidence).or_else(|| past_deadline(evidence)) {
-        None => passed_verdict(evidence.journey),
+    let verdict = match broken(evidence) {
+        None => match inconclusive(evidence) {
+            Some(blame) => unfinished_verdict(evidence, blame),
+            None => passed_verdict(evidence.journey),
+        },
         Some((step, finding)) if is_own_load(evidence, step, &finding) => agent_verdict(Blame {
             cause: BlameCause::Layer(finding.cause),
             owner: Owner::Agent,
@@ -57,10 +66,14 @@ pub fn outcome(evidence: &RunEvidence<'_>, verdict: &Verdict) -> Outcome {
         return Outcome::Passed;
     };
     match (blame.owner, blame.cause) {
-        (Owner::Agent, _) | (_, BlameCause::Agent(_)) => Outcome::AgentFault,
+        (_, BlameCause::Agent(_)) => Outcome::AgentFault,
+        // Our own load broke it, or our own delay left it open.
+        (Owner::Agent, BlameCause::Layer(_)) => match broken(evidence) {
+            Some(_) => Outcome::AgentFault,
+            None => Outcome::Inconclusive,
+        },
         (Owner::Partner | Owner::Path, BlameCause::Layer(_)) => {
-            let broken = first_broken(evidence).or_else(|| past_deadline(evidence));
-            if broken.is_some() {
+            if broken(evidence).is_some() || inconclusive(evidence).is_some() {
                 Outcome::Failed
             } else {
                 Outcome::PassedOnRetry
@@ -69,12 +82,73 @@ pub fn outcome(evidence: &RunEvidence<'_>, verdict: &Verdict) -> Outcome {
     }
 }
 
-/// The first attempt decides transport and application, the final state business .
-fn first_attempts(evidence: &RunEvidence<'_>, mut verdict: Verdict) -> Verdict {
-    let retried = required(evidence)
+/// What broke the run for certain: a finding, or else a deadline that passed without our help.
+fn broken<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, Finding)> {
+    first_broken(evidence).or_else(|| past_deadline(evidence))
+}
+
+/// The limit in time that ended the run, where our own delay alone could have made the run reach it.
+fn inconclusive(evidence: &RunEvidence<'_>) -> Option<Blame> {
+    let blame = |cause, step: &StepId, what: &str, measured: Measured, limit: Duration| Blame {
+        cause: BlameCause::Layer(cause),
+        owner: Owner::Agent,
+        step: Some(step.clone()),
+        summary: format!(
+            "{what} took {}, {} over the limit of {}; up to {} of it was our own delay",
+            seconds(measured.duration),
+            seconds(measured.duration.saturating_sub(limit)),
+            format_duration(limit),
+            seconds(measured.own_delay),
+        ),
+    };
+    for step in required(evidence) {
+        let request = step.requests.iter().find(|one| one.is_inconclusive());
+        if let Some((request, limit)) = request.and_then(|one| Some((one, one.time_limit?))) {
+            let what = format!("{} {}", request.method, request.path);
+            let cause = match request.failure {
+                Some(Failure::Connect) => Cause::Connect,
+                _ => Cause::Timeout,
+            };
+            return Some(blame(cause, &step.step, &what, request.measured(), limit));
+        }
+    }
+    let Some(EarlyStop::Deadline(step, measured)) = &evidence.stop else {
+        return None;
+    };
+    let is_open = measured.against(evidence.deadline) != Punctuality::Late;
+    let cause = deadline_cause(evidence, step);
+    is_open.then(|| blame(cause, step, "the run", *measured, evidence.deadline))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+/// The verdict of a run that our own delay left open. What broke in an attempt before does not depend
+/// on time and stays the partner's.
+fn unfinished_verdict(evidence: &RunEvidence<'_>, blame: Blame) -> Verdict {
+    match first_retried(evidence) {
+        Some((step, finding)) => {
+            let mut verdict = failed_verdict(evidence.journey, step, finding);
+            // Whether a later attempt would have brought the member's data is not known.
+            verdict.layers[Layer::Business as usize] = LayerVerdict::NotReached;
+            verdict.counts[Layer::Business as usize] = Count::Out;
+            verdict
+        }
+        None => agent_verdict(blame),
+    }
+}
+
+/// What broke an attempt that was followed by another one, lowest layer first.
+fn first_retried<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, &'a Finding)> {
+    required(evidence)
         .flat_map(|step| step.retried.iter().map(move |one| (&step.step, one)))
-        .min_by_key(|(_, finding)| finding.cause.layer());
-    let Some((step, finding)) = retried else {
+        .min_by_key(|(_, finding)| finding.cause.layer())
+}
+
+/// The first attempt decides transport and application, the final state business.
+fn first_attempts(evidence: &RunEvidence<'_>, mut verdict: Verdict) -> Verdict {
+    let Some((step, finding)) = first_retried(evidence) else {
         return verdict;
     };
     if verdict
@@ -95,7 +169,7 @@ fn first_attempts(evidence: &RunEvidence<'_>, mut verdict: Verdict) -> Verdict {
     }
     verdict.blame.get_or_insert_with(|| Blame {
         cause: BlameCause::Layer(finding.cause),
-        owner: Owner::Partner,
+        owner: owner(finding),
         step: Some(step.clone()),
         summary: format!("{}; a later attempt passed", summary(finding)),
     });
@@ -116,8 +190,8 @@ fn agent_fault(evidence: &RunEvidence<'_>) -> Option<Blame> {
     }
     for step in required(evidence) {
         for request in &step.requests {
-            if let Some(Failure::Agent(fault)) = request.failure {
-                return blame(fault, Some(&step.step), fault.words().to_owned());
+            if let Some((fault, words)) = request.failure.and_then(Failure::own_fault) {
+                return blame(fault, Some(&step.step), words.to_owned());
             }
         }
     }
@@ -161,18 +235,45 @@ fn first_broken<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, Findin
 }
 
 fn past_deadline<'a>(evidence: &'a RunEvidence<'_>) -> Option<(&'a StepId, Finding)> {
-    let Some(EarlyStop::Deadline(step)) = &evidence.stop else {
+    let Some(EarlyStop::Deadline(step, measured)) = &evidence.stop else {
         return None;
     };
-    // A journey that does not look at the business layer has no other word for being late.
-    let cause = if evidence.journey.judges_business() {
-        Cause::Deadline
-    } else {
-        Cause::Timeout
+    if measured.against(evidence.deadline) != Punctuality::Late {
+        return None;
+    }
+    let cause = deadline_cause(evidence, step);
+    let polls = polls_in(evidence, step);
+    let seen = match polls {
+        Some(polls) => format!(
+            "the deadline came in step {step}, whose {polls} polls were answered and never said done"
+        ),
+        None => format!("the deadline came in step {step}"),
     };
-    let seen = format!("the deadline came in step {step}");
     let finding = catalogue::DEADLINE.finding_as(cause, false, "the journey ends in time", seen);
     Some((step, finding))
+}
+
+/// A journey that looks at the business layer waits for that. Polls that were all answered and never said done are a
+/// matter of what they said; else a journey that looks no higher has no other word for being late.
+fn deadline_cause(evidence: &RunEvidence<'_>, step: &StepId) -> Cause {
+    if evidence.journey.judges_business() {
+        Cause::Deadline
+    } else if polls_in(evidence, step).is_some() {
+        Cause::Status
+    } else {
+        Cause::Timeout
+    }
+}
+
+/// How often a step polled, where it is one that polls and every poll was answered.
+fn polls_in(evidence: &RunEvidence<'_>, step: &StepId) -> Option<u32> {
+    let mut steps = evidence.journey.steps.iter();
+    let is_poll = steps
+        .any(|one| one.id == *step && matches!(one.action, Action::Poll(_) | Action::Watch(_)));
+    let seen = evidence.steps.iter().find(|one| one.step == *step)?;
+    let is_answered = seen.requests.iter().all(|one| one.failure.is_none());
+    let polls = seen.job.map_or(0, |times| times.polls);
+    (is_poll && is_answered && polls > 0).then_some(polls)
 }
 
 /// A 429 to a kick-off while another job of ours is open is our own doing, and so is any 429 above the
@@ -182,7 +283,7 @@ fn is_own_load(evidence: &RunEvidence<'_>, step: &StepId, finding: &Finding) -> 
         .journey
         .steps
         .iter()
-        .any(|one| one.id == *step && matches!(one.action, crate::model::Action::Submit(_)));
+        .any(|one| one.id == *step && matches!(one.action, Action::Submit(_)));
     let is_ours = (is_submit && evidence.own_job_open) || evidence.above_agreed_rate;
     finding.cause == Cause::Throttled && is_ours
 }
@@ -192,6 +293,15 @@ fn summary(finding: &Finding) -> String {
         "{}: expected {}, saw {}",
         finding.check, finding.expected, finding.seen
     )
+}
+
+/// What our proxy does is neither end's.
+fn owner(finding: &Finding) -> Owner {
+    if finding.check == catalogue::PROXY.name() {
+        Owner::Path
+    } else {
+        Owner::Partner
+    }
 }
 
 fn failed_verdict(journey: &Journey, step: &StepId, finding: &Finding) -> Verdict {
@@ -222,7 +332,7 @@ fn failed_verdict(journey: &Journey, step: &StepId, finding: &Finding) -> Verdic
     }
     let blame = Blame {
         cause: BlameCause::Layer(finding.cause),
-        owner: Owner::Partner,
+        owner: owner(finding),
         step: Some(step.clone()),
         summary: summary(finding),
     };
@@ -251,131 +361,5 @@ fn agent_verdict(blame: Blame) -> Verdict {
         layers: [LayerVerdict::NotReached; 3],
         blame: Some(blame),
         counts: [Count::Out; 3],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::model::{Action, ConnectionPolicy, Duty, HttpWanted, JourneyId, Step, StepState};
-
-    fn journey() -> Journey {
-        let step = Step {
-            id: StepId::new("s"),
-            duty: Duty::Required,
-            when: None,
-            timeout: None,
-            retry: None,
-            connection: None,
-            action: Action::Check(Vec::new()),
-        };
-        Journey {
-            id: JourneyId::new("j"),
-            title: String::new(),
-            transaction_type: String::new(),
-            deadline: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            negative: false,
-            connection: ConnectionPolicy::New,
-            http: HttpWanted::One,
-            steps: vec![step],
-        }
-    }
-
-    fn judged(retried: Vec<Finding>, findings: Vec<Finding>) -> (Verdict, Outcome) {
-        judged_until(None, retried, findings)
-    }
-
-    fn judged_until(
-        stop: Option<EarlyStop>,
-        retried: Vec<Finding>,
-        findings: Vec<Finding>,
-    ) -> (Verdict, Outcome) {
-        let steps = [StepEvidence {
-            step: StepId::new("s"),
-            state: StepState::Passed,
-            offset: Duration::ZERO,
-            duration: Duration::ZERO,
-            requests: Vec::new(),
-            requests_omitted: Default::default(),
-            findings,
-            retried,
-            cached_token: false,
-            job: None,
-        }];
-        let journey = journey();
-        let evidence = RunEvidence {
-            journey: &journey,
-            steps: &steps,
-            stop,
-            clock_step_ms: None,
-            standstill: None,
-            own_job_open: false,
-            above_agreed_rate: false,
-        };
-        let verdict = run(&evidence);
-        let outcome = outcome(&evidence, &verdict);
-        (verdict, outcome)
-    }
-
-    #[test]
-    fn a_run_past_its_deadline_breaks_business_unless_a_lower_layer_broke() {
-        let stop = || Some(EarlyStop::Deadline(StepId::new("s")));
-        let (verdict, outcome) = judged_until(stop(), vec![], vec![]);
-        let blame = verdict.blame.unwrap();
-        assert_eq!(blame.cause, BlameCause::Layer(Cause::Deadline));
-        assert!(blame.summary.starts_with(catalogue::DEADLINE.name()));
-        assert_eq!(outcome, Outcome::Failed);
-        let reset = catalogue::WHOLE_ANSWER.finding_as(Cause::Reset, false, "", "");
-        let (verdict, _) = judged_until(stop(), vec![], vec![reset]);
-        let cause = verdict.blame.map(|blame| blame.cause);
-        assert_eq!(cause, Some(BlameCause::Layer(Cause::Reset)));
-    }
-
-    #[test]
-    fn the_first_attempt_decides_transport_and_application_and_the_last_one_business() {
-        let broke = |cause| catalogue::WHOLE_ANSWER.finding_as(cause, false, "", "");
-        let cases = [
-            (vec![], vec![], "good good good", Outcome::Passed),
-            (
-                vec![Cause::Connect],
-                vec![],
-                "bad out good",
-                Outcome::PassedOnRetry,
-            ),
-            (
-                vec![Cause::Status],
-                vec![],
-                "good bad good",
-                Outcome::PassedOnRetry,
-            ),
-            (
-                vec![Cause::Connect],
-                vec![Cause::Status],
-                "bad bad bad",
-                Outcome::Failed,
-            ),
-            (
-                vec![Cause::Status],
-                vec![Cause::Completeness],
-                "good bad bad",
-                Outcome::Failed,
-            ),
-        ];
-        for (retried, last, counts, wanted) in cases {
-            let all = |causes: &[Cause]| causes.iter().map(|cause| broke(*cause)).collect();
-            let (verdict, outcome) = judged(all(&retried), all(&last));
-            let seen: Vec<_> = verdict.counts.iter().map(|count| count.name()).collect();
-            assert_eq!((seen.join(" ").as_str(), outcome), (counts, wanted));
-            let blame = verdict.blame.map(|blame| blame.cause);
-            let first = last.first().or(retried.first()).copied();
-            assert_eq!(
-                blame,
-                first.map(BlameCause::Layer),
-                "what failed at last is told"
-            );
-        }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use super::json_text;
 use super::line_summary::LineSummary;
-use crate::model::{Finding, Limit, catalogue};
+use crate::model::{Finding, Limit, NotJson, catalogue};
 
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
-pub const LINE_BYTES_MAX: usize = 8 << 20;
+pub const LINE_BYTES_MAX: usize = 16 << 20;
+/// A line beyond this is long: it is taken in and judged while no other long line of this agent is.
+pub const LONG_LINE_BYTES: usize = 1 << 20;
 
 /// Values of one document or line: each costs hundreds of bytes as a tree and two as text.
 pub const JSON_VALUES_MAX: usize = 100_000;
@@ -48,8 +51,18 @@ pub struct FileFold {
     partial: Vec<u8>,
     values: JsonValues,
     lines: u64,
-    first_bad: Option<(u64, &'static str)>,
+    first_bad: Option<(u64, BadLine)>,
     too_long: bool,
+    /// Whether the file began with a byte order mark.
+    has_bom: bool,
+    blank_lines: u64,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug)]
+enum BadLine {
+    NotJson(NotJson),
+    OtherType,
 }
 
 impl FileFold {
@@ -62,6 +75,8 @@ impl FileFold {
             lines: 0,
             first_bad: None,
             too_long: false,
+            has_bom: false,
+            blank_lines: 0,
         }
     }
 
@@ -81,8 +96,10 @@ impl FileFold {
                 let mut line = std::mem::take(&mut self.partial);
                 line.extend_from_slice(head);
                 self.take(&line, sink);
-                line.clear();
-                self.partial = line;
+                if line.capacity() <= LONG_LINE_BYTES {
+                    line.clear();
+                    self.partial = line;
+                }
             }
         }
         if self.partial.len() + chunk.len() > LINE_BYTES_MAX {
@@ -106,6 +123,11 @@ impl FileFold {
         self.values.take(more)
     }
 
+    /// Whether a long line is being taken in.
+    pub fn is_in_long_line(&self) -> bool {
+        self.partial.len() > LONG_LINE_BYTES
+    }
+
     fn over_limit(&mut self) -> ControlFlow<Limit> {
         self.too_long = true;
         self.partial = Vec::new();
@@ -114,17 +136,28 @@ impl FileFold {
 
     fn take(&mut self, line: &[u8], sink: &mut impl LineSink) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
+        let line = if self.lines + self.blank_lines == 0 {
+            let (rest, has_bom) = json_text::without_bom(line);
+            self.has_bom = has_bom;
+            rest
+        } else {
+            line
+        };
+        if line.trim_ascii().is_empty() {
+            self.blank_lines += 1;
             return;
         }
         self.lines += 1;
         sink.bytes(line);
-        let bad = match std::str::from_utf8(line).map(|text| (text, LineSummary::read(text))) {
-            Err(_) => Some("not UTF-8"),
-            Ok((_, None)) => Some("not JSON"),
-            Ok((text, Some(summary))) if !sink.line(text, &summary) => Some("not JSON"),
-            Ok((_, Some(summary))) => {
-                (summary.kind.get() != Some(self.kind.as_str())).then_some("of another type")
+        let text = std::str::from_utf8(line).ok();
+        let read = text.and_then(|text| Some((text, LineSummary::read(text)?)));
+        let bad = match read {
+            Some((text, summary)) if sink.line(text, &summary) => {
+                (summary.kind.get() != Some(self.kind.as_str())).then_some(BadLine::OtherType)
+            }
+            Some(_) | None => {
+                let why = json_text::fault(line).unwrap_or(NotJson::Syntax(1));
+                Some(BadLine::NotJson(why))
             }
         };
         if let (Some(bad), None) = (bad, self.first_bad) {
@@ -140,10 +173,14 @@ impl FileFold {
     /// Ends the file: a last line without a line feed counts. `count` is what the manifest says.
     pub fn finish(mut self, count: Option<u64>, sink: &mut impl LineSink) -> Vec<Finding> {
         let rest = std::mem::take(&mut self.partial);
-        self.take(&rest, sink);
+        // Behind the last line feed there is no line.
+        if !rest.is_empty() {
+            self.take(&rest, sink);
+        }
         let seen = match self.first_bad {
             _ if self.too_long => format!("line {} over {LINE_BYTES_MAX} bytes", self.lines + 1),
-            Some((line, why)) => format!("line {line} is {why}"),
+            Some((line, BadLine::OtherType)) => format!("line {line} is of another type"),
+            Some((line, BadLine::NotJson(why))) => format!("line {line} is {why}"),
             None => lines(self.lines),
         };
         let passed = self.first_bad.is_none() && !self.too_long;
@@ -156,7 +193,23 @@ impl FileFold {
                 lines(self.lines),
             ));
         }
+        findings.extend(self.plain_text());
         findings
+    }
+
+    /// What is ignored, and told. None where there is nothing of it.
+    fn plain_text(&self) -> Option<Finding> {
+        let blank = match self.blank_lines {
+            0 => None,
+            1 => Some("1 blank line".to_owned()),
+            some => Some(format!("{some} blank lines")),
+        };
+        let bom = self.has_bom.then(|| "a byte order mark".to_owned());
+        let seen: Vec<String> = bom.into_iter().chain(blank).collect();
+        (!seen.is_empty()).then(|| {
+            let expected = "UTF-8 alone, a resource a line";
+            catalogue::PLAIN_TEXT.finding(false, expected, seen.join(", "))
+        })
     }
 }
 
@@ -270,11 +323,11 @@ mod tests {
         );
         assert_eq!(
             judge(b"{\"resourceType\":\n", None),
-            ["ndjson-lines: line 1 is not JSON"]
+            ["ndjson-lines: line 1 is JSON that ends too early, after 16 bytes"]
         );
         assert_eq!(
             judge(b"\xff\xfe\n", None),
-            ["ndjson-lines: line 1 is not UTF-8"]
+            ["ndjson-lines: line 1 is UTF-16 or UTF-32, not UTF-8"]
         );
         let endless = vec![b' '; LINE_BYTES_MAX + 1];
         assert!(judge(&endless, None)[0].contains("over"));
@@ -292,7 +345,7 @@ mod tests {
                 prop_assert!(fold.feed(&text[pair[0]..pair[1]], &mut seen).is_continue());
             }
             let findings = fold.finish(Some(2), &mut seen);
-            prop_assert!(findings.iter().all(|finding| finding.passed));
+            prop_assert!(findings.iter().all(|finding| !finding.breaks()));
             prop_assert_eq!(seen.0.len(), 2);
         }
     }

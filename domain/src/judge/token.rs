@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::error_answer::operation_outcome;
-use crate::model::{Answer, Cause, Finding, catalogue};
+use crate::model::{Answer, Cause, Finding, JsonKind, catalogue};
 use crate::secret::Secret;
 
 /// `expires_in` should not be above this (backend-services, "Issue access token").
@@ -28,7 +30,7 @@ pub fn granted(answer: &Answer) -> (Option<GrantedToken>, Vec<Finding>) {
     if answer.status != 200 {
         return (None, vec![refused(answer)]);
     }
-    let json = answer.json.as_ref().unwrap_or(&serde_json::Value::Null);
+    let json = answer.json.as_ref().unwrap_or(&Value::Null);
     let token = json["access_token"]
         .as_str()
         .filter(|token| is_b64token(token));
@@ -40,32 +42,83 @@ pub fn granted(answer: &Answer) -> (Option<GrantedToken>, Vec<Finding>) {
         token.is_some() && bearer,
         "access_token and token_type bearer",
         match (token.is_some(), bearer) {
-            (true, true) => "both",
-            (true, false) => "another token_type",
-            (false, _) => "no access_token",
+            (true, true) => "both".to_owned(),
+            (true, false) => "another token_type".to_owned(),
+            (false, _) if answer.json.is_none() => answer.body_kind(),
+            (false, _) => "no access_token".to_owned(),
         },
     );
     findings.push(shape);
-    let number = json["expires_in"].as_f64();
-    let lifetime = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let is_long = number.is_some_and(|seconds| seconds > LIFETIME_MAX.as_secs_f64());
-    let seen = number.map_or("none".to_owned(), |_| format!("{} s", json["expires_in"]));
+    let told = Lifetime::read(&json["expires_in"]);
+    let (lifetime, seen) = (told.seconds(), told.words());
     findings.push(catalogue::TOKEN_LIFETIME_SHORT.finding(
-        lifetime.is_some_and(|time| time <= LIFETIME_SHORT_MAX),
-        "expires_in of at most 300 s",
+        matches!(told, Lifetime::Number(time) if time <= LIFETIME_SHORT_MAX),
+        "expires_in as a number of at most 300 s",
         seen.clone(),
     ));
-    findings.push(catalogue::TOKEN_LIFETIME.finding(
-        !is_long,
-        "expires_in of at most 3600 s",
-        seen,
-    ));
+    let is_fit = told == Lifetime::None || lifetime.is_some_and(|time| time <= LIFETIME_MAX);
+    findings.push(catalogue::TOKEN_LIFETIME.finding(is_fit, "expires_in of at most 3600 s", seen));
     let whole = !findings.iter().any(Finding::breaks);
     let granted = token.filter(|_| whole).map(|token| GrantedToken {
         token: Secret::new(token),
         lifetime: lifetime.unwrap_or(LIFETIME_SHORT_MAX),
     });
     (granted, findings)
+}
+
+/// What `expires_in` says (RFC 6749 §5.1: a number of seconds).
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lifetime {
+    /// Nothing.
+    None,
+    /// A number of seconds.
+    Number(Duration),
+    /// The same, written as a text.
+    Text(Duration),
+    /// A time that is over before it began.
+    Negative,
+    /// More than any time.
+    Endless,
+    /// Something else.
+    Unreadable(JsonKind),
+}
+
+impl Lifetime {
+    fn read(value: &Value) -> Self {
+        let text = value.as_str().map(str::trim);
+        let number = value
+            .as_f64()
+            .or_else(|| text.and_then(|text| text.parse().ok()));
+        let time = number.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        match (time, number) {
+            _ if value.is_null() => Self::None,
+            (Some(time), _) if text.is_some() => Self::Text(time),
+            (Some(time), _) => Self::Number(time),
+            (None, Some(seconds)) if seconds < 0.0 => Self::Negative,
+            (None, Some(seconds)) if seconds > 0.0 => Self::Endless,
+            (None, _) => Self::Unreadable(JsonKind::of(value)),
+        }
+    }
+
+    fn seconds(self) -> Option<Duration> {
+        match self {
+            Self::Number(time) | Self::Text(time) => Some(time),
+            Self::None | Self::Negative | Self::Endless | Self::Unreadable(_) => None,
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::None => "none".to_owned(),
+            Self::Number(time) => format!("{} s", time.as_secs_f64()),
+            Self::Text(time) => format!("{} s, written as a text", time.as_secs_f64()),
+            Self::Negative => "a negative number".to_owned(),
+            Self::Endless => "more seconds than any time has".to_owned(),
+            Self::Unreadable(kind) => {
+                format!("a value of kind {kind} that is no number of seconds")
+            }
+        }
+    }
 }
 
 /// RFC 6750 §2.1: what can stand behind `Bearer`.
@@ -118,6 +171,7 @@ mod tests {
             headers: Default::default(),
             json: Some(body),
             has_body: true,
+            ..Answer::default()
         }
     }
 

@@ -2,12 +2,21 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{Cause, Check, Failure, Finding, RequestEvidence, catalogue};
+use crate::model::{AddressOutcome, Cause, Check, Failure, Finding, RequestEvidence, catalogue};
 
 /// What a request's fate says about the transport layer, or about the protocol when an answer came
-/// that could not be read. None when the failure is ours or the journey's deadline: those are
-/// judged with the run.
+/// that could not be read. None when the failure is ours, the journey's deadline, or a timeout that our
+/// own delay could have caused: those are judged with the run.
 pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
+    if request.failure.is_some() && request.is_inconclusive() {
+        return None;
+    }
+    if request
+        .failure
+        .is_some_and(|failure| failure.own_fault().is_some())
+    {
+        return None;
+    }
     let rule = &catalogue::WHOLE_ANSWER;
     let what = format!("a whole answer to {} {}", request.method, request.path);
     let broken = |cause, seen: String| Some(rule.finding_as(cause, false, what.clone(), seen));
@@ -17,8 +26,11 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
             let seen = format!("status {status}, {} bytes", request.bytes);
             Some(rule.finding(true, what, seen))
         }
-        Some(Failure::NoSuchName) => broken(Cause::Dns, "the name has no address".to_owned()),
-        Some(Failure::Connect) => broken(Cause::Connect, "no connection".to_owned()),
+        Some(Failure::Dns(why)) => broken(Cause::Dns, why.to_string()),
+        Some(Failure::Connect) => broken(Cause::Connect, no_connection(request)),
+        Some(Failure::Proxy(why)) => {
+            Some(catalogue::PROXY.finding(false, "a way through our proxy", why.to_string()))
+        }
         Some(Failure::Tls(why)) => broken(Cause::Tls, why.to_string()),
         Some(Failure::Reset(phase)) => broken(
             Cause::Reset,
@@ -36,17 +48,38 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
             "HTTP as RFC 9112 has it",
             "bytes that are not valid HTTP".to_owned(),
         ),
+        Some(Failure::Coding(coding)) => protocol(
+            &catalogue::CONTENT_CODING,
+            "a body as it is, or packed with gzip",
+            coding.to_string(),
+        ),
         Some(Failure::Limit(limit)) => protocol(
             &catalogue::LIMIT,
             "an answer within limits",
             format!("over the limit of {limit}"),
         ),
-        Some(Failure::Redirect) => protocol(
+        Some(Failure::Redirect(why)) => protocol(
             &catalogue::REDIRECT,
             "a redirect that may be followed",
-            "one without a location, or away from TLS".to_owned(),
+            why.to_string(),
         ),
         Some(Failure::Deadline(_) | Failure::Agent(_)) => None,
+    }
+}
+
+/// What came of each address.
+fn no_connection(request: &RequestEvidence) -> String {
+    let count = |wanted| {
+        let mut all = request.addresses.iter();
+        all.by_ref().filter(|one| one.outcome == wanted).count()
+    };
+    let (refused, silent) = (
+        count(AddressOutcome::Refused),
+        count(AddressOutcome::Unanswered),
+    );
+    match refused + silent {
+        0 => "no connection".to_owned(),
+        _ => format!("no connection: {refused} addresses refused, {silent} did not answer"),
     }
 }
 

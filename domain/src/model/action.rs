@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AnswerCheck, Body, Capture, Expect, Fresh, Headers, Is, Method, NamedBody, Read, RecordCheck,
-    StepId, Template,
+    AnswerCheck, Body, Capture, Expect, Fresh, Headers, Is, MemberId, Method, NamedBody, Read,
+    RecordCheck, StepId, Template,
 };
 
 /// What a step does.
@@ -31,7 +31,7 @@ pub enum Action {
 /// One request, and what its answer must be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// GET, POST or DELETE.
+    /// Its method.
     pub method: Method,
     /// Its URL.
     pub url: Template,
@@ -63,14 +63,16 @@ pub struct SignIn {
 /// The kick-off of an asynchronous job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submit {
+    /// POST, or GET where the server takes its parameters from the URL.
+    pub method: Method,
     /// Its URL.
     pub url: Template,
     /// Header fields of its own, which replace ours of the same name.
     pub headers: Headers,
-    /// What it sends.
-    pub body: Body,
-    /// The step whose token it carries.
-    pub token: StepId,
+    /// What it sends; none with GET.
+    pub body: Option<Body>,
+    /// The step whose token it carries; none without sign-in.
+    pub token: Option<StepId>,
 }
 
 /// The polling of a job.
@@ -78,8 +80,8 @@ pub struct Submit {
 pub struct Poll {
     /// The status URL.
     pub job: Template,
-    /// The step whose token it carries.
-    pub token: StepId,
+    /// The step whose token it carries; none without sign-in.
+    pub token: Option<StepId>,
     /// The longest wait that a `Retry-After` may ask for.
     pub retry_after_max: Duration,
 }
@@ -114,8 +116,10 @@ pub struct Download {
     pub manifest: StepId,
     /// What the files hold.
     pub read: Read,
-    /// The step whose token it carries when the manifest says so.
-    pub token: StepId,
+    /// Whose records they hold, where they are of a group.
+    pub group: GroupOracle,
+    /// The step whose token it carries when the manifest says so; none without sign-in.
+    pub token: Option<StepId>,
 }
 
 /// The release of a job.
@@ -123,8 +127,20 @@ pub struct Download {
 pub struct Release {
     /// The submit step that opened it.
     pub job_of: StepId,
-    /// The step whose token it carries.
-    pub token: StepId,
+    /// The step whose token it carries; none without sign-in.
+    pub token: Option<StepId>,
+}
+
+/// Whose records an export of a group must hold, of the members of the probe's set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum GroupOracle {
+    /// Of each of them whom the partner is to match.
+    #[default]
+    All,
+    /// Of any of them, and of nobody else; the records of those that come are due.
+    Any,
+    /// Of these, each.
+    Members(Vec<MemberId>),
 }
 
 impl Action {
@@ -147,7 +163,7 @@ impl Action {
     pub fn body(&self) -> Option<&Body> {
         match self {
             Self::Request(request) => request.body.as_ref(),
-            Self::Submit(submit) => Some(&submit.body),
+            Self::Submit(submit) => submit.body.as_ref(),
             Self::Token(_)
             | Self::Poll(_)
             | Self::Watch(_)
@@ -177,7 +193,43 @@ impl Action {
         };
         let headers = headers.into_iter().flat_map(|headers| headers.values());
         let body = self.body().into_iter().flat_map(Body::templates);
-        std::iter::once(url).chain(headers).chain(body).collect()
+        let rules = self.expect().into_iter().flat_map(|expect| &expect.json);
+        let rules = rules.filter_map(|rule| rule.template.as_ref());
+        let all = std::iter::once(url).chain(headers).chain(body);
+        all.chain(rules).collect()
+    }
+
+    /// What its answers must be.
+    fn expect(&self) -> Option<&Expect> {
+        match self {
+            Self::Request(request) => Some(&request.expect),
+            Self::Watch(watch) => Some(&watch.expect),
+            Self::Token(_)
+            | Self::Submit(_)
+            | Self::Poll(_)
+            | Self::Download(_)
+            | Self::Check(_)
+            | Self::Release(_) => None,
+        }
+    }
+
+    /// Whether it asks for a token of its own accord.
+    pub fn signs_in(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
+    /// Whether it is of a job and carries no token.
+    pub fn is_anonymous(&self) -> bool {
+        match self {
+            Self::Submit(submit) => submit.token.is_none(),
+            Self::Poll(poll) => poll.token.is_none(),
+            Self::Download(download) => download.token.is_none(),
+            Self::Release(_)
+            | Self::Request(_)
+            | Self::Token(_)
+            | Self::Watch(_)
+            | Self::Check(_) => false,
+        }
     }
 
     /// The word in the file.

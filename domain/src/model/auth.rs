@@ -37,6 +37,8 @@ pub enum AuthKind {
     },
     /// The client certificate alone.
     TlsClientAuth,
+    /// No sign-in: requests carry no token.
+    None,
     /// A token that does not change; no endpoint is asked.
     Bearer {
         /// The token.

@@ -139,6 +139,44 @@ pub fn held<'a>(
     })
 }
 
+/// What declared windows say of an intended start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three effects that do not exclude each other"
+)]
+pub struct Excuse {
+    /// It is held back.
+    pub held: bool,
+    /// Its alerts are muted.
+    pub no_alert: bool,
+    /// The SLA leaves it out.
+    pub excluded: bool,
+}
+
+impl Excuse {
+    /// What calendars say of an intended start.
+    pub fn of<'a>(
+        calendars: impl IntoIterator<Item = &'a Calendar>,
+        due_at: DateTime<Utc>,
+    ) -> Self {
+        let mut excuse = Self::default();
+        for one in calendars {
+            if one.until(due_at).is_some() {
+                excuse.held |= one.effects.contains(&Effect::Blackout);
+                excuse.no_alert |= one.effects.contains(&Effect::NoAlert);
+                excuse.excluded |= one.effects.contains(&Effect::Exclude);
+            }
+        }
+        excuse
+    }
+
+    /// Whether its run enters no alert's window.
+    pub fn is_quiet(self) -> bool {
+        self.no_alert || self.excluded
+    }
+}
+
 /// Windows of an effect within `[from, to)`, none touching another.
 pub fn merged<'a>(
     calendars: impl IntoIterator<Item = &'a Calendar>,

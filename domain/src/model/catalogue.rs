@@ -114,7 +114,7 @@ checks! {
         "The certificate that the server shows is valid for more than 14 more days.";
     REDIRECT = "T-03" "redirect" Fail Protocol Guide
         "RFC 9110 §15.4"
-        "A redirect names a location and stays on TLS, and there are not too many of them.";
+        "A redirect names a location, redirects are not too many, and neither they nor files leave TLS.";
     SMART_CONFIGURATION = "A-01" "smart-configuration" Fail Schema Guide
         "SMART App Launch 2.0, conformance"
         "Discovery names a token endpoint, private_key_jwt and ES384.";
@@ -157,6 +157,9 @@ checks! {
     RETRY_AFTER = "A-09" "retry-after" Warn Protocol Guide
         "RFC 9110 §10.2.3; Bulk Data 2.0, status request"
         "Retry-After holds seconds or an HTTP date, and asks for less than an hour.";
+    RETRY_AFTER_KEPT = "A-09" "retry-after-kept" Info Protocol Contract
+        "the journey's `deadline`; the step's `retry_after_max`"
+        "The agent asks again when Retry-After says, and not before.";
     MANIFEST = "A-10" "manifest" Fail Schema Guide
         "Bulk Data 2.0, complete status"
         "The manifest has transactionTime, request, requiresAccessToken, output and error in their types.";
@@ -172,6 +175,9 @@ checks! {
     NDJSON_LINES = "A-14" "ndjson-lines" Fail Schema Guide
         "Bulk Data 2.0, output file request; NDJSON"
         "Each line of a file is one JSON resource of the type that the manifest names.";
+    PLAIN_TEXT = "A-14" "plain-text" Warn Schema Guide
+        "RFC 8259 §8.1; NDJSON"
+        "A body of JSON has no byte order mark before it, and a file no blank lines.";
     LINE_COUNT = "A-15" "line-count" Fail Schema Guide
         "Bulk Data 2.0, complete status"
         "A file has as many lines as the manifest counts.";
@@ -325,6 +331,12 @@ checks! {
     LIMIT = "" "limit" Fail Protocol Contract
         "RFC 9112; Outrider's limits"
         "The answer is valid HTTP and stays within the limits on size.";
+    CONTENT_CODING = "" "content-coding" Fail Protocol Guide
+        "RFC 9110 §8.4, §12.5.3"
+        "A body is packed with gzip, as the request allows, or not at all, and can be unpacked.";
+    PROXY = "" "proxy" Fail Connect Contract
+        "the agent's or partner's `[proxy]`; RFC 9110 §9.3.6"
+        "Our proxy is reached and connects to the partner.";
     KEPT_TOKEN = "" "kept-token" Warn Auth Contract
         "the lifetime that the partner gave the token"
         "A token from an earlier run is accepted until it expires.";
@@ -347,6 +359,8 @@ mod tests {
 
     /// Checks that have no line in the catalogue.
     const WITHOUT_ID: &[&str] = &[
+        "content-coding",
+        "proxy",
         "status",
         "media",
         "json",

@@ -126,6 +126,29 @@ impl AnswerCheck {
     }
 }
 
+impl RecordCheck {
+    /// Whether it looks at a match result.
+    pub fn needs_match(self) -> bool {
+        matches!(
+            self,
+            Self::MatchGroups
+                | Self::AccountingIdentity
+                | Self::PatientUnchanged
+                | Self::MatchParameters
+                | Self::MatchCoverage
+                | Self::ExpectedBucket
+                | Self::NoReason
+                | Self::Characteristic
+                | Self::Provenance
+        )
+    }
+
+    /// Whether it looks at exported records.
+    pub fn needs_records(self) -> bool {
+        self == Self::Provenance || !(self.needs_match() || self == Self::OneJob)
+    }
+}
+
 /// How a check comes to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunBy {

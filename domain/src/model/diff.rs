@@ -69,6 +69,8 @@ pub struct PlanDiff {
     pub fixed: Vec<FixedSetting>,
     /// Whether other settings differ.
     pub has_other_settings: bool,
+    /// Whether other old names are carried on.
+    pub has_other_renames: bool,
 }
 
 impl PlanDiff {
@@ -99,6 +101,7 @@ impl PlanDiff {
             probes,
             fixed: FixedSetting::ALL.iter().filter(differs).copied().collect(),
             has_other_settings: kept.settings != old.settings,
+            has_other_renames: new.renames != old.renames,
         }
     }
 
@@ -109,6 +112,7 @@ impl PlanDiff {
             && self.members.is_empty()
             && self.probes.is_empty()
             && !self.has_other_settings
+            && !self.has_other_renames
     }
 }
 

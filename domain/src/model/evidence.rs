@@ -4,19 +4,40 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::closed::closed;
-use super::{AgentFault, Family, Finding, HttpVersion, Link, StepId};
+use super::{
+    AddressAttempt, Failure, Family, Finding, HttpVersion, Link, Measured, NotJson, Phases,
+    Punctuality, StepId,
+};
 
 closed!(
     /// HTTP methods that journeys use.
     Method {
         /// GET.
         Get = "GET",
+        /// HEAD.
+        Head = "HEAD",
         /// POST.
         Post = "POST",
+        /// PUT.
+        Put = "PUT",
+        /// PATCH.
+        Patch = "PATCH",
         /// DELETE.
         Delete = "DELETE",
     }
 );
+
+impl Method {
+    /// Whether a request of it may have a body.
+    pub fn takes_a_body(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
+
+    /// Whether a redirect of it is followed: it changes nothing at the partner.
+    pub fn is_followed(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+}
 
 closed!(
     /// What a request was for.
@@ -35,105 +56,6 @@ closed!(
         Release = "release",
     }
 );
-
-closed!(
-    /// The phases of one request, in order.
-    Phase {
-        /// Name lookup.
-        Dns = "dns",
-        /// TCP.
-        Connect = "connect",
-        /// TLS handshake.
-        Tls = "tls",
-        /// Until the last byte of the request was handed to the connection.
-        Send = "send",
-        /// Until the first byte of the answer.
-        Wait = "wait",
-        /// Until the last byte of the answer.
-        Transfer = "transfer",
-    }
-);
-
-/// How long each phase took; none where it was not entered. A phase that was entered and broken
-/// off holds the time until then.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases([Option<Duration>; 6]);
-
-impl Phases {
-    /// The time of one phase.
-    pub fn get(&self, phase: Phase) -> Option<Duration> {
-        self.0[phase as usize]
-    }
-
-    /// Notes the time of one phase; a redirect adds to it.
-    pub fn add(&mut self, phase: Phase, time: Duration) {
-        let slot = &mut self.0[phase as usize];
-        *slot = Some(slot.unwrap_or_default() + time);
-    }
-}
-
-closed!(
-    /// What is wrong with a TLS session.
-    TlsFailure {
-        /// The certificate's time is over.
-        Expired = "certificate expired",
-        /// The certificate's time has not come.
-        NotYetValid = "certificate not yet valid",
-        /// The certificate is for another name.
-        WrongName = "certificate for another name",
-        /// No chain to a trusted authority.
-        Untrusted = "certificate not trusted",
-        /// Version, cipher or alert.
-        Handshake = "handshake failed",
-    }
-);
-
-closed!(
-    /// A limit that an answer went over. Each number is next to the code that enforces it.
-    Limit {
-        /// Body of a document.
-        Body = "body",
-        /// Head of an answer.
-        Headers = "headers",
-        /// One line of NDJSON.
-        Line = "line",
-        /// Decompressed bytes for each byte on the wire.
-        Compression = "compression ratio",
-        /// Redirects in a row.
-        Redirects = "redirects",
-        /// Files of one manifest.
-        Files = "files",
-        /// Values of one JSON document or line.
-        Values = "JSON values",
-        /// Things remembered while a stream is judged.
-        Memory = "remembered keys",
-    }
-);
-
-/// Why no whole answer arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// A working resolver says that there is no such name, or no address.
-    NoSuchName,
-    /// The partner's address refuses or ignores connections.
-    Connect,
-    /// No TLS session.
-    Tls(TlsFailure),
-    /// Broken off in this phase.
-    Reset(Phase),
-    /// Not whole in the step's time; the phase that was going on.
-    Timeout(Phase),
-    /// The journey's deadline came in this phase.
-    Deadline(Phase),
-    /// Not HTTP, or not the encoding it says.
-    Malformed,
-    /// Over a limit.
-    Limit(Limit),
-    /// A redirect that must not be followed: no location, or from TLS to plain.
-    Redirect,
-    /// Ours.
-    Agent(AgentFault),
-}
 
 /// One request and its answer in brief; this much is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,14 +84,18 @@ pub struct RequestEvidence {
     pub attempt: u32,
     /// What its connection was. A reused one has no phases dns, connect and tls.
     pub link: Link,
+    /// The addresses that were tried for a new connection, in the order of their begin.
+    pub addresses: Vec<AddressAttempt>,
     /// The family of the address reached, or tried last; none before an address was tried.
     pub family: Option<Family>,
     /// The version of HTTP; none before a connection was there.
     pub http: Option<HttpVersion>,
     /// Of its time, at most so much was ours: waiting for this machine or for other work of ours.
     pub own_delay: Duration,
-    /// Whether that is above the limit: its times say nothing exact about the partner.
-    pub contaminated: bool,
+    /// Its timeout, without the extension by our own delay, where it took longer than that; else none.
+    pub time_limit: Option<Duration>,
+    /// Whether the own delay is above `own_delay_max`: its times say nothing exact about the partner.
+    pub agent_delayed: bool,
 }
 
 closed!(
@@ -203,17 +129,38 @@ closed!(
 );
 
 impl RequestEvidence {
+    /// Its time with our own delay in it.
+    pub fn measured(&self) -> Measured {
+        Measured {
+            duration: self.total,
+            own_delay: self.own_delay,
+        }
+    }
+
+    /// Whether it took longer than its timeout, and our own delay alone could have made it so.
+    pub fn is_inconclusive(&self) -> bool {
+        let judged = self.time_limit.map(|limit| self.measured().against(limit));
+        judged.is_some_and(|judged| judged != Punctuality::Late)
+    }
+
     /// The class of its fate.
     pub fn result(&self) -> RequestResult {
         match (self.failure, self.status) {
-            (Some(Failure::NoSuchName), _) => RequestResult::Dns,
-            (Some(Failure::Connect), _) => RequestResult::Connect,
+            (Some(failure), _) if failure.own_fault().is_some() => RequestResult::Agent,
+            (Some(Failure::Dns(_)), _) => RequestResult::Dns,
+            (Some(Failure::Connect | Failure::Proxy(_)), _) => RequestResult::Connect,
             (Some(Failure::Tls(_)), _) => RequestResult::Tls,
             (Some(Failure::Reset(_)), _) => RequestResult::Reset,
             (Some(Failure::Timeout(_) | Failure::Deadline(_)), _) => RequestResult::Timeout,
-            (Some(Failure::Malformed | Failure::Limit(_) | Failure::Redirect), _) => {
-                RequestResult::Protocol
-            }
+            (
+                Some(
+                    Failure::Malformed
+                    | Failure::Coding(_)
+                    | Failure::Limit(_)
+                    | Failure::Redirect(_),
+                ),
+                _,
+            ) => RequestResult::Protocol,
             (Some(Failure::Agent(_)), _) => RequestResult::Agent,
             (None, Some(200..=299)) => RequestResult::Success,
             (None, Some(300..=399)) => RequestResult::Redirect,
@@ -225,7 +172,7 @@ impl RequestEvidence {
 }
 
 /// One whole answer with its content, while a run goes on; never kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -237,9 +184,23 @@ pub struct Answer {
     pub json: Option<serde_json::Value>,
     /// Whether the body had bytes.
     pub has_body: bool,
+    /// The body as it came, where it is JSON.
+    pub text: String,
+    /// Why the body is not one JSON document, where it is none.
+    pub not_json: Option<NotJson>,
+    /// Whether the body began with a byte order mark.
+    pub has_bom: bool,
 }
 
 impl Answer {
+    /// The body, where it is no JSON document: words for a finding.
+    pub fn body_kind(&self) -> String {
+        match self.not_json {
+            Some(NotJson::Empty) | None => "no body".to_owned(),
+            Some(why) => format!("a body that is {why}"),
+        }
+    }
+
     /// The first value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -292,6 +253,8 @@ pub struct StepEvidence {
     pub offset: Duration,
     /// How long it took.
     pub duration: Duration,
+    /// Of it, at most so much was our own delay.
+    pub own_delay: Duration,
     /// Its requests in order; of a long poll the first and last ones.
     pub requests: Vec<RequestEvidence>,
     /// Requests left out of `requests`, by result.

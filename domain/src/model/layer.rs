@@ -113,6 +113,10 @@ closed!(
         Network = "network",
         /// The ledger could not write an event that had to come first, or it was lost or rolled back.
         Ledger = "ledger",
+        /// A job of ours stays open at a partner, and releasing it was given up.
+        OpenJob = "open-job",
+        /// What the partner sent is larger than what this agent reads.
+        Limit = "limit",
     }
 );
 
@@ -125,6 +129,8 @@ impl AgentFault {
             Self::Clock => "this machine's clock stepped",
             Self::Saturated => "this machine has no worker, socket or time left",
             Self::Network => "this machine has no network",
+            Self::OpenJob => "a job stays open at a partner: releasing it was given up",
+            Self::Limit => "the answer is larger than this agent reads",
             Self::Ledger => "the ledger did not take a note that had to come first",
         }
     }

@@ -105,8 +105,10 @@ closed!(
     Read {
         /// Groups of a match result.
         MatchResult = "match-result",
-        /// Records of members.
+        /// Records of the member that the run carries.
         MemberData = "member-data",
+        /// Records of several members.
+        GroupData = "group-data",
     }
 );
 
@@ -175,6 +177,8 @@ pub struct JsonRule {
     pub path: serde_json_path::JsonPath,
     /// What must be there.
     pub equals: serde_json::Value,
+    /// What must be there, where captured values make it; it is filled in before an answer is judged.
+    pub template: Option<Template>,
 }
 
 /// Something kept of an answer.

@@ -8,6 +8,7 @@ mod business;
 mod cadence;
 pub mod calendar;
 pub mod catalogue;
+mod certificate;
 mod check;
 mod civil;
 mod closed;
@@ -17,6 +18,7 @@ mod deprecated;
 mod diff;
 mod duration;
 mod evidence;
+mod failure;
 mod hash;
 mod ids;
 mod journey;
@@ -24,24 +26,35 @@ mod layer;
 mod member;
 mod message;
 pub mod names;
+mod not_json;
+mod phase;
 mod plan;
+mod proxy;
+mod quarter;
 mod quirk;
 mod record;
+mod retention;
+mod run_filter;
 mod scale;
 mod scaled;
+mod series_labels;
 mod slo;
 mod starts;
+mod timing;
 mod verdict;
 mod zone;
 
-pub use action::{Action, Download, Poll, Release, Request, SignIn, Submit, Watch};
-pub use alerting::{Alerting, BusinessHours, Escalation, Weekday};
+pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
+pub use alerting::{
+    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday,
+};
 pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
 pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
 pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
-pub use calendar::{Calendar, CalendarSpan, Effect, Weekly};
+pub use calendar::{Calendar, CalendarSpan, Effect, Excuse, Weekly};
 pub use catalogue::Check;
+pub use certificate::{ChainEnd, HostChain};
 pub use check::{AnswerCheck, RecordCheck, RunBy};
 pub use civil::Civil;
 pub use closed::closed;
@@ -53,8 +66,11 @@ pub use deprecated::{Deprecated, DeprecatedKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
 pub use duration::format_duration;
 pub use evidence::{
-    Answer, Failure, JobTimes, Limit, Method, Phase, Phases, RequestEvidence, RequestKind,
-    RequestResult, StepEvidence, StepState, TlsFailure,
+    Answer, JobTimes, Method, RequestEvidence, RequestKind, RequestResult, StepEvidence, StepState,
+};
+pub use failure::{
+    AddressAttempt, AddressOutcome, ContentCoding, DnsFailure, Failure, Limit, ProxyFailure,
+    RedirectFault, TlsFailure,
 };
 pub use hash::stable_hash;
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
@@ -65,11 +81,19 @@ pub use message::{
     ASSERTION, Body, Capture, CaptureKind, Expect, Fresh, Headers, Is, JsonRule, JsonTemplate,
     NamedBody, Part, Query, Read, Root, Schema, Template,
 };
-pub use plan::{Class, Limits, Partner, Plan, Probe, Settings};
+pub use not_json::NotJson;
+pub use phase::{Phase, Phases};
+pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, Settings};
+pub use proxy::{Proxy, ProxyChoice};
+pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;
 pub use record::{Disposition, FollowUpRun, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
+pub use retention::{Retention, format_bytes};
+pub use run_filter::RunFilter;
 pub use scale::Scale;
 pub use scaled::Unscalable;
+pub use series_labels::{CertificateRole, LimitKind, SubjectKind, WindowCount, WindowSpan};
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
+pub use timing::{Measured, Punctuality, extended};
 pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};
 pub use zone::Zone;

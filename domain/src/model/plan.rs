@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::closed::closed;
 use super::{
-    Alerting, Auth, Baseline, Cadence, Calendar, Escalation, FamilyWanted, Journey, JourneyId,
-    MemberSet, PartnerId, ProbeId, Quirk, Scale, Slo, SloName,
+    Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse, FamilyWanted,
+    Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Slo,
+    SloName,
 };
 
 /// Everything that the files say, whole and consistent.
@@ -24,8 +27,37 @@ pub struct Plan {
     pub members: BTreeMap<String, MemberSet>,
     /// What is scheduled, by id.
     pub probes: BTreeMap<ProbeId, Probe>,
+    /// What was called something else before.
+    pub renames: Renames,
     /// By how much every duration was divided.
     pub scale: Scale,
+}
+
+/// Old ids and the present ones, so that history is carried on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renames {
+    /// Partners: the present id by the old one.
+    pub partners: BTreeMap<PartnerId, PartnerId>,
+    /// Probes: the present id by the old journey under the partner's present id.
+    pub probes: BTreeMap<ProbeId, ProbeId>,
+}
+
+impl Renames {
+    /// The present id of a probe that has another one now.
+    pub fn present(&self, probe: &ProbeId) -> Option<ProbeId> {
+        let partner = self.partners.get(&probe.partner);
+        let here = ProbeId {
+            partner: partner.unwrap_or(&probe.partner).clone(),
+            journey: probe.journey.clone(),
+        };
+        let is = self.probes.get(&here).cloned();
+        is.or(partner.map(|_| here))
+    }
+
+    /// Whether nothing was renamed.
+    pub fn is_empty(&self) -> bool {
+        self.partners.is_empty() && self.probes.is_empty()
+    }
 }
 
 impl Plan {
@@ -34,6 +66,11 @@ impl Plan {
         let own = self.partners.get(partner);
         let own = own.into_iter().flat_map(|partner| &partner.calendars);
         own.chain(&self.settings.calendars)
+    }
+
+    /// What declared windows say of an intended start at a partner.
+    pub fn excuse(&self, partner: &PartnerId, due_at: DateTime<Utc>) -> Excuse {
+        Excuse::of(self.calendars_of(partner), due_at)
     }
 }
 
@@ -59,16 +96,22 @@ pub struct Settings {
     pub late_after: Duration,
     /// How long runs may go on after a stop was asked for.
     pub stop_grace: Duration,
-    /// A request that we ourselves held up for longer is `contaminated`.
+    /// A request that we ourselves held up for longer is marked `agent_delayed`.
     pub own_delay_max: Duration,
     /// Name servers instead of the machine's; empty for the machine's.
     pub nameservers: Vec<SocketAddr>,
+    /// How partners are reached whose files do not say.
+    pub proxy: ProxyChoice,
     /// Where people reach the pages, without a slash at the end; none for where it listens.
     pub portal: Option<String>,
     /// Who hears of alerts.
     pub alerting: Alerting,
+    /// The exchange core's own numbers.
+    pub exchange: ExchangeCore,
     /// Declared windows for every partner.
     pub calendars: Vec<Calendar>,
+    /// How long the ledger keeps what.
+    pub retention: Retention,
 }
 
 /// A partner (`partners/<id>.toml`).
@@ -90,6 +133,8 @@ pub struct Partner {
     pub auth: Auth,
     /// The CA to trust instead of the machine's.
     pub trust: Option<PathBuf>,
+    /// How it is reached; none for what the agent's file says.
+    pub proxy: Option<ProxyChoice>,
     /// Its objectives by name.
     pub slos: BTreeMap<SloName, Slo>,
     /// Who else hears of its alerts.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::closed::closed;
 use super::{
-    Conformance, Finding, JourneyId, KindScore, MemberId, PartnerId, ProbeId, RunId, Severity,
-    Source, StepEvidence, Verdict,
+    Conformance, Count, Finding, HostChain, JourneyId, KindScore, LayerVerdict, Measured, MemberId,
+    PartnerId, ProbeId, RunId, Severity, Source, StepEvidence, Verdict,
 };
 
 closed!(
@@ -66,6 +66,8 @@ closed!(
         Failed = "failed",
         /// Our fault.
         AgentFault = "agent_fault",
+        /// Over a limit in time, and our own delay alone could have made it so: in no count of the partner.
+        Inconclusive = "inconclusive",
     }
 );
 
@@ -78,7 +80,7 @@ closed!(
         FailedOtherwise = "failed_otherwise",
         /// It passed.
         NotReproduced = "not_reproduced",
-        /// The agent itself failed.
+        /// The agent itself failed, or delayed it too much.
         CouldNotLook = "could_not_look",
     }
 );
@@ -108,7 +110,7 @@ impl FollowUpRun {
         let own = run.verdict.blame.as_ref().map(|blame| blame.cause.name());
         let reproduction = match run.outcome {
             Outcome::Passed | Outcome::PassedOnRetry => Reproduction::NotReproduced,
-            Outcome::AgentFault => Reproduction::CouldNotLook,
+            Outcome::AgentFault | Outcome::Inconclusive => Reproduction::CouldNotLook,
             Outcome::Failed if own == Some(cause) => Reproduction::Reproduced,
             Outcome::Failed => Reproduction::FailedOtherwise,
         };
@@ -159,10 +161,14 @@ pub struct RunRecord {
     pub overlaps: u32,
     /// A calendar leaves its tick out of the SLA: raw figures hold it, net ones do not.
     pub excluded: bool,
-    /// We held it up ourselves, at its begin or in a request: it enters no latency objective.
-    pub contaminated: bool,
+    /// Of its duration, at most so much was our own delay.
+    pub own_delay: Duration,
+    /// It began late, or we delayed a request of it for longer than `own_delay_max`. Decides nothing.
+    pub agent_delayed: bool,
     /// When the certificate that the partner served expires; none without TLS.
     pub certificate_expires_at: Option<DateTime<Utc>>,
+    /// The chains that hosts showed, also where the handshake failed; not kept with the run.
+    pub chains: Vec<HostChain>,
 }
 
 impl Outcome {
@@ -170,12 +176,59 @@ impl Outcome {
     pub fn is_passed(self) -> bool {
         matches!(self, Self::Passed | Self::PassedOnRetry)
     }
+
+    /// Whether the run says something about the partner. One that failed by our own fault, or that
+    /// our own delay could have made late, does not.
+    pub fn is_judged(self) -> bool {
+        match self {
+            Self::Passed | Self::PassedOnRetry | Self::Failed => true,
+            Self::AgentFault | Self::Inconclusive => false,
+        }
+    }
 }
 
 impl RunRecord {
+    /// A run of a tick by its times alone: passed, with nothing seen. What else is known of it is set in the record.
+    pub fn bare(run: RunId, tick: Tick, started_at: DateTime<Utc>, duration: Duration) -> Self {
+        Self {
+            run,
+            origin: Origin::Schedule,
+            partner: tick.probe.partner,
+            journey: tick.probe.journey,
+            member: None,
+            cohort: String::new(),
+            due_at: tick.due_at,
+            started_at,
+            duration,
+            outcome: Outcome::Passed,
+            verdict: Verdict {
+                layers: [LayerVerdict::Good; 3],
+                blame: None,
+                counts: [Count::Good; 3],
+            },
+            steps: Vec::new(),
+            completeness: None,
+            kinds: Vec::new(),
+            overlaps: 0,
+            excluded: false,
+            own_delay: Duration::ZERO,
+            agent_delayed: false,
+            certificate_expires_at: None,
+            chains: Vec::new(),
+        }
+    }
+
     /// From the intended start to the begin.
     pub fn start_delay(&self) -> Duration {
         (self.started_at - self.due_at).to_std().unwrap_or_default()
+    }
+
+    /// Its duration with our own delay in it.
+    pub fn measured(&self) -> Measured {
+        Measured {
+            duration: self.duration,
+            own_delay: self.own_delay,
+        }
     }
 
     /// When it ended.

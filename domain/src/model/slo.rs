@@ -67,7 +67,7 @@ pub enum Measure {
     Layer(Layer),
     /// A judged run of a negative journey; bad when it was not refused as it should be.
     Refusal,
-    /// A good run that we did not hold up; bad when it took longer than the threshold.
+    /// A good run; bad when it took longer than the threshold, without our own delay.
     Duration,
     /// A run in which the clock began; bad when it ended later than the threshold, or not.
     Clock(Clock),

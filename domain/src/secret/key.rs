@@ -7,6 +7,7 @@ use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -36,6 +37,12 @@ pub enum Unusable {
     /// Not PEM, or without the needed block.
     #[error("it is not PEM with what is needed")]
     NotPem,
+    /// A key in the form of SEC 1 (`EC PRIVATE KEY`) or PKCS #1 (`RSA PRIVATE KEY`).
+    #[error("it is a key in an older form, not PKCS #8")]
+    OlderForm,
+    /// A key behind a passphrase.
+    #[error("it is encrypted")]
+    Encrypted,
     /// A key of another kind.
     #[error("it is neither a P-384 key nor an RSA key of 2048 bits or more")]
     WrongKind,
@@ -110,7 +117,7 @@ impl SigningKey {
     /// Why it is of no use.
     pub fn read(path: &Path) -> Result<Self, Unusable> {
         let pem = read(path)?;
-        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| Unusable::NotPem)?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| no_pkcs8(&pem))?;
         let der = der.secret_pkcs8_der();
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der) {
             let key = EncodingKey::from_ec_pem(&pem).map_err(|_| Unusable::NotPem)?;
@@ -167,6 +174,21 @@ fn elliptic(point: &[u8]) -> PublicKey {
     }
 }
 
+/// Why a file holds no PKCS #8 key.
+fn no_pkcs8(pem: &[u8]) -> Unusable {
+    let has = |label: &str| {
+        let line = format!("-----BEGIN {label}-----");
+        pem.windows(line.len()).any(|one| one == line.as_bytes())
+    };
+    if has("EC PRIVATE KEY") || has("RSA PRIVATE KEY") {
+        Unusable::OlderForm
+    } else if has("ENCRYPTED PRIVATE KEY") {
+        Unusable::Encrypted
+    } else {
+        Unusable::NotPem
+    }
+}
+
 /// Reads a secret that is one line of text: a client secret, a token.
 ///
 /// # Errors
@@ -187,29 +209,74 @@ pub fn read_text(path: &Path) -> Result<super::Secret, Unusable> {
 /// # Errors
 /// Why it is of no use.
 pub fn read_private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Unusable> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|_| Unusable::NotPem)
+    let pem = read(path)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        if no_pkcs8(&pem) == Unusable::Encrypted {
+            Unusable::Encrypted
+        } else {
+            Unusable::NotPem
+        }
+    })
 }
 
-/// Reads trusted certificates from a PEM file.
+/// Reads certificates from a PEM file. One that is broken does not take the others with it.
 ///
 /// # Errors
 /// Why it is of no use.
 pub fn read_trust(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     let pem = read(path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    certificates
-        .ok()
-        .filter(|list| !list.is_empty())
-        .ok_or(Unusable::NotPem)
+    let all: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .filter_map(Result::ok)
+        .collect();
+    if all.is_empty() {
+        return Err(Unusable::NotPem);
+    }
+    Ok(all)
+}
+
+/// Which certificate of a chain ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EarliestEnd {
+    /// When it ends.
+    pub ends_at: chrono::DateTime<chrono::Utc>,
+    /// Its place in the chain, from 0.
+    pub place: usize,
+    /// Whether it names itself as its issuer.
+    pub signs_itself: bool,
+}
+
+/// The certificate (DER) of a chain that ends first; those that cannot be read are passed over.
+pub fn earliest_end<'c>(chain: impl Iterator<Item = &'c [u8]>) -> Option<EarliestEnd> {
+    let ends = chain.enumerate().filter_map(|(place, certificate)| {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        let ends = certificate.validity().not_after.timestamp();
+        Some(EarliestEnd {
+            ends_at: chrono::DateTime::from_timestamp(ends, 0)?,
+            place,
+            signs_itself: certificate.subject() == certificate.issuer(),
+        })
+    });
+    ends.min_by_key(|one| one.ends_at)
 }
 
 /// When a certificate (DER) expires; none when it cannot be read.
-pub fn expires_at(certificate: &[u8]) -> Option<chrono::DateTime<chrono::Utc>> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    chrono::DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
+pub fn expires_at(certificate: &[u8]) -> Option<DateTime<Utc>> {
+    validity(certificate).map(|(_, until)| until)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
+/// From when until when a certificate (DER) is valid; none when it cannot be read.
+pub fn validity(certificate: &[u8]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let validity = certificate.validity();
+    let time = |at: i64| DateTime::from_timestamp(at, 0);
+    time(validity.not_before.timestamp()).zip(time(validity.not_after.timestamp()))
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// Why it is of no use.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
     use std::io::ErrorKind as Kind;
     std::fs::read(path).map_err(|why| {
         let known = [

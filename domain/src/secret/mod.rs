@@ -1,11 +1,14 @@
 //! Values that cannot be printed: tokens and keys.
 
+mod bundle;
 mod key;
 mod random;
 mod text;
 
+pub use bundle::{ChainFault, chain_fault, names_host_as_authority, read_bundle, unusable_trust};
 pub use key::{
-    PublicKey, SigningKey, Unusable, expires_at, read_private_key, read_text, read_trust,
+    EarliestEnd, PublicKey, SigningKey, Unusable, earliest_end, expires_at, read_private_key,
+    read_text, read_trust, validity,
 };
 pub use random::warm_up;
 pub use text::Secret;

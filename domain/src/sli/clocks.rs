@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Clock, Journey, NamedBody, Part, Read, RequestEvidence, RequestKind, Root, RunRecord,
-    Step, StepEvidence, StepId, StepState, Template,
+    Action, Clock, Journey, Measured, NamedBody, Part, Read, RequestEvidence, RequestKind, Root,
+    RunRecord, Step, StepEvidence, StepId, StepState, Template,
 };
 
 /// The answer that says a job was taken.
@@ -19,8 +19,20 @@ pub struct Timed {
     pub clock: Clock,
     /// Until its end, or until the run's.
     pub time: Duration,
+    /// Of that time, at most so much was our own delay.
+    pub own_delay: Duration,
     /// Whether it came to its end.
     pub ended: bool,
+}
+
+impl Timed {
+    /// Its time with our own delay in it.
+    pub fn measured(&self) -> Measured {
+        Measured {
+            duration: self.time,
+            own_delay: self.own_delay,
+        }
+    }
 }
 
 /// Every clock that began in a run.
@@ -48,6 +60,7 @@ fn timed(journey: &Journey, run: &RunRecord, clock: Clock) -> Option<Timed> {
         Clock::Settlement => Some(Timed {
             clock,
             time: run.duration,
+            own_delay: run.own_delay,
             ended: run.outcome.is_passed(),
         }),
     }
@@ -60,9 +73,14 @@ fn acceptance(journey: &Journey, run: &RunRecord) -> Option<Timed> {
         .filter_map(|step| kick_off(evidence(run, &step.id)?))
         .collect();
     let time = sent.iter().map(|request| request.total).max()?;
+    // The one that was slowest without our own delay decides whether the clock was late for certain.
+    let without = sent
+        .iter()
+        .map(|request| request.total.saturating_sub(request.own_delay));
     Some(Timed {
         clock: Clock::Acceptance,
         time,
+        own_delay: time - without.max()?.min(time),
         ended: sent.iter().all(|request| is_accepted(request)),
     })
 }
@@ -74,17 +92,34 @@ fn between(run: &RunRecord, clock: Clock, (first, last): (&StepId, &StepId)) -> 
         return Some(Timed {
             clock,
             time: begin.total,
+            own_delay: begin.own_delay,
             ended: true,
         });
     }
     let begin = begin.offset + begin.total;
+    let own_delay = own_delay(run, first, last, begin);
     let end = evidence(run, last).filter(|step| step.state == StepState::Passed);
     let until = end.map_or(run.duration, |step| step.offset + step.duration);
+    let time = until.saturating_sub(begin);
     Some(Timed {
         clock,
-        time: until.saturating_sub(begin),
+        time,
+        own_delay: own_delay.min(time),
         ended: end.is_some(),
     })
+}
+
+/// Our own delay from a time in the first step until the end of the last one.
+fn own_delay(run: &RunRecord, first: &StepId, last: &StepId, begin: Duration) -> Duration {
+    let from = run.steps.iter().position(|step| step.step == *first);
+    let to = run.steps.iter().position(|step| step.step == *last);
+    let covered = from.and_then(|from| run.steps.get(from..=to.unwrap_or(run.steps.len() - 1)));
+    let covered = covered.unwrap_or_default();
+    let whole: Duration = covered.iter().map(|step| step.own_delay).sum();
+    let requests = covered.first().into_iter().flat_map(|step| &step.requests);
+    let before = requests.filter(|request| request.offset + request.total <= begin);
+    let before: Duration = before.map(|request| request.own_delay).sum();
+    whole.saturating_sub(before)
 }
 
 fn evidence<'r>(run: &'r RunRecord, step: &StepId) -> Option<&'r StepEvidence> {

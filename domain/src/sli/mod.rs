@@ -3,11 +3,16 @@
 mod buckets;
 mod clocks;
 mod promise;
+mod quantiles;
 mod sketch;
 mod tally;
 
+#[cfg(test)]
+mod own_delay_tests;
+
 pub use buckets::{Buckets, bounds_with};
 pub use clocks::{Timed, clocks, has_clock};
-pub use promise::{SloEvent, slo_bucket, slo_events};
+pub use promise::{SloEvent, is_apart, is_inconclusive, slo_events};
+pub use quantiles::{QUANTILES, Quantiles, interval_log};
 pub use sketch::{Overflow, Series, Sketch, SketchKey, hour_of, latencies};
 pub use tally::{Increment, of_events, of_run, of_tick, zeros};

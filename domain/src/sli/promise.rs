@@ -1,17 +1,12 @@
 //! What one run adds to each objective (docs/objectives.md): exact events of first verdicts, never taken back.
 
-use std::time::Duration;
+use chrono::{DateTime, Utc};
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use super::clocks::clocks;
+use super::clocks::{Timed, clocks};
 use crate::model::{
-    Clock, Count, Layer, Measure, Outcome, Owner, PartnerId, Plan, RunRecord, Slo, SloName,
-    Threshold,
+    Clock, Count, Excuse, Layer, Measure, Measured, Outcome, Owner, PartnerId, Plan, Punctuality,
+    RunRecord, Slo, SloName, Threshold, quarter_of,
 };
-
-/// How finely judged runs are kept by time, in real time.
-const BUCKET: Duration = Duration::from_secs(3600);
 
 /// What one run adds to one objective.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +15,18 @@ pub struct SloEvent {
     pub partner: PartnerId,
     /// Which.
     pub slo: SloName,
-    /// When the run ended.
-    pub at: DateTime<Utc>,
-    /// The begin of the stretch of time that judged runs are kept by.
-    pub bucket: DateTime<Utc>,
+    /// The run's intended start: history is kept by it.
+    pub due_at: DateTime<Utc>,
+    /// The begin of the quarter hour that it lies in.
+    pub quarter: DateTime<Utc>,
     /// Events.
     pub events: u64,
     /// Those of them that are bad.
     pub bad: u64,
-    /// Whether it was declared that the run is left out of the SLA: net figures are without it.
-    pub excluded: bool,
+    /// Runs whose verdict our own delay could have made: no events.
+    pub inconclusive: u64,
+    /// What was declared for its intended start.
+    pub excuse: Excuse,
 }
 
 /// What a run adds to the objectives of its partner.
@@ -37,37 +34,33 @@ pub fn slo_events(plan: &Plan, run: &RunRecord) -> Vec<SloEvent> {
     let Some(partner) = plan.partners.get(&run.partner) else {
         return Vec::new();
     };
-    let at = run.ended_at();
+    let quarter = quarter_of(plan.scale, run.due_at);
+    let mut excuse = plan.excuse(&run.partner, run.due_at);
+    // As it was declared when the run began.
+    excuse.excluded = run.excluded;
     let counting = partner
         .slos
         .values()
         .filter(|slo| slo.journeys.contains(&run.journey));
     let counted = counting.filter_map(|slo| {
-        // What is left out of the SLA is one run fewer there, also when it is no event here.
-        let counted = count(plan, slo, run).or(run.excluded.then_some((0, 0)));
-        let (events, bad) = counted?;
+        let inconclusive = is_inconclusive(plan, slo, run);
+        let (events, bad) = match count(plan, slo, run) {
+            Some(counted) => counted,
+            None if inconclusive => (0, 0),
+            None => return None,
+        };
         Some(SloEvent {
             partner: run.partner.clone(),
             slo: slo.name,
-            at,
-            bucket: bucket_of(at, plan.scale.of(BUCKET)),
+            due_at: run.due_at,
+            quarter,
             events,
             bad,
-            excluded: run.excluded,
+            inconclusive: u64::from(inconclusive),
+            excuse,
         })
     });
     counted.collect()
-}
-
-/// The stretch that a time lies in, of those that judged runs are kept by.
-pub fn slo_bucket(plan: &Plan, at: DateTime<Utc>) -> DateTime<Utc> {
-    bucket_of(at, plan.scale.of(BUCKET))
-}
-
-fn bucket_of(at: DateTime<Utc>, length: Duration) -> DateTime<Utc> {
-    let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX).max(1);
-    let past = at.timestamp_micros().rem_euclid(length);
-    at - TimeDelta::microseconds(past)
 }
 
 /// Events and bad ones; none when the run is no event of this objective.
@@ -81,8 +74,8 @@ fn count(plan: &Plan, slo: &Slo, run: &RunRecord) -> Option<(u64, u64)> {
             Count::Good | Count::Bad => one(run.outcome == Outcome::Failed),
         },
         Measure::Duration => {
-            let is_event = run.outcome.is_passed() && !is_contaminated(plan, run);
-            one(!threshold?.holds(run.started_at, run.duration)).filter(|_| is_event)
+            let judged = judge(threshold?, run, run.measured());
+            of_punctuality(judged).filter(|_| run.outcome.is_passed())
         }
         Measure::Clock(clock) => of_clock(plan, run, clock, threshold?),
     }
@@ -111,33 +104,67 @@ fn of_clock(
     clock: Clock,
     threshold: Threshold,
 ) -> Option<(u64, u64)> {
-    if run.outcome == Outcome::AgentFault {
+    if !run.outcome.is_judged() {
         return None;
     }
     let journey = plan.journeys.get(&run.journey)?;
     let all = clocks(journey, run);
     let timed = all.iter().find(|timed| timed.clock == clock)?;
-    Some((
-        1,
-        u64::from(!timed.ended || !threshold.holds(run.started_at, timed.time)),
-    ))
-}
-
-/// Whether we held the run up ourselves: its duration says nothing exact about the partner.
-pub(super) fn is_contaminated(plan: &Plan, run: &RunRecord) -> bool {
-    run.contaminated || run.start_delay() > plan.settings.late_after
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_begins_at_whole_lengths_since_1970() {
-        let at = |us| DateTime::from_timestamp_micros(us).unwrap();
-        let minute = Duration::from_secs(60);
-        assert_eq!(bucket_of(at(59_999_999), minute), at(0));
-        assert_eq!(bucket_of(at(60_000_000), minute), at(60_000_000));
-        assert_eq!(bucket_of(at(-1), minute), at(-60_000_000));
+    if !timed.ended {
+        return Some((1, 1));
     }
+    of_punctuality(judge(threshold, run, timed.measured()))
+}
+
+fn judge(threshold: Threshold, run: &RunRecord, measured: Measured) -> Punctuality {
+    measured.judge(|duration| threshold.holds(run.started_at, duration))
+}
+
+/// Events and bad ones of one measured time; none when our own delay could have made it late.
+fn of_punctuality(punctuality: Punctuality) -> Option<(u64, u64)> {
+    match punctuality {
+        Punctuality::InTime => Some((1, 0)),
+        Punctuality::Late => Some((1, 1)),
+        Punctuality::Inconclusive => None,
+    }
+}
+
+/// Whether a run would be an event of an objective if our own delay had not left it open.
+pub fn is_inconclusive(plan: &Plan, slo: &Slo, run: &RunRecord) -> bool {
+    if run.outcome == Outcome::Inconclusive {
+        return true;
+    }
+    let threshold = slo.thresholds.get(&run.journey).copied();
+    match (slo.name.measure(), threshold) {
+        (Measure::Duration, Some(threshold)) => {
+            let judged = judge(threshold, run, run.measured());
+            run.outcome.is_passed() && judged == Punctuality::Inconclusive
+        }
+        (Measure::Clock(clock), Some(threshold)) if run.outcome.is_judged() => {
+            let journey = plan.journeys.get(&run.journey);
+            let all = journey.map(|journey| clocks(journey, run));
+            let of_clock = |timed: &Timed| timed.clock == clock && timed.ended;
+            let timed = all.iter().flatten().find(|timed| of_clock(timed));
+            timed.is_some_and(|timed| {
+                judge(threshold, run, timed.measured()) == Punctuality::Inconclusive
+            })
+        }
+        (Measure::Duration | Measure::Clock(_) | Measure::Layer(_) | Measure::Refusal, _) => false,
+    }
+}
+
+/// Whether the duration of a run says nothing about the partner, so that it goes to the sketch apart:
+/// the run was not judged, or our own delay left one of the thresholds for its duration open.
+pub fn is_apart(plan: &Plan, run: &RunRecord) -> bool {
+    let partner = plan.partners.get(&run.partner);
+    let slos = partner
+        .into_iter()
+        .flat_map(|partner| partner.slos.values());
+    let mut of_duration = slos.filter(|slo| slo.name.measure() == Measure::Duration);
+    !run.outcome.is_judged() || of_duration.any(|slo| is_inconclusive(plan, slo, run))
+}
+
+/// Whether we delayed the run: it began late, or a request of it waited for us.
+pub(super) fn is_agent_delayed(plan: &Plan, run: &RunRecord) -> bool {
+    run.agent_delayed || run.start_delay() > plan.settings.late_after
 }

@@ -1,4 +1,4 @@
-//! Hourly latency sketches: mergeable HDR histograms, or the plain list while they are few.
+//! Hourly latency sketches: mergeable HDR histograms, of which only the bins that hold samples are kept.
 
 use std::time::Duration;
 
@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
-use crate::model::{JourneyId, PartnerId, Phase, RunRecord, StepId};
+use super::promise::is_apart;
+use crate::model::{JourneyId, PartnerId, Phase, Plan, RunRecord, StepId};
 
-/// Samples above this many in one hour are promoted from a list to an HDR histogram.
-const LIST_MAX: usize = 512;
 /// The longest latency told apart: seven days. Longer ones count as that, and as overflow.
 pub(super) const LATENCY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 const LATENCY_MAX_US: u64 = 7 * 24 * 3600 * 1_000_000;
@@ -21,6 +20,8 @@ pub enum Series {
     Journey,
     /// A run, from its intended start.
     JourneyIntended,
+    /// A run that was not judged, or whose latency our own delay left open, from its begin.
+    JourneyApart,
     /// A step.
     Step(StepId),
     /// A phase of requests.
@@ -31,7 +32,7 @@ impl Series {
     /// Significant decimal digits kept: 3 for journeys and steps, 2 for phases.
     pub fn digits(&self) -> u8 {
         match self {
-            Self::Journey | Self::JourneyIntended | Self::Step(_) => 3,
+            Self::Journey | Self::JourneyIntended | Self::JourneyApart | Self::Step(_) => 3,
             Self::Phase(_) => 2,
         }
     }
@@ -41,6 +42,7 @@ impl Series {
         match self {
             Self::Journey => ("journey", "service"),
             Self::JourneyIntended => ("journey", "intended"),
+            Self::JourneyApart => ("journey", "apart"),
             Self::Step(step) => ("step", step.as_str()),
             Self::Phase(phase) => ("phase", phase.name()),
         }
@@ -51,6 +53,7 @@ impl Series {
         match (kind, name) {
             ("journey", "service") => Some(Self::Journey),
             ("journey", "intended") => Some(Self::JourneyIntended),
+            ("journey", "apart") => Some(Self::JourneyApart),
             ("step", step) => Some(Self::Step(StepId::new(step))),
             ("phase", phase) => Phase::named(phase).map(Self::Phase),
             _ => None,
@@ -76,8 +79,11 @@ pub fn hour_of(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(3600) * 3600
 }
 
-/// Every latency of one run with its series.
-pub fn latencies(run: &RunRecord) -> Vec<(Series, Duration)> {
+/// Every latency of one run with its series. A run that [`is_apart`] has its duration alone.
+pub fn latencies(plan: &Plan, run: &RunRecord) -> Vec<(Series, Duration)> {
+    if is_apart(plan, run) {
+        return vec![(Series::JourneyApart, run.duration)];
+    }
     let mut all = vec![
         (Series::Journey, run.duration),
         (Series::JourneyIntended, run.duration + run.start_delay()),
@@ -95,21 +101,48 @@ pub fn latencies(run: &RunRecord) -> Vec<(Series, Duration)> {
     all
 }
 
-/// A sketch of latencies in microseconds.
+/// A sketch of latencies in microseconds. A whole histogram has a place for each of the 31,744 bins up to seven
+/// days, 124 KB; a sketch takes 8 bytes for each bin that holds samples, and a series rarely has a thousand.
 #[derive(Clone, Debug)]
 pub struct Sketch {
     digits: u8,
     is_changed: bool,
-    samples: Samples,
+    /// The bins that hold samples, ascending.
+    bins: Vec<Bin>,
     sum_us: u64,
     overflow: u64,
 }
 
-#[derive(Clone, Debug)]
-enum Samples {
-    List(Vec<u64>),
-    /// Apart, since most sketches stay a list.
-    Hdr(Box<Histogram<u32>>),
+/// A bin of an HDR histogram, and how many samples it holds.
+#[derive(Clone, Copy, Debug)]
+struct Bin {
+    index: u32,
+    count: u32,
+}
+
+impl Bin {
+    /// Bits that tell the bins of one size apart: enough for twice the power of ten of the digits.
+    fn bits(digits: u8) -> u32 {
+        (2 * 10_u32.pow(u32::from(digits)))
+            .next_power_of_two()
+            .ilog2()
+    }
+
+    /// The index of the bin of a latency: latencies of up to `bits` bits have a bin each, and the next longer
+    /// ones share one between two, four, eight.
+    fn index(digits: u8, us: u64) -> u32 {
+        let bits = Self::bits(digits);
+        let shift = (u64::BITS - us.leading_zeros()).saturating_sub(bits);
+        let within = u32::try_from(us >> shift).unwrap_or(u32::MAX);
+        (shift << (bits - 1)) + within
+    }
+
+    /// The least latency of the bin.
+    fn least_us(self, digits: u8) -> u64 {
+        let half = Self::bits(digits) - 1;
+        let shift = (self.index >> half).saturating_sub(1);
+        u64::from(self.index - (shift << half)) << shift
+    }
 }
 
 /// Samples above the longest latency told apart.
@@ -121,7 +154,7 @@ impl Sketch {
         Self {
             digits: series.digits(),
             is_changed: false,
-            samples: Samples::List(Vec::new()),
+            bins: Vec::new(),
             sum_us: 0,
             overflow: 0,
         }
@@ -135,14 +168,16 @@ impl Sketch {
             .unwrap_or(u64::MAX)
             .max(1);
         self.sum_us = self.sum_us.saturating_add(us);
-        match &mut self.samples {
-            Samples::List(list) if list.len() < LIST_MAX => list.push(us),
-            Samples::List(_) => {
-                let mut hdr = self.histogram();
-                hdr.saturating_record(us);
-                self.samples = Samples::Hdr(Box::new(hdr));
+        self.add(Bin::index(self.digits, us), 1);
+    }
+
+    fn add(&mut self, index: u32, count: u32) {
+        match self.bins.binary_search_by_key(&index, |bin| bin.index) {
+            Ok(place) => {
+                let held = &mut self.bins[place].count;
+                *held = held.saturating_add(count);
             }
-            Samples::Hdr(hdr) => hdr.saturating_record(us),
+            Err(place) => self.bins.insert(place, Bin { index, count }),
         }
     }
 
@@ -153,10 +188,7 @@ impl Sketch {
 
     /// Samples taken in.
     pub fn count(&self) -> u64 {
-        match &self.samples {
-            Samples::List(list) => u64::try_from(list.len()).unwrap_or(u64::MAX),
-            Samples::Hdr(hdr) => hdr.len(),
-        }
+        self.bins.iter().map(|bin| u64::from(bin.count)).sum()
     }
 
     /// Their exact sum in microseconds (HDR itself keeps none).
@@ -169,27 +201,23 @@ impl Sketch {
         self.overflow
     }
 
-    /// As an HDR histogram of microseconds.
+    /// As an HDR histogram of microseconds, no wider than its samples.
     pub fn histogram(&self) -> Histogram<u32> {
-        match &self.samples {
-            Samples::Hdr(hdr) => hdr.as_ref().clone(),
-            Samples::List(list) => {
-                let mut hdr = empty(self.digits, LATENCY_MAX_US);
-                list.iter().for_each(|us| hdr.saturating_record(*us));
-                hdr
-            }
+        let longest = self.bins.last().map_or(0, |bin| bin.least_us(self.digits));
+        let mut hdr = empty(self.digits, longest.max(2));
+        for bin in &self.bins {
+            hdr.saturating_record_n(bin.least_us(self.digits), bin.count);
         }
+        hdr
     }
 
-    /// Adds another's samples.
+    /// Adds another's samples, which must have as many digits.
     pub fn merge(&mut self, other: &Self) {
-        let mut hdr = self.histogram();
-        // Same bounds and digits, so this cannot fail; saturating counts are the documented worst.
-        if hdr.add(other.histogram()).is_ok() {
-            self.samples = Samples::Hdr(Box::new(hdr));
-            self.sum_us = self.sum_us.saturating_add(other.sum_us);
-            self.overflow += other.overflow;
+        for bin in &other.bins {
+            self.add(bin.index, bin.count);
         }
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+        self.overflow += other.overflow;
     }
 
     /// The latency that a share of samples does not exceed; none when empty.
@@ -201,10 +229,9 @@ impl Sketch {
     /// Samples longer than this.
     pub fn count_above(&self, latency: Duration) -> u64 {
         let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        match us.checked_add(1).filter(|next| *next <= LATENCY_MAX_US) {
-            Some(next) => self.histogram().count_between(next, LATENCY_MAX_US),
-            None => 0,
-        }
+        let first = Bin::index(self.digits, us.saturating_add(1));
+        let longer = self.bins.iter().filter(|bin| bin.index >= first);
+        longer.map(|bin| u64::from(bin.count)).sum()
     }
 
     /// V2-deflate bytes that every HDR tool reads.
@@ -212,17 +239,7 @@ impl Sketch {
         let mut bytes = Vec::new();
         let mut serializer = V2DeflateSerializer::new();
         // Writing into memory fails only for a histogram that is too large to encode; ours is not.
-        let written = match &self.samples {
-            Samples::Hdr(hdr) => serializer.serialize(hdr.as_ref(), &mut bytes),
-            Samples::List(list) => {
-                // No wider than its samples, since it is made only to be written.
-                let max = list.iter().copied().max().unwrap_or_default().max(2);
-                let mut hdr = empty(self.digits, max);
-                list.iter().for_each(|us| hdr.saturating_record(*us));
-                serializer.serialize(&hdr, &mut bytes)
-            }
-        };
-        match written {
+        match serializer.serialize(&self.histogram(), &mut bytes) {
             Ok(_) | Err(_) => bytes,
         }
     }
@@ -230,15 +247,16 @@ impl Sketch {
     /// The reverse of [`Sketch::encode`]; none when the bytes are damaged.
     pub fn decode(series: &Series, mut bytes: &[u8], sum_us: u64, overflow: u64) -> Option<Self> {
         let hdr: Histogram<u32> = Deserializer::new().deserialize(&mut bytes).ok()?;
-        let mut own = empty(series.digits(), LATENCY_MAX_US);
-        own.add(hdr).ok()?;
-        Some(Self {
-            digits: series.digits(),
-            is_changed: false,
-            samples: Samples::Hdr(Box::new(own)),
+        let mut sketch = Self {
             sum_us,
             overflow,
-        })
+            ..Self::new(series)
+        };
+        for bin in hdr.iter_recorded() {
+            let us = bin.value_iterated_to().min(LATENCY_MAX_US);
+            sketch.add(Bin::index(sketch.digits, us), bin.count_at_value());
+        }
+        Some(sketch)
     }
 }
 
@@ -264,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_becomes_a_histogram_without_losing_a_sample() {
+    fn a_sketch_loses_no_sample() {
         let samples: Vec<u64> = (1..=2000).map(|n| n * 1000).collect();
         let sketch = sketch(&samples);
         assert_eq!(sketch.count(), 2000);
@@ -282,6 +300,35 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_sketch_counts_as_a_whole_histogram_does(
+            samples in proptest::collection::vec((0u32..50, 0u64..1 << 14), 1..300),
+            limit in 1u64..LATENCY_MAX_US,
+        ) {
+            // Of every size, up to far beyond what is told apart.
+            let samples: Vec<u64> = samples.iter().map(|(size, us)| us << size).collect();
+            for series in [Series::Journey, Series::Phase(Phase::Wait)] {
+                let mut sketch = Sketch::new(&series);
+                let mut whole = empty(series.digits(), LATENCY_MAX_US);
+                for us in &samples {
+                    sketch.record(Duration::from_micros(*us));
+                    whole.saturating_record((*us).clamp(1, LATENCY_MAX_US));
+                }
+                let counts = |hdr: &Histogram<u32>| {
+                    let bins = hdr.iter_recorded();
+                    bins.map(|bin| (bin.value_iterated_to(), bin.count_at_value())).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(counts(&sketch.histogram()), counts(&whole));
+                let above = sketch.count_above(Duration::from_micros(limit - 1));
+                prop_assert_eq!(above, whole.count_between(limit, LATENCY_MAX_US));
+                for share in [0.0, 0.5, 0.99, 1.0] {
+                    let exact = Duration::from_micros(whole.value_at_quantile(share));
+                    prop_assert_eq!(sketch.quantile(share), Some(exact));
+                }
+                prop_assert!(sketch.bins.len() <= samples.len());
+            }
+        }
+
         #[test]
         fn order_of_merging_and_storing_changes_nothing(
             a in proptest::collection::vec(1u64..10_000_000_000, 0..40),

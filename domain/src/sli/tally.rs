@@ -3,8 +3,7 @@
 use super::promise::{self, SloEvent};
 use crate::model::names::{self, Metric};
 use crate::model::{
-    AgentFault, BlameCause, Cause, Disposition, Layer, Outcome, Owner, Plan, Probe, ProbeId,
-    RunRecord,
+    AgentFault, BlameCause, Disposition, Layer, Outcome, Plan, Probe, ProbeId, RunRecord,
 };
 
 /// One addition to one counter series.
@@ -39,10 +38,11 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
         1,
     )];
     for layer in Layer::ALL {
-        added.extend(of_layer(plan, run, *layer));
+        added.extend(of_layer(run, *layer));
     }
     if let Some(blame) = &run.verdict.blame {
-        if let Some(layer) = blame.cause.layer() {
+        let is_failure = run.outcome != Outcome::Inconclusive;
+        if let Some(layer) = blame.cause.layer().filter(|_| is_failure) {
             let labels = [
                 partner,
                 journey,
@@ -67,33 +67,31 @@ pub fn of_run(plan: &Plan, run: &RunRecord) -> Vec<Increment> {
     if run.drifts() {
         added.push(Increment::new(&names::DRIFTS, &[partner, journey], 1));
     }
-    if promise::is_contaminated(plan, run) {
-        added.push(Increment::new(&names::CONTAMINATED, &[partner, journey], 1));
+    if promise::is_agent_delayed(plan, run) {
+        added.push(Increment::new(
+            &names::AGENT_DELAYED,
+            &[partner, journey],
+            1,
+        ));
     }
     for step in &run.steps {
         for request in &step.requests {
-            let labels = [
-                partner,
-                journey,
-                step.step.as_str(),
-                request.result().name(),
-            ];
+            let labels = [partner, journey, request.result().name()];
             added.push(Increment::new(&names::REQUESTS, &labels, 1));
         }
         for (result, count) in &step.requests_omitted {
-            let labels = [partner, journey, step.step.as_str(), result.name()];
+            let labels = [partner, journey, result.name()];
             added.push(Increment::new(&names::REQUESTS, &labels, u64::from(*count)));
         }
     }
     added
 }
 
-fn of_layer(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<Increment> {
+fn of_layer(run: &RunRecord, layer: Layer) -> Vec<Increment> {
     let Some((events, bad)) = promise::of_layer(run, layer) else {
         return Vec::new();
     };
-    let labels = slice_labels(plan, run, layer);
-    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let labels = [run.partner.as_str(), run.journey.as_str(), layer.name()];
     vec![
         Increment::new(&names::SLI_EVENTS, &labels, events),
         Increment::new(&names::SLI_BAD, &labels, bad),
@@ -112,26 +110,6 @@ pub fn of_events(events: &[SloEvent]) -> Vec<Increment> {
     events.iter().flat_map(of_one).collect()
 }
 
-fn slice_labels(plan: &Plan, run: &RunRecord, layer: Layer) -> Vec<String> {
-    let partner = plan.partners.get(&run.partner);
-    let journey = plan.journeys.get(&run.journey);
-    vec![
-        run.partner.to_string(),
-        run.journey.to_string(),
-        layer.to_string(),
-        partner
-            .map(|partner| partner.spec.clone())
-            .unwrap_or_default(),
-        partner
-            .map(|partner| partner.region.clone())
-            .unwrap_or_default(),
-        journey
-            .map(|journey| journey.transaction_type.clone())
-            .unwrap_or_default(),
-        run.cohort.clone(),
-    ]
-}
-
 /// What one closed tick adds.
 pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
     let labels = [
@@ -143,8 +121,8 @@ pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
 }
 
 /// Every series that must be there at 0 before the first run: SLI, run and tick counters for each
-/// probe and cohort, failures for each cause of the partner's. One probe after the other, since all
-/// at once would be the most memory that the agent ever takes.
+/// probe, and counters for each objective. One probe after the other, since all at once would be the
+/// most memory that the agent ever takes.
 pub fn zeros(plan: &Plan) -> impl Iterator<Item = Vec<Increment>> + '_ {
     let probes = plan.probes.values().map(|probe| zeros_of(plan, probe));
     probes.chain(std::iter::once_with(|| zeros_of_all(plan)))
@@ -158,6 +136,7 @@ fn zeros_of_all(plan: &Plan) -> Vec<Increment> {
             let labels = [partner.id.as_str(), slo.name()];
             zeros.push(Increment::new(&names::SLO_EVENTS, &labels, 0));
             zeros.push(Increment::new(&names::SLO_BAD, &labels, 0));
+            zeros.push(Increment::new(&names::SLO_DUE, &labels, 0));
         }
     }
     for fault in AgentFault::ALL {
@@ -171,7 +150,7 @@ fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
     let mut zeros = vec![
         Increment::new(&names::DISCLOSURES, &[partner, journey], 0),
         Increment::new(&names::DRIFTS, &[partner, journey], 0),
-        Increment::new(&names::CONTAMINATED, &[partner, journey], 0),
+        Increment::new(&names::AGENT_DELAYED, &[partner, journey], 0),
     ];
     for outcome in Outcome::ALL {
         zeros.push(Increment::new(
@@ -187,50 +166,15 @@ fn zeros_of(plan: &Plan, probe: &Probe) -> Vec<Increment> {
             0,
         ));
     }
-    for cause in Cause::ALL {
-        let layer = cause.layer().name();
-        let labels = [partner, journey, layer, cause.name(), Owner::Partner.name()];
-        zeros.push(Increment::new(&names::FAILURES, &labels, 0));
-    }
-    let Some((of, walked)) = plan
-        .partners
-        .get(&probe.id.partner)
-        .zip(plan.journeys.get(&probe.id.journey))
-    else {
-        return zeros;
-    };
-    for cohort in cohorts(plan, probe) {
-        for layer in Layer::ALL {
-            if *layer == Layer::Business && !walked.judges_business() {
-                continue;
-            }
-            let labels = [
-                partner,
-                journey,
-                layer.name(),
-                &of.spec,
-                &of.region,
-                &walked.transaction_type,
-                &cohort,
-            ];
-            zeros.push(Increment::new(&names::SLI_EVENTS, &labels, 0));
-            zeros.push(Increment::new(&names::SLI_BAD, &labels, 0));
+    let journey_of = plan.journeys.get(&probe.id.journey);
+    let judges_business = journey_of.is_some_and(|one| one.judges_business());
+    for layer in Layer::ALL {
+        if *layer == Layer::Business && !judges_business {
+            continue;
         }
+        let labels = [partner, journey, layer.name()];
+        zeros.push(Increment::new(&names::SLI_EVENTS, &labels, 0));
+        zeros.push(Increment::new(&names::SLI_BAD, &labels, 0));
     }
     zeros
-}
-
-fn cohorts(plan: &Plan, probe: &Probe) -> Vec<String> {
-    let set = probe.members.as_ref().and_then(|set| plan.members.get(set));
-    let Some(set) = set else {
-        return vec![String::new()];
-    };
-    let mut cohorts: Vec<String> = set
-        .members
-        .iter()
-        .map(|member| member.cohort.clone())
-        .collect();
-    cohorts.sort();
-    cohorts.dedup();
-    cohorts
 }

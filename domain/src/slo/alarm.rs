@@ -1,4 +1,4 @@
-//! One tier of one objective with its numbers: which count of bad runs, in which windows.
+//! One tier of one objective with its numbers: how many bad runs fire it, among how many due runs.
 
 use std::time::Duration;
 
@@ -6,61 +6,62 @@ use super::run_rate::RunRate;
 use super::tier::Tier;
 use crate::model::{Scale, Slo};
 
-/// Cadences that the short window holds at least, so that it never looks past a bad run.
-const SHORT_CADENCES: u64 = 5;
+/// Due runs that the short window holds at least, so that one good run does not end an alert.
+pub(super) const SHORT_RUNS: u64 = 5;
 const PPM: u128 = 1_000_000;
-/// Windows are whole minutes.
-const GRAIN: Duration = Duration::from_secs(60);
+/// What windows last is rounded up to whole seconds.
+const GRAIN: Duration = Duration::from_secs(1);
 
-/// When an alert of one tier fires.
+/// When an alert of one tier fires. Its windows are counted in due runs that are not excused, so that nights,
+/// weekends and pauses fill no window; on an even schedule they are the clock windows of the tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
     /// The tier.
     pub tier: &'static Tier,
-    /// The long window; longer than the tier's where runs are too rare.
+    /// The long window in due runs: L = max(⌈N · long / window⌉, k, runs due within the deadline + 1).
+    pub long_runs: u64,
+    /// The short window in due runs: S = max(⌈N · short / window⌉, 5, runs due within the deadline + 1), and
+    /// no more than L.
+    pub short_runs: u64,
+    /// It fires at so many bad runs within the long window: k = max(⌊p·B⌋ + 1, floor).
+    pub bad_runs: u64,
+    /// What the runs of the long window last on average.
     pub long: Duration,
-    /// The short window.
+    /// What the runs of the short window last on average.
     pub short: Duration,
     /// How long it goes on after its condition ended.
     pub keep: Duration,
-    /// It fires at so many bad runs within the long window: k = max(⌊p·B⌋ + 1, floor).
-    pub bad_runs: u64,
-    /// Runs due within the long window.
-    pub expected: u64,
-    /// Runs due within the short window.
-    pub expected_short: u64,
 }
 
 impl Alarm {
+    /// `runs` is N: what the present schedule has within one whole window of the objective, above 0.
     pub(super) fn new(
         slo: &Slo,
         run_rate: &RunRate<'_>,
+        runs: u64,
         scale: Scale,
         tier: &'static Tier,
     ) -> Self {
-        let runs = run_rate.judged_in(slo.window.nominal());
+        let period = slo.window.nominal();
         let bad_runs = bad_runs(slo.objective_ppm, slo.floor, runs, tier.share_ppm);
-        let needed = run_rate.time_of(bad_runs).saturating_add(run_rate.deadline);
-        let recent = run_rate
-            .time_of(SHORT_CADENCES)
-            .saturating_add(run_rate.deadline);
-        let long = at_least(scale, tier.long, needed);
-        let short = at_least(scale, tier.short, recent);
+        let under_way = run_rate.most_in(run_rate.deadline).saturating_add(1);
+        let long_runs = runs_of(runs, scale.of(tier.long), period)
+            .max(bad_runs)
+            .max(under_way);
+        let short_runs = runs_of(runs, scale.of(tier.short), period)
+            .max(SHORT_RUNS)
+            .max(under_way)
+            .min(long_runs);
+        let lasts = |count| time_of(count, runs, period, scale.of(GRAIN));
         Self {
             tier,
-            long,
-            short,
-            keep: scale.of(tier.keep),
+            long_runs,
+            short_runs,
             bad_runs,
-            expected: run_rate.runs_in(long),
-            expected_short: run_rate.runs_in(short),
+            long: lasts(long_runs),
+            short: lasts(short_runs),
+            keep: scale.of(tier.keep),
         }
-    }
-
-    /// Between the last count that is silent and the first that fires: after a reset counts over windows
-    /// are no integers (`increase()` reaches for the edges of its window).
-    pub fn threshold(&self) -> String {
-        format!("{}.5", self.bad_runs - 1)
     }
 }
 
@@ -74,14 +75,18 @@ pub(super) fn bad_runs(objective_ppm: u32, floor: u32, runs: u64, share_ppm: u32
         .max(u64::from(floor))
 }
 
-/// The tier's window, or what is needed in whole minutes (both in scaled time).
-fn at_least(scale: Scale, window: Duration, needed: Duration) -> Duration {
-    let window = scale.of(window);
-    if needed <= window {
-        return window;
-    }
-    let grain = scale.of(GRAIN);
-    let grains = needed.as_nanos().div_ceil(grain.as_nanos().max(1));
+/// Runs that a stretch of an objective's window holds on average, rounded up: ⌈N · stretch / window⌉.
+fn runs_of(runs: u64, stretch: Duration, period: Duration) -> u64 {
+    let all = u128::from(runs).saturating_mul(stretch.as_nanos());
+    u64::try_from(all.div_ceil(period.as_nanos().max(1))).unwrap_or(u64::MAX)
+}
+
+/// What so many runs last on average, rounded up to whole grains.
+fn time_of(count: u64, runs: u64, period: Duration, grain: Duration) -> Duration {
+    let each = u128::from(runs.max(1)) * grain.as_nanos().max(1);
+    let grains = u128::from(count)
+        .saturating_mul(period.as_nanos())
+        .div_ceil(each);
     grain.saturating_mul(u32::try_from(grains).unwrap_or(u32::MAX))
 }
 
@@ -89,6 +94,7 @@ fn at_least(scale: Scale, window: Duration, needed: Duration) -> Duration {
 mod tests {
     use super::*;
     use crate::slo::TIERS;
+    use crate::slo::fixtures::fixtures;
 
     fn counts(objective_ppm: u32, runs: u64, floor: u32) -> Vec<u64> {
         let of = |tier: &Tier| bad_runs(objective_ppm, floor, runs, tier.share_ppm);
@@ -119,5 +125,31 @@ mod tests {
         assert_eq!(counts(999_500, month(60), 3), [3, 3, 3, 3]);
         // A share that is a whole number of runs is not enough; one more is.
         assert_eq!(counts(990_000, 10_000, 1), [3, 6, 11, 11]);
+    }
+
+    #[test]
+    fn windows_are_the_due_runs_of_the_present_schedule() {
+        for case in fixtures() {
+            let run_rate = case.run_rate();
+            assert_eq!(
+                run_rate.judged_in(case.window.nominal()),
+                case.runs,
+                "N, {}",
+                case.name
+            );
+            for (alarm, wanted) in case.alarms().iter().zip(case.tiers) {
+                let told = [alarm.long_runs, alarm.short_runs, alarm.bad_runs];
+                assert_eq!(told, wanted, "{}, {}", case.name, alarm.tier.name());
+                if run_rate.is_even() {
+                    assert_eq!(
+                        alarm.long,
+                        alarm.tier.long,
+                        "{}, {}",
+                        case.name,
+                        alarm.tier.name()
+                    );
+                }
+            }
+        }
     }
 }

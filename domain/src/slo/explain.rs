@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::alarm::Alarm;
-use super::false_alerts::false_alerts;
+use super::alarm::{Alarm, SHORT_RUNS};
+use super::detection::{Detection, median};
+use super::false_alerts::{FalseAlerts, false_alerts};
 use super::objective::Objective;
-use super::probability::float;
+use super::probability::{float, whole};
 use super::run_rate::RunRate;
-use crate::model::Plan;
+use super::timetable::Timetable;
+use crate::model::{Plan, Scale};
 
 /// Partial outages that are shown: so many percent of the runs are bad.
 pub const PARTIAL_PERCENT: [u32; 2] = [50, 10];
 const MILLION: f64 = 1e6;
-/// Cadences that a short window holds at least.
-const SHORT_CADENCES: f64 = 5.0;
 /// What a month of false alerts is: 30 days.
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
@@ -29,16 +29,23 @@ pub struct Explained<'a> {
     pub ratio: f64,
     /// k ÷ B: the share of the budget that is gone when it fires.
     pub spent: f64,
-    /// From the begin of an outage of everything until its k-th run has begun.
-    pub total: Duration,
-    /// The same for an outage of so many percent of the runs; none when such an outage does not reach k.
-    pub partial: [(u32, Option<Duration>); 2],
-    /// From the last bad run until it has ended.
-    pub reset: Duration,
-    /// How often it fires in 30 days at a partner that just keeps its promise, bad runs independent.
-    pub false_alerts: f64,
+    /// What its schedule and its numbers make of it.
+    pub behaviour: Behaviour,
     /// How it departs from its tier, and why.
     pub adjustment: Option<Adjustment>,
+}
+
+/// How soon an alarm fires and ends, and how often for nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Behaviour {
+    /// In an outage of everything.
+    pub total: Detection,
+    /// In an outage of so many percent of the runs.
+    pub partial: [(u32, Detection); 2],
+    /// From the last bad run until it has ended: typical, and at the worst moment of the week.
+    pub reset: [Duration; 2],
+    /// How often it fires in 30 days at a partner that just keeps its promise.
+    pub false_alerts: FalseAlerts,
 }
 
 /// How an alarm departs from its tier, and why.
@@ -49,54 +56,154 @@ pub enum Adjustment {
     /// The tier's own long window cannot hold so many bad runs, even if all of its runs are bad: it is
     /// longer here. More runs would not help.
     Impossible,
+    /// A run may take longer than the tier's own window, which is longer here.
+    Deadline,
     /// The tier's own windows hold too few runs, and are longer here. At this cadence they would not be.
     Rare(Duration),
+}
+
+/// Explains objectives. What it worked out for one it tells again of others with the same schedule and numbers,
+/// as most partners have.
+#[derive(Debug)]
+pub struct Explainer<'p> {
+    plan: &'p Plan,
+    known: Vec<Known<'p>>,
+}
+
+/// What the behaviour of an objective's alarms follows from, and what it is.
+#[derive(Debug)]
+struct Known<'p> {
+    run_rate: RunRate<'p>,
+    objective_ppm: u32,
+    runs: u64,
+    period: Duration,
+    alarms: Vec<Alarm>,
+    behaviours: Vec<Behaviour>,
+}
+
+impl<'p> Explainer<'p> {
+    /// Nothing is worked out yet.
+    pub fn new(plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            known: Vec::new(),
+        }
+    }
+
+    /// Explains every alarm of an objective of the plan, fastest first.
+    pub fn explain<'a>(&mut self, objective: &'a Objective<'_>) -> Vec<Explained<'a>> {
+        let run_rate = RunRate::of_slo(self.plan, &objective.partner.id, objective.slo);
+        let plan = self.plan;
+        let behaviours = self.behaviours(objective, run_rate.clone());
+        let alarms = objective.alarms.iter().zip(behaviours);
+        alarms
+            .map(|(alarm, behaviour)| {
+                Explained::new(plan, &run_rate, objective, (alarm, *behaviour))
+            })
+            .collect()
+    }
+
+    fn behaviours(&mut self, objective: &Objective<'_>, run_rate: RunRate<'p>) -> &[Behaviour] {
+        let slo = objective.slo;
+        let period = slo.window.nominal();
+        let is_known = |one: &Known<'_>| {
+            one.objective_ppm == slo.objective_ppm
+                && (one.runs, one.period) == (objective.runs, period)
+                && one.alarms == objective.alarms
+                && one.run_rate == run_rate
+        };
+        let place = self.known.iter().position(is_known).unwrap_or_else(|| {
+            let left = 1.0 - f64::from(slo.objective_ppm) / MILLION;
+            let schedule = Schedule {
+                timetable: Timetable::of(&run_rate),
+                runs: objective.runs,
+                period,
+                scale: self.plan.scale,
+            };
+            self.known.push(Known {
+                behaviours: schedule.behaviours(&objective.alarms, left),
+                run_rate,
+                objective_ppm: slo.objective_ppm,
+                runs: objective.runs,
+                period,
+                alarms: objective.alarms.clone(),
+            });
+            self.known.len() - 1
+        });
+        self.known.get(place).map_or(&[], |one| &one.behaviours)
+    }
+}
+
+/// When the runs of an objective are due.
+pub(super) struct Schedule {
+    pub(super) timetable: Timetable,
+    /// Within the objective's window.
+    pub(super) runs: u64,
+    pub(super) period: Duration,
+    pub(super) scale: Scale,
+}
+
+impl Schedule {
+    /// Of every alarm of an objective of which this share may be bad.
+    pub(super) fn behaviours(&self, alarms: &[Alarm], left: f64) -> Vec<Behaviour> {
+        let month =
+            float(self.runs) * self.scale.of(MONTH).as_secs_f64() / self.period.as_secs_f64();
+        let gap = median(self.timetable.after_starts(1)).as_secs_f64();
+        let keep = alarms.first().map_or(0.0, |one| one.keep.as_secs_f64());
+        let false_alerts = false_alerts(alarms, left, month, whole(keep / gap.max(1e-3)));
+        let each = alarms.iter().zip(false_alerts);
+        each.map(|(alarm, false_alerts)| {
+            let ends = median(self.timetable.after_starts(alarm.short_runs));
+            let ends_at_worst = self.timetable.longest(alarm.short_runs);
+            Behaviour {
+                total: Detection::of_all(alarm, &self.timetable),
+                partial: PARTIAL_PERCENT.map(|percent| {
+                    let share = f64::from(percent) / 100.0;
+                    let found = Detection::of_share(alarm, &self.timetable, share, self.runs);
+                    (percent, found)
+                }),
+                reset: [ends + alarm.keep, ends_at_worst + alarm.keep],
+                false_alerts,
+            }
+        })
+        .collect()
+    }
 }
 
 impl<'a> Explained<'a> {
     /// Explains every alarm of an objective, fastest first.
     pub fn all(plan: &Plan, objective: &'a Objective<'_>) -> Vec<Self> {
-        let run_rate = RunRate::of_slo(plan, &objective.partner.id, objective.slo);
-        let alarms = objective.alarms.iter();
-        alarms
-            .map(|alarm| Self::new(plan, &run_rate, objective, alarm))
-            .collect()
+        Explainer::new(plan).explain(objective)
     }
 
     fn new(
         plan: &Plan,
         run_rate: &RunRate<'_>,
         objective: &Objective<'_>,
-        alarm: &'a Alarm,
+        (alarm, behaviour): (&'a Alarm, Behaviour),
     ) -> Self {
         let (k, budget) = (float(alarm.bad_runs), objective.budget_runs());
         let period = objective.slo.window.nominal().as_secs_f64();
         let left = 1.0 - f64::from(objective.slo.objective_ppm) / MILLION;
         let asked = plan.scale.of(alarm.tier.long).as_secs_f64();
         let factor = f64::from(alarm.tier.share_ppm) / MILLION * period / asked;
-        let partial = PARTIAL_PERCENT.map(|percent| {
-            // On average; by chance a little earlier or later.
-            let runs = (alarm.bad_runs * 100).div_ceil(u64::from(percent));
-            (
-                percent,
-                (runs <= alarm.expected).then(|| run_rate.time_of(runs)),
-            )
-        });
         Self {
             alarm,
             factor,
             ratio: factor * left,
             spent: k / budget,
-            total: run_rate.time_of(alarm.bad_runs),
-            partial,
-            reset: alarm.short.min(alarm.long) + alarm.keep,
-            false_alerts: false_alerts(alarm, left, run_rate.runs_in(plan.scale.of(MONTH))),
-            adjustment: adjustment(plan, objective, alarm),
+            behaviour,
+            adjustment: adjustment(plan, run_rate, objective, alarm),
         }
     }
 }
 
-fn adjustment(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Option<Adjustment> {
+fn adjustment(
+    plan: &Plan,
+    run_rate: &RunRate<'_>,
+    objective: &Objective<'_>,
+    alarm: &Alarm,
+) -> Option<Adjustment> {
     let share = f64::from(alarm.tier.share_ppm) / MILLION * objective.budget_runs();
     let floor = f64::from(objective.slo.floor);
     let nominal = objective.slo.window.nominal();
@@ -111,21 +218,23 @@ fn adjustment(plan: &Plan, objective: &Objective<'_>, alarm: &Alarm) -> Option<A
         plan.scale.of(alarm.tier.long),
         plan.scale.of(alarm.tier.short),
     );
-    let fits = long.as_secs_f64() / cadence;
-    if share >= fits {
+    let fits = |window: Duration| window.as_secs_f64() / cadence;
+    if share >= fits(long) {
         return Some(Adjustment::Impossible);
     }
-    let is_short = alarm.short > short;
-    let is_long = alarm.long > long;
-    // The windows need so many cadences, and the time that a run may take.
-    let run_rate = RunRate::of_slo(plan, &objective.partner.id, objective.slo);
-    let interval = |window: Duration, runs: f64| {
-        window.saturating_sub(run_rate.deadline).as_secs_f64() / runs.max(1.0)
-    };
-    let needed = match (is_long, is_short) {
-        (false, false) => return None,
-        (true, _) => interval(long, float(alarm.bad_runs)).min(interval(short, SHORT_CADENCES)),
-        (false, true) => interval(short, SHORT_CADENCES),
-    };
-    Some(Adjustment::Rare(Duration::from_secs_f64(needed)))
+    // The windows as they are, the tier's own, and the runs that they need.
+    let windows = [
+        (alarm.long_runs, long, alarm.bad_runs),
+        (alarm.short_runs, short, SHORT_RUNS),
+    ];
+    let is_longer = |(runs, own, _): &&(u64, Duration, u64)| float(*runs) >= fits(*own) + 1.0;
+    let longer: Vec<_> = windows.iter().filter(is_longer).collect();
+    if longer.iter().any(|(_, own, _)| *own <= run_rate.deadline) {
+        return Some(Adjustment::Deadline);
+    }
+    let needed = longer.iter().map(|(_, own, runs)| {
+        let each = own.as_secs_f64() / float(*runs);
+        Duration::from_secs_f64(each).min(own.saturating_sub(run_rate.deadline))
+    });
+    needed.min().map(Adjustment::Rare)
 }

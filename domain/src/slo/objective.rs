@@ -7,7 +7,7 @@ use super::alarm::Alarm;
 use super::probability::float;
 use super::run_rate::RunRate;
 use super::tier::TIERS;
-use crate::model::{Partner, Plan, Slo};
+use crate::model::{Partner, Plan, Scale, Slo, format_duration};
 
 const PPM: u128 = 1_000_000;
 
@@ -22,11 +22,28 @@ pub struct Objective<'a> {
     pub runs: u64,
     /// When each tier fires, fastest first.
     pub alarms: Vec<Alarm>,
+    /// Whether its runs come at fixed intervals all week: then its windows in runs are stretches of time.
+    pub is_even: bool,
 }
+
+/// An objective whose floor of bad runs in a row lasts longer than this is not watched: probes that fail in a
+/// row alert sooner.
+const FLOOR_LASTS_MAX: Duration = Duration::from_secs(7 * 86_400);
+/// What the mean gap of rare runs is taken over: 52 weeks.
+const YEAR: Duration = Duration::from_secs(364 * 86_400);
 
 /// Why an objective cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unwatchable {
+    /// Its runs come so rarely that the floor of bad runs in a row takes more than a week.
+    TooRare {
+        /// From one run to the next on average.
+        gap: Duration,
+        /// How long the floor of bad runs in a row takes.
+        lasts: Duration,
+        /// The cadence that would suffice.
+        every: Duration,
+    },
     /// Its whole budget is smaller than the floor: every alert would come too late.
     BudgetBelowFloor {
         /// Runs due within the window.
@@ -55,6 +72,9 @@ impl<'a> Objective<'a> {
     pub fn new(plan: &'a Plan, partner: &'a Partner, slo: &'a Slo) -> Result<Self, Unwatchable> {
         let run_rate = RunRate::of_slo(plan, &partner.id, slo);
         let runs = run_rate.judged_in(slo.window.nominal());
+        if let Some(too_rare) = too_rare(slo, &run_rate, runs, plan.scale) {
+            return Err(too_rare);
+        }
         let left = PPM - u128::from(slo.objective_ppm);
         let budget = u128::from(runs) * left;
         let floor = u128::from(slo.floor) * PPM;
@@ -77,12 +97,9 @@ impl<'a> Objective<'a> {
         let alarms: Vec<Alarm> = TIERS
             .iter()
             .filter(|tier| slo.tiers.contains(&tier.id))
-            .map(|tier| Alarm::new(slo, &run_rate, plan.scale, tier))
+            .map(|tier| Alarm::new(slo, &run_rate, runs, plan.scale, tier))
             .collect();
-        if let Some(alarm) = alarms
-            .iter()
-            .find(|alarm| alarm.long > slo.window.nominal())
-        {
+        if let Some(alarm) = alarms.iter().find(|alarm| alarm.long_runs > runs) {
             return Err(Unwatchable::WindowShorterThanTier {
                 tier: alarm.tier.name(),
                 long: alarm.long,
@@ -93,6 +110,7 @@ impl<'a> Objective<'a> {
             slo,
             runs,
             alarms,
+            is_even: run_rate.is_even(),
         })
     }
 
@@ -120,15 +138,51 @@ impl<'a> Objective<'a> {
     }
 }
 
+/// Where the floor of bad runs in a row takes too long.
+fn too_rare(slo: &Slo, run_rate: &RunRate<'_>, runs: u64, scale: Scale) -> Option<Unwatchable> {
+    let longest = scale.of(FLOOR_LASTS_MAX);
+    let is_rare = |gap: Duration| gap.saturating_mul(slo.floor) > longest;
+    let mean = |stretch: Duration, runs: u64| {
+        let gap = stretch.as_nanos() / u128::from(runs.max(1));
+        Duration::from_nanos(u64::try_from(gap).unwrap_or(u64::MAX))
+    };
+    if !is_rare(mean(slo.window.nominal(), runs)) {
+        return None;
+    }
+    // A short window holds by chance one run more or less.
+    let year = scale.of(YEAR);
+    let gap = mean(year, run_rate.judged_in(year));
+    is_rare(gap).then(|| Unwatchable::TooRare {
+        gap,
+        lasts: gap.saturating_mul(slo.floor),
+        every: longest / slo.floor.max(1),
+    })
+}
+
 /// Thousandths as a number, without zeros at the end.
 pub(super) fn thousandths(milli: u64) -> String {
     let text = format!("{}.{:03}", milli / 1_000, milli % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Rounded to hours where there are many: nobody needs the minutes of a week.
+fn whole_hours(time: Duration) -> Duration {
+    const HOUR: u64 = 3_600;
+    match time.as_secs() {
+        0..=86_399 => time,
+        seconds => Duration::from_secs((seconds + HOUR / 2) / HOUR * HOUR),
+    }
+}
+
 impl std::fmt::Display for Unwatchable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::TooRare { gap, lasts, .. } => write!(
+                f,
+                "its runs come every {}, so bad ones in a row take {} until an alert",
+                format_duration(whole_hours(*gap)),
+                format_duration(whole_hours(*lasts)),
+            ),
             Self::BudgetBelowFloor {
                 runs, budget_milli, ..
             } => write!(

@@ -1,4 +1,4 @@
-//! The Beta-Binomial distribution, and a count as a float.
+//! The binomial distribution, seeded choices, and a count as a float.
 
 /// Terms below this share of the largest add nothing that a double can hold.
 const NOTHING: f64 = 1e-18;
@@ -20,56 +20,6 @@ pub(super) fn float(count: u64) -> f64 {
 )]
 pub(super) fn whole(count: f64) -> u64 {
     count as u64
-}
-
-/// How many of `runs` future runs go wrong, when the rate is only known as Beta(a, b).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BetaBinomial {
-    pub(super) runs: u64,
-    pub(super) a: f64,
-    pub(super) b: f64,
-}
-
-impl BetaBinomial {
-    /// P(X < count).
-    pub(super) fn below(self, count: u64) -> f64 {
-        if count > self.runs {
-            return 1.0;
-        }
-        self.terms(count).sum::<f64>().clamp(0.0, 1.0)
-    }
-
-    /// The least count that X does not exceed with this probability.
-    pub(super) fn quantile(self, share: f64) -> u64 {
-        let mut sum = 0.0;
-        for (count, term) in (0..).zip(self.terms(self.runs + 1)) {
-            sum += term;
-            if sum >= share {
-                return count;
-            }
-        }
-        self.runs
-    }
-
-    /// P(X = 0), P(X = 1), … each out of the one before; in logarithms, since the first may be too small
-    /// for a double and later ones not.
-    fn terms(self, count: u64) -> impl Iterator<Item = f64> {
-        let runs = float(self.runs);
-        let mut log = ln_beta(self.a, self.b + runs) - ln_beta(self.a, self.b);
-        (0..count).map(move |k| {
-            let this = log;
-            let k = float(k);
-            let up = (runs - k) * (self.a + k);
-            let down = (k + 1.0) * (self.b + runs - k - 1.0);
-            log += (up / down).ln();
-            let term = this.exp();
-            if term < NOTHING { 0.0 } else { term }
-        })
-    }
-}
-
-fn ln_beta(a: f64, b: f64) -> f64 {
-    ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 }
 
 /// ln Γ(x) for x > 0: Stirling's series, after moving x up to where six terms give twelve digits.
@@ -96,6 +46,29 @@ fn ln_gamma(x: f64) -> f64 {
         power *= square;
     }
     (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + tail - moved
+}
+
+/// P(X ≥ count) of X out of `runs` that each go wrong with probability `share`, between 0 and 1.
+pub(super) fn binomial_at_least(runs: u64, share: f64, count: u64) -> f64 {
+    if count > runs {
+        return 0.0;
+    }
+    let (all, first) = (float(runs), float(count));
+    let mut log = ln_gamma(all + 1.0) - ln_gamma(first + 1.0) - ln_gamma(all - first + 1.0)
+        + first * share.ln()
+        + (all - first) * (1.0 - share).ln();
+    let odds = share / (1.0 - share);
+    let mut sum = 0.0;
+    for k in count..=runs {
+        let term = log.exp();
+        sum += term;
+        // Behind the most likely count terms only fall.
+        if term < sum * NOTHING && float(k) > all * share {
+            break;
+        }
+        log += ((all - float(k)) / (float(k) + 1.0) * odds).ln();
+    }
+    sum.min(1.0)
 }
 
 /// Seeded choices that are the same on every machine (SplitMix64).
@@ -131,29 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_prior_makes_every_count_as_likely() {
-        let flat = BetaBinomial {
-            runs: 9,
-            a: 1.0,
-            b: 1.0,
-        };
-        for count in 0..=10 {
-            let wanted = float(count) / 10.0;
-            assert!((flat.below(count) - wanted).abs() < 1e-12, "{count}");
-        }
-        assert_eq!(flat.quantile(0.45), 4);
-        assert_eq!(flat.quantile(1.0), 9);
-    }
-
-    #[test]
-    fn far_tails_of_many_runs_do_not_vanish() {
-        // A rate known to be about a half: the first terms are far below what a double holds.
-        let fair = BetaBinomial {
-            runs: 10_000,
-            a: 1e6,
-            b: 1e6,
-        };
-        assert!((fair.below(5_001) - 0.5).abs() < 0.01);
-        assert!(fair.below(4_000) < 1e-9);
+    fn a_binomial_tail_is_the_sum_of_its_terms() {
+        // Of four fair ones at least three: (4 + 1) / 16.
+        assert!((binomial_at_least(4, 0.5, 3) - 5.0 / 16.0).abs() < 1e-12);
+        assert!((binomial_at_least(4, 0.5, 0) - 1.0).abs() < 1e-12);
+        assert!(binomial_at_least(3, 0.5, 4).abs() < 1e-12);
+        assert!((binomial_at_least(3, 0.1, 3) - 0.001).abs() < 1e-12);
     }
 }

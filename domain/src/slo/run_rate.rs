@@ -11,15 +11,18 @@ use crate::model::{Cadence, Calendar, CalendarSpan, Effect, Plan, Probe, Slo, WE
 const STARTS_MAX: usize = 10_080;
 /// Starts passed over and looked at, so that a calendar that holds everything back is told.
 const HELD_MAX: usize = 4 * STARTS_MAX;
+const DAY: Duration = Duration::from_secs(86_400);
 /// Where looking begins, so that the same files give the same numbers on any day: a Thursday.
 const REFERENCE_S: i64 = 1_767_225_600;
 
 /// The run rate of one or more probes together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunRate<'a> {
     cadences: Vec<&'a Cadence>,
     /// What holds starts back each week. What does so once is in no window's budget for long.
     holds: Vec<&'a Calendar>,
+    /// What keeps runs out of alerts' windows each week.
+    quiet: Vec<&'a Calendar>,
     /// The longest time that one of their runs may take.
     pub deadline: Duration,
 }
@@ -30,7 +33,19 @@ impl<'a> RunRate<'a> {
         Self {
             cadences: vec![&probe.cadence],
             holds: Vec::new(),
+            quiet: Vec::new(),
             deadline: probe.deadline,
+        }
+    }
+
+    /// Of one cadence, without calendars.
+    #[cfg(test)]
+    pub(super) fn of_cadence(cadence: &'a Cadence, deadline: Duration) -> Self {
+        Self {
+            cadences: vec![cadence],
+            holds: Vec::new(),
+            quiet: Vec::new(),
+            deadline,
         }
     }
 
@@ -41,12 +56,17 @@ impl<'a> RunRate<'a> {
         });
         let (cadences, deadlines): (Vec<_>, Vec<_>) =
             probes.map(|probe| (&probe.cadence, probe.deadline)).unzip();
-        let weekly = plan.calendars_of(partner).filter(|one| {
-            one.effects.contains(&Effect::Blackout) && matches!(one.span, CalendarSpan::Weekly(_))
-        });
+        let weekly = |effects: &'static [Effect]| {
+            let has = move |one: &&Calendar| {
+                let is_weekly = matches!(one.span, CalendarSpan::Weekly(_));
+                is_weekly && effects.iter().any(|effect| one.effects.contains(effect))
+            };
+            plan.calendars_of(partner).filter(has).collect()
+        };
         Self {
             cadences,
-            holds: weekly.collect(),
+            holds: weekly(&[Effect::Blackout]),
+            quiet: weekly(&[Effect::NoAlert, Effect::Exclude]),
             deadline: deadlines.into_iter().max().unwrap_or_default(),
         }
     }
@@ -74,6 +94,7 @@ impl<'a> RunRate<'a> {
                 Cadence::Every(_) => RunRate {
                     cadences: vec![cadence],
                     holds: Vec::new(),
+                    quiet: Vec::new(),
                     deadline: Duration::ZERO,
                 }
                 .runs_in(window),
@@ -88,6 +109,66 @@ impl<'a> RunRate<'a> {
             all.saturating_sub(held.sum())
         };
         self.cadences.iter().map(of_one).sum()
+    }
+
+    /// The most runs that come due within a stretch that begins just after one of them, wherever it lies.
+    pub fn most_in(&self, stretch: Duration) -> u64 {
+        let of_one = |cadence: &&Cadence| match cadence {
+            Cadence::Every(every) => {
+                u64::try_from(stretch.as_nanos() / every.as_nanos().max(1)).unwrap_or(u64::MAX)
+            }
+            Cadence::Profile(_) | Cadence::Cron(_) => most(cadence, stretch),
+        };
+        self.cadences.iter().map(of_one).sum()
+    }
+
+    /// Whether runs come at fixed intervals all week, and none are excused each week: then a number of runs
+    /// and a stretch of time are the same window.
+    pub fn is_even(&self) -> bool {
+        let is_fixed = |cadence: &&Cadence| matches!(cadence, Cadence::Every(_));
+        self.holds.is_empty() && self.quiet.is_empty() && self.cadences.iter().all(is_fixed)
+    }
+
+    /// The interval and the number of probes where runs are even and all probes have one interval.
+    pub(super) fn even(&self) -> Option<(Duration, u32)> {
+        let mut intervals = self.cadences.iter().map(|cadence| match cadence {
+            Cadence::Every(every) => Some(*every),
+            Cadence::Profile(_) | Cadence::Cron(_) => None,
+        });
+        let first = intervals.next()??;
+        let is_even = self.is_even() && intervals.all(|one| one == Some(first));
+        let probes = u32::try_from(self.cadences.len()).ok()?;
+        is_even.then_some((first, probes))
+    }
+
+    /// From one run of a probe to its next, where they come fastest.
+    pub(super) fn shortest_gap(&self) -> Duration {
+        let of_one = |cadence: &&Cadence| match cadence {
+            Cadence::Every(every) => *every,
+            Cadence::Profile(profile) => profile.every,
+            Cadence::Cron(_) => {
+                let mut two = starts(cadence, reference());
+                let gap = two.next().zip(two.next()).map(|(one, next)| next - one);
+                gap.and_then(|gap| gap.to_std().ok()).unwrap_or(DAY)
+            }
+        };
+        self.cadences.iter().map(of_one).min().unwrap_or(DAY)
+    }
+
+    /// The cadences of its probes.
+    pub(super) fn cadences(&self) -> impl Iterator<Item = &'a Cadence> + '_ {
+        self.cadences.iter().copied()
+    }
+
+    /// Whether a run that is due then enters the windows of alerts: it is not held back or excused each week.
+    pub(super) fn enters_windows(&self, start: DateTime<Utc>) -> bool {
+        let mut all = self.holds.iter().chain(&self.quiet);
+        all.all(|one| one.until(start).is_none())
+    }
+
+    /// Where looking at a schedule begins, so that the same files give the same numbers on any day.
+    pub(super) fn reference() -> DateTime<Utc> {
+        reference()
     }
 
     /// The longest time until so many runs have begun, wherever one starts to count.
@@ -147,6 +228,25 @@ fn fewest(cadence: &Cadence, stretch: Duration) -> u64 {
     counts.min().unwrap_or(0)
 }
 
+/// The most starts within a stretch after one of them, of those that we look at.
+fn most(cadence: &Cadence, stretch: Duration) -> u64 {
+    let Ok(stretch) = TimeDelta::from_std(stretch) else {
+        return u64::MAX;
+    };
+    let starts: Vec<_> = starts(cadence, reference()).take(STARTS_MAX).collect();
+    let mut until = 0;
+    let within = starts.iter().enumerate().map(|(place, first)| {
+        while starts
+            .get(until)
+            .is_some_and(|last| *last <= *first + stretch)
+        {
+            until += 1;
+        }
+        until - place - 1
+    });
+    u64::try_from(within.max().unwrap_or(0)).unwrap_or(u64::MAX)
+}
+
 /// Starts within a stretch; where there are more than we look at, their number at the same pace.
 fn civil(cadence: &Cadence, stretch: Duration) -> u64 {
     let (from, to) = stretch_of(stretch);
@@ -173,11 +273,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn run_rate(cadence: &Cadence) -> RunRate<'_> {
-        RunRate {
-            cadences: vec![cadence],
-            holds: Vec::new(),
-            deadline: Duration::ZERO,
-        }
+        RunRate::of_cadence(cadence, Duration::ZERO)
     }
 
     #[test]
@@ -188,6 +284,7 @@ mod tests {
         let both = RunRate {
             cadences: vec![&minute, &minute],
             holds: Vec::new(),
+            quiet: Vec::new(),
             deadline: Duration::ZERO,
         };
         assert_eq!(both.runs_in(HOUR), 120);

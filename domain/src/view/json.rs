@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, Phase, RequestEvidence,
-    RunRecord, Source, StepEvidence,
+    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, Phase,
+    RequestEvidence, RunRecord, Source, StepEvidence,
 };
 
 /// A run without its steps. `seq` is its place in the ledger.
@@ -45,7 +45,8 @@ pub fn run_brief(seq: Option<u64>, run: &RunRecord) -> Value {
         "correlation_id": run.run.as_str(),
         "overlaps": run.overlaps,
         "excluded": run.excluded,
-        "contaminated": run.contaminated,
+        "own_delay_ms": milliseconds(run.own_delay),
+        "agent_delayed": run.agent_delayed,
     })
 }
 
@@ -56,6 +57,30 @@ fn kind(score: &KindScore) -> Value {
         "found": score.found,
         "ratio": score.ratio(),
         "missing": score.missing,
+    })
+}
+
+/// Runs that a query is about, and where to go on.
+#[derive(Clone, Debug, Default)]
+pub struct RunsPage {
+    /// Each with its place in the ledger, oldest first.
+    pub runs: Vec<(u64, RunRecord)>,
+    /// Given as `after`, the query goes on towards newer runs.
+    pub next: u64,
+    /// There may be newer ones already.
+    pub has_newer: bool,
+    /// Given as `before`, the query goes on towards older runs; none when there are none, or after `after`.
+    pub previous: Option<u64>,
+}
+
+/// A page of runs without their steps.
+pub fn runs_json(page: &RunsPage) -> Value {
+    let runs = page.runs.iter();
+    json!({
+        "runs": runs.map(|(seq, run)| run_brief(Some(*seq), run)).collect::<Vec<_>>(),
+        "next": page.next,
+        "more": page.has_newer,
+        "previous": page.previous,
     })
 }
 
@@ -88,6 +113,7 @@ fn step(step: &StepEvidence) -> Value {
         "state": step.state.name(),
         "offset_ms": milliseconds(step.offset),
         "duration_ms": milliseconds(step.duration),
+        "own_delay_ms": milliseconds(step.own_delay),
         "job": step.job.map(|job| json!({
             "polls": job.polls,
             "elapsed_ms": milliseconds(job.elapsed),
@@ -126,24 +152,36 @@ fn request(request: &RequestEvidence) -> Value {
         "failure": request.failure.map(failure),
         "attempt": request.attempt,
         "connection": request.link.name(),
+        "addresses": request.addresses.iter().map(address).collect::<Vec<_>>(),
         "family": request.family.map(Family::name),
         "http": request.http.map(HttpVersion::name),
         "own_delay_ms": milliseconds(request.own_delay),
-        "contaminated": request.contaminated,
+        "agent_delayed": request.agent_delayed,
+    })
+}
+
+fn address(attempt: &AddressAttempt) -> Value {
+    json!({
+        "address": attempt.address.to_string(),
+        "offset_ms": milliseconds(attempt.offset),
+        "duration_ms": milliseconds(attempt.duration),
+        "outcome": attempt.outcome.name(),
     })
 }
 
 fn failure(failure: Failure) -> String {
     match failure {
-        Failure::NoSuchName => "dns".to_owned(),
+        Failure::Dns(why) => format!("dns: {why}"),
+        Failure::Proxy(why) => format!("proxy: {why}"),
         Failure::Connect => "connect".to_owned(),
         Failure::Tls(why) => format!("tls: {why}"),
         Failure::Reset(phase) => format!("reset in {phase}"),
         Failure::Timeout(phase) => format!("timeout in {phase}"),
         Failure::Deadline(phase) => format!("deadline in {phase}"),
         Failure::Malformed => "malformed".to_owned(),
+        Failure::Coding(coding) => format!("coding: {coding}"),
         Failure::Limit(limit) => format!("over the limit of {limit}"),
-        Failure::Redirect => "redirect refused".to_owned(),
+        Failure::Redirect(why) => format!("redirect refused: {why}"),
         Failure::Agent(fault) => format!("agent: {fault}"),
     }
 }

@@ -232,9 +232,9 @@ fn remarks(request: &RequestEvidence) -> Vec<String> {
     if request.family == Some(Family::V6) {
         told.push("ipv6".to_owned());
     }
-    if request.contaminated {
+    if request.agent_delayed {
         let own = milliseconds(request.own_delay);
-        told.push(format!("contaminated: {own:.1} ms of it may be ours"));
+        told.push(format!("agent-delayed: {own:.1} ms of it may be ours"));
     }
     told
 }
@@ -332,8 +332,8 @@ fn verdict_lines(text: &mut String, run: &RunRecord, paint: Paint) {
             line(text, &format!("runbook      {}", blame.cause.runbook()));
         }
     }
-    let held_up = if run.contaminated {
-        ", contaminated: we held it up ourselves"
+    let held_up = if run.agent_delayed {
+        ", agent-delayed: we held it up ourselves"
     } else {
         ""
     };

@@ -8,7 +8,7 @@ use outrider_domain::model::Scale;
 use super::objectives::{ObjectiveFilter, objectives};
 use crate::agent::{in_flight, slo_status};
 use crate::cli::exit::Exit;
-use crate::cli::files::Files;
+use crate::cli::files::LedgerFiles;
 use crate::cli::out;
 use crate::ledger::{Ledger, LedgerError};
 use crate::render;
@@ -19,7 +19,7 @@ pub(super) struct Status {
     #[command(flatten)]
     which: ObjectiveFilter,
     #[command(flatten)]
-    files: Files,
+    files: LedgerFiles,
     /// By how much the agent's durations were divided, as given to `run --scale`
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     scale: NonZeroU32,

@@ -6,10 +6,13 @@ use http::header::ACCEPT;
 use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::manifest::{self, ManifestFile};
 use outrider_domain::judge::matches::{MatchResult, MatchResultShape, SubmittedMember};
-use outrider_domain::judge::records::{Depth, ExportedRecords};
+use outrider_domain::judge::records::{Depth, ExpectedMembers, ExportedRecords};
 use outrider_domain::judge::stream::{FileFold, JsonValues, LineSink, known_type};
-use outrider_domain::judge::{answer as judge_answer, job};
-use outrider_domain::model::{Download, Expect, Finding, Method, Quirk, Read, RequestKind, StepId};
+use outrider_domain::judge::{answer as judge_answer, catalogue, job};
+use outrider_domain::model::{
+    Download, Expect, Finding, GroupOracle, Member, MemberSet, Method, Quirk, Read, RequestKind,
+    StepId,
+};
 
 use crate::journey::attempt::Attempt;
 use crate::journey::body::{NoLines, Sink};
@@ -27,8 +30,8 @@ pub(in crate::journey) async fn download(
 ) -> Result<(), StepAbort> {
     let record = runner.gathered.manifests.get(&download.manifest).cloned();
     match download.read {
-        Read::MatchResult => match_result(runner, step, record, &download.token).await,
-        Read::MemberData => member_data(runner, step, record, &download.token).await,
+        Read::MatchResult => match_result(runner, step, record, download.token.as_ref()).await,
+        Read::MemberData | Read::GroupData => member_data(runner, step, record, download).await,
     }
 }
 
@@ -37,7 +40,7 @@ async fn match_result(
     runner: &mut Runner<'_>,
     step: &StepId,
     record: Option<ManifestRecord>,
-    token: &StepId,
+    token: Option<&StepId>,
 ) -> Result<(), StepAbort> {
     let Some((member, set)) = runner.run.member else {
         return Ok(());
@@ -81,7 +84,7 @@ async fn member_data(
     runner: &mut Runner<'_>,
     step: &StepId,
     record: Option<ManifestRecord>,
-    token: &StepId,
+    download: &Download,
 ) -> Result<(), StepAbort> {
     let run = runner.run;
     let Some((record, (member, set))) = record.zip(run.member) else {
@@ -91,10 +94,13 @@ async fn member_data(
     // A second download adds to the records of the first one.
     let seen = runner.gathered.records.take();
     let depth = Depth::of(run.journey.checks());
-    let mut seen = seen.unwrap_or_else(|| ExportedRecords::new(member, set, today, depth));
+    let mut seen = seen.unwrap_or_else(|| {
+        let expected = expected_members(member, set, download);
+        ExportedRecords::new(&expected, set, &run.partner.base_url, today, depth)
+    });
     seen.set_since(record.since);
     runner.gathered.exports.push(record.times);
-    let reading = Reading::of(&record, token);
+    let reading = Reading::of(&record, download.token.as_ref());
     let done = files(runner, &record.manifest.output, reading, &mut seen).await;
     runner.gathered.records = Some(seen);
     runner.gathered.read_by = Some(step.clone());
@@ -104,6 +110,29 @@ async fn member_data(
         ..reading
     };
     files(runner, &record.manifest.errors, reading, &mut NoLines).await
+}
+
+/// Whose records the files should hold.
+fn expected_members<'a>(
+    member: &'a Member,
+    set: &'a MemberSet,
+    download: &Download,
+) -> ExpectedMembers<'a> {
+    if download.read != Read::GroupData {
+        return ExpectedMembers::one(member);
+    }
+    let is_matched = |one: &&Member| one.expected.identity.is_some();
+    let members = match &download.group {
+        GroupOracle::All | GroupOracle::Any => set.members.iter().filter(is_matched).collect(),
+        GroupOracle::Members(ids) => {
+            let named = |one: &&Member| ids.contains(&one.id);
+            set.members.iter().filter(named).collect()
+        }
+    };
+    ExpectedMembers {
+        members,
+        all_due: download.group != GroupOracle::Any,
+    }
 }
 
 async fn files<L: LineSink>(
@@ -117,13 +146,19 @@ async fn files<L: LineSink>(
             continue;
         };
         let shown = format!("{{file {}: {}}}", index + 1, known_type(&one.kind));
+        let is_tls = |url: &http::Uri| url.scheme_str() == Some("https");
+        let home = absolute(&runner.run.partner.base_url);
+        if home.is_some_and(|home| is_tls(&home)) && !is_tls(&url) {
+            // Members' data must not travel in the clear: it is not even asked for.
+            let expected = "files over TLS, as base_url is";
+            let finding = catalogue::REDIRECT.finding(false, expected, "one over plain http");
+            return runner.log.judge([finding]);
+        }
         let mut call = Call::new(RequestKind::File, Method::Get, Address { url, shown });
         let accept = HeaderValue::from_static("application/fhir+ndjson, application/ndjson");
         call.headers.insert(ACCEPT, accept);
-        if let Some(token) = reading.token {
-            let (wire, log) = (&mut runner.wire, &mut runner.log);
-            wire.authorise(&mut call, token, log).await?;
-        }
+        let (wire, log) = (&mut runner.wire, &mut runner.log);
+        wire.authorise(&mut call, reading.token, log).await?;
         file(runner, one, call, reading, lines).await?;
     }
     Ok(())
@@ -210,9 +245,9 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn of(record: &ManifestRecord, token: &'a StepId) -> Self {
+    fn of(record: &ManifestRecord, token: Option<&'a StepId>) -> Self {
         Self {
-            token: record.manifest.requires_access_token.then_some(token),
+            token: token.filter(|_| record.manifest.requires_access_token),
             until: record.until,
             are_errors: false,
         }

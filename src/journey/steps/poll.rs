@@ -21,7 +21,7 @@ pub(in crate::journey) async fn poll(
     loop {
         let (wire, log) = (&mut runner.wire, &mut runner.log);
         let mut call = Call::new(RequestKind::Poll, Method::Get, to.clone());
-        wire.authorise(&mut call, &poll.token, log).await?;
+        wire.authorise(&mut call, poll.token.as_ref(), log).await?;
         // How long to wait after a 429 is the poll's own rule.
         let answer = wire.request_expecting(call, &[429], log).await?;
         let progress = job::progress_percent(answer.header("x-progress"));
@@ -44,11 +44,8 @@ pub(in crate::journey) async fn poll(
             }
             PollState::Done => return read_manifest(runner, step, &to.url, &answer),
         };
-        let left = runner.wire.step.deadline;
-        let left = left.saturating_duration_since(clock.instant());
-        let polls = polling.times.polls - 1;
-        let wait = job::poll_wait(retry_after, polls, poll.retry_after_max, left);
-        polling.wait(wait, runner).await?;
+        let cap = poll.retry_after_max;
+        polling.wait_as_asked(retry_after, cap, runner).await?;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use outrider_domain::judge::retry_after::{RetryAfter, poll_wait, retry_after_kept};
 use outrider_domain::model::{JobTimes, Phase};
 
 use crate::journey::runner::Runner;
@@ -42,16 +43,32 @@ impl Polling {
         self.times.transfer = Duration::ZERO;
     }
 
+    /// Waits for the next poll as long as the server asks, where that can be.
+    pub(super) async fn wait_as_asked(
+        &mut self,
+        asked: RetryAfter,
+        cap: Duration,
+        runner: &mut Runner<'_>,
+    ) -> Result<(), StepAbort> {
+        let left = runner.wire.deadline();
+        let left = left.saturating_duration_since(runner.run.clock.instant());
+        let next = poll_wait(asked, self.times.polls - 1, cap, left);
+        let mut found: Vec<_> = retry_after_kept(asked, next).into_iter().collect();
+        found.retain(|one| !runner.log.has_finding_like(one));
+        runner.log.judge(found)?;
+        self.wait(next.wait, runner).await
+    }
+
     /// Waits for the next poll, unless the deadline comes first.
     pub(super) async fn wait(
         &mut self,
         wait: Duration,
         runner: &mut Runner<'_>,
     ) -> Result<(), StepAbort> {
-        let (clock, deadline) = (runner.run.clock, runner.wire.step.deadline);
+        let (clock, deadline) = (runner.run.clock, runner.wire.deadline());
         let now = clock.instant();
         if wait >= deadline.saturating_duration_since(now) {
-            return Err(StepAbort::Deadline);
+            return Err(StepAbort::Deadline(wait));
         }
         tokio::time::sleep(wait).await;
         self.times.waited += clock.instant() - now;

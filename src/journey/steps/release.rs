@@ -31,7 +31,8 @@ pub(in crate::journey) async fn release(
     let shown = format!("{{{}.location}}", release.job_of);
     let mut call = Call::new(RequestKind::Release, Method::Delete, Address { url, shown });
     let (wire, log) = (&mut runner.wire, &mut runner.log);
-    wire.authorise(&mut call, &release.token, log).await?;
+    wire.authorise(&mut call, release.token.as_ref(), log)
+        .await?;
     let answer = wire.request(call, log).await?;
     let finding = job::released(&answer);
     // A job that is gone leaves nothing behind either.

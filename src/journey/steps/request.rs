@@ -21,12 +21,12 @@ pub(in crate::journey) async fn request(
         wire.fill_body(&mut call, body, log)?;
     }
     wire.fill_headers(&mut call, &request.headers, log)?;
-    if let Some(token) = &request.token {
-        wire.authorise(&mut call, token, log).await?;
-    }
+    wire.authorise(&mut call, request.token.as_ref(), log)
+        .await?;
     let expected = &request.expect.status;
     let answer = wire.request_following(call, expected, log).await?;
-    let mut findings = judge_answer::expected(&request.expect, &answer);
+    let expect = runner.expectation(&request.expect)?;
+    let mut findings = judge_answer::expected(&expect, &answer);
     if !findings.iter().any(Finding::breaks) {
         let requested = requested_members(runner.run);
         let checks = request.checks.iter();

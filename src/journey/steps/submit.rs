@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::{catalogue, job, quirks};
-use outrider_domain::model::{Body, Cause, Job, Method, NamedBody, RequestKind, StepId, Submit};
+use outrider_domain::model::{Body, Cause, Job, NamedBody, RequestKind, StepId, Submit};
 
 use crate::journey::call::Call;
 use crate::journey::jobs;
@@ -23,7 +23,7 @@ pub(in crate::journey) async fn submit(
     let sent_at = run.clock.system();
     let request = runner.wire.request(call.clone(), &mut runner.log);
     let answer = request.await?;
-    if submit.body == Body::Named(NamedBody::MemberMatchParameters) {
+    if submit.body == Some(Body::Named(NamedBody::MemberMatchParameters)) {
         runner.gathered.quirks.note(quirks::of_kick_off(&answer));
         if job::is_direct(&answer) {
             runner.gathered.direct_match = answer.json;
@@ -51,7 +51,7 @@ pub(in crate::journey) async fn submit(
         return runner.log.judge([finding]);
     }
     // The job is written to the ledger before it is used, even before its kick-off is judged.
-    write_job(runner, step, &location, &submit.token).await?;
+    write_job(runner, step, &location, submit.token.as_ref()).await?;
     let submission = Submission::new(&call, sent_at, &location);
     runner.gathered.submissions.push(submission);
     let values = &mut runner.wire.values;
@@ -67,7 +67,7 @@ async fn kick_off(
 ) -> Result<Call, StepAbort> {
     let (wire, log) = (&mut runner.wire, &mut runner.log);
     let to = wire.address(&submit.url, log)?;
-    let mut call = Call::new(RequestKind::Submit, Method::Post, to);
+    let mut call = Call::new(RequestKind::Submit, submit.method, to);
     let respond_async = HeaderValue::from_static("respond-async");
     call.headers.insert("prefer", respond_async);
     let key = format!("{}-{step}", runner.run.id);
@@ -75,9 +75,12 @@ async fn kick_off(
         let name = HeaderName::from_static("idempotency-key");
         call.headers.insert(name, key);
     }
-    wire.fill_body(&mut call, &submit.body, log)?;
+    if let Some(body) = &submit.body {
+        wire.fill_body(&mut call, body, log)?;
+    }
     wire.fill_headers(&mut call, &submit.headers, log)?;
-    wire.authorise(&mut call, &submit.token, log).await?;
+    wire.authorise(&mut call, submit.token.as_ref(), log)
+        .await?;
     Ok(call)
 }
 
@@ -86,11 +89,12 @@ async fn write_job(
     runner: &mut Runner<'_>,
     step: &StepId,
     location: &str,
-    token: &StepId,
+    token: Option<&StepId>,
 ) -> Result<(), StepAbort> {
     let run = runner.run;
     let since = run.clock.instant();
-    let cached = runner.wire.tokens.get(token);
+    let own_before = runner.wire.lag.so_far();
+    let cached = token.and_then(|token| runner.wire.tokens.get(token));
     let job = Job {
         location: location.to_owned(),
         partner: run.partner.id.clone(),
@@ -106,7 +110,8 @@ async fn write_job(
     runner.gathered.jobs.insert(step.clone(), job.clone());
     let written = jobs::write_opened(run, job).await;
     let ledger_time = run.clock.instant() - since;
-    runner.log.add_ledger_time(ledger_time);
+    let own_delay = runner.wire.lag.so_far().saturating_sub(own_before);
+    runner.log.add_ledger_time(ledger_time, own_delay);
     runner.wire.postpone_deadlines(ledger_time);
     written
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outrider_domain::judge::job::{RetryAfter, retry_after};
+use outrider_domain::judge::retry_after::{retry_after, retry_after_sane};
 use outrider_domain::judge::{answer as judge_answer, catalogue};
 use outrider_domain::model::{Answer, Method, RequestKind, StepId, Watch};
 
@@ -25,9 +25,7 @@ pub(in crate::journey) async fn watch(
         let (wire, log) = (&mut runner.wire, &mut runner.log);
         let mut call = Call::new(RequestKind::Poll, Method::Get, to.clone());
         wire.fill_headers(&mut call, &watch.headers, log)?;
-        if let Some(token) = &watch.token {
-            wire.authorise(&mut call, token, log).await?;
-        }
+        wire.authorise(&mut call, watch.token.as_ref(), log).await?;
         let expected = &[TOO_MANY_REQUESTS];
         let answer = wire.request_expecting(call, expected, log).await?;
         polling.polled(None, runner);
@@ -36,20 +34,27 @@ pub(in crate::journey) async fn watch(
             return runner.capture(step, &watch.captures, &answer);
         }
         polling.pending();
-        let wait = match retry_after(answer.header("retry-after"), clock.system()) {
-            RetryAfter::Wait(wait) => wait,
-            RetryAfter::Absent | RetryAfter::Absurd | RetryAfter::Unreadable => {
-                doubled(watch.every, polling.times.polls - 1)
-            }
-        };
-        let wait = wait.min(watch.retry_after_max);
-        polling.wait(wait, runner).await?;
+        let asked = retry_after(answer.header("retry-after"), clock.system());
+        let mut findings: Vec<_> = retry_after_sane(asked).into_iter().collect();
+        findings.retain(|one| !runner.log.has_finding_like(one));
+        runner.judge(findings, &answer)?;
+        let doubled = doubled(watch.every, polling.times.polls - 1);
+        if asked.wait().is_none() {
+            polling
+                .wait(doubled.min(watch.retry_after_max), runner)
+                .await?;
+        } else {
+            polling
+                .wait_as_asked(asked, watch.retry_after_max, runner)
+                .await?;
+        }
     }
 }
 
 /// Judges a document; true when it says that it is done.
 fn is_done(runner: &mut Runner<'_>, watch: &Watch, answer: &Answer) -> Result<bool, StepAbort> {
-    let mut findings = judge_answer::expected(&watch.expect, answer);
+    let expect = runner.expectation(&watch.expect)?;
+    let mut findings = judge_answer::expected(&expect, answer);
     findings.retain(|one| !runner.log.has_finding_like(one));
     runner.log.judge(findings)?;
     let holds = |is| judge_answer::is_met(is, answer);

@@ -2,8 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::client::{CoreClient, askable, request, stats, together};
+use super::client::{CoreClient, FAST, askable, request, stats, together};
 use crate::support::Sandbox;
+
+/// The same core with a database of one mebibyte.
+const SMALL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/cases/exchange/small.toml"
+);
 
 fn none_opened(front: &mut CoreClient) {
     assert_eq!(front.json("/v1/exchanges")["exchanges"], json!([]));
@@ -204,6 +210,17 @@ fn every_mistake_is_named_and_nothing_is_opened() {
             .unwrap();
         assert!(!refused.text().contains(family), "{pointer}");
     }
+    let mut twice = good.clone();
+    twice["members"][1] = good["members"][0].clone();
+    twice["types"] = json!(["Patient", "Benefit"]);
+    let refused = front.post("/v1/exchanges", &twice, Some("k")).json();
+    let places: Vec<&Value> = refused["mistakes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["at"])
+        .collect();
+    assert_eq!(places, ["/types", "/members/1/id"]);
     let mut both = good.clone();
     both["trigger"] = json!("boredom");
     both["colour"] = json!("red");
@@ -252,7 +269,7 @@ fn a_batch_that_is_too_large_is_refused_whole() {
 
 #[test]
 fn without_room_nothing_is_opened_and_what_is_under_way_ends() {
-    let sandbox = together("keystone", &["--core-store-mib", "1"]);
+    let sandbox = together("keystone", &["--config", SMALL]);
     let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let body = request("keystone", &askable("keystone", 1));
     let mut opened = Vec::new();
@@ -286,10 +303,10 @@ fn what_is_called_off_leaves_nothing_behind() {
     let sandbox = Sandbox::start_with(&[
         "--job-ms",
         "60000",
-        "--core-scale",
-        "300",
         "--partners",
         "keystone",
+        FAST[0],
+        FAST[1],
     ]);
     let mut front = CoreClient::at(&sandbox.ready()["core"]);
     let id = front.open(&request("keystone", &askable("keystone", 2)), "k");

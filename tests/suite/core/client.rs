@@ -13,6 +13,15 @@ const SCOPES: &str = "exchange.write exchange.read review audit.read events.read
 /// What the core itself refuses: consents that are for others.
 const NOT_FOR_US: [&str; 2] = ["wrong-recipient", "wrong-source"];
 
+/// A core whose waits, windows and clocks are 300 times as short.
+pub(super) const FAST: [&str; 2] = [
+    "--config",
+    concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cases/exchange/fast.toml"
+    ),
+];
+
 /// A client with a token.
 pub(super) struct CoreClient {
     requester: Requester,
@@ -138,14 +147,10 @@ impl Core {
 
 /// Partners with the core beside them, all waits a few hundred times as short.
 pub(super) fn together(partners: &str, more: &[&str]) -> Sandbox {
-    let mut arguments = vec![
-        "--job-ms",
-        "0",
-        "--core-scale",
-        "300",
-        "--partners",
-        partners,
-    ];
+    let mut arguments = vec!["--job-ms", "0", "--partners", partners];
+    if !more.contains(&"--config") {
+        arguments.extend(FAST);
+    }
     arguments.extend(more);
     Sandbox::start_with(&arguments)
 }

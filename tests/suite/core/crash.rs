@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::client::{Core, CoreClient, askable, command, request, stats};
+use super::client::{Core, CoreClient, FAST, askable, command, request, stats};
 use crate::support::{Sandbox, json};
-
-const SCALE: [&str; 2] = ["--core-scale", "300"];
 
 struct Walk {
     partner: &'static str,
@@ -37,12 +35,12 @@ fn walk(walk: &Walk) {
             let mut core = Core::start(
                 &state,
                 &sandbox,
-                &[&SCALE[..], &["--crash-at", &point]].concat(),
+                &[&FAST[..], &["--crash-at", &point]].concat(),
             );
             let mut front = core.front();
             let first = front.try_post("/v1/exchanges", body.as_bytes(), Some("once"));
             assert_eq!(core.program.ended(), None, "{point}: it dies by a signal");
-            let core = Core::start(&state, &sandbox, &SCALE);
+            let core = Core::start(&state, &sandbox, &FAST);
             let mut front = core.front();
             let again = front
                 .try_post("/v1/exchanges", body.as_bytes(), Some("once"))
@@ -179,19 +177,14 @@ fn a_life_without_a_match_job_survives_every_point() {
 fn a_lost_answer_of_a_partner_without_keys_is_adopted_and_not_asked_for_again() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "brightwater"]);
     let folder = tempfile::tempdir().unwrap();
-    let point = [
-        "--core-scale",
-        "300",
-        "--crash-at",
-        "before:answered-at-once",
-    ];
+    let point = [&FAST[..], &["--crash-at", "before:answered-at-once"]].concat();
     let body = request("brightwater", &askable("brightwater", 2)).to_string();
     let mut core = Core::start(folder.path(), &sandbox, &point);
     let answer = core
         .front()
         .try_post("/v1/exchanges", body.as_bytes(), Some("k"));
     assert_eq!(core.program.ended(), None, "{answer:?}");
-    let core = Core::start(folder.path(), &sandbox, &SCALE);
+    let core = Core::start(folder.path(), &sandbox, &FAST);
     let mut front = core.front();
     let id = front.json("/v1/exchanges")["exchanges"][0]["id"]
         .as_str()

@@ -1,8 +1,11 @@
 //! The exchange core, through its API: what comes of a request, whatever partners do and whenever it dies.
 
+mod abuse;
 mod api;
 mod client;
 mod crash;
+mod field;
+mod grants;
 mod life;
 mod load;
 mod manifest;
@@ -10,4 +13,5 @@ mod metrics;
 mod monitoring;
 mod partner_faults;
 mod pypi;
+mod seal;
 mod trail;

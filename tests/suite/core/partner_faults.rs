@@ -270,7 +270,7 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
     ready["partners"][0]["persona"] = json!("strict22");
     let file = folder.path().join("directory.json");
     std::fs::write(&file, ready.to_string()).unwrap();
-    let core = super::client::Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
+    let core = super::client::Core::start(folder.path(), &sandbox, &super::client::FAST);
     let mut front = core.front();
     let id = front.open(&request("lakeside", &askable("lakeside", 2)), "known");
     front.settled(&id);
@@ -279,7 +279,9 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
     std::fs::copy(&file, folder.path().join("partners.json")).unwrap();
     let mut command = std::process::Command::new(crate::support::exchange());
     command
-        .args(["core", "serve", "--core-scale", "300", "--state"])
+        .args(["core", "serve"])
+        .args(super::client::FAST)
+        .arg("--state")
         .arg(folder.path());
     command.arg("--partners").arg(&file);
     let program = crate::support::Program::start(command, &folder.path().join("core.log"));

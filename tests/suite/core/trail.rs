@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::client::{Core, CoreClient, askable, command, order, request, together};
+use super::client::{Core, CoreClient, FAST, askable, command, order, request, together};
 use super::metrics::{CLOCKS, count};
 use crate::support::{Sandbox, tool};
 
@@ -32,9 +32,12 @@ fn exported(state: &Path, out: &Path) -> Vec<Value> {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = std::fs::read_to_string(out).unwrap();
-    text.lines()
+    let mut lines: Vec<Value> = text
+        .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+        .collect();
+    assert!(lines.pop().unwrap()["seal"].is_object());
+    lines
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn one_life_is_found_by_its_correlation_id_and_names_nobody() {
 fn a_change_of_the_trail_is_found_at_its_place() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
     let folder = tempfile::tempdir().unwrap();
-    let core = Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
+    let core = Core::start(folder.path(), &sandbox, &FAST);
     let mut front = core.front();
     let id = front.open(&request("keystone", &askable("keystone", 3)), "k");
     front.settled(&id);
@@ -175,7 +178,7 @@ fn a_change_of_the_trail_is_found_at_its_place() {
 fn people_resolve_redrive_and_abandon() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
     let folder = tempfile::tempdir().unwrap();
-    let core = Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
+    let core = Core::start(folder.path(), &sandbox, &FAST);
     let mut front = core.front();
     order(&sandbox, "keystone", &json!({"fault": "server-error"}));
     let id = front.open(&request("keystone", &askable("keystone", 2)), "k");
@@ -214,7 +217,7 @@ fn people_resolve_redrive_and_abandon() {
 fn a_member_whom_nobody_knows_is_for_a_person_too() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
     let folder = tempfile::tempdir().unwrap();
-    let core = Core::start(folder.path(), &sandbox, &["--core-scale", "300"]);
+    let core = Core::start(folder.path(), &sandbox, &FAST);
     let mut front = core.front();
     let mut unknown = askable("keystone", 12);
     unknown.retain(|one| {

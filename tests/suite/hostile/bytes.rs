@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    AMPLE, CHUNKED, FHIR, GOOD_PAPERS, JSON, MALFORMED, NO_DISCOVERY, PASSED, Papers, SOON,
-    config_at, config_with, differs, flood, line_of, reply, say, secure, text, verdicts, walk,
+    AMPLE, CHUNKED, FHIR, GOOD_PAPERS, JSON, MALFORMED, PASSED, Papers, SOON, config_at,
+    config_with, differs, flood, line_of, reply, say, secure, text, verdicts, walk,
 };
 use crate::rogue::{Act, Door, Place, Rogue, discovery, document, fields, job};
 
@@ -70,7 +70,12 @@ fn bytes_that_are_no_http_are_the_partners() {
                 length(&(body.len() + 1).to_string()),
                 short,
             ),
-            ("a length below the body", at, length("3"), NO_DISCOVERY),
+            (
+                "a length below the body",
+                at,
+                length("3"),
+                "application schema partner at discovery: A-01 smart-configuration: a body that is JSON that ends too early, after 3 bytes",
+            ),
             ("a negative length", at, length("-1"), MALFORMED),
             (
                 "a length of 10^30",
@@ -161,7 +166,7 @@ fn slowness_and_silence_end_in_time() {
                     &b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000),
                     1 << 20,
                 ),
-                transfer,
+                "transport timeout partner at discovery: T-01 whole-answer: still in wait",
             ),
             ("silence", at, Act::Hold(Vec::new()), wait),
             (
@@ -288,7 +293,7 @@ fn certificates_and_handshakes_that_fail_say_why() {
         "plain HTTP",
         &config,
         &SOON,
-        why("handshake failed"),
+        why("bytes that are not TLS: perhaps plain HTTP on that port"),
     ));
     rogue.script(Door::Mute, []);
     wrong.extend(differs(

@@ -16,20 +16,23 @@ use crate::support::Pace;
 fn redirects_are_few_and_lead_nowhere_else() {
     let rogue = Rogue::start();
     let there = format!("{}/fhir/.well-known/smart-configuration", rogue.home());
-    let refused = "application protocol partner at discovery: T-03 redirect: one without a location, or away from TLS";
+    let bare = "application protocol partner at discovery: T-03 redirect: one without a Location";
+    let refused = "application protocol partner at discovery: T-03 redirect: \
+                   one whose Location is no http or https reference";
     let endless = "application protocol partner at discovery: T-03 redirect: one more";
     let at = Place::Discovery;
     verdicts(
         &rogue,
         &AMPLE,
         vec![
-            ("without a location", at, reply("302 Found"), refused),
+            ("without a location", at, reply("302 Found"), bare),
             ("to FTP", at, redirect("ftp://127.0.0.1/x"), refused),
             ("to a file", at, redirect("file:///etc/passwd"), refused),
             ("to a script", at, redirect("javascript:alert(1)"), refused),
             ("to no URL", at, redirect("http://[/ /"), refused),
-            ("to nothing", at, redirect(""), refused),
-            ("to a name of bytes", at, say(b"HTTP/1.1 302 Found\r\nlocation: http://\xff\xfe/\r\ncontent-length: 0\r\n\r\n"), refused),
+            // Nothing is a reference to the same document (RFC 3986 §4.4).
+            ("to nothing", at, redirect(""), endless),
+            ("to a name of bytes", at, say(b"HTTP/1.1 302 Found\r\nlocation: http://\xff\xfe/\r\ncontent-length: 0\r\n\r\n"), endless),
             (
                 "of a kick-off",
                 Place::Match,
@@ -115,7 +118,7 @@ fn nothing_secret_leaves_tls_behind() {
     let (rogue, trust) = secure(&GOOD_PAPERS);
     let plain = Rogue::start();
     let config = config_with(&rogue, &trust, &AMPLE);
-    let refused = "application protocol partner at discovery: T-03 redirect: one without a location, or away from TLS";
+    let refused = "application protocol partner at discovery: T-03 redirect: one away from TLS";
     rogue.only(
         Place::Discovery,
         redirect(&format!(
@@ -198,16 +201,17 @@ fn a_job_may_only_be_where_it_can_be_asked() {
 
 #[test]
 fn waits_are_bounded_by_a_second_and_the_deadline() {
-    let absurd = Some("retry_after_absurd: a point in time as a number");
+    let absurd = Some("retry_after_absurd: a point in time");
+    let fraction = Some("a fraction of seconds, read as 1.5 s");
     let unreadable = Some("neither seconds nor an HTTP date");
     let cases = [
         ("0", true, Some("0 s")),
         ("4294967296", false, absurd),
         ("1795293718000", false, absurd),
-        ("1000000000000000000000000000000", false, absurd),
+        ("1000000000000000000000000000000", false, unreadable),
         ("86400", false, Some("86400 s")),
         ("-1", false, unreadable),
-        ("1.5", false, unreadable),
+        ("1.5", false, fraction),
         ("", false, unreadable),
         ("Sun, 06 Nov 1994 08:49:37 GMT", true, Some("0 s")),
         // So many seconds as there are until then.
@@ -240,11 +244,9 @@ fn wait_is_bounded(asked: &str, held: bool, seen: Option<&str>) {
     let (code, run) = walk(&config, &pace);
     let deadline = "business deadline partner at match-result: deadline: expected the journey \
                     ends in time, saw the deadline came in step match-result";
-    assert_eq!(
-        (code, line_of(&run).as_str()),
-        (4, deadline),
-        "{asked}: {run}"
-    );
+    assert_eq!(code, 4, "{asked}: {run}");
+    let line = line_of(&run);
+    assert!(line.starts_with(deadline), "{asked}: {line}");
     let polls = rogue.asked_at(Place::MatchResult).len();
     assert!((2..=4).contains(&polls), "{polls} polls in 4 s for {asked}");
     let steps = run["steps"].as_array().unwrap();
@@ -259,7 +261,7 @@ fn wait_is_bounded(asked: &str, held: bool, seen: Option<&str>) {
     assert_eq!(said.len(), 1, "{asked}: said once, not at every poll");
     assert_eq!(said[0]["held"], held, "{asked}: {said:?}");
     assert!(
-        seen.is_none_or(|seen| said[0]["seen"] == seen),
+        seen.is_none_or(|seen| said[0]["seen"].as_str().unwrap().starts_with(seen)),
         "{asked}: {said:?}"
     );
     assert_eq!(

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use outrider::ledger::{Ledger, RunFilter};
+use outrider_domain::model::{JourneyId, PartnerId, ProbeId, RunRecord};
+
 use crate::support::Config;
 
 /// The layers, the lowest first.
 pub(super) const LAYERS: [&str; 3] = ["transport", "application", "business"];
-/// A run that begins later than this after its tick is not compared with a threshold.
+/// A run that begins later than this after its tick is marked.
 const LATE_AFTER_US: i64 = 1_000_000;
 /// The threshold of the objective, 20 s, in this history's time.
 const THRESHOLD_US: i64 = 20_000_000 / 120;
@@ -16,7 +19,7 @@ pub(super) const FAMILIES: &[(&str, &[&str])] = &[
     ("outrider_slo_events_total", &["partner", "slo"]),
     ("outrider_slo_bad_total", &["partner", "slo"]),
     ("outrider_runs_total", &["partner", "journey", "outcome"]),
-    ("outrider_contaminated_runs_total", &["partner", "journey"]),
+    ("outrider_agent_delayed_runs_total", &["partner", "journey"]),
     (
         "outrider_ticks_total",
         &["partner", "journey", "disposition"],
@@ -41,22 +44,28 @@ pub(super) fn seconds(us: i64) -> f64 {
 /// One run as the ledger has it.
 pub(super) struct Run {
     pub(super) seq: u64,
+    /// Its intended start.
+    pub(super) due: f64,
     pub(super) ended: f64,
     pub(super) journey: String,
     pub(super) outcome: String,
     pub(super) counts: [String; 3],
     pub(super) overlaps: u64,
     pub(super) blame: Option<(String, String)>,
-    contaminated: bool,
+    agent_delayed: bool,
     delay_us: i64,
     duration_us: i64,
+    own_delay_us: i64,
 }
 
 impl Run {
-    /// Events and bad ones of latency: good runs that began in time.
+    /// Events and bad ones of latency: good runs whose own delay leaves nothing open.
     pub(super) fn adds_latency(&self) -> (u64, u64) {
-        if self.outcome == "passed" && !self.is_held_up() {
-            (1, u64::from(self.duration_us > THRESHOLD_US))
+        let is_within = |us: i64| us <= THRESHOLD_US;
+        let is_good = is_within(self.duration_us);
+        let is_open = !is_good && is_within(self.duration_us - self.own_delay_us);
+        if self.outcome == "passed" && !is_open {
+            (1, u64::from(!is_good))
         } else {
             (0, 0)
         }
@@ -64,7 +73,7 @@ impl Run {
 
     /// Whether the agent itself held it up, before or in its requests.
     fn is_held_up(&self) -> bool {
-        self.contaminated || self.delay_us > LATE_AFTER_US
+        self.agent_delayed || self.delay_us > LATE_AFTER_US
     }
 
     /// Events and bad ones in a layer.
@@ -99,58 +108,69 @@ pub(super) fn layer_of(cause: &str) -> Option<&'static str> {
 pub(super) struct Book {
     pub(super) counters: Counts,
     pub(super) runs: Vec<Run>,
-    pub(super) ticks: Vec<(String, String)>,
+    /// Ticks by journey and disposition.
+    pub(super) ticks: Vec<(String, String, u64)>,
 }
 
 pub(super) fn book(config: &Config) -> Book {
-    let mut ledger = config.ledger();
-    let ledger = ledger.transaction().unwrap();
-    let mut counters = ledger
-        .prepare("SELECT metric, labels, value FROM counters WHERE value > 0")
-        .unwrap();
-    let counters = counters.query_map([], |row| {
-        let labels: String = row.get(1)?;
-        let labels: Vec<String> = serde_json::from_str(&labels).unwrap();
-        Ok(((row.get(0)?, labels), row.get(2)?))
+    let path = config.folder.path().join("ledger.db");
+    let ledger = Ledger::reader(&path).unwrap();
+    let filter = RunFilter {
+        after: Some(0),
+        limit: u32::MAX,
+        ..RunFilter::default()
+    };
+    let probe = ProbeId {
+        partner: PartnerId::new("keystone"),
+        journey: JourneyId::new("bulk-exchange"),
+    };
+    let read = ledger.consistently(|ledger| {
+        Ok((
+            ledger.counters()?,
+            ledger.runs(&filter)?,
+            ledger.ticks(&probe)?,
+        ))
     });
-    let counters: Counts = counters.unwrap().map(Result::unwrap).collect();
-    let mut runs = ledger
-        .prepare(
-            "SELECT seq, started_us + duration_us, journey, outcome, detail ->> '$.counts[0]',
-             detail ->> '$.counts[1]', detail ->> '$.counts[2]', detail ->> '$.overlaps',
-             detail ->> '$.blame.cause', detail ->> '$.blame.owner', started_us - due_us, duration_us,
-             coalesce(detail ->> '$.contaminated', 0)
-             FROM runs ORDER BY seq",
-        )
-        .unwrap();
-    let runs = runs.query_map([], |row| {
-        let (cause, owner): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
-        Ok(Run {
-            seq: row.get(0)?,
-            ended: seconds(row.get(1)?),
-            journey: row.get(2)?,
-            outcome: row.get(3)?,
-            counts: [row.get(4)?, row.get(5)?, row.get(6)?],
-            overlaps: row.get(7)?,
-            blame: cause.zip(owner),
-            delay_us: row.get(10)?,
-            duration_us: row.get(11)?,
-            contaminated: row.get(12)?,
-        })
+    let (counters, runs, ticks) = read.unwrap();
+    let ticks = ticks.into_iter().map(|(disposition, count)| {
+        let journey = probe.journey.to_string();
+        (journey, disposition.name().to_owned(), count)
     });
-    let runs = runs.unwrap().map(Result::unwrap).collect();
-    let mut ticks = ledger
-        .prepare("SELECT journey, disposition FROM ticks WHERE disposition IS NOT NULL")
-        .unwrap();
-    let ticks = ticks.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-    let ticks = ticks.unwrap().map(Result::unwrap).collect();
+    let counters = counters
+        .into_iter()
+        .filter(|(_, _, value)| *value > 0)
+        .map(|(name, labels, value)| ((name, labels), value));
+    let runs = runs
+        .iter()
+        .map(|stored| of_stored(stored.seq, &stored.record));
+    let runs = runs.collect();
     Book {
         counters: counters
-            .into_iter()
             .filter(|((name, _), _)| FAMILIES.iter().any(|(family, _)| family == name))
             .collect(),
         runs,
-        ticks,
+        ticks: ticks.collect(),
+    }
+}
+
+/// A run, with the end that it had by its own record.
+fn of_stored(seq: u64, run: &RunRecord) -> Run {
+    let us = |time: std::time::Duration| i64::try_from(time.as_micros()).unwrap();
+    let blame = run.verdict.blame.as_ref();
+    let began = run.started_at.timestamp_micros();
+    Run {
+        seq,
+        due: seconds(run.due_at.timestamp_micros()),
+        ended: seconds(began + us(run.duration)),
+        journey: run.journey.to_string(),
+        outcome: run.outcome.name().to_owned(),
+        counts: run.verdict.counts.map(|count| count.name().to_owned()),
+        overlaps: u64::from(run.overlaps),
+        blame: blame.map(|blame| (blame.cause.name().to_owned(), blame.owner.name().to_owned())),
+        delay_us: began - run.due_at.timestamp_micros(),
+        duration_us: us(run.duration),
+        agent_delayed: run.agent_delayed,
+        own_delay_us: us(run.own_delay),
     }
 }
 
@@ -169,7 +189,11 @@ impl Book {
         for run in &self.runs {
             add("outrider_runs_total", &[&run.journey, &run.outcome], 1);
             let held_up = u64::from(run.is_held_up());
-            add("outrider_contaminated_runs_total", &[&run.journey], held_up);
+            add(
+                "outrider_agent_delayed_runs_total",
+                &[&run.journey],
+                held_up,
+            );
             for (place, layer) in LAYERS.iter().enumerate() {
                 let (events, bad) = run.adds(place);
                 add("outrider_slo_events_total", &[layer], events);
@@ -181,14 +205,15 @@ impl Book {
             for (layer, cause, owner) in run
                 .blame
                 .iter()
+                .filter(|_| run.outcome != "inconclusive")
                 .filter_map(|(cause, owner)| Some((layer_of(cause)?, cause, owner)))
             {
                 let labels = [run.journey.as_str(), layer, cause, owner];
                 add("outrider_failures_total", &labels, 1);
             }
         }
-        for (journey, disposition) in &self.ticks {
-            add("outrider_ticks_total", &[journey, disposition], 1);
+        for (journey, disposition, count) in &self.ticks {
+            add("outrider_ticks_total", &[journey, disposition], *count);
         }
         counts.retain(|_, count| *count > 0);
         counts

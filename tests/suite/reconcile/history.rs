@@ -32,6 +32,10 @@ pub(super) const OBJECTIVES: [&str; 3] = ["99.9", "99.8", "99.5"];
 pub(super) struct Chance(u64);
 
 impl Chance {
+    pub(super) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

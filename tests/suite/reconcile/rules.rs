@@ -1,129 +1,123 @@
-//! What the ledger says of the alerts at every evaluation: the burn rules once more, by hand.
+//! What the ledger says of the alerts at every evaluation: the windows of due runs and the burn rule once more, by
+//! hand.
 
-use super::book::{BAD, Book, EVENTS, LAYERS, book};
+use std::collections::BTreeMap;
+
+use super::book::{Book, EVENTS, LAYERS, book, seconds};
 use super::history::{History, float, same, scrapes};
 use super::tiers::{TIERS, TierByHand};
 
 /// Comparisons of each kind that a history must give.
 const COMPARISONS_MIN: u64 = 10;
 /// How long an alert goes on by itself, in seconds.
-pub(super) const KEEP: f64 = 2.5;
-
-/// Which of the ledger's events a window certainly, and which it possibly holds.
-#[derive(Clone, Copy)]
-pub(super) struct Within {
-    pub(super) least: u64,
-    pub(super) most: u64,
-    /// By how much `increase` may reach over the samples' own span.
-    pub(super) stretch: f64,
-}
-
-/// Events of one counter by the scrape that showed them first.
-pub(super) struct Shown {
-    pub(super) scrapes: Vec<f64>,
-    pub(super) events: Vec<f64>,
-}
-
+const KEEP: f64 = 2.5;
 /// A scrape that began so shortly before an evaluation may not have been there yet: two intervals, the
 /// longest that a scrape takes, and what a busy machine needs to write it down. Half a cadence.
-pub(super) const EDGE: f64 = 0.5;
-/// The clocks' grain at the far end of a window.
-pub(super) const GRAIN: f64 = 0.01;
+const EDGE: f64 = 0.5;
+/// The clocks' grain.
+const GRAIN: f64 = 0.01;
+/// Evaluations that are further apart than this had nothing to read in between: the agent was away.
+const AWAY: f64 = 0.4;
+/// Seconds from start to start.
+const CADENCE: f64 = 1.0;
 
-impl Shown {
-    pub(super) fn new(history: &History, book: &Book, family: &str, layer: usize) -> Self {
-        let scrapes = scrapes(history, family, LAYERS[layer]);
-        let mut events = Vec::new();
-        for number in 1..=book.events(family, layer).len() {
-            let number = float(number as u64);
-            let first = scrapes.iter().find(|(_, _, value)| *value >= number - 0.5);
-            events.extend(first.map(|(at, _, _)| *at));
-        }
-        Self {
-            scrapes: scrapes.into_iter().map(|(at, _, _)| at).collect(),
-            events,
-        }
-    }
+/// An intended start of the ledger's, and what came of it for one objective.
+#[derive(Default)]
+struct Start {
+    /// When its run was committed, and whether it was judged, and bad.
+    run: Option<(f64, bool, bool)>,
+}
 
-    /// Where a window holds too few scrapes to be sure, it may hold none or anything of what was shown.
-    pub(super) fn within(&self, at: f64, window: f64) -> Within {
-        let first = |from: f64| self.scrapes.iter().copied().find(|time| *time >= from);
-        let count = |from: Option<f64>, to: f64| {
-            let shown = self.events.iter().copied();
-            let inside = shown.filter(|time| from.is_some_and(|from| *time > from) && *time <= to);
-            inside.count() as u64
+/// Every start in their order: those of runs, and those between them that had none. What a run that was bad by the
+/// partner held up is bad for the business layer, too.
+/// A run is committed when the first scrape shows it as counted; one that counts nothing, when it ended.
+fn starts(history: &History, book: &Book, layer: usize) -> Vec<Start> {
+    let scrapes = scrapes(history, EVENTS, LAYERS[layer]);
+    let mut events_so_far = 0;
+    let mut committed = BTreeMap::new();
+    for run in &book.runs {
+        let (events, _) = run.adds(layer);
+        events_so_far += events;
+        let counted = float(events_so_far) - 0.5;
+        let shown = scrapes.iter().find(|(_, _, value)| *value >= counted);
+        let at = match (events, shown) {
+            (0, _) => run.ended,
+            (_, Some((at, ..))) => *at,
+            (_, None) => f64::INFINITY,
         };
-        let late = first(at - window + GRAIN);
-        let inside: Vec<f64> = self
-            .scrapes
-            .iter()
-            .copied()
-            .filter(|time| late.is_some_and(|late| *time >= late) && *time <= at - EDGE)
-            .collect();
-        let is_sure = inside.len() > 2;
-        Within {
-            least: if is_sure { count(late, at - EDGE) } else { 0 },
-            most: count(first(at - window - GRAIN), at),
-            // It reaches at most 1.1 mean intervals beyond either end.
-            stretch: if is_sure {
-                1.0 + 2.2 / float(inside.len() as u64 - 1)
-            } else {
-                f64::INFINITY
-            },
+        committed.insert(run.seq, at);
+    }
+    let mut by_number: BTreeMap<i64, Start> = BTreeMap::new();
+    let first = book
+        .runs
+        .iter()
+        .map(|run| run.due)
+        .fold(f64::INFINITY, f64::min);
+    #[expect(clippy::cast_possible_truncation, reason = "some thousand starts")]
+    let number = |due: f64| ((due - first) / CADENCE).round() as i64;
+    for run in &book.runs {
+        let (events, bad) = run.adds(layer);
+        let is_unjudged = ["agent_fault", "inconclusive"].contains(&run.outcome.as_str());
+        let verdict =
+            (events > 0 || is_unjudged).then_some((committed[&run.seq], events > 0, bad > 0));
+        by_number.insert(number(run.due), Start { run: verdict });
+    }
+    let last = by_number.keys().last().copied().unwrap_or(0);
+    for empty in 0..=last {
+        by_number.entry(empty).or_default();
+    }
+    for run in &book.runs {
+        let (_, bad) = run.adds(layer);
+        let mut behind = bad.saturating_sub(1);
+        for (_, start) in by_number.range_mut(number(run.due) + 1..) {
+            if behind > 0 && start.run.is_none() {
+                start.run = Some((committed[&run.seq], true, true));
+                behind -= 1;
+            }
         }
     }
+    by_number.into_values().collect()
 }
 
-impl Within {
-    /// The most that `increase` may give.
-    pub(super) fn reach(self) -> f64 {
-        if self.most == 0 {
-            0.0
-        } else {
-            float(self.most) * self.stretch
-        }
-    }
+/// Bad runs of the newest window of so many due runs, as the ledger had them at a time.
+fn bad_at(starts: &[Start], runs: usize, at: f64) -> u64 {
+    let is_committed = |start: &Start| start.run.is_some_and(|(ended, ..)| ended <= at);
+    let Some(newest) = starts.iter().rposition(is_committed) else {
+        return 0;
+    };
+    let window = &starts[(newest + 1).saturating_sub(runs)..=newest];
+    let bad = window.iter().filter(|start| {
+        start
+            .run
+            .is_some_and(|(ended, _, is_bad)| is_bad && ended <= at)
+    });
+    bad.count() as u64
 }
 
-/// What the ledger says of one evaluation: at least, and at most.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Said {
-    pub(super) must: bool,
-    pub(super) may: bool,
-}
-
-impl TierByHand {
-    /// Whether the condition of a burn alert holds.
-    pub(super) fn burns(&self, place: usize, bad: &Shown, at: f64) -> Said {
-        let k = self.bad_runs[place];
-        let (long, short) = (bad.within(at, self.long), bad.within(at, self.short));
-        Said {
-            must: long.least >= k && short.least >= 1,
-            may: long.reach() > float(k) - 0.5 && short.most >= 1,
-        }
-    }
-
-    /// Whether too few runs were judged for an alert to end. A long window that is not half full holds it
-    /// only where its ticks were due, so of that one the ledger's events alone cannot be sure.
-    pub(super) fn is_held(&self, events: &Shown, at: f64) -> Said {
-        let half = |due: u64| due.div_ceil(2);
-        let (long, short) = (events.within(at, self.long), events.within(at, self.short));
-        Said {
-            must: short.reach() < float(half(self.due_short)),
-            may: short.least < half(self.due_short) || long.least < half(self.due),
-        }
-    }
+/// The least and the most that a scrape shortly before an evaluation may have shown.
+fn within(starts: &[Start], runs: usize, at: f64) -> (u64, u64) {
+    let from = at - EDGE;
+    let ended = starts
+        .iter()
+        .filter_map(|start| start.run.map(|(ended, ..)| ended));
+    let changes = ended.filter(|ended| (from..=at).contains(ended));
+    let counts = changes
+        .chain([from, at])
+        .map(|time| bad_at(starts, runs, time));
+    counts.fold((u64::MAX, 0), |(least, most), count| {
+        (least.min(count), most.max(count))
+    })
 }
 
 /// One side of an alert's life: fires while its condition or the hold does, and KEEP longer.
 #[derive(Default)]
-pub(super) struct Life {
-    pub(super) fires: bool,
-    pub(super) quiet_since: Option<f64>,
+struct Life {
+    fires: bool,
+    quiet_since: Option<f64>,
 }
 
 impl Life {
-    pub(super) fn goes_on(&mut self, at: f64, (burns, is_held): (bool, bool), keep: f64) -> bool {
+    fn goes_on(&mut self, at: f64, (burns, is_held): (bool, bool), keep: f64) -> bool {
         if burns || (self.fires && is_held) {
             (self.fires, self.quiet_since) = (true, None);
         } else if self.fires {
@@ -136,22 +130,21 @@ impl Life {
 
 #[derive(Debug, Default)]
 pub(super) struct Compared {
-    pub(super) burning: u64,
-    pub(super) silent: u64,
-    pub(super) firing: u64,
-    pub(super) not_firing: u64,
-    pub(super) ended: u64,
+    burning: u64,
+    silent: u64,
+    firing: u64,
+    not_firing: u64,
+    ended: u64,
 }
 
-/// At every evaluation of which the ledger can tell, the rules say what it says.
+/// At every evaluation the windows are those of the ledger, and the alert does what they say.
 pub(super) fn assert_alerts(history: &History) -> Compared {
     let book = book(&history.config);
     let mut all = Compared::default();
     for (place, slo) in LAYERS.iter().enumerate() {
-        let bad = Shown::new(history, &book, BAD, place);
-        let events = Shown::new(history, &book, EVENTS, place);
+        let starts = starts(history, &book, place);
         for tier in &TIERS {
-            compare(history, (place, slo), tier, &bad, &events, &mut all);
+            compare(history, (place, slo), tier, &starts, &mut all);
         }
     }
     let kinds = [
@@ -169,51 +162,99 @@ pub(super) fn assert_alerts(history: &History) -> Compared {
     all
 }
 
-pub(super) fn compare(
+/// What the rules recorded, by the time of the evaluation in milliseconds.
+struct Recorded(BTreeMap<i64, f64>);
+
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+fn millis(at: f64) -> i64 {
+    (at * 1e3).round() as i64
+}
+
+impl Recorded {
+    fn of(history: &History, selector: &str) -> Self {
+        let samples = history.prometheus.samples(&format!("{selector}[30m]"));
+        Self(
+            samples
+                .into_iter()
+                .map(|(at, value)| (millis(at), value))
+                .collect(),
+        )
+    }
+
+    fn at(&self, at: f64) -> Option<f64> {
+        self.0.get(&millis(at)).copied()
+    }
+}
+
+fn compare(
     history: &History,
     (place, slo): (usize, &str),
     tier: &TierByHand,
-    bad: &Shown,
-    events: &Shown,
+    starts: &[Start],
     all: &mut Compared,
 ) {
     let labels = format!("partner=\"keystone\",slo=\"{slo}\",tier=\"{}\"", tier.name);
-    let samples = |name: &str| {
-        history
-            .prometheus
-            .samples(&format!("{name}{{{labels}}}[30m]"))
+    let recorded = |what: &str, more: &str| {
+        Recorded::of(
+            history,
+            &format!("partner_slo_tier:outrider_{what}{{{labels}{more}}}"),
+        )
     };
-    // The threshold is written down at every evaluation. Later ones are not compared, nor is the last of
-    // these: its alerts may be written after its threshold.
-    let mut evaluations = samples("outrider:slo_bad:threshold");
-    evaluations.pop();
-    let (long, short) = (
-        samples("outrider:slo_bad:long_window"),
-        samples("outrider:slo_bad:short_window"),
-    );
-    let alerts =
-        format!("ALERTS{{alertname=\"OutriderSloBurn\",alertstate=\"firing\",{labels}}}[30m]");
-    let alerts = history.prometheus.samples(&alerts);
+    let bad = |span: &str| {
+        recorded(
+            "slo_window_runs:max",
+            &format!(",span=\"{span}\",count=\"bad\""),
+        )
+    };
+    let ratio = |span: &str| recorded("slo_window_runs:judged_ratio", &format!(",span=\"{span}\""));
+    let (long, short) = (bad("long"), bad("short"));
+    let (long_judged, short_judged) = (ratio("long"), ratio("short"));
+    let alerts = format!("ALERTS{{alertname=\"OutriderSloBurn\",alertstate=\"firing\",{labels}}}");
+    let alerts = Recorded::of(history, &alerts);
+    // The last evaluation is not compared: its alerts may be written after its threshold.
+    let mut thresholds = recorded("slo_threshold_runs:max", "").0;
+    thresholds.pop_last();
     let (mut must, mut may) = (Life::default(), Life::default());
+    let mut before = f64::INFINITY;
     let mut fired = false;
-    for (at, threshold) in evaluations {
+    for (at, threshold) in thresholds {
+        let at = seconds(at * 1_000);
         let told = || format!("{slo} {} at {at}; {}", tier.name, history.told());
-        let expected = float(tier.bad_runs[place]) - 0.5;
-        assert!(same(Some(threshold), Some(expected)), "{}", told());
-        let value = |of: &[(f64, f64)]| {
-            let found = of.iter().find(|(time, _)| (time - at).abs() < 1e-4);
-            found.map(|(_, value)| *value)
+        let k = float(tier.bad_runs[place]);
+        assert!(same(Some(threshold), Some(k)), "{}", told());
+        if at - before > AWAY {
+            // Nobody could tell in between, so what fired was held; less surely when it was just a slow evaluation.
+            let is_away = at - before > 2.0 * AWAY;
+            for (life, holds) in [(&mut must, is_away), (&mut may, true)] {
+                if life.fires && holds {
+                    life.quiet_since = None;
+                }
+            }
+        }
+        before = at;
+        let value = |of: &Recorded| of.at(at);
+        let (Some(in_long), Some(in_short)) = (value(&long), value(&short)) else {
+            continue;
         };
-        let burns = value(&long).is_some_and(|long| long > threshold)
-            && value(&short).is_some_and(|short| short > 0.5);
-        let said = tier.burns(place, bad, at);
-        assert!(burns || !said.must, "does not burn: {}", told());
-        assert!(!burns || said.may, "burns: {}", told());
-        all.burning += u64::from(said.must);
-        all.silent += u64::from(!said.may);
-        let held = tier.is_held(events, at);
-        let must_fire = must.goes_on(at, (said.must, held.must), KEEP - GRAIN);
-        let may_fire = may.goes_on(at, (said.may, held.may), KEEP + GRAIN);
+        let (least, most) = within(starts, tier.long, at);
+        let (short_least, short_most) = within(starts, tier.short, at);
+        assert!(
+            (float(least)..=float(most)).contains(&in_long),
+            "{in_long} bad in the long window, not {least} to {most}: {}",
+            told()
+        );
+        assert!(
+            (float(short_least)..=float(short_most)).contains(&in_short),
+            "{in_short} bad in the short window, not {short_least} to {short_most}: {}",
+            told()
+        );
+        let burns = in_long >= k && in_short >= 1.0;
+        all.burning += u64::from(float(least) >= k && short_least >= 1);
+        all.silent += u64::from(float(most) < k || short_most < 1);
+        let is_half = |of: &Recorded| value(of).is_some_and(|ratio| ratio >= 0.5);
+        let is_held = !(is_half(&long_judged) && is_half(&short_judged));
+        let must_fire = must.goes_on(at, (burns, is_held), KEEP - GRAIN);
+        let may_fire = may.goes_on(at, (burns, is_held), KEEP + AWAY);
         let fires = value(&alerts).is_some();
         assert!(fires || !must_fire, "does not fire: {}", told());
         assert!(!fires || may_fire, "fires: {}", told());

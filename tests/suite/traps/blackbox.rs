@@ -119,7 +119,7 @@ fn seen(page: &str) -> Seen {
         latency: Duration::from_secs_f64(page.sum("probe_duration_seconds", &[])),
         transfer: Some(Duration::from_secs_f64(transfer)),
         // No series of its page is about its own delay.
-        is_marked: ["delay", "contaminated", "saturat"]
+        is_marked: ["delay", "agent_delayed", "saturat"]
             .iter()
             .any(|word| page.0.contains(word)),
     }

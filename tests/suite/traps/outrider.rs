@@ -155,11 +155,11 @@ fn seen(output: &Output) -> Seen {
     let run: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("no run: {}", String::from_utf8_lossy(&output.stderr)));
     let request = request(&run, "look");
-    let is_marked = |value: &Value| value["contaminated"] == true;
+    let is_marked = |value: &Value| value["agent_delayed"] == true;
     Seen {
         blames: match run["outcome"].as_str().unwrap() {
             "passed" => Blames::Nobody,
-            "agent_fault" => Blames::Itself,
+            "agent_fault" | "inconclusive" => Blames::Itself,
             _ => Blames::Target,
         },
         latency: time(&request["total_ms"]),
@@ -243,7 +243,7 @@ impl Monitor for Outrider {
         // What the schedule intended is arithmetic of its first and last start in the ledger.
         let period = i64::try_from(every.as_micros()).unwrap();
         let span: i64 = config.in_ledger(&format!(
-            "SELECT (max(due_us) - min(due_us)) / {period} + 1 FROM ticks"
+            "SELECT (max(due_us) - min(due_us)) / {period} + 1 FROM starts"
         ));
         let closed: u64 = config
             .ticks()
@@ -358,7 +358,7 @@ impl Monitor for Outrider {
         let others: (i64, i64) = config
             .ledger()
             .query_row(
-                "SELECT count(*), (max(due_us) - min(due_us)) / 500000 + 1 FROM ticks
+                "SELECT count(*), (max(due_us) - min(due_us)) / 500000 + 1 FROM starts
                  WHERE partner = 'lakeside' AND disposition IN ('ran', 'late')",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),

@@ -1,0 +1,1 @@
+../../tests/suite/ledger_view.rs

@@ -1,0 +1,561 @@
+//! Kinds of faults that people reported, over real sockets: the tables of `tests/cases/field/`, and cases that need a
+//! server of their own. Each kind has generated inputs beside those of its table.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::repository;
+
+/// A piece of an answer: bytes, or a pause between them.
+#[derive(Clone)]
+enum Piece {
+    Bytes(Vec<u8>),
+    Pause(Duration),
+}
+
+/// A server that answers each path with its pieces, and keeps the heads of requests.
+struct Server {
+    address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn new(answers: BTreeMap<String, Vec<Piece>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (answers, kept) = (Arc::new(answers), Arc::clone(&heads));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (answers, kept) = (Arc::clone(&answers), Arc::clone(&kept));
+                thread::spawn(move || serve(stream.unwrap(), &answers, &kept));
+            }
+        });
+        Self { address, heads }
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+/// Answers one request; whoever asks may go away in the midst of it.
+fn serve(mut stream: TcpStream, answers: &BTreeMap<String, Vec<Piece>>, kept: &Mutex<Vec<String>>) {
+    let mut head = Vec::new();
+    let mut byte = [0_u8];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    kept.lock().unwrap().push(head);
+    for piece in answers.get(&path).into_iter().flatten() {
+        let sent = match piece {
+            Piece::Bytes(bytes) => stream.write_all(bytes),
+            // The partner is slow; nothing of the test waits for it.
+            Piece::Pause(time) => {
+                let (_never, pause) = std::sync::mpsc::channel::<()>();
+                let _over = pause.recv_timeout(*time);
+                Ok(())
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(status: &str, headers: &[&str], body: &[u8]) -> Vec<Piece> {
+    let mut head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n",
+        body.len()
+    );
+    for header in headers {
+        head.push_str(header);
+        head.push_str("\r\n");
+    }
+    head.push_str("\r\n");
+    vec![Piece::Bytes([head.as_bytes(), body].concat())]
+}
+
+/// A folder with one partner without sign-in and one journey.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(base_url: &str, journey: &str, more: &str) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for name in ["partners", "probes", "members"] {
+            std::fs::create_dir(folder.0.path().join(name)).unwrap();
+        }
+        folder.write(
+            "outrider.toml",
+            "contact = \"ops@outrider.example\"\nlisten = \"127.0.0.1:0\"\n",
+        );
+        folder.write(
+            "partners/p.toml",
+            &format!(
+                "id = \"p\"\nbase_url = \"{base_url}\"\nenvironment = \"sandbox\"\n{more}\n[[probe]]\njourney = \"j\"\nevery = \"1h\"\n"
+            ),
+        );
+        folder.write("probes/j.toml", journey);
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn outrider(&self, arguments: &[&str], environment: &[(&str, &str)]) -> std::process::Output {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_outrider"));
+        command
+            .current_dir(self.0.path())
+            .args(arguments)
+            .env_remove("RUST_LOG");
+        for name in [
+            "HTTPS_PROXY",
+            "HTTP_PROXY",
+            "NO_PROXY",
+            "https_proxy",
+            "http_proxy",
+            "no_proxy",
+        ] {
+            command.env_remove(name);
+        }
+        command.envs(environment.iter().copied()).output().unwrap()
+    }
+
+    fn once(&self, environment: &[(&str, &str)]) -> Value {
+        let output = self.outrider(&["once", "j", "--partner", "p", "--json"], environment);
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+const HEAD: &str = "id = \"j\"\ndeadline = \"10s\"\ntimeout = \"3s\"\n";
+
+/// One GET, whose answer must hold `$.n` = 1 when it has a body.
+fn get(path: &str, expects_n: bool) -> String {
+    let json = if expects_n {
+        "json = [{ path = \"$.n\", equals = 1 }]"
+    } else {
+        ""
+    };
+    format!(
+        "{HEAD}[[step]]\nid = \"a\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}{path}\"\n[step.expect]\nstatus = [200]\n{json}\n"
+    )
+}
+
+fn blame(run: &Value, key: &str) -> String {
+    run["blame"][key].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_servers_send_is_told_as_what_it_is() {
+    let text = std::fs::read_to_string(repository().join("tests/cases/field/wire.toml")).unwrap();
+    let table: toml::Table = text.parse().unwrap();
+    let cases = table["case"].as_array().unwrap();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut answers = BTreeMap::new();
+    for (number, case) in cases.iter().enumerate() {
+        *kinds.entry(case["kind"].as_str().unwrap()).or_default() += 1;
+        let pieces = case["answer"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|piece| match piece.as_str() {
+                Some(text) => Piece::Bytes(text.as_bytes().to_vec()),
+                None => {
+                    let wait = piece["wait"].as_integer().unwrap();
+                    Piece::Pause(Duration::from_millis(u64::try_from(wait).unwrap()))
+                }
+            });
+        answers.insert(format!("/{number}"), pieces.collect::<Vec<_>>());
+    }
+    assert!(kinds.values().all(|count| *count >= 3), "{kinds:?}");
+    let server = Server::new(answers);
+    for (number, case) in cases.iter().enumerate() {
+        let kind = case["kind"].as_str().unwrap();
+        let expects_n = !matches!(kind, "1xx answers" | "content codings");
+        let base = format!("http://{}", server.address);
+        let run = Folder::new(&base, &get(&format!("/{number}"), expects_n), "").once(&[]);
+        let why = case["why"].as_str().unwrap();
+        let text = |key: &str| {
+            case.get(key)
+                .and_then(toml::Value::as_str)
+                .unwrap_or_default()
+        };
+        assert_eq!(run["outcome"], text("outcome"), "{why}: {run}");
+        assert_eq!(blame(&run, "cause"), text("cause"), "{why}: {run}");
+        assert_eq!(blame(&run, "owner"), text("owner"), "{why}");
+        assert!(
+            blame(&run, "summary").contains(text("words")),
+            "{why}: {run}"
+        );
+        let step = &run["steps"][0];
+        let warned = step["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["check"] == text("warns") && one["held"] == false);
+        assert_eq!(warned, !text("warns").is_empty(), "{why}: {step}");
+        if let Some(least) = case.get("wait_ms_min") {
+            let wait = step["requests"][0]["phases"]["wait_ms"].as_f64().unwrap();
+            assert!(
+                wait >= f64::from(i32::try_from(least.as_integer().unwrap()).unwrap()),
+                "{why}: {step}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_captured_number_is_sent_as_it_came() {
+    // Generated: digits of every length, with fractions and exponents.
+    let mut numbers: Vec<String> = (1..24)
+        .map(|length| "123456789".chars().cycle().take(length).collect())
+        .collect();
+    numbers.extend(["1.0", "1e2", "-0", "1.10", "0.1", "-5E-7"].map(str::to_owned));
+    let body = format!("{{\"all\": [{}]}}", numbers.join(", "));
+    let mut answers = BTreeMap::from([("/all".to_owned(), answer("200 OK", &[], body.as_bytes()))]);
+    let mut journey = format!(
+        "{HEAD}[[step]]\nid = \"a\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}/all\"\n[step.capture]\n"
+    );
+    for (place, number) in numbers.iter().enumerate() {
+        journey.push_str(&format!(
+            "n{place} = {{ json = \"$.all[{place}]\", as = \"number\" }}\n"
+        ));
+        answers.insert(format!("/{number}"), answer("200 OK", &[], b"{}"));
+    }
+    for place in 0..numbers.len() {
+        journey.push_str(&format!(
+            "[[step]]\nid = \"b{place}\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}/{{{{ a.n{place} }}}}\"\n"
+        ));
+    }
+    let server = Server::new(answers);
+    let run = Folder::new(&format!("http://{}", server.address), &journey, "").once(&[]);
+    assert_eq!(run["outcome"], "passed", "{run}");
+    let asked: Vec<String> = server
+        .heads()
+        .iter()
+        .skip(1)
+        .map(|head| head.split(' ').nth(1).unwrap()[1..].to_owned())
+        .collect();
+    assert_eq!(asked, numbers);
+}
+
+#[test]
+fn polls_that_never_say_done_are_no_fault_of_the_transport() {
+    let waiting = answer("202 Accepted", &["Retry-After: 1"], b"");
+    let state = answer("200 OK", &["Retry-After: 1"], b"{\"state\": \"running\"}");
+    let server = Server::new(BTreeMap::from([
+        ("/kick".to_owned(), Vec::new()),
+        ("/job".to_owned(), waiting),
+        ("/state".to_owned(), state),
+    ]));
+    let base = format!("http://{}", server.address);
+    let head = "id = \"j\"\ndeadline = \"3s\"\ntimeout = \"2s\"\n";
+    for (verb, words) in [
+        (
+            "job = \"{{ partner.base_url }}/job\"",
+            "polls were answered and never said done",
+        ),
+        (
+            "url = \"{{ partner.base_url }}/state\"\nuntil = { path = \"$.state\", equals = \"done\" }",
+            "polls were answered and never said done",
+        ),
+    ] {
+        let journey = format!("{head}[[step]]\nid = \"a\"\nuse = \"poll\"\n{verb}\n");
+        let run = Folder::new(&base, &journey, "").once(&[]);
+        assert_eq!(blame(&run, "layer"), "application", "{run}");
+        assert_eq!(blame(&run, "cause"), "status", "{run}");
+        assert_eq!(blame(&run, "owner"), "partner", "{run}");
+        assert!(blame(&run, "summary").contains(words), "{run}");
+        assert_eq!(run["layers"]["transport"], "good", "{run}");
+    }
+}
+
+#[test]
+fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
+    let target = Server::new(BTreeMap::from([(
+        "/a".to_owned(),
+        answer("200 OK", &[], b"{}"),
+    )]));
+    let base = format!("http://{}", target.address);
+    let refused = Server::new(BTreeMap::from([(
+        target.address.to_string(),
+        answer("407 Proxy Authentication Required", &[], b""),
+    )]));
+    let tunnel = Tunnel::new();
+    let of = |address: SocketAddr| format!("proxy = \"http://{address}\"");
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let environment = format!("http://{}", refused.address);
+    let past = format!("[proxy]\nurl = \"{environment}\"\nno_proxy = [\"127.0.0.1\"]");
+    for (more, outcome, owner, words) in [
+        (String::new(), "passed", "", ""),
+        (of(tunnel.address), "passed", "", ""),
+        (
+            of(refused.address),
+            "failed",
+            "path",
+            "the proxy wants another user or password (407)",
+        ),
+        (of(nobody), "failed", "path", "the proxy cannot be reached"),
+        (
+            "proxy = \"environment\"".to_owned(),
+            "failed",
+            "path",
+            "(407)",
+        ),
+        ("proxy = \"direct\"".to_owned(), "passed", "", ""),
+        (past, "passed", "", ""),
+    ] {
+        let folder = Folder::new(&base, &get("/a", false), &more);
+        let run = folder.once(&[("HTTP_PROXY", &environment)]);
+        assert_eq!(run["outcome"], outcome, "{more}: {run}");
+        assert_eq!(blame(&run, "owner"), owner, "{more}");
+        assert!(blame(&run, "summary").contains(words), "{more}: {run}");
+    }
+    assert_eq!(tunnel.opened(), 1);
+    let folder = Folder::new(&base, &get("/a", false), "");
+    let said = folder.outrider(&["check"], &[("HTTP_PROXY", &environment)]);
+    assert!(
+        String::from_utf8_lossy(&said.stdout)
+            .contains("the environment names one and it is not used")
+    );
+}
+
+/// A proxy that connects wherever it is asked to.
+struct Tunnel {
+    address: SocketAddr,
+    opened: Arc<Mutex<usize>>,
+}
+
+impl Tunnel {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let opened: Arc<Mutex<usize>> = Arc::default();
+        let count = Arc::clone(&opened);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                *count.lock().unwrap() += 1;
+                thread::spawn(move || tunnel(stream.unwrap()));
+            }
+        });
+        Self { address, opened }
+    }
+
+    fn opened(&self) -> usize {
+        *self.opened.lock().unwrap()
+    }
+}
+
+fn tunnel(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    let mut byte = [0_u8];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut other = TcpStream::connect(head.split(' ').nth(1).unwrap()).unwrap();
+    stream
+        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .unwrap();
+    let (mut from, mut to) = (stream.try_clone().unwrap(), other.try_clone().unwrap());
+    thread::spawn(move || std::io::copy(&mut from, &mut to));
+    let _copied = std::io::copy(&mut other, &mut stream);
+}
+
+#[test]
+fn hidden_files_are_no_configuration() {
+    let folder = Folder::new("http://127.0.0.1:9", &get("/a", false), "");
+    for name in [
+        "partners/.#p.toml",
+        "partners/._p.toml",
+        "probes/.j.toml.swp.toml",
+        "members/._set.json",
+        "partners/.hidden.toml",
+    ] {
+        folder.write(name, "\u{0}not TOML, nor JSON");
+    }
+    let said = folder.outrider(&["check"], &[]);
+    assert_eq!(
+        said.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
+}
+
+/// A plain `$export` of a group: one job, whose files hold these records.
+fn export(records: &[Value], kind: &str) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let base = format!("http://{address}");
+    let mut kinds: BTreeMap<String, String> = BTreeMap::new();
+    for record in records {
+        let of = record["resourceType"].as_str().unwrap().to_owned();
+        kinds
+            .entry(of)
+            .or_default()
+            .push_str(&format!("{record}\n"));
+    }
+    let output: Vec<Value> = kinds
+        .keys()
+        .map(|of| json!({"type": of, "url": format!("{base}/f/{of}")}))
+        .collect();
+    let manifest = json!({"transactionTime": kind, "request": base, "requiresAccessToken": false, "error": [], "output": output});
+    let mut answers = BTreeMap::from([
+        (
+            "/Group/g/$export".to_owned(),
+            answer(
+                "202 Accepted",
+                &[&format!("Content-Location: {base}/job")],
+                b"",
+            ),
+        ),
+        (
+            "/job".to_owned(),
+            answer(
+                "200 OK",
+                &["Content-Type: application/json"],
+                manifest.to_string().as_bytes(),
+            ),
+        ),
+    ]);
+    for (of, lines) in &kinds {
+        let media = ["Content-Type: application/fhir+ndjson"];
+        answers.insert(
+            format!("/f/{of}"),
+            answer("200 OK", &media, lines.as_bytes()),
+        );
+    }
+    Server::at(address, answers)
+}
+
+impl Server {
+    fn at(address: SocketAddr, answers: BTreeMap<String, Vec<Piece>>) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (answers, kept) = (Arc::new(answers), Arc::clone(&heads));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                serve(stream.unwrap(), &answers, &kept);
+            }
+        });
+        Self { address, heads }
+    }
+}
+
+fn person(id: &str, umb: &str) -> Value {
+    json!({"resourceType": "Patient", "id": id, "identifier": [{"system": "urn:x", "value": umb}],
+        "name": [{"family": "Alpha", "given": ["Ann"]}], "birthDate": "1970-01-01"})
+}
+
+fn observation(id: &str, subject: &str) -> Value {
+    json!({"resourceType": "Observation", "id": id, "identifier": [{"system": "urn:o", "value": id}], "status": "final",
+        "code": {"text": "x"}, "subject": {"reference": subject}})
+}
+
+/// A set of members, each known to the partner by this UMB; nothing else is due of them.
+fn members(umbs: &[&str]) -> String {
+    let one = |umb: &&str| {
+        let id = umb.to_lowercase();
+        json!({"id": id, "cohort": "commercial", "region": "MA", "edge_case": "plain",
+            "request": {"patient": {"resourceType": "Patient", "id": id}, "coverage_to_match": {"resourceType": "Coverage", "id": "c"},
+                "consent": {"resourceType": "Consent", "id": "k"}},
+            "expect": {"bucket": "match", "identity": {"family": "Alpha", "given": "Ann", "birth_date": "1970-01-01", "umb": umb},
+                "resources": {}}})
+    };
+    let set = json!({"schema": "outrider.members/1", "set": "s", "partner": "p", "seed": 0,
+        "requester": {"npi": "1234567893"}, "responder": {"npi": "1234567893"}, "members": umbs.iter().map(one).collect::<Vec<_>>()});
+    set.to_string()
+}
+
+#[test]
+fn a_plain_export_needs_no_token_and_a_stranger_in_it_is_found() {
+    let now = "2026-11-28T12:00:00Z";
+    let read = |how: &str| {
+        format!(
+            "{HEAD}[[step]]\nid = \"kick\"\nuse = \"submit\"\nmethod = \"GET\"\nurl = \"{{{{ partner.base_url }}}}/Group/g/$export\"\n\
+             [[step]]\nid = \"result\"\nuse = \"poll\"\njob = \"{{{{ kick.location }}}}\"\n\
+             [[step]]\nid = \"files\"\nuse = \"download\"\nmanifest = \"result\"\n{how}\n\
+             [[step]]\nid = \"complete\"\nuse = \"check\"\ncheck = [\"right-member\", \"completeness\"]\n"
+        )
+    };
+    let one = "read = \"member-data\"";
+    let any = "read = \"group-data\"\ngroup = \"any\"";
+    let own = || vec![person("pat-a", "A1"), observation("o1", "Patient/pat-a")];
+    let with = |more: &[Value]| [own(), more.to_vec()].concat();
+    let group = || with(&[person("pat-b", "B1"), observation("o2", "Patient/pat-b")]);
+    let cases: &[(&str, Vec<Value>, &str, &str)] = &[
+        (one, own(), now, ""),
+        (
+            one,
+            with(&[observation("o2", "Patient/pat-b")]),
+            now,
+            "disclosure",
+        ),
+        (one, with(&[person("pat-x", "X9")]), now, "disclosure"),
+        (
+            one,
+            with(&[observation(
+                "o2",
+                "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001",
+            )]),
+            now,
+            "",
+        ),
+        (any, group(), now, ""),
+        (any, own(), now, ""),
+        (any, with(&[person("pat-x", "X9")]), now, "disclosure"),
+        (
+            any,
+            with(&[observation("o2", "Patient/pat-x")]),
+            now,
+            "disclosure",
+        ),
+        (one, own(), "2026-11-28T12:00:00", "schema"),
+    ];
+    for (how, records, time, cause) in cases {
+        let server = export(records, time);
+        let probe = "members = \"s\"\n";
+        let folder = Folder::new(
+            &format!("http://{}", server.address),
+            &read(how),
+            "[auth]\nkind = \"none\"",
+        );
+        folder.write("members/s.json", &members(&["A1", "B1"]));
+        let path = folder.0.path().join("partners/p.toml");
+        let text = std::fs::read_to_string(&path).unwrap() + probe;
+        std::fs::write(path, text).unwrap();
+        let output = folder.outrider(
+            &["once", "j", "--partner", "p", "--member", "a1", "--json"],
+            &[],
+        );
+        let run: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        assert_eq!(blame(&run, "cause"), *cause, "{how} {records:?}: {run}");
+        assert!(
+            server
+                .heads()
+                .iter()
+                .all(|head| !head.to_ascii_lowercase().contains("authorization"))
+        );
+        assert!(server.heads()[0].starts_with("GET /Group/g/$export "));
+    }
+}
