@@ -95,7 +95,7 @@ statements! {
     RUN_AT = concat!(run_columns!(), "WHERE seq = ?1");
     RUN = concat!(run_columns!(), "WHERE run = ?1");
     LAST_RUN = concat!(run_columns!(), "WHERE probe = ?1 AND outcome IS NOT NULL ORDER BY due_us DESC LIMIT 1");
-    LAST_OUTCOMES = "SELECT outcome FROM ticks
+    LAST_OUTCOMES = "SELECT outcome, due_us FROM ticks
         WHERE probe = ?1 AND outcome IS NOT NULL ORDER BY due_us DESC LIMIT ?2";
 
     ADD_EVIDENCE = "INSERT INTO evidence (seq, reference, body) VALUES (?1, ?2, ?3)";

@@ -130,3 +130,9 @@ fn a_loop_that_does_not_close_is_told() {
         vec![broken(9, false), broken(12, true), broken(39, false)],
     )]);
 }
+
+#[test]
+fn the_watchdog_always_fires() {
+    let fires = |minute| look(minute, firing("OutriderWatchdog", &[("severity", "none")]), true);
+    promtool(&[told("nothing is there", vec![], vec![fires(0), fires(60)])]);
+}

@@ -322,7 +322,8 @@ fn one_factor_scales_every_duration_and_no_count() {
 }
 
 /// Families of which no series is there before their first event, or without what they are about.
-const LATE: [&str; 9] = [
+const LATE: [&str; 10] = [
+    "outrider_agent_retired_info",
     "outrider_requests_total",
     "outrider_ledger_bytes",
     "outrider_failures_total",
@@ -523,7 +524,7 @@ fn every_panel_asks_a_question_in_promql_that_prometheus_reads() {
 }
 
 /// Pieces that mean something to YAML, to templates, to PromQL or to Alertmanager.
-const ODD: [&str; 13] = [
+const ODD: [&str; 19] = [
     "{{ Cross }}",
     "<<portal>>",
     "\"",
@@ -537,7 +538,16 @@ const ODD: [&str; 13] = [
     "*a",
     "&b",
     "ö–→",
+    "\n",
+    "\r\n  - x: ",
+    "\t",
+    "\u{202e}",
+    "\u{200f}\u{5d0}",
+    "an eighty character name that goes on and on, as those of merged health plans do",
 ];
+
+/// When a declared window is, without its reason.
+const CALENDAR: &str = "days = [\"monday\"]\nfrom = \"01:00\"\nto = \"02:00\"\ntimezone = \"UTC\"\n";
 
 /// A text as people may write one: pieces of both kinds.
 fn odd_text() -> impl proptest::strategy::Strategy<Value = String> {
@@ -553,7 +563,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
     #[test]
     fn whatever_name_check_accepts_gives_files_that_prometheus_and_alertmanager_accept(
-        texts in proptest::collection::vec(odd_text(), 8),
+        texts in proptest::collection::vec(odd_text(), 9),
     ) {
         let config = config();
         let folder = config.folder.path();
@@ -572,6 +582,7 @@ proptest::proptest! {
             (0, format!("[[escalation.slack]]\nchannel = {}\napi_url_file = {}\n", quoted(2), quoted(3))),
             (0, format!("[[escalation.pagerduty]]\nrouting_key_file = {}\n", quoted(4))),
             (0, format!("[[escalation.email]]\nto = {}\n", quoted(5))),
+            (0, format!("[[calendar]]\nreason = {}\neffects = [\"no_alert\"]\n{CALENDAR}", quoted(8))),
             (1, format!("agent = {}\n", quoted(6))),
             (1, format!("portal = {}\n", toml::Value::String(format!("https://x.example/{}", texts[7])))),
         ] {

@@ -29,6 +29,7 @@ mod ledger_care;
 mod ledger_rollback;
 mod ledger_view;
 mod members;
+mod mutations;
 mod page;
 mod partners;
 mod personas;

@@ -34,9 +34,27 @@ pub(super) fn alerting(table: &Table<'_>) -> Alerting {
             .table("business_hours")
             .and_then(|table| business_hours(&table)),
         smtp: table.table("smtp").and_then(|table| smtp(&table)),
+        retired_agents: retired_agents(table),
     };
     table.close();
     alerting
+}
+
+/// `retired_agents = ["outrider@west"]`: an agent's name and its location.
+fn retired_agents(table: &Table<'_>) -> Vec<(String, String)> {
+    let mut agents = Vec::new();
+    for one in table.texts("retired_agents") {
+        let parts = one.value.rsplit_once('@');
+        match parts.filter(|(agent, location)| !agent.is_empty() && !location.is_empty()) {
+            Some((agent, location)) => agents.push((agent.to_owned(), location.to_owned())),
+            None => {
+                let what = format!("\"{}\" names no agent", one.value);
+                let help = "write AGENT@LOCATION, as the labels of its series were";
+                table.report(one.span, what, help);
+            }
+        }
+    }
+    agents
 }
 
 /// `[alerting.smtp]`: the server that sends e-mail.

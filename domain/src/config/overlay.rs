@@ -84,6 +84,7 @@ impl Overlay {
                 grafana: over.grafana.or(under.grafana),
                 business_hours: over.business_hours.or(under.business_hours),
                 smtp: over.smtp.or(under.smtp),
+                retired_agents: [over.retired_agents, under.retired_agents].concat(),
             };
         }
         for overlay in self.partners {

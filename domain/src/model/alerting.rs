@@ -22,6 +22,8 @@ pub struct Alerting {
     pub business_hours: Option<BusinessHours>,
     /// Which server sends e-mail; none where no receiver needs it.
     pub smtp: Option<Smtp>,
+    /// Agents that are gone for good, by name and location: their absence is no alert.
+    pub retired_agents: Vec<(String, String)>,
 }
 
 /// The mail server that Alertmanager hands e-mail to.
@@ -116,7 +118,7 @@ super::closed::closed!(
         Acceptance = "acceptance",
         /// Members that were found.
         IdentityMatch = "identity_match",
-        /// Exchanges that did not fail or expire.
+        /// Exchanges that ended complete; a partial one did not.
         Completion = "completion",
         /// Exchanges within the agreed time, by each clock.
         OnTime = "on_time",

@@ -63,9 +63,10 @@ metrics! {
     SLO_WINDOW = Fleet Gauge "outrider_slo_window_runs" ["partner", "slo", "tier", "span", "count"]
         "Runs of an alert's window, counted in due runs, excused ones left out; absent until the ledger was read.";
     SLO_UNSEEN = Fleet Gauge "outrider_slo_unseen_runs" ["partner", "slo"]
-        "Inconclusive runs and agent faults among the due runs of the longest window of a paging tier.";
+        "Inconclusive runs and agent faults among the due runs of the long window of the first tier that pages.";
     SLO_THRESHOLD = Fleet Gauge "outrider_slo_threshold_runs" ["partner", "slo", "tier", "severity", "repeat"]
-        "Bad runs within the long window from which on a tier fires, and how often its alert is repeated.";
+        "Bad runs within the long window from which on a tier fires, and how often its alert is repeated; for the \
+         tier `blind` runs that say nothing.";
     SLO_INFO = Fleet Gauge "outrider_slo_info"
         ["partner", "slo", "objective", "window", "runbook", "evenness", "journeys"]
         "1, with the promise in words, its journeys, and whether its runs are due at even intervals.";
@@ -116,7 +117,7 @@ metrics! {
         ["partner", "host", "role", "subject_kind"]
         "When the first certificate of a chain ends: of the chain that a host showed last, and of our own.";
     CONSECUTIVE_FAILURES = Fleet Gauge "outrider_journey_consecutive_failures" ["partner", "journey"]
-        "Failed runs in a row, by the partner's fault.";
+        "Failed runs in a row, by the partner's fault; a declared window begins the count again.";
     IN_FLIGHT_AGE = Agent Gauge "outrider_run_in_flight_age_seconds" ["partner", "journey"]
         "Age of the oldest run that is still going; 0 when none is.";
     LIMIT = Fleet Gauge "outrider_limit" ["partner", "journey", "kind"]
@@ -144,6 +145,8 @@ metrics! {
         "Since the watchdog last came back from Alertmanager; since the start when it never did.";
     RULES_DIGEST = Agent Gauge "outrider_rules_digest_info" ["digest"]
         "1, with the digest of the rules that this configuration generates.";
+    RETIRED_AGENT = Agent Gauge "outrider_agent_retired_info" ["retired_agent", "retired_location"]
+        "1 for each agent that this one's file says is retired: its absence is no alert.";
     BUILD_INFO = Agent Gauge "outrider_build_info" ["version"] "1, with the version as a label.";
 }
 

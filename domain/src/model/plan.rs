@@ -54,6 +54,21 @@ impl Renames {
         is.or(partner.map(|_| here))
     }
 
+    /// The ids that a probe had before.
+    pub fn former(&self, probe: &ProbeId) -> Vec<ProbeId> {
+        let renamed = self.probes.iter().filter(|(_, is)| *is == probe);
+        let here = renamed.map(|(old, _)| old).chain([probe]);
+        let with_partners = here.flat_map(|one| {
+            let old = self.partners.iter().filter(|(_, is)| **is == one.partner);
+            let partners = old.map(|(old, _)| old).chain([&one.partner]);
+            partners.map(|partner| ProbeId {
+                partner: partner.clone(),
+                journey: one.journey.clone(),
+            })
+        });
+        with_partners.filter(|one| one != probe).collect()
+    }
+
     /// Whether nothing was renamed.
     pub fn is_empty(&self) -> bool {
         self.partners.is_empty() && self.probes.is_empty()

@@ -117,6 +117,19 @@ fn each_agent_that_goes_is_noticed() {
                 ],
             ),
             told(
+                "one of two is retired",
+                vec![
+                    first.series(&[alarm]),
+                    second().label("fleet", "f2").runs(30, Run::Good).away(170).series(&[alarm]),
+                    vec![Series::new(
+                        "outrider_agent_retired_info",
+                        &[("retired_agent", "second"), ("retired_location", "local")],
+                        gauge(&[(60, None), (140, Some(1))]),
+                    )],
+                ],
+                vec![down(33, "second", true), down(59, "second", true), down(61, "second", false), down(199, "second", false)],
+            ),
+            told(
                 "the one of this configuration never was there",
                 vec![story(30)],
                 vec![down(1, "outrider", false), down(3, "outrider", true)],
@@ -127,9 +140,15 @@ fn each_agent_that_goes_is_noticed() {
 
 #[test]
 fn half_of_the_runs_without_a_word_are_blindness_and_not_the_partners_fault() {
-    keystone(|_, alarm| {
+    keystone(|objective, alarm| {
         let own = [("partner", "keystone"), ("slo", "application")];
         let blind = |minute, fires| look(minute, firing("OutriderBlind", &own), fires);
+        let unseen = objective.unseen().unwrap();
+        assert_eq!((unseen.runs, unseen.threshold), (60, 30));
+        let threshold = |minutes| {
+            let labels = [own[0], own[1], ("tier", "blind"), ("severity", "page"), ("repeat", "usual")];
+            Series::new("outrider_slo_threshold_runs", &labels, constant(minutes, unseen.threshold))
+        };
         let story = |unjudged: usize| {
             let story = Story::keystone()
                 .runs(10, Run::Good)
@@ -143,15 +162,29 @@ fn half_of_the_runs_without_a_word_are_blindness_and_not_the_partners_fault() {
             });
             vec![
                 story.series(&[alarm]),
-                vec![Series::new(
-                    "outrider_slo_unseen_runs",
-                    &own,
-                    unseen.collect(),
-                )],
+                vec![
+                    Series::new("outrider_slo_unseen_runs", &own, unseen.collect()),
+                    threshold(100 + unjudged),
+                ],
             ]
+        };
+        // A partner that is minutes old: three of its first six runs say nothing, and it takes as many as of any other.
+        let young = |unseen: &[(usize, Option<u64>)]| {
+            let series = Series::new("outrider_slo_unseen_runs", &own, gauge(unseen));
+            vec![Story::keystone().runs(41, Run::Good).agent(), vec![series, threshold(40)]]
         };
         let burns = |minute| look(minute, firing("OutriderSloBurn", &[]), false);
         promtool(&[
+            told(
+                "3 of the first 6",
+                young(&[(3, Some(0)), (38, Some(3))]),
+                vec![blind(3, false), blind(6, false), blind(40, false)],
+            ),
+            told(
+                "the first 30",
+                young(&[(29, Some(29)), (12, Some(30))]),
+                vec![blind(28, false), blind(29, true)],
+            ),
             told(
                 "29 of 60",
                 story(29),

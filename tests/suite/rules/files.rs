@@ -1,5 +1,7 @@
 //! The files themselves: no partner in them, small enough to read, and what their annotations say.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::story::{Run, Story};
@@ -101,6 +103,27 @@ fn every_alert_says_what_to_do_and_where_to_look() {
         }
     }
     assert!(alerts > 30, "only {alerts} alerts");
+}
+
+#[test]
+fn every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() {
+    let mut seen = [BTreeSet::new(), BTreeSet::new()];
+    for case in super::all_cases() {
+        for look in case["promql_expr_test"].as_array().into_iter().flatten() {
+            let alerts = look["expr"].as_str().unwrap().split("alertname=\"").skip(1);
+            let alerts = alerts.filter_map(|rest| rest.split_once('"'));
+            let fires = !look["exp_samples"].as_array().unwrap().is_empty();
+            seen[usize::from(fires)].extend(alerts.map(|(alert, _)| alert.to_owned()));
+        }
+    }
+    for (_, text) in rules_of(&handed_out()) {
+        let names = text.lines().filter_map(|line| line.strip_prefix("  - alert: "));
+        for name in names {
+            assert!(seen[1].contains(name), "no case in which {name} fires");
+            let is_silent = seen[0].contains(name) || name == "OutriderWatchdog";
+            assert!(is_silent, "no case in which {name} is silent");
+        }
+    }
 }
 
 /// Names that people give partners, some of which mean something to YAML, to templates or to PromQL.

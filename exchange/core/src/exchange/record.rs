@@ -285,6 +285,9 @@ pub struct Exchange {
     /// Files with fewer lines than their manifest counts, of all exports so far.
     #[serde(default)]
     pub short_files: u64,
+    /// How often the partner was not what its adapter knows it to be.
+    #[serde(default)]
+    pub drifts: u64,
     /// The last part of the callback address.
     pub callback: String,
 }

@@ -150,6 +150,7 @@ impl<'a> Work<'a> {
     pub(super) fn drift(&mut self, what: &str) {
         let dialect = self.client.partner.dialect;
         let body = json!({"what": what, "adapter": dialect.name, "version": dialect.version, "step": self.exchange.step.name()});
+        self.exchange.drifts += 1;
         self.note("drift", body);
     }
 

@@ -73,6 +73,7 @@ pub fn fresh(
         checked_files: 0,
         unreadable_files: 0,
         short_files: 0,
+        drifts: 0,
         callback: format!("cb-{}", uuid::Uuid::new_v4().simple()),
         metadata,
     }

@@ -31,7 +31,8 @@ pub(super) fn seconds(millis: u64) -> f64 {
 }
 
 impl Page<'_> {
-    /// A counter family whose series are there at 0 for invented traffic to every partner.
+    /// A counter family whose series are there at 0 for invented traffic to every partner; of real traffic one for
+    /// every partner, so that the first event of it is seen to come.
     pub(super) fn counter(
         &self,
         name: &str,
@@ -43,21 +44,18 @@ impl Page<'_> {
         let counter = IntCounterVec::new(Opts::new(name, help), &labels).map_err(ours)?;
         let none: &[&str] = &[""];
         let words = more.first().map_or(none, |(_, words)| words);
-        for target in self.core.clients.keys() {
-            for trigger in Trigger::ALL {
-                for cohort in Cohort::ALL {
-                    for word in words {
-                        let traffic = Traffic::Synthetic.name();
-                        let mut values = vec![
-                            &self.core.npi,
-                            target,
-                            trigger.name(),
-                            cohort.name(),
-                            traffic,
-                        ];
-                        values.extend(more.first().map(|_| *word));
-                        counter.with_label_values(&values);
-                    }
+        let invented = Trigger::ALL.into_iter().flat_map(|trigger| {
+            Cohort::ALL.map(|cohort| (trigger, cohort, Traffic::Synthetic))
+        });
+        let real = (Trigger::OptIn, Cohort::Mixed, Traffic::Real);
+        for (trigger, cohort, traffic) in invented.chain([real]) {
+            let of_request = [trigger.name(), cohort.name(), traffic.name()];
+            for target in self.core.clients.keys() {
+                for word in words {
+                    let mut values = vec![self.core.npi.as_str(), target];
+                    values.extend(of_request);
+                    values.extend(more.first().map(|_| *word));
+                    counter.with_label_values(&values);
                 }
             }
         }

@@ -10,6 +10,7 @@ impl Page<'_> {
     pub(super) fn trouble(&self) -> Result<(), StoreError> {
         self.breaches()?;
         self.payloads()?;
+        self.drifts()?;
         self.recoveries()?;
         self.trail()?;
         self.partners()
@@ -51,6 +52,18 @@ impl Page<'_> {
             self.count(&failures, &sql)?;
         }
         Ok(())
+    }
+
+    fn drifts(&self) -> Result<(), StoreError> {
+        let drifts = self.counter(
+            "exchange_drifts_total",
+            "Manifests and waits that are not what the partner's adapter knows.",
+            &[],
+        )?;
+        // Records of an earlier edition have no such count.
+        let sum = "coalesce(sum(json_extract(data,'$.drifts')), 0)";
+        let sql = format!("SELECT {BY}, {sum} FROM exchange GROUP BY {BY}");
+        self.count(&drifts, &sql)
     }
 
     fn recoveries(&self) -> Result<(), StoreError> {
