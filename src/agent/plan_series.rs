@@ -45,7 +45,12 @@ pub(super) fn publish(plan: &Plan, shared: &SharedState) {
         *agent == settings.agent && *location == settings.location
     };
     // Whoever has the name again is there.
-    for (agent, location) in settings.alerting.retired_agents.iter().filter(|one| !is_own(one)) {
+    for (agent, location) in settings
+        .alerting
+        .retired_agents
+        .iter()
+        .filter(|one| !is_own(one))
+    {
         numbers.set(&names::RETIRED_AGENT, &[agent, location], 1.0);
     }
     for alarm in slo::agent_alarms(plan) {

@@ -179,7 +179,8 @@ impl ReadWindow {
             next = next.into_iter().chain(of_probe).min();
         }
         (self.through, self.next_due) = (now, next);
-        let mut ahead = declared(plan.calendars_of(partner), now + INSTANT, now + AHEAD).into_iter();
+        let mut ahead =
+            declared(plan.calendars_of(partner), now + INSTANT, now + AHEAD).into_iter();
         let begins = match plan.calendars_of(partner).next() {
             Some(_) => Some(ahead.next().map_or(now + AHEAD, |(begin, _)| begin)),
             None => None,

@@ -346,7 +346,10 @@ impl SharedState {
             let oldest = probe.in_flight.iter().map(|run| now - run.since).max();
             let labels = [id.partner.as_str(), id.journey.as_str()];
             // What failed before a declared window brings no alert back after it.
-            if plan.calendars_of(&id.partner).any(|one| one.until(at).is_some()) {
+            if plan
+                .calendars_of(&id.partner)
+                .any(|one| one.until(at).is_some())
+            {
                 probe.failures_in_row = 0;
                 numbers.set_count(&names::CONSECUTIVE_FAILURES, &labels, 0);
             }

@@ -317,7 +317,9 @@ fn what_a_declared_window_ended_does_not_come_back_also_after_a_restart() {
         let (from, to) = (TimeDelta::hours(from), TimeDelta::hours(to));
         let of_probe = |probe: &ProbeId| {
             let starts = world.plan.probes[probe].starts(begin + from, begin + to);
-            starts.map(|due_at| (probe.clone(), due_at)).collect::<Vec<_>>()
+            starts
+                .map(|due_at| (probe.clone(), due_at))
+                .collect::<Vec<_>>()
         };
         probes.iter().flat_map(of_probe).collect::<Vec<_>>()
     };

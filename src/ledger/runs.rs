@@ -127,7 +127,8 @@ impl Ledger {
         };
         let read = || -> rusqlite::Result<Vec<(DateTime<Utc>, Outcome)>> {
             let mut statement = self.connection.prepare_cached(sql::LAST_OUTCOMES)?;
-            let ids = statement.query_map(params![probe, most], |row| Ok((time(row, 1)?, row.get(0)?)))?;
+            let ids = statement
+                .query_map(params![probe, most], |row| Ok((time(row, 1)?, row.get(0)?)))?;
             let ids: Vec<(DateTime<Utc>, i64)> = ids.collect::<rusqlite::Result<_>>()?;
             let mut outcomes = Vec::with_capacity(ids.len());
             for (due_at, id) in ids {

@@ -547,7 +547,8 @@ const ODD: [&str; 19] = [
 ];
 
 /// When a declared window is, without its reason.
-const CALENDAR: &str = "days = [\"monday\"]\nfrom = \"01:00\"\nto = \"02:00\"\ntimezone = \"UTC\"\n";
+const CALENDAR: &str =
+    "days = [\"monday\"]\nfrom = \"01:00\"\nto = \"02:00\"\ntimezone = \"UTC\"\n";
 
 /// A text as people may write one: pieces of both kinds.
 fn odd_text() -> impl proptest::strategy::Strategy<Value = String> {

@@ -57,7 +57,13 @@ fn a_disclosure_of_a_partner_that_is_taken_out_stays_open_until_a_person_resumes
     let agent = config.agent();
     assert_eq!(disclosed(&agent), Some(1.0), "{}", agent.log());
     let address = agent.url("").trim_start_matches("http://").to_owned();
-    let resume = ["resume", "bulk-exchange", "--partner", "keystone", "--agent"];
+    let resume = [
+        "resume",
+        "bulk-exchange",
+        "--partner",
+        "keystone",
+        "--agent",
+    ];
     let resumed = config.output(&[&resume[..], &[&address]].concat());
     assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
     assert_eq!(disclosed(&agent), Some(0.0), "its alert ends");

@@ -185,7 +185,11 @@ pub fn merged<'a>(
     to: DateTime<Utc>,
 ) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
     let calendars = calendars.into_iter();
-    declared(calendars.filter(|one| one.effects.contains(&effect)), from, to)
+    declared(
+        calendars.filter(|one| one.effects.contains(&effect)),
+        from,
+        to,
+    )
 }
 
 /// Windows of any effect within `[from, to)`, none touching another.

@@ -230,7 +230,8 @@ impl DueWindow {
         });
         let oldest = first.map_or(i64::MIN, |block| block.first_ms);
         while let Some(begin) = self.declared.pop_front_if(|begin| *begin <= oldest) {
-            let settle = |(tier, since): &(TierWindow, i64)| (*tier, self.since(*tier, *since, begin));
+            let settle =
+                |(tier, since): &(TierWindow, i64)| (*tier, self.since(*tier, *since, begin));
             self.tiers = self.tiers.iter().map(settle).collect();
         }
         self.declared.front().copied()
@@ -411,7 +412,11 @@ mod tests {
     fn newest(all: &[RunVerdict], runs: u64) -> WindowCounts {
         let first = all.len().saturating_sub(usize::try_from(runs).unwrap());
         let count = |runs: &[RunVerdict]| u64::try_from(runs.len()).unwrap();
-        let bad: Vec<_> = all[first..].iter().copied().filter(|run| *run == RunVerdict::Bad).collect();
+        let bad: Vec<_> = all[first..]
+            .iter()
+            .copied()
+            .filter(|run| *run == RunVerdict::Bad)
+            .collect();
         WindowCounts {
             due: count(&all[first..]),
             judged: count(&all[first..]),
@@ -424,12 +429,20 @@ mod tests {
 
     #[test]
     fn what_a_declared_window_ended_does_not_come_back_and_what_had_not_fired_goes_on() {
-        let tier = |bad_runs| TierWindow { long_runs: 60, short_runs: 5, bad_runs };
+        let tier = |bad_runs| TierWindow {
+            long_runs: 60,
+            short_runs: 5,
+            bad_runs,
+        };
         let mut window = DueWindow::new([tier(13), tier(21)]);
         for minute in 0..60 {
             window.due(at(minute * MINUTE));
             let is_good = minute < 40;
-            let verdict = if is_good { RunVerdict::Good } else { RunVerdict::Bad };
+            let verdict = if is_good {
+                RunVerdict::Good
+            } else {
+                RunVerdict::Bad
+            };
             window.judged(at(minute * MINUTE), verdict);
         }
         window.declare(at(60 * MINUTE));

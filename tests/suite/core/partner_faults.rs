@@ -290,6 +290,17 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
     assert_eq!(front.settled(&id)["state"], "completed");
     let drift = front.audit(&id, "drift");
     assert_eq!(drift[0]["what"], "result came as both, not as groups");
+    let page = front.get("/metrics").text();
+    let counted = page
+        .lines()
+        .filter(|line| line.starts_with("exchange_drifts_total{"));
+    let counted: f64 = counted
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    assert!(
+        (counted - drift.len() as f64).abs() < f64::EPSILON,
+        "{counted} of {drift:?}"
+    );
     let events = front.get("/v1/events").lines();
     assert!(
         events

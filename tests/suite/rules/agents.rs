@@ -61,6 +61,56 @@ fn a_stalled_agent_pages_for_itself_and_not_for_the_partner() {
 }
 
 #[test]
+fn an_agent_stands_still_sooner_the_busier_its_busiest_probe_is() {
+    // By seconds from one start to the next: minutes without one after which it stands still, if ever.
+    let agents = [
+        ("120", Some(10)),
+        ("121", Some(120)),
+        ("1440", Some(120)),
+        ("1441", Some(2_880)),
+        ("32400", Some(2_880)),
+        ("32401", None),
+    ];
+    let (stops, goes_on) = (60, 2_950);
+    let ticks = counter(&[(stops, Some(1)), (goes_on - stops, Some(0)), (20, Some(1))]);
+    let mut series = Vec::new();
+    let mut looks = Vec::new();
+    for (agent, after) in agents {
+        let own = |more| [("agent", agent), BULK[0], BULK[1], more];
+        let cadence = constant(ticks.len() - 1, agent.parse().unwrap());
+        series.push(Series::new(
+            "outrider_limit",
+            &own(("kind", "cadence_seconds")),
+            cadence,
+        ));
+        series.push(Series::new(
+            "outrider_ticks_total",
+            &own(("disposition", "ran")),
+            ticks.clone(),
+        ));
+        let at = |minute, fires| {
+            look(
+                minute,
+                firing("OutriderAgentStalled", &[("agent", agent)]),
+                fires,
+            )
+        };
+        match after {
+            Some(after) => looks.extend([at(stops + after - 1, false), at(stops + after, true)]),
+            None => looks.push(at(goes_on, false)),
+        }
+        if agent == "120" {
+            looks.extend([
+                at(goes_on, true),
+                at(goes_on + 4, true),
+                at(goes_on + 8, false),
+            ]);
+        }
+    }
+    promtool(&[told("six agents", vec![series], looks)]);
+}
+
+#[test]
 fn too_few_judged_runs_page_unless_a_person_knows() {
     let due = &[(200, Some(1))];
     let half = &[(80, Some(1)), (120, Some(0))];
@@ -120,14 +170,23 @@ fn each_agent_that_goes_is_noticed() {
                 "one of two is retired",
                 vec![
                     first.series(&[alarm]),
-                    second().label("fleet", "f2").runs(30, Run::Good).away(170).series(&[alarm]),
+                    second()
+                        .label("fleet", "f2")
+                        .runs(30, Run::Good)
+                        .away(170)
+                        .series(&[alarm]),
                     vec![Series::new(
                         "outrider_agent_retired_info",
                         &[("retired_agent", "second"), ("retired_location", "local")],
                         gauge(&[(60, None), (140, Some(1))]),
                     )],
                 ],
-                vec![down(33, "second", true), down(59, "second", true), down(61, "second", false), down(199, "second", false)],
+                vec![
+                    down(33, "second", true),
+                    down(59, "second", true),
+                    down(61, "second", false),
+                    down(199, "second", false),
+                ],
             ),
             told(
                 "the one of this configuration never was there",
@@ -146,8 +205,18 @@ fn half_of_the_runs_without_a_word_are_blindness_and_not_the_partners_fault() {
         let unseen = objective.unseen().unwrap();
         assert_eq!((unseen.runs, unseen.threshold), (60, 30));
         let threshold = |minutes| {
-            let labels = [own[0], own[1], ("tier", "blind"), ("severity", "page"), ("repeat", "usual")];
-            Series::new("outrider_slo_threshold_runs", &labels, constant(minutes, unseen.threshold))
+            let labels = [
+                own[0],
+                own[1],
+                ("tier", "blind"),
+                ("severity", "page"),
+                ("repeat", "usual"),
+            ];
+            Series::new(
+                "outrider_slo_threshold_runs",
+                &labels,
+                constant(minutes, unseen.threshold),
+            )
         };
         let story = |unjudged: usize| {
             let story = Story::keystone()
@@ -171,7 +240,10 @@ fn half_of_the_runs_without_a_word_are_blindness_and_not_the_partners_fault() {
         // A partner that is minutes old: three of its first six runs say nothing, and it takes as many as of any other.
         let young = |unseen: &[(usize, Option<u64>)]| {
             let series = Series::new("outrider_slo_unseen_runs", &own, gauge(unseen));
-            vec![Story::keystone().runs(41, Run::Good).agent(), vec![series, threshold(40)]]
+            vec![
+                Story::keystone().runs(41, Run::Good).agent(),
+                vec![series, threshold(40)],
+            ]
         };
         let burns = |minute| look(minute, firing("OutriderSloBurn", &[]), false);
         promtool(&[
@@ -283,12 +355,21 @@ fn a_ledger_that_comes_near_its_bound_is_told_and_one_without_a_bound_is_not() {
         let alert = firing("OutriderLedgerNearlyFull", &[("severity", "ticket")]);
         look(minute, alert, fires)
     };
-    let filling = gauge(&[(10, Some(790)), (50, Some(810))]);
+    let filling = gauge(&[(10, Some(790)), (20, Some(810)), (30, Some(790))]);
     promtool(&[
         told(
             "filling",
             vec![vec![bytes(filling.clone()), max]],
-            vec![told_at(9, false), told_at(30, true)],
+            [
+                (9, false),
+                (11, false),
+                (12, true),
+                (29, true),
+                (33, true),
+                (36, false),
+            ]
+            .map(|(minute, fires)| told_at(minute, fires))
+            .into(),
         ),
         told(
             "without a bound",
@@ -324,4 +405,39 @@ fn files_that_the_agent_could_not_use_are_told_while_it_goes_on_without_them() {
             vec![told_at(10, false), told_at(12, false)],
         ),
     ]);
+}
+
+#[test]
+fn counters_that_go_back_are_told_for_an_hour_and_those_that_go_on_or_end_are_not() {
+    let counters = [
+        ("outrider_ticks_total", ("disposition", "ran")),
+        ("outrider_runs_total", ("outcome", "passed")),
+        ("outrider_slo_events_total", ("slo", "business")),
+    ];
+    let cases = counters.iter().flat_map(|(name, more)| {
+        let at = |minute, fires| look(minute, firing("OutriderCountersReset", &[]), fires);
+        let labels = [BULK[0], BULK[1], *more];
+        let series = |values: Vec<Option<u64>>| vec![vec![Series::new(name, &labels, values)]];
+        let growing = |minutes: u64| (0..minutes).map(Some);
+        let reset = growing(30).chain(growing(100)).collect();
+        let ended = growing(30).chain(std::iter::repeat_n(None, 60)).collect();
+        [
+            told(
+                &format!("{name} goes back"),
+                series(reset),
+                vec![at(29, false), at(30, true), at(92, true), at(97, false)],
+            ),
+            told(
+                &format!("{name} goes on"),
+                series(growing(100).collect()),
+                vec![at(20, false), at(99, false)],
+            ),
+            told(
+                &format!("{name} ends"),
+                series(ended),
+                vec![at(31, false), at(80, false)],
+            ),
+        ]
+    });
+    promtool(&cases.collect::<Vec<_>>());
 }

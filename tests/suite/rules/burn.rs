@@ -186,7 +186,10 @@ fn excused_runs_are_in_no_window_and_a_declared_window_ends_the_page() {
         };
         let mended = page(30).runs(30, Run::Good);
         let nothing_due = page(30).runs(20, Run::None);
-        let stray = page(30).runs(12, Run::Good).runs(1, Run::Bad).runs(10, Run::Good);
+        let stray = page(30)
+            .runs(12, Run::Good)
+            .runs(1, Run::Bad)
+            .runs(10, Run::Good);
         let goes_on = page(30).runs(13, Run::Bad).runs(10, Run::Good);
         let short = page(2).runs(20, Run::Good);
         let before = Story::keystone().runs(10, Run::Good).runs(12, Run::Bad);
@@ -200,9 +203,17 @@ fn excused_runs_are_in_no_window_and_a_declared_window_ends_the_page() {
             told(
                 "a firing alert ends when the declared window begins, and does not come back for what was before",
                 vec![mended.series(&[alarm])],
-                [(28, true), (36, false), (58, false), (60, false), (61, false), (64, false), (85, false)]
-                    .map(|(minute, fires)| at(minute, fires))
-                    .into(),
+                [
+                    (28, true),
+                    (36, false),
+                    (58, false),
+                    (60, false),
+                    (61, false),
+                    (64, false),
+                    (85, false),
+                ]
+                .map(|(minute, fires)| at(minute, fires))
+                .into(),
             ),
             told(
                 "nor while nothing is due",

@@ -87,7 +87,10 @@ const LEVELS: [Level; 7] = [
         right: 3_600,
         wrong: 3_601,
         lasts: 0,
-        others: &[("exchange_outbox_oldest_age_seconds{target=\"meadow\"}", 3_600)],
+        others: &[(
+            "exchange_outbox_oldest_age_seconds{target=\"meadow\"}",
+            3_600,
+        )],
     },
     Level {
         alert: "OutriderCoreStoreNearlyFull",
@@ -109,9 +112,14 @@ fn levels_of_the_core_fire_when_they_are_passed_and_end_when_they_are_not() {
             (AFTER, Some(level.right)),
         ]);
         let others = level.others.iter();
-        let others = others.map(|(name, value)| series(name, &constant(CALM + WRONG + AFTER, *value)));
+        let others =
+            others.map(|(name, value)| series(name, &constant(CALM + WRONG + AFTER, *value)));
         let fires = |minute, fires| {
-            look(minute, firing(level.alert, &[("severity", level.severity)]), fires)
+            look(
+                minute,
+                firing(level.alert, &[("severity", level.severity)]),
+                fires,
+            )
         };
         let begin = CALM + level.lasts;
         let mut looks = vec![
@@ -147,7 +155,8 @@ fn once(alert: &str, series: Vec<Series>, fires: bool) -> Case {
 #[test]
 fn one_event_of_the_core_is_a_ticket_for_an_hour() {
     let one = counter(&[(9, Some(0)), (1, Some(1)), (120, Some(0))]);
-    let of = |name: &str, more: &str| series(&format!("{name}{{target=\"keystone\",{more}}}"), &one);
+    let of =
+        |name: &str, more: &str| series(&format!("{name}{{target=\"keystone\",{more}}}"), &one);
     let breaches = |traffic: &str| {
         of(
             "exchange_sla_breaches_total",
@@ -162,7 +171,11 @@ fn one_event_of_the_core_is_a_ticket_for_an_hour() {
     });
     let mut cases = vec![
         once("OutriderCoreSlaBreached", vec![breaches("real")], true),
-        once("OutriderCoreSlaBreached", vec![breaches("synthetic")], false),
+        once(
+            "OutriderCoreSlaBreached",
+            vec![breaches("synthetic")],
+            false,
+        ),
         once(
             "OutriderCoreDrift",
             vec![of("exchange_drifts_total", "traffic=\"real\"")],
@@ -174,7 +187,10 @@ fn one_event_of_the_core_is_a_ticket_for_an_hour() {
     cases[3].looks.push(super::value(60, grown.to_owned(), 1.0));
     // Of a core that Prometheus has known for longer than it looks back.
     let old = counter(&[(200, Some(0)), (1, Some(1)), (120, Some(0))]);
-    let old = series("exchange_drifts_total{target=\"keystone\",traffic=\"real\"}", &old);
+    let old = series(
+        "exchange_drifts_total{target=\"keystone\",traffic=\"real\"}",
+        &old,
+    );
     let at = |minute, fires| look(minute, firing("OutriderCoreDrift", &[]), fires);
     cases.push(told(
         "one, after hours without",

@@ -117,7 +117,9 @@ fn every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() {
         }
     }
     for (_, text) in rules_of(&handed_out()) {
-        let names = text.lines().filter_map(|line| line.strip_prefix("  - alert: "));
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("  - alert: "));
         for name in names {
             assert!(seen[1].contains(name), "no case in which {name} fires");
             let is_silent = seen[0].contains(name) || name == "OutriderWatchdog";
@@ -189,7 +191,7 @@ fn a_page_says_what_a_person_needs_whatever_the_partner_is_called() {
                             "cause": "application schema, owner partner",
                             "affected": format!("{name} (keystone, sandbox): every run of bulk-exchange"),
                             "confidence": "13 bad, 60 due, 60 judged in the long window, and 13 bad ones are enough",
-                            "since": "on and off",
+                            "since": "no agent says",
                             "cost": "? of the bad runs that 30d may hold are spent",
                             "next": "No agent says when a run is due",
                             "action": "Open the evidence, then the runbook; run it yourself (outrider once bulk-exchange \

@@ -162,7 +162,10 @@ fn groups_of(rules: &str) -> Vec<String> {
 /// When a group is evaluated within a minute: whoever reads a record of another group reads it of the same minute.
 pub(crate) fn place_of_group(name: &str) -> usize {
     let first = ["outrider-slo", "outrider-partners", "outrider-coverage"];
-    first.iter().position(|one| *one == name).unwrap_or(first.len())
+    first
+        .iter()
+        .position(|one| *one == name)
+        .unwrap_or(first.len())
 }
 
 /// The rules of a plan in a folder: their names, and their groups in the order of evaluation.
@@ -205,11 +208,21 @@ const KEEP: &str = "OUTRIDER_KEEP_RULE_CASES";
 pub(crate) fn all_cases() -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["rules::", "warnings::", "fleet::", "--skip", "rules::files::"])
+        .args([
+            "rules::",
+            "warnings::",
+            "fleet::",
+            "--skip",
+            "rules::files::",
+        ])
         .env(KEEP, folder.path())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     let files = std::fs::read_dir(folder.path()).unwrap();
     let cases = files.flat_map(|file| {
         let text = std::fs::read(file.unwrap().path()).unwrap();
@@ -233,7 +246,10 @@ fn run_promtool(which: &str, others: &[(&str, &str)], tests: Vec<Value>) {
     if let Some(keep) = std::env::var_os(KEEP) {
         // Somebody wants the cases themselves: those over our own rules alone.
         if others.is_empty() {
-            let kept = tempfile::Builder::new().suffix(".json").tempfile_in(keep).unwrap();
+            let kept = tempfile::Builder::new()
+                .suffix(".json")
+                .tempfile_in(keep)
+                .unwrap();
             serde_json::to_writer(&kept, &file["tests"]).unwrap();
             kept.keep().unwrap();
         }

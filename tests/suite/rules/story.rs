@@ -249,7 +249,11 @@ impl Story {
         let mut due_since_epoch = 0;
         for (minute, (runs, seen)) in self.minutes.iter().enumerate() {
             let is_declared = |minute: &usize| self.maintenance.contains(minute);
-            if is_declared(&minute) && !minute.checked_sub(1).is_some_and(|before| is_declared(&before)) {
+            if is_declared(&minute)
+                && !minute
+                    .checked_sub(1)
+                    .is_some_and(|before| is_declared(&before))
+            {
                 window.declare(begin + TimeDelta::minutes(i64::try_from(minute).unwrap()));
             }
             for (place, run) in runs.iter().enumerate() {

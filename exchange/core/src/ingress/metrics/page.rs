@@ -44,9 +44,9 @@ impl Page<'_> {
         let counter = IntCounterVec::new(Opts::new(name, help), &labels).map_err(ours)?;
         let none: &[&str] = &[""];
         let words = more.first().map_or(none, |(_, words)| words);
-        let invented = Trigger::ALL.into_iter().flat_map(|trigger| {
-            Cohort::ALL.map(|cohort| (trigger, cohort, Traffic::Synthetic))
-        });
+        let invented = Trigger::ALL
+            .into_iter()
+            .flat_map(|trigger| Cohort::ALL.map(|cohort| (trigger, cohort, Traffic::Synthetic)));
         let real = (Trigger::OptIn, Cohort::Mixed, Traffic::Real);
         for (trigger, cohort, traffic) in invented.chain([real]) {
             let of_request = [trigger.name(), cohort.name(), traffic.name()];

@@ -61,7 +61,9 @@ impl Page<'_> {
         }
         set(
             &age,
-            self.ages("SELECT target, min(due_ms) FROM exchange WHERE due_ms IS NOT NULL GROUP BY target")?,
+            self.ages(
+                "SELECT target, min(due_ms) FROM exchange WHERE due_ms IS NOT NULL GROUP BY target",
+            )?,
         );
         self.registry.register(Box::new(age)).map_err(ours)
     }
@@ -104,7 +106,9 @@ impl Page<'_> {
         );
         set(
             &age,
-            self.ages("SELECT queue, min(opened_ms) FROM review WHERE state='open' GROUP BY queue")?,
+            self.ages(
+                "SELECT queue, min(opened_ms) FROM review WHERE state='open' GROUP BY queue",
+            )?,
         );
         for gauge in [open, age] {
             self.registry.register(Box::new(gauge)).map_err(ours)?;
