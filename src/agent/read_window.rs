@@ -179,13 +179,10 @@ impl ReadWindow {
             next = next.into_iter().chain(of_probe).min();
         }
         (self.through, self.next_due) = (now, next);
-        let mut ahead =
-            declared(plan.calendars_of(partner), now + INSTANT, now + AHEAD).into_iter();
-        let begins = match plan.calendars_of(partner).next() {
-            Some(_) => Some(ahead.next().map_or(now + AHEAD, |(begin, _)| begin)),
-            None => None,
-        };
-        self.next_change = next.into_iter().chain(begins).min();
+        let is_declared = plan.calendars_of(partner).next().is_some();
+        let ahead = declared(plan.calendars_of(partner), now + INSTANT, now + AHEAD);
+        let begins = ahead.first().map_or(now + AHEAD, |(begin, _)| *begin);
+        self.next_change = next.into_iter().chain(is_declared.then_some(begins)).min();
     }
 
     /// Tells the declared windows that began from one time to another.

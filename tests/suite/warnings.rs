@@ -354,78 +354,11 @@ fn the_agents_own_budget_burns_by_its_faults_and_by_what_it_missed() {
         ("agent", "outrider"),
     ];
     let fires = |minute, fires| look(minute, firing("OutriderAgentBurn", &ticket), fires);
-    let of_tier = |tier, minute, fires| {
-        look(
-            minute,
-            firing("OutriderAgentBurn", &[("tier", tier)]),
-            fires,
-        )
-    };
-    let burns = |faults: &[(usize, Option<u64>)], tier: &str| {
-        let of = |name: &str, more, values| Series::new(name, &[KEYSTONE, BULK, more], values);
-        let minutes = faults.iter().map(|(minutes, _)| minutes).sum();
-        vec![
-            of(
-                "outrider_runs_total",
-                ("outcome", "agent_fault"),
-                counter(faults),
-            ),
-            of(
-                "outrider_ticks_total",
-                ("disposition", "lost"),
-                constant(minutes, 0),
-            ),
-            Series::new(
-                "outrider_agent_threshold_runs",
-                &[("tier", tier)],
-                constant(minutes, 26),
-            ),
-        ]
-    };
     let cases = [
         case(
             "one fewer",
             series(13, 12),
             vec![fires(11, false), fires(60, false)],
-        ),
-        case(
-            "many before the short window, and one within it",
-            burns(
-                &[
-                    (10, Some(0)),
-                    (1, Some(25)),
-                    (189, Some(0)),
-                    (1, Some(1)),
-                    (150, Some(0)),
-                ],
-                "ticket-fast",
-            ),
-            vec![
-                fires(60, false),
-                fires(202, true),
-                fires(323, true),
-                fires(328, false),
-            ],
-        ),
-        case(
-            "a slow one",
-            burns(
-                &[
-                    (10, Some(0)),
-                    (1, Some(25)),
-                    (1_500, Some(0)),
-                    (1, Some(1)),
-                    (400, Some(0)),
-                ],
-                "ticket-slow",
-            ),
-            vec![
-                of_tier("ticket-slow", 1_510, false),
-                of_tier("ticket-slow", 1_512, true),
-                of_tier("ticket-slow", 1_874, true),
-                of_tier("ticket-slow", 1_880, false),
-                of_tier("ticket-fast", 1_512, false),
-            ],
         ),
         case(
             "so many, and it ends",
@@ -438,5 +371,58 @@ fn the_agents_own_budget_burns_by_its_faults_and_by_what_it_missed() {
             ],
         ),
     ];
+    promtool(&cases);
+}
+
+#[test]
+fn many_own_faults_before_the_short_window_and_one_within_it_are_a_ticket() {
+    let burns = |tier: &str, quiet: usize| {
+        let faults = [
+            (10, Some(0)),
+            (1, Some(25)),
+            (quiet, Some(0)),
+            (1, Some(1)),
+            (400, Some(0)),
+        ];
+        let minutes = quiet + 412;
+        let of = |name: &str, more, values| Series::new(name, &[KEYSTONE, BULK, more], values);
+        let threshold = constant(minutes, 26);
+        vec![
+            of(
+                "outrider_runs_total",
+                ("outcome", "agent_fault"),
+                counter(&faults),
+            ),
+            of(
+                "outrider_ticks_total",
+                ("disposition", "lost"),
+                constant(minutes, 0),
+            ),
+            Series::new(
+                "outrider_agent_threshold_runs",
+                &[("tier", tier)],
+                threshold,
+            ),
+        ]
+    };
+    // The short window is two hours, and six of the slow tier.
+    let cases =
+        [("ticket-fast", 189, 120), ("ticket-slow", 1_500, 360)].map(|(tier, quiet, short)| {
+            let at = |minute, fires| {
+                look(
+                    minute,
+                    firing("OutriderAgentBurn", &[("tier", tier)]),
+                    fires,
+                )
+            };
+            let one = quiet + 12;
+            let looks = vec![
+                at(one - 1, false),
+                at(one, true),
+                at(one + short + 2, true),
+                at(one + short + 7, false),
+            ];
+            case(tier, burns(tier, quiet), looks)
+        });
     promtool(&cases);
 }

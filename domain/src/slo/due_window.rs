@@ -229,7 +229,10 @@ impl DueWindow {
             newer >= reached
         });
         let oldest = first.map_or(i64::MIN, |block| block.first_ms);
-        while let Some(begin) = self.declared.pop_front_if(|begin| *begin <= oldest) {
+        while let Some(begin) = self.declared.front().copied()
+            && begin <= oldest
+        {
+            self.declared.pop_front();
             let settle =
                 |(tier, since): &(TierWindow, i64)| (*tier, self.since(*tier, *since, begin));
             self.tiers = self.tiers.iter().map(settle).collect();
