@@ -15,6 +15,8 @@ mod follow_up_requests;
 mod follow_up_runs;
 mod jwks;
 mod ledger_care;
+#[cfg(test)]
+mod orphan_tests;
 mod orphans;
 mod partners;
 mod pause;

@@ -261,6 +261,9 @@ impl Writer {
                 labels: vec![fault.name().to_owned()],
                 by: 1,
             }]),
+            RecorderEvent::Orphan(job, result) => {
+                sums.add(sli::of_orphan_release(&job.partner, *result));
+            }
             RecorderEvent::Opened(_)
             | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
@@ -340,6 +343,7 @@ impl Writer {
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Planned(..)
             | RecorderEvent::Job(_)
+            | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
             | RecorderEvent::Flush
@@ -414,6 +418,7 @@ impl Writer {
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Due(_)
             | RecorderEvent::Job(JobNote::Released { .. })
+            | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}

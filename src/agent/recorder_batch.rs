@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{Disposition, PartnerId, ProbeId, Tick, names};
+use outrider_domain::model::{Disposition, OrphanResult, PartnerId, ProbeId, Tick, names};
 use outrider_domain::schedule::DueCount;
 use outrider_domain::sli::{Increment, SloEvent};
 
@@ -81,6 +81,7 @@ pub(super) fn entries<'a>(
             | RecorderEvent::Due(_)
             | RecorderEvent::Planned(..)
             | RecorderEvent::Job(_)
+            | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
             | RecorderEvent::Flush
@@ -113,6 +114,10 @@ pub(super) fn entries<'a>(
             RecorderEvent::Job(JobNote::Released { location }) => {
                 entries.push(LedgerEntry::JobReleased(location));
             }
+            RecorderEvent::Orphan(job, OrphanResult::Failed) => {
+                entries.push(LedgerEntry::JobTried(job));
+            }
+            RecorderEvent::Orphan(job, _) => entries.push(LedgerEntry::JobReleased(&job.location)),
             RecorderEvent::FollowUp(run) => entries.push(LedgerEntry::FollowUpRun(run)),
             RecorderEvent::Began(probe, at) => entries.push(LedgerEntry::Watermark(probe, *at)),
             RecorderEvent::ProbeRemoved(probe) => entries.push(LedgerEntry::ProbeRemoved(probe)),

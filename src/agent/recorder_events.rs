@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    AgentFault, Disposition, FollowUpRun, Plan, ProbeId, RunRecord, Tick,
+    AgentFault, Disposition, FollowUpRun, Job, OrphanResult, Plan, ProbeId, RunRecord, Tick,
 };
 use outrider_domain::schedule::DueCount;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -42,6 +42,8 @@ pub(super) enum RecorderEvent {
     Planned(Arc<Plan>, DateTime<Utc>),
     /// About jobs.
     Job(JobNote),
+    /// What came of releasing a job that its run left open.
+    Orphan(Job, OrphanResult),
     /// Our own trouble outside any run.
     Fault(AgentFault),
     /// A person resumes a journey.
@@ -90,6 +92,7 @@ impl RecorderEvent {
             | Self::Due(_)
             | Self::Planned(..)
             | Self::Job(JobNote::Released { .. })
+            | Self::Orphan(..)
             | Self::Fault(_)
             | Self::Flush => false,
         }

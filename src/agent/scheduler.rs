@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::due::DueCounter;
 use super::follow_up_requests::{FollowUpRequest, FollowUps, REQUESTS_MAX};
-use super::orphans::{self, OrphanLog, Releasing};
+use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
 use super::recorder_events::{RecorderEvent, RecorderSender};
@@ -115,8 +115,6 @@ pub(super) struct Scheduler {
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
     pub(super) due_counter: DueCounter,
     pub(super) runs: JoinSet<()>,
-    /// Jobs that could not be released so far.
-    orphans: OrphanLog,
     pub(super) follow_ups: FollowUps,
     /// Where workers ask for follow-up runs.
     pub(super) follow_up_sender: mpsc::Sender<FollowUpRequest>,
@@ -135,7 +133,6 @@ impl Scheduler {
             due: BTreeSet::new(),
             due_counter: context.due.clone(),
             runs: JoinSet::new(),
-            orphans: OrphanLog::default(),
             follow_ups: FollowUps::default(),
             follow_up_sender,
         }
@@ -146,7 +143,7 @@ impl Scheduler {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
             partners: self.partners.clone(),
-            log: self.orphans.clone(),
+            shared: self.shared.clone(),
             recorder: self.recorder.clone(),
         }
     }

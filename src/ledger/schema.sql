@@ -185,7 +185,11 @@ CREATE TABLE jobs (
     run            TEXT NOT NULL,
     token_endpoint TEXT NOT NULL,
     scope          TEXT NOT NULL,
-    opened_us      INTEGER NOT NULL
+    opened_us      INTEGER NOT NULL,
+    -- Attempts to release it after its run: how many failed, when the next is due, whether a token was asked for it.
+    failed         INTEGER NOT NULL DEFAULT 0,
+    next_us        INTEGER,
+    had_token      INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 -- Journeys that a disclosure holds until a person resumes them.

@@ -329,9 +329,11 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (location) DO UPDATE SET
             partner = excluded.partner, run = excluded.run, token_endpoint = excluded.token_endpoint,
-            scope = excluded.scope, opened_us = excluded.opened_us";
+            scope = excluded.scope, opened_us = excluded.opened_us, failed = 0, next_us = NULL, had_token = 0";
+    TRY_JOB = "UPDATE jobs SET failed = ?2, next_us = ?3, had_token = ?4 WHERE location = ?1";
     RELEASE_JOB = "DELETE FROM jobs WHERE location = ?1";
-    OPEN_JOBS = "SELECT location, partner, run, token_endpoint, scope, opened_us FROM jobs ORDER BY opened_us";
+    OPEN_JOBS = "SELECT location, partner, run, token_endpoint, scope, opened_us, failed, next_us, had_token
+        FROM jobs ORDER BY opened_us";
 
     PAUSE = "INSERT INTO pauses (probe, run, since_us) VALUES (?1, ?2, ?3) ON CONFLICT (probe) DO NOTHING";
     RESUME = "DELETE FROM pauses WHERE probe = ?1";

@@ -58,6 +58,8 @@ pub enum LedgerEntry<'a> {
     SketchesThrough(u64),
     /// A job was opened at a partner.
     JobOpened(&'a Job),
+    /// An attempt to release a job failed.
+    JobTried(&'a Job),
     /// A job was released.
     JobReleased(&'a str),
     /// The chains that hosts of a partner showed, in place of those before.
@@ -236,6 +238,7 @@ impl Batch<'_> {
                 meta::set(self.to, meta::SKETCHES_THROUGH, &seq.to_string())?;
             }
             LedgerEntry::JobOpened(job) => add_job(self.to, job)?,
+            LedgerEntry::JobTried(job) => try_job(self.to, job)?,
             LedgerEntry::JobReleased(location) => {
                 self.to
                     .prepare_cached(sql::RELEASE_JOB)?
@@ -387,6 +390,16 @@ impl Batch<'_> {
         ])?;
         Ok(())
     }
+}
+
+fn try_job(to: &Connection, job: &Job) -> rusqlite::Result<()> {
+    to.prepare_cached(sql::TRY_JOB)?.execute(params![
+        job.location,
+        job.attempts.failed,
+        job.attempts.next_at.map(|at| at.timestamp_micros()),
+        job.attempts.had_token
+    ])?;
+    Ok(())
 }
 
 fn add_job(to: &Connection, job: &Job) -> rusqlite::Result<()> {

@@ -160,6 +160,8 @@ closed!(
         Files = "files",
         /// Values of one JSON document or line.
         Values = "JSON values",
+        /// The wait for the agent's only turn at a long line.
+        LongLineTurn = "wait for the turn at a long line",
         /// Things remembered while a stream is judged.
         Memory = "remembered keys",
     }
@@ -202,6 +204,7 @@ impl Failure {
             Self::Dns(why) if why.is_ours() => Some((AgentFault::Resolver, why.name())),
             Self::Tls(why) if why.is_ours() => Some((AgentFault::Key, why.name())),
             Self::Limit(Limit::Line) => Some((AgentFault::Limit, LINE_TOO_LONG)),
+            Self::Limit(Limit::LongLineTurn) => Some((AgentFault::Saturated, NO_TURN)),
             Self::Dns(_)
             | Self::Connect
             | Self::Proxy(_)
@@ -219,6 +222,9 @@ impl Failure {
 
 /// NDJSON has no limit on a line, so that one over ours says nothing about the partner.
 const LINE_TOO_LONG: &str = "a line of the file is longer than this agent reads";
+
+/// Memory for one long line is what an agent sets aside; the others wait for it.
+const NO_TURN: &str = "another line over 1 MiB was read for so long that this one got no turn";
 
 closed!(
     /// What came of an attempt to connect to one address.

@@ -87,12 +87,16 @@ pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, Settings};
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;
-pub use record::{Disposition, FollowUpRun, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
+pub use record::{
+    Disposition, FollowUpRun, Job, Origin, Outcome, ReleaseAttempts, Reproduction, RunRecord, Tick,
+};
 pub use retention::{Retention, format_bytes};
 pub use run_filter::RunFilter;
 pub use scale::Scale;
 pub use scaled::Unscalable;
-pub use series_labels::{CertificateRole, LimitKind, SubjectKind, WindowCount, WindowSpan};
+pub use series_labels::{
+    CertificateRole, LimitKind, OrphanResult, SubjectKind, WindowCount, WindowSpan,
+};
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use timing::{Measured, Punctuality, extended};
 pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};

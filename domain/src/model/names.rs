@@ -115,6 +115,10 @@ metrics! {
     CERTIFICATE_EXPIRY = Fleet Gauge "outrider_certificate_expiry_timestamp_seconds"
         ["partner", "host", "role", "subject_kind"]
         "When the first certificate of a chain ends: of the chain that a host showed last, and of our own.";
+    ORPHAN_JOBS = Fleet Gauge "outrider_orphan_jobs" ["partner"]
+        "Jobs that are open at the partner though their runs ended.";
+    ORPHAN_RELEASES = Agent Counter "outrider_orphan_releases_total" ["partner", "result"]
+        "Jobs that their runs left open, by what came of releasing them; each failed attempt counts.";
     CONSECUTIVE_FAILURES = Fleet Gauge "outrider_journey_consecutive_failures" ["partner", "journey"]
         "Failed runs in a row, by the partner's fault.";
     IN_FLIGHT_AGE = Agent Gauge "outrider_run_in_flight_age_seconds" ["partner", "journey"]
