@@ -52,8 +52,12 @@ impl Check {
             if !diagnostics.is_empty() {
                 out::diagnostics(&diagnostics);
             }
-            if let Some(plan) = plan.filter(|_| is_fine) {
-                out::say(&summary(&plan));
+            match plan {
+                Some(plan) if is_fine => out::say(&summary(&plan)),
+                Some(plan) if !unused_proxy(&plan).is_empty() => {
+                    out::say(unused_proxy(&plan).trim_start());
+                }
+                _ => {}
             }
         }
         if is_fine {

@@ -228,9 +228,13 @@ async fn joined(first: Found, other: impl Future<Output = Found>) -> Found {
         let other = other.await;
         return match (first, other) {
             (_, Ok(found)) => Ok(found),
-            // A name server that answered one question works; what it said outweighs its silence.
-            (Err(Failure::Dns(why)), Err(Failure::Agent(_)))
-            | (Err(Failure::Agent(_)), Err(Failure::Dns(why))) => Err(Failure::Dns(why)),
+            // That one family has no address says nothing about the other one, of which nobody spoke.
+            (Err(Failure::Dns(DnsFailure::NoAddress)), Err(why))
+            | (Err(why), Err(Failure::Dns(DnsFailure::NoAddress))) => Err(why),
+            // Anything else that a name server says is about the name: it outweighs a silence.
+            (Err(Failure::Dns(why)), Err(_)) | (Err(_), Err(Failure::Dns(why))) => {
+                Err(Failure::Dns(why))
+            }
             (_, Err(why)) => Err(why),
         };
     };
@@ -267,9 +271,16 @@ mod tests {
         assert_eq!(both(found(other), silent()).await, Ok(vec![other]));
         assert_eq!(both(none(), found(one)).await, Ok(vec![one]));
         assert_eq!(both(lost(), found(one)).await, Ok(vec![one]));
+        let gone = || async { Err(Failure::Dns(DnsFailure::NoSuchName)) };
+        let silence = Err(Failure::Agent(AgentFault::Resolver));
+        assert_eq!(both(lost(), none()).await, silence);
+        assert_eq!(both(none(), lost()).await, silence);
+        let said = Err(Failure::Dns(DnsFailure::NoSuchName));
+        assert_eq!(both(lost(), gone()).await, said);
+        assert_eq!(both(gone(), lost()).await, said);
+        assert_eq!(both(none(), gone()).await, said);
         let said = Err(Failure::Dns(DnsFailure::NoAddress));
-        assert_eq!(both(lost(), none()).await, said);
-        assert_eq!(both(none(), lost()).await, said);
+        assert_eq!(both(none(), none()).await, said);
         assert_eq!(both(found(other), found(one)).await.unwrap().len(), 2);
     }
 }

@@ -636,17 +636,13 @@ journeys = ["bulk-exchange"]
     pub(crate) fn talkative_agent(&self) -> Agent {
         let mut command = self.outrider(&["run", "--overlay", "overlay.toml"]);
         command.env("RUST_LOG", "trace");
-        Agent {
-            program: Program::start(command, &self.folder.path().join("agent.log")),
-        }
+        Agent::start(command, &self.folder.path().join("agent.log"))
     }
 
     /// An agent with arguments of the test's own.
     pub(crate) fn agent_with(&self, arguments: &[&str]) -> Agent {
         let command = self.outrider(&[&["run"], arguments].concat());
-        Agent {
-            program: Program::start(command, &self.folder.path().join("agent.log")),
-        }
+        Agent::start(command, &self.folder.path().join("agent.log"))
     }
 
     /// One value out of the ledger.
@@ -730,6 +726,13 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
+    /// One that a command starts.
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
+        Self {
+            program: Program::start(command, log),
+        }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.program.ready["listen"].as_str().unwrap())
     }

@@ -52,6 +52,10 @@ closed!(
         Untrusted = "certificate not trusted",
         /// The certificate of an authority stands for the server itself.
         Authority = "certificate of an authority (CA:TRUE) used as the server's own",
+        /// The certificate's extended key usage names no servers.
+        WrongPurpose = "certificate that was not made for servers (extended key usage)",
+        /// A signature by a certificate's key does not verify.
+        BadSignature = "signature that does not verify: another key under the authority's name, or one too short",
         /// The certificate cannot be read, or is signed in a way that nobody accepts.
         BadCertificate = "certificate that cannot be used: its encoding, signature or key",
         /// No version in common.
