@@ -129,7 +129,9 @@ fn publish(releasing: &Releasing, orphans: &[Job]) {
 }
 
 /// Releases the jobs of one partner, one after the other.
-async fn release_all(releasing: Releasing, jobs: Vec<Job>) {
+async fn release_all(releasing: Releasing, mut jobs: Vec<Job>) {
+    // Those that were tried least come first: old ones that cannot be deleted must not hold up the others.
+    jobs.sort_by_key(|job| job.attempts.failed);
     let mut attempted = 0;
     for job in jobs {
         let partner = releasing.plan.partners.get(&job.partner);

@@ -331,7 +331,7 @@ async fn send_on<L: LineSink>(
 static LONG_LINES: Semaphore = Semaphore::const_new(1);
 
 /// A partner that stalls within its long line keeps the turn no longer from the runs of others.
-const TURN_TIME_MAX: Duration = Duration::from_secs(30);
+const TURN_TIME_MAX: Duration = Duration::from_secs(60);
 /// Limits in time are extended at least so often while a run waits for its turn.
 const TURN_LOOK: Duration = Duration::from_millis(50);
 

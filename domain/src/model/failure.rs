@@ -129,9 +129,9 @@ closed!(
         /// A coding that no registry knows.
         Unknown = "packed in an unknown way",
         /// gzip that is none.
-        NotGzip = "no gzip that can be unpacked, though Content-Encoding says gzip",
+        NotGzip = "no gzip that can be unpacked, though Content-Encoding says gzip, or other bytes behind it",
         /// gzip that ends too early.
-        CutShort = "gzip that ends too early",
+        CutShort = "gzip that ends too early, or other bytes behind it",
     }
 );
 
