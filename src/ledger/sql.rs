@@ -330,7 +330,7 @@ statements! {
         ON CONFLICT (location) DO UPDATE SET
             partner = excluded.partner, run = excluded.run, token_endpoint = excluded.token_endpoint,
             scope = excluded.scope, opened_us = excluded.opened_us, failed = 0, next_us = NULL, had_token = 0";
-    TRY_JOB = "UPDATE jobs SET failed = ?2, next_us = ?3, had_token = ?4 WHERE location = ?1";
+    TRY_JOB = "UPDATE jobs SET failed = ?1, next_us = ?2, had_token = ?3 WHERE location = ?4";
     RELEASE_JOB = "DELETE FROM jobs WHERE location = ?1";
     OPEN_JOBS = "SELECT location, partner, run, token_endpoint, scope, opened_us, failed, next_us, had_token
         FROM jobs ORDER BY opened_us";

@@ -394,10 +394,10 @@ impl Batch<'_> {
 
 fn try_job(to: &Connection, job: &Job) -> rusqlite::Result<()> {
     to.prepare_cached(sql::TRY_JOB)?.execute(params![
-        job.location,
         job.attempts.failed,
         job.attempts.next_at.map(|at| at.timestamp_micros()),
-        job.attempts.had_token
+        job.attempts.had_token,
+        job.location
     ])?;
     Ok(())
 }

@@ -157,7 +157,7 @@ fn plain_files_of_a_partner_over_tls_are_a_finding() {
             let listener = listener();
             let own = listener.local_addr().unwrap();
             let url = url.replace("SELF", &own.to_string());
-            let manifest = serde_json::json!({"transactionTime": "2026-11-28T12:00:00Z", "request": "x",
+            let manifest = serde_json::json!({"transactionTime": super::TRANSACTION_TIME, "request": "x",
                 "requiresAccessToken": needs_token, "error": [], "output": [{"type": "Patient", "url": url}]});
             let json = ["Content-Type: application/json"];
             let all = BTreeMap::from([
@@ -220,7 +220,7 @@ fn renewed_papers_are_shown_without_a_restart() {
             .sum("outrider_runs_total", &[("outcome", "failed")])
     };
     crate::support::eventually("a refused run", || (failed() > 0.0).then_some(()));
-    assert_eq!(passed(), 0.0);
+    assert!(passed() < 1.0);
     let renewed = ours.sign("us", NOW);
     folder.write("own.pem", &renewed.pem);
     folder.write_private("own.key", &renewed.key_pem());
