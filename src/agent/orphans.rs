@@ -27,8 +27,8 @@ const RELEASE_TIME: Duration = Duration::from_secs(20);
 /// The wait after the first attempt that failed; it doubles from attempt to attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-/// Jobs of one partner that one look tries to release, one after the other.
-const PER_PARTNER: usize = 4;
+/// Attempts at one partner that may fail in one look. Its jobs are tried one after the other.
+const FAILURES_MAX: usize = 4;
 /// The requests of one release: a token, and the deletion.
 const REQUESTS: u64 = 2;
 /// A job that is older is given up: partners drop what nobody fetches within a day.
@@ -132,7 +132,7 @@ fn publish(releasing: &Releasing, orphans: &[Job]) {
 async fn release_all(releasing: Releasing, mut jobs: Vec<Job>) {
     // Those that were tried least come first: old ones that cannot be deleted must not hold up the others.
     jobs.sort_by_key(|job| job.attempts.failed);
-    let mut attempted = 0;
+    let mut failures = 0;
     for job in jobs {
         let partner = releasing.plan.partners.get(&job.partner);
         if let Some(why) = given_up(partner, &job, releasing.clock.now()) {
@@ -144,9 +144,8 @@ async fn release_all(releasing: Releasing, mut jobs: Vec<Job>) {
             failed(&releasing, job, false).await;
             continue;
         };
-        if attempted < PER_PARTNER {
-            attempted += 1;
-            release(&releasing, partner, job).await;
+        if failures < FAILURES_MAX {
+            failures += usize::from(!release(&releasing, partner, job).await);
         }
     }
 }
@@ -177,13 +176,13 @@ async fn give_up(releasing: &Releasing, job: Job, why: OrphanResult) {
     record(releasing, job, why).await;
 }
 
-async fn release(releasing: &Releasing, partner: &Partner, job: Job) {
+/// Whether it is released. The agreed limits come first: then the next look tries again.
+async fn release(releasing: &Releasing, partner: &Partner, job: Job) -> bool {
     let clock = &releasing.clock;
     let admission = releasing.partners.admit(&partner.id, clock, REQUESTS);
     let client = admission.and_then(|one| releasing.partners.client(&partner.id, one));
     let Some(client) = client else {
-        // The agreed limits come first: the next look tries again.
-        return;
+        return false;
     };
     let allowance = TokenAllowance {
         tokens: &releasing.partners.tokens,
@@ -193,8 +192,12 @@ async fn release(releasing: &Releasing, partner: &Partner, job: Job) {
         OrphanRelease::Released => {
             tracing::info!(partner = %job.partner, run.id = %job.run, "released an orphan job");
             record(releasing, job, OrphanResult::Released).await;
+            true
         }
-        OrphanRelease::Failed { has_asked } => failed(releasing, job, has_asked).await,
+        OrphanRelease::Failed { has_asked } => {
+            failed(releasing, job, has_asked).await;
+            false
+        }
     }
 }
 
