@@ -119,7 +119,7 @@ fn cases() -> Vec<(&'static str, Vec<Value>, &'static str, &'static str)> {
             now,
             "disclosure",
         ),
-        (one, own(), "2026-11-28T12:00:00", "schema"),
+        (one, own(), now.trim_end_matches('Z'), "schema"),
     ]
 }
 
