@@ -254,8 +254,12 @@ impl Sandbox {
 
     /// With a state folder that outlives it.
     pub(crate) fn start_in(state: &Path, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(exchange()), state, arguments)
+    }
+
+    /// By a command that runs the program with the arguments that are added to it.
+    pub(crate) fn start_by(mut command: Command, state: &Path, arguments: &[&str]) -> Self {
         std::fs::create_dir_all(state).unwrap();
-        let mut command = Command::new(exchange());
         command
             .args(["serve", "--state"])
             .arg(state)
@@ -287,6 +291,11 @@ impl Sandbox {
             .unwrap()
             .parse()
             .unwrap()
+    }
+
+    /// SIGKILL: no chance to clean up.
+    pub(crate) fn kill(self) {
+        self.program.kill();
     }
 
     pub(crate) fn stop(self) {
