@@ -6,13 +6,14 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | hands | [`journey`], [`ledger`], [`expose`], [`portal`], [`render`] |
+//! | hands | [`journey`], [`ledger`], [`expose`], [`listener`], [`portal`], [`render`] |
 //! | wiring | [`agent`] |
 //! | roof | [`cli`] |
 
 pub mod expose;
 pub mod journey;
 pub mod ledger;
+pub mod listener;
 pub mod portal;
 pub mod render;
 

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
+use outrider_domain::model::{ActionKind, FixedSetting, LoggedAction, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;
 
+use super::changes::{Change, FILES, changes};
 use super::permits::Permits;
 use super::plan_series;
 use super::recorder_events::RecorderEvent;
@@ -20,12 +21,16 @@ use super::state::{ConfigState, SharedState};
 impl Scheduler {
     /// Applies the plan that was read, or keeps the previous one and logs why.
     pub(super) async fn reload(&mut self, loaded: Loaded) {
-        let plan = match loaded.0 {
+        let source = loaded.trigger.name();
+        let plan = match loaded.plan {
             Ok(plan) => plan,
             Err(mistakes) => {
                 for mistake in &mistakes {
                     tracing::error!(%mistake, "the files cannot be used; the previous plan stays in use");
                 }
+                let note = format!("refused: {} mistakes; the previous plan stays", mistakes.len());
+                self.log_actions([(ActionKind::Reload, FILES.to_owned(), note)], source)
+                    .await;
                 return self.shared.set_config_state(ConfigState {
                     at: Some(self.clock.now()),
                     mistakes,
@@ -34,6 +39,8 @@ impl Scheduler {
             }
         };
         let diff = PlanDiff::between(&self.plan, &plan);
+        self.log_actions(changes(&self.plan, &plan, &diff), source)
+            .await;
         for setting in &diff.fixed {
             tracing::warn!(
                 setting = setting.name(),
@@ -53,6 +60,25 @@ impl Scheduler {
             self.apply_plan(*plan, &diff).await;
         }
         self.shared.set_config_state(state);
+    }
+
+    async fn log_actions(
+        &self,
+        actions: impl IntoIterator<Item = Change>,
+        source: &'static str,
+    ) {
+        let at = self.clock.now();
+        for (kind, subject, note) in actions {
+            let action = LoggedAction {
+                at,
+                kind,
+                subject,
+                by: None,
+                note,
+                source: source.to_owned(),
+            };
+            self.recorder.send(RecorderEvent::Action(action)).await;
+        }
     }
 
     async fn apply_plan(&mut self, mut plan: Plan, diff: &PlanDiff) {

@@ -53,6 +53,12 @@ impl SharedState {
         }
     }
 
+    /// Whether a journey waits for a person.
+    pub(super) fn is_paused(&self, probe: &ProbeId) -> bool {
+        let state = self.state();
+        state.probes.get(probe).is_some_and(|one| one.pause.is_some())
+    }
+
     /// Pauses a journey, or resumes it; returns whether it was paused.
     pub(super) fn set_pause(&self, probe: &ProbeId, pause: Option<Pause>) -> bool {
         let is_planned = self.plan().probes.contains_key(probe);

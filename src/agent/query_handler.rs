@@ -1,6 +1,8 @@
 //! Answers the portal's queries from the shared state and from the ledger.
 
+use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
+use outrider_domain::model::{ActionKind, LoggedAction, Plan};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
@@ -8,7 +10,7 @@ use super::jwks::{PublishedKeys, RELOAD_EVERY};
 use super::readers::Readers;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::state::SharedState;
-use crate::portal::PortalQuery;
+use crate::portal::{PortalQuery, RefusedText, Resumption};
 
 /// Answers queries until every sender is gone.
 pub(super) async fn handle_queries(
@@ -39,10 +41,41 @@ pub(super) async fn handle_queries(
                 shared.watchdog_arrived(clock.instant());
                 let _gone = to.send(());
             }
-            PortalQuery::Resume(probe, to) => recorder.send(RecorderEvent::Resume(probe, to)).await,
-            query @ (PortalQuery::Runs(..) | PortalQuery::Run(..)) => readers.query(query),
+            PortalQuery::Resume(resumption, to) => {
+                match resume_action(&shared.plan(), &resumption, clock.now()) {
+                    Ok(action) => {
+                        let event = RecorderEvent::Resume(resumption.probe, Box::new(action), to);
+                        recorder.send(event).await;
+                    }
+                    Err(refused) => {
+                        let _gone = to.send(Err(refused));
+                    }
+                }
+            }
+            query @ (PortalQuery::Runs(..) | PortalQuery::Run(..) | PortalQuery::Actions(..)) => {
+                readers.query(query);
+            }
         }
     }
+}
+
+/// What the action log keeps of a resume.
+fn resume_action(
+    plan: &Plan,
+    resumption: &Resumption,
+    at: DateTime<Utc>,
+) -> Result<LoggedAction, RefusedText> {
+    let refused = |field| move |fault| RefusedText { field, fault };
+    let by = plan.person(&resumption.by).map_err(refused("by"))?;
+    let note = plan.note(&resumption.note).map_err(refused("note"))?;
+    Ok(LoggedAction {
+        at,
+        kind: ActionKind::Resume,
+        subject: resumption.probe.to_string(),
+        by: Some(by),
+        note,
+        source: resumption.source.clone(),
+    })
 }
 
 /// Key files are read on a thread that may block; then the answer is sent.

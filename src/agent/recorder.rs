@@ -144,7 +144,8 @@ impl Writer {
         }
         let events = std::mem::take(&mut sums.events);
         let counted = sums.increments();
-        let mut entries = entries(&prepared, &counted);
+        let is_paused = |probe: &ProbeId| self.shared.is_paused(probe);
+        let mut entries = entries(&prepared, &counted, is_paused);
         if !events.is_empty() {
             entries.push(LedgerEntry::SloEvents(&events));
         }
@@ -267,6 +268,7 @@ impl Writer {
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Job(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
         }
@@ -342,6 +344,7 @@ impl Writer {
             | RecorderEvent::Job(_)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop) => other,
         }
@@ -403,9 +406,9 @@ impl Writer {
                         .any(|job| job.partner == partner && job.run != run),
                 );
             }
-            RecorderEvent::Resume(probe, done) => {
+            RecorderEvent::Resume(probe, _, done) => {
                 let was_paused = self.shared.set_pause(&probe, None);
-                reply(done, was_paused);
+                reply(done, Ok(was_paused));
             }
             RecorderEvent::Opened(_)
             | RecorderEvent::Closed(..)
@@ -413,6 +416,7 @@ impl Writer {
             | RecorderEvent::Began(..)
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Due(_)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Job(JobNote::Released { .. })
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
@@ -450,7 +454,7 @@ impl Writer {
     }
 }
 
-fn reply(to: oneshot::Sender<bool>, what: bool) {
+fn reply<T>(to: oneshot::Sender<T>, what: T) {
     // The query may have been dropped; then no answer is needed.
     let _gone = to.send(what);
 }

@@ -66,6 +66,7 @@ pub(super) struct Prepared {
 pub(super) fn entries<'a>(
     prepared: &'a [Prepared],
     counted: &'a [Increment],
+    was_paused: impl Fn(&ProbeId) -> bool,
 ) -> Vec<LedgerEntry<'a>> {
     let mut closed = BTreeSet::new();
     let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
@@ -83,6 +84,7 @@ pub(super) fn entries<'a>(
             | RecorderEvent::Job(_)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
         }
@@ -116,7 +118,14 @@ pub(super) fn entries<'a>(
             RecorderEvent::FollowUp(run) => entries.push(LedgerEntry::FollowUpRun(run)),
             RecorderEvent::Began(probe, at) => entries.push(LedgerEntry::Watermark(probe, *at)),
             RecorderEvent::ProbeRemoved(probe) => entries.push(LedgerEntry::ProbeRemoved(probe)),
-            RecorderEvent::Resume(probe, _) => entries.push(LedgerEntry::Resumed(probe)),
+            RecorderEvent::Resume(probe, action, _) => {
+                entries.push(LedgerEntry::Resumed(probe));
+                let is_paused = prepared.iter().any(|one| one.pause.as_ref() == Some(probe));
+                if is_paused || was_paused(probe) {
+                    entries.push(LedgerEntry::Action(action));
+                }
+            }
+            RecorderEvent::Action(action) => entries.push(LedgerEntry::Action(action)),
             RecorderEvent::Planned(..)
             | RecorderEvent::Job(JobNote::OthersOpen { .. })
             | RecorderEvent::Fault(_)

@@ -21,7 +21,7 @@ const CRATES: [Floors; 2] = [
     (
         "src/lib.rs",
         &[
-            &["expose", "journey", "ledger", "portal", "render"],
+            &["expose", "journey", "ledger", "listener", "portal", "render"],
             &["agent"],
             &["cli"],
         ],

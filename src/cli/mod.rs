@@ -1,5 +1,7 @@
 //! The roof: one file a command. No logic here that is worth a unit test.
 
+mod actions;
+mod agent_client;
 mod arena;
 mod baseline;
 mod check;
@@ -17,6 +19,7 @@ mod runs;
 mod runtime;
 mod schedule;
 mod slo;
+mod token;
 
 use clap::{Parser, Subcommand};
 
@@ -60,8 +63,12 @@ enum Command {
     Baseline(baseline::Baseline),
     /// Looks after the ledger: size, soundness, copies
     Ledger(ledger::LedgerCommand),
-    /// Resumes a journey that a disclosure has paused
+    /// Resumes a journey that a disclosure has paused; the action log keeps who did it and why
     Resume(resume::Resume),
+    /// Lists what was done to the agent, by whom and why
+    Actions(actions::Actions),
+    /// Makes tokens that let people and programs in
+    Token(token::Token),
 }
 
 /// Reads arguments, carries out the command, and says how it ended.
@@ -94,6 +101,8 @@ pub fn main() -> Exit {
         Command::Baseline(baseline) => baseline.carry_out(),
         Command::Ledger(ledger) => ledger.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
+        Command::Actions(actions) => actions.carry_out(),
+        Command::Token(token) => token.carry_out(),
     };
     ended.unwrap_or_else(|exit| exit)
 }

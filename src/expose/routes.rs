@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
+use outrider_domain::model::{Deed, METRICS_PATH, Viewer};
 use prometheus::Registry;
 
 use super::text::{CONTENT_TYPE, encode};
@@ -60,21 +61,27 @@ struct ExposeState {
 /// The routes over a registry and the agent's health.
 pub fn routes(registry: Registry, health: Health) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
+        .route(METRICS_PATH, get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .with_state(ExposeState { registry, health })
 }
 
-async fn metrics(State(served): State<ExposeState>) -> impl IntoResponse {
+async fn metrics(
+    State(served): State<ExposeState>,
+    Extension(viewer): Extension<Viewer>,
+) -> Response {
+    if viewer.may(Deed::ReadAll).is_err() {
+        // As where there is no such page.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     // On a thread of its own: a long page must not hold up what is measured meanwhile.
     let page = tokio::task::spawn_blocking(move || encode(&served.registry.gather()));
     match page.await {
-        Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], page),
+        Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
         Err(_) => {
-            let kind = [(header::CONTENT_TYPE, "text/plain")];
-            let told = "the page could not be made\n".to_owned();
-            (StatusCode::INTERNAL_SERVER_ERROR, kind, told)
+            let why = "the page could not be made\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
         }
     }
 }

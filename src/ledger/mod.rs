@@ -5,6 +5,7 @@
 mod account;
 #[cfg(test)]
 mod account_tests;
+mod actions;
 mod backup;
 #[cfg(test)]
 mod backup_tests;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::error::LedgerError;
 use super::file::Ledger;
 use super::fullness::Fullness;
-use super::sql;
+use super::{actions, sql};
 
 /// Rows that one step looks at. With its fsync a step stays far below 50 ms.
 const STEP_ROWS: i64 = 200;
@@ -72,6 +72,7 @@ impl Ledger {
             failed: before(kept.evidence_failed),
             runs: before(kept.runs),
             follow_ups: before(kept.runs),
+            actions: before(actions::KEPT),
         };
         let step = self.step(&limits);
         if step.is_err() {
@@ -104,6 +105,9 @@ impl Ledger {
         }
         if !is_more {
             is_more = sweep.follow_up_runs()?;
+        }
+        if !is_more {
+            sweep.actions()?;
         }
         let (deleted, removed_reference) = (sweep.deleted, sweep.removed_reference);
         if deleted == 0 {
@@ -140,6 +144,8 @@ struct Limits {
     failed: i64,
     runs: i64,
     follow_ups: i64,
+    /// By the time of the entry.
+    actions: i64,
 }
 
 /// One step under way.
@@ -230,6 +236,19 @@ impl Sweep<'_> {
             self.deleted += 1;
         }
         Ok(false)
+    }
+
+    fn actions(&mut self) -> rusqlite::Result<()> {
+        let mut statement = self.to.prepare_cached(sql::OLD_ACTIONS)?;
+        let of = params![self.limits.actions, STEP_ROWS];
+        let actions = statement.query_map(of, |row| row.get::<_, i64>(0))?;
+        for action in actions {
+            self.to
+                .prepare_cached(sql::DELETE_ACTION)?
+                .execute([action?])?;
+            self.deleted += 1;
+        }
+        Ok(())
     }
 
     fn evidence_after(&self, seq: i64) -> rusqlite::Result<Vec<Aged>> {

@@ -215,6 +215,18 @@ CREATE TABLE follow_up_runs (
 CREATE INDEX follow_up_runs_of ON follow_up_runs (of_run, started_us);
 CREATE INDEX follow_up_runs_by_time ON follow_up_runs (started_us);
 
+-- What was done to the agent, by whom and why. Names are those of the time.
+CREATE TABLE actions (
+    id      INTEGER PRIMARY KEY,
+    at_us   INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    by_whom TEXT,
+    note    TEXT NOT NULL,
+    source  TEXT NOT NULL
+);
+CREATE INDEX actions_by_time ON actions (at_us);
+
 -- For people with an SQL shell: the same rows in words. Intended starts; disposition is null while a run goes on.
 CREATE VIEW starts AS
     SELECT p.partner, p.journey, t.due_us, w.word AS disposition

@@ -344,6 +344,13 @@ statements! {
     REMOVE_WATERMARK = "DELETE FROM watermarks WHERE probe = ?1";
     WATERMARKS = "SELECT probe, through_us FROM watermarks";
 
+    ADD_ACTION = "INSERT INTO actions (at_us, kind, subject, by_whom, note, source)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    /// Newest first.
+    ACTIONS = "SELECT at_us, kind, subject, by_whom, note, source FROM actions
+        WHERE at_us >= ?1 AND at_us < ?2 ORDER BY at_us DESC, id DESC LIMIT ?3";
+    OLD_ACTIONS = "SELECT id FROM actions WHERE at_us < ?1 ORDER BY at_us LIMIT ?2";
+    DELETE_ACTION = "DELETE FROM actions WHERE id = ?1";
     ADD_FOLLOW_UP_RUN = "INSERT INTO follow_up_runs
             (run, of_run, origin, started_us, duration_us, reproduction, cause)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run) DO NOTHING";

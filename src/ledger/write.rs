@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
-    Disposition, FollowUpRun, Job, PartnerId, ProbeId, Renames, RunId, RunRecord, Scale, Tick,
+    Disposition, FollowUpRun, Job, LoggedAction, PartnerId, ProbeId, Renames, RunId, RunRecord, Scale, Tick,
     quarter_of,
 };
 use outrider_domain::schedule::DueCount;
@@ -68,6 +68,8 @@ pub enum LedgerEntry<'a> {
     Paused(&'a ProbeId, &'a RunId, DateTime<Utc>),
     /// A person resumed it.
     Resumed(&'a ProbeId),
+    /// Something was done to the agent.
+    Action(&'a LoggedAction),
 }
 
 /// Whether journeys that wait for a person are others after an entry.
@@ -245,6 +247,7 @@ impl Batch<'_> {
                 certificates::write(self.to, partner, chains)?;
             }
             LedgerEntry::FollowUpRun(run) => super::follow_up_runs::write(self.to, run)?,
+            LedgerEntry::Action(action) => super::actions::write(self.to, action)?,
             LedgerEntry::Paused(probe, run, since) => self.pause(probe, run, *since)?,
             LedgerEntry::Resumed(probe) => {
                 let probe = self.ids.add_probe(self.to, probe)?;

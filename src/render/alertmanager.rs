@@ -11,6 +11,7 @@ use super::alertmanager_file::{
     Config, Email, Global, Interval, PagerDuty, Receiver, Route, Slack, TimeInterval, Webhook,
 };
 use super::alerts::{AlertKind, HEARTBEAT, INFO, UNROUTED};
+use super::authorization::HttpConfig;
 use super::inhibition::{inhibitions, is};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -92,6 +93,7 @@ fn webhook(name: &str, url: Option<&str>, send_resolved: bool) -> Receiver {
         .map(|url| Webhook {
             url: url.to_owned(),
             send_resolved,
+            http_config: None,
         })
         .into_iter()
         .collect();
@@ -120,8 +122,14 @@ fn receivers(plan: &Plan) -> Vec<Receiver> {
         false,
     ));
     // Straight to where the agent listens, as Prometheus goes: a portal's address may ask for a password.
-    let back = format!("http://{}{WATCHDOG_PATH}", plan.settings.listen);
-    all.push(webhook(LOOP, Some(&back), false));
+    let (scheme, address) = (plan.settings.scheme(), plan.settings.reached_at());
+    let mut back = Receiver::named(LOOP.to_owned());
+    back.webhook_configs.push(Webhook {
+        url: format!("{scheme}://{address}{WATCHDOG_PATH}"),
+        send_resolved: false,
+        http_config: Some(HttpConfig::of(&plan.settings)),
+    });
+    all.push(back);
     all.push(webhook(NOBODY, None, false));
     all
 }
@@ -133,6 +141,7 @@ fn receiver(name: String, channels: &[Channel]) -> Receiver {
             Channel::Webhook { url } => receiver.webhook_configs.push(Webhook {
                 url: url.clone(),
                 send_resolved: true,
+                http_config: None,
             }),
             Channel::Slack {
                 channel,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::authorization::HttpConfig;
 use super::inhibition::Inhibit;
 
 #[derive(Debug, Serialize)]
@@ -86,6 +87,8 @@ impl Receiver {
 pub(super) struct Webhook {
     pub(super) url: String,
     pub(super) send_resolved: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) http_config: Option<HttpConfig>,
 }
 
 #[derive(Debug, Serialize)]

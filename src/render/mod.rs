@@ -1,10 +1,12 @@
 //! Plan and objectives → rules, Alertmanager's and Prometheus's configuration, dashboards, as text. The
 //! same input gives the same bytes.
 
+mod actions;
 mod agenda;
 mod alertmanager;
 mod alertmanager_file;
 mod alerts;
+mod authorization;
 mod checks;
 mod dashboard;
 mod directives;
@@ -22,6 +24,7 @@ mod runs;
 mod status;
 mod yaml;
 
+pub use actions::actions_text;
 pub use agenda::{agenda_json, agenda_text};
 pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};
 pub use checks::{check_names, check_text, checks_json, checks_named, checks_page, checks_text};

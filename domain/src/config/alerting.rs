@@ -279,7 +279,7 @@ fn time_of_day(table: &Table<'_>, key: &'static str) -> Option<Result<Spanned<Du
     }
 }
 
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
     !host.is_empty() && host.bytes().all(fits)
 }

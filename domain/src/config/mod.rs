@@ -3,6 +3,8 @@
 //! The spanned TOML tree (`tree`) is the file as written; the readers next to it turn it into the
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
+mod access;
+mod action_query;
 mod alerting;
 mod answer;
 mod auth;
@@ -40,6 +42,7 @@ mod tree;
 mod unwatched;
 mod verb;
 
+pub use action_query::action_filter;
 pub use baseline::{baseline_path, baseline_text};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, nearest};
 pub use duration::duration;

@@ -206,7 +206,7 @@ fn place(name: &str, value: &str) -> Result<u64, QueryMistake> {
         .ok_or_else(|| QueryMistake::of(name, value, "it is no whole number", help))
 }
 
-fn limit(value: &str, max: u32) -> Result<u32, QueryMistake> {
+pub(super) fn limit(value: &str, max: u32) -> Result<u32, QueryMistake> {
     let help = format!("write a whole number from 1 to {max}");
     let Some(digits) = digits(value) else {
         return Err(QueryMistake::of(

@@ -1,9 +1,11 @@
 //! `outrider.toml`: the agent's own settings.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::access::{self, PartnersNamed};
 use super::alerting::{alerting, exchange, url};
 use super::proxy;
 use super::retention;
@@ -20,7 +22,14 @@ const LONG_OF: usize = 4;
 /// A request that we held up for longer is marked `agent_delayed`, unless the file says otherwise.
 const OWN_DELAY_MAX: Duration = Duration::from_millis(8);
 
-pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Places) {
+/// Where settings stand that are compared with what other files say.
+pub(super) struct SettingsPlaces {
+    pub(super) retention: retention::Places,
+    pub(super) partners_named: PartnersNamed,
+    pub(super) listen: Range<usize>,
+}
+
+pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces) {
     let text = |key, default: &str| {
         root.text(key)
             .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
@@ -50,12 +59,14 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Pla
     let calendars = super::calendar::read(root)
         .into_iter()
         .map(|entry| entry.calendar);
-    let (retention, places) = retention::read(root);
+    let (retention, kept) = retention::read(root);
+    let (access, partners_named) = access::read(root, folder);
     let settings = Settings {
         agent: text("agent", "outrider"),
         location: text("location", "local"),
         contact: contact.unwrap_or_default(),
         listen: listen(root),
+        access,
         ledger: folder.join(PathBuf::from(text("ledger", "var/outrider.db"))),
         runs_in_flight_max,
         long_runs_in_flight_max: long_runs(root, runs_in_flight_max),
@@ -83,6 +94,11 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Pla
             .map_or_else(ExchangeCore::default, |table| exchange(&table)),
         calendars: calendars.collect(),
         retention,
+    };
+    let places = SettingsPlaces {
+        retention: kept,
+        partners_named,
+        listen: listen_place(root),
     };
     (settings, places)
 }
@@ -112,6 +128,12 @@ pub(super) fn listen(root: &Table<'_>) -> SocketAddr {
     root.text("listen")
         .and_then(|spanned| address(root, spanned))
         .unwrap_or(default)
+}
+
+/// Where `listen` stands; the begin of the file where it does not.
+pub(super) fn listen_place(root: &Table<'_>) -> Range<usize> {
+    root.text("listen")
+        .map_or_else(|| root.place(), |spanned| spanned.span)
 }
 
 fn address(root: &Table<'_>, spanned: super::tree::Spanned<&str>) -> Option<SocketAddr> {

@@ -1,5 +1,6 @@
 //! The nouns. No I/O, no storage or file format.
 
+mod access;
 mod action;
 mod alerting;
 mod auth;
@@ -23,6 +24,7 @@ mod hash;
 mod ids;
 mod journey;
 mod layer;
+mod logged_action;
 mod member;
 mod message;
 pub mod names;
@@ -44,6 +46,10 @@ mod timing;
 mod verdict;
 mod zone;
 
+pub use access::{
+    Access, AccessToken, Deed, KnownBy, ListenTls, METRICS_PATH, MetricsAccess, OPEN_PATHS, Refusal,
+    Role, TokenHash, Viewer,
+};
 pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
 pub use alerting::{
     Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday,
@@ -76,6 +82,7 @@ pub use hash::stable_hash;
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
 pub use journey::{Duty, Journey, Step, When};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
+pub use logged_action::{ActionFilter, ActionKind, LoggedAction, TextFault};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use message::{
     ASSERTION, Body, Capture, CaptureKind, Expect, Fresh, Headers, Is, JsonRule, JsonTemplate,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::closed::closed;
 use super::{
-    Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse, FamilyWanted,
+    Access, Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse, FamilyWanted,
     Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Slo,
     SloName,
 };
@@ -85,6 +85,8 @@ pub struct Settings {
     pub contact: String,
     /// Where pages and metrics are served.
     pub listen: SocketAddr,
+    /// Who may read there and who may act.
+    pub access: Access,
     /// The ledger's file.
     pub ledger: PathBuf,
     /// Runs at one time over all probes.
@@ -112,6 +114,43 @@ pub struct Settings {
     pub calendars: Vec<Calendar>,
     /// How long the ledger keeps what.
     pub retention: Retention,
+}
+
+impl Settings {
+    /// The file with the token that is made at the start and lets this user do everything.
+    pub fn token_file(&self) -> PathBuf {
+        let mut path = self.ledger.clone().into_os_string();
+        path.push(".token");
+        path.into()
+    }
+
+    /// Whether everybody who reaches the listener may read the pages: those of this machine, where no proxy stands
+    /// between.
+    pub fn is_readable_without_token(&self) -> bool {
+        self.listen.ip().is_loopback() && !self.access.behind_proxy
+    }
+
+    /// Where Prometheus, Alertmanager and the command line reach the listener: host and port.
+    pub fn reached_at(&self) -> String {
+        let (ip, port) = (self.listen.ip(), self.listen.port());
+        let is_direct = !self.access.behind_proxy && !ip.is_loopback();
+        let named = self.access.hosts.first().filter(|_| is_direct);
+        match named {
+            Some(host) if host.contains(':') => host.clone(),
+            Some(host) => format!("{host}:{port}"),
+            None if ip.is_unspecified() && ip.is_ipv4() => format!("127.0.0.1:{port}"),
+            None if ip.is_unspecified() => format!("[::1]:{port}"),
+            None => self.listen.to_string(),
+        }
+    }
+
+    /// The scheme of the listener.
+    pub fn scheme(&self) -> &'static str {
+        match self.access.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
 }
 
 /// A partner (`partners/<id>.toml`).

@@ -4,6 +4,7 @@ mod bundle;
 mod key;
 mod random;
 mod text;
+mod token;
 
 pub use bundle::{ChainFault, chain_fault, names_host_as_authority, read_bundle, unusable_trust};
 pub use key::{
@@ -12,3 +13,4 @@ pub use key::{
 };
 pub use random::warm_up;
 pub use text::Secret;
+pub use token::{is_same_hash, keep_token, new_token, token_hash};

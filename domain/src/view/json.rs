@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, Phase,
+    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, LoggedAction, Phase,
     RequestEvidence, RunRecord, Source, StepEvidence,
 };
 
@@ -58,6 +58,26 @@ fn kind(score: &KindScore) -> Value {
         "ratio": score.ratio(),
         "missing": score.missing,
     })
+}
+
+/// Why a request was not answered as asked, and what helps.
+pub fn problem_json(error: &str, help: &str) -> Value {
+    json!({"error": error, "cure": help})
+}
+
+/// Entries of the action log.
+pub fn actions_json(actions: &[LoggedAction]) -> Value {
+    let action = |one: &LoggedAction| {
+        json!({
+            "at": one.at,
+            "kind": one.kind.name(),
+            "subject": one.subject,
+            "by": one.by,
+            "note": one.note,
+            "source": one.source,
+        })
+    };
+    json!({"actions": actions.iter().map(action).collect::<Vec<_>>()})
 }
 
 /// Runs that a query is about, and where to go on.
