@@ -28,7 +28,10 @@ impl Scheduler {
                 for mistake in &mistakes {
                     tracing::error!(%mistake, "the files cannot be used; the previous plan stays in use");
                 }
-                let note = format!("refused: {} mistakes; the previous plan stays", mistakes.len());
+                let note = format!(
+                    "refused: {} mistakes; the previous plan stays",
+                    mistakes.len()
+                );
                 self.log_actions([(ActionKind::Reload, FILES.to_owned(), note)], source)
                     .await;
                 return self.shared.set_config_state(ConfigState {
@@ -62,11 +65,7 @@ impl Scheduler {
         self.shared.set_config_state(state);
     }
 
-    async fn log_actions(
-        &self,
-        actions: impl IntoIterator<Item = Change>,
-        source: &'static str,
-    ) {
+    async fn log_actions(&self, actions: impl IntoIterator<Item = Change>, source: &'static str) {
         let at = self.clock.now();
         for (kind, subject, note) in actions {
             let action = LoggedAction {

@@ -1,7 +1,8 @@
 //! What the action log keeps of files that were read again.
 
 use outrider_domain::model::{
-    ActionKind, Calendar, CalendarSpan, Changes, Plan, PlanDiff, Retention, format_bytes, format_duration,
+    ActionKind, Calendar, CalendarSpan, Changes, Plan, PlanDiff, Retention, format_bytes,
+    format_duration,
 };
 
 /// What is read again.

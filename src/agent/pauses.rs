@@ -56,7 +56,10 @@ impl SharedState {
     /// Whether a journey waits for a person.
     pub(super) fn is_paused(&self, probe: &ProbeId) -> bool {
         let state = self.state();
-        state.probes.get(probe).is_some_and(|one| one.pause.is_some())
+        state
+            .probes
+            .get(probe)
+            .is_some_and(|one| one.pause.is_some())
     }
 
     /// Pauses a journey, or resumes it; returns whether it was paused.

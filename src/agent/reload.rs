@@ -146,7 +146,11 @@ pub(super) async fn watch(
             let is_still = changing.as_ref() == Some(&stamps);
             let is_due = is_asked || (stamps != source.stamps && is_still);
             // Stamps of before the reading: what changes meanwhile is seen next time.
-            let trigger = if is_asked { Trigger::Hangup } else { Trigger::FilesChanged };
+            let trigger = if is_asked {
+                Trigger::Hangup
+            } else {
+                Trigger::FilesChanged
+            };
             let read = is_due.then(|| {
                 source.stamps.clone_from(&stamps);
                 source.load(trigger)

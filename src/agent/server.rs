@@ -1,12 +1,12 @@
 //! Pages, JSON and metrics on one listener.
 
+use super::state::SharedState;
+use crate::expose::{self, CommonLabels, Health, NumbersCollector};
+use crate::portal::{self, QuerySender};
 use axum::Router;
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Plan, Settings};
 use prometheus::Registry;
-use super::state::SharedState;
-use crate::expose::{self, CommonLabels, Health, NumbersCollector};
-use crate::portal::{self, QuerySender};
 
 /// The registry over the shared numbers; `fleet` is the ledger's id.
 pub(super) fn registry(

@@ -21,7 +21,9 @@ const CRATES: [Floors; 2] = [
     (
         "src/lib.rs",
         &[
-            &["expose", "journey", "ledger", "listener", "portal", "render"],
+            &[
+                "expose", "journey", "ledger", "listener", "portal", "render",
+            ],
             &["agent"],
             &["cli"],
         ],

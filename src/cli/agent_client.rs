@@ -43,10 +43,15 @@ pub(super) struct AgentAnswer {
 pub(super) fn read_token(path: &Path) -> Result<Secret, String> {
     read_text(path).map_err(|why| {
         let help = match why {
-            Unusable::Missing => "start the agent, which makes it, or name the file with --token-file",
+            Unusable::Missing => {
+                "start the agent, which makes it, or name the file with --token-file"
+            }
             _ => "run this as the agent's user, or name another file with --token-file",
         };
-        format!("the token in {} cannot be read: {why}; {help}", path.display())
+        format!(
+            "the token in {} cannot be read: {why}; {help}",
+            path.display()
+        )
     })
 }
 
@@ -55,7 +60,11 @@ impl AgentClient {
     ///
     /// # Errors
     /// The agent cannot be reached, or does not answer as it should.
-    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> std::io::Result<AgentAnswer> {
+    pub(super) fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> std::io::Result<AgentAnswer> {
         let tcp = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
         tcp.set_read_timeout(Some(TIMEOUT))?;
         tcp.set_write_timeout(Some(TIMEOUT))?;
@@ -93,7 +102,10 @@ impl AgentClient {
     ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let chain = read_trust(&tls.certificate).map_err(std::io::Error::other)?;
-        let own = chain.into_iter().next().unwrap_or_else(|| Vec::new().into());
+        let own = chain
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Vec::new().into());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?

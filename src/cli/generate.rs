@@ -103,7 +103,10 @@ impl Generate {
     fn name_credentials(&self, plan: &mut Plan) {
         let path = plan.settings.token_file();
         let folder = self.files.config.parent().unwrap_or(Path::new(""));
-        let below = path.strip_prefix(folder).ok().filter(|path| path.is_relative());
+        let below = path
+            .strip_prefix(folder)
+            .ok()
+            .filter(|path| path.is_relative());
         let file = match below.filter(|_| self.out.is_none()) {
             Some(below) => Path::new("..").join(below),
             None => std::path::absolute(&path).unwrap_or(path),

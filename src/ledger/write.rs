@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
-    Disposition, FollowUpRun, Job, LoggedAction, PartnerId, ProbeId, Renames, RunId, RunRecord, Scale, Tick,
-    quarter_of,
+    Disposition, FollowUpRun, Job, LoggedAction, PartnerId, ProbeId, Renames, RunId, RunRecord,
+    Scale, Tick, quarter_of,
 };
 use outrider_domain::schedule::DueCount;
 use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};

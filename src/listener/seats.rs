@@ -75,8 +75,8 @@ impl Seats {
     pub(super) fn take(&self, client: IpAddr, are_alike: bool) -> Option<Seat> {
         let mut taken = self.taken();
         let own = |one: &Occupant| one.client == client;
-        let has_share =
-            taken.seats.values().filter(|one| own(one)).count() >= self.of_client(client, are_alike);
+        let has_share = taken.seats.values().filter(|one| own(one)).count()
+            >= self.of_client(client, are_alike);
         let is_fine = match (has_share, taken.seats.len() >= self.0.max) {
             (true, _) => taken.dismiss(own),
             (false, true) => taken.dismiss(|_| true),

@@ -64,7 +64,8 @@ pub fn watch(tls: ListenTls) -> Result<TlsConfigs, String> {
 
 fn read_stamps(tls: &ListenTls) -> Stamps {
     [&tls.certificate, &tls.key].map(|path| {
-        let stamp = |found: Metadata| (found.ino(), found.size(), found.mtime(), found.mtime_nsec());
+        let stamp =
+            |found: Metadata| (found.ino(), found.size(), found.mtime(), found.mtime_nsec());
         std::fs::metadata(path).ok().map(stamp)
     })
 }

@@ -163,7 +163,16 @@ fn bad_files_are_3_for_every_command() {
         &["run"][..],
         &["check"],
         &["once", "bulk-exchange", "--partner", "keystone"],
-        &["resume", "bulk-exchange", "--partner", "keystone"],
+        &[
+            "resume",
+            "bulk-exchange",
+            "--partner",
+            "keystone",
+            "--by",
+            "Dana",
+            "--note",
+            "looked at",
+        ],
     ] {
         let output = Ending::of(config.outrider(arguments));
         assert_eq!(output.status.code(), Some(3), "{arguments:?}: {output:?}");

@@ -7,6 +7,8 @@
 )]
 
 mod abuse;
+mod access;
+mod action_log;
 mod agent;
 mod agent_faults;
 mod auth;
@@ -28,6 +30,7 @@ mod identity;
 mod ledger_care;
 mod ledger_rollback;
 mod ledger_view;
+mod listener;
 mod members;
 mod page;
 mod partners;

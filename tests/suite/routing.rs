@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::stack::{self, Alertmanager, Webhook, run_tool};
-use crate::support::{Config, Pace, eventually, http, json as ask};
+use crate::support::{Config, Pace, eventually, http, http_with, json as ask};
 
 /// An hour in a minute: groups wait half a second.
 const SCALE: &str = "60";
@@ -390,6 +390,8 @@ fn only_a_firing_watchdog_closes_the_loop() {
     let told = |status: &str, name: &str| {
         json!({"version": "4", "status": status, "alerts": [{"status": status, "labels": {"alertname": name}}]}).to_string()
     };
+    let authorization = config.authorization();
+    let token = [("authorization", authorization.as_str())];
     let before = eventually("an age", || Some(age()).filter(|age| *age > 0.5));
     for (body, expected) in [
         (told("resolved", "OutriderWatchdog"), 422),
@@ -398,14 +400,15 @@ fn only_a_firing_watchdog_closes_the_loop() {
         ("nonsense".to_owned(), 400),
         (format!("\"{}\"", "x".repeat(100_000)), 413),
     ] {
-        let (status, text) = http("POST", &url, &body);
+        let (status, _, text) = http_with("POST", &url, &token, &body);
         assert_eq!(status, expected, "{text}");
     }
     assert!(
         age() >= before,
         "something else than the watchdog was taken for it"
     );
-    let (status, text) = http("POST", &url, &told("firing", "OutriderWatchdog"));
+    let word = told("firing", "OutriderWatchdog");
+    let (status, _, text) = http_with("POST", &url, &token, &word);
     assert_eq!(status, 204, "{text}");
     let after = age();
     assert!(after < before, "{after} after {before}");

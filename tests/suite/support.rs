@@ -97,16 +97,33 @@ pub(crate) fn after(time: Duration) {
 
 /// One plain HTTP request to a listener of our own programs: status and body.
 pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
+    let (status, _, body) = http_with(method, url, &[], body);
+    (status, body)
+}
+
+/// The same with header fields besides, which may replace `host`: status, head and body.
+pub(crate) fn http_with(
+    method: &str,
+    url: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> (u16, String, String) {
     let rest = url.strip_prefix("http://").expect("a plain URL");
     let (host, path) = rest
         .split_once('/')
         .map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
     let mut stream = TcpStream::connect(host).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = format!("{method} /{path} HTTP/1.1\r\n");
+    if !fields.iter().any(|(name, _)| *name == "host") {
+        head.push_str(&format!("host: {host}\r\n"));
+    }
+    for (name, value) in fields {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
     write!(
         stream,
-        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "{head}connection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();
@@ -117,14 +134,12 @@ pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
     let is_chunked = head
         .to_ascii_lowercase()
         .contains("transfer-encoding: chunked");
-    (
-        status,
-        if is_chunked {
-            unchunk(body)
-        } else {
-            body.to_owned()
-        },
-    )
+    let body = if is_chunked {
+        unchunk(body)
+    } else {
+        body.to_owned()
+    };
+    (status, head.to_ascii_lowercase(), body)
 }
 
 fn unchunk(mut body: &str) -> String {
@@ -610,6 +625,21 @@ journeys = ["bulk-exchange"]
             .args(arguments)
             .env_remove("RUST_LOG");
         command
+    }
+
+    /// The header field with the token that the agent keeps for this user.
+    pub(crate) fn authorization(&self) -> String {
+        let file = self.folder.path().join("ledger.db.token");
+        let token = std::fs::read_to_string(file).expect("the agent's token");
+        format!("Bearer {}", token.trim())
+    }
+
+    /// `outrider resume` of keystone's bulk exchange, as a person does it.
+    pub(crate) fn resume(&self, agent: &Agent) -> Output {
+        let address = agent.url("").trim_start_matches("http://").to_owned();
+        let journey = ["resume", "bulk-exchange", "--partner", "keystone"];
+        let reason = ["--by", "Dana Reyes", "--note", "looked at with the partner"];
+        self.output(&[&journey[..], &reason, &["--agent", &address]].concat())
     }
 
     /// Runs a command to its end.

@@ -47,7 +47,11 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Access, PartnersNamed) {
         };
         if let Some(same) = tokens.iter().find(|one| one.hash == token.hash) {
             let what = format!("token.{} has the hash of token.{}", token.name, same.name);
-            inner.report(inner.place(), what, "make a token for each: outrider token new");
+            inner.report(
+                inner.place(),
+                what,
+                "make a token for each: outrider token new",
+            );
         }
         tokens.push(token);
     }
@@ -193,7 +197,8 @@ pub(super) fn listener_fits(
     let is_reached = !address.ip().is_loopback() || access.behind_proxy;
     if is_reached && access.tokens.is_empty() {
         let what = format!("other machines reach {address}, and no token lets anybody in");
-        let help = "add the line that `outrider token new --role operator` prints, or listen on 127.0.0.1";
+        let help =
+            "add the line that `outrider token new --role operator` prints, or listen on 127.0.0.1";
         add(&what, help);
     }
 }

@@ -47,8 +47,8 @@ mod verdict;
 mod zone;
 
 pub use access::{
-    Access, AccessToken, Deed, KnownBy, ListenTls, METRICS_PATH, MetricsAccess, OPEN_PATHS, Refusal,
-    Role, TokenHash, Viewer,
+    Access, AccessToken, Deed, KnownBy, ListenTls, METRICS_PATH, MetricsAccess, OPEN_PATHS,
+    Refusal, Role, TokenHash, Viewer,
 };
 pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
 pub use alerting::{

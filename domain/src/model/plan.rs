@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 
 use super::closed::closed;
 use super::{
-    Access, Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse, FamilyWanted,
-    Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Slo,
-    SloName,
+    Access, Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse,
+    FamilyWanted, Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention,
+    Scale, Slo, SloName,
 };
 
 /// Everything that the files say, whole and consistent.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, LoggedAction, Phase,
-    RequestEvidence, RunRecord, Source, StepEvidence,
+    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer,
+    LoggedAction, Phase, RequestEvidence, RunRecord, Source, StepEvidence,
 };
 
 /// A run without its steps. `seq` is its place in the ledger.
