@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 const CONNECTIONS_MAX: usize = 256;
 /// The listener's share of the file handles: one of so many.
 const SHARE_OF_HANDLES: usize = 4;
+/// Connections that leave at one time when all seats are taken, so that a flood is accepted as fast as it comes.
+const LEAVING_MAX: usize = 4;
 /// A client may have one of so many seats, where clients can be told apart.
 const SHARE_OF_CLIENT: usize = 4;
 
@@ -38,6 +40,8 @@ struct Taken {
 struct Occupant {
     client: IpAddr,
     is_busy: bool,
+    /// It was told to leave, and still has its file handle.
+    is_leaving: bool,
     leave: Arc<Notify>,
 }
 
@@ -70,19 +74,32 @@ impl Seats {
         }
     }
 
-    /// A seat for a new connection of a client. Where all are taken, or the client has its share, the oldest one that
-    /// waits must leave; none where all are busy. `are_alike` says that all clients have the same address.
+    /// Waits until there is a seat for a new connection. Where all are taken the oldest ones that wait must leave; a
+    /// file handle is free when one has left, so the new one waits for that.
+    pub(super) async fn free(&self) {
+        let is_free = || {
+            let mut taken = self.taken();
+            if taken.seats.len() < self.0.max {
+                return true;
+            }
+            let leaving = taken.seats.values().filter(|one| one.is_leaving).count();
+            for _ in leaving..LEAVING_MAX.min(self.0.max) {
+                taken.dismiss(|_| true);
+            }
+            false
+        };
+        while !is_free() {
+            self.0.changed.notified().await;
+        }
+    }
+
+    /// A seat for a new connection of a client. Where the client has its share, its oldest one that waits must leave;
+    /// none where all of them are busy. `are_alike` says that all clients have the same address.
     pub(super) fn take(&self, client: IpAddr, are_alike: bool) -> Option<Seat> {
         let mut taken = self.taken();
         let own = |one: &Occupant| one.client == client;
-        let has_share = taken.seats.values().filter(|one| own(one)).count()
-            >= self.of_client(client, are_alike);
-        let is_fine = match (has_share, taken.seats.len() >= self.0.max) {
-            (true, _) => taken.dismiss(own),
-            (false, true) => taken.dismiss(|_| true),
-            (false, false) => true,
-        };
-        if !is_fine {
+        let count = taken.seats.values().filter(|one| own(one)).count();
+        if count >= self.of_client(client, are_alike) && !taken.dismiss(own) {
             return None;
         }
         let number = taken.next;
@@ -91,6 +108,7 @@ impl Seats {
         let occupant = Occupant {
             client,
             is_busy: false,
+            is_leaving: false,
             leave: Arc::clone(&leave),
         };
         taken.seats.insert(number, occupant);
@@ -102,17 +120,6 @@ impl Seats {
         })
     }
 
-    /// Waits until a new connection would get a seat.
-    pub(super) async fn free(&self) {
-        let has_room = || {
-            let taken = self.taken();
-            taken.seats.len() < self.0.max || taken.seats.values().any(|one| !one.is_busy)
-        };
-        while !has_room() {
-            self.0.changed.notified().await;
-        }
-    }
-
     /// Lets the oldest that waits leave: its file handle is needed.
     pub(super) fn make_room(&self) {
         self.taken().dismiss(|_| true);
@@ -122,14 +129,13 @@ impl Seats {
 impl Taken {
     /// Lets the oldest leave that waits and is meant; false where there is none.
     fn dismiss(&mut self, is_meant: impl Fn(&Occupant) -> bool) -> bool {
-        let mut seats = self.seats.iter();
-        let waits = seats.find(|(_, one)| !one.is_busy && is_meant(one));
-        let Some(number) = waits.map(|(number, _)| *number) else {
+        let mut seats = self.seats.values_mut();
+        let waits = seats.find(|one| !one.is_busy && !one.is_leaving && is_meant(one));
+        let Some(one) = waits else {
             return false;
         };
-        if let Some(one) = self.seats.remove(&number) {
-            one.leave.notify_one();
-        }
+        one.is_leaving = true;
+        one.leave.notify_one();
         true
     }
 }
@@ -189,37 +195,50 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
-    fn numbers(seats: &Seats) -> Vec<u64> {
-        seats.taken().seats.keys().copied().collect()
+    fn leaving(seats: &Seats) -> Vec<u64> {
+        let taken = seats.taken();
+        let leaving = taken.seats.iter().filter(|(_, one)| one.is_leaving);
+        leaving.map(|(number, _)| *number).collect()
     }
 
-    #[test]
-    fn the_oldest_that_waits_leaves_and_never_one_that_is_answered() {
+    /// Whether there is a seat at once.
+    async fn is_free(seats: &Seats) -> bool {
+        tokio::select! {
+            biased;
+            () = seats.free() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_that_waits_leaves_and_its_seat_is_free_when_it_has_left() {
         let seats = Seats::new(2);
         let first = Arc::new(seats.take(NEAR, false).unwrap());
         let busy = first.busy();
         let second = Arc::new(seats.take(NEAR, false).unwrap());
+        assert!(!is_free(&seats).await && !is_free(&seats).await);
+        assert_eq!(leaving(&seats), [second.number]);
+        second.dismissed().await;
+        drop(second);
+        assert!(is_free(&seats).await);
         let third = Arc::new(seats.take(NEAR, false).unwrap());
-        assert_eq!(numbers(&seats), [first.number, third.number]);
-        let all = [busy, third.busy()];
-        assert!(seats.take(NEAR, false).is_none());
-        drop(all);
-        drop((first, second, third));
-        assert!(numbers(&seats).is_empty());
+        let both = [busy, third.busy()];
+        assert!(!is_free(&seats).await);
+        assert_eq!(leaving(&seats), [], "one that is answered does not leave");
+        drop(both);
+        assert!(!is_free(&seats).await);
+        assert_eq!(leaving(&seats), [first.number]);
     }
 
     #[test]
     fn a_client_takes_its_share_and_leaves_the_rest_to_others() {
         let seats = Seats::new(8);
         let other = seats.take(far(2), false).unwrap();
-        let own: Vec<_> = (0..6).map(|_| seats.take(far(1), false).unwrap()).collect();
-        assert_eq!(
-            numbers(&seats),
-            [other.number, own[4].number, own[5].number]
-        );
-        let behind_proxy: Vec<_> = (0..5).map(|_| seats.take(far(1), true).unwrap()).collect();
-        assert_eq!(numbers(&seats).len(), 8);
-        drop(behind_proxy);
+        let own: Vec<_> = (0..4).map(|_| seats.take(far(1), false).unwrap()).collect();
+        assert_eq!(leaving(&seats), [own[0].number, own[1].number]);
+        assert!(seats.take(far(2), true).is_some() && seats.take(NEAR, false).is_some());
+        assert_eq!(leaving(&seats).len(), 2);
+        drop(other);
     }
 
     #[test]

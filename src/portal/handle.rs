@@ -146,9 +146,18 @@ impl Handle {
         if let Some(name) = wanted.filter(|name| name != own.as_str()) {
             return Some(Err(QueryMistake::unknown("partner", &name, [own.as_str()])));
         }
+        let is_named = filter.journey.is_some() || filter.member.is_some();
+        let next = filter.after.unwrap_or_default();
         let found = self.ask(|answer| PortalQuery::Runs(filter, answer)).await?;
-        // A journey or member of another partner has no runs here; one that nobody knows has none either.
-        Some(Ok(found.unwrap_or_default()))
+        // A journey or member of another partner has no runs here, and one that nobody knows has none either: where
+        // the search ended would tell one from the other.
+        let seen = found
+            .ok()
+            .filter(|page| !(is_named && page.runs.is_empty()));
+        Some(Ok(seen.unwrap_or_else(|| RunsPage {
+            next,
+            ..RunsPage::default()
+        })))
     }
 
     pub(super) async fn run(&self, run: String) -> Option<Option<RunDetails>> {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Plan;
 use super::closed::closed;
+use super::{Member, Plan};
 
 /// The longest name of a person, in characters.
 const BY_MAX: usize = 80;
@@ -64,7 +64,7 @@ pub enum TextFault {
     /// A line feed or another control character.
     #[error("holds a control character")]
     Control,
-    /// The id of a member.
+    /// The id, a number or the name of a member.
     #[error("names a member")]
     Member,
 }
@@ -99,14 +99,34 @@ impl Plan {
         }
         let lower = text.to_lowercase();
         let members = self.members.values().flat_map(|set| &set.members);
-        let is_named = members
-            .into_iter()
-            .any(|member| has_word(&lower, &member.id.as_str().to_lowercase()));
-        if is_named {
+        let mut words = members.flat_map(telling_words);
+        if words.any(|word| has_word(&lower, &word.to_lowercase())) {
             return Err(TextFault::Member);
         }
         Ok(text.to_owned())
     }
+}
+
+/// What tells which member somebody means: ids, numbers of a policy, the whole name.
+fn telling_words(member: &Member) -> Vec<String> {
+    let mut words = vec![member.id.to_string()];
+    let identity = member.expected.identity.iter();
+    words.extend(identity.map(|identity| identity.umb.clone()));
+    let coverages = std::iter::once(&member.coverage).chain(&member.more_coverages);
+    for resource in coverages.chain([&member.patient]) {
+        let identifiers = resource["identifier"].as_array().into_iter().flatten();
+        let values = identifiers.map(|identifier| &identifier["value"]);
+        let values = values.chain([&resource["subscriberId"]]);
+        words.extend(values.filter_map(|value| value.as_str().map(str::to_owned)));
+    }
+    let names = member.patient["name"].as_array().into_iter().flatten();
+    let whole = names.filter_map(|name| {
+        let (given, family) = (name["given"][0].as_str()?, name["family"].as_str()?);
+        Some(format!("{given} {family}"))
+    });
+    words.extend(whole);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Whether a text has another one in it with no letter or digit next to it.
