@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use outrider_domain::model::names;
-use outrider_domain::model::{ActionKind, FixedSetting, LoggedAction, Plan, PlanDiff, ProbeId};
+use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;
 
-use super::changes::{Change, FILES, changes};
+use super::changes::{self, summary};
 use super::permits::Permits;
 use super::plan_series;
 use super::recorder_events::RecorderEvent;
@@ -32,8 +32,7 @@ impl Scheduler {
                     "refused: {} mistakes; the previous plan stays",
                     mistakes.len()
                 );
-                self.log_actions([(ActionKind::Reload, FILES.to_owned(), note)], source)
-                    .await;
+                self.log_reload(note, source).await;
                 return self.shared.set_config_state(ConfigState {
                     at: Some(self.clock.now()),
                     mistakes,
@@ -42,8 +41,7 @@ impl Scheduler {
             }
         };
         let diff = PlanDiff::between(&self.plan, &plan);
-        self.log_actions(changes(&self.plan, &plan, &diff), source)
-            .await;
+        self.log_reload(summary(&diff), source).await;
         for setting in &diff.fixed {
             tracing::warn!(
                 setting = setting.name(),
@@ -65,19 +63,9 @@ impl Scheduler {
         self.shared.set_config_state(state);
     }
 
-    async fn log_actions(&self, actions: impl IntoIterator<Item = Change>, source: &'static str) {
-        let at = self.clock.now();
-        for (kind, subject, note) in actions {
-            let action = LoggedAction {
-                at,
-                kind,
-                subject,
-                by: None,
-                note,
-                source: source.to_owned(),
-            };
-            self.recorder.send(RecorderEvent::Action(action)).await;
-        }
+    async fn log_reload(&self, note: String, source: &str) {
+        let action = changes::reload(self.clock.now(), note, source);
+        self.recorder.send(RecorderEvent::Action(action)).await;
     }
 
     async fn apply_plan(&mut self, mut plan: Plan, diff: &PlanDiff) {

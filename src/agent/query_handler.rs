@@ -1,5 +1,7 @@
 //! Answers the portal's queries from the shared state and from the ledger.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{ActionKind, LoggedAction, Plan};
@@ -10,7 +12,7 @@ use super::jwks::{PublishedKeys, RELOAD_EVERY};
 use super::readers::Readers;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::state::SharedState;
-use crate::portal::{PortalQuery, RefusedText, Resumption};
+use crate::portal::{PortalQuery, RefusedText, Resumed, Resumption};
 
 /// Answers queries until every sender is gone.
 pub(super) async fn handle_queries(
@@ -42,20 +44,43 @@ pub(super) async fn handle_queries(
                 let _gone = to.send(());
             }
             PortalQuery::Resume(resumption, to) => {
-                match resume_action(&shared.plan(), &resumption, clock.now()) {
-                    Ok(action) => {
-                        let event = RecorderEvent::Resume(resumption.probe, Box::new(action), to);
-                        recorder.send(event).await;
-                    }
-                    Err(refused) => {
-                        let _gone = to.send(Err(refused));
-                    }
-                }
+                let (plan, at) = (shared.plan(), clock.now());
+                // It answers by itself; nothing waits for its end.
+                drop(tokio::spawn(resume(
+                    plan,
+                    resumption,
+                    at,
+                    recorder.clone(),
+                    to,
+                )));
             }
             query @ (PortalQuery::Runs(..) | PortalQuery::Run(..) | PortalQuery::Actions(..)) => {
                 readers.query(query);
             }
         }
+    }
+}
+
+/// Lifts a pause where who and why can be kept.
+async fn resume(
+    plan: Arc<Plan>,
+    resumption: Resumption,
+    at: DateTime<Utc>,
+    recorder: RecorderSender,
+    to: oneshot::Sender<Resumed>,
+) {
+    let probe = resumption.probe.clone();
+    // Every member of every set is looked for: not on the thread that keeps the schedule.
+    let checked = tokio::task::spawn_blocking(move || resume_action(&plan, &resumption, at));
+    match checked.await {
+        Ok(Ok(action)) => {
+            let event = RecorderEvent::Resume(probe, Box::new(action), to);
+            recorder.send(event).await;
+        }
+        Ok(Err(refused)) => {
+            let _gone = to.send(Err(refused));
+        }
+        Err(_panicked) => tracing::error!("a resume panicked; it has no answer"),
     }
 }
 

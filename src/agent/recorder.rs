@@ -13,6 +13,7 @@ use outrider_domain::model::{AgentFault, Disposition, Plan, ProbeId, Tick};
 use outrider_domain::sli::{self, Increment, Sketch, SketchKey, hour_of};
 use tokio::sync::oneshot;
 
+use super::changes::DeclaredChange;
 use super::epochs;
 use super::ledger_care::LedgerCare;
 use super::pause::Pause;
@@ -238,10 +239,14 @@ impl Writer {
         let mut pause = None;
         let mut marks = Marks::default();
         let mut epochs = Vec::new();
+        let mut declared = DeclaredChange::default();
         let mut chains = None;
         let now = self.clock.now();
         match &event {
-            RecorderEvent::Planned(plan, at) => epochs = self.epochs(plan, *at),
+            RecorderEvent::Planned(plan, at) => {
+                epochs = self.epochs(plan, *at);
+                declared = self.declared(plan, *at);
+            }
             RecorderEvent::Due(due) => sums.add(of_due(&due.counts)),
             RecorderEvent::Closed(tick, disposition) => {
                 marks.excused = self.excused(tick);
@@ -277,6 +282,7 @@ impl Writer {
             pause,
             marks,
             epochs,
+            declared,
             chains,
             now,
         }
@@ -301,6 +307,15 @@ impl Writer {
                 Vec::new()
             }
         }
+    }
+
+    /// What another plan declares otherwise.
+    fn declared(&self, plan: &Plan, at: DateTime<Utc>) -> DeclaredChange {
+        let change = DeclaredChange::of(plan, &self.ledger, at, "changed files");
+        change.unwrap_or_else(|why| {
+            tracing::error!(error = %why, "what the plan of before declared could not be read");
+            DeclaredChange::default()
+        })
     }
 
     /// What was renamed goes on under its present name, also a run that began before.

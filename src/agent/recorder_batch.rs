@@ -7,6 +7,7 @@ use outrider_domain::model::{Disposition, PartnerId, ProbeId, Tick, names};
 use outrider_domain::schedule::DueCount;
 use outrider_domain::sli::{Increment, SloEvent};
 
+use super::changes::DeclaredChange;
 use super::recorder_events::{FinishedRun, RecorderEvent};
 use crate::journey::JobNote;
 use crate::ledger::{EpochBegun, LedgerEntry, Marks, SeenChain};
@@ -56,6 +57,7 @@ pub(super) struct Prepared {
     pub(super) pause: Option<ProbeId>,
     pub(super) marks: Marks,
     pub(super) epochs: Vec<EpochBegun>,
+    pub(super) declared: DeclaredChange,
     /// What the hosts of its partner showed, where that is new.
     pub(super) chains: Option<(PartnerId, Vec<SeenChain>)>,
     pub(super) now: DateTime<Utc>,
@@ -166,6 +168,7 @@ fn names_and_epochs(prepared: &[Prepared]) -> Vec<LedgerEntry<'_>> {
         if let RecorderEvent::Planned(plan, _) = &one.event {
             entries.push(LedgerEntry::Renamed(&plan.renames));
             entries.extend(one.epochs.iter().map(LedgerEntry::Epoch));
+            entries.extend(one.declared.entries());
         }
     }
     entries

@@ -10,6 +10,7 @@ use outrider_domain::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Ti
 use outrider_domain::schedule::due_counts;
 use outrider_domain::sli::{self, Increment, hour_of};
 
+use super::changes::DeclaredChange;
 use super::epochs;
 use super::pauses;
 use super::plan_series;
@@ -132,6 +133,9 @@ fn continue_history(
         LedgerEntry::DueThrough(written.map_or(now, |written| written.max(now))),
     ];
     entries.extend(epochs.iter().map(LedgerEntry::Epoch));
+    // Files may have changed while no agent ran.
+    let declared = DeclaredChange::of(plan, ledger, now, "start")?;
+    entries.extend(declared.entries());
     ledger.commit(&entries).map(|_| ())
 }
 

@@ -8,8 +8,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::error::LedgerError;
 use super::file::Ledger;
-use super::sql;
 use super::times::time;
+use super::{meta, sql};
 
 /// How long entries are kept: six years, as 45 CFR 164.316(b)(2) asks of records of actions.
 pub(super) const KEPT: Duration = Duration::from_secs(6 * 366 * 86_400);
@@ -27,6 +27,14 @@ pub(super) fn write(to: &Connection, action: &LoggedAction) -> rusqlite::Result<
 }
 
 impl Ledger {
+    /// What the plan that was in use last declares; none where none was kept.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn declared(&self) -> Result<Option<String>, LedgerError> {
+        meta::get(&self.connection, meta::DECLARED).map_err(|why| self.failed(&why))
+    }
+
     /// The last entries of the action log that are wanted, oldest first.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ pub enum LedgerEntry<'a> {
     Resumed(&'a ProbeId),
     /// Something was done to the agent.
     Action(&'a LoggedAction),
+    /// What the plan in use declares.
+    Declared(&'a str),
 }
 
 /// Whether journeys that wait for a person are others after an entry.
@@ -247,6 +249,7 @@ impl Batch<'_> {
                 certificates::write(self.to, partner, chains)?;
             }
             LedgerEntry::FollowUpRun(run) => super::follow_up_runs::write(self.to, run)?,
+            LedgerEntry::Declared(text) => meta::set(self.to, meta::DECLARED, text)?,
             LedgerEntry::Action(action) => super::actions::write(self.to, action)?,
             LedgerEntry::Paused(probe, run, since) => self.pause(probe, run, *since)?,
             LedgerEntry::Resumed(probe) => {

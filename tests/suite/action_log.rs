@@ -30,6 +30,12 @@ fn reloads_and_what_they_change_are_kept_with_time_and_source() {
     config.write("outrider.toml", "contact = 1\n");
     eventually("the refusal", || (kinds(&agent).len() == 5).then_some(()));
     assert_eq!(agent.stop(), 0);
+    // What changes while no agent runs is noticed at the next start.
+    let later = changed.replace("500d", "600d");
+    config.write("outrider.toml", &later);
+    let agent = config.agent_with(&[]);
+    assert_eq!(kinds(&agent).len(), 6);
+    assert_eq!(agent.stop(), 0);
     // The command line reads the ledger next to the agent, or after it.
     let options = ["--config", "good.toml", "--ledger", "ledger.db"];
     config.write("good.toml", "contact = \"ops@outrider.example\"\n");
@@ -42,7 +48,7 @@ fn reloads_and_what_they_change_are_kept_with_time_and_source() {
     assert_eq!(said(1, "source"), "changed files");
     assert_eq!(
         said(2, "note"),
-        "windows: \"freeze\" exclude weekly, before none"
+        "windows: \"freeze\" exclude Sun 01:00:00 to 02:00:00; before: none"
     );
     assert!(
         said(3, "note").starts_with("runs 500d, "),
@@ -58,7 +64,7 @@ fn reloads_and_what_they_change_are_kept_with_time_and_source() {
         config.output(&[&["actions", "--limit", "1", "--from", "1h"][..], &options].concat());
     let text = String::from_utf8(last.stdout).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
-    assert!(text.contains("refused: "), "{text}");
+    assert!(text.contains("before: runs 500d"), "{text}");
     let wrong = config.output(&[&["actions", "--limit", "0"][..], &options].concat());
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
