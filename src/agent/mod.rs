@@ -63,7 +63,7 @@ pub use self::slo_status::{in_flight, slo_status};
 use self::state::SharedState;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
-use crate::listener::{self, Door};
+use crate::listener::{self, Door, TlsConfigs};
 use crate::portal::QuerySender;
 
 pub use self::reload::PlanSource;
@@ -118,6 +118,17 @@ pub struct Ready {
     pub token_file: PathBuf,
 }
 
+impl Ready {
+    fn of(plan: &Plan, listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            scheme: plan.settings.scheme(),
+            ledger: plan.settings.ledger.clone(),
+            token_file: plan.settings.token_file(),
+        }
+    }
+}
+
 /// Runs until the process is told to stop. `ready` is called once. `source` is where the plan comes
 /// from, and where another one may.
 ///
@@ -132,8 +143,7 @@ pub async fn run(
     let plan = Arc::new(plan);
     // The port first: a second agent must not touch the first one's ledger.
     let (listener, listen) = bind(plan.settings.listen).await?;
-    let tls = plan.settings.access.tls.clone().map(listener::watch);
-    let tls = tls.transpose().map_err(AgentError::Tls)?;
+    let tls = tls(&plan)?;
     let mut ledger = Ledger::open(&plan.settings.ledger, plan.scale, clock.now())?;
     let health = Health::default();
     let shared = restore::restore(&plan, &mut ledger, &clock, &health)?;
@@ -178,12 +188,7 @@ pub async fn run(
     let hangup = Signals::hangup().map_err(|why| AgentError::Start(why.to_string()))?;
     let (loaded, reloads) = mpsc::channel(RELOADS_MAX);
     let watching = tokio::spawn(reload::watch(source, hangup, loaded));
-    ready(Ready {
-        listen,
-        scheme: plan.settings.scheme(),
-        ledger: plan.settings.ledger.clone(),
-        token_file: plan.settings.token_file(),
-    });
+    ready(Ready::of(&plan, listen));
     let context = Context {
         clock: clock.clone(),
         shared: shared.clone(),
@@ -210,6 +215,13 @@ pub async fn run(
     }
     query_handler.abort();
     closed.map_err(AgentError::from)
+}
+
+/// The certificate of the listener, as its files hold it now and later; none for plain HTTP.
+fn tls(plan: &Plan) -> Result<Option<TlsConfigs>, AgentError> {
+    let tls = plan.settings.access.tls.clone();
+    let tls = tls.map(listener::watch).transpose();
+    tls.map_err(AgentError::Tls)
 }
 
 /// Who is let in: those of the plan in use, and whoever may read the local token.

@@ -42,11 +42,10 @@ pub(super) struct AgentAnswer {
 /// The token of an agent, out of its file.
 pub(super) fn read_token(path: &Path) -> Result<Secret, String> {
     read_text(path).map_err(|why| {
-        let help = match why {
-            Unusable::Missing => {
-                "start the agent, which makes it, or name the file with --token-file"
-            }
-            _ => "run this as the agent's user, or name another file with --token-file",
+        let help = if why == Unusable::Missing {
+            "start the agent, which makes it, or name the file with --token-file"
+        } else {
+            "run this as the agent's user, or name another file with --token-file"
         };
         format!(
             "the token in {} cannot be read: {why}; {help}",

@@ -57,7 +57,7 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
     let plan = (door.plan)();
     let mut answer = match admit(&plan.settings, &door.local, &request) {
         Ok(viewer) => answer(viewer, request, next).await,
-        Err(refusal) => refusal,
+        Err(refused) => refused.into_response(),
     };
     let speaks_tls = plan.settings.access.tls.is_some();
     headers::add(answer.headers_mut(), speaks_tls);
@@ -97,27 +97,45 @@ async fn with_whole_body(request: Request) -> Result<Request, Response> {
     }
 }
 
-/// Who sends a request, or why it is refused.
-fn admit(settings: &Settings, local: &[u8; 32], request: &Request) -> Result<Viewer, Response> {
-    let Some(ends) = request.extensions().get::<Ends>().copied() else {
-        return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
-    };
-    match stray(settings, ends.own, request.uri(), request.headers()) {
-        Some(Stray::Host) => {
-            return Err(problem(
+/// Why a request does not reach a route.
+#[derive(Clone, Copy, Debug)]
+enum Refused {
+    /// It came by no connection of this listener.
+    NoConnection,
+    /// From where it goes or comes.
+    Stray(Stray),
+    /// It takes a token.
+    NoToken,
+    /// It carries one that nobody has.
+    UnknownToken,
+}
+
+impl Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoConnection => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Self::Stray(Stray::Host) => problem(
                 StatusCode::MISDIRECTED_REQUEST,
                 "the Host is not this listener's",
                 "use its address, or add the name to `hosts` under [access] in outrider.toml",
-            ));
-        }
-        Some(Stray::Origin) => {
-            return Err(problem(
+            ),
+            Self::Stray(Stray::Origin) => problem(
                 StatusCode::FORBIDDEN,
                 "the Origin is another site's",
                 "send it from this listener's own pages, or from a program",
-            ));
+            ),
+            Self::NoToken => no_token("this takes a token"),
+            Self::UnknownToken => no_token("that token is not known here"),
         }
-        None => {}
+    }
+}
+
+/// Who sends a request, or why it is refused.
+fn admit(settings: &Settings, local: &[u8; 32], request: &Request) -> Result<Viewer, Refused> {
+    let ends = request.extensions().get::<Ends>().copied();
+    let ends = ends.ok_or(Refused::NoConnection)?;
+    if let Some(stray) = stray(settings, ends.own, request.uri(), request.headers()) {
+        return Err(Refused::Stray(stray));
     }
     let viewer = |known_by, role| Viewer {
         known_by,
@@ -132,10 +150,9 @@ fn admit(settings: &Settings, local: &[u8; 32], request: &Request) -> Result<Vie
         None if settings.is_readable_without_token() => {
             Ok(viewer(KnownBy::Anonymous, Role::Viewer))
         }
-        None => Err(no_token("this takes a token")),
+        None => Err(Refused::NoToken),
         Some(token) => {
-            let (known_by, role) = known(settings, local, token)
-                .ok_or_else(|| no_token("that token is not known here"))?;
+            let (known_by, role) = known(settings, local, token).ok_or(Refused::UnknownToken)?;
             Ok(viewer(known_by, role))
         }
     }

@@ -224,7 +224,10 @@ mod tests {
         let third = Arc::new(seats.take(NEAR, false).unwrap());
         let both = [busy, third.busy()];
         assert!(!is_free(&seats).await);
-        assert_eq!(leaving(&seats), [], "one that is answered does not leave");
+        assert!(
+            leaving(&seats).is_empty(),
+            "one that is answered does not leave"
+        );
         drop(both);
         assert!(!is_free(&seats).await);
         assert_eq!(leaving(&seats), [first.number]);

@@ -26,6 +26,21 @@ fn address(agent: &Agent) -> SocketAddr {
     url.trim_start_matches("http://").parse().unwrap()
 }
 
+/// A whole URL in the request line names the host too.
+fn assert_whole_url_is_refused(own: &str) {
+    let whole = "GET http://evil.example/ HTTP/1.1";
+    let mut stream = TcpStream::connect(own).unwrap();
+    write!(
+        stream,
+        "{whole}\r\nhost: {own}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
+    assert!(answer.contains("under [access]"), "the fix: {answer}");
+}
+
 #[test]
 fn names_and_pages_of_other_sites_are_refused_on_every_path() {
     let config = Config::new(&Pace::default());
@@ -88,18 +103,7 @@ fn names_and_pages_of_other_sites_are_refused_on_every_path() {
             assert_eq!(ask(&[("origin", &origin)]), fine, "{path} {origin}");
         }
     }
-    // A whole URL in the request line names the host too.
-    let whole = "GET http://evil.example/ HTTP/1.1";
-    let mut stream = TcpStream::connect(&own).unwrap();
-    write!(
-        stream,
-        "{whole}\r\nhost: {own}\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
-    assert!(answer.contains("under [access]"), "the fix: {answer}");
+    assert_whole_url_is_refused(&own);
     assert_eq!(agent.stop(), 0);
 }
 

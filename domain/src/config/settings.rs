@@ -34,24 +34,6 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces
         root.text(key)
             .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
     };
-    let contact = root
-        .need_text("contact", "\"ops@payer.example\"")
-        .map(|spanned| {
-            if spanned.value.is_empty() {
-                root.report(
-                    spanned.span,
-                    "`contact` is empty",
-                    "write who the partner may call",
-                );
-            } else if !spanned.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-                root.report(
-                    spanned.span,
-                    "`contact` cannot be sent in a header",
-                    "write an address in ASCII",
-                );
-            }
-            spanned.value.to_owned()
-        });
     let runs_in_flight_max = root
         .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
         .and_then(|number| usize::try_from(number).ok())
@@ -64,7 +46,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces
     let settings = Settings {
         agent: text("agent", "outrider"),
         location: text("location", "local"),
-        contact: contact.unwrap_or_default(),
+        contact: contact(root).unwrap_or_default(),
         listen: listen(root),
         access,
         ledger: folder.join(PathBuf::from(text("ledger", "var/outrider.db"))),
@@ -101,6 +83,27 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces
         listen: listen_place(root),
     };
     (settings, places)
+}
+
+/// Whom a partner may call about our requests.
+fn contact(root: &Table<'_>) -> Option<String> {
+    let contact = root.need_text("contact", "\"ops@payer.example\"");
+    contact.map(|spanned| {
+        if spanned.value.is_empty() {
+            root.report(
+                spanned.span,
+                "`contact` is empty",
+                "write who the partner may call",
+            );
+        } else if !spanned.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            root.report(
+                spanned.span,
+                "`contact` cannot be sent in a header",
+                "write an address in ASCII",
+            );
+        }
+        spanned.value.to_owned()
+    })
 }
 
 /// Permits that long runs may have: fewer than there are, so that short ones always find one.
