@@ -16,10 +16,10 @@ use outrider_domain::secret::{Secret, is_same_hash, token_hash};
 use outrider_domain::view::problem_json;
 use tokio::time::timeout;
 
+use super::ends::Ends;
 use super::headers;
 use super::host::{Stray, stray};
 use super::seats::Seat;
-use super::serve::Ends;
 
 /// Bytes of a request's body; the largest is a notification of Alertmanager's.
 const BODY_BYTES_MAX: usize = 64 << 10;

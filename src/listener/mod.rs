@@ -4,6 +4,7 @@
 //! [`Viewer`](outrider_domain::model::Viewer), its body is read within limits, and its answer gets the headers that
 //! browsers obey. Connections take [`seats`], a share of the file handles that runs do not need.
 
+mod ends;
 mod guard;
 mod headers;
 mod host;

@@ -83,7 +83,7 @@ impl Seats {
                 return true;
             }
             let leaving = taken.seats.values().filter(|one| one.is_leaving).count();
-            for _ in leaving..LEAVING_MAX.min(self.0.max) {
+            for _ in leaving..LEAVING_MAX.min(self.0.max.div_ceil(2)) {
                 taken.dismiss(|_| true);
             }
             false

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::ends::Ends;
 use super::guard::Door;
 use super::seats::{Seat, Seats};
 use super::tls::TlsConfigs;
@@ -28,15 +29,6 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 const WAIT_FIRST: Duration = Duration::from_millis(50);
 /// Doublings of that wait, at most: to 1.6 seconds.
 const DOUBLINGS_MAX: u32 = 5;
-
-/// The ends of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
-    /// The address that the client reached.
-    pub(super) own: SocketAddr,
-    /// The client.
-    pub(super) client: IpAddr,
-}
 
 /// Serves requests that the door lets in until the stop signal, then finishes those under way.
 pub async fn serve(
