@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | ground | [`model`], [`clock`], [`secret`] |
+//! | ground | [`model`], below it [`clock`] and [`secret`] |
 //! | thinking | [`schedule`], [`judge`], [`sli`], [`slo`], [`view`] |
 //! | configuration | [`config`] |
 

@@ -1,5 +1,7 @@
 //! Answers the portal's queries from the shared state and from the ledger.
 
+use std::time::Duration;
+
 use outrider_domain::clock::Clock;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
@@ -9,6 +11,9 @@ use super::readers::Readers;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::state::SharedState;
 use crate::portal::PortalQuery;
+
+/// How often programs that give secrets are run again.
+const COMMANDS_EVERY: Duration = Duration::from_secs(60);
 
 /// Answers queries until every sender is gone.
 pub(super) async fn handle_queries(
@@ -21,11 +26,17 @@ pub(super) async fn handle_queries(
     let keys = PublishedKeys::default();
     let mut reload_due = tokio::time::interval(RELOAD_EVERY);
     reload_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut commands_due = tokio::time::interval(COMMANDS_EVERY);
+    commands_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let query = tokio::select! {
             query = queries.recv() => query,
             _ = reload_due.tick() => {
                 reload_keys(&keys, &shared, &clock, None);
+                continue;
+            }
+            _ = commands_due.tick() => {
+                refresh_secrets(&shared);
                 continue;
             }
         };
@@ -43,6 +54,16 @@ pub(super) async fn handle_queries(
             query @ (PortalQuery::Runs(..) | PortalQuery::Run(..)) => readers.query(query),
         }
     }
+}
+
+/// Programs that give secrets are run on a thread that may block.
+fn refresh_secrets(shared: &SharedState) {
+    let plan = shared.plan();
+    drop(tokio::task::spawn_blocking(move || {
+        plan.secrets()
+            .iter()
+            .for_each(|(_, secret)| secret.refresh());
+    }));
 }
 
 /// Key files are read on a thread that may block; then the answer is sent.

@@ -13,7 +13,8 @@ const CRATES: [Floors; 2] = [
     (
         "domain/src/lib.rs",
         &[
-            &["clock", "model", "secret"],
+            &["clock", "secret"],
+            &["model"],
             &["judge", "schedule", "sli", "slo", "view"],
             &["config"],
         ],

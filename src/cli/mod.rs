@@ -19,6 +19,7 @@ mod schedule;
 mod slo;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use exit::Exit;
 
@@ -75,6 +76,7 @@ pub fn main() -> Exit {
             return if is_mistake { Exit::Usage } else { Exit::Fine };
         }
     };
+    forbid_core_dumps();
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .is_err()
@@ -96,4 +98,14 @@ pub fn main() -> Exit {
         Command::Resume(resume) => resume.carry_out(),
     };
     ended.unwrap_or_else(|exit| exit)
+}
+
+/// A core dump would hold keys, tokens and what partners sent.
+fn forbid_core_dumps() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // It can always be lowered; where it cannot, there are no core dumps.
+    let _refused = setrlimit(Resource::Core, none);
 }

@@ -59,7 +59,11 @@ impl std::fmt::Debug for Resolver {
 impl Resolver {
     /// The machine's name servers, or those of the settings.
     pub fn new(settings: &Settings) -> Self {
-        let nameservers = settings.nameservers.clone();
+        Self::with(settings.nameservers.clone())
+    }
+
+    /// These name servers; none for the machine's.
+    pub(super) fn with(nameservers: Vec<SocketAddr>) -> Self {
         let current = Current {
             stamp: own_stamp(&nameservers),
             pair: pair(&nameservers),

@@ -24,6 +24,7 @@ pub async fn run(request: &RunRequest<'_>) -> RunRecord {
 
 /// The same, and the shape of the records that were read completely.
 pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
+    request.client.run_commands().await;
     let stalls = StallDetector::new(request.clock);
     let lag = Lag::new(request.clock);
     // The timer of the stall detector is no event of the run, so its lateness delays nothing.

@@ -31,6 +31,7 @@ mod objective_account;
 mod pack;
 mod paths;
 mod place_account;
+mod private;
 mod read;
 mod rename;
 mod retention;
@@ -47,6 +48,7 @@ mod stats;
 #[cfg(test)]
 mod test_support;
 mod tick_row;
+mod tighten;
 mod times;
 mod totals;
 mod trace;

@@ -233,6 +233,50 @@ to = "desk@lakeside.example"
     }
 }
 
+/// Addresses of webhooks in files: `url_file` in their place, which Alertmanager reads since 0.26; ours is 0.25, which
+/// accepts the same file with addresses.
+#[test]
+fn a_webhook_whose_address_is_secret_is_named_by_a_file() {
+    let webhook = Webhook::start();
+    let config = config(&webhook, "");
+    let settings = config.folder.path().join("outrider.toml");
+    let text = std::fs::read_to_string(settings).unwrap();
+    let file_of = |key: &str| format!("{key}_file = \"/etc/alertmanager/{key}.url\"");
+    let mut written = String::new();
+    for line in text.lines() {
+        let key = ["page", "ticket", "heartbeat"]
+            .into_iter()
+            .find(|key| line.starts_with(key));
+        written.push_str(&key.map_or(line.to_owned(), file_of));
+        written.push('\n');
+    }
+    config.write("outrider.toml", &written);
+    let path = config.folder.path().join("partners/lakeside.toml");
+    let partner = std::fs::read_to_string(path).unwrap();
+    let own = "[[escalation.webhook]]\nurl_file = \"/etc/alertmanager/lakeside.url\"\n";
+    config.write("partners/lakeside.toml", &format!("{partner}\n{own}"));
+    let generated = stack::generate(&config, "1");
+    let file = generated.join("alerts/alertmanager.yml");
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    for name in ["page", "ticket", "heartbeat", "lakeside"] {
+        let line = format!("url_file: /etc/alertmanager/{name}.url");
+        assert!(yaml.contains(&line), "no {line} in {yaml}");
+    }
+    for path in ["/page", "/ticket", "/heartbeat"] {
+        assert!(!yaml.contains(&webhook.url(path)), "{path} in {yaml}");
+    }
+    let present = yaml.replace("url_file: /etc/", "url: https://outrider.example/");
+    std::fs::write(&file, present).unwrap();
+    stack::assert_valid(&generated.join("alerts"));
+    config.write(
+        "outrider.toml",
+        &format!("{written}page = \"https://x.example\"\n"),
+    );
+    let output = config.output(&["check"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("`page` and `page_file`"), "{told}");
+}
+
 #[test]
 fn a_receiver_that_is_not_whole_is_a_mistake_with_its_fix() {
     let webhook = Webhook::start();

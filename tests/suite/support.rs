@@ -750,6 +750,10 @@ impl Agent {
         self.program.log()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.program.child.id()
+    }
+
     /// A file of its process below /proc.
     pub(crate) fn proc(&self, name: &str) -> Vec<u8> {
         std::fs::read(format!("/proc/{}/{name}", self.program.child.id())).unwrap()

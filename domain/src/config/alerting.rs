@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::tree::{Spanned, Table};
 use crate::model::{
-    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday, Zone,
+    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, WebhookUrl, Weekday,
+    Zone,
 };
 
 /// Longest `contact` of an escalation map, in bytes: it stands in every alert.
@@ -26,9 +27,9 @@ pub(super) fn alerting(table: &Table<'_>) -> Alerting {
     });
     let alerting = Alerting {
         alertmanager,
-        page: url(table, "page"),
-        ticket: url(table, "ticket"),
-        heartbeat: url(table, "heartbeat"),
+        page: webhook(table, "page", "page_file"),
+        ticket: webhook(table, "ticket", "ticket_file"),
+        heartbeat: webhook(table, "heartbeat", "heartbeat_file"),
         grafana: url(table, "grafana"),
         business_hours: table
             .table("business_hours")
@@ -37,6 +38,19 @@ pub(super) fn alerting(table: &Table<'_>) -> Alerting {
     };
     table.close();
     alerting
+}
+
+/// A webhook's address, or the file that Alertmanager reads it from: the address alone may let anybody send there.
+fn webhook(table: &Table<'_>, key: &'static str, file_key: &'static str) -> Option<WebhookUrl> {
+    let file = table.text(file_key);
+    if let Some(file) = file.as_ref().filter(|_| table.has(key)) {
+        let what = format!("`{key}` and `{file_key}` name one webhook twice");
+        table.report(file.span.clone(), what, "take one of them away");
+    }
+    match file {
+        Some(file) => line(table, file_key, file).map(WebhookUrl::File),
+        None => url(table, key).map(WebhookUrl::Address),
+    }
 }
 
 /// `[alerting.smtp]`: the server that sends e-mail.
@@ -97,7 +111,10 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
     });
     let webhooks = |key| {
         let urls = urls(table, key).into_iter();
-        urls.map(|url| Channel::Webhook { url }).collect()
+        let channel = |url| Channel::Webhook {
+            url: WebhookUrl::Address(url),
+        };
+        urls.map(channel).collect()
     };
     let mut escalation = Escalation {
         page: webhooks("page"),
@@ -108,6 +125,7 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
     for (kind, default) in [
         ("pagerduty", "page"),
         ("slack", "page"),
+        ("webhook", "page"),
         ("email", "ticket"),
     ] {
         for table in table.tables(kind) {
@@ -147,6 +165,9 @@ fn channel(table: &Table<'_>, kind: &str) -> Option<Channel> {
                 api_url_file: api_url_file?,
             }
         }
+        "webhook" => Channel::Webhook {
+            url: WebhookUrl::File(need("url_file", "\"/etc/alertmanager/partner.webhook\"")?),
+        },
         _ => Channel::Email {
             to: need("to", "\"desk@partner.example\"")?,
         },

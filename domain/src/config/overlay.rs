@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostics, SourceFile, nearest};
 use super::sources::UnreadFiles;
 use super::tree::Table;
-use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan, SecretRef};
+use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan};
+use crate::secret::SecretRef;
 
 /// What an overlay sets.
 pub(super) struct Overlay {

@@ -115,6 +115,9 @@ checks! {
     REDIRECT = "T-03" "redirect" Fail Protocol Guide
         "RFC 9110 §15.4"
         "A redirect names a location, redirects are not too many, and neither they nor files leave TLS.";
+    EGRESS = "T-04" "egress" Fail Protocol Contract
+        "IANA special-purpose address registries (RFC 6890)"
+        "No redirect, job, file or endpoint leads to an address in a special range in which the partner itself does not lie.";
     SMART_CONFIGURATION = "A-01" "smart-configuration" Fail Schema Guide
         "SMART App Launch 2.0, conformance"
         "Discovery names a token endpoint, private_key_jwt and ES384.";

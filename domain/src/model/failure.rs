@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::AgentFault;
+use super::address_range::AddressRange;
 use super::closed::closed;
 use super::phase::Phase;
 
@@ -190,6 +191,8 @@ pub enum Failure {
     Limit(Limit),
     /// A redirect that must not be followed.
     Redirect(RedirectFault),
+    /// Every address that the partner sent us to lies in a range that it may not send us to.
+    Egress(AddressRange),
     /// Ours.
     Agent(AgentFault),
 }
@@ -212,7 +215,8 @@ impl Failure {
             | Self::Malformed
             | Self::Coding(_)
             | Self::Limit(_)
-            | Self::Redirect(_) => None,
+            | Self::Redirect(_)
+            | Self::Egress(_) => None,
         }
     }
 }

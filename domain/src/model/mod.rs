@@ -1,6 +1,7 @@
 //! The nouns. No I/O, no storage or file format.
 
 mod action;
+mod address_range;
 mod alerting;
 mod auth;
 mod baseline;
@@ -45,10 +46,11 @@ mod verdict;
 mod zone;
 
 pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
+pub use address_range::AddressRange;
 pub use alerting::{
-    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday,
+    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, WebhookUrl, Weekday,
 };
-pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
+pub use auth::{Auth, AuthKind, ClientCertificate};
 pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
 pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};

@@ -13,6 +13,7 @@ use super::{
     Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Slo,
     SloName,
 };
+use crate::secret::SecretRef;
 
 /// Everything that the files say, whole and consistent.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +62,17 @@ impl Renames {
 }
 
 impl Plan {
+    /// Where every secret is, with the partner that it is for; none for the agent's own.
+    pub fn secrets(&self) -> Vec<(Option<&PartnerId>, &SecretRef)> {
+        let own = self.settings.proxy.secret().map(|secret| (None, secret));
+        let partners = self.partners.values().flat_map(|partner| {
+            let proxy = partner.proxy.as_ref().and_then(ProxyChoice::secret);
+            let all = partner.auth.secrets().into_iter().chain(proxy);
+            all.map(|secret| (Some(&partner.id), secret))
+        });
+        own.into_iter().chain(partners).collect()
+    }
+
     /// Every declared window that holds for a partner: its own and the agent's.
     pub fn calendars_of(&self, partner: &PartnerId) -> impl Iterator<Item = &Calendar> {
         let own = self.partners.get(partner);

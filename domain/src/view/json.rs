@@ -182,6 +182,7 @@ fn failure(failure: Failure) -> String {
         Failure::Coding(coding) => format!("coding: {coding}"),
         Failure::Limit(limit) => format!("over the limit of {limit}"),
         Failure::Redirect(why) => format!("redirect refused: {why}"),
+        Failure::Egress(range) => format!("egress refused: {range}"),
         Failure::Agent(fault) => format!("agent: {fault}"),
     }
 }
