@@ -168,9 +168,12 @@ impl Writer {
     fn care(&mut self, receiver: &RecorderReceiver) -> Result<(), LedgerError> {
         let (plan, now) = (self.shared.plan(), self.clock.now());
         let kept = plan.settings.retention;
-        let change = self
-            .care
-            .measure(&mut self.ledger, &self.shared, &kept, self.clock.instant());
+        let change = self.care.measure(
+            &mut self.ledger,
+            (&self.shared, &self.health),
+            &kept,
+            self.clock.instant(),
+        );
         if change {
             let fault = RecorderEvent::Fault(AgentFault::Ledger);
             self.write(&mut vec![fault])?;

@@ -32,6 +32,8 @@ impl Check {
                 Ok((plan, Diagnostics(mut diagnostics))) => {
                     diagnostics.extend(config::secrets(&plan));
                     diagnostics.extend(config::without_objectives(&plan));
+                    let (file, now) = (&self.files.config, Clock::real().now());
+                    diagnostics.extend(config::ledger_fits(&plan, file, now));
                     (Some(plan), diagnostics)
                 }
                 Err(diagnostics) => (None, diagnostics.0),

@@ -1,7 +1,7 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +18,7 @@ pub struct Health {
     ledger: Arc<AtomicBool>,
     schedule: Arc<AtomicBool>,
     note: Arc<OnceLock<String>>,
+    ledger_note: Arc<RwLock<Option<String>>>,
 }
 
 impl Health {
@@ -36,6 +37,12 @@ impl Health {
         self.note.get_or_init(|| text);
     }
 
+    /// Says something about the ledger, for as long as it holds.
+    pub fn ledger_note(&self, text: Option<String>) {
+        let note = self.ledger_note.write();
+        *note.unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
     fn told(&self) -> Result<String, String> {
         let wrong: Vec<_> = [(&self.ledger, "ledger"), (&self.schedule, "schedule")]
             .into_iter()
@@ -43,8 +50,11 @@ impl Health {
             .map(|(_, name)| name)
             .collect();
         if wrong.is_empty() {
-            let note = self.note.get().map(|note| format!("note: {note}\n"));
-            Ok(format!("ready\n{}", note.unwrap_or_default()))
+            let ledger = self.ledger_note.read();
+            let ledger = ledger.unwrap_or_else(PoisonError::into_inner).clone();
+            let notes = self.note.get().cloned().into_iter().chain(ledger);
+            let notes: String = notes.map(|note| format!("note: {note}\n")).collect();
+            Ok(format!("ready\n{notes}"))
         } else {
             Err(format!("not ready: {}\n", wrong.join(", ")))
         }

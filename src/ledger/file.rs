@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::checkpoint::{self, Checkpoint, Disclosures, LedgerRollback};
 use super::error::{LedgerError, MAKE_ONE, MOVE_AWAY, SCHEMA_VERSION, unavailable};
 use super::evidence::EvidenceStore;
-use super::fullness::Fullness;
+use super::fullness::Bound;
 use super::ids::Ids;
 use super::paths::with_ending;
 use super::trace::{LOCK, is_known, leave_trace};
@@ -47,8 +47,8 @@ pub struct Ledger {
     pub(super) evidence: RefCell<EvidenceStore>,
     /// The schema it had before this opening brought it to the present one.
     pub(super) migrated_from: Option<i64>,
-    /// What it still takes, where its size is bounded.
-    pub(super) fullness: Fullness,
+    /// How large it may be.
+    pub(super) bound: Bound,
     /// Up to where evidence of passed runs was looked through for what is no longer kept.
     pub(super) retained: Option<i64>,
 }
@@ -157,7 +157,7 @@ impl Ledger {
             ids: RefCell::default(),
             evidence: RefCell::default(),
             migrated_from: None,
-            fullness: Fullness::default(),
+            bound: Bound::default(),
             retained: None,
         }
     }

@@ -8,6 +8,9 @@ mod account_tests;
 mod backup;
 #[cfg(test)]
 mod backup_tests;
+mod bound;
+#[cfg(test)]
+mod bound_tests;
 mod certificates;
 mod checkpoint;
 mod copy_identity;
@@ -17,6 +20,7 @@ mod disclosures;
 mod error;
 mod evidence;
 mod file;
+mod fold;
 mod follow_up_runs;
 mod fullness;
 mod history;
@@ -43,6 +47,8 @@ mod runs;
 #[cfg(test)]
 mod size_tests;
 mod sql;
+#[cfg(test)]
+mod sql_tests;
 mod stats;
 #[cfg(test)]
 mod test_support;
@@ -55,6 +61,7 @@ mod window_runs;
 mod write;
 
 pub use backup::{Restored, back_up, put_back};
+pub use bound::LedgerSize;
 pub use certificates::SeenChain;
 pub use checkpoint::LedgerRollback;
 pub use copy_target::Existing;
@@ -66,7 +73,6 @@ pub use history::{EpochBegun, SloHistory};
 pub use marks::Marks;
 pub use objective_account::Promises;
 pub use outrider_domain::model::RunFilter;
-pub use retention::LedgerSize;
 pub use run_search::FoundRuns;
 pub use runs::{EvidenceState, StoredRun};
 pub use stats::LedgerStats;

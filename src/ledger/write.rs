@@ -95,25 +95,29 @@ impl Ledger {
     /// Nothing of the batch was written.
     pub fn commit(&mut self, entries: &[LedgerEntry<'_>]) -> Result<Vec<u64>, LedgerError> {
         self.keep_disclosures(entries);
-        match self.write(entries) {
-            Ok((places, state, seq)) => {
-                (self.checkpoint, self.seq) = (state, seq);
-                if entries.iter().any(changes_pauses) {
-                    // As the ledger has them now; one that cannot be read stays as it was.
-                    self.disclosures = self
-                        .pauses()
-                        .unwrap_or(std::mem::take(&mut self.disclosures));
+        let (places, state, seq) = loop {
+            match self.write(entries) {
+                Ok(written) => break written,
+                Err(why) => {
+                    // What was numbered within the transaction is gone with it.
+                    self.ids.get_mut().forget();
+                    self.evidence.get_mut().forget();
+                    if !self.makes_space(&why) {
+                        return Err(unavailable(&self.path, &why));
+                    }
                 }
-                self.write_checkpoint(checkpoint::write);
-                Ok(places)
             }
-            Err(why) => {
-                // What was numbered within the transaction is gone with it.
-                self.ids.get_mut().forget();
-                self.evidence.get_mut().forget();
-                Err(unavailable(&self.path, &why))
-            }
+        };
+        (self.checkpoint, self.seq) = (state, seq);
+        if entries.iter().any(changes_pauses) {
+            // As the ledger has them now; one that cannot be read stays as it was.
+            self.disclosures = self
+                .pauses()
+                .unwrap_or(std::mem::take(&mut self.disclosures));
         }
+        self.write_checkpoint(checkpoint::write);
+        self.weigh();
+        Ok(places)
     }
 
     fn write(
@@ -127,11 +131,12 @@ impl Ledger {
             ids: self.ids.get_mut(),
             evidence: self.evidence.get_mut(),
             scale,
-            fullness: self.fullness,
+            fullness: self.bound.fullness,
             seq,
             rows: BTreeMap::new(),
             sums: BTreeMap::new(),
             hours: BTreeMap::new(),
+            quarters: BTreeMap::new(),
         };
         let mut places = Vec::new();
         for entry in entries {
@@ -183,6 +188,8 @@ pub(super) struct Batch<'a> {
     sums: BTreeMap<&'static str, u64>,
     /// The first and the last place that were given to ticks of an hour.
     hours: BTreeMap<i64, (i64, i64)>,
+    /// What ticks add to quarter hours of probes.
+    quarters: BTreeMap<(i64, i64), QuarterCounts>,
 }
 
 impl Batch<'_> {
@@ -284,7 +291,7 @@ impl Batch<'_> {
             due_us,
             disposition,
             marks,
-            is_bare: self.fullness == Fullness::CountsOnly,
+            is_bare: self.fullness >= Fullness::BareRuns,
         })
     }
 
@@ -302,16 +309,21 @@ impl Batch<'_> {
             return Ok(self.seq);
         }
         self.seq = seq;
-        if let Some(run) = run.filter(|run| self.fullness.takes_evidence(run.outcome)) {
+        if let Some(run) = run.filter(|_| self.fullness.takes_evidence()) {
             self.evidence.write(self.to, probe, seq, run)?;
         }
         *self.rows.entry(probe).or_default() += 1;
         self.note_hour(due_us, seq);
-        let quarter = quarter_of(self.scale, tick.due_at);
-        let mut counts = QuarterCounts::default();
+        let counts = self.quarter(probe, tick);
         counts.add(disposition, run.map(|run| run.outcome));
-        counts.write(self.to, probe, quarter.timestamp_micros())?;
         Ok(seq)
+    }
+
+    /// What the transaction adds to the quarter hour of a tick.
+    fn quarter(&mut self, probe: i64, tick: &Tick) -> &mut QuarterCounts {
+        let quarter = quarter_of(self.scale, tick.due_at);
+        let of = (probe, quarter.timestamp_micros());
+        self.quarters.entry(of).or_default()
     }
 
     /// Notes that a row of an hour has this place.
@@ -329,13 +341,10 @@ impl Batch<'_> {
         }
         self.seq = seq;
         self.note_hour(due_us, seq);
-        if self.fullness.takes_evidence(run.outcome) {
+        if self.fullness.takes_evidence() {
             self.evidence.write(self.to, probe, seq, run)?;
         }
-        let quarter = quarter_of(self.scale, tick.due_at);
-        let mut counts = QuarterCounts::default();
-        counts.add_word(run.outcome.name());
-        counts.write(self.to, probe, quarter.timestamp_micros())?;
+        self.quarter(probe, tick).add_word(run.outcome.name());
         Ok(seq)
     }
 
@@ -350,7 +359,11 @@ impl Batch<'_> {
     }
 
     /// What should be there after this transaction, so that a difference is noticed.
-    fn write_account(&self) -> rusqlite::Result<()> {
+    fn write_account(&mut self) -> rusqlite::Result<()> {
+        self.evidence.write_uses(self.to)?;
+        for ((probe, quarter_us), counts) in &self.quarters {
+            counts.write(self.to, *probe, *quarter_us)?;
+        }
         for (probe, rows) in &self.rows {
             self.to
                 .prepare_cached(sql::ADD_ROWS)?

@@ -322,7 +322,7 @@ fn one_factor_scales_every_duration_and_no_count() {
 }
 
 /// Families of which no series is there before their first event, or without what they are about.
-const LATE: [&str; 9] = [
+const LATE: [&str; 10] = [
     "outrider_requests_total",
     "outrider_ledger_bytes",
     "outrider_failures_total",
@@ -330,6 +330,7 @@ const LATE: [&str; 9] = [
     "outrider_certificate_expiry_timestamp_seconds",
     "outrider_completeness_ratio",
     "outrider_ledger_max_bytes",
+    "outrider_ledger_stage",
     "outrider_alerting_loop_age_seconds",
     "outrider_journey_duration_quantile_seconds",
 ];

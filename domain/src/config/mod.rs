@@ -45,6 +45,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, nearest};
 pub use duration::duration;
 pub use load::{load, load_with_warnings};
 pub use moment::moment;
+pub use retention::ledger_fits;
 pub use run_query::{QueryMistake, RUN_PARAMETERS, range, run_filter};
 pub use secrets::secrets;
 pub use unwatched::without_objectives;

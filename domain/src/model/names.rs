@@ -135,9 +135,11 @@ metrics! {
     AGENT_FAULTS = Agent Counter "outrider_agent_faults_total" ["fault"]
         "Runs and events that failed by Outrider's own fault.";
     LEDGER_BYTES = Agent Gauge "outrider_ledger_bytes" []
-        "Bytes of the ledger's file.";
+        "Bytes of the ledger's files: the file itself and its log.";
     LEDGER_MAX_BYTES = Agent Gauge "outrider_ledger_max_bytes" []
         "Bytes that the ledger may take; absent without a bound.";
+    LEDGER_STAGE = Agent Gauge "outrider_ledger_stage" ["stage"]
+        "1 for what the ledger gives up so as to stay within its bound; absent without a bound.";
     CONFIG_RELOAD = Agent Gauge "outrider_config_last_reload_successful" []
         "1 when the files as they were read last hold; 0 while those of before do.";
     ALERTING_LOOP_AGE = Agent Gauge "outrider_alerting_loop_age_seconds" []

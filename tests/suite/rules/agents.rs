@@ -243,24 +243,40 @@ fn rules_of_another_version_are_told() {
 }
 
 #[test]
-fn a_ledger_that_comes_near_its_bound_is_told_and_one_without_a_bound_is_not() {
-    let bytes = |values: Vec<Option<u64>>| Series::new("outrider_ledger_bytes", &[], values);
-    let max = Series::new("outrider_ledger_max_bytes", &[], constant(60, 1_000));
-    let told_at = |minute, fires| {
-        let alert = firing("OutriderLedgerNearlyFull", &[("severity", "ticket")]);
-        look(minute, alert, fires)
+fn a_ledger_that_gives_something_up_is_told_with_what_and_one_that_keeps_everything_is_not() {
+    let stage = |name: &str, stretches: &[(usize, Option<u64>)]| {
+        Series::new(
+            "outrider_ledger_stage",
+            &[("stage", name)],
+            gauge(stretches),
+        )
     };
-    let filling = gauge(&[(10, Some(790)), (50, Some(810))]);
+    let told_at = |minute, stage, fires| {
+        let own = [("severity", "ticket"), ("stage", stage)];
+        look(minute, firing("OutriderLedgerNearlyFull", &own), fires)
+    };
+    let filling = vec![
+        stage("everything", &[(10, Some(1)), (50, Some(0))]),
+        stage(
+            "less-evidence",
+            &[(10, Some(0)), (30, Some(1)), (20, Some(0))],
+        ),
+        stage("no-evidence", &[(40, Some(0)), (20, Some(1))]),
+    ];
     promtool(&[
         told(
             "filling",
-            vec![vec![bytes(filling.clone()), max]],
-            vec![told_at(9, false), told_at(30, true)],
+            vec![filling],
+            vec![
+                told_at(9, "less-evidence", false),
+                told_at(30, "less-evidence", true),
+                told_at(59, "no-evidence", true),
+            ],
         ),
         told(
-            "without a bound",
-            vec![vec![bytes(filling)]],
-            vec![told_at(30, false)],
+            "with space",
+            vec![vec![stage("everything", &[(60, Some(1))])]],
+            vec![look(30, firing("OutriderLedgerNearlyFull", &[]), false)],
         ),
     ]);
 }
