@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::calendar::held;
 use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
@@ -110,6 +110,7 @@ pub(super) struct Scheduler {
     pub(super) clock: Clock,
     pub(super) shared: SharedState,
     pub(super) recorder: RecorderSender,
+    health: Health,
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
@@ -132,6 +133,7 @@ impl Scheduler {
             clock: context.clock.clone(),
             shared: context.shared.clone(),
             recorder: context.recorder.clone(),
+            health: context.health.clone(),
             due: BTreeSet::new(),
             due_counter: context.due.clone(),
             runs: JoinSet::new(),
@@ -208,6 +210,14 @@ impl Scheduler {
         let (now, step) = self.clock.follow();
         if let Some(step_ms) = step {
             tracing::warn!(step_ms, "this machine's clock stepped");
+            if step_ms < 0 {
+                self.health.note(format!(
+                    "the machine's clock was set back by {} s at {}: times are recorded as if it had not been, until \
+                     the next start",
+                    step_ms.unsigned_abs().div_ceil(1_000),
+                    now.to_rfc3339_opts(SecondsFormat::Secs, true)
+                ));
+            }
             self.recorder
                 .send(RecorderEvent::Fault(AgentFault::Clock))
                 .await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
@@ -40,7 +40,6 @@ struct Filling {
     runs: i64,
     bad: u64,
     stages: BTreeSet<Fullness>,
-    slowest: Duration,
     kept: Retention,
     /// Bytes of what evidence holds, and minutes from one run to the next.
     evidence: usize,
@@ -66,7 +65,6 @@ impl Filling {
             runs: 0,
             bad: 0,
             stages: BTreeSet::new(),
-            slowest: Duration::ZERO,
             kept: Retention::default(),
             evidence,
             minutes,
@@ -156,22 +154,15 @@ impl Filling {
         entries.push(LedgerEntry::SloEvents(&events));
         let (key, sketch) = sketch(at(self.minute));
         entries.push(LedgerEntry::Sketch(&key, &sketch));
-        self.timed(|ledger| drop(ledger.commit(&entries).unwrap()));
+        self.ledger.commit(&entries).unwrap();
         let mut steps = 0;
         let (now, kept) = (at(self.minute), self.kept);
-        while self.timed(|ledger| ledger.retain(&kept, now).unwrap()) && steps < 20 {
+        while self.ledger.retain(&kept, now).unwrap() && steps < 20 {
             steps += 1;
             self.fits();
         }
         self.stages.insert(self.ledger.fullness());
         self.fits();
-    }
-
-    fn timed<T>(&mut self, act: impl FnOnce(&mut Ledger) -> T) -> T {
-        let began = Instant::now();
-        let done = act(&mut self.ledger);
-        self.slowest = self.slowest.max(began.elapsed());
-        done
     }
 
     fn fits(&self) {
@@ -252,7 +243,6 @@ fn evidence_goes_first_then_runs_then_sketches_and_counts_are_added_up_last() {
     assert_eq!(filling.count(&newest), 1);
     let newest = format!("SELECT ran FROM probe_quarters WHERE quarter_us = {last}");
     assert_eq!(filling.count(&newest), 1);
-    println!("slowest step {:?}", filling.slowest);
     let Filling {
         _folder,
         path,

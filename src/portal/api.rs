@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
@@ -70,6 +71,16 @@ pub(super) async fn runs(State(handle): State<Handle>, query: Parameters) -> Res
         }
         Some(Err(why)) => mistake(&why),
         None => away(),
+    }
+}
+
+/// Refuses a request with parameters where a path takes none: nobody should believe that they chose something.
+pub(super) async fn refuse_parameters(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let name = query.split(['&', '=']).find(|name| !name.is_empty());
+    match name {
+        Some(name) => mistake(&config::no_parameters(name)),
+        None => next.run(request).await,
     }
 }
 

@@ -222,7 +222,9 @@ fn blame_words(run: &RunRecord) -> String {
 
 fn optional_ms(time: Option<std::time::Duration>) -> String {
     time.map_or("–".to_owned(), |time| {
-        format!("{:.0} ms", milliseconds(time))
+        let ms = milliseconds(time);
+        let digits = usize::from(ms < 10.0);
+        format!("{ms:.digits$} ms")
     })
 }
 

@@ -46,6 +46,6 @@ pub use duration::duration;
 pub use load::{load, load_with_warnings};
 pub use moment::moment;
 pub use retention::ledger_fits;
-pub use run_query::{QueryMistake, RUN_PARAMETERS, range, run_filter};
+pub use run_query::{QueryMistake, RUN_PARAMETERS, no_parameters, range, run_filter};
 pub use secrets::secrets;
 pub use unwatched::without_objectives;

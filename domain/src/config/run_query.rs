@@ -180,6 +180,16 @@ fn unknown_parameter(name: &str) -> QueryMistake {
     }
 }
 
+/// A parameter where none is taken.
+pub fn no_parameters(name: &str) -> QueryMistake {
+    QueryMistake {
+        parameter: shown(name),
+        message: format!("there is no parameter \"{}\"", shown(name)),
+        help: "this path takes none: leave it out".to_owned(),
+        known: Vec::new(),
+    }
+}
+
 fn layer(value: &str) -> Result<Layer, QueryMistake> {
     let known = Layer::ALL.iter().map(|layer| layer.name());
     Layer::named(value).ok_or_else(|| QueryMistake::unknown("layer", value, known))
