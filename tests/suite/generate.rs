@@ -379,12 +379,15 @@ fn rules_and_boards_ask_for_no_series_and_no_label_that_a_real_agent_does_not_ex
     let config = config();
     config.write("overlay.toml", "");
     let agent = config.agent();
-    // Windows are there once the ledger was read.
-    let exported = crate::support::eventually("windows in the export", || {
+    // Windows and forecasts are there once the ledger was read.
+    let once_read = [
+        "outrider_slo_window_runs",
+        "outrider_sla_breach_probability",
+    ];
+    let exported = crate::support::eventually("windows and forecasts in the export", || {
         let exported = exported(&agent.metrics().0);
-        exported
-            .contains_key("outrider_slo_window_runs")
-            .then_some(exported)
+        let is_read = once_read.iter().all(|name| exported.contains_key(*name));
+        is_read.then_some(exported)
     });
     assert_eq!(agent.stop(), 0);
     let mut asked = 0;
