@@ -6,7 +6,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | ground | [`model`], [`clock`], [`secret`] |
-//! | thinking | [`schedule`], [`judge`], [`sli`], [`slo`], [`view`] |
+//! | thinking | [`schedule`], [`judge`], [`sla`], [`sli`], [`slo`], [`view`] |
 //! | configuration | [`config`] |
 
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod secret;
 
 pub mod judge;
 pub mod schedule;
+pub mod sla;
 pub mod sli;
 pub mod slo;
 pub mod view;

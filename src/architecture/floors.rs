@@ -14,14 +14,14 @@ const CRATES: [Floors; 2] = [
         "domain/src/lib.rs",
         &[
             &["clock", "model", "secret"],
-            &["judge", "schedule", "sli", "slo", "view"],
+            &["judge", "schedule", "sla", "sli", "slo", "view"],
             &["config"],
         ],
     ),
     (
         "src/lib.rs",
         &[
-            &["expose", "journey", "ledger", "portal", "render"],
+            &["expose", "journey", "ledger", "portal", "proof", "render"],
             &["agent"],
             &["cli"],
         ],

@@ -226,10 +226,12 @@ impl Reading {
             .values()
             .filter_map(|entry| self.slo(&file, entry));
         let slos = slos.map(|slo| (slo.name, slo)).collect();
+        let slas = self.slas(&file);
         self.plan.partners.insert(
             id,
             Partner {
                 slos,
+                slas,
                 ..file.partner
             },
         );

@@ -31,6 +31,8 @@ mod run_query;
 mod secrets;
 mod send;
 mod settings;
+mod sla;
+mod sla_objectives;
 mod slo;
 mod sources;
 mod template;

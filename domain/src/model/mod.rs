@@ -38,6 +38,7 @@ mod run_filter;
 mod scale;
 mod scaled;
 mod series_labels;
+mod sla;
 mod slo;
 mod starts;
 mod timing;
@@ -93,6 +94,10 @@ pub use run_filter::RunFilter;
 pub use scale::Scale;
 pub use scaled::Unscalable;
 pub use series_labels::{CertificateRole, LimitKind, SubjectKind, WindowCount, WindowSpan};
+pub use sla::{
+    Basis, Combination, CreditTerms, Currency, Debtor, LadderRow, ReportingWindow, Sla, SlaPromise,
+    Unmeasured, grouped,
+};
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use timing::{Measured, Punctuality, extended};
 pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};

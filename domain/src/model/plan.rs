@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use super::closed::closed;
 use super::{
     Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse, FamilyWanted,
-    Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Slo,
-    SloName,
+    Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Sla,
+    Slo, SloName,
 };
 
 /// Everything that the files say, whole and consistent.
@@ -137,6 +137,8 @@ pub struct Partner {
     pub proxy: Option<ProxyChoice>,
     /// Its objectives by name.
     pub slos: BTreeMap<SloName, Slo>,
+    /// What contracts promise, one agreement a direction.
+    pub slas: Vec<Sla>,
     /// Who else hears of its alerts.
     pub escalation: Escalation,
     /// Declared windows.
