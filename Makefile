@@ -112,7 +112,7 @@ pypi-tools:
 	  if ! python3 -c 'import venv$(comma) ensurepip' 2>/dev/null; then \
 	    echo "installing python3-venv (needs root)"; apt-get update -qq && apt-get install -y -qq python3-venv; \
 	  fi; \
-	  for one in fhir bulk openapi; do \
+	  for one in fhir bulk openapi dsse; do \
 	    into=target/tools/$$one; \
 	    if ! cmp -s tests/third_party/$$one.txt $$into/installed.txt; then \
 	      echo "installing tests/third_party/$$one.txt into $$into"; \

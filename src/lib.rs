@@ -6,7 +6,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | hands | [`journey`], [`ledger`], [`expose`], [`portal`], [`render`] |
+//! | hands | [`journey`], [`ledger`], [`expose`], [`portal`], [`proof`], [`render`] |
 //! | wiring | [`agent`] |
 //! | roof | [`cli`] |
 
@@ -14,6 +14,7 @@ pub mod expose;
 pub mod journey;
 pub mod ledger;
 pub mod portal;
+pub mod proof;
 pub mod render;
 
 pub mod agent;

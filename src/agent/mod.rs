@@ -30,6 +30,7 @@ mod recorder_batch;
 mod recorder_events;
 mod reload;
 mod renames;
+mod report;
 mod restore;
 mod run_names;
 mod scheduler;
@@ -54,6 +55,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::due::DueCounter;
 use self::recorder_events::{RecorderEvent, RecorderSender};
+pub use self::report::{NoReport, report};
 pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;

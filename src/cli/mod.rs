@@ -11,6 +11,7 @@ mod latency;
 mod ledger;
 mod once;
 mod out;
+mod report;
 mod resume;
 mod run;
 mod runs;
@@ -29,7 +30,7 @@ pub use exit::Exit;
     version,
     after_help = "Exit codes: 0 fine, 2 usage, 3 configuration wrong, 4 the partner is at fault, \
                   5 generated files stale, 6 ledger unavailable, 7 could not look (our fault), \
-                  70 internal."
+                  8 not valid, 70 internal."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -58,6 +59,8 @@ enum Command {
     Latency(latency::Latency),
     /// Records the shape of a partner's records, so that a drift of it is seen
     Baseline(baseline::Baseline),
+    /// Reports what promises came to in a month, quarter or week; verifies such reports
+    Report(report::ReportCommand),
     /// Looks after the ledger: size, soundness, copies
     Ledger(ledger::LedgerCommand),
     /// Resumes a journey that a disclosure has paused
@@ -92,6 +95,7 @@ pub fn main() -> Exit {
         Command::Runs(runs) => runs.carry_out(),
         Command::Latency(latency) => latency.carry_out(),
         Command::Baseline(baseline) => baseline.carry_out(),
+        Command::Report(report) => report.carry_out(),
         Command::Ledger(ledger) => ledger.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
     };

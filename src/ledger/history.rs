@@ -285,7 +285,7 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<Epoch> {
 }
 
 /// A row of `slo_quarters`, after its epoch.
-fn counts_of(row: &Row<'_>) -> rusqlite::Result<Counts> {
+pub(super) fn counts_of(row: &Row<'_>) -> rusqlite::Result<Counts> {
     let left_out = |at: usize| -> rusqlite::Result<LeftOut> {
         Ok(LeftOut {
             runs: row.get(at)?,

@@ -360,6 +360,14 @@ statements! {
     TICKS_AFTER = "SELECT seq, probe, due_us FROM ticks WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     DELETE_TICK = "DELETE FROM ticks WHERE seq = ?1";
 
+    SLO_QUARTERS_BETWEEN = "SELECT epoch, due, held, judged, bad, inconclusive, quiet_due, quiet_judged, quiet_bad,
+            excluded_due, excluded_judged, excluded_bad, quarter_us
+        FROM slo_quarters WHERE objective = ?1 AND quarter_us >= ?2 AND quarter_us < ?3 ORDER BY quarter_us, epoch";
+    PROBE_TOTALS_BETWEEN = "SELECT sum(due), sum(ran), sum(late), sum(overlap), sum(capped), sum(blackout),
+            sum(maintenance), sum(missed), sum(lost), sum(passed), sum(passed_on_retry), sum(failed),
+            sum(agent_fault), sum(inconclusive)
+        FROM probe_quarters WHERE probe = ?1 AND quarter_us >= ?2 AND quarter_us < ?3";
+
     FOLLOW_UP_RUNS = "SELECT run, of_run, origin, started_us, duration_us, reproduction, cause FROM follow_up_runs
         WHERE of_run = ?1 ORDER BY started_us LIMIT ?2";
 }

@@ -37,6 +37,7 @@ mod queries;
 mod quirks;
 mod reconcile;
 mod reload;
+mod reports;
 mod requester;
 mod rogue;
 mod routing;
