@@ -76,18 +76,21 @@ fn rank(verdict: Verdict) -> usize {
 }
 
 fn answer(all: usize, missed: usize, open: usize, credits: &[String]) -> String {
-    let noun = if all == 1 { "partner" } else { "partners" };
-    let mut text = match missed {
-        0 => format!("None of {all} {noun} missed a promise."),
-        missed => format!("Of {all} {noun}, {missed} missed a promise."),
+    let mut text = match (missed, all) {
+        (0, _) => "No partner missed a promise.".to_owned(),
+        (missed, 1) => format!("{missed} partner missed a promise."),
+        (missed, all) => format!("{missed} of {all} partners missed a promise."),
     };
     if open > 0 {
-        text.push_str(&format!(" Of {open} more too little was measured to say."));
+        let noun = if open == 1 { "partner" } else { "partners" };
+        text.push_str(&format!(
+            " For {open} {noun} too little was measured to say."
+        ));
     }
     match credits {
-        [] => text.push_str(" No credit is due from them."),
+        [] => text.push_str(" No partner owes a credit."),
         credits => text.push_str(&format!(
-            " Credits due from them: {}.",
+            " Credits that partners owe: {}.",
             credits.join(" and ")
         )),
     }

@@ -168,10 +168,9 @@ impl<'a> RowView<'a> {
             bounds: range(figure.bounds),
             interval: range(figure.wilson95),
             other: format!(
-                "{} ({} of {})",
+                "{}, {} bad",
                 achieved(other, row.target_ppm),
-                grouped(other.good),
-                grouped(other.judged)
+                grouped(other.bad)
             ),
             burn_down: burn_down(row),
             trend: trend(row),

@@ -580,8 +580,8 @@ fn a_partner_alone_is_reported_as_among_all_and_by_quarter_and_week() {
         .path()
         .join(format!("all/overview-{MONTH}.html"));
     let overview = std::fs::read_to_string(overview).unwrap();
-    let answer = "Of 2 partners, 1 missed a promise. Of 1 more too little was measured to say. Credits due from \
-                  them: 1,240.00 USD.";
+    let answer = "1 of 2 partners missed a promise. For 1 partner too little was measured to say. Credits that \
+                  partners owe: 1,240.00 USD.";
     assert!(overview.contains(answer), "{overview}");
     let place = |name: &str| overview.find(&format!("{name}-{MONTH}.html")).unwrap();
     assert!(place("keystone") < place("lakeside"));

@@ -31,7 +31,7 @@ pub(super) struct ReportCommand {
     /// The partner: the id of a file in partners/
     #[arg(long, conflicts_with = "all", required_unless_present = "all")]
     partner: Option<String>,
-    /// Every partner that has an [[sla]]
+    /// Every partner whose file says what a contract promises, and one page over all of them
     #[arg(long)]
     all: bool,
     /// A month (2026-10), a quarter (2026-Q4), an ISO week (2026-W45) or days without the last
