@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 
 .PHONY: help demo demo-once stack stack-pages test times quick nightly dist build fmt clippy doc generated generate \
-  unit suite fuzz traps demo-check tools pypi pypi-tools other-days deny book bench bench-tools bench-where soak soak-short members clean
+  unit suite fuzz traps demo-check tools pypi pypi-tools mutations prometheus-newest other-days deny book bench bench-tools bench-where soak soak-short members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
@@ -61,7 +61,7 @@ times:
 # What takes hours, or needs more than Rust and Debian's packages. Every part is run; one that fails or is missing
 # fails the target.
 nightly:
-	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi other-days deny book soak-short
+	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi mutations prometheus-newest other-days deny book soak-short
 
 # Stripped, and optimised as a whole.
 dist:
@@ -101,7 +101,7 @@ unit:
 	$(call stage,unit tests,$(CARGO) test --release --workspace --lib --bins)
 
 suite:
-	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite -- --skip pypi::)
+	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite -- --skip pypi:: --skip mutations::)
 
 # Clients, a validator and a reader of OpenAPI that are not ours, from PyPI, each in an environment of its own.
 pypi: build tools pypi-tools
@@ -112,7 +112,7 @@ pypi-tools:
 	  if ! python3 -c 'import venv$(comma) ensurepip' 2>/dev/null; then \
 	    echo "installing python3-venv (needs root)"; apt-get update -qq && apt-get install -y -qq python3-venv; \
 	  fi; \
-	  for one in fhir bulk openapi; do \
+	  for one in fhir bulk openapi dsse; do \
 	    into=target/tools/$$one; \
 	    if ! cmp -s tests/third_party/$$one.txt $$into/installed.txt; then \
 	      echo "installing tests/third_party/$$one.txt into $$into"; \
@@ -121,6 +121,14 @@ pypi-tools:
 	      cp tests/third_party/$$one.txt $$into/installed.txt; \
 	    fi; \
 	  done)
+
+# Each alert is broken in many ways, and a case of promtool must notice each of them.
+mutations: build tools
+	$(call stage,broken rules,$(CARGO) test --release --package outrider --test suite -- mutations:: --nocapture)
+
+# Our rules in the newest Prometheus, which Go builds.
+prometheus-newest: build tools
+	$(call stage,the newest Prometheus,CARGO=$(CARGO) tests/tools/prometheus-newest.sh)
 
 # The suite on other days: later, on 29 February, across both changes of the clocks.
 other-days: build tools

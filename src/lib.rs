@@ -6,14 +6,16 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | hands | [`journey`], [`ledger`], [`expose`], [`portal`], [`render`] |
+//! | hands | [`journey`], [`ledger`], [`expose`], [`listener`], [`portal`], [`proof`], [`render`] |
 //! | wiring | [`agent`] |
 //! | roof | [`cli`] |
 
 pub mod expose;
 pub mod journey;
 pub mod ledger;
+pub mod listener;
 pub mod portal;
+pub mod proof;
 pub mod render;
 
 pub mod agent;

@@ -116,7 +116,8 @@ impl Scene {
         command
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// Writes a file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).expect("a file");
     }
 

@@ -172,7 +172,12 @@ impl Agent {
     /// # Errors
     /// When the agent does not answer, or the journey is not paused.
     pub(crate) fn resume(&self, partner: &str, journey: &str) -> Result<()> {
-        let who = json!({"partner": partner, "journey": journey});
+        let who = json!({
+            "partner": partner,
+            "journey": journey,
+            "by": "demo",
+            "note": "the demo plays the person who has looked at the disclosure",
+        });
         self.client
             .send("POST", "/v1/resume", Some(&who))
             .map(drop)

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -23,6 +24,8 @@ const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct HttpClient {
     address: SocketAddr,
+    /// The file with the token that it asks for.
+    token_file: Option<PathBuf>,
 }
 
 impl HttpClient {
@@ -35,8 +38,19 @@ impl HttpClient {
             .strip_prefix("http://")
             .and_then(|rest| rest.trim_end_matches('/').parse::<SocketAddr>().ok());
         match address {
-            Some(address) if address.ip().is_loopback() => Ok(Self { address }),
+            Some(address) if address.ip().is_loopback() => Ok(Self {
+                address,
+                token_file: None,
+            }),
             Some(_) | None => bail!("{url:?} is no plain HTTP address on loopback"),
+        }
+    }
+
+    /// The same, which shows the token in a file with each request.
+    pub(crate) fn with_token(self, file: PathBuf) -> Self {
+        Self {
+            token_file: Some(file),
+            ..self
         }
     }
 
@@ -79,12 +93,23 @@ impl HttpClient {
         Ok(answer.body)
     }
 
+    /// The header field with the token.
+    fn authorization(&self) -> Result<String> {
+        let Some(file) = &self.token_file else {
+            return Ok(String::new());
+        };
+        let token = std::fs::read_to_string(file)
+            .with_context(|| format!("could not read the token in {}", file.display()))?;
+        Ok(format!("Authorization: Bearer {}\r\n", token.trim()))
+    }
+
     fn call(&self, method: &str, path: &str, body: &str) -> Result<Message> {
         let begun = Mark::now();
+        let authorization = self.authorization()?;
         let mut stream = TcpStream::connect_timeout(&self.address, CALL_LIMIT)?;
         stream.set_write_timeout(Some(CALL_LIMIT))?;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: outrider-demo\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: outrider-demo\r\n{authorization}\
              Accept: application/json\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             self.address,

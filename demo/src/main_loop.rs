@@ -50,7 +50,9 @@ pub(crate) fn run<W: Write>(
         start(options, &binaries, tools.as_ref(), &mut processes).and_then(|(addresses, stack)| {
             print_banner(&addresses, stack.as_ref(), &state, chosen.len(), screen)?;
             let session = Session {
-                agent: Agent::new(HttpClient::at(&addresses.agent)?),
+                agent: Agent::new(
+                    HttpClient::at(&addresses.agent)?.with_token(addresses.token_file),
+                ),
                 page: addresses.agent.clone(),
                 sandbox: Sandbox::new(HttpClient::at(&addresses.sandbox.control)?),
                 programs: &mut programs,
@@ -131,6 +133,8 @@ impl Binaries {
 /// Where both programs listen.
 struct Addresses {
     agent: String,
+    /// The file with the token that lets this user act.
+    token_file: PathBuf,
     sandbox: Ready,
 }
 
@@ -147,6 +151,7 @@ fn start(
         outrider: &binaries.outrider,
         config: &options.config,
         agent: &addresses.agent,
+        token_file: &addresses.token_file,
     };
     let stack = match tools {
         Some(tools) => Some(stack::start(tools, &generator, processes)?),
@@ -194,11 +199,13 @@ fn start_agent(
     #[derive(Deserialize)]
     struct AgentReady {
         listen: String,
+        token_file: PathBuf,
     }
     let agent: AgentReady = serde_json::from_str(&line)
         .with_context(|| format!("outrider says something else than agreed: {line}"))?;
     Ok(Addresses {
         agent: agent.listen.trim_end_matches('/').to_owned(),
+        token_file: agent.token_file,
         sandbox,
     })
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::Context as _;
+
 use crate::clock::SCALE;
 use crate::http::{HttpClient, encoded};
 use crate::notice::Receiver;
@@ -41,6 +43,8 @@ pub(crate) struct Generator<'a> {
     pub(crate) config: &'a Path,
     /// The agent that runs.
     pub(crate) agent: &'a str,
+    /// The file with the token that Alertmanager shows to it.
+    pub(crate) token_file: &'a Path,
 }
 
 /// Generates the files for the agent that runs, and starts Alertmanager and Prometheus on them.
@@ -56,7 +60,9 @@ pub(crate) fn start(
     let agent = HttpClient::at(generator.agent)?.address();
     let at = |address: SocketAddr| HttpClient::at(&format!("http://{address}"));
     let alertmanager = at(tools::address(ALERTMANAGER_PORT)?)?;
-    let text = overlay(agent, alertmanager.address(), &webhook);
+    let token_file =
+        std::path::absolute(generator.token_file).context("could not find the current folder")?;
+    let text = overlay(agent, &token_file, alertmanager.address(), &webhook);
     let overlay = processes.state.write("generate.toml", &text)?;
     let mut generate = Command::new(generator.outrider);
     generate
@@ -93,12 +99,19 @@ pub(crate) fn start(
     })
 }
 
-fn overlay(agent: SocketAddr, alertmanager: SocketAddr, webhook: &Webhook) -> String {
+fn overlay(
+    agent: SocketAddr,
+    token_file: &Path,
+    alertmanager: SocketAddr,
+    webhook: &Webhook,
+) -> String {
     let [page, ticket, heartbeat] = Receiver::ALL.map(|receiver| webhook.url(receiver));
     format!(
-        "# Written by the demo, again at each start.\nlisten = \"{agent}\"\n\n[alerting]\n\
+        "# Written by the demo, again at each start.\nlisten = \"{agent}\"\n\n[access]\n\
+         credentials_file = {}\n\n[alerting]\n\
          alertmanager = \"{alertmanager}\"\npage = \"{page}\"\nticket = \"{ticket}\"\n\
-         heartbeat = \"{heartbeat}\"\n"
+         heartbeat = \"{heartbeat}\"\n",
+        serde_json::json!(token_file)
     )
 }
 
@@ -171,7 +184,11 @@ mod tests {
     fn the_overlay_names_every_receiver() {
         let webhook = Webhook::listen().unwrap();
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let read: toml::Table = toml::from_str(&overlay(at(9464), at(9093), &webhook)).unwrap();
+        let token = Path::new("/state/outrider.db.token");
+        let text = overlay(at(9464), token, at(9093), &webhook);
+        let read: toml::Table = toml::from_str(&text).unwrap();
+        let access = &read["access"];
+        assert_eq!(access["credentials_file"].as_str(), token.to_str());
         assert_eq!(read["listen"].as_str(), Some("127.0.0.1:9464"));
         let alerting = &read["alerting"];
         assert_eq!(alerting["alertmanager"].as_str(), Some("127.0.0.1:9093"));

@@ -5,8 +5,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | ground | [`model`], [`clock`], [`secret`] |
-//! | thinking | [`schedule`], [`judge`], [`sli`], [`slo`], [`view`] |
+//! | ground | [`model`], below it [`clock`] and [`secret`] |
+//! | thinking | [`schedule`], [`judge`], [`sla`], [`sli`], [`slo`], [`view`] |
 //! | configuration | [`config`] |
 
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod secret;
 
 pub mod judge;
 pub mod schedule;
+pub mod sla;
 pub mod sli;
 pub mod slo;
 pub mod view;

@@ -3,7 +3,7 @@
 
 use fuzz::Site;
 use libfuzzer_sys::fuzz_target;
-use outrider_domain::secret::{SigningKey, expires_at, read_private_key, read_trust};
+use outrider_domain::secret::{SecretRef, SigningKey, expires_at, read_private_key, read_trust};
 
 thread_local!(static SITE: Site = Site::new());
 
@@ -18,8 +18,8 @@ fuzz_target!(|input: &[u8]| {
                 std::hint::black_box(expires_at(certificate));
             }
         }
-        drop(read_private_key(&file));
-        if let Ok(key) = SigningKey::read(&file) {
+        drop(read_private_key(&SecretRef::File(file.clone())));
+        if let Ok(key) = SigningKey::read(&SecretRef::File(file.clone())) {
             assert_eq!(
                 key.thumbprint().len(),
                 43,

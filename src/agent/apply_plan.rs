@@ -9,6 +9,7 @@ use outrider_domain::model::names;
 use outrider_domain::model::{FixedSetting, Plan, PlanDiff, ProbeId};
 use outrider_domain::sli;
 
+use super::changes::{self, summary};
 use super::permits::Permits;
 use super::plan_series;
 use super::recorder_events::RecorderEvent;
@@ -20,12 +21,18 @@ use super::state::{ConfigState, SharedState};
 impl Scheduler {
     /// Applies the plan that was read, or keeps the previous one and logs why.
     pub(super) async fn reload(&mut self, loaded: Loaded) {
-        let plan = match loaded.0 {
+        let source = loaded.trigger.name();
+        let plan = match loaded.plan {
             Ok(plan) => plan,
             Err(mistakes) => {
                 for mistake in &mistakes {
                     tracing::error!(%mistake, "the files cannot be used; the previous plan stays in use");
                 }
+                let note = format!(
+                    "refused: {} mistakes; the previous plan stays",
+                    mistakes.len()
+                );
+                self.log_reload(note, source).await;
                 return self.shared.set_config_state(ConfigState {
                     at: Some(self.clock.now()),
                     mistakes,
@@ -34,6 +41,7 @@ impl Scheduler {
             }
         };
         let diff = PlanDiff::between(&self.plan, &plan);
+        self.log_reload(summary(&diff), source).await;
         for setting in &diff.fixed {
             tracing::warn!(
                 setting = setting.name(),
@@ -53,6 +61,11 @@ impl Scheduler {
             self.apply_plan(*plan, &diff).await;
         }
         self.shared.set_config_state(state);
+    }
+
+    async fn log_reload(&self, note: String, source: &str) {
+        let action = changes::reload(self.clock.now(), note, source);
+        self.recorder.send(RecorderEvent::Action(action)).await;
     }
 
     async fn apply_plan(&mut self, mut plan: Plan, diff: &PlanDiff) {

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{
-    AuthKind, CertificateRole, HostChain, Partner, PartnerId, Plan, Renames, RunRecord, SecretRef,
-    names,
+    AuthKind, CertificateRole, HostChain, Partner, PartnerId, Plan, Renames, RunRecord, names,
 };
 use outrider_domain::secret::read_trust;
 
@@ -152,12 +151,11 @@ fn add(to: &mut Vec<SeenChain>, chain: SeenChain) {
 /// cannot be read have none; each run reports them.
 fn own_chains(partner: &Partner) -> Vec<HostChain> {
     let client = partner.auth.certificate.as_ref();
-    let client = client.map(|one| (CertificateRole::Client, one.chain.as_path()));
+    let client = client.map(|one| (CertificateRole::Client, one.chain.clone()));
     let signing = match &partner.auth.kind {
-        AuthKind::PrivateKeyJwt {
-            key: SecretRef::File(key),
-            ..
-        } => Some((CertificateRole::Signing, key.as_path())),
+        AuthKind::PrivateKeyJwt { key, .. } => {
+            key.file().map(|file| (CertificateRole::Signing, file))
+        }
         AuthKind::ClientSecretBasic { .. }
         | AuthKind::ClientSecretPost { .. }
         | AuthKind::TlsClientAuth
@@ -166,7 +164,7 @@ fn own_chains(partner: &Partner) -> Vec<HostChain> {
     };
     let files = client.into_iter().chain(signing);
     files
-        .filter_map(|(role, file)| own_chain(role, file))
+        .filter_map(|(role, file)| own_chain(role, &file))
         .collect()
 }
 
@@ -187,6 +185,7 @@ mod tests {
     };
 
     use super::*;
+    use outrider_domain::secret::SecretRef;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()

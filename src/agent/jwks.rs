@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use outrider_domain::model::{AuthKind, PartnerId, Plan, SecretRef};
+use outrider_domain::model::{AuthKind, PartnerId, Plan};
 use outrider_domain::secret::{PublicKey, SigningKey};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl PublishedKeys {
     pub(super) fn reload(&self, plan: &Plan, now: Instant) {
         let current = plan.partners.values().map(|partner| {
             let AuthKind::PrivateKeyJwt {
-                key: SecretRef::File(path),
+                key,
                 kid,
                 also_published,
             } = &partner.auth.kind
@@ -42,9 +42,9 @@ impl PublishedKeys {
                 return (partner.id.clone(), Vec::new());
             };
             // `check` and each run report what cannot be read.
-            let own = SigningKey::read(path).ok().map(|key| (kid.clone(), key));
-            let others = also_published.iter().filter_map(|path| {
-                let key = SigningKey::read(path).ok()?;
+            let own = SigningKey::read(key).ok().map(|key| (kid.clone(), key));
+            let others = also_published.iter().filter_map(|from| {
+                let key = SigningKey::read(from).ok()?;
                 Some((None, key))
             });
             let keys = own

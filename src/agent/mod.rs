@@ -8,6 +8,7 @@
 mod apply_plan;
 mod budgets;
 mod certificates;
+mod changes;
 mod due;
 mod epochs;
 mod evidence_check;
@@ -15,6 +16,8 @@ mod follow_up_requests;
 mod follow_up_runs;
 mod jwks;
 mod ledger_care;
+#[cfg(test)]
+mod orphan_tests;
 mod orphans;
 mod partners;
 mod pause;
@@ -30,6 +33,7 @@ mod recorder_batch;
 mod recorder_events;
 mod reload;
 mod renames;
+mod report;
 mod restore;
 mod run_names;
 mod scheduler;
@@ -50,10 +54,12 @@ use std::time::Duration;
 
 use outrider_domain::clock::Clock;
 use outrider_domain::model::Plan;
+use outrider_domain::secret::keep_token;
 use tokio::sync::{mpsc, watch};
 
 use self::due::DueCounter;
 use self::recorder_events::{RecorderEvent, RecorderSender};
+pub use self::report::{NoReport, report};
 pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;
@@ -61,7 +67,8 @@ pub use self::slo_status::{in_flight, slo_status};
 use self::state::SharedState;
 use crate::expose::Health;
 use crate::ledger::{Ledger, LedgerError};
-use crate::portal::Handle;
+use crate::listener::{self, Door, TlsConfigs};
+use crate::portal::QuerySender;
 
 pub use self::reload::PlanSource;
 
@@ -86,6 +93,17 @@ pub enum AgentError {
         /// What the machine says.
         why: std::io::Error,
     },
+    /// The certificate of its listener cannot be used.
+    #[error("the listener cannot speak TLS: {0}. Mend [access.tls]")]
+    Tls(String),
+    /// The token that lets people act cannot be kept.
+    #[error("the local token {} cannot be kept: {why}. Give this user the right to write there", path.display())]
+    Token {
+        /// Its file.
+        path: PathBuf,
+        /// What the machine says.
+        why: std::io::Error,
+    },
     /// The machine does not give it what it needs.
     #[error("cannot start: {0}")]
     Start(String),
@@ -96,8 +114,23 @@ pub enum AgentError {
 pub struct Ready {
     /// Pages, JSON and metrics.
     pub listen: SocketAddr,
+    /// The scheme of that.
+    pub scheme: &'static str,
     /// The ledger's file.
     pub ledger: PathBuf,
+    /// The file with the token that lets this user act.
+    pub token_file: PathBuf,
+}
+
+impl Ready {
+    fn of(plan: &Plan, listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            scheme: plan.settings.scheme(),
+            ledger: plan.settings.ledger.clone(),
+            token_file: plan.settings.token_file(),
+        }
+    }
 }
 
 /// Runs until the process is told to stop. `ready` is called once. `source` is where the plan comes
@@ -114,6 +147,7 @@ pub async fn run(
     let plan = Arc::new(plan);
     // The port first: a second agent must not touch the first one's ledger.
     let (listener, listen) = bind(plan.settings.listen).await?;
+    let tls = tls(&plan)?;
     let mut ledger = Ledger::open(&plan.settings.ledger, plan.scale, clock.now())?;
     let health = Health::default();
     let shared = restore::restore(&plan, &mut ledger, &clock, &health)?;
@@ -130,11 +164,12 @@ pub async fn run(
         .map_err(|why| AgentError::Start(why.to_string()))?;
     evidence_check::start(&plan, &recorder.sender, &stopped);
     start_numbers(&shared, &clock, &stopped)?;
-    let mut server = tokio::spawn(server::serve(
+    let queries_of_pages = QuerySender::new(query_sender, clock.clone());
+    let mut server = tokio::spawn(listener::serve(
         listener,
-        registry,
-        health.clone(),
-        Handle::new(query_sender, clock.clone()),
+        tls,
+        door(&plan, &shared)?,
+        server::routes(registry, health.clone(), queries_of_pages),
         stopped,
     ));
     let query_handler = tokio::spawn(query_handler::handle_queries(
@@ -157,10 +192,7 @@ pub async fn run(
     let hangup = Signals::hangup().map_err(|why| AgentError::Start(why.to_string()))?;
     let (loaded, reloads) = mpsc::channel(RELOADS_MAX);
     let watching = tokio::spawn(reload::watch(source, hangup, loaded));
-    ready(Ready {
-        listen,
-        ledger: plan.settings.ledger.clone(),
-    });
+    ready(Ready::of(&plan, listen));
     let context = Context {
         clock: clock.clone(),
         shared: shared.clone(),
@@ -187,6 +219,21 @@ pub async fn run(
     }
     query_handler.abort();
     closed.map_err(AgentError::from)
+}
+
+/// The certificate of the listener, as its files hold it now and later; none for plain HTTP.
+fn tls(plan: &Plan) -> Result<Option<TlsConfigs>, AgentError> {
+    let tls = plan.settings.access.tls.clone();
+    let tls = tls.map(listener::watch).transpose();
+    tls.map_err(AgentError::Tls)
+}
+
+/// Who is let in: those of the plan in use, and whoever may read the local token.
+fn door(plan: &Plan, shared: &SharedState) -> Result<Door, AgentError> {
+    let path = plan.settings.token_file();
+    let local = keep_token(&path).map_err(|why| AgentError::Token { path, why })?;
+    let shared = shared.clone();
+    Ok(Door::new(move || shared.plan(), &local))
 }
 
 /// Starts what works out numbers next to the runs.

@@ -1,21 +1,23 @@
 //! Orphaned jobs: those that the previous process left open, before the schedule begins, and those
 //! whose own release failed. A partner that cannot delete is not asked for ever: attempts back off, a job
-//! never gets a second token of its own, and releasing it is given up by its age or by a declared quirk.
+//! never gets a second token of its own, and releasing it is given up by its age or by a declared quirk. The ledger keeps
+//! what was tried, so that a restart is no new beginning.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    AgentFault, Job, Partner, PartnerId, Plan, Quirk, RunId, stable_hash,
+    Job, OrphanResult, Partner, PartnerId, Plan, Quirk, ReleaseAttempts, RunId, names, stable_hash,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::partners::Partners;
 use super::recorder_events::{RecorderEvent, RecorderSender};
+use super::state::SharedState;
 use crate::journey::{JobNote, OrphanRelease, TokenAllowance, release_orphan};
 use crate::ledger::Ledger;
 
@@ -25,50 +27,12 @@ const RELEASE_TIME: Duration = Duration::from_secs(20);
 /// The wait after the first attempt that failed; it doubles from attempt to attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-/// Jobs of one partner that one look tries to release, one after the other.
-const PER_PARTNER: usize = 4;
+/// Attempts at one partner that may fail in one look. Its jobs are tried one after the other.
+const FAILURES_MAX: usize = 4;
 /// The requests of one release: a token, and the deletion.
 const REQUESTS: u64 = 2;
 /// A job that is older is given up: partners drop what nobody fetches within a day.
 const AGE_MAX: TimeDelta = TimeDelta::hours(24);
-
-/// What is remembered of one job that could not be released.
-#[derive(Clone, Copy, Debug, Default)]
-struct Attempts {
-    failed: u32,
-    next_at: Option<DateTime<Utc>>,
-    /// Whether a token was asked for it.
-    had_token: bool,
-}
-
-/// What is remembered of all of them, by status URL.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OrphanLog(Arc<Mutex<BTreeMap<String, Attempts>>>);
-
-impl OrphanLog {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Attempts>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn of(&self, job: &Job) -> Attempts {
-        self.all().get(&job.location).copied().unwrap_or_default()
-    }
-
-    /// Forgets those that are not open any more.
-    fn keep_only(&self, jobs: &[Job]) {
-        self.all()
-            .retain(|location, _| jobs.iter().any(|job| job.location == *location));
-    }
-
-    fn failed(&self, job: &Job, has_asked: bool, now: DateTime<Utc>) {
-        let mut all = self.all();
-        let attempts = all.entry(job.location.clone()).or_default();
-        attempts.failed += 1;
-        attempts.had_token |= has_asked;
-        let wait = back_off(&job.location, attempts.failed);
-        attempts.next_at = TimeDelta::from_std(wait).ok().map(|wait| now + wait);
-    }
-}
 
 /// The wait after so many attempts that failed: doubled, and moved by up to a quarter of it, so that jobs of one hour
 /// do not come together.
@@ -80,14 +44,25 @@ fn back_off(location: &str, failed: u32) -> Duration {
     doubled - quarter + quarter * 2 * u32::try_from(share).unwrap_or(0) / 1_000
 }
 
+/// The attempts at a job after one more that failed.
+fn after_failure(job: &Job, has_asked: bool, now: DateTime<Utc>) -> ReleaseAttempts {
+    let failed = job.attempts.failed.saturating_add(1);
+    let wait = TimeDelta::from_std(back_off(&job.location, failed)).unwrap_or_default();
+    ReleaseAttempts {
+        failed,
+        next_at: Some(now + wait),
+        had_token: job.attempts.had_token || has_asked,
+    }
+}
+
 /// What it takes to release a job.
 #[derive(Clone)]
 pub(super) struct Releasing {
     pub(super) plan: Arc<Plan>,
     pub(super) clock: Clock,
     pub(super) partners: Partners,
+    pub(super) shared: SharedState,
     pub(super) recorder: RecorderSender,
-    pub(super) log: OrphanLog,
 }
 
 /// Releases every job in the ledger that the previous process left open, all partners at once.
@@ -104,134 +79,151 @@ pub(super) async fn release_first(releasing: &Releasing) {
 /// Releases jobs that were opened `before` a time, but those of runs that are still `going`. A job whose own release
 /// failed would else make a partner's throttling look like our doing.
 pub(super) async fn release_but(releasing: Releasing, going: Vec<RunId>, before: DateTime<Utc>) {
-    let path = releasing.plan.settings.ledger.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        Ledger::reader(&path).and_then(|ledger| ledger.open_jobs())
-    });
-    let jobs = match read.await {
-        Ok(Ok(jobs)) => jobs,
-        Ok(Err(why)) => return tracing::error!(error = %why, "open jobs could not be read"),
-        Err(_) => return,
+    let orphans = async || {
+        let jobs = open_jobs(&releasing.plan).await?;
+        let is_orphan = |job: &Job| job.opened_at < before && !going.contains(&job.run);
+        let jobs: Vec<Job> = jobs.into_iter().filter(is_orphan).collect();
+        publish(&releasing, &jobs);
+        Some(jobs)
     };
-    releasing.log.keep_only(&jobs);
     let now = releasing.clock.now();
-    let is_orphan = |job: &Job| job.opened_at < before && !going.contains(&job.run);
-    let is_due = |job: &Job| releasing.log.of(job).next_at.is_none_or(|at| at <= now);
+    let is_due = |job: &Job| job.attempts.next_at.is_none_or(|at| at <= now);
     let mut by_partner: BTreeMap<PartnerId, Vec<Job>> = BTreeMap::new();
-    for job in jobs.into_iter().filter(is_orphan).filter(is_due) {
+    for job in orphans().await.into_iter().flatten().filter(is_due) {
         by_partner.entry(job.partner.clone()).or_default().push(job);
+    }
+    if by_partner.is_empty() {
+        return;
     }
     let mut releases = JoinSet::new();
     for jobs in by_partner.into_values() {
         releases.spawn(release_all(releasing.clone(), jobs));
     }
     while releases.join_next().await.is_some() {}
+    orphans().await;
+}
+
+/// Jobs in the ledger; none where it cannot be read.
+async fn open_jobs(plan: &Plan) -> Option<Vec<Job>> {
+    let path = plan.settings.ledger.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        Ledger::reader(&path).and_then(|ledger| ledger.open_jobs())
+    });
+    match read.await.ok()? {
+        Ok(jobs) => Some(jobs),
+        Err(why) => {
+            tracing::error!(error = %why, "open jobs could not be read");
+            None
+        }
+    }
+}
+
+/// How many are open at each partner.
+fn publish(releasing: &Releasing, orphans: &[Job]) {
+    let mut numbers = releasing.shared.numbers();
+    for partner in releasing.plan.partners.keys() {
+        let count = orphans.iter().filter(|job| job.partner == *partner).count();
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        numbers.set_count(&names::ORPHAN_JOBS, &[partner.as_str()], count);
+    }
 }
 
 /// Releases the jobs of one partner, one after the other.
-async fn release_all(releasing: Releasing, jobs: Vec<Job>) {
-    let mut attempted = 0;
+async fn release_all(releasing: Releasing, mut jobs: Vec<Job>) {
+    // Those that were tried least come first: old ones that cannot be deleted must not hold up the others.
+    jobs.sort_by_key(|job| job.attempts.failed);
+    let mut failures = 0;
     for job in jobs {
-        let Some(partner) = releasing.plan.partners.get(&job.partner) else {
-            tracing::warn!(partner = %job.partner, "an open job belongs to no partner of the plan");
-            continue;
-        };
+        let partner = releasing.plan.partners.get(&job.partner);
         if let Some(why) = given_up(partner, &job, releasing.clock.now()) {
             give_up(&releasing, job, why).await;
             continue;
         }
-        if attempted == PER_PARTNER {
-            return;
+        let Some(partner) = partner else {
+            tracing::warn!(partner = %job.partner, "an open job belongs to no partner of the plan");
+            failed(&releasing, job, false).await;
+            continue;
+        };
+        if failures < FAILURES_MAX {
+            failures += usize::from(!release(&releasing, partner, job).await);
         }
-        attempted += 1;
-        release(&releasing, partner, job).await;
     }
 }
 
 /// Why a job is not tried to be released any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GivenUp {
-    /// The partner declares that it deletes no job.
-    Declared,
-    /// It is too old.
-    Age,
-}
-
-fn given_up(partner: &Partner, job: &Job, now: DateTime<Utc>) -> Option<GivenUp> {
-    if partner.quirks.contains(&Quirk::Delete405) {
-        Some(GivenUp::Declared)
+fn given_up(partner: Option<&Partner>, job: &Job, now: DateTime<Utc>) -> Option<OrphanResult> {
+    if partner.is_some_and(|partner| partner.quirks.contains(&Quirk::Delete405)) {
+        Some(OrphanResult::Declared)
     } else if now - job.opened_at > AGE_MAX {
-        Some(GivenUp::Age)
+        Some(OrphanResult::TooOld)
     } else {
         None
     }
 }
 
-async fn give_up(releasing: &Releasing, job: Job, why: GivenUp) {
-    let failed = releasing.log.of(&job).failed;
-    match why {
-        GivenUp::Declared => tracing::info!(
+async fn give_up(releasing: &Releasing, job: Job, why: OrphanResult) {
+    if why == OrphanResult::Declared {
+        tracing::info!(
             partner = %job.partner, run.id = %job.run,
             "a job stays open: the partner declares that it deletes none (delete-405)"
-        ),
-        GivenUp::Age => {
-            tracing::warn!(
-                partner = %job.partner, run.id = %job.run, attempts = failed,
-                "gave up releasing a job of more than {} hours", AGE_MAX.num_hours()
-            );
-            let fault = RecorderEvent::Fault(AgentFault::OpenJob);
-            releasing.recorder.send(fault).await;
-        }
+        );
+    } else {
+        tracing::warn!(
+            partner = %job.partner, run.id = %job.run, attempts = job.attempts.failed,
+            "gave up releasing a job of more than {} hours", AGE_MAX.num_hours()
+        );
     }
-    forget(releasing, job).await;
+    record(releasing, job, why).await;
 }
 
-async fn release(releasing: &Releasing, partner: &Partner, job: Job) {
+/// Whether it is released. The agreed limits come first: then the next look tries again.
+async fn release(releasing: &Releasing, partner: &Partner, job: Job) -> bool {
     let clock = &releasing.clock;
     let admission = releasing.partners.admit(&partner.id, clock, REQUESTS);
     let client = admission.and_then(|one| releasing.partners.client(&partner.id, one));
     let Some(client) = client else {
-        // The agreed limits come first: the next look tries again.
-        return;
+        return false;
     };
     let allowance = TokenAllowance {
         tokens: &releasing.partners.tokens,
-        may_ask: !releasing.log.of(&job).had_token,
+        may_ask: !job.attempts.had_token,
     };
     match release_orphan(&client, clock, partner, &job, allowance).await {
         OrphanRelease::Released => {
             tracing::info!(partner = %job.partner, run.id = %job.run, "released an orphan job");
-            forget(releasing, job).await;
+            record(releasing, job, OrphanResult::Released).await;
+            true
         }
         OrphanRelease::Failed { has_asked } => {
-            releasing.log.failed(&job, has_asked, clock.now());
-            let attempts = releasing.log.of(&job);
-            tracing::warn!(
-                partner = %job.partner, run.id = %job.run, attempts = attempts.failed,
-                next_at = ?attempts.next_at, "an orphan job could not be released"
-            );
+            failed(releasing, job, has_asked).await;
+            false
         }
     }
 }
 
-/// Takes a job out of the ledger.
-async fn forget(releasing: &Releasing, job: Job) {
-    releasing
-        .recorder
-        .send(RecorderEvent::Job(JobNote::Released {
-            location: job.location,
-        }))
-        .await;
-    // The schedule must not begin before the release is durable: ask something after it.
+async fn failed(releasing: &Releasing, mut job: Job, has_asked: bool) {
+    job.attempts = after_failure(&job, has_asked, releasing.clock.now());
+    tracing::warn!(
+        partner = %job.partner, run.id = %job.run, attempts = job.attempts.failed,
+        next_at = ?job.attempts.next_at, "an orphan job could not be released"
+    );
+    record(releasing, job, OrphanResult::Failed).await;
+}
+
+/// Writes what came of a job, and waits until that is durable: the schedule must not begin before, and the next look
+/// reads it.
+async fn record(releasing: &Releasing, job: Job, result: OrphanResult) {
+    let (partner, run) = (job.partner.clone(), job.run.clone());
+    let event = RecorderEvent::Orphan(job, result);
+    releasing.recorder.send(event).await;
+    // Ask something after it.
     let (answer, written) = oneshot::channel();
-    releasing
-        .recorder
-        .send(RecorderEvent::Job(JobNote::OthersOpen {
-            partner: job.partner,
-            run: job.run,
-            answer,
-        }))
-        .await;
+    let question = JobNote::OthersOpen {
+        partner,
+        run,
+        answer,
+    };
+    releasing.recorder.send(RecorderEvent::Job(question)).await;
     let _known = written.await;
 }
 

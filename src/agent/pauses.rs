@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use outrider_domain::model::{Plan, ProbeId, RunId, names};
 
 use super::pause::Pause;
-use super::state::SharedState;
+use super::state::{ProbeState, SharedState};
 use crate::expose::Numbers;
 use crate::ledger::{Ledger, LedgerEntry, LedgerError};
 
@@ -39,11 +39,19 @@ pub(super) fn restore(
 }
 
 impl SharedState {
-    /// Sets the levels of every probe of the plan: whether it waits for a person, and its failures in a row.
+    /// Sets the levels of every probe of the plan: whether it waits for a person, and its failures in a row. A probe
+    /// that was taken out of the plan goes on waiting; one that was renamed waits under its present name alone.
     pub(super) fn publish_levels(&self) {
         let plan = self.plan();
         let state = self.state();
         let mut numbers = self.numbers();
+        let waits = |(_, of_probe): &(&ProbeId, &ProbeState)| of_probe.pause.is_some();
+        for (probe, of_probe) in state.probes.iter().filter(waits) {
+            publish(&mut numbers, probe, of_probe.pause);
+            for old in plan.renames.former(probe) {
+                publish(&mut numbers, &old, None);
+            }
+        }
         for probe in plan.probes.keys() {
             let of_probe = state.probes.get(probe);
             publish(&mut numbers, probe, of_probe.and_then(|one| one.pause));
@@ -53,13 +61,23 @@ impl SharedState {
         }
     }
 
+    /// Whether a journey waits for a person.
+    pub(super) fn is_paused(&self, probe: &ProbeId) -> bool {
+        let state = self.state();
+        state
+            .probes
+            .get(probe)
+            .is_some_and(|one| one.pause.is_some())
+    }
+
     /// Pauses a journey, or resumes it; returns whether it was paused.
     pub(super) fn set_pause(&self, probe: &ProbeId, pause: Option<Pause>) -> bool {
         let is_planned = self.plan().probes.contains_key(probe);
         let mut state = self.state();
         let of_probe = state.probes.entry(probe.clone()).or_default();
         let was = std::mem::replace(&mut of_probe.pause, pause);
-        if is_planned {
+        // Who resumes what is no longer in the plan ends its alert, too.
+        if is_planned || was.is_some() {
             publish(&mut self.numbers(), probe, pause);
         }
         was.is_some()

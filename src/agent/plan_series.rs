@@ -2,7 +2,7 @@
 //! over partners and read them.
 
 use outrider_domain::model::{Escalation, Measure, Partner, Plan, names};
-use outrider_domain::slo::{self, Objective};
+use outrider_domain::slo::{self, Objective, Urgency};
 
 use super::state::SharedState;
 use crate::expose::Numbers;
@@ -10,6 +10,8 @@ use crate::expose::Numbers;
 /// The pages that burn alerts open, where no layer and cause are known.
 const RUNBOOK: &str = "README.md";
 const LATENCY_RUNBOOK: &str = "latency-high.md";
+/// What stands in place of a tier where runs that say nothing are counted.
+const BLIND: &str = "blind";
 
 /// Sets all of them, and forgets what another plan said and those of objectives that are gone.
 pub(super) fn publish(plan: &Plan, shared: &SharedState) {
@@ -22,6 +24,7 @@ pub(super) fn publish(plan: &Plan, shared: &SharedState) {
         &names::PARTNER_INFO,
         &names::LIMIT,
         &names::AGENT_THRESHOLD,
+        &names::RETIRED_AGENT,
     ] {
         numbers.clear(metric);
     }
@@ -36,6 +39,19 @@ pub(super) fn publish(plan: &Plan, shared: &SharedState) {
         &names::BREACH,
     ] {
         numbers.retain(metric, |labels| is_planned(&objectives, labels));
+    }
+    let settings = &plan.settings;
+    let is_own = |(agent, location): &&(String, String)| {
+        *agent == settings.agent && *location == settings.location
+    };
+    // Whoever has the name again is there.
+    for (agent, location) in settings
+        .alerting
+        .retired_agents
+        .iter()
+        .filter(|one| !is_own(one))
+    {
+        numbers.set(&names::RETIRED_AGENT, &[agent, location], 1.0);
     }
     for alarm in slo::agent_alarms(plan) {
         numbers.set_count(
@@ -87,6 +103,10 @@ fn publish_objective(plan: &Plan, objective: &Objective<'_>, numbers: &mut Numbe
             repeat,
         ];
         numbers.set_count(&names::SLO_THRESHOLD, &labels, alarm.bad_runs);
+    }
+    if let Some(unseen) = objective.unseen() {
+        let labels = [partner, slo, BLIND, Urgency::Page.name(), repeat];
+        numbers.set_count(&names::SLO_THRESHOLD, &labels, unseen.threshold);
     }
     let evenness = if objective.is_even { "even" } else { "uneven" };
     let journeys = objective.slo.journeys.iter();

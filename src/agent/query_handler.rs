@@ -1,6 +1,11 @@
 //! Answers the portal's queries from the shared state and from the ledger.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
+use outrider_domain::model::{ActionKind, LoggedAction, Plan};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
@@ -8,7 +13,10 @@ use super::jwks::{PublishedKeys, RELOAD_EVERY};
 use super::readers::Readers;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::state::SharedState;
-use crate::portal::PortalQuery;
+use crate::portal::{PortalQuery, RefusedText, Resumed, Resumption};
+
+/// How often programs that give secrets are run again.
+const COMMANDS_EVERY: Duration = Duration::from_secs(60);
 
 /// Answers queries until every sender is gone.
 pub(super) async fn handle_queries(
@@ -21,11 +29,17 @@ pub(super) async fn handle_queries(
     let keys = PublishedKeys::default();
     let mut reload_due = tokio::time::interval(RELOAD_EVERY);
     reload_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut commands_due = tokio::time::interval(COMMANDS_EVERY);
+    commands_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let query = tokio::select! {
             query = queries.recv() => query,
             _ = reload_due.tick() => {
                 reload_keys(&keys, &shared, &clock, None);
+                continue;
+            }
+            _ = commands_due.tick() => {
+                refresh_secrets(&shared);
                 continue;
             }
         };
@@ -39,10 +53,74 @@ pub(super) async fn handle_queries(
                 shared.watchdog_arrived(clock.instant());
                 let _gone = to.send(());
             }
-            PortalQuery::Resume(probe, to) => recorder.send(RecorderEvent::Resume(probe, to)).await,
-            query @ (PortalQuery::Runs(..) | PortalQuery::Run(..)) => readers.query(query),
+            PortalQuery::Resume(resumption, to) => {
+                let (plan, at) = (shared.plan(), clock.now());
+                // It answers by itself; nothing waits for its end.
+                drop(tokio::spawn(resume(
+                    plan,
+                    resumption,
+                    at,
+                    recorder.clone(),
+                    to,
+                )));
+            }
+            query @ (PortalQuery::Runs(..) | PortalQuery::Run(..) | PortalQuery::Actions(..)) => {
+                readers.query(query);
+            }
         }
     }
+}
+
+/// Lifts a pause where who and why can be kept.
+async fn resume(
+    plan: Arc<Plan>,
+    resumption: Resumption,
+    at: DateTime<Utc>,
+    recorder: RecorderSender,
+    to: oneshot::Sender<Resumed>,
+) {
+    let probe = resumption.probe.clone();
+    // Every member of every set is looked for: not on the thread that keeps the schedule.
+    let checked = tokio::task::spawn_blocking(move || resume_action(&plan, &resumption, at));
+    match checked.await {
+        Ok(Ok(action)) => {
+            let event = RecorderEvent::Resume(probe, Box::new(action), to);
+            recorder.send(event).await;
+        }
+        Ok(Err(refused)) => {
+            let _gone = to.send(Err(refused));
+        }
+        Err(_panicked) => tracing::error!("a resume panicked; it has no answer"),
+    }
+}
+
+/// What the action log keeps of a resume.
+fn resume_action(
+    plan: &Plan,
+    resumption: &Resumption,
+    at: DateTime<Utc>,
+) -> Result<LoggedAction, RefusedText> {
+    let refused = |field| move |fault| RefusedText { field, fault };
+    let by = plan.person(&resumption.by).map_err(refused("by"))?;
+    let note = plan.note(&resumption.note).map_err(refused("note"))?;
+    Ok(LoggedAction {
+        at,
+        kind: ActionKind::Resume,
+        subject: resumption.probe.to_string(),
+        by: Some(by),
+        note,
+        source: resumption.source.clone(),
+    })
+}
+
+/// Programs that give secrets are run on a thread that may block.
+fn refresh_secrets(shared: &SharedState) {
+    let plan = shared.plan();
+    drop(tokio::task::spawn_blocking(move || {
+        plan.secrets()
+            .iter()
+            .for_each(|(_, secret)| secret.refresh());
+    }));
 }
 
 /// Key files are read on a thread that may block; then the answer is sent.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use outrider_domain::model::calendar::declared;
 use outrider_domain::model::{
     JourneyId, Measure, Outcome, PartnerId, Plan, ProbeId, SloName, WindowCount, WindowSpan, names,
 };
 use outrider_domain::slo::{
-    DueWindow, Objective, Promise, RunVerdict, Urgency, WindowCounts, is_long_gap,
+    DueWindow, Objective, Promise, RunVerdict, TierWindow, WindowCounts, is_long_gap,
 };
 
 use crate::expose::Numbers;
@@ -15,6 +16,10 @@ use crate::ledger::Marks;
 
 /// Starts looked at for one that no declared window holds back.
 const COMING_MAX: usize = 1_000;
+/// How far ahead declared windows are looked for.
+const AHEAD: TimeDelta = TimeDelta::days(1);
+/// The least time: a window that begins now has begun.
+const INSTANT: TimeDelta = TimeDelta::milliseconds(1);
 
 /// Whose objective, and which.
 pub(super) type ObjectiveKey = (PartnerId, SloName);
@@ -23,6 +28,8 @@ pub(super) type ObjectiveKey = (PartnerId, SloName);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     tiers: Vec<TierShape>,
+    /// The newest due runs among which blindness is looked for.
+    unseen_runs: u64,
     /// The runs that they are made of.
     pub(super) promise: Promise,
     pub(super) journeys: BTreeSet<JourneyId>,
@@ -31,9 +38,7 @@ pub(super) struct Shape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TierShape {
     name: &'static str,
-    is_page: bool,
-    long_runs: u64,
-    short_runs: u64,
+    window: TierWindow,
 }
 
 /// A committed run as one objective counts it.
@@ -55,6 +60,10 @@ pub(super) struct ReadWindow {
     /// The last of them.
     pub(super) last_due: Option<DateTime<Utc>>,
     pub(super) next_due: Option<DateTime<Utc>>,
+    /// When something comes due or a declared window begins; none where that is not known.
+    pub(super) next_change: Option<DateTime<Utc>>,
+    /// The end of what was told of declared windows.
+    pub(super) declared_until: DateTime<Utc>,
     /// Runs that came due since the present epoch began; none in the first epoch.
     pub(super) due_in_epoch: Option<u64>,
     pub(super) recovery: Recovery,
@@ -75,28 +84,24 @@ impl Shape {
     pub(super) fn of(plan: &Plan, objective: &Objective<'_>) -> Self {
         let tiers = objective.alarms.iter().map(|alarm| TierShape {
             name: alarm.tier.name(),
-            is_page: alarm.tier.urgency == Urgency::Page,
-            long_runs: alarm.long_runs,
-            short_runs: alarm.short_runs,
+            window: alarm.window(),
         });
         Self {
             tiers: tiers.collect(),
+            unseen_runs: objective.unseen().map_or(0, |unseen| unseen.runs),
             promise: Promise::of(plan, objective.partner, objective.slo),
             journeys: objective.slo.journeys.iter().cloned().collect(),
         }
     }
 
-    /// The most runs of a window.
-    pub(super) fn runs_max(&self) -> u64 {
-        let all = self.tiers.iter().map(|tier| tier.long_runs);
-        all.max().unwrap_or(0)
+    /// Both windows of each tier.
+    pub(super) fn windows(&self) -> impl Iterator<Item = TierWindow> {
+        self.tiers.iter().map(|tier| tier.window)
     }
 
-    /// The runs among which blindness is looked for: the longest window that pages, else the longest of all.
-    fn seen_runs(&self) -> u64 {
-        let paging = self.tiers.iter().filter(|tier| tier.is_page);
-        let longest = paging.map(|tier| tier.long_runs).max();
-        longest.unwrap_or_else(|| self.runs_max())
+    /// The most runs of a window.
+    pub(super) fn runs_max(&self) -> u64 {
+        self.windows().map(|one| one.long_runs).max().unwrap_or(0)
     }
 }
 
@@ -141,7 +146,7 @@ impl ReadWindow {
         }
     }
 
-    /// Tells the starts that came due, without those that are excused.
+    /// Tells the starts that came due, without those that are excused, and the declared windows that began.
     pub(super) fn advance(
         &mut self,
         plan: &Plan,
@@ -149,9 +154,10 @@ impl ReadWindow {
         journeys: &BTreeSet<JourneyId>,
         now: DateTime<Utc>,
     ) {
-        if self.next_due.is_some_and(|next| next > now) || now < self.through {
+        if self.next_change.is_some_and(|next| next > now) || now < self.through {
             return;
         }
+        self.declare(plan, partner, self.through, now);
         let is_counted =
             |probe: &ProbeId| probe.partner == *partner && journeys.contains(&probe.journey);
         let counted = plan.probes.values().filter(|probe| is_counted(&probe.id));
@@ -173,6 +179,27 @@ impl ReadWindow {
             next = next.into_iter().chain(of_probe).min();
         }
         (self.through, self.next_due) = (now, next);
+        let is_declared = plan.calendars_of(partner).next().is_some();
+        let ahead = declared(plan.calendars_of(partner), now + INSTANT, now + AHEAD);
+        let begins = ahead.first().map_or(now + AHEAD, |(begin, _)| *begin);
+        self.next_change = next.into_iter().chain(is_declared.then_some(begins)).min();
+    }
+
+    /// Tells the declared windows that began from one time to another.
+    pub(super) fn declare(
+        &mut self,
+        plan: &Plan,
+        partner: &PartnerId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) {
+        for (begin, end) in declared(plan.calendars_of(partner), from, to + INSTANT) {
+            // One that goes on was told.
+            if begin > self.declared_until {
+                self.runs.declare(begin);
+            }
+            self.declared_until = self.declared_until.max(end);
+        }
     }
 
     /// While nothing is due for hours, follow-up runs say whether all is well again.
@@ -197,8 +224,7 @@ impl ReadWindow {
                 let labels = [partner, slo, tier.name, span.name(), of.name()];
                 numbers.set_count(&names::SLO_WINDOW, &labels, runs);
             };
-            let long = self.runs.counts(tier.long_runs);
-            let short = self.runs.counts(tier.short_runs);
+            let [long, short] = self.runs.counts_of(tier.window);
             for (
                 span,
                 WindowCounts {
@@ -226,7 +252,7 @@ impl ReadWindow {
                 numbers.remove(&names::SLO_WINDOW, &labels);
             }
         }
-        let unseen = self.runs.counts(shape.seen_runs()).unseen;
+        let unseen = self.runs.counts(shape.unseen_runs).unseen;
         numbers.set_count(&names::SLO_UNSEEN, &[partner, slo], unseen);
         if let Some(next) = self.next_due {
             numbers.set_time(&names::SLO_NEXT_DUE, &[partner, slo], next);

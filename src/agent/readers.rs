@@ -88,8 +88,15 @@ fn answer(ledger: &Ledger, plan: &Plan, query: PortalQuery) {
             }
             Err(why) => tracing::error!(error = %why, "a run could not be read"),
         },
+        PortalQuery::Actions(filter, to) if !to.is_closed() => match ledger.actions(&filter) {
+            Ok(actions) => {
+                let _gone = to.send(actions);
+            }
+            Err(why) => tracing::error!(error = %why, "the action log could not be read"),
+        },
         PortalQuery::Runs(..)
         | PortalQuery::Run(..)
+        | PortalQuery::Actions(..)
         | PortalQuery::Overview(_)
         | PortalQuery::Resume(..)
         | PortalQuery::Watchdog(_)

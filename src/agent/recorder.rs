@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Disposition, Plan, ProbeId, Tick};
+use outrider_domain::model::{AgentFault, Disposition, Plan, ProbeId, RunId, Tick};
 use outrider_domain::sli::{self, Increment, Sketch, SketchKey, hour_of};
 use tokio::sync::oneshot;
 
+use super::changes::DeclaredChange;
 use super::epochs;
 use super::ledger_care::LedgerCare;
 use super::pause::Pause;
@@ -144,7 +145,8 @@ impl Writer {
         }
         let events = std::mem::take(&mut sums.events);
         let counted = sums.increments();
-        let mut entries = entries(&prepared, &counted);
+        let is_paused = |probe: &ProbeId| self.shared.is_paused(probe);
+        let mut entries = entries(&prepared, &counted, is_paused);
         if !events.is_empty() {
             entries.push(LedgerEntry::SloEvents(&events));
         }
@@ -168,9 +170,12 @@ impl Writer {
     fn care(&mut self, receiver: &RecorderReceiver) -> Result<(), LedgerError> {
         let (plan, now) = (self.shared.plan(), self.clock.now());
         let kept = plan.settings.retention;
-        let change = self
-            .care
-            .measure(&mut self.ledger, &self.shared, &kept, self.clock.instant());
+        let change = self.care.measure(
+            &mut self.ledger,
+            (&self.shared, &self.health),
+            &kept,
+            self.clock.instant(),
+        );
         if change {
             let fault = RecorderEvent::Fault(AgentFault::Ledger);
             self.write(&mut vec![fault])?;
@@ -237,10 +242,14 @@ impl Writer {
         let mut pause = None;
         let mut marks = Marks::default();
         let mut epochs = Vec::new();
+        let mut declared = DeclaredChange::default();
         let mut chains = None;
         let now = self.clock.now();
         match &event {
-            RecorderEvent::Planned(plan, at) => epochs = self.epochs(plan, *at),
+            RecorderEvent::Planned(plan, at) => {
+                epochs = self.epochs(plan, *at);
+                declared = self.declared(plan, *at);
+            }
             RecorderEvent::Due(due) => sums.add(of_due(&due.counts)),
             RecorderEvent::Closed(tick, disposition) => {
                 marks.excused = self.excused(tick);
@@ -261,12 +270,16 @@ impl Writer {
                 labels: vec![fault.name().to_owned()],
                 by: 1,
             }]),
+            RecorderEvent::Orphan(job, result) => {
+                sums.add(sli::of_orphan_release(&job.partner, *result));
+            }
             RecorderEvent::Opened(_)
             | RecorderEvent::FollowUp(_)
             | RecorderEvent::Began(..)
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Job(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
         }
@@ -275,6 +288,7 @@ impl Writer {
             pause,
             marks,
             epochs,
+            declared,
             chains,
             now,
         }
@@ -299,6 +313,15 @@ impl Writer {
                 Vec::new()
             }
         }
+    }
+
+    /// What another plan declares otherwise.
+    fn declared(&self, plan: &Plan, at: DateTime<Utc>) -> DeclaredChange {
+        let change = DeclaredChange::of(plan, &self.ledger, at, "changed files");
+        change.unwrap_or_else(|why| {
+            tracing::error!(error = %why, "what the plan of before declared could not be read");
+            DeclaredChange::default()
+        })
     }
 
     /// What was renamed goes on under its present name, also a run that began before.
@@ -340,8 +363,10 @@ impl Writer {
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Planned(..)
             | RecorderEvent::Job(_)
+            | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop) => other,
         }
@@ -372,11 +397,7 @@ impl Writer {
                 });
                 self.shared.add_run(seq, run.record, disposition);
                 if let Some(probe) = one.pause {
-                    tracing::error!(
-                        partner = %probe.partner, journey = %probe.journey, run.id = %run_id,
-                        "another member's data were seen; the journey is paused until a person resumes it"
-                    );
-                    self.shared.set_pause(&probe, Some(Pause::Disclosure));
+                    self.pause(&probe, &run_id);
                 }
             }
             RecorderEvent::Planned(plan, _) => {
@@ -403,9 +424,9 @@ impl Writer {
                         .any(|job| job.partner == partner && job.run != run),
                 );
             }
-            RecorderEvent::Resume(probe, done) => {
+            RecorderEvent::Resume(probe, _, done) => {
                 let was_paused = self.shared.set_pause(&probe, None);
-                reply(done, was_paused);
+                reply(done, Ok(was_paused));
             }
             RecorderEvent::Opened(_)
             | RecorderEvent::Closed(..)
@@ -413,11 +434,22 @@ impl Writer {
             | RecorderEvent::Began(..)
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Due(_)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Job(JobNote::Released { .. })
+            | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
         }
+    }
+
+    /// Pauses a journey in which another member's data were seen.
+    fn pause(&self, probe: &ProbeId, run: &RunId) {
+        tracing::error!(
+            partner = %probe.partner, journey = %probe.journey, run.id = %run,
+            "another member's data were seen; the journey is paused until a person resumes it"
+        );
+        self.shared.set_pause(probe, Some(Pause::Disclosure));
     }
 
     /// Writes every sketch that changed, and forgets hours that are over.
@@ -450,7 +482,7 @@ impl Writer {
     }
 }
 
-fn reply(to: oneshot::Sender<bool>, what: bool) {
+fn reply<T>(to: oneshot::Sender<T>, what: T) {
     // The query may have been dropped; then no answer is needed.
     let _gone = to.send(what);
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{Disposition, PartnerId, ProbeId, Tick, names};
+use outrider_domain::model::{Disposition, OrphanResult, PartnerId, ProbeId, Tick, names};
 use outrider_domain::schedule::DueCount;
 use outrider_domain::sli::{Increment, SloEvent};
 
+use super::changes::DeclaredChange;
 use super::recorder_events::{FinishedRun, RecorderEvent};
 use crate::journey::JobNote;
 use crate::ledger::{EpochBegun, LedgerEntry, Marks, SeenChain};
@@ -56,6 +57,7 @@ pub(super) struct Prepared {
     pub(super) pause: Option<ProbeId>,
     pub(super) marks: Marks,
     pub(super) epochs: Vec<EpochBegun>,
+    pub(super) declared: DeclaredChange,
     /// What the hosts of its partner showed, where that is new.
     pub(super) chains: Option<(PartnerId, Vec<SeenChain>)>,
     pub(super) now: DateTime<Utc>,
@@ -66,6 +68,7 @@ pub(super) struct Prepared {
 pub(super) fn entries<'a>(
     prepared: &'a [Prepared],
     counted: &'a [Increment],
+    was_paused: impl Fn(&ProbeId) -> bool,
 ) -> Vec<LedgerEntry<'a>> {
     let mut closed = BTreeSet::new();
     let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
@@ -81,8 +84,10 @@ pub(super) fn entries<'a>(
             | RecorderEvent::Due(_)
             | RecorderEvent::Planned(..)
             | RecorderEvent::Job(_)
+            | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Action(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
         }
@@ -107,18 +112,23 @@ pub(super) fn entries<'a>(
             RecorderEvent::Finished(run, tick, disposition) => {
                 entries.extend(of_run(one, run, tick, *disposition));
             }
-            RecorderEvent::Job(JobNote::Opened(job, _)) => {
-                entries.push(LedgerEntry::JobOpened(job))
+            RecorderEvent::Job(note) => entries.extend(of_job(note)),
+            RecorderEvent::Orphan(job, OrphanResult::Failed) => {
+                entries.push(LedgerEntry::JobTried(job));
             }
-            RecorderEvent::Job(JobNote::Released { location }) => {
-                entries.push(LedgerEntry::JobReleased(location));
-            }
+            RecorderEvent::Orphan(job, _) => entries.push(LedgerEntry::JobReleased(&job.location)),
             RecorderEvent::FollowUp(run) => entries.push(LedgerEntry::FollowUpRun(run)),
             RecorderEvent::Began(probe, at) => entries.push(LedgerEntry::Watermark(probe, *at)),
             RecorderEvent::ProbeRemoved(probe) => entries.push(LedgerEntry::ProbeRemoved(probe)),
-            RecorderEvent::Resume(probe, _) => entries.push(LedgerEntry::Resumed(probe)),
+            RecorderEvent::Resume(probe, action, _) => {
+                entries.push(LedgerEntry::Resumed(probe));
+                let is_paused = prepared.iter().any(|one| one.pause.as_ref() == Some(probe));
+                if is_paused || was_paused(probe) {
+                    entries.push(LedgerEntry::Action(action));
+                }
+            }
+            RecorderEvent::Action(action) => entries.push(LedgerEntry::Action(action)),
             RecorderEvent::Planned(..)
-            | RecorderEvent::Job(JobNote::OthersOpen { .. })
             | RecorderEvent::Fault(_)
             | RecorderEvent::Flush
             | RecorderEvent::Stop => {}
@@ -130,6 +140,14 @@ pub(super) fn entries<'a>(
         entries.push(LedgerEntry::Counters(counted));
     }
     entries
+}
+
+fn of_job(note: &JobNote) -> Option<LedgerEntry<'_>> {
+    match note {
+        JobNote::Opened(job, _) => Some(LedgerEntry::JobOpened(job)),
+        JobNote::Released { location } => Some(LedgerEntry::JobReleased(location)),
+        JobNote::OthersOpen { .. } => None,
+    }
 }
 
 /// What is written of a run, and what follows from it.
@@ -157,6 +175,7 @@ fn names_and_epochs(prepared: &[Prepared]) -> Vec<LedgerEntry<'_>> {
         if let RecorderEvent::Planned(plan, _) = &one.event {
             entries.push(LedgerEntry::Renamed(&plan.renames));
             entries.extend(one.epochs.iter().map(LedgerEntry::Epoch));
+            entries.extend(one.declared.entries());
         }
     }
     entries

@@ -9,13 +9,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    AgentFault, Disposition, FollowUpRun, Plan, ProbeId, RunRecord, Tick,
+    AgentFault, Disposition, FollowUpRun, Job, LoggedAction, OrphanResult, Plan, ProbeId,
+    RunRecord, Tick,
 };
 use outrider_domain::schedule::DueCount;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
 use crate::journey::JobNote;
+use crate::portal::Resumed;
 
 /// Events that wait. When the queue is full, senders wait, so ticks are capped and counted; no
 /// verdict is dropped in silence.
@@ -42,10 +44,14 @@ pub(super) enum RecorderEvent {
     Planned(Arc<Plan>, DateTime<Utc>),
     /// About jobs.
     Job(JobNote),
+    /// What came of releasing a job that its run left open.
+    Orphan(Job, OrphanResult),
     /// Our own trouble outside any run.
     Fault(AgentFault),
-    /// A person resumes a journey.
-    Resume(ProbeId, oneshot::Sender<bool>),
+    /// A person resumes a journey; the action log gets the entry where it was paused.
+    Resume(ProbeId, Box<LoggedAction>, oneshot::Sender<Resumed>),
+    /// Something else was done to the agent.
+    Action(LoggedAction),
     /// Write the sketches.
     Flush,
     /// Write everything and end.
@@ -89,7 +95,9 @@ impl RecorderEvent {
             | Self::ProbeRemoved(_)
             | Self::Due(_)
             | Self::Planned(..)
+            | Self::Action(_)
             | Self::Job(JobNote::Released { .. })
+            | Self::Orphan(..)
             | Self::Fault(_)
             | Self::Flush => false,
         }

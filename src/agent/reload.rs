@@ -40,9 +40,31 @@ pub struct PlanSource {
 /// A file's device, node, length and times, by its path; none for one that cannot be looked at.
 type Stamps = BTreeMap<PathBuf, Option<[i64; 7]>>;
 
+/// Why the files were read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trigger {
+    /// They changed.
+    FilesChanged,
+    /// A person asked.
+    Hangup,
+}
+
+impl Trigger {
+    /// For the action log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::FilesChanged => "changed files",
+            Self::Hangup => "SIGHUP",
+        }
+    }
+}
+
 /// A plan that was read again, or the mistakes in it.
 #[derive(Debug)]
-pub(super) struct Loaded(pub(super) Result<Box<Plan>, Vec<String>>);
+pub(super) struct Loaded {
+    pub(super) plan: Result<Box<Plan>, Vec<String>>,
+    pub(super) trigger: Trigger,
+}
 
 impl PlanSource {
     /// The agent's file, what is laid over it, the ledger named on the command line, and the scale.
@@ -87,7 +109,7 @@ impl PlanSource {
         paths.into_iter().map(stamp).collect()
     }
 
-    fn load(&self) -> Loaded {
+    fn load(&self, trigger: Trigger) -> Loaded {
         let read =
             config::load(&self.config, self.overlay.as_deref()).map_err(|Diagnostics(all)| {
                 let mistakes = all.iter().filter(|one| one.severity == Severity::Error);
@@ -95,12 +117,13 @@ impl PlanSource {
             });
         let plan =
             read.and_then(|plan| plan.scaled(self.scale).map_err(|why| vec![why.to_string()]));
-        Loaded(plan.map(|mut plan| {
+        let plan = plan.map(|mut plan| {
             if let Some(ledger) = &self.ledger {
                 plan.settings.ledger.clone_from(ledger);
             }
             Box::new(plan)
-        }))
+        });
+        Loaded { plan, trigger }
     }
 }
 
@@ -123,9 +146,14 @@ pub(super) async fn watch(
             let is_still = changing.as_ref() == Some(&stamps);
             let is_due = is_asked || (stamps != source.stamps && is_still);
             // Stamps of before the reading: what changes meanwhile is seen next time.
+            let trigger = if is_asked {
+                Trigger::Hangup
+            } else {
+                Trigger::FilesChanged
+            };
             let read = is_due.then(|| {
                 source.stamps.clone_from(&stamps);
-                source.load()
+                source.load(trigger)
             });
             (source, Some(stamps), read)
         };

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use outrider_domain::clock::{CLOCK_STEP_MIN, Clock};
+use outrider_domain::model::calendar::declared;
 use outrider_domain::model::names;
-use outrider_domain::model::{AgentFault, Disposition, Plan, Probe, RunRecord, Tick};
+use outrider_domain::model::{
+    AgentFault, Disposition, Outcome, PartnerId, Plan, Probe, RunRecord, Tick,
+};
 use outrider_domain::schedule::due_counts;
 use outrider_domain::sli::{self, Increment, hour_of};
 
+use super::changes::DeclaredChange;
 use super::epochs;
 use super::pauses;
 use super::plan_series;
@@ -63,7 +67,7 @@ pub(super) fn restore(
     publish_rules_digest(plan, &shared);
     shared.set_config_state(ConfigState::default());
     restore_sketches(plan, &shared, ledger, now)?;
-    restore_runs(plan, &shared, ledger)?;
+    restore_runs(plan, &shared, ledger, now)?;
     shared
         .certificates
         .restore(ledger.certificates()?, &plan.renames);
@@ -132,6 +136,9 @@ fn continue_history(
         LedgerEntry::DueThrough(written.map_or(now, |written| written.max(now))),
     ];
     entries.extend(epochs.iter().map(LedgerEntry::Epoch));
+    // Files may have changed while no agent ran.
+    let declared = DeclaredChange::of(plan, ledger, now, "start")?;
+    entries.extend(declared.entries());
     ledger.commit(&entries).map(|_| ())
 }
 
@@ -313,13 +320,34 @@ fn restore_sketches(
     }
 }
 
+/// The outcomes of runs that were due since the last declared window began and that nothing excuses, newest first.
+fn since_declared(
+    plan: &Plan,
+    partner: &PartnerId,
+    outcomes: Vec<(DateTime<Utc>, Outcome)>,
+    now: DateTime<Utc>,
+) -> Vec<Outcome> {
+    let oldest = outcomes.last().map_or(now, |(due_at, _)| *due_at);
+    let windows = declared(plan.calendars_of(partner), oldest, now);
+    let begin = windows.last().map_or(oldest, |(begin, _)| *begin);
+    let counts =
+        |due_at: &DateTime<Utc>| *due_at >= begin && !plan.excuse(partner, *due_at).is_quiet();
+    let counted = outcomes.into_iter().filter(|(due_at, _)| counts(due_at));
+    counted.map(|(_, outcome)| outcome).collect()
+}
+
 /// The last run of each probe, and how many failed in a row: those from the rows, without what was seen in them.
-fn restore_runs(plan: &Plan, shared: &SharedState, ledger: &Ledger) -> Result<(), LedgerError> {
+fn restore_runs(
+    plan: &Plan,
+    shared: &SharedState,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
     let mut last: Vec<(u64, RunRecord)> = Vec::new();
     for id in plan.probes.keys() {
         let run = ledger.last_run(id)?.map(|run| (run.seq, run.record));
         last.extend(run.clone());
-        let outcomes = ledger.last_outcomes(id, LAST_RUNS)?;
+        let outcomes = since_declared(plan, &id.partner, ledger.last_outcomes(id, LAST_RUNS)?, now);
         let failures = shared.state().remember(id, run, outcomes);
         let labels = [id.partner.as_str(), id.journey.as_str()];
         shared

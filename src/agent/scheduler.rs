@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::calendar::held;
 use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::due::DueCounter;
 use super::follow_up_requests::{FollowUpRequest, FollowUps, REQUESTS_MAX};
-use super::orphans::{self, OrphanLog, Releasing};
+use super::orphans::{self, Releasing};
 use super::partners::Partners;
 use super::permits::Permits;
 use super::recorder_events::{RecorderEvent, RecorderSender};
@@ -110,13 +110,12 @@ pub(super) struct Scheduler {
     pub(super) clock: Clock,
     pub(super) shared: SharedState,
     pub(super) recorder: RecorderSender,
+    health: Health,
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
     pub(super) due_counter: DueCounter,
     pub(super) runs: JoinSet<()>,
-    /// Jobs that could not be released so far.
-    orphans: OrphanLog,
     pub(super) follow_ups: FollowUps,
     /// Where workers ask for follow-up runs.
     pub(super) follow_up_sender: mpsc::Sender<FollowUpRequest>,
@@ -132,10 +131,10 @@ impl Scheduler {
             clock: context.clock.clone(),
             shared: context.shared.clone(),
             recorder: context.recorder.clone(),
+            health: context.health.clone(),
             due: BTreeSet::new(),
             due_counter: context.due.clone(),
             runs: JoinSet::new(),
-            orphans: OrphanLog::default(),
             follow_ups: FollowUps::default(),
             follow_up_sender,
         }
@@ -146,7 +145,7 @@ impl Scheduler {
             plan: Arc::clone(&self.plan),
             clock: self.clock.clone(),
             partners: self.partners.clone(),
-            log: self.orphans.clone(),
+            shared: self.shared.clone(),
             recorder: self.recorder.clone(),
         }
     }
@@ -208,6 +207,14 @@ impl Scheduler {
         let (now, step) = self.clock.follow();
         if let Some(step_ms) = step {
             tracing::warn!(step_ms, "this machine's clock stepped");
+            if step_ms < 0 {
+                self.health.note(format!(
+                    "the machine's clock was set back by {} s at {}: times are recorded as if it had not been, until \
+                     the next start",
+                    step_ms.unsigned_abs().div_ceil(1_000),
+                    now.to_rfc3339_opts(SecondsFormat::Secs, true)
+                ));
+            }
             self.recorder
                 .send(RecorderEvent::Fault(AgentFault::Clock))
                 .await;

@@ -214,6 +214,7 @@ impl SharedState {
         // One that ends after its probe was taken away counts, and measures nothing of now.
         let plan = self.plan();
         let is_planned = plan.probes.contains_key(&probe);
+        let is_excused = plan.excuse(&run.partner, run.due_at).is_quiet();
         self.observe(&plan, &run, is_planned);
         tracing::info!(
             run.id = %run.run, run.seq = seq, partner = %run.partner, journey = %run.journey,
@@ -226,7 +227,9 @@ impl SharedState {
         state.sketched_through = seq;
         state.last_verdicts(&run);
         if let Some(probe) = state.probes.get_mut(&probe) {
-            probe.count_outcome(run.outcome);
+            if !is_excused {
+                probe.count_outcome(run.outcome);
+            }
             probe.requests_most = probe.requests_most.max(requests(&run));
             let labels = [run.partner.as_str(), run.journey.as_str()];
             let failures = f64::from(probe.failures_in_row);
@@ -327,7 +330,7 @@ impl SharedState {
     /// Sets the gauges that change by themselves.
     pub(super) fn refresh(&self, clock: &Clock) {
         let (plan, now) = (self.plan(), clock.instant());
-        let state = self.state();
+        let mut state = self.state();
         let mut numbers = self.numbers();
         let at = clock.now();
         for partner in plan.partners.keys() {
@@ -338,10 +341,18 @@ impl SharedState {
                 numbers.set(&names::MAINTENANCE, &labels, f64::from(u8::from(is_so)));
             }
         }
-        let planned = |id: &&ProbeId| plan.probes.contains_key(*id);
-        for (id, probe) in state.probes.iter().filter(|(id, _)| planned(id)) {
+        let planned = |id: &ProbeId| plan.probes.contains_key(id);
+        for (id, probe) in state.probes.iter_mut().filter(|(id, _)| planned(id)) {
             let oldest = probe.in_flight.iter().map(|run| now - run.since).max();
             let labels = [id.partner.as_str(), id.journey.as_str()];
+            // What failed before a declared window brings no alert back after it.
+            if plan
+                .calendars_of(&id.partner)
+                .any(|one| one.until(at).is_some())
+            {
+                probe.failures_in_row = 0;
+                numbers.set_count(&names::CONSECUTIVE_FAILURES, &labels, 0);
+            }
             let age = oldest.unwrap_or_default().as_secs_f64();
             numbers.set(&names::IN_FLIGHT_AGE, &labels, age);
         }
@@ -452,8 +463,8 @@ impl State {
         }
     }
 
-    /// Takes in the last run of a probe from the ledger, and the outcomes of its last ones, newest first; returns
-    /// its failures in a row.
+    /// Takes in the last run of a probe from the ledger, and the outcomes of its last ones that nothing excuses,
+    /// newest first; returns its failures in a row.
     pub(super) fn remember(
         &mut self,
         id: &ProbeId,

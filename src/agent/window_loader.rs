@@ -100,7 +100,10 @@ pub(super) fn read(
         starts: Vec::new(),
         newest: BTreeMap::new(),
     };
-    let most = usize::try_from(runs_max).unwrap_or(usize::MAX);
+    // Whether a tier fired when a declared window began is said by the runs before that.
+    let is_declared = plan.calendars_of(partner).next().is_some();
+    let most = runs_max.saturating_mul(if is_declared { 2 } else { 1 });
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     for journey in loading.journeys(shape) {
         let probe = ProbeId {
             partner: partner.clone(),
@@ -111,7 +114,7 @@ pub(super) fn read(
         loading.add(&probe.journey, &runs);
     }
     loading.add_unwritten(plan, ledger, partner, shape, now)?;
-    let mut window = loading.into_window(runs_max, now);
+    let mut window = loading.into_window(plan, partner, shape, now);
     window.recovery.passed = passed(ledger, partner, &window.recovery.failing)?;
     window.advance(plan, partner, &shape.journeys, now);
     window.look_for_recovery(plan);
@@ -238,32 +241,44 @@ impl Loading<'_> {
         Ok(())
     }
 
-    fn into_window(mut self, runs_max: u64, now: DateTime<Utc>) -> ReadWindow {
+    fn into_window(
+        mut self,
+        plan: &Plan,
+        partner: &PartnerId,
+        shape: &Shape,
+        now: DateTime<Utc>,
+    ) -> ReadWindow {
         self.starts.sort_by_key(|(due_at, _)| *due_at);
-        let mut runs = DueWindow::new(runs_max);
-        for (due_at, judged) in &self.starts {
-            runs.due(*due_at);
-            if let Some(verdict) = judged {
-                runs.judged(*due_at, *verdict);
-            }
-        }
         let last = self.epochs.last().filter(|epoch| epoch.number > 1);
         let due_in_epoch = last.map(|epoch| {
             let in_epoch = self.starts.iter().filter(|(due, _)| *due > epoch.from);
             u64::try_from(in_epoch.count()).unwrap_or(u64::MAX)
         });
         let failing = self.newest.into_iter().filter(|(_, (_, is_bad))| *is_bad);
-        ReadWindow {
-            runs,
+        let mut window = ReadWindow {
+            runs: DueWindow::new(shape.windows()),
             through: now,
             last_due: self.starts.last().map(|(due_at, _)| *due_at),
             next_due: None,
+            next_change: None,
+            declared_until: DateTime::<Utc>::MIN_UTC,
             due_in_epoch,
             recovery: Recovery {
                 failing: failing.map(|(journey, _)| journey).collect(),
                 ..Recovery::default()
             },
+        };
+        // First, so that it keeps the runs before them.
+        if let Some((oldest, _)) = self.starts.first() {
+            window.declare(plan, partner, *oldest, now);
         }
+        for (due_at, judged) in &self.starts {
+            window.runs.due(*due_at);
+            if let Some(verdict) = judged {
+                window.runs.judged(*due_at, *verdict);
+            }
+        }
+        window
     }
 }
 

@@ -76,7 +76,7 @@ impl Windows {
             let mut same = before.remove(&key).filter(|one| one.shape == shape);
             if let Some(WindowState::Read(window)) = same.as_mut().map(|one| &mut one.state) {
                 // Declared windows may be others.
-                window.next_due = None;
+                window.next_change = None;
             }
             let window = same.unwrap_or(ObjectiveWindow {
                 shape,

@@ -13,15 +13,18 @@ const CRATES: [Floors; 2] = [
     (
         "domain/src/lib.rs",
         &[
-            &["clock", "model", "secret"],
-            &["judge", "schedule", "sli", "slo", "view"],
+            &["clock", "secret"],
+            &["model"],
+            &["judge", "schedule", "sla", "sli", "slo", "view"],
             &["config"],
         ],
     ),
     (
         "src/lib.rs",
         &[
-            &["expose", "journey", "ledger", "portal", "render"],
+            &[
+                "expose", "journey", "ledger", "listener", "portal", "proof", "render",
+            ],
             &["agent"],
             &["cli"],
         ],

@@ -1,7 +1,7 @@
 //! `outrider check`.
 
 use outrider_domain::clock::Clock;
-use outrider_domain::config::{self, Diagnostics, Severity};
+use outrider_domain::config::{self, Diagnostics, SecretState, Severity};
 use outrider_domain::model::{Plan, ProxyChoice};
 use outrider_domain::schedule::expected_size;
 use outrider_domain::slo;
@@ -32,6 +32,8 @@ impl Check {
                 Ok((plan, Diagnostics(mut diagnostics))) => {
                     diagnostics.extend(config::secrets(&plan));
                     diagnostics.extend(config::without_objectives(&plan));
+                    let (file, now) = (&self.files.config, Clock::real().now());
+                    diagnostics.extend(config::ledger_fits(&plan, file, now));
                     (Some(plan), diagnostics)
                 }
                 Err(diagnostics) => (None, diagnostics.0),
@@ -45,15 +47,21 @@ impl Check {
             .iter()
             .any(|one| one.severity == Severity::Error);
         if self.json {
+            let secrets = plan.as_ref().map(config::secret_states);
+            let secrets = secrets.unwrap_or_default();
             let plan = plan.filter(|_| is_fine);
             let size = plan.map(|plan| expected_json(expected_size(&plan, Clock::real().now())));
-            out::diagnostics_json(&diagnostics, size.as_ref());
+            out::diagnostics_json(&diagnostics, size.as_ref(), &secrets_json(&secrets));
         } else {
             if !diagnostics.is_empty() {
                 out::diagnostics(&diagnostics);
             }
-            if let Some(plan) = plan.filter(|_| is_fine) {
-                out::say(&summary(&plan));
+            match plan {
+                Some(plan) if is_fine => out::say(&summary(&plan)),
+                Some(plan) if !unused_proxy(&plan).is_empty() => {
+                    out::say(unused_proxy(&plan).trim_start());
+                }
+                _ => {}
             }
         }
         if is_fine {
@@ -82,7 +90,30 @@ fn summary(plan: &Plan) -> String {
         counts.join(", "),
         expected_text(plan, expected),
         unused_proxy(plan)
-    ) + &without_objective(plan)
+    ) + &secrets_text(plan)
+        + &without_objective(plan)
+}
+
+/// Where each secret comes from, and whether it can be read.
+fn secrets_text(plan: &Plan) -> String {
+    let states = config::secret_states(plan).into_iter();
+    let lines = states.map(|one| {
+        let whose = one.partner.as_deref().unwrap_or("the agent");
+        let state = one.fault.map_or("read".to_owned(), |why| why.to_string());
+        format!("\nsecret of {whose}: {}: {state}", one.source)
+    });
+    lines.collect()
+}
+
+fn secrets_json(states: &[SecretState]) -> serde_json::Value {
+    let states = states.iter().map(|one| {
+        serde_json::json!({
+            "partner": one.partner,
+            "source": one.source,
+            "fault": one.fault.map(|why| why.to_string()),
+        })
+    });
+    states.collect()
 }
 
 /// The probes that no objective counts, and how they are heard; nothing where there are none.

@@ -19,6 +19,8 @@ pub enum Exit {
     Ledger,
     /// 7: could not look, by our own fault.
     CouldNotLook,
+    /// 8: a document is not valid.
+    NotValid,
     /// 70: internal.
     Internal,
 }
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Stale => 5,
             Exit::Ledger => 6,
             Exit::CouldNotLook => 7,
+            Exit::NotValid => 8,
             Exit::Internal => 70,
         })
     }

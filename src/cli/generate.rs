@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use outrider_domain::model::Scale;
+use outrider_domain::model::{Plan, Scale};
 
 use super::exit::Exit;
 use super::files::Files;
@@ -64,7 +64,8 @@ impl FileState {
 
 impl Generate {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        let plan = self.files.scaled_plan(Scale::new(self.scale))?;
+        let mut plan = self.files.scaled_plan(Scale::new(self.scale))?;
+        self.name_credentials(&mut plan);
         let mut generated = render::all(&plan).map_err(|why| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Internal
@@ -95,6 +96,23 @@ impl Generate {
             Exit::Config
         })?;
         Ok(self.tell(&states))
+    }
+
+    /// Names the local token's file where no other is named: from the folder of the generated files where they stand
+    /// next to the agent's file, so that all of it can be moved, else in full.
+    fn name_credentials(&self, plan: &mut Plan) {
+        let path = plan.settings.token_file();
+        let folder = self.files.config.parent().unwrap_or(Path::new(""));
+        let below = path
+            .strip_prefix(folder)
+            .ok()
+            .filter(|path| path.is_relative());
+        let file = match below.filter(|_| self.out.is_none()) {
+            Some(below) => Path::new("..").join(below),
+            None => std::path::absolute(&path).unwrap_or(path),
+        };
+        let credentials = &mut plan.settings.access.credentials_file;
+        credentials.get_or_insert_with(|| file.display().to_string());
     }
 
     fn tell(&self, states: &[(String, FileState)]) -> Exit {

@@ -227,9 +227,10 @@ fn stats_text(path: &Path, plan: Option<&Plan>, stats: &LedgerStats) -> String {
     let mut lines = vec![
         format!("ledger           {}", path.display()),
         format!(
-            "size             {}, of which {} hold something",
-            format_bytes(stats.size.bytes),
-            format_bytes(stats.size.used)
+            "size             {}, of which {} hold something, and {} of log",
+            format_bytes(stats.size.file),
+            format_bytes(stats.size.used),
+            format_bytes(stats.size.log)
         ),
         format!(
             "ticks            {}, {} with a run",
@@ -275,7 +276,8 @@ fn stats_json(path: &Path, plan: Option<&Plan>, stats: &LedgerStats) -> serde_js
         .collect();
     json!({
         "ledger": path.display().to_string(),
-        "bytes": stats.size.bytes,
+        "bytes": stats.size.file,
+        "log_bytes": stats.size.log,
         "used_bytes": stats.size.used,
         "max_bytes": plan.and_then(|plan| plan.settings.retention.ledger_max),
         "ticks": stats.ticks,

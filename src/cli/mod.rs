@@ -1,5 +1,7 @@
 //! The roof: one file a command. No logic here that is worth a unit test.
 
+mod actions;
+mod agent_client;
 mod arena;
 mod baseline;
 mod check;
@@ -11,14 +13,17 @@ mod latency;
 mod ledger;
 mod once;
 mod out;
+mod report;
 mod resume;
 mod run;
 mod runs;
 mod runtime;
 mod schedule;
 mod slo;
+mod token;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use exit::Exit;
 
@@ -29,7 +34,7 @@ pub use exit::Exit;
     version,
     after_help = "Exit codes: 0 fine, 2 usage, 3 configuration wrong, 4 the partner is at fault, \
                   5 generated files stale, 6 ledger unavailable, 7 could not look (our fault), \
-                  70 internal."
+                  8 not valid, 70 internal."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -58,10 +63,16 @@ enum Command {
     Latency(latency::Latency),
     /// Records the shape of a partner's records, so that a drift of it is seen
     Baseline(baseline::Baseline),
+    /// Reports what promises came to in a month, quarter or week; verifies such reports
+    Report(report::ReportCommand),
     /// Looks after the ledger: size, soundness, copies
     Ledger(ledger::LedgerCommand),
-    /// Resumes a journey that a disclosure has paused
+    /// Resumes a journey that a disclosure has paused; the action log keeps who did it and why
     Resume(resume::Resume),
+    /// Lists what was done to the agent, by whom and why
+    Actions(actions::Actions),
+    /// Makes tokens that let people and programs in
+    Token(token::Token),
 }
 
 /// Reads arguments, carries out the command, and says how it ended.
@@ -75,6 +86,7 @@ pub fn main() -> Exit {
             return if is_mistake { Exit::Usage } else { Exit::Fine };
         }
     };
+    forbid_core_dumps();
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .is_err()
@@ -92,8 +104,21 @@ pub fn main() -> Exit {
         Command::Runs(runs) => runs.carry_out(),
         Command::Latency(latency) => latency.carry_out(),
         Command::Baseline(baseline) => baseline.carry_out(),
+        Command::Report(report) => report.carry_out(),
         Command::Ledger(ledger) => ledger.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
+        Command::Actions(actions) => actions.carry_out(),
+        Command::Token(token) => token.carry_out(),
     };
     ended.unwrap_or_else(|exit| exit)
+}
+
+/// A core dump would hold keys, tokens and what partners sent.
+fn forbid_core_dumps() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // It can always be lowered; where it cannot, there are no core dumps.
+    let _refused = setrlimit(Resource::Core, none);
 }

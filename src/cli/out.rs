@@ -94,7 +94,11 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
 }
 
 /// The same as one JSON document on standard output.
-pub(super) fn diagnostics_json(diagnostics: &[Diagnostic], ledger: Option<&serde_json::Value>) {
+pub(super) fn diagnostics_json(
+    diagnostics: &[Diagnostic],
+    ledger: Option<&serde_json::Value>,
+    secrets: &serde_json::Value,
+) {
     let list: Vec<_> = diagnostics
         .iter()
         .map(|one| {
@@ -110,7 +114,9 @@ pub(super) fn diagnostics_json(diagnostics: &[Diagnostic], ledger: Option<&serde
     let is_fine = !diagnostics
         .iter()
         .any(|one| one.severity == Severity::Error);
-    let all = serde_json::json!({"fine": is_fine, "complaints": list, "ledger_bytes": ledger});
+    let all = serde_json::json!({
+        "fine": is_fine, "complaints": list, "ledger_bytes": ledger, "secrets": secrets,
+    });
     say(&all.to_string());
 }
 

@@ -1,17 +1,12 @@
 //! `outrider resume`: a person lifts the pause that a disclosure put on a journey.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
+use super::agent_client::{AgentClient, read_token};
 use super::exit::Exit;
-use super::files::Files;
+use super::files::LedgerFiles;
 use super::out;
-
-/// The agent is on this machine; it answers at once or not at all.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest answer taken in.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// What `resume` takes.
 #[derive(Debug, clap::Args)]
@@ -21,32 +16,61 @@ pub(super) struct Resume {
     /// The partner at which it is paused
     #[arg(long)]
     partner: String,
+    /// Who resumes it: a person's name; kept in the action log
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why it may go on, without data of members; kept in the action log
+    #[arg(long, value_name = "TEXT")]
+    note: String,
     /// Where the agent listens, instead of the address in its file
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<SocketAddr>,
+    /// The file with a token that may resume, instead of the agent's own next to its ledger
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
-    files: Files,
+    files: LedgerFiles,
 }
 
 impl Resume {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        let address = match self.agent {
-            Some(address) => address,
-            None => self.files.plan()?.settings.listen,
+        let settings = self.files.plan()?.settings;
+        let address = self.agent.unwrap_or_else(|| local(settings.listen));
+        let path = self.token_file.unwrap_or_else(|| settings.token_file());
+        let token = read_token(&path).map_err(|why| {
+            out::print_error(&format!("outrider: {why}"));
+            Exit::CouldNotLook
+        })?;
+        let client = AgentClient {
+            address,
+            token,
+            tls: settings.access.tls,
         };
-        let body = serde_json::json!({"partner": self.partner, "journey": self.journey});
-        match post(address, &body.to_string()) {
-            Ok(answer) if answer.starts_with("HTTP/1.1 200") => {
-                out::say(&format!("resumed {}/{}", self.partner, self.journey));
+        let body = serde_json::json!({
+            "partner": self.partner,
+            "journey": self.journey,
+            "by": self.by,
+            "note": self.note,
+        });
+        let probe = format!("{}/{}", self.partner, self.journey);
+        match client.post("/v1/resume", &body) {
+            Ok(answer) if answer.status == 200 => {
+                out::say(&format!("resumed {probe}"));
                 Ok(Exit::Fine)
             }
-            Ok(_) => {
-                let help = format!("paused journeys are listed at http://{address}/");
-                out::print_error(&format!(
-                    "{}/{} is not paused; {help}",
-                    self.partner, self.journey
-                ));
+            Ok(answer) if answer.status == 404 => {
+                let help = "paused journeys are listed on the agent's first page";
+                out::print_error(&format!("{probe} is not paused; {help}"));
                 Err(Exit::Usage)
+            }
+            Ok(answer) => {
+                let (status, problem) = (answer.status, answer.problem);
+                out::print_error(&format!("{probe} was not resumed ({status}): {problem}"));
+                Err(if status < 500 {
+                    Exit::Usage
+                } else {
+                    Exit::CouldNotLook
+                })
             }
             Err(why) => {
                 let help = "start it, or name its address with --agent";
@@ -57,17 +81,11 @@ impl Resume {
     }
 }
 
-/// One small request to our own agent; its whole answer as text.
-fn post(address: SocketAddr, body: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(
-        stream,
-        "POST /v1/resume HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-    Ok(answer)
+/// Where this machine reaches a listener: one on every address by loopback.
+fn local(listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        ip if !ip.is_unspecified() => listen,
+        ip if ip.is_ipv4() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
+        _ => (Ipv6Addr::LOCALHOST, listen.port()).into(),
+    }
 }

@@ -54,8 +54,9 @@ impl Run {
             out::say(
                 &serde_json::json!({
                     "ready": "outrider",
-                    "listen": format!("http://{}", ready.listen),
+                    "listen": format!("{}://{}", ready.scheme, ready.listen),
                     "ledger": ready.ledger,
+                    "token_file": ready.token_file,
                 })
                 .to_string(),
             );
@@ -66,7 +67,9 @@ impl Run {
             out::print_error(&format!("outrider: {why}"));
             match why {
                 AgentError::Ledger(_) => Exit::Ledger,
-                AgentError::Listen { .. } => Exit::Config,
+                AgentError::Listen { .. } | AgentError::Tls(_) | AgentError::Token { .. } => {
+                    Exit::Config
+                }
                 AgentError::Start(_) => Exit::Internal,
             }
         })

@@ -1,13 +1,14 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
+use outrider_domain::model::{Deed, METRICS_PATH, Viewer};
 use prometheus::Registry;
 
 use super::text::{CONTENT_TYPE, encode};
@@ -18,6 +19,7 @@ pub struct Health {
     ledger: Arc<AtomicBool>,
     schedule: Arc<AtomicBool>,
     note: Arc<OnceLock<String>>,
+    ledger_note: Arc<RwLock<Option<String>>>,
 }
 
 impl Health {
@@ -36,6 +38,12 @@ impl Health {
         self.note.get_or_init(|| text);
     }
 
+    /// Says something about the ledger, for as long as it holds.
+    pub fn ledger_note(&self, text: Option<String>) {
+        let note = self.ledger_note.write();
+        *note.unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
     fn told(&self) -> Result<String, String> {
         let wrong: Vec<_> = [(&self.ledger, "ledger"), (&self.schedule, "schedule")]
             .into_iter()
@@ -43,8 +51,11 @@ impl Health {
             .map(|(_, name)| name)
             .collect();
         if wrong.is_empty() {
-            let note = self.note.get().map(|note| format!("note: {note}\n"));
-            Ok(format!("ready\n{}", note.unwrap_or_default()))
+            let ledger = self.ledger_note.read();
+            let ledger = ledger.unwrap_or_else(PoisonError::into_inner).clone();
+            let notes = self.note.get().cloned().into_iter().chain(ledger);
+            let notes: String = notes.map(|note| format!("note: {note}\n")).collect();
+            Ok(format!("ready\n{notes}"))
         } else {
             Err(format!("not ready: {}\n", wrong.join(", ")))
         }
@@ -60,21 +71,27 @@ struct ExposeState {
 /// The routes over a registry and the agent's health.
 pub fn routes(registry: Registry, health: Health) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
+        .route(METRICS_PATH, get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .with_state(ExposeState { registry, health })
 }
 
-async fn metrics(State(served): State<ExposeState>) -> impl IntoResponse {
+async fn metrics(
+    State(served): State<ExposeState>,
+    Extension(viewer): Extension<Viewer>,
+) -> Response {
+    if viewer.may(Deed::ReadAll).is_err() {
+        // As where there is no such page.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     // On a thread of its own: a long page must not hold up what is measured meanwhile.
     let page = tokio::task::spawn_blocking(move || encode(&served.registry.gather()));
     match page.await {
-        Ok(page) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], page),
+        Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
         Err(_) => {
-            let kind = [(header::CONTENT_TYPE, "text/plain")];
-            let told = "the page could not be made\n".to_owned();
-            (StatusCode::INTERNAL_SERVER_ERROR, kind, told)
+            let why = "the page could not be made\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
         }
     }
 }

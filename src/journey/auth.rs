@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Auth, AuthKind, Method, RequestKind, SecretRef};
-use outrider_domain::secret::{Secret, SigningKey, read_text};
+use outrider_domain::model::{AgentFault, Auth, AuthKind, Method, RequestKind};
+use outrider_domain::secret::{Secret, SecretRef, SigningKey, read_text};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
@@ -122,8 +122,7 @@ pub(super) fn fixed_token(auth: &Auth) -> Result<Option<Secret>, (AgentFault, St
 }
 
 fn read_secret(secret: &SecretRef) -> Result<Secret, (AgentFault, String)> {
-    let SecretRef::File(path) = secret;
-    read_text(path).map_err(|why| {
+    read_text(secret).map_err(|why| {
         let why = format!("the secret cannot be used: {why}");
         (AgentFault::Key, why)
     })
@@ -137,8 +136,7 @@ fn assertion(
     clock: &Clock,
     endpoint: &Address,
 ) -> Result<Secret, (AgentFault, String)> {
-    let SecretRef::File(path) = key;
-    let key = SigningKey::read(path).map_err(|why| {
+    let key = SigningKey::read(key).map_err(|why| {
         let why = format!("the signing key cannot be used: {why}");
         (AgentFault::Key, why)
     })?;

@@ -47,7 +47,8 @@ impl Call {
         let mut request = Request::builder()
             .method(self.method.name())
             .uri(path)
-            .header(HOST, authority.as_str())
+            // RFC 9110 §4.2.3: an empty port is none.
+            .header(HOST, authority.as_str().trim_end_matches(':'))
             .body(Full::new(self.body))
             .map_err(|_| Failure::Redirect(RedirectFault::Unreadable))?;
         if !is_kept {

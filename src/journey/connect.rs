@@ -52,6 +52,14 @@ pub(super) async fn connect(
     progress.through_proxy = proxy.is_some();
     let addresses = client.resolver.addresses(host, target.family);
     let addresses = addresses.await.map_err(on_the_way)?;
+    let (egress, resolver) = (&client.egress, &client.resolver);
+    let addresses = if proxy.is_some() {
+        // The proxy is ours; what it connects to is the partner's choice.
+        egress.permits_literal(target.host, resolver).await?;
+        addresses
+    } else {
+        egress.permitted(host, addresses, resolver).await?
+    };
     progress.enter(Phase::Connect, clock.instant());
     let tcp = connect_tcp(&addresses, port, clock, progress).await;
     let mut tcp = tcp.map_err(on_the_way)?;

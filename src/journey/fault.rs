@@ -121,7 +121,11 @@ fn of_certificate(why: &rustls::CertificateError) -> TlsFailure {
         TlsFailure::NotYetValid
     } else if matches!(why, E::NotValidForName | E::NotValidForNameContext { .. }) {
         TlsFailure::WrongName
-    } else if matches!(why, E::BadEncoding) {
+    } else if matches!(why, E::InvalidPurpose | E::InvalidPurposeContext { .. }) {
+        TlsFailure::WrongPurpose
+    } else if matches!(why, E::BadSignature) {
+        TlsFailure::BadSignature
+    } else if matches!(why, E::BadEncoding | E::UnhandledCriticalExtension) {
         TlsFailure::BadCertificate
     } else if format!("{why:?}").contains("CaUsedAsEndEntity") {
         TlsFailure::Authority

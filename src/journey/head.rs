@@ -8,6 +8,8 @@ use outrider_domain::model::Answer;
 
 /// Characters kept of a content type.
 const MEDIA_CHARS_MAX: usize = 100;
+/// Stands for a value that cannot be read.
+const UNREADABLE: &str = "\u{fffd}";
 
 /// The head of an answer.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +45,8 @@ impl Head {
 pub(super) fn head(status: u16, headers: &HeaderMap) -> Head {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {
-        // A value that is not visible ASCII says nothing that we read.
-        let text = value.to_str().unwrap_or_default().to_owned();
+        // A value that is not visible ASCII says nothing that we read, and is not taken for an empty one.
+        let text = value.to_str().unwrap_or(UNREADABLE).to_owned();
         all.entry(name.as_str().to_owned()).or_default().push(text);
     }
     let media = all

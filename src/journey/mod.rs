@@ -14,6 +14,7 @@ mod call;
 mod certificates;
 mod client;
 mod connect;
+mod egress;
 mod extended_wait;
 mod fault;
 mod gathered;

@@ -38,6 +38,7 @@ mod tests {
             trust: None,
             proxy: None,
             slos: std::collections::BTreeMap::new(),
+            slas: Vec::new(),
             escalation: Escalation::default(),
             calendars: Vec::new(),
             limits: Limits::default(),

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use outrider_domain::model::{
-    AgentFault, Failure, Partner, Proxy, ProxyChoice, ProxyFailure, SecretRef, Settings,
+    AgentFault, Failure, Partner, Proxy, ProxyChoice, ProxyFailure, Settings,
 };
 use outrider_domain::secret::read_text;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,8 +96,8 @@ pub(super) async fn tunnel(
         "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: Outrider/{} (+{contact})\r\n",
         env!("CARGO_PKG_VERSION")
     );
-    if let Some((user, SecretRef::File(path))) = &proxy.sign_in {
-        let password = read_text(path).map_err(|_| Failure::Agent(AgentFault::Key))?;
+    if let Some((user, password)) = &proxy.sign_in {
+        let password = read_text(password).map_err(|_| Failure::Agent(AgentFault::Key))?;
         let pair = STANDARD.encode(format!("{user}:{}", password.reveal()));
         head.push_str(&format!("Proxy-Authorization: Basic {pair}\r\n"));
     }
@@ -135,6 +135,7 @@ fn status(answer: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_domain::secret::SecretRef;
     use tokio::net::TcpListener;
 
     /// What a proxy that gives this answer comes to, and what it was asked.

@@ -112,6 +112,8 @@ fn redirected(base: &Uri, location: Option<&str>) -> Result<Uri, RedirectFault> 
 
 /// Resolves a reference (RFC 3986 §5.2). A fragment is for us, so it is not sent.
 fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
+    // It has no characters but those of ASCII; a field that cannot be read has none of them.
+    let reference = Some(reference).filter(|text| text.is_ascii())?;
     let reference = reference.split('#').next().unwrap_or_default().trim();
     let (scheme, authority) = (base.scheme_str()?, base.authority()?);
     if has_scheme(reference) {

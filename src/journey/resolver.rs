@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
+use hickory_resolver::system_conf::parse_resolv_conf;
 use outrider_domain::model::{AgentFault, DnsFailure, Failure, FamilyWanted, Settings};
 
 use super::stamp::{Stamp, stamp};
@@ -33,8 +34,16 @@ const NAME_CHARS_MAX: usize = 253;
 /// Asks name servers for the addresses of hosts.
 #[derive(Clone)]
 pub struct Resolver {
-    nameservers: Arc<Vec<SocketAddr>>,
+    source: Arc<Source>,
     current: Arc<Mutex<Current>>,
+}
+
+/// Where the name servers are written.
+pub(super) enum Source {
+    /// In the settings.
+    Settings(Vec<SocketAddr>),
+    /// In the machine's file, which changes with its network.
+    File(PathBuf),
 }
 
 /// The resolvers in use, and the file that they were made from.
@@ -59,13 +68,20 @@ impl std::fmt::Debug for Resolver {
 impl Resolver {
     /// The machine's name servers, or those of the settings.
     pub fn new(settings: &Settings) -> Self {
-        let nameservers = settings.nameservers.clone();
+        Self::of(match &settings.nameservers[..] {
+            [] => Source::File(RESOLV_CONF.into()),
+            named => Source::Settings(named.to_vec()),
+        })
+    }
+
+    /// The name servers of a source.
+    pub(super) fn of(source: Source) -> Self {
         let current = Current {
-            stamp: own_stamp(&nameservers),
-            pair: pair(&nameservers),
+            stamp: source.stamp(),
+            pair: pair(&source),
         };
         Self {
-            nameservers: Arc::new(nameservers),
+            source: Arc::new(source),
             current: Arc::new(Mutex::new(current)),
         }
     }
@@ -73,11 +89,11 @@ impl Resolver {
     /// The resolvers, made again when the machine's list of name servers has changed.
     fn pair(&self) -> Option<Pair> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = own_stamp(&self.nameservers);
+        let now = self.source.stamp();
         if now != current.stamp {
             *current = Current {
                 stamp: now,
-                pair: pair(&self.nameservers),
+                pair: pair(&self.source),
             };
         }
         current.pair.clone()
@@ -116,23 +132,33 @@ impl Resolver {
     }
 }
 
-/// What the machine's name servers are read from; nothing to look at where the settings name them.
-fn own_stamp(nameservers: &[SocketAddr]) -> Stamp {
-    nameservers
-        .is_empty()
-        .then(|| stamp(Path::new(RESOLV_CONF)))
-        .flatten()
+impl Source {
+    /// The file as it is now; nothing to look at where the settings name the servers.
+    fn stamp(&self) -> Stamp {
+        match self {
+            Self::Settings(_) => None,
+            Self::File(path) => stamp(path),
+        }
+    }
+
+    fn read(&self) -> Option<(ResolverConfig, ResolverOpts)> {
+        match self {
+            Self::Settings(servers) => {
+                let servers = servers.iter().copied().map(server).collect();
+                let config = ResolverConfig::from_name_servers(servers);
+                Some((config, ResolverOpts::default()))
+            }
+            Self::File(path) => parse_resolv_conf(std::fs::read(path).ok()?).ok(),
+        }
+    }
 }
 
-fn pair(nameservers: &[SocketAddr]) -> Option<Pair> {
+fn pair(source: &Source) -> Option<Pair> {
+    let (config, options) = source.read()?;
     let of = |strategy| {
-        let mut builder = if nameservers.is_empty() {
-            TokioResolver::builder_tokio().ok()?
-        } else {
-            let servers = nameservers.iter().copied().map(server).collect();
-            let config = ResolverConfig::from_name_servers(servers);
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        };
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = TokioResolver::builder_with_config(config.clone(), provider);
+        *builder.options_mut() = options.clone();
         tune(builder.options_mut(), strategy);
         builder.build().ok()
     };
@@ -228,9 +254,13 @@ async fn joined(first: Found, other: impl Future<Output = Found>) -> Found {
         let other = other.await;
         return match (first, other) {
             (_, Ok(found)) => Ok(found),
-            // A name server that answered one question works; what it said outweighs its silence.
-            (Err(Failure::Dns(why)), Err(Failure::Agent(_)))
-            | (Err(Failure::Agent(_)), Err(Failure::Dns(why))) => Err(Failure::Dns(why)),
+            // That one family has no address says nothing about the other one, of which nobody spoke.
+            (Err(Failure::Dns(DnsFailure::NoAddress)), Err(why))
+            | (Err(why), Err(Failure::Dns(DnsFailure::NoAddress))) => Err(why),
+            // Anything else that a name server says is about the name: it outweighs a silence.
+            (Err(Failure::Dns(why)), Err(_)) | (Err(_), Err(Failure::Dns(why))) => {
+                Err(Failure::Dns(why))
+            }
             (_, Err(why)) => Err(why),
         };
     };
@@ -256,6 +286,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_machines_file_is_read_again_when_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resolv.conf");
+        let resolver = Resolver::of(Source::File(path.clone()));
+        let ndots = || resolver.pair().map(|pair| pair.v4.options().ndots);
+        assert_eq!(ndots(), None, "there is no file yet");
+        // Each text has a length of its own: files change within one tick of the clock.
+        for (text, expected) in [
+            ("nameserver 192.0.2.1\noptions ndots:3\n", Some(3)),
+            (
+                "nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:4\n",
+                Some(4),
+            ),
+            ("nameserver 192.0.2.2\n", Some(1)),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(ndots(), expected, "{text}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(ndots(), None);
+    }
+
+    #[tokio::test]
     async fn one_family_goes_on_without_the_other() {
         let one: IpAddr = "192.0.2.1".parse().unwrap();
         let other: IpAddr = "2001:db8::1".parse().unwrap();
@@ -267,9 +320,16 @@ mod tests {
         assert_eq!(both(found(other), silent()).await, Ok(vec![other]));
         assert_eq!(both(none(), found(one)).await, Ok(vec![one]));
         assert_eq!(both(lost(), found(one)).await, Ok(vec![one]));
+        let gone = || async { Err(Failure::Dns(DnsFailure::NoSuchName)) };
+        let silence = Err(Failure::Agent(AgentFault::Resolver));
+        assert_eq!(both(lost(), none()).await, silence);
+        assert_eq!(both(none(), lost()).await, silence);
+        let said = Err(Failure::Dns(DnsFailure::NoSuchName));
+        assert_eq!(both(lost(), gone()).await, said);
+        assert_eq!(both(gone(), lost()).await, said);
+        assert_eq!(both(none(), gone()).await, said);
         let said = Err(Failure::Dns(DnsFailure::NoAddress));
-        assert_eq!(both(lost(), none()).await, said);
-        assert_eq!(both(none(), lost()).await, said);
+        assert_eq!(both(none(), none()).await, said);
         assert_eq!(both(found(other), found(one)).await.unwrap().len(), 2);
     }
 }

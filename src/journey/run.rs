@@ -24,12 +24,15 @@ pub async fn run(request: &RunRequest<'_>) -> RunRecord {
 
 /// The same, and the shape of the records that were read completely.
 pub async fn run_with_baseline(request: &RunRequest<'_>) -> (RunRecord, Option<Baseline>) {
+    request.client.run_commands().await;
     let stalls = StallDetector::new(request.clock);
     let lag = Lag::new(request.clock);
+    // Its state is by far the largest part of a run: what holds it would be moved with it more than once.
+    let judged = Box::pin(run_and_judge(request, &stalls, lag.clone()));
     // The timer of the stall detector is no event of the run, so its lateness delays nothing.
     tokio::select! {
         biased;
-        record = lag.measured(run_and_judge(request, &stalls, lag.clone())) => record,
+        record = lag.measured(judged) => record,
         record = stalls.run() => record,
     }
 }
@@ -155,22 +158,23 @@ async fn run_step(runner: &mut Runner<'_>, step: &Step) -> Result<(), StepAbort>
     result
 }
 
-/// Does what a step's action says.
+/// Does what a step's action says. All but the commonest action keep their state apart: a run is as large as its
+/// largest step, whatever steps it has.
 async fn act(runner: &mut Runner<'_>, step: &Step) -> Result<(), StepAbort> {
     let id = &step.id;
     match &step.action {
         Action::Request(request) => request::request(runner, id, request).await,
         Action::Token(sign_in) => {
-            token::token(id, sign_in, &mut runner.wire, &mut runner.log).await
+            Box::pin(token::token(id, sign_in, &mut runner.wire, &mut runner.log)).await
         }
-        Action::Submit(submit) => submit::submit(runner, id, submit).await,
-        Action::Poll(poll) => poll::poll(runner, id, poll).await,
-        Action::Watch(watch) => watch::watch(runner, id, watch).await,
-        Action::Download(download) => download::download(runner, id, download).await,
+        Action::Submit(submit) => Box::pin(submit::submit(runner, id, submit)).await,
+        Action::Poll(poll) => Box::pin(poll::poll(runner, id, poll)).await,
+        Action::Watch(watch) => Box::pin(watch::watch(runner, id, watch)).await,
+        Action::Download(download) => Box::pin(download::download(runner, id, download)).await,
         Action::Check(checks) => {
             check::check(runner.run, checks, &runner.gathered, &mut runner.log)
         }
-        Action::Release(release) => release::release(runner, release).await,
+        Action::Release(release) => Box::pin(release::release(runner, release)).await,
     }
 }
 

@@ -8,8 +8,8 @@ use outrider_domain::clock::{Clock, Lag};
 use outrider_domain::judge::answer::known_media;
 use outrider_domain::judge::stream::LineSink;
 use outrider_domain::model::{
-    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Link, Measured,
-    Phase, ProxyFailure, Punctuality, RedirectFault, RequestEvidence, extended,
+    AgentFault, ConnectionPolicy, Failure, FamilyWanted, HttpVersion, HttpWanted, Limit, Link,
+    Measured, Phase, ProxyFailure, Punctuality, RedirectFault, RequestEvidence, extended,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -304,7 +304,14 @@ async fn send_on<L: LineSink>(
                 if let Err(failure) = unpack.take(piece, progress.bytes) {
                     return SendOutcome::Broken(failure);
                 }
-                turn = long_line_turn(turn, unpack.is_in_long_line(), lag, clock).await;
+                if !unpack.is_in_long_line() {
+                    turn = None;
+                } else if turn.is_none() {
+                    turn = match long_line_turn(&LONG_LINES, TURN_TIME_MAX, lag, clock).await {
+                        Ok(turn) => Some(turn),
+                        Err(failure) => return SendOutcome::Broken(failure),
+                    };
+                }
                 if unpack.unpacked() - turn_began >= TURN_BYTES {
                     // A long file may arrive, and a compression bomb unpack, without ever waiting;
                     // other runs must get their turn before its end.
@@ -323,20 +330,46 @@ async fn send_on<L: LineSink>(
 /// Lines that are long are taken in one at a time: ten runs with a scanned document each must not fill the memory.
 static LONG_LINES: Semaphore = Semaphore::const_new(1);
 
-/// The turn for a long line, as long as one goes on. The wait for it is our own delay.
-async fn long_line_turn(
-    turn: Option<SemaphorePermit<'static>>,
-    is_long: bool,
+/// A partner that stalls within its long line keeps the turn no longer from the runs of others.
+const TURN_TIME_MAX: Duration = Duration::from_secs(60);
+/// Limits in time are extended at least so often while a run waits for its turn.
+const TURN_LOOK: Duration = Duration::from_millis(50);
+
+/// Waits for the turn at a long line. The wait is our own delay.
+async fn long_line_turn<'s>(
+    turns: &'s Semaphore,
+    time_max: Duration,
     lag: &Lag,
     clock: &Clock,
-) -> Option<SemaphorePermit<'static>> {
-    if !is_long || turn.is_some() {
-        return turn.filter(|_| is_long);
+) -> Result<SemaphorePermit<'s>, Failure> {
+    let end = clock.instant() + time_max;
+    let mut turn = std::pin::pin!(turns.acquire());
+    while clock.instant() < end {
+        let wait = OwnWait {
+            since: clock.instant(),
+            lag,
+            clock,
+        };
+        let given = tokio::time::timeout(TURN_LOOK, &mut turn).await;
+        drop(wait);
+        if let Ok(Ok(turn)) = given {
+            return Ok(turn);
+        }
     }
-    let since = clock.instant();
-    let turn = LONG_LINES.acquire().await.ok();
-    lag.add(clock.instant() - since);
-    turn
+    Err(Failure::Limit(Limit::LongLineTurn))
+}
+
+/// Adds a wait for our own work to the own delay, also where the run is cut off in it.
+struct OwnWait<'a> {
+    since: Instant,
+    lag: &'a Lag,
+    clock: &'a Clock,
+}
+
+impl Drop for OwnWait<'_> {
+    fn drop(&mut self) {
+        self.lag.add(self.clock.instant() - self.since);
+    }
 }
 
 fn version(version: http::Version) -> Option<HttpVersion> {
@@ -345,5 +378,33 @@ fn version(version: http::Version) -> Option<HttpVersion> {
         http::Version::HTTP_11 => Some(HttpVersion::One),
         http::Version::HTTP_2 => Some(HttpVersion::Two),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_line_waits_for_its_turn_for_a_while_and_the_wait_is_ours() {
+        let (clock, turns) = (Clock::real(), Semaphore::new(1));
+        let lag = Lag::new(&clock);
+        let at_once = long_line_turn(&turns, TURN_TIME_MAX, &lag, &clock).await;
+        let at_once = at_once.unwrap();
+        let time_max = TURN_LOOK * 2;
+        let refused = long_line_turn(&turns, time_max, &lag, &clock).await;
+        assert_eq!(refused.err(), Some(Failure::Limit(Limit::LongLineTurn)));
+        assert!(lag.so_far() >= time_max, "{:?}", lag.so_far());
+        assert_eq!(
+            Failure::Limit(Limit::LongLineTurn).own_fault().unwrap().0,
+            AgentFault::Saturated
+        );
+        // Whoever is cut off in the wait has waited for us, too.
+        let before = lag.so_far();
+        let cut_off = long_line_turn(&turns, TURN_TIME_MAX, &lag, &clock);
+        assert!(tokio::time::timeout(TURN_LOOK / 2, cut_off).await.is_err());
+        assert!(lag.so_far() > before);
+        drop(at_once);
+        assert!(long_line_turn(&turns, time_max, &lag, &clock).await.is_ok());
     }
 }

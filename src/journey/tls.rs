@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{ClientCertificate, HttpWanted, Partner, SecretRef};
+use outrider_domain::model::{ClientCertificate, HttpWanted, Partner};
 use outrider_domain::secret::{read_private_key, read_trust, validity};
 use rustls::client::WebPkiServerVerifier;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::certificates::{ShownChain, seeing};
-use super::stamp::{Stamp, stamp};
+use super::stamp::{Stamp, secret_stamp, stamp};
 
 /// HTTP/2 by its name in ALPN.
 pub(super) const H2: &[u8] = b"h2";
@@ -125,12 +125,10 @@ impl TlsSource {
     }
 
     fn stamps(&self) -> Vec<Stamp> {
-        let own = self.certificate.iter().flat_map(|shown| {
-            let SecretRef::File(key) = &shown.key;
-            [&shown.chain, key]
-        });
-        let files = self.trust.iter().chain(own);
-        files.map(|path| stamp(path)).collect()
+        let own = self.certificate.iter();
+        let own = own.flat_map(|shown| [stamp(&shown.chain), secret_stamp(&shown.key)]);
+        let trust = self.trust.iter().map(|path| stamp(path));
+        trust.chain(own).collect()
     }
 
     fn own_validity(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
@@ -165,9 +163,8 @@ impl TlsSource {
         let Some(shown) = shown else {
             return Some(without(roots));
         };
-        let SecretRef::File(key) = &shown.key;
         let chain = read_trust(&shown.chain).ok()?;
-        let key = read_private_key(key).ok()?;
+        let key = read_private_key(&shown.key).ok()?;
         let roots = Arc::new(roots);
         let config = ClientConfig::builder()
             .with_root_certificates(Arc::clone(&roots))

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use outrider_domain::model::{Auth, AuthKind, Fresh, PartnerId, SecretRef};
+use outrider_domain::model::{Auth, AuthKind, Fresh, PartnerId};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::auth::CachedToken;
-use super::stamp::{Stamp, stamp};
+use super::stamp::{Stamp, secret_stamp, stamp};
 
 /// The most tokens that are cached for one partner, which chooses the URL of its token endpoint itself.
 const KEPT_MAX: usize = 16;
@@ -41,12 +41,12 @@ impl Credential {
             AuthKind::None => ("none", None),
             AuthKind::Bearer { token } => ("bearer", Some(token)),
         };
-        let own = secret.map(|SecretRef::File(path)| path.as_path());
-        let shown = auth.certificate.as_ref().map(|one| one.chain.as_path());
+        let own = secret.map(secret_stamp);
+        let shown = auth.certificate.as_ref().map(|one| stamp(&one.chain));
         Self {
             client_id: auth.client_id.clone(),
             kind,
-            stamps: own.into_iter().chain(shown).map(stamp).collect(),
+            stamps: own.into_iter().chain(shown).collect(),
         }
     }
 }
@@ -244,7 +244,7 @@ mod tests {
         let auth = Auth {
             client_id: "c".to_owned(),
             kind: AuthKind::ClientSecretPost {
-                secret: SecretRef::File(path.clone()),
+                secret: outrider_domain::secret::SecretRef::File(path.clone()),
             },
             certificate: None,
         };

@@ -14,6 +14,7 @@ use super::error::{LedgerError, unavailable};
 use super::file::lock;
 use super::meta;
 use super::paths::{NEW, PARTIAL, remove, sync_folder, with_ending};
+use super::private;
 use super::trace::BEFORE_RESTORE;
 
 /// Pages copied at a time.
@@ -135,6 +136,7 @@ fn copy(
         .unchecked_transaction()
         .map_err(|why| unavailable(from, &why))?;
     meta::get(&moment, "id").map_err(|why| unavailable(from, &why))?;
+    private::make_file(to).map_err(|why| failed_copy(named, &why))?;
     let mut written = || -> rusqlite::Result<()> {
         let mut target = Connection::open(to)?;
         target.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;

@@ -62,7 +62,7 @@ pub(super) fn check(ledger: &Path, to: &Path, existing: Existing) -> Result<(), 
 
 /// Whether a path is that of a ledger, or of a file that stands next to it or may do so.
 fn is_of(ledger: &Path, file: &Path) -> bool {
-    let mut endings: Vec<String> = ["", "-wal", "-shm", "-journal", LOCK, TRACE, NEW]
+    let mut endings: Vec<String> = ["", "-wal", "-shm", "-journal", LOCK, TRACE, NEW, ".token"]
         .map(str::to_owned)
         .to_vec();
     endings.extend((1..SCHEMA_VERSION).map(|version| format!(".schema-{version}")));

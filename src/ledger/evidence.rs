@@ -16,7 +16,7 @@ const CACHE_MAX: usize = 4 * 1024 * 1024;
 /// Runs that a reference serves before another one may take its place.
 const REFERENCE_RUNS_MIN: u32 = 16;
 /// Evidence below this many bytes is worth no reference.
-const REFERENCE_BYTES_MIN: usize = 256;
+const REFERENCE_BYTES_MIN: usize = 96;
 
 /// Packs evidence, and knows the reference of each probe.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct EvidenceStore {
     current: BTreeMap<i64, Option<Reference>>,
     cache: BTreeMap<i64, Arc<[u8]>>,
     cached: usize,
+    /// How often references were named within the transaction.
+    uses: BTreeMap<i64, i64>,
 }
 
 /// The reference that a probe's evidence is packed with now.
@@ -74,10 +76,18 @@ impl EvidenceStore {
         self.current.insert(probe, Some(of));
         let named = packed.by_reference.then_some(of.id);
         if let Some(id) = named {
-            to.prepare_cached(sql::USE_REFERENCE)?
-                .execute(params![1, id])?;
+            *self.uses.entry(id).or_default() += 1;
         }
         add(to, seq, named, &packed.body)
+    }
+
+    /// Counts how often references were named since the last time; part of the transaction that names them.
+    pub(super) fn write_uses(&mut self, to: &Connection) -> rusqlite::Result<()> {
+        for (id, uses) in std::mem::take(&mut self.uses) {
+            to.prepare_cached(sql::USE_REFERENCE)?
+                .execute(params![uses, id])?;
+        }
+        Ok(())
     }
 
     fn current(&mut self, of: &Connection, probe: i64) -> rusqlite::Result<Option<Reference>> {

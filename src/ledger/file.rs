@@ -1,7 +1,7 @@
 //! The file of a ledger: opened once for writing and often for reading, brought to the present schema, closed.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +12,11 @@ use rusqlite::{Connection, OpenFlags};
 use super::checkpoint::{self, Checkpoint, Disclosures, LedgerRollback};
 use super::error::{LedgerError, MAKE_ONE, MOVE_AWAY, SCHEMA_VERSION, unavailable};
 use super::evidence::EvidenceStore;
-use super::fullness::Fullness;
+use super::fullness::Bound;
 use super::ids::Ids;
-use super::paths::with_ending;
+use super::paths::{folder_of, with_ending};
+use super::private;
+use super::tighten::tighten;
 use super::trace::{LOCK, is_known, leave_trace};
 use super::{meta, migrate, sql};
 
@@ -47,8 +49,8 @@ pub struct Ledger {
     pub(super) evidence: RefCell<EvidenceStore>,
     /// The schema it had before this opening brought it to the present one.
     pub(super) migrated_from: Option<i64>,
-    /// What it still takes, where its size is bounded.
-    pub(super) fullness: Fullness,
+    /// How large it may be.
+    pub(super) bound: Bound,
     /// Up to where evidence of passed runs was looked through for what is no longer kept.
     pub(super) retained: Option<i64>,
 }
@@ -61,16 +63,12 @@ impl Ledger {
     /// # Errors
     /// It is unavailable, in use by another agent, or too new.
     pub fn open(path: &Path, scale: Scale, now: DateTime<Utc>) -> Result<Self, LedgerError> {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder {
-            std::fs::create_dir_all(folder).map_err(|why| unavailable(path, &why))?;
-        }
+        private::make_folder(folder_of(path)).map_err(|why| unavailable(path, &why))?;
         let is_known = is_known(path);
         let was_there = path.exists();
         let mut lock = lock(path)?;
         let migrated_from = migrate::bring_up(path, scale, now)?;
+        private::make_file(path).map_err(|why| unavailable(path, &why))?;
         let connection = Connection::open(path).map_err(|why| unavailable(path, &why))?;
         let last = checkpoint::read(&mut lock);
         let mut ledger = Self::over(path.to_owned(), connection, scale);
@@ -85,6 +83,7 @@ impl Ledger {
         }
         ledger.reopen_disclosures(open.unwrap_or_default(), now)?;
         leave_trace(path).map_err(|why| unavailable(path, &why))?;
+        tighten(path);
         Ok(ledger)
     }
 
@@ -157,7 +156,7 @@ impl Ledger {
             ids: RefCell::default(),
             evidence: RefCell::default(),
             migrated_from: None,
-            fullness: Fullness::default(),
+            bound: Bound::default(),
             retained: None,
         }
     }
@@ -202,7 +201,10 @@ impl Ledger {
             migrate::create(&mut self.connection, now).map_err(failed)?;
         }
         self.connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            // What is deleted is overwritten: the address of a job that is released is a partner's text.
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST;",
+            )
             .map_err(failed)?;
         self.checkpoint = Checkpoint::of(&self.connection).map_err(failed)?;
         let seq = meta::number(&self.connection, meta::SEQ).map_err(failed)?;
@@ -260,7 +262,7 @@ impl Ledger {
 }
 
 pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
-    let file = OpenOptions::new()
+    let file = private::options()
         .create(true)
         .truncate(false)
         .read(true)

@@ -285,7 +285,7 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<Epoch> {
 }
 
 /// A row of `slo_quarters`, after its epoch.
-fn counts_of(row: &Row<'_>) -> rusqlite::Result<Counts> {
+pub(super) fn counts_of(row: &Row<'_>) -> rusqlite::Result<Counts> {
     let left_out = |at: usize| -> rusqlite::Result<LeftOut> {
         Ok(LeftOut {
             runs: row.get(at)?,
@@ -376,39 +376,72 @@ pub(super) fn write_due_through(to: &Connection, through: DateTime<Utc>) -> rusq
     meta::set(to, DUE_THROUGH, &through)
 }
 
-/// Writes what runs added to objectives.
+/// Writes what runs added to objectives: one addition for each quarter hour and epoch, however many runs it came from.
 pub(super) fn write_slo_events(
     to: &Connection,
     ids: &mut Ids,
     events: &[SloEvent],
 ) -> rusqlite::Result<()> {
+    let mut sums: BTreeMap<(i64, i64, u32), [u64; 7]> = BTreeMap::new();
+    let mut last_epochs = BTreeMap::new();
     for one in events {
         let objective = ids.add_objective(to, &one.partner, one.slo)?;
-        let epoch = epoch_at(to, objective, one.due_at.timestamp_micros())?;
+        let due_us = one.due_at.timestamp_micros();
+        let last = match last_epochs.get(&objective) {
+            Some(last) => *last,
+            None => {
+                let last = last_epoch(to, objective)?;
+                last_epochs.insert(objective, last);
+                last
+            }
+        };
+        let epoch = match last {
+            Some((number, from_us)) if from_us < due_us => number,
+            Some(_) | None => epoch_at(to, objective, due_us)?,
+        };
         let only = |is: bool, count: u64| if is { count } else { 0 };
         let (quiet, excluded) = (one.excuse.is_quiet(), one.excuse.excluded);
-        to.prepare_cached(sql::ADD_SLO_EVENTS)?.execute(params![
-            objective,
-            one.quarter.timestamp_micros(),
-            epoch,
+        let added = [
             one.events,
             one.bad,
             one.inconclusive,
             only(quiet, one.events),
             only(quiet, one.bad),
             only(excluded, one.events),
-            only(excluded, one.bad)
-        ])?;
+            only(excluded, one.bad),
+        ];
+        let of = (objective, one.quarter.timestamp_micros(), epoch);
+        let sum = sums.entry(of).or_default();
+        sum.iter_mut().zip(added).for_each(|(sum, by)| *sum += by);
         if one.bad > 0 {
-            to.prepare_cached(sql::ADD_SLO_BAD)?.execute(params![
-                objective,
-                one.due_at.timestamp_micros(),
-                one.bad,
-                quiet
-            ])?;
+            to.prepare_cached(sql::ADD_SLO_BAD)?
+                .execute(params![objective, due_us, one.bad, quiet])?;
         }
     }
+    let mut statement = to.prepare_cached(sql::ADD_SLO_EVENTS)?;
+    for ((objective, quarter_us, epoch), [events, bad, inconclusive, rest @ ..]) in sums {
+        let [quiet, quiet_bad, excluded, excluded_bad] = rest;
+        statement.execute(params![
+            objective,
+            quarter_us,
+            epoch,
+            events,
+            bad,
+            inconclusive,
+            quiet,
+            quiet_bad,
+            excluded,
+            excluded_bad
+        ])?;
+    }
     Ok(())
+}
+
+/// Number and begin of the last epoch; none where none has begun.
+fn last_epoch(to: &Connection, objective: i64) -> rusqlite::Result<Option<(u32, i64)>> {
+    let mut statement = to.prepare_cached(sql::LAST_EPOCH)?;
+    let last = statement.query_row([objective], |row| Ok((row.get(0)?, row.get(1)?)));
+    last.optional()
 }
 
 /// The epoch that an intended start lies in; 1 where none has begun.

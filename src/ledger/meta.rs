@@ -8,6 +8,8 @@ use super::sql;
 pub(super) const SEQ: &str = "seq";
 /// The last run that the stored sketches hold.
 pub(super) const SKETCHES_THROUGH: &str = "sketches_through";
+/// What the plan that was in use last declares, to be compared with the next one.
+pub(super) const DECLARED: &str = "declared";
 /// When every counter was 0, in microseconds since 1970.
 pub(super) const COUNTERS_SINCE: &str = "counters_since_us";
 /// The schema of the older ledger that this one was made of; absent where there was none.

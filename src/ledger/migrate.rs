@@ -12,6 +12,7 @@ use super::error::{LedgerError, SCHEMA_VERSION, unavailable};
 use super::meta;
 use super::migration::Migration;
 use super::paths::{NEW, remove, sync_folder, with_ending};
+use super::private;
 
 /// Makes the tables of a new ledger, whose counters are at 0 now.
 pub(super) fn create(connection: &mut Connection, now: DateTime<Utc>) -> rusqlite::Result<()> {
@@ -50,6 +51,7 @@ pub(super) fn bring_up(
     );
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let old = Connection::open_with_flags(path, flags).map_err(failed)?;
+    private::make_file(&new).map_err(|why| unavailable(path, &why))?;
     let built = build(&old, version, &new, scale, now);
     if built.is_err() {
         remove(&new);

@@ -5,9 +5,13 @@
 mod account;
 #[cfg(test)]
 mod account_tests;
+mod actions;
 mod backup;
 #[cfg(test)]
 mod backup_tests;
+mod bound;
+#[cfg(test)]
+mod bound_tests;
 mod certificates;
 mod checkpoint;
 mod copy_identity;
@@ -17,6 +21,7 @@ mod disclosures;
 mod error;
 mod evidence;
 mod file;
+mod fold;
 mod follow_up_runs;
 mod fullness;
 mod history;
@@ -31,8 +36,10 @@ mod objective_account;
 mod pack;
 mod paths;
 mod place_account;
+mod private;
 mod read;
 mod rename;
+mod report_counts;
 mod retention;
 mod row_account;
 mod rows;
@@ -43,10 +50,13 @@ mod runs;
 #[cfg(test)]
 mod size_tests;
 mod sql;
+#[cfg(test)]
+mod sql_tests;
 mod stats;
 #[cfg(test)]
 mod test_support;
 mod tick_row;
+mod tighten;
 mod times;
 mod totals;
 mod trace;
@@ -55,6 +65,7 @@ mod window_runs;
 mod write;
 
 pub use backup::{Restored, back_up, put_back};
+pub use bound::LedgerSize;
 pub use certificates::SeenChain;
 pub use checkpoint::LedgerRollback;
 pub use copy_target::Existing;
@@ -66,7 +77,7 @@ pub use history::{EpochBegun, SloHistory};
 pub use marks::Marks;
 pub use objective_account::Promises;
 pub use outrider_domain::model::RunFilter;
-pub use retention::LedgerSize;
+pub use report_counts::{ProbeCounts, QuarterCounts};
 pub use run_search::FoundRuns;
 pub use runs::{EvidenceState, StoredRun};
 pub use stats::LedgerStats;

@@ -11,12 +11,19 @@ const LAYOUT: u8 = 0x10;
 const PLAIN: u8 = 0;
 const DEFLATED: u8 = 1;
 const DEFLATED_BY_REFERENCE: u8 = 2;
+/// Two bytes of size, then LZ4 with the reference as dictionary.
+const LZ4_BY_REFERENCE: u8 = 3;
+/// Up to this many bytes LZ4 is used: deflate clears 200 KB of tables for each evidence, which is more work than the
+/// check that it is of.
+const LZ4_MAX: usize = 2048;
 /// The byte of format, and the checksum of the evidence.
 const HEAD: usize = 5;
 /// Below this many bytes nothing is compressed.
 const COMPRESSED_MIN: usize = 96;
 /// The most bytes that one evidence is unpacked to, so that a damaged one takes no memory.
 const UNPACKED_MAX: usize = 64 * 1024 * 1024;
+/// What is said of bytes that no packing made.
+const DAMAGED: &str = "it cannot be unpacked";
 
 /// Packs, and keeps what compressing needs between two packings.
 pub(super) struct Packer {
@@ -64,26 +71,31 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Detail, &'static str> {
 impl Packer {
     /// Packs an evidence; `reference` is an earlier one, unpacked.
     pub(super) fn pack(&mut self, bytes: &[u8], reference: Option<&[u8]>) -> Packed {
-        let deflated = (bytes.len() >= COMPRESSED_MIN)
-            .then(|| self.deflate(bytes, reference))
-            .flatten()
-            .filter(|deflated| deflated.len() < bytes.len());
-        let by_reference = deflated.is_some() && reference.is_some();
-        let format = match (&deflated, reference) {
-            (None, _) => PLAIN,
-            (Some(_), None) => DEFLATED,
-            (Some(_), Some(_)) => DEFLATED_BY_REFERENCE,
+        let packed = match reference {
+            _ if bytes.len() < COMPRESSED_MIN => None,
+            Some(reference) if bytes.len() <= LZ4_MAX => lz4(bytes, reference),
+            Some(_) => self.deflate(bytes, reference, DEFLATED_BY_REFERENCE),
+            None => self.deflate(bytes, reference, DEFLATED),
         };
-        let kept = deflated.as_deref().unwrap_or(bytes);
+        let (format, kept) = match &packed {
+            Some((format, kept)) if kept.len() < bytes.len() => (*format, kept.as_slice()),
+            Some(_) | None => (PLAIN, bytes),
+        };
         let mut body = Vec::with_capacity(HEAD + kept.len());
         body.push(LAYOUT | format);
         body.extend(checksum(bytes).to_le_bytes());
         body.extend(kept);
+        let by_reference = matches!(format, DEFLATED_BY_REFERENCE | LZ4_BY_REFERENCE);
         Packed { body, by_reference }
     }
 
     /// None when it cannot be compressed; it is stored plain then.
-    fn deflate(&mut self, bytes: &[u8], reference: Option<&[u8]>) -> Option<Vec<u8>> {
+    fn deflate(
+        &mut self,
+        bytes: &[u8],
+        reference: Option<&[u8]>,
+        format: u8,
+    ) -> Option<(u8, Vec<u8>)> {
         self.deflate.reset();
         if let Some(reference) = reference {
             self.deflate.set_dictionary(reference).ok()?;
@@ -92,8 +104,25 @@ impl Packer {
         let status = self
             .deflate
             .compress_vec(bytes, &mut out, FlushCompress::Finish);
-        (status.ok()? == Status::StreamEnd).then_some(out)
+        (status.ok()? == Status::StreamEnd).then_some((format, out))
     }
+}
+
+/// None for what is too long.
+fn lz4(bytes: &[u8], reference: &[u8]) -> Option<(u8, Vec<u8>)> {
+    let size = u16::try_from(bytes.len()).ok()?;
+    let packed = lz4_flex::block::compress_with_dict(bytes, reference);
+    Some((
+        LZ4_BY_REFERENCE,
+        [&size.to_le_bytes(), packed.as_slice()].concat(),
+    ))
+}
+
+fn unlz4(kept: &[u8], reference: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let (size, packed) = kept.split_first_chunk().ok_or("it is too short")?;
+    let size = usize::from(u16::from_le_bytes(*size));
+    let unpacked = lz4_flex::block::decompress_with_dict(packed, size, reference);
+    unpacked.map_err(|_| DAMAGED)
 }
 
 /// Unpacks an evidence; `reference` is the one it was packed with, unpacked.
@@ -112,7 +141,8 @@ pub(super) fn unpack(body: &[u8], reference: Option<&[u8]>) -> Result<Vec<u8>, &
         (PLAIN, _) => kept.to_vec(),
         (DEFLATED, _) => inflate(kept, None)?,
         (DEFLATED_BY_REFERENCE, Some(reference)) => inflate(kept, Some(reference))?,
-        (DEFLATED_BY_REFERENCE, None) => return Err("its reference is missing"),
+        (LZ4_BY_REFERENCE, Some(reference)) => unlz4(kept, reference)?,
+        (DEFLATED_BY_REFERENCE | LZ4_BY_REFERENCE, None) => return Err("its reference is missing"),
         _ => return Err("its format is not known"),
     };
     if checksum(&bytes).to_le_bytes() == *sum {
@@ -123,7 +153,6 @@ pub(super) fn unpack(body: &[u8], reference: Option<&[u8]>) -> Result<Vec<u8>, &
 }
 
 fn inflate(kept: &[u8], reference: Option<&[u8]>) -> Result<Vec<u8>, &'static str> {
-    const DAMAGED: &str = "it cannot be unpacked";
     let mut inflate = Decompress::new(false);
     if let Some(reference) = reference {
         inflate.set_dictionary(reference).map_err(|_| DAMAGED)?;
@@ -182,6 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn a_small_evidence_is_what_differs_from_its_reference() {
+        let first: Vec<u8> = (0..300_u32)
+            .flat_map(|number| (number * number).to_be_bytes())
+            .collect();
+        let first = &first[..400];
+        let mut second = first.to_vec();
+        (second[50], second[300]) = (7, 9);
+        let packed = Packer::default().pack(&second, Some(first));
+        assert!(packed.by_reference);
+        assert_eq!(packed.body[0], LAYOUT | LZ4_BY_REFERENCE);
+        assert!(packed.body.len() < 60, "{}", packed.body.len());
+        assert_eq!(unpack(&packed.body, Some(first)), Ok(second));
+        assert_eq!(unpack(&packed.body, None), Err("its reference is missing"));
+        assert!(unpack(&packed.body, Some(&first[..399])).is_err());
+    }
+
+    #[test]
     fn a_small_evidence_is_stored_as_it_is() {
         let packed = Packer::default().pack(b"short", None);
         assert_eq!(packed.body.len(), HEAD + 5);
@@ -206,11 +252,13 @@ mod tests {
 
         #[test]
         fn hostile_bytes_are_refused_without_a_panic(bytes: Vec<u8>, seed in any::<[u8; 8]>()) {
-            let mut body = vec![LAYOUT | DEFLATED];
-            body.extend(seed);
-            body.extend(bytes);
-            let _unpacked = unpack(&body, None);
-            let _decoded = decode(&body);
+            for (format, reference) in [(DEFLATED, None), (LZ4_BY_REFERENCE, Some(&seed[..]))] {
+                let mut body = vec![LAYOUT | format];
+                body.extend(seed);
+                body.extend(&bytes);
+                let _unpacked = unpack(&body, reference);
+                let _decoded = decode(&body);
+            }
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{Disposition, Job, JourneyId, PartnerId, ProbeId, RunId, Tick, names};
+use outrider_domain::model::{
+    Disposition, Job, JourneyId, PartnerId, ProbeId, ReleaseAttempts, RunId, Tick, names,
+};
 use outrider_domain::sli::{Series, Sketch, SketchKey};
 use rusqlite::{Row, ToSql, params};
 
@@ -119,6 +121,14 @@ impl Ledger {
                     .map(str::to_owned)
                     .collect(),
                 opened_at: time(row, 5)?,
+                attempts: ReleaseAttempts {
+                    failed: row.get(6)?,
+                    next_at: row
+                        .get::<_, Option<i64>>(7)?
+                        .map(|_| time(row, 7))
+                        .transpose()?,
+                    had_token: row.get(8)?,
+                },
             })
         })
     }

@@ -1,4 +1,5 @@
-//! What is no longer kept: deleted in small steps between two batches, so that nothing waits for it.
+//! What is no longer kept, and what is given up for a bound: deleted in small steps between two batches, so that
+//! nothing waits for it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{Outcome, Retention};
@@ -6,56 +7,18 @@ use rusqlite::{Connection, params};
 
 use super::error::LedgerError;
 use super::file::Ledger;
-use super::fullness::Fullness;
-use super::sql;
+use super::{actions, sql};
 
 /// Rows that one step looks at. With its fsync a step stays far below 50 ms.
 const STEP_ROWS: i64 = 200;
 /// Pages that one step gives back.
 const STEP_PAGES: u32 = 64;
+/// Seconds of an hour.
+const HOUR_S: i64 = 3_600;
 /// Free pages that stay for what comes: a mebibyte.
 const FREE_PAGES: u64 = 256;
 
-/// How large a ledger is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LedgerSize {
-    /// Bytes of its file.
-    pub bytes: u64,
-    /// Of them, bytes of pages that hold something.
-    pub used: u64,
-}
-
 impl Ledger {
-    /// How large it is.
-    ///
-    /// # Errors
-    /// It is unavailable.
-    pub fn size(&self) -> Result<LedgerSize, LedgerError> {
-        let number = |pragma: &str| {
-            let sql = format!("PRAGMA {pragma}");
-            let value = self
-                .connection
-                .query_row(&sql, [], |row| row.get::<_, u64>(0));
-            value.map_err(|why| self.failed(&why))
-        };
-        let page = number("page_size")?;
-        let (pages, free) = (number("page_count")?, number("freelist_count")?);
-        Ok(LedgerSize {
-            bytes: pages * page,
-            used: pages.saturating_sub(free) * page,
-        })
-    }
-
-    /// Sets what it still takes.
-    pub fn set_fullness(&mut self, fullness: Fullness) {
-        self.fullness = fullness;
-    }
-
-    /// What it still takes.
-    pub fn fullness(&self) -> Fullness {
-        self.fullness
-    }
-
     /// Takes one small step: deletes a few rows that are no longer kept, or gives back a few pages. Returns whether
     /// another step is due.
     ///
@@ -72,7 +35,10 @@ impl Ledger {
             failed: before(kept.evidence_failed),
             runs: before(kept.runs),
             follow_ups: before(kept.runs),
+            actions: before(actions::KEPT),
+            last_seq: i64::MAX,
         };
+        self.bound.now_us = now.timestamp_micros();
         let step = self.step(&limits);
         if step.is_err() {
             self.retained = None;
@@ -81,6 +47,23 @@ impl Ledger {
     }
 
     fn step(&mut self, limits: &Limits) -> rusqlite::Result<bool> {
+        let is_more = self.sweep(limits, |sweep, retained| {
+            Ok(sweep.runs()?
+                || sweep.all_evidence()?
+                || sweep.passed_evidence(retained)?
+                || sweep.follow_up_runs()?
+                || sweep.actions()?)
+        })?;
+        Ok(is_more || self.relieve()? || self.give_back()?)
+    }
+
+    /// Deletes a few rows in a transaction. Returns whether another step is due: whether any went, or more are to be
+    /// looked through. `take` gets the place up to which evidence of passed runs was looked through.
+    pub(super) fn sweep(
+        &mut self,
+        limits: &Limits,
+        take: impl FnOnce(&mut Sweep<'_>, &mut Option<i64>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<bool> {
         let passed_word = self
             .ids
             .get_mut()
@@ -95,20 +78,10 @@ impl Ledger {
             deleted: 0,
             removed_reference: false,
         };
-        let mut is_more = sweep.runs()?;
-        if !is_more {
-            is_more = sweep.all_evidence()?;
-        }
-        if !is_more {
-            is_more = sweep.passed_evidence(&mut self.retained)?;
-        }
-        if !is_more {
-            is_more = sweep.follow_up_runs()?;
-        }
+        let is_more = take(&mut sweep, &mut self.retained)?;
         let (deleted, removed_reference) = (sweep.deleted, sweep.removed_reference);
         if deleted == 0 {
-            drop(transaction);
-            return if is_more { Ok(true) } else { self.give_back() };
+            return Ok(is_more);
         }
         transaction.commit()?;
         if removed_reference {
@@ -117,12 +90,14 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Gives a few pages back to the file system where many are free.
+    /// Gives a few pages back to the file system where many are free, or the file is larger than its bound.
     fn give_back(&self) -> rusqlite::Result<bool> {
-        let free =
-            |of: &Connection| of.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
-        let before = free(&self.connection)?;
-        if before <= FREE_PAGES {
+        let before = self.pragma("freelist_count")?;
+        let is_large = match self.bound.file() {
+            Some(most) => self.measure()?.file > most,
+            None => false,
+        };
+        if before == 0 || before <= FREE_PAGES && !is_large {
             return Ok(false);
         }
         let sql = format!("PRAGMA incremental_vacuum({STEP_PAGES})");
@@ -130,20 +105,38 @@ impl Ledger {
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
         // A file that was made otherwise gives none back; then there is no further step.
-        Ok(free(&self.connection)? < before)
+        Ok(self.pragma("freelist_count")? < before)
     }
 }
 
 /// What is older goes, in microseconds since 1970, by the intended start.
-struct Limits {
+pub(super) struct Limits {
     passed: i64,
     failed: i64,
     runs: i64,
     follow_ups: i64,
+    /// By the time of the entry.
+    actions: i64,
+    /// Ticks after this place stay.
+    last_seq: i64,
+}
+
+impl Limits {
+    /// Everything goes, the oldest first, but for the newest of `seq` ticks.
+    pub(super) fn all_of(seq: i64) -> Self {
+        Self {
+            passed: i64::MAX,
+            failed: i64::MAX,
+            runs: i64::MAX,
+            follow_ups: i64::MAX,
+            actions: i64::MIN,
+            last_seq: seq - STEP_ROWS,
+        }
+    }
 }
 
 /// One step under way.
-struct Sweep<'a> {
+pub(super) struct Sweep<'a> {
     to: &'a Connection,
     limits: &'a Limits,
     /// Words for runs that passed.
@@ -162,14 +155,14 @@ struct Aged {
 
 impl Sweep<'_> {
     /// The oldest ticks, with their evidence.
-    fn runs(&mut self) -> rusqlite::Result<bool> {
+    pub(super) fn runs(&mut self) -> rusqlite::Result<bool> {
         let mut statement = self.to.prepare_cached(sql::TICKS_AFTER)?;
         let rows = statement.query_map(params![i64::MIN, STEP_ROWS], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         let rows: Vec<(i64, i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
         for (seq, probe, due_us) in &rows {
-            if *due_us >= self.limits.runs {
+            if *due_us >= self.limits.runs || *seq > self.limits.last_seq {
                 return Ok(false);
             }
             let mut evidence = self.to.prepare_cached(sql::EVIDENCE)?;
@@ -187,7 +180,7 @@ impl Sweep<'_> {
     }
 
     /// The oldest evidence of any run. What passed goes before, so the first is the oldest of the others.
-    fn all_evidence(&mut self) -> rusqlite::Result<bool> {
+    pub(super) fn all_evidence(&mut self) -> rusqlite::Result<bool> {
         let rows = self.evidence_after(i64::MIN)?;
         for row in &rows {
             if row
@@ -202,7 +195,7 @@ impl Sweep<'_> {
     }
 
     /// Evidence of passed runs, from where the last step ended.
-    fn passed_evidence(&mut self, cursor: &mut Option<i64>) -> rusqlite::Result<bool> {
+    pub(super) fn passed_evidence(&mut self, cursor: &mut Option<i64>) -> rusqlite::Result<bool> {
         let rows = self.evidence_after(cursor.unwrap_or(i64::MIN))?;
         for row in &rows {
             if row
@@ -219,7 +212,7 @@ impl Sweep<'_> {
         Ok(!rows.is_empty())
     }
 
-    fn follow_up_runs(&mut self) -> rusqlite::Result<bool> {
+    pub(super) fn follow_up_runs(&mut self) -> rusqlite::Result<bool> {
         let mut statement = self.to.prepare_cached(sql::OLD_FOLLOW_UP_RUNS)?;
         let of = params![self.limits.follow_ups, STEP_ROWS];
         let runs = statement.query_map(of, |row| row.get::<_, String>(0))?;
@@ -227,6 +220,36 @@ impl Sweep<'_> {
             self.to
                 .prepare_cached(sql::DELETE_FOLLOW_UP_RUN)?
                 .execute([run?])?;
+            self.deleted += 1;
+        }
+        Ok(false)
+    }
+
+    fn actions(&mut self) -> rusqlite::Result<bool> {
+        let mut statement = self.to.prepare_cached(sql::OLD_ACTIONS)?;
+        let of = params![self.limits.actions, STEP_ROWS];
+        let actions = statement.query_map(of, |row| row.get::<_, i64>(0))?;
+        for action in actions {
+            self.to
+                .prepare_cached(sql::DELETE_ACTION)?
+                .execute([action?])?;
+            self.deleted += 1;
+        }
+        Ok(false)
+    }
+
+    /// The oldest latency sketches, up to an hour before `now_us`: those of now are still written.
+    pub(super) fn sketches(&mut self, now_us: i64) -> rusqlite::Result<bool> {
+        let before = now_us / 1_000_000 - 2 * HOUR_S;
+        let mut statement = self.to.prepare_cached(sql::OLD_SKETCHES)?;
+        let rows = statement.query_map(params![before, STEP_ROWS], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        let rows: Vec<(i64, i64, String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+        for (hour, probe, kind, name) in rows {
+            self.to
+                .prepare_cached(sql::REMOVE_SKETCH)?
+                .execute(params![hour, probe, kind, name])?;
             self.deleted += 1;
         }
         Ok(false)
@@ -335,32 +358,5 @@ mod tests {
         assert_eq!(ledger.differences().unwrap(), []);
         add_runs(&mut ledger, &probe(), 5_001..5_010);
         assert_eq!(count(&ledger, "SELECT count(*) FROM evidence"), 9);
-    }
-
-    #[test]
-    fn a_bounded_ledger_gives_up_evidence_first_and_counts_last() {
-        let of = |used| Fullness::of(used, Some(1_000));
-        assert_eq!(Fullness::of(u64::MAX, None), Fullness::Roomy);
-        assert_eq!(of(849), Fullness::Roomy);
-        assert_eq!(of(850), Fullness::NoPassedEvidence);
-        assert_eq!(of(920), Fullness::NoEvidence);
-        assert_eq!(of(5_000), Fullness::CountsOnly);
-        let mut ledger = Ledger::in_memory().unwrap();
-        ledger.set_fullness(Fullness::CountsOnly);
-        add_runs(&mut ledger, &probe(), 0..3);
-        assert_eq!(count(&ledger, "SELECT count(*) FROM evidence"), 0);
-        assert_eq!(count(&ledger, "SELECT count(member) FROM ticks"), 0);
-        assert_eq!(count(&ledger, "SELECT count(outcome) FROM ticks"), 3);
-        let last = RunFilter {
-            limit: 2,
-            ..RunFilter::default()
-        };
-        let shown = ledger.runs(&last).unwrap();
-        let names: Vec<&str> = shown.iter().map(|run| run.record.run.as_str()).collect();
-        assert_eq!(names, ["seq-2", "seq-3"]);
-        assert_eq!(shown[0].record.outcome, Outcome::Passed);
-        assert_eq!(ledger.run("seq-2").unwrap().map(|run| run.seq), Some(2));
-        assert!(ledger.run("seq-4").unwrap().is_none());
-        assert_eq!(ledger.differences().unwrap(), []);
     }
 }

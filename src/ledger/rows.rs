@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
-    AddressAttempt, AddressOutcome, AgentFault, Blame, BlameCause, Cause, ContentCoding, Count,
-    DnsFailure, Failure, Family, Finding, HttpVersion, JobTimes, KindScore, LayerVerdict, Limit,
-    Link, Method, Owner, Phase, Phases, ProxyFailure, RecordKind, RedirectFault, RequestEvidence,
-    RequestKind, RequestResult, RunRecord, Severity, Source, StepEvidence, StepId, StepState,
-    TlsFailure, Verdict,
+    AddressAttempt, AddressOutcome, AddressRange, AgentFault, Blame, BlameCause, Cause,
+    ContentCoding, Count, DnsFailure, Failure, Family, Finding, HttpVersion, JobTimes, KindScore,
+    LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, ProxyFailure, RecordKind,
+    RedirectFault, RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source,
+    StepEvidence, StepId, StepState, TlsFailure, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -393,6 +393,7 @@ fn failure_row(failure: Failure) -> (String, String) {
         Failure::Coding(coding) => ("coding", coding.name()),
         Failure::Limit(limit) => ("limit", limit.name()),
         Failure::Redirect(why) => ("redirect", why.name()),
+        Failure::Egress(range) => ("egress", range.name()),
         Failure::Agent(fault) => ("agent", fault.name()),
     };
     (kind.to_owned(), detail.to_owned())
@@ -415,6 +416,7 @@ fn failure_of(kind: &str, detail: &str) -> Option<Failure> {
         // Nor why a redirect was not followed.
         "redirect" if detail.is_empty() => Failure::Redirect(RedirectFault::Unreadable),
         "redirect" => Failure::Redirect(RedirectFault::named(detail)?),
+        "egress" => Failure::Egress(AddressRange::named(detail)?),
         "agent" => Failure::Agent(AgentFault::named(detail)?),
         _ => return None,
     })

@@ -117,18 +117,24 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger is unavailable.
-    pub fn last_outcomes(&self, probe: &ProbeId, most: u32) -> Result<Vec<Outcome>, LedgerError> {
+    pub fn last_outcomes(
+        &self,
+        probe: &ProbeId,
+        most: u32,
+    ) -> Result<Vec<(DateTime<Utc>, Outcome)>, LedgerError> {
         let Some(probe) = self.probe_number(probe)? else {
             return Ok(Vec::new());
         };
-        let read = || -> rusqlite::Result<Vec<Outcome>> {
+        let read = || -> rusqlite::Result<Vec<(DateTime<Utc>, Outcome)>> {
             let mut statement = self.connection.prepare_cached(sql::LAST_OUTCOMES)?;
-            let ids = statement.query_map(params![probe, most], |row| row.get(0))?;
-            let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+            let ids = statement
+                .query_map(params![probe, most], |row| Ok((time(row, 1)?, row.get(0)?)))?;
+            let ids: Vec<(DateTime<Utc>, i64)> = ids.collect::<rusqlite::Result<_>>()?;
             let mut outcomes = Vec::with_capacity(ids.len());
-            for id in ids {
+            for (due_at, id) in ids {
                 let word = self.ids.borrow_mut().word_of(&self.connection, id)?;
-                outcomes.extend(word.and_then(|word| Outcome::named(&word)));
+                let outcome = word.and_then(|word| Outcome::named(&word));
+                outcomes.extend(outcome.map(|outcome| (due_at, outcome)));
             }
             Ok(outcomes)
         };

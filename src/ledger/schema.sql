@@ -185,7 +185,11 @@ CREATE TABLE jobs (
     run            TEXT NOT NULL,
     token_endpoint TEXT NOT NULL,
     scope          TEXT NOT NULL,
-    opened_us      INTEGER NOT NULL
+    opened_us      INTEGER NOT NULL,
+    -- Attempts to release it after its run: how many failed, when the next is due, whether a token was asked for it.
+    failed         INTEGER NOT NULL DEFAULT 0,
+    next_us        INTEGER,
+    had_token      INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 -- Journeys that a disclosure holds until a person resumes them.
@@ -214,6 +218,18 @@ CREATE TABLE follow_up_runs (
 ) WITHOUT ROWID;
 CREATE INDEX follow_up_runs_of ON follow_up_runs (of_run, started_us);
 CREATE INDEX follow_up_runs_by_time ON follow_up_runs (started_us);
+
+-- What was done to the agent, by whom and why. Names are those of the time.
+CREATE TABLE actions (
+    id      INTEGER PRIMARY KEY,
+    at_us   INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    by_whom TEXT,
+    note    TEXT NOT NULL,
+    source  TEXT NOT NULL
+);
+CREATE INDEX actions_by_time ON actions (at_us);
 
 -- For people with an SQL shell: the same rows in words. Intended starts; disposition is null while a run goes on.
 CREATE VIEW starts AS

@@ -7,7 +7,7 @@ macro_rules! statements {
 
         /// All of them, by name.
         #[cfg(test)]
-        const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
     };
 }
 
@@ -41,6 +41,60 @@ macro_rules! downwards {
             $high,
             " ORDER BY seq DESC"
         )
+    };
+}
+
+/// Counts of a quarter hour of a probe, and how others are added to them.
+macro_rules! probe_counts {
+    () => {
+        "due, held, no_alert, excluded, ran, late, overlap, capped, blackout, maintenance, missed, lost, \
+         passed, passed_on_retry, failed, agent_fault, inconclusive"
+    };
+}
+macro_rules! add_probe_counts {
+    () => {
+        "ON CONFLICT (probe, quarter_us) DO UPDATE SET
+            due = probe_quarters.due + excluded.due,
+            held = probe_quarters.held + excluded.held,
+            no_alert = probe_quarters.no_alert + excluded.no_alert,
+            excluded = probe_quarters.excluded + excluded.excluded,
+            ran = probe_quarters.ran + excluded.ran,
+            late = probe_quarters.late + excluded.late,
+            overlap = probe_quarters.overlap + excluded.overlap,
+            capped = probe_quarters.capped + excluded.capped,
+            blackout = probe_quarters.blackout + excluded.blackout,
+            maintenance = probe_quarters.maintenance + excluded.maintenance,
+            missed = probe_quarters.missed + excluded.missed,
+            lost = probe_quarters.lost + excluded.lost,
+            passed = probe_quarters.passed + excluded.passed,
+            passed_on_retry = probe_quarters.passed_on_retry + excluded.passed_on_retry,
+            failed = probe_quarters.failed + excluded.failed,
+            agent_fault = probe_quarters.agent_fault + excluded.agent_fault,
+            inconclusive = probe_quarters.inconclusive + excluded.inconclusive"
+    };
+}
+
+/// The same of an objective.
+macro_rules! slo_counts {
+    () => {
+        "due, held, judged, bad, inconclusive, quiet_due, quiet_judged, quiet_bad, excluded_due, \
+         excluded_judged, excluded_bad"
+    };
+}
+macro_rules! add_slo_counts {
+    () => {
+        "ON CONFLICT (objective, quarter_us, epoch) DO UPDATE SET
+            due = slo_quarters.due + excluded.due,
+            held = slo_quarters.held + excluded.held,
+            judged = slo_quarters.judged + excluded.judged,
+            bad = slo_quarters.bad + excluded.bad,
+            inconclusive = slo_quarters.inconclusive + excluded.inconclusive,
+            quiet_due = slo_quarters.quiet_due + excluded.quiet_due,
+            quiet_judged = slo_quarters.quiet_judged + excluded.quiet_judged,
+            quiet_bad = slo_quarters.quiet_bad + excluded.quiet_bad,
+            excluded_due = slo_quarters.excluded_due + excluded.excluded_due,
+            excluded_judged = slo_quarters.excluded_judged + excluded.excluded_judged,
+            excluded_bad = slo_quarters.excluded_bad + excluded.excluded_bad"
     };
 }
 
@@ -95,7 +149,7 @@ statements! {
     RUN_AT = concat!(run_columns!(), "WHERE seq = ?1");
     RUN = concat!(run_columns!(), "WHERE run = ?1");
     LAST_RUN = concat!(run_columns!(), "WHERE probe = ?1 AND outcome IS NOT NULL ORDER BY due_us DESC LIMIT 1");
-    LAST_OUTCOMES = "SELECT outcome FROM ticks
+    LAST_OUTCOMES = "SELECT outcome, due_us FROM ticks
         WHERE probe = ?1 AND outcome IS NOT NULL ORDER BY due_us DESC LIMIT ?2";
 
     ADD_EVIDENCE = "INSERT INTO evidence (seq, reference, body) VALUES (?1, ?2, ?3)";
@@ -268,52 +322,51 @@ statements! {
         SELECT ?1, through_us FROM watermarks WHERE probe = ?2
         ON CONFLICT (probe) DO UPDATE SET through_us = excluded.through_us
         WHERE watermarks.through_us < excluded.through_us";
-    JOIN_PROBE_QUARTERS = "INSERT INTO probe_quarters (probe, quarter_us, due, held, no_alert, excluded, ran, late, overlap,
-            capped, blackout, maintenance, missed, lost, passed, passed_on_retry, failed, agent_fault, inconclusive)
-        SELECT ?1, quarter_us, due, held, no_alert, excluded, ran, late, overlap, capped, blackout, maintenance, missed,
-            lost, passed, passed_on_retry, failed, agent_fault, inconclusive
-        FROM probe_quarters WHERE probe = ?2
-        ON CONFLICT (probe, quarter_us) DO UPDATE SET
-            due = probe_quarters.due + excluded.due,
-            held = probe_quarters.held + excluded.held,
-            no_alert = probe_quarters.no_alert + excluded.no_alert,
-            excluded = probe_quarters.excluded + excluded.excluded,
-            ran = probe_quarters.ran + excluded.ran,
-            late = probe_quarters.late + excluded.late,
-            overlap = probe_quarters.overlap + excluded.overlap,
-            capped = probe_quarters.capped + excluded.capped,
-            blackout = probe_quarters.blackout + excluded.blackout,
-            maintenance = probe_quarters.maintenance + excluded.maintenance,
-            missed = probe_quarters.missed + excluded.missed,
-            lost = probe_quarters.lost + excluded.lost,
-            passed = probe_quarters.passed + excluded.passed,
-            passed_on_retry = probe_quarters.passed_on_retry + excluded.passed_on_retry,
-            failed = probe_quarters.failed + excluded.failed,
-            agent_fault = probe_quarters.agent_fault + excluded.agent_fault,
-            inconclusive = probe_quarters.inconclusive + excluded.inconclusive";
+    JOIN_PROBE_QUARTERS = concat!("INSERT INTO probe_quarters (probe, quarter_us, ", probe_counts!(), ")
+        SELECT ?1, quarter_us, ", probe_counts!(), " FROM probe_quarters WHERE probe = ?2
+        ", add_probe_counts!());
     REMOVE_PAUSE = "DELETE FROM pauses WHERE probe = ?1";
     REMOVE_PROBE_QUARTERS = "DELETE FROM probe_quarters WHERE probe = ?1";
-    LAST_EPOCH = "SELECT number FROM epochs WHERE objective = ?1 ORDER BY number DESC LIMIT 1";
+    LAST_EPOCH = "SELECT number, from_us FROM epochs WHERE objective = ?1 ORDER BY number DESC LIMIT 1";
     JOIN_EPOCHS = "INSERT INTO epochs (objective, number, from_us, promise)
         SELECT ?1, number + ?2, from_us, promise FROM epochs WHERE objective = ?3";
-    JOIN_SLO_QUARTERS = "INSERT INTO slo_quarters (objective, quarter_us, epoch, due, held, judged, bad, inconclusive, quiet_due, quiet_judged, quiet_bad, excluded_due, excluded_judged, excluded_bad)
-        SELECT ?1, quarter_us, epoch + ?2, due, held, judged, bad, inconclusive, quiet_due, quiet_judged, quiet_bad, excluded_due, excluded_judged, excluded_bad
-        FROM slo_quarters WHERE objective = ?3
-        ON CONFLICT (objective, quarter_us, epoch) DO UPDATE SET
-            due = slo_quarters.due + excluded.due,
-            held = slo_quarters.held + excluded.held,
-            judged = slo_quarters.judged + excluded.judged,
-            bad = slo_quarters.bad + excluded.bad,
-            inconclusive = slo_quarters.inconclusive + excluded.inconclusive,
-            quiet_due = slo_quarters.quiet_due + excluded.quiet_due,
-            quiet_judged = slo_quarters.quiet_judged + excluded.quiet_judged,
-            quiet_bad = slo_quarters.quiet_bad + excluded.quiet_bad,
-            excluded_due = slo_quarters.excluded_due + excluded.excluded_due,
-            excluded_judged = slo_quarters.excluded_judged + excluded.excluded_judged,
-            excluded_bad = slo_quarters.excluded_bad + excluded.excluded_bad";
+    JOIN_SLO_QUARTERS = concat!("INSERT INTO slo_quarters (objective, quarter_us, epoch, ", slo_counts!(), ")
+        SELECT ?1, quarter_us, epoch + ?2, ", slo_counts!(), " FROM slo_quarters WHERE objective = ?3
+        ", add_slo_counts!());
     JOIN_SLO_BAD = "UPDATE slo_bad SET objective = ?1 WHERE objective = ?2";
     REMOVE_EPOCHS = "DELETE FROM epochs WHERE objective = ?1";
     REMOVE_SLO_QUARTERS = "DELETE FROM slo_quarters WHERE objective = ?1";
+
+    FOLD_PROBE_QUARTERS = concat!("INSERT INTO probe_quarters (probe, quarter_us, ", probe_counts!(), ")
+        SELECT ?1, ?2, sum(due), sum(held), sum(no_alert), sum(excluded), sum(ran), sum(late), sum(overlap),
+            sum(capped), sum(blackout), sum(maintenance), sum(missed), sum(lost), sum(passed), sum(passed_on_retry),
+            sum(failed), sum(agent_fault), sum(inconclusive)
+        FROM probe_quarters WHERE probe = ?1 AND quarter_us > ?2 AND quarter_us < ?3 GROUP BY probe
+        ", add_probe_counts!());
+    REMOVE_FOLDED_PROBE_QUARTERS = "DELETE FROM probe_quarters
+        WHERE probe = ?1 AND quarter_us > ?2 AND quarter_us < ?3";
+    FOLD_SLO_QUARTERS = concat!("INSERT INTO slo_quarters (objective, quarter_us, epoch, ", slo_counts!(), ")
+        SELECT ?1, ?2, epoch, sum(due), sum(held), sum(judged), sum(bad), sum(inconclusive), sum(quiet_due),
+            sum(quiet_judged), sum(quiet_bad), sum(excluded_due), sum(excluded_judged), sum(excluded_bad)
+        FROM slo_quarters WHERE objective = ?1 AND quarter_us > ?2 AND quarter_us < ?3 GROUP BY epoch
+        ", add_slo_counts!());
+    REMOVE_FOLDED_SLO_QUARTERS = "DELETE FROM slo_quarters
+        WHERE objective = ?1 AND quarter_us > ?2 AND quarter_us < ?3";
+    /// Bad runs of which alerts were declared off lie a microsecond after the others.
+    FOLD_SLO_BAD = "INSERT INTO slo_bad (objective, due_us, bad, quiet)
+        SELECT ?1, ?2 + quiet, sum(bad), quiet
+        FROM slo_bad WHERE objective = ?1 AND due_us > ?2 + 1 AND due_us < ?3 GROUP BY quiet
+        ON CONFLICT (objective, due_us) DO UPDATE SET bad = slo_bad.bad + excluded.bad";
+    REMOVE_FOLDED_SLO_BAD = "DELETE FROM slo_bad WHERE objective = ?1 AND due_us > ?2 + 1 AND due_us < ?3";
+    FIRST_SLO_QUARTER_FROM = "SELECT quarter_us FROM slo_quarters WHERE objective = ?1 AND quarter_us >= ?2
+        ORDER BY quarter_us LIMIT 1";
+    /// All but the last of the hours whose rows are gone.
+    REMOVE_OLD_HOURS = "DELETE FROM tick_hours
+        WHERE last_seq < (SELECT seq FROM ticks ORDER BY seq LIMIT 1)
+            AND hour_us < (SELECT max(hour_us) FROM tick_hours
+                WHERE first_seq < (SELECT seq FROM ticks ORDER BY seq LIMIT 1))";
+    OLD_SKETCHES = "SELECT hour, probe, kind, name FROM sketches WHERE hour < ?1
+        ORDER BY hour, probe, kind, name LIMIT ?2";
 
     SET_SKETCH = "INSERT INTO sketches (hour, probe, kind, name, samples, sum_us, overflow)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -329,9 +382,11 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (location) DO UPDATE SET
             partner = excluded.partner, run = excluded.run, token_endpoint = excluded.token_endpoint,
-            scope = excluded.scope, opened_us = excluded.opened_us";
+            scope = excluded.scope, opened_us = excluded.opened_us, failed = 0, next_us = NULL, had_token = 0";
+    TRY_JOB = "UPDATE jobs SET failed = ?1, next_us = ?2, had_token = ?3 WHERE location = ?4";
     RELEASE_JOB = "DELETE FROM jobs WHERE location = ?1";
-    OPEN_JOBS = "SELECT location, partner, run, token_endpoint, scope, opened_us FROM jobs ORDER BY opened_us";
+    OPEN_JOBS = "SELECT location, partner, run, token_endpoint, scope, opened_us, failed, next_us, had_token
+        FROM jobs ORDER BY opened_us";
 
     PAUSE = "INSERT INTO pauses (probe, run, since_us) VALUES (?1, ?2, ?3) ON CONFLICT (probe) DO NOTHING";
     RESUME = "DELETE FROM pauses WHERE probe = ?1";
@@ -344,6 +399,13 @@ statements! {
     REMOVE_WATERMARK = "DELETE FROM watermarks WHERE probe = ?1";
     WATERMARKS = "SELECT probe, through_us FROM watermarks";
 
+    ADD_ACTION = "INSERT INTO actions (at_us, kind, subject, by_whom, note, source)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    /// Newest first.
+    ACTIONS = "SELECT at_us, kind, subject, by_whom, note, source FROM actions
+        WHERE at_us >= ?1 AND at_us < ?2 ORDER BY at_us DESC, id DESC LIMIT ?3";
+    OLD_ACTIONS = "SELECT id FROM actions WHERE at_us < ?1 ORDER BY at_us LIMIT ?2";
+    DELETE_ACTION = "DELETE FROM actions WHERE id = ?1";
     ADD_FOLLOW_UP_RUN = "INSERT INTO follow_up_runs
             (run, of_run, origin, started_us, duration_us, reproduction, cause)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run) DO NOTHING";
@@ -360,6 +422,14 @@ statements! {
     TICKS_AFTER = "SELECT seq, probe, due_us FROM ticks WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     DELETE_TICK = "DELETE FROM ticks WHERE seq = ?1";
 
+    SLO_QUARTERS_BETWEEN = "SELECT epoch, due, held, judged, bad, inconclusive, quiet_due, quiet_judged, quiet_bad,
+            excluded_due, excluded_judged, excluded_bad, quarter_us
+        FROM slo_quarters WHERE objective = ?1 AND quarter_us >= ?2 AND quarter_us < ?3 ORDER BY quarter_us, epoch";
+    PROBE_TOTALS_BETWEEN = "SELECT sum(due), sum(ran), sum(late), sum(overlap), sum(capped), sum(blackout),
+            sum(maintenance), sum(missed), sum(lost), sum(passed), sum(passed_on_retry), sum(failed),
+            sum(agent_fault), sum(inconclusive)
+        FROM probe_quarters WHERE probe = ?1 AND quarter_us >= ?2 AND quarter_us < ?3";
+
     FOLLOW_UP_RUNS = "SELECT run, of_run, origin, started_us, duration_us, reproduction, cause FROM follow_up_runs
         WHERE of_run = ?1 ORDER BY started_us LIMIT ?2";
 }
@@ -373,202 +443,3 @@ pub(super) const NAMED_WORDS: [&str; 6] = [
     NAMED_MEMBERS,
     NAMED_COHORTS,
 ];
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::ALL;
-
-    /// Tables that stay small: to read all of one is fine.
-    const SMALL: [&str; 12] = [
-        "jobs",
-        "meta",
-        "words",
-        "probes",
-        "objectives",
-        "epochs",
-        "counters",
-        "counter_sums",
-        "pauses",
-        "watermarks",
-        "open_ticks",
-        "evidence_references",
-    ];
-    /// Reads all of a table that grows: to compare it with its account, at the start or when a person asks.
-    const AT_THE_START: [&str; 17] = [
-        "SLO_TOTALS",
-        "COUNTED_ROWS",
-        "PROBE_TOTALS",
-        "COUNTED_EVIDENCE",
-        "SLO_EPOCH_TOTALS",
-        "SLO_BAD_TOTALS",
-        "LAST_HOUR_BEFORE",
-        "HOURS",
-        "HOURS_OF_ROWS",
-        "NAMED_DISPOSITIONS",
-        "NAMED_OUTCOMES",
-        "NAMED_CAUSES",
-        "NAMED_OWNERS",
-        "NAMED_MEMBERS",
-        "NAMED_COHORTS",
-        "FIRST_SEQ",
-        "LAST_SEQ",
-    ];
-    /// Reads the first rows of an order, or rebuilds what was lost.
-    const ONE_ROW: [&str; 2] = ["LAST_EVIDENCE", "REBUILD_HOURS"];
-
-    #[test]
-    fn statements_stay_within_what_other_engines_understand() {
-        let forbidden = [
-            "INSERT OR",
-            "REPLACE",
-            "INDEXED BY",
-            "WITHOUT ROWID",
-            "NOT ?",
-            "PRAGMA",
-            "WITH ",
-            "TRIGGER",
-            "last_insert_rowid",
-            "max(watermarks",
-        ];
-        for (name, text) in ALL {
-            for word in forbidden {
-                assert!(!text.contains(word), "{name} has {word}: {text}");
-            }
-            let is_known = ["INSERT INTO ", "UPDATE ", "DELETE FROM ", "SELECT "];
-            assert!(
-                is_known.iter().any(|begin| text.starts_with(begin)),
-                "{name}"
-            );
-            if let Some((_, conflict)) = text.split_once("ON CONFLICT ") {
-                assert!(conflict.starts_with('('), "{name}: which conflict?");
-            }
-            let is_bounded = !text.starts_with("UPDATE ") && !text.starts_with("DELETE ");
-            assert!(
-                is_bounded || text.contains(" WHERE "),
-                "{name} changes every row"
-            );
-            let mut last = 0;
-            for part in text.split('?').skip(1) {
-                let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
-                let number: usize = digits
-                    .parse()
-                    .unwrap_or_else(|_| panic!("{name}: ? without a number"));
-                assert!(
-                    number <= last + 1,
-                    "{name}: ?{number} comes before ?{}",
-                    last + 1
-                );
-                last = last.max(number);
-            }
-        }
-    }
-
-    #[test]
-    fn every_statement_finds_its_rows_by_an_index() {
-        let connection = rusqlite::Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch(include_str!("schema.sql"))
-            .unwrap();
-        for (name, text) in ALL {
-            let mut statement = connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {text}"))
-                .unwrap_or_else(|why| panic!("{name}: {why}"));
-            let count = statement.parameter_count();
-            let values =
-                rusqlite::params_from_iter((0..count).map(|_| rusqlite::types::Value::Null));
-            let lines: Vec<String> = statement
-                .query_map(values, |row| row.get(3))
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
-            for line in lines {
-                let Some(scanned) = line.strip_prefix("SCAN ") else {
-                    continue;
-                };
-                let table = scanned.split(' ').next().unwrap_or_default();
-                let is_fine =
-                    SMALL.contains(&table) || AT_THE_START.contains(name) || ONE_ROW.contains(name);
-                assert!(is_fine, "{name} reads every row of {table}: {line}");
-            }
-        }
-    }
-
-    #[test]
-    fn runs_are_found_by_the_index_of_what_a_query_names_in_the_order_of_their_places() {
-        let connection = rusqlite::Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch(include_str!("schema.sql"))
-            .unwrap();
-        let mut found = 0;
-        for (name, text) in ALL.iter().filter(|(name, _)| name.starts_with("FIND_")) {
-            let index = match *name {
-                "FIND_UP" | "FIND_DOWN" => "INTEGER PRIMARY KEY",
-                "FIND_BY_PROBE_UP" | "FIND_BY_PROBE_DOWN" => "ticks_by_probe",
-                "FIND_BY_MEMBER_UP" | "FIND_BY_MEMBER_DOWN" => "ticks_by_member",
-                "FIND_BY_CAUSE_UP" | "FIND_BY_CAUSE_DOWN" => "ticks_by_cause",
-                _ => "ticks_not_passed",
-            };
-            let mut statement = connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {text}"))
-                .unwrap();
-            let count = statement.parameter_count();
-            let values = rusqlite::params_from_iter((0..count).map(|_| 0_i64));
-            let lines: Vec<String> = statement
-                .query_map(values, |row| row.get(3))
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
-            // One line: no sorting besides.
-            let [line] = &lines[..] else {
-                panic!("{name}: {lines:?}");
-            };
-            assert!(line.contains(index), "{name}: {line}");
-            assert!(line.contains("rowid>? AND rowid<?"), "{name}: {line}");
-            found += 1;
-        }
-        assert_eq!(found, 10);
-    }
-
-    #[test]
-    fn statements_stand_in_this_list_alone() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let words = ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"];
-        // The schema and the pages of a file are no tables of ours; a migration reads other schemas.
-        let others = [
-            "sql.rs",
-            "file.rs",
-            "stats.rs",
-            "migrate.rs",
-            "migration.rs",
-        ];
-        let mut folders = vec![source];
-        let mut seen = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if name.ends_with(".rs")
-                    && !name.ends_with("_tests.rs")
-                    && !others.contains(&name.as_str())
-                {
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    // Tests may ask the ledger what they like.
-                    let text = text
-                        .split("#[cfg(test)]")
-                        .next()
-                        .unwrap_or_default()
-                        .to_owned();
-                    for word in words {
-                        assert!(!text.contains(word), "{} has {word}", path.display());
-                    }
-                    seen += 1;
-                }
-            }
-        }
-        assert!(seen > 50, "the test read only {seen} files");
-    }
-}

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use rusqlite::OptionalExtension as _;
 
+use super::bound::LedgerSize;
 use super::error::LedgerError;
 use super::file::Ledger;
-use super::retention::LedgerSize;
 
 /// What a ledger holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

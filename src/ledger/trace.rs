@@ -1,9 +1,11 @@
 //! What says that a ledger was here once it is gone.
 
+use std::io::Write;
 use std::path::Path;
 
 use super::error::SCHEMA_VERSION;
-use super::paths::with_ending;
+use super::paths::{folder_of, with_ending};
+use super::private;
 
 /// What the lock file's name has behind the ledger's.
 pub(super) const LOCK: &str = ".lock";
@@ -31,10 +33,7 @@ pub(super) fn is_known(path: &Path) -> bool {
 /// Whether a file of any number is there that was kept when a copy was put in the ledger's place.
 fn is_kept_before_restore(path: &Path) -> bool {
     let first = with_ending(path, BEFORE_RESTORE);
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
+    let entries = std::fs::read_dir(folder_of(path));
     let names = entries.into_iter().flatten().flatten();
     let begin = first.file_name().unwrap_or_default().as_encoded_bytes();
     names
@@ -48,5 +47,6 @@ pub(super) fn leave_trace(path: &Path) -> std::io::Result<()> {
     if trace.exists() {
         return Ok(());
     }
-    std::fs::write(&trace, TRACE_TEXT)
+    let mut file = private::options().write(true).create(true).open(trace)?;
+    file.write_all(TRACE_TEXT.as_bytes())
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
-    Disposition, FollowUpRun, Job, PartnerId, ProbeId, Renames, RunId, RunRecord, Scale, Tick,
-    quarter_of,
+    Disposition, FollowUpRun, Job, LoggedAction, PartnerId, ProbeId, Renames, RunId, RunRecord,
+    Scale, Tick, quarter_of,
 };
 use outrider_domain::schedule::DueCount;
 use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
@@ -58,6 +58,8 @@ pub enum LedgerEntry<'a> {
     SketchesThrough(u64),
     /// A job was opened at a partner.
     JobOpened(&'a Job),
+    /// An attempt to release a job failed.
+    JobTried(&'a Job),
     /// A job was released.
     JobReleased(&'a str),
     /// The chains that hosts of a partner showed, in place of those before.
@@ -68,6 +70,10 @@ pub enum LedgerEntry<'a> {
     Paused(&'a ProbeId, &'a RunId, DateTime<Utc>),
     /// A person resumed it.
     Resumed(&'a ProbeId),
+    /// Something was done to the agent.
+    Action(&'a LoggedAction),
+    /// What the plan in use declares.
+    Declared(&'a str),
 }
 
 /// Whether journeys that wait for a person are others after an entry.
@@ -95,25 +101,29 @@ impl Ledger {
     /// Nothing of the batch was written.
     pub fn commit(&mut self, entries: &[LedgerEntry<'_>]) -> Result<Vec<u64>, LedgerError> {
         self.keep_disclosures(entries);
-        match self.write(entries) {
-            Ok((places, state, seq)) => {
-                (self.checkpoint, self.seq) = (state, seq);
-                if entries.iter().any(changes_pauses) {
-                    // As the ledger has them now; one that cannot be read stays as it was.
-                    self.disclosures = self
-                        .pauses()
-                        .unwrap_or(std::mem::take(&mut self.disclosures));
+        let (places, state, seq) = loop {
+            match self.write(entries) {
+                Ok(written) => break written,
+                Err(why) => {
+                    // What was numbered within the transaction is gone with it.
+                    self.ids.get_mut().forget();
+                    self.evidence.get_mut().forget();
+                    if !self.makes_space(&why) {
+                        return Err(unavailable(&self.path, &why));
+                    }
                 }
-                self.write_checkpoint(checkpoint::write);
-                Ok(places)
             }
-            Err(why) => {
-                // What was numbered within the transaction is gone with it.
-                self.ids.get_mut().forget();
-                self.evidence.get_mut().forget();
-                Err(unavailable(&self.path, &why))
-            }
+        };
+        (self.checkpoint, self.seq) = (state, seq);
+        if entries.iter().any(changes_pauses) {
+            // As the ledger has them now; one that cannot be read stays as it was.
+            self.disclosures = self
+                .pauses()
+                .unwrap_or(std::mem::take(&mut self.disclosures));
         }
+        self.write_checkpoint(checkpoint::write);
+        self.weigh();
+        Ok(places)
     }
 
     fn write(
@@ -127,11 +137,12 @@ impl Ledger {
             ids: self.ids.get_mut(),
             evidence: self.evidence.get_mut(),
             scale,
-            fullness: self.fullness,
+            fullness: self.bound.fullness,
             seq,
             rows: BTreeMap::new(),
             sums: BTreeMap::new(),
             hours: BTreeMap::new(),
+            quarters: BTreeMap::new(),
         };
         let mut places = Vec::new();
         for entry in entries {
@@ -183,6 +194,8 @@ pub(super) struct Batch<'a> {
     sums: BTreeMap<&'static str, u64>,
     /// The first and the last place that were given to ticks of an hour.
     hours: BTreeMap<i64, (i64, i64)>,
+    /// What ticks add to quarter hours of probes.
+    quarters: BTreeMap<(i64, i64), QuarterCounts>,
 }
 
 impl Batch<'_> {
@@ -236,6 +249,7 @@ impl Batch<'_> {
                 meta::set(self.to, meta::SKETCHES_THROUGH, &seq.to_string())?;
             }
             LedgerEntry::JobOpened(job) => add_job(self.to, job)?,
+            LedgerEntry::JobTried(job) => try_job(self.to, job)?,
             LedgerEntry::JobReleased(location) => {
                 self.to
                     .prepare_cached(sql::RELEASE_JOB)?
@@ -245,6 +259,8 @@ impl Batch<'_> {
                 certificates::write(self.to, partner, chains)?;
             }
             LedgerEntry::FollowUpRun(run) => super::follow_up_runs::write(self.to, run)?,
+            LedgerEntry::Declared(text) => meta::set(self.to, meta::DECLARED, text)?,
+            LedgerEntry::Action(action) => super::actions::write(self.to, action)?,
             LedgerEntry::Paused(probe, run, since) => self.pause(probe, run, *since)?,
             LedgerEntry::Resumed(probe) => {
                 let probe = self.ids.add_probe(self.to, probe)?;
@@ -284,7 +300,7 @@ impl Batch<'_> {
             due_us,
             disposition,
             marks,
-            is_bare: self.fullness == Fullness::CountsOnly,
+            is_bare: self.fullness >= Fullness::BareRuns,
         })
     }
 
@@ -302,16 +318,21 @@ impl Batch<'_> {
             return Ok(self.seq);
         }
         self.seq = seq;
-        if let Some(run) = run.filter(|run| self.fullness.takes_evidence(run.outcome)) {
+        if let Some(run) = run.filter(|_| self.fullness.takes_evidence()) {
             self.evidence.write(self.to, probe, seq, run)?;
         }
         *self.rows.entry(probe).or_default() += 1;
         self.note_hour(due_us, seq);
-        let quarter = quarter_of(self.scale, tick.due_at);
-        let mut counts = QuarterCounts::default();
+        let counts = self.quarter(probe, tick);
         counts.add(disposition, run.map(|run| run.outcome));
-        counts.write(self.to, probe, quarter.timestamp_micros())?;
         Ok(seq)
+    }
+
+    /// What the transaction adds to the quarter hour of a tick.
+    fn quarter(&mut self, probe: i64, tick: &Tick) -> &mut QuarterCounts {
+        let quarter = quarter_of(self.scale, tick.due_at);
+        let of = (probe, quarter.timestamp_micros());
+        self.quarters.entry(of).or_default()
     }
 
     /// Notes that a row of an hour has this place.
@@ -329,13 +350,10 @@ impl Batch<'_> {
         }
         self.seq = seq;
         self.note_hour(due_us, seq);
-        if self.fullness.takes_evidence(run.outcome) {
+        if self.fullness.takes_evidence() {
             self.evidence.write(self.to, probe, seq, run)?;
         }
-        let quarter = quarter_of(self.scale, tick.due_at);
-        let mut counts = QuarterCounts::default();
-        counts.add_word(run.outcome.name());
-        counts.write(self.to, probe, quarter.timestamp_micros())?;
+        self.quarter(probe, tick).add_word(run.outcome.name());
         Ok(seq)
     }
 
@@ -350,7 +368,11 @@ impl Batch<'_> {
     }
 
     /// What should be there after this transaction, so that a difference is noticed.
-    fn write_account(&self) -> rusqlite::Result<()> {
+    fn write_account(&mut self) -> rusqlite::Result<()> {
+        self.evidence.write_uses(self.to)?;
+        for ((probe, quarter_us), counts) in &self.quarters {
+            counts.write(self.to, *probe, *quarter_us)?;
+        }
         for (probe, rows) in &self.rows {
             self.to
                 .prepare_cached(sql::ADD_ROWS)?
@@ -387,6 +409,16 @@ impl Batch<'_> {
         ])?;
         Ok(())
     }
+}
+
+fn try_job(to: &Connection, job: &Job) -> rusqlite::Result<()> {
+    to.prepare_cached(sql::TRY_JOB)?.execute(params![
+        job.attempts.failed,
+        job.attempts.next_at.map(|at| at.timestamp_micros()),
+        job.attempts.had_token,
+        job.location
+    ])?;
+    Ok(())
 }
 
 fn add_job(to: &Connection, job: &Job) -> rusqlite::Result<()> {

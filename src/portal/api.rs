@@ -3,25 +3,27 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, Request};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
-use outrider_domain::model::{JourneyId, PartnerId, ProbeId};
+use outrider_domain::model::{Deed, JourneyId, PartnerId, ProbeId, Refusal};
 use outrider_domain::view;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::handle::Handle;
+use super::handle::{Handle, RefusedText};
 
-/// Largest notification of Alertmanager's that is read.
-pub(super) const NOTIFICATION_BYTES_MAX: usize = 64 * 1024;
 /// Runs in one answer, at most.
 const RUNS_MAX: u32 = 1_000;
 /// Runs in an answer to a query that names no limit.
 const RUNS_DEFAULT: u32 = 50;
+/// Entries of the action log in one answer, at most, and where no limit is given.
+const ACTIONS_MAX: u32 = 1_000;
+const ACTIONS_DEFAULT: u32 = 50;
 
 fn away() -> Response {
     problem(
@@ -32,10 +34,30 @@ fn away() -> Response {
 }
 
 fn problem(status: StatusCode, error: &str, help: &str) -> Response {
-    (status, Json(json!({"error": error, "cure": help}))).into_response()
+    (status, Json(view::problem_json(error, help))).into_response()
 }
 
-pub(super) async fn partners(State(handle): State<Handle>) -> Response {
+/// What a viewer hears who may not do something. Where they may not even know of it, the answer is that to a path that
+/// there is not.
+fn refused(why: Refusal) -> Response {
+    match why {
+        Refusal::Hidden => StatusCode::NOT_FOUND.into_response(),
+        Refusal::Role(needed) => {
+            let help = format!("make one: outrider token new --role {needed}");
+            let error = format!("that takes a token with the role {needed}");
+            problem(StatusCode::FORBIDDEN, &error, &help)
+        }
+        Refusal::NoToken => {
+            let scheme = [(header::WWW_AUTHENTICATE, "Bearer realm=\"outrider\"")];
+            let help = "send `authorization: Bearer …` with the token in the file that ends in .token next to the \
+                        ledger; `outrider resume` finds it by itself";
+            let answer = problem(StatusCode::UNAUTHORIZED, "that takes a token", help);
+            (scheme, answer).into_response()
+        }
+    }
+}
+
+pub(super) async fn partners(handle: Handle) -> Response {
     match handle.overview().await {
         Some(overview) => Json(view::overview_json(&overview)).into_response(),
         None => away(),
@@ -45,19 +67,15 @@ pub(super) async fn partners(State(handle): State<Handle>) -> Response {
 /// Parameters of a query in the order in which they came.
 type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-pub(super) async fn runs(State(handle): State<Handle>, query: Parameters) -> Response {
+pub(super) async fn runs(handle: Handle, query: Parameters) -> Response {
     let Ok(Query(parameters)) = query else {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            "the query cannot be read",
-            "write name=value, joined by &",
-        );
+        return unreadable();
     };
     let pairs = parameters.iter();
     let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
     let filter = match config::run_filter(pairs, handle.now(), RUNS_DEFAULT, RUNS_MAX) {
         Ok(filter) => filter,
-        Err(why) => return mistake(&why),
+        Err(why) => return mistake(StatusCode::BAD_REQUEST, &why),
     };
     match handle.runs(filter).await {
         Some(Ok(page)) => {
@@ -68,22 +86,41 @@ pub(super) async fn runs(State(handle): State<Handle>, query: Parameters) -> Res
                 Err(_) => away(),
             }
         }
-        Some(Err(why)) => mistake(&why),
+        Some(Err(why)) if handle.sees_one_partner() => mistake(StatusCode::NOT_FOUND, &why),
+        Some(Err(why)) => mistake(StatusCode::BAD_REQUEST, &why),
         None => away(),
     }
 }
 
-fn mistake(why: &QueryMistake) -> Response {
+/// Refuses a request with parameters where a path takes none: nobody should believe that they chose something.
+pub(super) async fn refuse_parameters(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let name = query.split(['&', '=']).find(|name| !name.is_empty());
+    match name {
+        Some(name) => mistake(StatusCode::BAD_REQUEST, &config::no_parameters(name)),
+        None => next.run(request).await,
+    }
+}
+
+fn unreadable() -> Response {
+    problem(
+        StatusCode::BAD_REQUEST,
+        "the query cannot be read",
+        "write name=value, joined by &",
+    )
+}
+
+fn mistake(status: StatusCode, why: &QueryMistake) -> Response {
     let told = json!({
         "error": format!("{}: {}", why.parameter, why.message),
         "cure": why.help,
         "parameter": why.parameter,
         "known": why.known,
     });
-    (StatusCode::BAD_REQUEST, Json(told)).into_response()
+    (status, Json(told)).into_response()
 }
 
-pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
+pub(super) async fn run(handle: Handle, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
         Some(Some(found)) => {
             let mut whole = view::run_whole(Some(found.seq), &found.run);
@@ -99,27 +136,70 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
     }
 }
 
+/// The last entries of the action log.
+pub(super) async fn actions(handle: Handle, query: Parameters) -> Response {
+    if let Err(refusal) = handle.may(Deed::ReadAll) {
+        return refused(refusal);
+    }
+    let Ok(Query(parameters)) = query else {
+        return unreadable();
+    };
+    let pairs = parameters.iter();
+    let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
+    let filter = config::action_filter(pairs, handle.now(), ACTIONS_DEFAULT, ACTIONS_MAX);
+    let filter = match filter {
+        Ok(filter) => filter,
+        Err(why) => return mistake(StatusCode::BAD_REQUEST, &why),
+    };
+    match handle.actions(filter).await {
+        Some(Ok(actions)) => Json(view::actions_json(&actions)).into_response(),
+        Some(Err(refusal)) => refused(refusal),
+        None => away(),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct ResumeRequest {
     partner: String,
     journey: String,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    note: String,
 }
 
 pub(super) async fn resume(
-    State(handle): State<Handle>,
-    Json(request): Json<ResumeRequest>,
+    handle: Handle,
+    request: Result<Json<ResumeRequest>, JsonRejection>,
 ) -> Response {
+    if let Err(refusal) = handle.may(Deed::Resume) {
+        return refused(refusal);
+    }
+    let request = match request {
+        Ok(Json(request)) => request,
+        Err(why) => {
+            let help = "send JSON with partner, journey, by and note";
+            return problem(why.status(), "the request cannot be read", help);
+        }
+    };
     let probe = ProbeId {
         partner: PartnerId::new(request.partner),
         journey: JourneyId::new(request.journey),
     };
-    match handle.resume(probe.clone()).await {
-        Some(true) => Json(json!({"resumed": probe.to_string()})).into_response(),
-        Some(false) => problem(
+    let resumed = handle.resume(probe.clone(), request.by, request.note);
+    match resumed.await {
+        Some(Ok(Ok(true))) => Json(json!({"resumed": probe.to_string()})).into_response(),
+        Some(Ok(Ok(false))) => problem(
             StatusCode::NOT_FOUND,
             "that journey is not paused",
             "look at /v1/partners",
         ),
+        Some(Ok(Err(RefusedText { field, fault }))) => problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &format!("`{field}` {fault}"),
+            "say in one line who resumes and why, without data of members",
+        ),
+        Some(Err(refusal)) => refused(refusal),
         None => away(),
     }
 }
@@ -137,7 +217,7 @@ struct Notified {
 }
 
 /// The public halves of the keys that we sign with (RFC 7517).
-pub(super) async fn keys(State(handle): State<Handle>) -> Response {
+pub(super) async fn keys(handle: Handle) -> Response {
     // A partner that keeps them this long still has a new key before the old one is forgotten.
     let head = [
         (header::CONTENT_TYPE, "application/json"),
@@ -151,9 +231,19 @@ pub(super) async fn keys(State(handle): State<Handle>) -> Response {
 
 /// The watchdog came back: agent → Prometheus → Alertmanager → agent.
 pub(super) async fn watchdog(
-    State(handle): State<Handle>,
-    Json(told): Json<Notification>,
+    handle: Handle,
+    notification: Result<Json<Notification>, JsonRejection>,
 ) -> Response {
+    if let Err(refusal) = handle.may(Deed::Watchdog) {
+        return refused(refusal);
+    }
+    let told = match notification {
+        Ok(Json(told)) => told,
+        Err(why) => {
+            let help = "let Alertmanager send it, as the generated alertmanager.yml says";
+            return problem(why.status(), "that is no notification of alerts", help);
+        }
+    };
     let is_watchdog = |one: &Notified| {
         let name = one.labels.get("alertname").map(String::as_str);
         name == Some(WATCHDOG)
@@ -166,7 +256,8 @@ pub(super) async fn watchdog(
         );
     }
     match handle.watchdog().await {
-        Some(()) => StatusCode::NO_CONTENT.into_response(),
+        Some(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Some(Err(refusal)) => refused(refusal),
         None => away(),
     }
 }

@@ -1,8 +1,8 @@
 //! Pages for people. Templates are next to them.
 
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use outrider_domain::model::{
     Count, FollowUpRun, Layer, LayerVerdict, Outcome, RunFilter, RunRecord, Source,
@@ -55,7 +55,7 @@ struct ProblemPage {
     help: &'static str,
 }
 
-pub(super) async fn overview(State(handle): State<Handle>) -> Response {
+pub(super) async fn overview(handle: Handle) -> Response {
     let filter = RunFilter {
         limit: LAST_RUNS,
         ..RunFilter::default()
@@ -75,7 +75,7 @@ async fn runs(handle: &Handle, filter: RunFilter) -> Option<Vec<(u64, RunRecord)
     Some(page.map(|page| page.runs).unwrap_or_default())
 }
 
-pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -> Response {
+pub(super) async fn run(handle: Handle, Path(run): Path<String>) -> Response {
     match handle.run(run).await {
         Some(Some(RunDetails {
             run,
@@ -110,7 +110,7 @@ pub(super) async fn run(State(handle): State<Handle>, Path(run): Path<String>) -
 /// The last runs that were bad in a layer, newest first, with the waterfall of the newest: where the
 /// link of an alert leads.
 pub(super) async fn evidence(
-    State(handle): State<Handle>,
+    handle: Handle,
     Path((partner, layer)): Path<(String, String)>,
 ) -> Response {
     let Some(layer) = Layer::named(&layer) else {
@@ -147,6 +147,12 @@ pub(super) async fn evidence(
         svg: svg.unwrap_or_default(),
     };
     page(StatusCode::OK, &evidence)
+}
+
+/// The one style sheet: pages hold no styles of their own, so that nothing written into them has an effect.
+pub(super) async fn style() -> impl IntoResponse {
+    let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
+    (kind, include_str!("templates/style.css"))
 }
 
 pub(super) async fn runbook(Path(name): Path<String>) -> Response {
@@ -222,7 +228,9 @@ fn blame_words(run: &RunRecord) -> String {
 
 fn optional_ms(time: Option<std::time::Duration>) -> String {
     time.map_or("–".to_owned(), |time| {
-        format!("{:.0} ms", milliseconds(time))
+        let ms = milliseconds(time);
+        let digits = usize::from(ms < 10.0);
+        format!("{ms:.digits$} ms")
     })
 }
 

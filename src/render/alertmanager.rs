@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outrider_domain::model::names::WATCHDOG_PATH;
-use outrider_domain::model::{BusinessHours, Channel, Partner, Plan, format_duration};
+use outrider_domain::model::{BusinessHours, Channel, Partner, Plan, WebhookUrl, format_duration};
 use outrider_domain::slo::Urgency;
 
 use super::alertmanager_file::{
     Config, Email, Global, Interval, PagerDuty, Receiver, Route, Slack, TimeInterval, Webhook,
 };
 use super::alerts::{AlertKind, HEARTBEAT, INFO, UNROUTED};
+use super::authorization::HttpConfig;
 use super::inhibition::{inhibitions, is};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -86,13 +87,10 @@ fn also(partner: &Partner, urgency: Urgency) -> &[Channel] {
     }
 }
 
-fn webhook(name: &str, url: Option<&str>, send_resolved: bool) -> Receiver {
+fn webhook(name: &str, url: Option<&WebhookUrl>, send_resolved: bool) -> Receiver {
     let mut receiver = Receiver::named(name.to_owned());
     receiver.webhook_configs = url
-        .map(|url| Webhook {
-            url: url.to_owned(),
-            send_resolved,
-        })
+        .map(|url| Webhook::new(url, send_resolved))
         .into_iter()
         .collect();
     receiver
@@ -106,7 +104,7 @@ fn receivers(plan: &Plan) -> Vec<Receiver> {
             Urgency::Page => &alerting.page,
             Urgency::Ticket => &alerting.ticket,
         };
-        all.push(webhook(urgency.name(), ours.as_deref(), true));
+        all.push(webhook(urgency.name(), ours.as_ref(), true));
         let own = plan.partners.values();
         let own = own.filter(|partner| !also(partner, urgency).is_empty());
         all.extend(own.map(|partner| {
@@ -116,12 +114,17 @@ fn receivers(plan: &Plan) -> Vec<Receiver> {
     }
     all.push(webhook(
         HEARTBEAT_RECEIVER,
-        alerting.heartbeat.as_deref(),
+        alerting.heartbeat.as_ref(),
         false,
     ));
     // Straight to where the agent listens, as Prometheus goes: a portal's address may ask for a password.
-    let back = format!("http://{}{WATCHDOG_PATH}", plan.settings.listen);
-    all.push(webhook(LOOP, Some(&back), false));
+    let (scheme, address) = (plan.settings.scheme(), plan.settings.reached_at());
+    let back = WebhookUrl::Address(format!("{scheme}://{address}{WATCHDOG_PATH}"));
+    let mut receiver = Receiver::named(LOOP.to_owned());
+    receiver
+        .webhook_configs
+        .push(Webhook::new(&back, false).with(HttpConfig::of(&plan.settings)));
+    all.push(receiver);
     all.push(webhook(NOBODY, None, false));
     all
 }
@@ -130,10 +133,7 @@ fn receiver(name: String, channels: &[Channel]) -> Receiver {
     let mut receiver = Receiver::named(name);
     for channel in channels {
         match channel {
-            Channel::Webhook { url } => receiver.webhook_configs.push(Webhook {
-                url: url.clone(),
-                send_resolved: true,
-            }),
+            Channel::Webhook { url } => receiver.webhook_configs.push(Webhook::new(url, true)),
             Channel::Slack {
                 channel,
                 api_url_file,

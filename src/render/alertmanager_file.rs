@@ -1,9 +1,11 @@
-//! `alertmanager.yml` as Alertmanager 0.25 reads it. What is left out is inherited, or has its default.
+//! `alertmanager.yml` as Alertmanager 0.25 reads it; a webhook whose address is in a file needs 0.26. What is left out is inherited, or has its default.
 
 use std::collections::BTreeMap;
 
+use outrider_domain::model::WebhookUrl;
 use serde::Serialize;
 
+use super::authorization::HttpConfig;
 use super::inhibition::Inhibit;
 
 #[derive(Debug, Serialize)]
@@ -84,8 +86,37 @@ impl Receiver {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Webhook {
-    pub(super) url: String,
-    pub(super) send_resolved: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// Since Alertmanager 0.26.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url_file: Option<String>,
+    send_resolved: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_config: Option<HttpConfig>,
+}
+
+impl Webhook {
+    pub(super) fn new(at: &WebhookUrl, send_resolved: bool) -> Self {
+        let (url, url_file) = match at {
+            WebhookUrl::Address(url) => (Some(url.clone()), None),
+            WebhookUrl::File(file) => (None, Some(file.clone())),
+        };
+        Self {
+            url,
+            url_file,
+            send_resolved,
+            http_config: None,
+        }
+    }
+
+    /// How Alertmanager shows that it may send here.
+    pub(super) fn with(self, http_config: HttpConfig) -> Self {
+        Self {
+            http_config: Some(http_config),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

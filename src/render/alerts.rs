@@ -70,8 +70,10 @@ closed!(
         CoreReviewsAgeing = "OutriderCoreReviewsAgeing",
         /// A real exchange took longer than agreed.
         CoreSlaBreached = "OutriderCoreSlaBreached",
-        /// Members are under way, and nothing moves.
+        /// What is due at a partner is not done.
         CoreStuck = "OutriderCoreStuck",
+        /// A partner is not what the core's adapter knows it to be.
+        CoreDrift = "OutriderCoreDrift",
         /// A partner's files cannot be read, or hold too little.
         CorePayloadFailures = "OutriderCorePayloadFailures",
         /// The core's store is nearly full.
@@ -102,7 +104,7 @@ impl AlertKind {
             Self::Disclosure => "business-disclosure.md",
             Self::BreachLikely => "breach-likely.md",
             Self::DeadlineNear => "business-deadline.md",
-            Self::Drift | Self::CorePayloadFailures => "payload-drift.md",
+            Self::Drift | Self::CoreDrift | Self::CorePayloadFailures => "payload-drift.md",
             Self::CertificateExpiry => "transport-tls.md",
             Self::RetryStorm => "application-throttled.md",
             Self::IdentitySurge => "business-identity.md",

@@ -300,6 +300,22 @@ fn details() -> Vec<Panel> {
                 "{{journey}} {{disposition}}",
             )],
         },
+        Panel {
+            title: "Which jobs did runs leave open?",
+            description: "Jobs that are open at the partner though their runs ended, and what came of releasing \
+                          them: released, failed, or given up (declared by the partner's quirk, too old)."
+                .to_owned(),
+            kind: "timeseries",
+            unit: "none",
+            width: 12,
+            queries: vec![
+                (
+                    format!("max by (fleet) ({})", exported(names::ORPHAN_JOBS.name, "")),
+                    "open",
+                ),
+                (grown(names::ORPHAN_RELEASES.name, "result"), "{{result}}"),
+            ],
+        },
     ]
 }
 

@@ -21,10 +21,11 @@ pub(super) fn shared(word: &str, argument: &str) -> Option<String> {
         ("surge", [cause]) => Some(surge(cause)),
         ("certificate", [days, severity, above]) => Some(certificate(days, severity, above)),
         ("own_burn", [tier, long, short]) => Some(own_burn(tier, long, short)),
-        ("core_grown", [series, window]) => Some(core_grown(series, window)),
+        ("core_grown", [event, window]) => core_grown(event, window),
+        ("core_events", [""]) => Some(CORE_EVENTS.join("|")),
         ("core_day", _) => argument
             .split_once(" (")
-            .map(|(series, by)| core_day(series, by.trim_end_matches(')'))),
+            .map(|(event, by)| core_day(event, by.trim_end_matches(')'))),
         _ => None,
     })
 }
@@ -169,13 +170,33 @@ fn own_burn(tier: &str, long: &str, short: &str) -> String {
     )
 }
 
-/// How much a counter of the core grew: it counts from its store, so a restart takes nothing away.
-fn core_grown(series: &str, window: &str) -> String {
-    format!(
-        "({series} - {series} offset <<{window}>>)\nor\n({series} - min_over_time({series}[<<{window}>>]))"
-    )
+/// Counters of the core that rules look back over, without `exchange_` and `_total`.
+const CORE_EVENTS: [&str; 9] = [
+    "accepted",
+    "drifts",
+    "duplicates",
+    "members",
+    "payload_failures",
+    "reviews",
+    "settled",
+    "sla_breaches",
+    "submitted",
+];
+const CORE_RECORD: &str = "target_event:exchange_total:sum";
+
+/// How much a counter of the core grew: it counts from its store, so a restart takes nothing away, and each pair of
+/// partner and traffic is there at 0 before the first event.
+fn core_grown(event: &str, window: &str) -> Option<String> {
+    let (event, more) = event.split_once('{').unwrap_or((event, "}"));
+    let comma = if more == "}" { "" } else { "," };
+    let series = format!("{CORE_RECORD}{{event=\"{event}\"{comma}{more}");
+    CORE_EVENTS.contains(&event).then(|| {
+        format!(
+            "{series}\n- (\n  {series} offset <<{window}>>\n  or min_over_time({series}[<<{window}>>])\n)"
+        )
+    })
 }
 
-fn core_day(series: &str, by: &str) -> String {
-    format!("sum by ({by}) (\n  <<core_grown {series} 1d>>\n)")
+fn core_day(event: &str, by: &str) -> String {
+    format!("sum by ({by}) (\n  <<core_grown {event} 1d>>\n)")
 }

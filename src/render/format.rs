@@ -31,10 +31,16 @@ pub(super) fn plain(number: f64, decimals: usize) -> String {
     }
 }
 
-/// A duration of at most its two largest units: the seconds of a day matter to no reader.
+/// A duration of at most its two largest units: the seconds of a day matter to no reader. Below 10 ms with a digit
+/// after the point: a run takes time, however little.
 pub(super) fn about(time: Duration) -> String {
+    let tenths = time.as_micros().div_ceil(100);
+    if (1..100).contains(&tenths) {
+        return format!("{}.{}ms", tenths / 10, tenths % 10);
+    }
     let grain = match time.as_secs() {
-        0..=9 => Duration::from_millis(10),
+        0 => Duration::from_millis(1),
+        1..=9 => Duration::from_millis(10),
         10..=3_599 => Duration::from_secs(1),
         3_600..=86_399 => Duration::from_secs(60),
         _ => Duration::from_secs(3_600),
@@ -82,6 +88,10 @@ mod tests {
         assert_eq!(percent(-0.25), "-25 %");
         assert_eq!(plain(-0.001, 2), "0");
         assert_eq!(about(Duration::from_millis(8_640)), "8s640ms");
+        assert_eq!(about(Duration::from_micros(4_210)), "4.3ms");
+        assert_eq!(about(Duration::from_micros(30)), "0.1ms");
+        assert_eq!(about(Duration::from_micros(17_500)), "17ms");
+        assert_eq!(about(Duration::ZERO), "0s");
         assert_eq!(about(Duration::from_secs(93_784)), "1d2h");
         assert_eq!(about(Duration::from_secs(3_661)), "1h1m");
     }

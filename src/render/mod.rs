@@ -1,10 +1,12 @@
 //! Plan and objectives → rules, Alertmanager's and Prometheus's configuration, dashboards, as text. The
 //! same input gives the same bytes.
 
+mod actions;
 mod agenda;
 mod alertmanager;
 mod alertmanager_file;
 mod alerts;
+mod authorization;
 mod checks;
 mod dashboard;
 mod directives;
@@ -17,11 +19,17 @@ mod latency;
 mod links;
 mod openslo;
 mod prometheus;
+mod report_charts;
+mod report_csv;
+mod report_overview;
+mod report_page;
+mod report_text;
 mod rules;
 mod runs;
 mod status;
 mod yaml;
 
+pub use actions::actions_text;
 pub use agenda::{agenda_json, agenda_text};
 pub use alerts::{AlertKind, EVALUATION, LATENCY_PAGE, SCRAPE};
 pub use checks::{check_names, check_text, checks_json, checks_named, checks_page, checks_text};
@@ -30,6 +38,10 @@ pub use files::{FOLDERS, all, digest};
 pub use generated::{Generated, RenderError};
 pub use latency::{LatencyLine, LatencyReport, latency_json, latency_text};
 pub use openslo::openslo;
+pub use report_csv::{days_csv, promises_csv};
+pub use report_overview::report_overview;
+pub use report_page::{Paper, ReportProof, report_html};
+pub use report_text::report_text;
 pub use runs::{runs_csv, runs_paging, runs_text};
 pub use status::{FlightLine, Status, status_json, status_text};
 pub use yaml::HEADER;

@@ -1,9 +1,10 @@
 //! `prometheus.yml`: scrapes `/metrics`, evaluates the rules next to it, notifies Alertmanager.
 
-use outrider_domain::model::{Plan, format_duration};
+use outrider_domain::model::{MetricsAccess, Plan, format_duration};
 use serde::Serialize;
 
 use super::alerts::{EVALUATION, SCRAPE, SCRAPE_TIMEOUT};
+use super::authorization::HttpConfig;
 use super::rules;
 
 #[derive(Debug, Serialize)]
@@ -44,14 +45,9 @@ struct Scrape {
     scheme: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics_path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls_config: Option<TlsConfig>,
+    #[serde(flatten)]
+    http: HttpConfig,
     static_configs: Vec<Static>,
-}
-
-#[derive(Debug, Serialize)]
-struct TlsConfig {
-    ca_file: String,
 }
 
 /// The job of the exchange core, as its rules ask for it.
@@ -84,12 +80,18 @@ pub(super) fn config(plan: &Plan) -> Config {
 
 /// The agent, and the exchange core where it is known where that is.
 fn scrapes(plan: &Plan) -> Vec<Scrape> {
+    let settings = &plan.settings;
+    let mut http = HttpConfig::of(settings);
+    let is_open = settings.access.metrics == MetricsAccess::Open;
+    if is_open || settings.is_readable_without_token() {
+        http.authorization = None;
+    }
     let agent = Scrape {
         job_name: "outrider",
-        scheme: None,
+        scheme: settings.access.tls.is_some().then(|| "https".to_owned()),
         metrics_path: None,
-        tls_config: None,
-        static_configs: at(plan.settings.listen.to_string()),
+        http,
+        static_configs: at(settings.reached_at()),
     };
     let core = &plan.settings.exchange;
     let uri: Option<http::Uri> = core.metrics.as_ref().and_then(|url| url.parse().ok());
@@ -98,7 +100,7 @@ fn scrapes(plan: &Plan) -> Vec<Scrape> {
             job_name: EXCHANGE,
             scheme: uri.scheme_str().map(str::to_owned),
             metrics_path: Some(uri.path().to_owned()),
-            tls_config: core.ca.clone().map(|ca_file| TlsConfig { ca_file }),
+            http: HttpConfig::trusting(core.ca.clone()),
             static_configs: at(uri.authority()?.to_string()),
         })
     });

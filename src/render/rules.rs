@@ -47,7 +47,8 @@ pub(super) fn files(plan: &Plan, digest: Option<&str>) -> Result<Vec<Generated>,
     files.collect()
 }
 
-/// Folded texts, wrapped: YAML reads a line's end in them as a space, so a space may become one.
+/// Folded texts, wrapped: YAML reads a line's end in them as a space, so a space may become one. One that fits behind
+/// its key stands there.
 fn wrapped(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut rest = text.lines().peekable();
@@ -62,6 +63,14 @@ fn wrapped(text: &str) -> String {
         while let Some(next) = rest.next_if(|next| depth(next) > depth(line)) {
             indent = &next[..depth(next)];
             words.extend(next.split_whitespace());
+        }
+        let whole = words.join(" ");
+        let key = line.trim_end_matches(">-");
+        let is_plain = !whole.contains(['"', '\\']);
+        if is_plain && key.chars().count() + whole.chars().count() + 2 <= COLUMNS {
+            lines.pop();
+            lines.push(format!("{key}\"{whole}\""));
+            continue;
         }
         let mut last = indent.to_owned();
         for word in words {

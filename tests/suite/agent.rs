@@ -413,25 +413,26 @@ fn a_disclosure_pauses_the_journey_until_a_person_resumes_it() {
     let agent = config.agent();
     assert!(paused(&agent));
     let before = agent.runs(0).len();
-    let address = agent.url("").trim_start_matches("http://").to_owned();
-    let resumed = config.output(&[
-        "resume",
-        "bulk-exchange",
-        "--partner",
-        "keystone",
-        "--agent",
-        &address,
-    ]);
+    let resumed = config.resume(&agent);
     assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
     eventually("a run after the resume", || {
         (agent.runs(0).len() > before).then_some(())
     });
-    let (status, _) = http(
-        "POST",
-        &agent.url("/v1/resume"),
-        r#"{"partner":"keystone","journey":"bulk-exchange"}"#,
-    );
-    assert_eq!(status, 404, "it is not paused any more");
+    let again = config.resume(&agent);
+    assert_eq!(again.status.code(), Some(2), "it is not paused any more");
+    let actions = json("GET", &agent.url("/v1/actions"), "");
+    let [action] = &actions["actions"].as_array().unwrap()[..] else {
+        panic!("one resume was done: {actions}");
+    };
+    for (key, value) in [
+        ("kind", "resume"),
+        ("subject", "keystone/bulk-exchange"),
+        ("by", "Dana Reyes"),
+        ("note", "looked at with the partner"),
+        ("source", "local token from 127.0.0.1"),
+    ] {
+        assert_eq!(action[key], value);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The sandbox's control listener takes orders from programs of this machine alone.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 
 use crate::support::Sandbox;
 
@@ -77,5 +77,41 @@ fn pages_of_other_sites_are_refused() {
             seen == expected || is_refused,
             "{method} {path} {host} {headers}: {seen}"
         );
+    }
+}
+
+/// The addresses of this machine besides loopback; none where it has no network.
+fn own_addresses() -> Vec<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Nothing is sent: the system only says from where it would.
+    let routed = socket
+        .connect("192.0.2.1:9")
+        .and_then(|()| socket.local_addr());
+    routed.map(|address| address.ip()).into_iter().collect()
+}
+
+#[test]
+fn no_other_machine_reaches_the_control_listener() {
+    let sandbox = Sandbox::start_with(&["--no-core", "--partners", "keystone"]);
+    let url = sandbox.control("");
+    let own: SocketAddr = url
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .parse()
+        .unwrap();
+    assert!(own.ip().is_loopback(), "{own}");
+    // What listens on that port listens on loopback alone.
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port = format!(":{:04X}", own.port());
+    let listening: Vec<&str> = table
+        .lines()
+        .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>())
+        .filter(|words| words[1].ends_with(&port) && words[3] == "0A")
+        .filter_map(|words| words[1].split(':').next())
+        .collect();
+    assert_eq!(listening, ["0100007F"]);
+    for address in own_addresses() {
+        let reached = TcpStream::connect((address, own.port()));
+        assert!(reached.is_err(), "{address} reaches it");
     }
 }

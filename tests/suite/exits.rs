@@ -151,7 +151,8 @@ fn a_wrong_command_line_is_2_and_an_answer_is_0() {
 fn help_tells_every_exit_code() {
     let help = String::from_utf8(config().output(&["--help"]).stdout).unwrap();
     let codes = "Exit codes: 0 fine, 2 usage, 3 configuration wrong, 4 the partner is at fault, \
-                 5 generated files stale, 6 ledger unavailable, 7 could not look (our fault), 70 internal.";
+                 5 generated files stale, 6 ledger unavailable, 7 could not look (our fault), 8 not valid, \
+                 70 internal.";
     assert!(help.contains(codes), "{help}");
 }
 
@@ -163,7 +164,16 @@ fn bad_files_are_3_for_every_command() {
         &["run"][..],
         &["check"],
         &["once", "bulk-exchange", "--partner", "keystone"],
-        &["resume", "bulk-exchange", "--partner", "keystone"],
+        &[
+            "resume",
+            "bulk-exchange",
+            "--partner",
+            "keystone",
+            "--by",
+            "Dana",
+            "--note",
+            "looked at",
+        ],
     ] {
         let output = Ending::of(config.outrider(arguments));
         assert_eq!(output.status.code(), Some(3), "{arguments:?}: {output:?}");

@@ -127,6 +127,27 @@ fn a_loop_that_does_not_close_is_told() {
     promtool(&[told(
         "the watchdog stays away for a while",
         vec![age(&[(10, Some(300)), (10, Some(301)), (20, Some(12))])],
-        vec![broken(9, false), broken(12, true), broken(39, false)],
+        [
+            (9, false),
+            (10, true),
+            (19, true),
+            (23, true),
+            (26, false),
+            (39, false),
+        ]
+        .map(|(minute, fires)| broken(minute, fires))
+        .into(),
     )]);
+}
+
+#[test]
+fn the_watchdog_always_fires() {
+    let fires = |minute| {
+        look(
+            minute,
+            firing("OutriderWatchdog", &[("severity", "none")]),
+            true,
+        )
+    };
+    promtool(&[told("nothing is there", vec![], vec![fires(0), fires(60)])]);
 }

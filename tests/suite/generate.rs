@@ -322,7 +322,9 @@ fn one_factor_scales_every_duration_and_no_count() {
 }
 
 /// Families of which no series is there before their first event, or without what they are about.
-const LATE: [&str; 9] = [
+const LATE: [&str; 12] = [
+    "outrider_agent_retired_info",
+    "outrider_orphan_jobs",
     "outrider_requests_total",
     "outrider_ledger_bytes",
     "outrider_failures_total",
@@ -330,6 +332,7 @@ const LATE: [&str; 9] = [
     "outrider_certificate_expiry_timestamp_seconds",
     "outrider_completeness_ratio",
     "outrider_ledger_max_bytes",
+    "outrider_ledger_stage",
     "outrider_alerting_loop_age_seconds",
     "outrider_journey_duration_quantile_seconds",
 ];
@@ -379,12 +382,15 @@ fn rules_and_boards_ask_for_no_series_and_no_label_that_a_real_agent_does_not_ex
     let config = config();
     config.write("overlay.toml", "");
     let agent = config.agent();
-    // Windows are there once the ledger was read.
-    let exported = crate::support::eventually("windows in the export", || {
+    // Windows and forecasts are there once the ledger was read.
+    let once_read = [
+        "outrider_slo_window_runs",
+        "outrider_sla_breach_probability",
+    ];
+    let exported = crate::support::eventually("windows and forecasts in the export", || {
         let exported = exported(&agent.metrics().0);
-        exported
-            .contains_key("outrider_slo_window_runs")
-            .then_some(exported)
+        let is_read = once_read.iter().all(|name| exported.contains_key(*name));
+        is_read.then_some(exported)
     });
     assert_eq!(agent.stop(), 0);
     let mut asked = 0;
@@ -523,7 +529,7 @@ fn every_panel_asks_a_question_in_promql_that_prometheus_reads() {
 }
 
 /// Pieces that mean something to YAML, to templates, to PromQL or to Alertmanager.
-const ODD: [&str; 13] = [
+const ODD: [&str; 19] = [
     "{{ Cross }}",
     "<<portal>>",
     "\"",
@@ -537,7 +543,17 @@ const ODD: [&str; 13] = [
     "*a",
     "&b",
     "ö–→",
+    "\n",
+    "\r\n  - x: ",
+    "\t",
+    "\u{202e}",
+    "\u{200f}\u{5d0}",
+    "an eighty character name that goes on and on, as those of merged health plans do",
 ];
+
+/// When a declared window is, without its reason.
+const CALENDAR: &str =
+    "days = [\"monday\"]\nfrom = \"01:00\"\nto = \"02:00\"\ntimezone = \"UTC\"\n";
 
 /// A text as people may write one: pieces of both kinds.
 fn odd_text() -> impl proptest::strategy::Strategy<Value = String> {
@@ -553,7 +569,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
     #[test]
     fn whatever_name_check_accepts_gives_files_that_prometheus_and_alertmanager_accept(
-        texts in proptest::collection::vec(odd_text(), 8),
+        texts in proptest::collection::vec(odd_text(), 9),
     ) {
         let config = config();
         let folder = config.folder.path();
@@ -572,6 +588,7 @@ proptest::proptest! {
             (0, format!("[[escalation.slack]]\nchannel = {}\napi_url_file = {}\n", quoted(2), quoted(3))),
             (0, format!("[[escalation.pagerduty]]\nrouting_key_file = {}\n", quoted(4))),
             (0, format!("[[escalation.email]]\nto = {}\n", quoted(5))),
+            (0, format!("[[calendar]]\nreason = {}\neffects = [\"no_alert\"]\n{CALENDAR}", quoted(8))),
             (1, format!("agent = {}\n", quoted(6))),
             (1, format!("portal = {}\n", toml::Value::String(format!("https://x.example/{}", texts[7])))),
         ] {

@@ -286,3 +286,93 @@ fn a_retention_shorter_than_a_window_is_a_mistake_with_its_line() {
         "{said}"
     );
 }
+
+#[test]
+fn a_bounded_ledger_says_what_it_gives_up_stays_within_its_bound_and_counts_on() {
+    const BOUND: u64 = 8 << 20;
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let file = config.folder.path().join("outrider.toml");
+    let unbounded = std::fs::read_to_string(&file).unwrap();
+    with_runs(&config, 5);
+    // What is never deleted: nine tenths of what the bound leaves to the file.
+    tamper(
+        &config,
+        "INSERT INTO meta (key, value) VALUES ('filler', hex(randomblob(2722000)))",
+    );
+    std::fs::write(
+        &file,
+        format!("{unbounded}\n[retention]\nledger_max = \"8MiB\"\n"),
+    )
+    .unwrap();
+    let agent = config.agent();
+    eventually("a stage", || {
+        let (status, ready) = http("GET", &agent.url("/readyz"), "");
+        let says = ready.contains("the ledger is full") && ready.contains("takes no evidence");
+        (status == 200 && says).then_some(())
+    });
+    let runs = || agent.metrics().count("outrider_runs_total", &[]);
+    let before = runs();
+    eventually("more runs", || (runs() > before + 20).then_some(()));
+    let stage = [("stage", "no-evidence")];
+    assert_eq!(agent.metrics().count("outrider_ledger_stage", &stage), 1);
+    assert!(
+        agent
+            .log()
+            .contains("the ledger is full and takes no evidence")
+    );
+    let bytes = |name: &str| {
+        let size = std::fs::metadata(config.folder.path().join(name));
+        size.map_or(0, |size| size.len())
+    };
+    assert!(bytes("ledger.db") + bytes("ledger.db-wal") <= BOUND);
+    let exported = agent.metrics().count("outrider_ledger_bytes", &[]);
+    assert!(exported <= BOUND, "{exported}");
+    // With space again it keeps everything, without a restart.
+    std::fs::write(
+        &file,
+        format!("{unbounded}\n[retention]\nledger_max = \"64MiB\"\n"),
+    )
+    .unwrap();
+    agent.signal("HUP");
+    eventually("space", || {
+        let (_, ready) = http("GET", &agent.url("/readyz"), "");
+        (ready == "ready\n").then_some(())
+    });
+    assert_eq!(agent.stop(), 0);
+    let verified = config.output(&["ledger", "verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn a_bound_that_does_not_hold_the_plan_is_a_warning_with_the_size_that_does() {
+    let sandbox = Sandbox::start();
+    let config = lively(&sandbox);
+    let file = config.folder.path().join("outrider.toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        format!("{before}\n[retention]\nledger_max = \"8MiB\"\n"),
+    )
+    .unwrap();
+    let warned = config.output(&["check"]);
+    let said = text(&warned.stderr);
+    assert!(warned.status.success(), "{said}");
+    for wanted in [
+        "`ledger_max` = 8MiB does not hold",
+        "write ledger_max = ",
+        "or more",
+    ] {
+        assert!(said.contains(wanted), "no {wanted} in {said}");
+    }
+    assert_eq!(config.output(&["check", "--strict"]).status.code(), Some(3));
+    let enough = said.split_once("write ledger_max = \"").unwrap().1;
+    let enough = enough.split_once('"').unwrap().0;
+    std::fs::write(
+        &file,
+        format!("{before}\n[retention]\nledger_max = \"{enough}\"\n"),
+    )
+    .unwrap();
+    let fine = text(&config.output(&["check"]).stderr);
+    assert!(!fine.contains("ledger_max"), "{fine}");
+}

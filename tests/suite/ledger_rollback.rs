@@ -119,9 +119,7 @@ fn lose(config: &Config, endings: &[&str]) {
 }
 
 fn resume(config: &Config, agent: &Agent) {
-    let address = agent.url("").trim_start_matches("http://").to_owned();
-    let journey = ["resume", "bulk-exchange", "--partner", "keystone"];
-    let resumed = config.output(&[&journey[..], &["--agent", &address]].concat());
+    let resumed = config.resume(agent);
     assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
 }
 

@@ -7,6 +7,8 @@
 )]
 
 mod abuse;
+mod access;
+mod action_log;
 mod agent;
 mod agent_faults;
 mod auth;
@@ -28,16 +30,21 @@ mod identity;
 mod ledger_care;
 mod ledger_rollback;
 mod ledger_view;
+mod listener;
 mod members;
+mod mutations;
 mod page;
 mod partners;
 mod personas;
+mod private;
 mod pypi;
 mod queries;
 mod quirks;
 mod reconcile;
 mod reload;
+mod reports;
 mod requester;
+mod resources;
 mod rogue;
 mod routing;
 mod rules;

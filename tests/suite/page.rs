@@ -620,6 +620,10 @@ fn disclosure_stays_until_a_person_resumes(stage: &Stage) {
         "bulk-exchange",
         "--partner",
         "meadow",
+        "--by",
+        "Dana Reyes",
+        "--note",
+        "looked at with the partner",
         "--overlay",
         "overlay.toml",
     ]);

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::reports::signed_report;
 use crate::requester::{MATCH, Requester, member, members};
 use crate::support::{PARTNERS, Sandbox, exchange, repository};
 use crate::third_party::run;
@@ -147,4 +148,25 @@ fn a_validator_that_is_not_ours_accepts_every_resource_and_refuses_a_broken_one(
         );
         assert!(!accepted, "{to} is taken for R4");
     }
+}
+
+#[test]
+fn a_reader_of_envelopes_that_is_not_ours_takes_a_signed_report_and_refuses_a_changed_one() {
+    let report = signed_report();
+    let read = || {
+        let (envelope, key) = (report.envelope.display(), report.public.display());
+        let (envelope, key) = (envelope.to_string(), key.to_string());
+        python("dsse", &["tests/third_party/dsse.py", &envelope, &key], "")
+    };
+    let (accepted, payload) = read();
+    assert!(accepted, "{payload}");
+    assert_eq!(payload, std::fs::read_to_string(&report.json).unwrap());
+    let text = std::fs::read_to_string(&report.envelope).unwrap();
+    // The first letters of the payload are those of an opening brace.
+    let changed = text.replacen("\"payload\": \"ew", "\"payload\": \"fw", 1);
+    assert_ne!(changed, text);
+    std::fs::write(&report.envelope, changed).unwrap();
+    let (accepted, _) = read();
+    assert!(!accepted, "a changed payload is taken");
+    drop(report.config);
 }

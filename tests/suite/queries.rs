@@ -195,6 +195,27 @@ fn a_parameter_that_cannot_be_used_is_named_with_the_fix() {
 }
 
 #[test]
+fn a_path_that_takes_no_parameters_refuses_them() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &Pace::patient());
+    let agent = config.agent();
+    for (method, path) in [
+        ("GET", "/v1/partners?x=1"),
+        ("GET", "/v1/runs/some-run?partner=keystone"),
+        ("POST", "/v1/resume?partner=keystone"),
+        ("POST", "/v1/alerting/watchdog?&status"),
+    ] {
+        let (status, body) = http(method, &agent.url(path), "{}");
+        assert_eq!(status, 400, "{path}: {body}");
+        let told: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(told["known"], json!([]), "{body}");
+    }
+    let (status, _) = http("GET", &agent.url("/v1/partners?"), "");
+    assert_eq!(status, 200);
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
 fn what_is_not_there_has_no_empty_answer() {
     let sandbox = Sandbox::start();
     let config = Config::at(&sandbox, &Pace::patient());

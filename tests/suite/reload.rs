@@ -27,6 +27,41 @@ fn read_at(agent: &Agent) -> Value {
     json("GET", &agent.url("/v1/partners"), "")["config"]["read_at"].clone()
 }
 
+/// The level of keystone's disclosure; none where it is not exported.
+fn disclosed(agent: &Agent) -> Option<f64> {
+    let page = agent.metrics();
+    let of_keystone = page.0.lines().find(|line| {
+        line.starts_with("outrider_disclosure_open{") && line.contains("partner=\"keystone\"")
+    });
+    of_keystone.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+}
+
+#[test]
+fn a_disclosure_of_a_partner_that_is_taken_out_stays_open_until_a_person_resumes_it() {
+    let sandbox = Sandbox::start();
+    let config = Config::at(&sandbox, &FAST);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    second(&config, &silent);
+    sandbox.inject("keystone", "foreign-record");
+    let agent = config.agent();
+    eventually("the disclosure", || {
+        disclosed(&agent).filter(|level| *level > 0.5)
+    });
+    let folder = config.folder.path();
+    std::fs::remove_file(folder.join("partners/keystone.toml")).unwrap();
+    config.write("overlay.toml", "");
+    reload(&agent);
+    assert_eq!(partners(&agent), ["second"]);
+    assert_eq!(disclosed(&agent), Some(1.0), "nobody has resumed it");
+    assert_eq!(agent.stop(), 0);
+    let agent = config.agent();
+    assert_eq!(disclosed(&agent), Some(1.0), "{}", agent.log());
+    let resumed = config.resume(&agent);
+    assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
+    assert_eq!(disclosed(&agent), Some(0.0), "its alert ends");
+    assert_eq!(agent.stop(), 0);
+}
+
 /// Asks for the files to be read, and waits until they were.
 fn reload(agent: &Agent) {
     let before = read_at(agent);

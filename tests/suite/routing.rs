@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::stack::{self, Alertmanager, Webhook, run_tool};
-use crate::support::{Config, Pace, eventually, http, json as ask};
+use crate::support::{Config, Pace, eventually, http, http_with, json as ask};
 
 /// An hour in a minute: groups wait half a second.
 const SCALE: &str = "60";
@@ -233,6 +233,50 @@ to = "desk@lakeside.example"
     }
 }
 
+/// Addresses of webhooks in files: `url_file` in their place, which Alertmanager reads since 0.26; ours is 0.25, which
+/// accepts the same file with addresses.
+#[test]
+fn a_webhook_whose_address_is_secret_is_named_by_a_file() {
+    let webhook = Webhook::start();
+    let config = config(&webhook, "");
+    let settings = config.folder.path().join("outrider.toml");
+    let text = std::fs::read_to_string(settings).unwrap();
+    let file_of = |key: &str| format!("{key}_file = \"/etc/alertmanager/{key}.url\"");
+    let mut written = String::new();
+    for line in text.lines() {
+        let key = ["page", "ticket", "heartbeat"]
+            .into_iter()
+            .find(|key| line.starts_with(key));
+        written.push_str(&key.map_or(line.to_owned(), file_of));
+        written.push('\n');
+    }
+    config.write("outrider.toml", &written);
+    let path = config.folder.path().join("partners/lakeside.toml");
+    let partner = std::fs::read_to_string(path).unwrap();
+    let own = "[[escalation.webhook]]\nurl_file = \"/etc/alertmanager/lakeside.url\"\n";
+    config.write("partners/lakeside.toml", &format!("{partner}\n{own}"));
+    let generated = stack::generate(&config, "1");
+    let file = generated.join("alerts/alertmanager.yml");
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    for name in ["page", "ticket", "heartbeat", "lakeside"] {
+        let line = format!("url_file: /etc/alertmanager/{name}.url");
+        assert!(yaml.contains(&line), "no {line} in {yaml}");
+    }
+    for path in ["/page", "/ticket", "/heartbeat"] {
+        assert!(!yaml.contains(&webhook.url(path)), "{path} in {yaml}");
+    }
+    let present = yaml.replace("url_file: /etc/", "url: https://outrider.example/");
+    std::fs::write(&file, present).unwrap();
+    stack::assert_valid(&generated.join("alerts"));
+    config.write(
+        "outrider.toml",
+        &format!("{written}page = \"https://x.example\"\n"),
+    );
+    let output = config.output(&["check"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("`page` and `page_file`"), "{told}");
+}
+
 #[test]
 fn a_receiver_that_is_not_whole_is_a_mistake_with_its_fix() {
     let webhook = Webhook::start();
@@ -390,6 +434,8 @@ fn only_a_firing_watchdog_closes_the_loop() {
     let told = |status: &str, name: &str| {
         json!({"version": "4", "status": status, "alerts": [{"status": status, "labels": {"alertname": name}}]}).to_string()
     };
+    let authorization = config.authorization();
+    let token = [("authorization", authorization.as_str())];
     let before = eventually("an age", || Some(age()).filter(|age| *age > 0.5));
     for (body, expected) in [
         (told("resolved", "OutriderWatchdog"), 422),
@@ -398,14 +444,15 @@ fn only_a_firing_watchdog_closes_the_loop() {
         ("nonsense".to_owned(), 400),
         (format!("\"{}\"", "x".repeat(100_000)), 413),
     ] {
-        let (status, text) = http("POST", &url, &body);
+        let (status, _, text) = http_with("POST", &url, &token, &body);
         assert_eq!(status, expected, "{text}");
     }
     assert!(
         age() >= before,
         "something else than the watchdog was taken for it"
     );
-    let (status, text) = http("POST", &url, &told("firing", "OutriderWatchdog"));
+    let word = told("firing", "OutriderWatchdog");
+    let (status, _, text) = http_with("POST", &url, &token, &word);
     assert_eq!(status, 204, "{text}");
     let after = age();
     assert!(after < before, "{after} after {before}");

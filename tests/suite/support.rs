@@ -23,6 +23,11 @@ pub(crate) fn repository() -> &'static Path {
 
 /// A program of Debian's packages, as `make tools` unpacked them.
 pub(crate) fn tool(name: &str) -> PathBuf {
+    // Another release of some of them, as `make prometheus-newest` has it.
+    let others = std::env::var_os("OUTRIDER_TOOLS").map(|folder| Path::new(&folder).join(name));
+    if let Some(other) = others.filter(|path| path.is_file()) {
+        return other;
+    }
     let path = repository().join("target/tools/debian/usr/bin").join(name);
     assert!(path.is_file(), "no {}: run `make tools`", path.display());
     path
@@ -97,16 +102,33 @@ pub(crate) fn after(time: Duration) {
 
 /// One plain HTTP request to a listener of our own programs: status and body.
 pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
+    let (status, _, body) = http_with(method, url, &[], body);
+    (status, body)
+}
+
+/// The same with header fields besides, which may replace `host`: status, head and body.
+pub(crate) fn http_with(
+    method: &str,
+    url: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> (u16, String, String) {
     let rest = url.strip_prefix("http://").expect("a plain URL");
     let (host, path) = rest
         .split_once('/')
         .map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
     let mut stream = TcpStream::connect(host).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = format!("{method} /{path} HTTP/1.1\r\n");
+    if !fields.iter().any(|(name, _)| *name == "host") {
+        head.push_str(&format!("host: {host}\r\n"));
+    }
+    for (name, value) in fields {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
     write!(
         stream,
-        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "{head}connection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();
@@ -117,14 +139,12 @@ pub(crate) fn http(method: &str, url: &str, body: &str) -> (u16, String) {
     let is_chunked = head
         .to_ascii_lowercase()
         .contains("transfer-encoding: chunked");
-    (
-        status,
-        if is_chunked {
-            unchunk(body)
-        } else {
-            body.to_owned()
-        },
-    )
+    let body = if is_chunked {
+        unchunk(body)
+    } else {
+        body.to_owned()
+    };
+    (status, head.to_ascii_lowercase(), body)
 }
 
 fn unchunk(mut body: &str) -> String {
@@ -254,8 +274,12 @@ impl Sandbox {
 
     /// With a state folder that outlives it.
     pub(crate) fn start_in(state: &Path, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(exchange()), state, arguments)
+    }
+
+    /// By a command that runs the program with the arguments that are added to it.
+    pub(crate) fn start_by(mut command: Command, state: &Path, arguments: &[&str]) -> Self {
         std::fs::create_dir_all(state).unwrap();
-        let mut command = Command::new(exchange());
         command
             .args(["serve", "--state"])
             .arg(state)
@@ -287,6 +311,11 @@ impl Sandbox {
             .unwrap()
             .parse()
             .unwrap()
+    }
+
+    /// SIGKILL: no chance to clean up.
+    pub(crate) fn kill(self) {
+        self.program.kill();
     }
 
     pub(crate) fn stop(self) {
@@ -612,6 +641,21 @@ journeys = ["bulk-exchange"]
         command
     }
 
+    /// The header field with the token that the agent keeps for this user.
+    pub(crate) fn authorization(&self) -> String {
+        let file = self.folder.path().join("ledger.db.token");
+        let token = std::fs::read_to_string(file).expect("the agent's token");
+        format!("Bearer {}", token.trim())
+    }
+
+    /// `outrider resume` of keystone's bulk exchange, as a person does it.
+    pub(crate) fn resume(&self, agent: &Agent) -> Output {
+        let address = agent.url("").trim_start_matches("http://").to_owned();
+        let journey = ["resume", "bulk-exchange", "--partner", "keystone"];
+        let reason = ["--by", "Dana Reyes", "--note", "looked at with the partner"];
+        self.output(&[&journey[..], &reason, &["--agent", &address]].concat())
+    }
+
     /// Runs a command to its end.
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         self.outrider(arguments).output().unwrap()
@@ -636,17 +680,13 @@ journeys = ["bulk-exchange"]
     pub(crate) fn talkative_agent(&self) -> Agent {
         let mut command = self.outrider(&["run", "--overlay", "overlay.toml"]);
         command.env("RUST_LOG", "trace");
-        Agent {
-            program: Program::start(command, &self.folder.path().join("agent.log")),
-        }
+        Agent::start(command, &self.folder.path().join("agent.log"))
     }
 
     /// An agent with arguments of the test's own.
     pub(crate) fn agent_with(&self, arguments: &[&str]) -> Agent {
         let command = self.outrider(&[&["run"], arguments].concat());
-        Agent {
-            program: Program::start(command, &self.folder.path().join("agent.log")),
-        }
+        Agent::start(command, &self.folder.path().join("agent.log"))
     }
 
     /// One value out of the ledger.
@@ -730,6 +770,13 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
+    /// One that a command starts.
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
+        Self {
+            program: Program::start(command, log),
+        }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.program.ready["listen"].as_str().unwrap())
     }
@@ -748,6 +795,10 @@ impl Agent {
 
     pub(crate) fn log(&self) -> String {
         self.program.log()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.program.child.id()
     }
 
     /// A file of its process below /proc.

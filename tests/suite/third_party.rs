@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use outrider_domain::secret::{SecretRef, SigningKey};
+
 use crate::support::{Sandbox, repository};
 
 /// Where `make tools` unpacks the Python packages of Debian.
@@ -91,7 +93,7 @@ fn our_signatures_and_key_ids_hold_for_a_library_that_is_not_ours() {
         .as_str()
         .unwrap()
         .to_owned();
-    let key = outrider_domain::secret::SigningKey::read(path.as_ref()).unwrap();
+    let key = SigningKey::read(&SecretRef::File((&path).into())).unwrap();
     let claims = serde_json::json!({"iss": "outrider", "aud": "https://p.example/token"});
     let token = key.sign(&key.thumbprint(), &claims).unwrap();
     let given = serde_json::json!({"key": path, "token": token.reveal()}).to_string();

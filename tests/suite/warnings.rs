@@ -373,3 +373,56 @@ fn the_agents_own_budget_burns_by_its_faults_and_by_what_it_missed() {
     ];
     promtool(&cases);
 }
+
+#[test]
+fn many_own_faults_before_the_short_window_and_one_within_it_are_a_ticket() {
+    let burns = |tier: &str, quiet: usize| {
+        let faults = [
+            (10, Some(0)),
+            (1, Some(25)),
+            (quiet, Some(0)),
+            (1, Some(1)),
+            (400, Some(0)),
+        ];
+        let minutes = quiet + 412;
+        let of = |name: &str, more, values| Series::new(name, &[KEYSTONE, BULK, more], values);
+        let threshold = constant(minutes, 26);
+        vec![
+            of(
+                "outrider_runs_total",
+                ("outcome", "agent_fault"),
+                counter(&faults),
+            ),
+            of(
+                "outrider_ticks_total",
+                ("disposition", "lost"),
+                constant(minutes, 0),
+            ),
+            Series::new(
+                "outrider_agent_threshold_runs",
+                &[("tier", tier)],
+                threshold,
+            ),
+        ]
+    };
+    // The short window is two hours, and six of the slow tier.
+    let cases =
+        [("ticket-fast", 189, 120), ("ticket-slow", 1_500, 360)].map(|(tier, quiet, short)| {
+            let at = |minute, fires| {
+                look(
+                    minute,
+                    firing("OutriderAgentBurn", &[("tier", tier)]),
+                    fires,
+                )
+            };
+            let one = quiet + 12;
+            let looks = vec![
+                at(one - 1, false),
+                at(one, true),
+                at(one + short + 2, true),
+                at(one + short + 7, false),
+            ];
+            case(tier, burns(tier, quiet), looks)
+        });
+    promtool(&cases);
+}

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::tree::{Spanned, Table};
 use crate::model::{
-    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday, Zone,
+    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, WebhookUrl, Weekday,
+    Zone,
 };
 
 /// Longest `contact` of an escalation map, in bytes: it stands in every alert.
@@ -26,17 +27,48 @@ pub(super) fn alerting(table: &Table<'_>) -> Alerting {
     });
     let alerting = Alerting {
         alertmanager,
-        page: url(table, "page"),
-        ticket: url(table, "ticket"),
-        heartbeat: url(table, "heartbeat"),
+        page: webhook(table, "page", "page_file"),
+        ticket: webhook(table, "ticket", "ticket_file"),
+        heartbeat: webhook(table, "heartbeat", "heartbeat_file"),
         grafana: url(table, "grafana"),
         business_hours: table
             .table("business_hours")
             .and_then(|table| business_hours(&table)),
         smtp: table.table("smtp").and_then(|table| smtp(&table)),
+        retired_agents: retired_agents(table),
     };
     table.close();
     alerting
+}
+
+/// A webhook's address, or the file that Alertmanager reads it from: the address alone may let anybody send there.
+fn webhook(table: &Table<'_>, key: &'static str, file_key: &'static str) -> Option<WebhookUrl> {
+    let file = table.text(file_key);
+    if let Some(file) = file.as_ref().filter(|_| table.has(key)) {
+        let what = format!("`{key}` and `{file_key}` name one webhook twice");
+        table.report(file.span.clone(), what, "take one of them away");
+    }
+    match file {
+        Some(file) => line(table, file_key, file).map(WebhookUrl::File),
+        None => url(table, key).map(WebhookUrl::Address),
+    }
+}
+
+/// `retired_agents = ["outrider@west"]`: an agent's name and its location.
+fn retired_agents(table: &Table<'_>) -> Vec<(String, String)> {
+    let mut agents = Vec::new();
+    for one in table.texts("retired_agents") {
+        let parts = one.value.rsplit_once('@');
+        match parts.filter(|(agent, location)| !agent.is_empty() && !location.is_empty()) {
+            Some((agent, location)) => agents.push((agent.to_owned(), location.to_owned())),
+            None => {
+                let what = format!("\"{}\" names no agent", one.value);
+                let help = "write AGENT@LOCATION, as the labels of its series were";
+                table.report(one.span, what, help);
+            }
+        }
+    }
+    agents
 }
 
 /// `[alerting.smtp]`: the server that sends e-mail.
@@ -97,7 +129,10 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
     });
     let webhooks = |key| {
         let urls = urls(table, key).into_iter();
-        urls.map(|url| Channel::Webhook { url }).collect()
+        let channel = |url| Channel::Webhook {
+            url: WebhookUrl::Address(url),
+        };
+        urls.map(channel).collect()
     };
     let mut escalation = Escalation {
         page: webhooks("page"),
@@ -108,6 +143,7 @@ pub(super) fn escalation(table: &Table<'_>) -> Escalation {
     for (kind, default) in [
         ("pagerduty", "page"),
         ("slack", "page"),
+        ("webhook", "page"),
         ("email", "ticket"),
     ] {
         for table in table.tables(kind) {
@@ -147,6 +183,9 @@ fn channel(table: &Table<'_>, kind: &str) -> Option<Channel> {
                 api_url_file: api_url_file?,
             }
         }
+        "webhook" => Channel::Webhook {
+            url: WebhookUrl::File(need("url_file", "\"/etc/alertmanager/partner.webhook\"")?),
+        },
         _ => Channel::Email {
             to: need("to", "\"desk@partner.example\"")?,
         },
@@ -279,7 +318,7 @@ fn time_of_day(table: &Table<'_>, key: &'static str) -> Option<Result<Spanned<Du
     }
 }
 
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
     !host.is_empty() && host.bytes().all(fits)
 }
@@ -298,10 +337,11 @@ fn urls(table: &Table<'_>, key: &'static str) -> Vec<String> {
 
 fn checked(table: &Table<'_>, key: &str, spanned: Spanned<&str>) -> Option<String> {
     let uri: Option<http::Uri> = spanned.value.parse().ok();
-    // It becomes part of templates and of YAML: an address has none of these unless they are percent-encoded.
+    // It becomes part of templates, of YAML and of longer addresses: an address has none of these unless they are
+    // percent-encoded, and what follows a `#` goes to no server.
     let is_plain = !spanned
         .value
-        .contains(['{', '}', '"', '\'', '\\', '<', '>', '`', '|', '^']);
+        .contains(|c: char| c.is_whitespace() || c.is_control() || "{}\"'\\<>`|^#".contains(c));
     let is_url = is_plain
         && uri.is_some_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::answer::unknown;
+use super::secret_ref;
 use super::tree::Table;
-use crate::model::{Auth, AuthKind, ClientCertificate, SecretRef};
+use crate::model::{Auth, AuthKind, ClientCertificate};
+use crate::secret::SecretRef;
 
 /// Kinds by their names in RFC 7591 and RFC 8705.
 const KINDS: &[&str] = &[
@@ -31,7 +33,7 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
         "bearer" | "none" => auth.text("client_id"),
         _ => auth.need_text("client_id", "\"outrider\""),
     };
-    let secret = |key, example| secret(&auth, folder, key, example);
+    let secret = |key, example| secret_ref::need(&auth, folder, key, example);
     let kind = match kind {
         "private_key_jwt" => private_key_jwt(&auth, folder),
         "client_secret_basic" => secret("secret", "{ file = \"keys/partner.secret\" }")
@@ -70,10 +72,10 @@ pub(super) fn auth(root: &Table<'_>, folder: &Path) -> Option<Auth> {
 
 fn private_key_jwt(auth: &Table<'_>, folder: &Path) -> Option<AuthKind> {
     let kid = auth.text("kid").map(|spanned| spanned.value.to_owned());
-    let key = secret(auth, folder, "key", "{ file = \"keys/partner.es384.pem\" }");
+    let key = secret_ref::need(auth, folder, "key", "{ file = \"keys/partner.es384.pem\" }");
     let also_published = auth.texts("also_published").into_iter();
     let also_published = also_published
-        .map(|spanned| folder.join(spanned.value))
+        .map(|spanned| SecretRef::File(folder.join(spanned.value)))
         .collect();
     Some(AuthKind::PrivateKeyJwt {
         key: key?,
@@ -82,22 +84,10 @@ fn private_key_jwt(auth: &Table<'_>, folder: &Path) -> Option<AuthKind> {
     })
 }
 
-/// `{ file = "…" }`, which must be there.
-fn secret(table: &Table<'_>, folder: &Path, key: &'static str, example: &str) -> Option<SecretRef> {
-    let inner = table.table(key);
-    if !table.has(key) {
-        table.missing(key, example);
-    }
-    let inner = inner?;
-    let file = inner.need_text("file", "\"keys/partner.es384.pem\"");
-    inner.close();
-    Some(SecretRef::File(folder.join(PathBuf::from(file?.value))))
-}
-
 fn certificate(auth: &Table<'_>, folder: &Path) -> Option<ClientCertificate> {
     let table = auth.table("certificate")?;
     let chain = table.need_text("chain", "\"keys/partner.client.pem\"");
-    let key = secret(
+    let key = secret_ref::need(
         &table,
         folder,
         "key",

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::diagnostic::Diagnostics;
 use super::partner::PartnerFile;
 use super::reading::Reading;
 use super::sources::{UnreadFiles, source, sources};
-use super::{baseline, journey, members, overlay, partner, retention, settings, tree};
+use super::{access, baseline, journey, members, overlay, partner, retention, settings, tree};
 use crate::model::{Journey, JourneyId, MemberSet, Partner, Plan, Renames, Scale};
 
 /// Reads the agent's file and, next to it, `partners/`, `probes/` and `members/`.
@@ -32,7 +33,7 @@ pub fn load_with_warnings(
     let settings = settings_file.as_ref().and_then(|file| {
         tree::with_root(file, &mut diagnostics, |root| settings::read(root, folder))
     });
-    let (settings, kept_places) = settings.unzip();
+    let (settings, places) = settings.unzip();
     let (journeys, unread_journeys) = journeys(&folder.join("probes"), &mut diagnostics);
     let (members, unread_members) = member_sets(&folder.join("members"), &mut diagnostics);
     let (partners, unread_partners) = partner_files(folder, &mut diagnostics);
@@ -63,8 +64,12 @@ pub fn load_with_warnings(
         unread_partners,
         ..
     } = reading;
-    if let Some((file, places)) = settings_file.zip(kept_places) {
-        retention::windows_fit(&plan, &file, &places, &mut diagnostics);
+    let mut listen = None;
+    if let Some((file, places)) = settings_file.zip(places) {
+        retention::windows_fit(&plan, &file, &places.retention, &mut diagnostics);
+        let named = places.partners_named;
+        access::partners_fit(&plan, &file, named, &unread_partners, &mut diagnostics);
+        listen = Some((file, places.listen));
     }
     if let Some(path) = overlay
         && let Some(file) = source(path, &mut diagnostics)
@@ -72,7 +77,13 @@ pub fn load_with_warnings(
             overlay::read(root, path.parent().unwrap_or(Path::new("")))
         })
     {
+        if let Some(place) = overlay.listen_place() {
+            listen = Some((Arc::clone(&file), place));
+        }
         overlay.apply(&mut plan, &file, &unread_partners, &mut diagnostics);
+    }
+    if let Some((file, place)) = listen {
+        access::listener_fits(&plan.settings, &file, &place, &mut diagnostics);
     }
     diagnostics.sort();
     if diagnostics.has_errors() {
@@ -89,6 +100,7 @@ fn placeholder_settings() -> crate::model::Settings {
         location: String::new(),
         contact: String::new(),
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
+        access: crate::model::Access::default(),
         ledger: PathBuf::new(),
         runs_in_flight_max: 1,
         long_runs_in_flight_max: 1,
@@ -226,10 +238,12 @@ impl Reading {
             .values()
             .filter_map(|entry| self.slo(&file, entry));
         let slos = slos.map(|slo| (slo.name, slo)).collect();
+        let slas = self.slas(&file);
         self.plan.partners.insert(
             id,
             Partner {
                 slos,
+                slas,
                 ..file.partner
             },
         );

@@ -3,6 +3,8 @@
 //! The spanned TOML tree (`tree`) is the file as written; the readers next to it turn it into the
 //! nouns of [`crate::model`]. Nothing here opens a socket, a key or a database.
 
+mod access;
+mod action_query;
 mod alerting;
 mod answer;
 mod auth;
@@ -28,9 +30,12 @@ mod reading;
 mod renames;
 mod retention;
 mod run_query;
+mod secret_ref;
 mod secrets;
 mod send;
 mod settings;
+mod sla;
+mod sla_objectives;
 mod slo;
 mod sources;
 mod template;
@@ -40,11 +45,13 @@ mod tree;
 mod unwatched;
 mod verb;
 
+pub use action_query::action_filter;
 pub use baseline::{baseline_path, baseline_text};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, nearest};
 pub use duration::duration;
 pub use load::{load, load_with_warnings};
 pub use moment::moment;
-pub use run_query::{QueryMistake, RUN_PARAMETERS, range, run_filter};
-pub use secrets::secrets;
+pub use retention::ledger_fits;
+pub use run_query::{QueryMistake, RUN_PARAMETERS, no_parameters, range, run_filter};
+pub use secrets::{SecretState, secret_states, secrets};
 pub use unwatched::without_objectives;

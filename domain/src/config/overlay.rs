@@ -8,11 +8,13 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostics, SourceFile, nearest};
 use super::sources::UnreadFiles;
 use super::tree::Table;
-use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan, SecretRef};
+use crate::model::{Alerting, AuthKind, ClientCertificate, PartnerId, Plan};
+use crate::secret::SecretRef;
 
 /// What an overlay sets.
 pub(super) struct Overlay {
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<(std::net::SocketAddr, Range<usize>)>,
+    credentials_file: Option<String>,
     portal: Option<String>,
     alerting: Option<Alerting>,
     partners: Vec<PartnerOverlay>,
@@ -29,7 +31,15 @@ struct PartnerOverlay {
 }
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
-    let listen = root.has("listen").then(|| super::settings::listen(root));
+    let listen = root.has("listen").then(|| {
+        let place = super::settings::listen_place(root);
+        (super::settings::listen(root), place)
+    });
+    let credentials_file = root.table("access").and_then(|table| {
+        let file = super::access::credentials_file(&table);
+        table.close();
+        file
+    });
     let portal = super::settings::portal(root);
     let alerting = root
         .table("alerting")
@@ -53,6 +63,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
     });
     Overlay {
         listen,
+        credentials_file,
         portal,
         alerting,
         partners: partners.collect(),
@@ -60,6 +71,11 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Overlay {
 }
 
 impl Overlay {
+    /// Where it sets the listener; none where it does not.
+    pub(super) fn listen_place(&self) -> Option<Range<usize>> {
+        self.listen.as_ref().map(|(_, place)| place.clone())
+    }
+
     /// Lays it over the plan.
     pub(super) fn apply(
         self,
@@ -68,8 +84,11 @@ impl Overlay {
         unread: &UnreadFiles,
         diagnostics: &mut Diagnostics,
     ) {
-        if let Some(listen) = self.listen {
+        if let Some((listen, _)) = self.listen {
             plan.settings.listen = listen;
+        }
+        if self.credentials_file.is_some() {
+            plan.settings.access.credentials_file = self.credentials_file;
         }
         if self.portal.is_some() {
             plan.settings.portal = self.portal;
@@ -84,6 +103,7 @@ impl Overlay {
                 grafana: over.grafana.or(under.grafana),
                 business_hours: over.business_hours.or(under.business_hours),
                 smtp: over.smtp.or(under.smtp),
+                retired_agents: [over.retired_agents, under.retired_agents].concat(),
             };
         }
         for overlay in self.partners {

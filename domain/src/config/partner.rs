@@ -17,6 +17,7 @@ use super::formerly;
 use super::id::is_id;
 use super::limits;
 use super::proxy;
+use super::sla::{self, SlaEntry};
 use super::slo::SloEntry;
 use super::timing::{self, Timing};
 use super::tree::{Spanned, Table};
@@ -39,6 +40,7 @@ pub(super) struct PartnerFile {
     /// Then it is not known what is not scheduled.
     pub(super) has_broken_probe: bool,
     pub(super) slos: BTreeMap<SloName, SloEntry>,
+    pub(super) slas: Vec<SlaEntry>,
     pub(super) calendars: Vec<CalendarEntry>,
     pub(super) limits_span: Range<usize>,
     /// Ids that the partner had before.
@@ -97,6 +99,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     let probes: Vec<ProbeEntry> = tables.iter().filter_map(probe).collect();
     let has_broken_probe = probes.len() < tables.len();
     let slos = super::slo::read(root);
+    let slas = sla::read(root);
     let escalation = root
         .table("escalation")
         .map(|table| super::alerting::escalation(&table))
@@ -118,6 +121,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
             trust,
             proxy,
             slos: BTreeMap::new(),
+            slas: Vec::new(),
             escalation,
             calendars: calendars
                 .iter()
@@ -133,6 +137,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
         probes,
         has_broken_probe,
         slos,
+        slas,
         calendars,
         limits_span: limits.span,
         formerly,

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::secret_ref;
 use super::tree::Table;
-use crate::model::{Proxy, ProxyChoice, SecretRef};
+use crate::model::{Proxy, ProxyChoice};
 
 /// `proxy = "direct"`, `"environment"` or a URL.
 fn in_one_word(root: &Table<'_>) -> Option<ProxyChoice> {
@@ -30,11 +31,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<ProxyChoice> {
     let table = root.table("proxy")?;
     let url = table.text("url");
     let user = table.text("user").map(|spanned| spanned.value.to_owned());
-    let password = table.table("password").and_then(|inner| {
-        let file = inner.need_text("file", "\"keys/proxy.password\"");
-        inner.close();
-        Some(SecretRef::File(folder.join(file?.value)))
-    });
+    let password = secret_ref::read(&table, folder, "password");
     let no_proxy = table.texts("no_proxy").into_iter();
     let no_proxy: Vec<String> = no_proxy.map(|spanned| spanned.value.to_owned()).collect();
     let (from_environment, direct) = (table.flag("from_environment"), table.flag("direct"));

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::diagnostic::{Diagnostics, SourceFile};
-use super::tree::Table;
-use crate::model::{Plan, Retention, format_duration};
+use chrono::{DateTime, Utc};
 
-/// Less would not hold the pages of an empty ledger.
-const LEDGER_MIN: u64 = 1 << 20;
-const SIZE_HELP: &str = "write such as \"512MiB\" or \"4GiB\", at least 1MiB";
+use super::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
+use super::tree::Table;
+use crate::model::{Plan, Retention, format_bytes, format_duration};
+use crate::schedule::expected_size;
+
+/// A quarter of a small one is its log's, and less would not hold the largest transaction.
+const LEDGER_MIN: u64 = 8 << 20;
+const SIZE_HELP: &str = "write such as \"512MiB\" or \"4GiB\", at least 8MiB";
+
+/// Of a bound as much is used before anything goes early: so many of so many parts.
+const USABLE: (u64, u64) = (3, 4);
 
 /// Where the keys stand that were written.
 pub(super) type Places = BTreeMap<&'static str, Range<usize>>;
@@ -108,6 +115,32 @@ pub(super) fn windows_fit(
             diagnostics.add(file, places.get(key).cloned(), what, help);
         }
     }
+}
+
+/// A warning where the bound that `file` sets does not hold what the plan is expected to need.
+pub fn ledger_fits(plan: &Plan, file: &Path, now: DateTime<Utc>) -> Option<Diagnostic> {
+    let max = plan.settings.retention.ledger_max?;
+    let needed = expected_size(plan, now).retained;
+    let bound = needed.saturating_mul(USABLE.1) / USABLE.0;
+    (bound > max).then(|| Diagnostic {
+        source: Arc::new(SourceFile {
+            path: file.display().to_string(),
+            text: String::new(),
+        }),
+        span: None,
+        severity: Severity::Warning,
+        message: format!(
+            "[retention] `ledger_max` = {} does not hold the {} that these probes need once runs are kept {}",
+            format_bytes(max),
+            format_bytes(needed),
+            format_duration(plan.settings.retention.runs)
+        ),
+        help: format!(
+            "write ledger_max = \"{}MiB\" or more, or shorten `evidence_passed` or `runs`: else evidence goes before \
+             its time, then runs in brief, then sketches",
+            bound.div_ceil(1 << 20)
+        ),
+    })
 }
 
 #[cfg(test)]

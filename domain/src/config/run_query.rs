@@ -180,6 +180,16 @@ fn unknown_parameter(name: &str) -> QueryMistake {
     }
 }
 
+/// A parameter where none is taken.
+pub fn no_parameters(name: &str) -> QueryMistake {
+    QueryMistake {
+        parameter: shown(name),
+        message: format!("there is no parameter \"{}\"", shown(name)),
+        help: "this path takes none: leave it out".to_owned(),
+        known: Vec::new(),
+    }
+}
+
 fn layer(value: &str) -> Result<Layer, QueryMistake> {
     let known = Layer::ALL.iter().map(|layer| layer.name());
     Layer::named(value).ok_or_else(|| QueryMistake::unknown("layer", value, known))
@@ -206,7 +216,7 @@ fn place(name: &str, value: &str) -> Result<u64, QueryMistake> {
         .ok_or_else(|| QueryMistake::of(name, value, "it is no whole number", help))
 }
 
-fn limit(value: &str, max: u32) -> Result<u32, QueryMistake> {
+pub(super) fn limit(value: &str, max: u32) -> Result<u32, QueryMistake> {
     let help = format!("write a whole number from 1 to {max}");
     let Some(digits) = digits(value) else {
         return Err(QueryMistake::of(

@@ -1,32 +1,70 @@
 //! Whether the secrets that a plan names can be had. Looked at after the plan is whole.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity, SourceFile};
-use crate::model::{AuthKind, ClientCertificate, Partner, Plan, SecretRef};
+use crate::model::{AuthKind, ClientCertificate, Partner, Plan};
 use crate::secret::{
-    ChainFault, SigningKey, Unusable, chain_fault, names_host_as_authority, read_private_key,
-    read_text, read_trust, unusable_trust,
+    ChainFault, SecretRef, SigningKey, Unusable, chain_fault, names_host_as_authority,
+    read_private_key, read_text, read_trust, unusable_trust,
 };
 
 /// A warning for each key, secret, certificate and trust file that cannot be read or used; never its
 /// content.
 pub fn secrets(plan: &Plan) -> Vec<Diagnostic> {
-    plan.partners.values().flat_map(of_partner).collect()
+    let mut found: Vec<Diagnostic> = plan.partners.values().flat_map(of_partner).collect();
+    let agents = plan.settings.proxy.secret();
+    let whose = agents.map(|secret| ("the agent", secret));
+    let partners = plan.partners.values().filter_map(|partner| {
+        let secret = partner.proxy.as_ref()?.secret()?;
+        Some((partner.id.as_str(), secret))
+    });
+    for (whose, secret) in whose.into_iter().chain(partners) {
+        let mut findings = Findings {
+            whose,
+            found: Vec::new(),
+        };
+        line_of_text(&mut findings, secret, "proxy password");
+        found.extend(findings.found);
+    }
+    found
+}
+
+/// One secret of the plan: whose it is, where it comes from, and whether it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretState {
+    /// The partner's id; none for the agent's own.
+    pub partner: Option<String>,
+    /// Where it comes from, such as `environment variable KEYSTONE_SECRET`; never the secret.
+    pub source: String,
+    /// Why it cannot be read; none where it can be.
+    pub fault: Option<Unusable>,
+}
+
+/// Every secret that the plan names, in the order of partners. Commands are run where they were not yet.
+pub fn secret_states(plan: &Plan) -> Vec<SecretState> {
+    let secrets = plan.secrets().into_iter();
+    let states = secrets.map(|(partner, secret)| SecretState {
+        partner: partner.map(ToString::to_string),
+        source: secret.to_string(),
+        fault: secret.read().err(),
+    });
+    states.collect()
 }
 
 /// Collects what is found about one partner.
 struct Findings<'a> {
-    partner: &'a Partner,
+    whose: &'a str,
     found: Vec<Diagnostic>,
 }
 
 impl Findings<'_> {
-    fn add(&mut self, path: &Path, message: String, help: impl Into<String>) {
+    fn add(&mut self, place: impl ToString, message: String, help: impl Into<String>) {
         let source = Arc::new(SourceFile {
-            path: path.display().to_string(),
+            path: place.to_string(),
             text: String::new(),
         });
         self.found.push(Diagnostic {
@@ -38,12 +76,8 @@ impl Findings<'_> {
         });
     }
 
-    fn unusable(&mut self, path: &Path, what: &str, why: Unusable, help: &str) {
-        let message = format!(
-            "the {what} for \"{}\" cannot be used: {why}",
-            self.partner.id
-        );
-        let shown = path.display();
+    fn unusable(&mut self, shown: &dyn Display, what: &str, why: Unusable, help: &str) {
+        let message = format!("the {what} for \"{}\" cannot be used: {why}", self.whose);
         let help = match why {
             Unusable::OlderForm => {
                 format!("convert it: openssl pkcs8 -topk8 -nocrypt -in {shown} -out {shown}.pkcs8")
@@ -57,82 +91,101 @@ impl Findings<'_> {
             | Unusable::Unreadable
             | Unusable::NotPem
             | Unusable::WrongKind
-            | Unusable::NotText => help.to_owned(),
+            | Unusable::NotText
+            | Unusable::TooLong => help.to_owned(),
+            Unusable::Unset => {
+                "set it in the environment that the agent is started with".to_owned()
+            }
+            Unusable::NoCredentials => {
+                "let the unit say LoadCredential=NAME:/path, and start the agent as that service"
+                    .to_owned()
+            }
+            Unusable::NotStarted => {
+                "name a program that this user may run; no shell looks at it".to_owned()
+            }
+            Unusable::Failed | Unusable::TooSlow => {
+                "run it by hand as the agent's user: it must write the secret and nothing else \
+                 to its standard output, and end with status 0"
+                    .to_owned()
+            }
         };
-        self.add(path, message, help);
+        self.add(shown, message, help);
     }
 
     /// A key or secret that every user of the machine may read is no secret.
-    fn private(&mut self, path: &Path, what: &str) {
+    fn private(&mut self, secret: &SecretRef, what: &str) {
         use std::os::unix::fs::PermissionsExt;
+        let SecretRef::File(path) = secret else {
+            return;
+        };
         let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode());
         if mode & 0o007 != 0 {
             let message = format!(
                 "the {what} for \"{}\" can be read by every user (mode {:04o})",
-                self.partner.id,
+                self.whose,
                 mode & 0o7777
             );
-            self.add(path, message, format!("chmod 600 {}", path.display()));
+            self.add(
+                path.display(),
+                message,
+                format!("chmod 600 {}", path.display()),
+            );
         }
     }
 }
 
 fn of_partner(partner: &Partner) -> Vec<Diagnostic> {
     let mut findings = Findings {
-        partner,
+        whose: partner.id.as_str(),
         found: Vec::new(),
     };
-    sign_in(&mut findings);
+    sign_in(&mut findings, &partner.auth.kind);
     if let Some(shown) = &partner.auth.certificate {
         client_certificate(&mut findings, shown);
     }
     if let Some(path) = &partner.trust {
-        trust(&mut findings, path);
+        trust(&mut findings, path, &partner.base_url);
     }
     findings.found
 }
 
-fn sign_in(findings: &mut Findings<'_>) {
-    match &findings.partner.auth.kind {
+fn sign_in(findings: &mut Findings<'_>, kind: &AuthKind) {
+    match kind {
         AuthKind::PrivateKeyJwt {
-            key: SecretRef::File(path),
+            key,
             also_published,
             ..
         } => {
-            for path in std::iter::once(path).chain(also_published) {
+            for from in std::iter::once(key).chain(also_published) {
                 let help = "put the ES384 or RS384 private key (PEM, PKCS #8) there";
-                match SigningKey::read(path) {
-                    Ok(_) => findings.private(path, "key"),
-                    Err(why) => findings.unusable(path, "key", why, help),
+                match SigningKey::read(from) {
+                    Ok(_) => findings.private(from, "key"),
+                    Err(why) => findings.unusable(from, "key", why, help),
                 }
             }
         }
-        AuthKind::ClientSecretBasic {
-            secret: SecretRef::File(path),
-        }
-        | AuthKind::ClientSecretPost {
-            secret: SecretRef::File(path),
-        }
-        | AuthKind::Bearer {
-            token: SecretRef::File(path),
-        } => {
-            let help = "put the secret there, as one line of text";
-            match read_text(path) {
-                Ok(_) => findings.private(path, "secret"),
-                Err(why) => findings.unusable(path, "secret", why, help),
-            }
-        }
+        AuthKind::ClientSecretBasic { secret }
+        | AuthKind::ClientSecretPost { secret }
+        | AuthKind::Bearer { token: secret } => line_of_text(findings, secret, "secret"),
         AuthKind::TlsClientAuth | AuthKind::None => {}
     }
 }
 
+fn line_of_text(findings: &mut Findings<'_>, secret: &SecretRef, what: &str) {
+    let help = "put the secret there, as one line of text";
+    match read_text(secret) {
+        Ok(_) => findings.private(secret, what),
+        Err(why) => findings.unusable(secret, what, why, help),
+    }
+}
+
 fn client_certificate(findings: &mut Findings<'_>, shown: &ClientCertificate) {
-    let SecretRef::File(key) = &shown.key;
+    let key = &shown.key;
     let help = "put the certificate chain and its private key (PEM) there";
     let what = "client certificate";
     let (chain_read, key_read) = (read_trust(&shown.chain), read_private_key(key));
     if let Err(why) = &chain_read {
-        findings.unusable(&shown.chain, what, *why, help);
+        findings.unusable(&shown.chain.display(), what, *why, help);
     }
     if let Err(why) = &key_read {
         findings.unusable(key, what, *why, help);
@@ -144,7 +197,7 @@ fn client_certificate(findings: &mut Findings<'_>, shown: &ClientCertificate) {
     if let Ok(Some(fault)) = chain_fault(&shown.chain, key) {
         let message = format!(
             "the {what} for \"{}\" cannot be used: {fault}",
-            findings.partner.id
+            findings.whose
         );
         let help = match fault {
             ChainFault::OtherKey => "put the key there that the certificate was made for",
@@ -153,24 +206,24 @@ fn client_certificate(findings: &mut Findings<'_>, shown: &ClientCertificate) {
                 "put our own certificate first, then each one's issuer behind it"
             }
         };
-        findings.add(&shown.chain, message, help);
+        findings.add(shown.chain.display(), message, help);
     }
 }
 
-fn trust(findings: &mut Findings<'_>, path: &Path) {
+fn trust(findings: &mut Findings<'_>, path: &Path, base_url: &str) {
     let help = "put the CA's certificates (PEM) there";
-    let id = &findings.partner.id;
+    let id = findings.whose;
     let (broken, all) = match unusable_trust(path) {
         Ok(found) => found,
-        Err(why) => return findings.unusable(path, "trust file", why, help),
+        Err(why) => return findings.unusable(&path.display(), "trust file", why, help),
     };
     for place in broken {
         let message =
             format!("certificate {place} of {all} in the trust file for \"{id}\" cannot be used");
         let help = "replace that block, or take it out; the others are used";
-        findings.add(path, message, help);
+        findings.add(path.display(), message, help);
     }
-    let host = http::Uri::from_str(&findings.partner.base_url).ok();
+    let host = http::Uri::from_str(base_url).ok();
     let host = host.as_ref().and_then(http::Uri::host).unwrap_or_default();
     let certificates = read_trust(path).unwrap_or_default();
     let own = certificates
@@ -183,6 +236,6 @@ fn trust(findings: &mut Findings<'_>, path: &Path) {
             place + 1
         );
         let help = "let the server show one with basicConstraints CA:FALSE, signed by this one";
-        findings.add(path, message, help);
+        findings.add(path.display(), message, help);
     }
 }

@@ -1,9 +1,11 @@
 //! `outrider.toml`: the agent's own settings.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::access::{self, PartnersNamed};
 use super::alerting::{alerting, exchange, url};
 use super::proxy;
 use super::retention;
@@ -20,29 +22,18 @@ const LONG_OF: usize = 4;
 /// A request that we held up for longer is marked `agent_delayed`, unless the file says otherwise.
 const OWN_DELAY_MAX: Duration = Duration::from_millis(8);
 
-pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Places) {
+/// Where settings stand that are compared with what other files say.
+pub(super) struct SettingsPlaces {
+    pub(super) retention: retention::Places,
+    pub(super) partners_named: PartnersNamed,
+    pub(super) listen: Range<usize>,
+}
+
+pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces) {
     let text = |key, default: &str| {
         root.text(key)
             .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())
     };
-    let contact = root
-        .need_text("contact", "\"ops@payer.example\"")
-        .map(|spanned| {
-            if spanned.value.is_empty() {
-                root.report(
-                    spanned.span,
-                    "`contact` is empty",
-                    "write who the partner may call",
-                );
-            } else if !spanned.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-                root.report(
-                    spanned.span,
-                    "`contact` cannot be sent in a header",
-                    "write an address in ASCII",
-                );
-            }
-            spanned.value.to_owned()
-        });
     let runs_in_flight_max = root
         .number("runs_in_flight_max", 1..RUNS_IN_FLIGHT_LIMIT)
         .and_then(|number| usize::try_from(number).ok())
@@ -50,12 +41,14 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Pla
     let calendars = super::calendar::read(root)
         .into_iter()
         .map(|entry| entry.calendar);
-    let (retention, places) = retention::read(root);
+    let (retention, kept) = retention::read(root);
+    let (access, partners_named) = access::read(root, folder);
     let settings = Settings {
         agent: text("agent", "outrider"),
         location: text("location", "local"),
-        contact: contact.unwrap_or_default(),
+        contact: contact(root).unwrap_or_default(),
         listen: listen(root),
+        access,
         ledger: folder.join(PathBuf::from(text("ledger", "var/outrider.db"))),
         runs_in_flight_max,
         long_runs_in_flight_max: long_runs(root, runs_in_flight_max),
@@ -84,7 +77,33 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, retention::Pla
         calendars: calendars.collect(),
         retention,
     };
+    let places = SettingsPlaces {
+        retention: kept,
+        partners_named,
+        listen: listen_place(root),
+    };
     (settings, places)
+}
+
+/// Whom a partner may call about our requests.
+fn contact(root: &Table<'_>) -> Option<String> {
+    let contact = root.need_text("contact", "\"ops@payer.example\"");
+    contact.map(|spanned| {
+        if spanned.value.is_empty() {
+            root.report(
+                spanned.span,
+                "`contact` is empty",
+                "write who the partner may call",
+            );
+        } else if !spanned.value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            root.report(
+                spanned.span,
+                "`contact` cannot be sent in a header",
+                "write an address in ASCII",
+            );
+        }
+        spanned.value.to_owned()
+    })
 }
 
 /// Permits that long runs may have: fewer than there are, so that short ones always find one.
@@ -112,6 +131,12 @@ pub(super) fn listen(root: &Table<'_>) -> SocketAddr {
     root.text("listen")
         .and_then(|spanned| address(root, spanned))
         .unwrap_or(default)
+}
+
+/// Where `listen` stands; the begin of the file where it does not.
+pub(super) fn listen_place(root: &Table<'_>) -> Range<usize> {
+    root.text("listen")
+        .map_or_else(|| root.place(), |spanned| spanned.span)
 }
 
 fn address(root: &Table<'_>, spanned: super::tree::Spanned<&str>) -> Option<SocketAddr> {

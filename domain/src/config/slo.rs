@@ -157,7 +157,8 @@ fn rolling(table: &Table<'_>) -> Option<Window> {
     Some(Window::Rolling(spanned.value))
 }
 
-fn time_zone(table: &Table<'_>, zone: &Spanned<&str>) -> Option<Zone> {
+/// The zone with a name that is written; reports one that does not exist.
+pub(super) fn time_zone(table: &Table<'_>, zone: &Spanned<&str>) -> Option<Zone> {
     let known = Zone::named(zone.value);
     if known.is_none() {
         let help = match nearest(zone.value, Zone::names()) {

@@ -33,11 +33,12 @@ pub fn expected(expect: &Expect, answer: &Answer) -> Vec<Finding> {
     }
     for rule in &expect.json {
         let (passed, seen) = compared(rule, answer);
-        findings.push(catalogue::JSON.finding(
-            passed,
-            format!("{} at {}", rule.equals, rule.path),
-            seen,
-        ));
+        // A value that an answer or a member gave is not shown.
+        let expected = match rule.template {
+            Some(_) => format!("what earlier steps gave at {}", rule.path),
+            None => format!("{} at {}", rule.equals, rule.path),
+        };
+        findings.push(catalogue::JSON.finding(passed, expected, seen));
     }
     findings.extend(expect.schema.as_ref().map(|wanted| schema(wanted, answer)));
     findings

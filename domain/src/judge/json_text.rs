@@ -48,7 +48,11 @@ fn not_utf8(bytes: &[u8], valid: usize) -> NotJson {
 fn is_wide(bytes: &[u8]) -> bool {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 0, 0, _, ..] => true,
-        [first, second, ..] => (*first == 0) != (*second == 0),
+        [first, second, third, fourth, ..] => {
+            let is_zero = [first, second, third, fourth].map(|byte| *byte == 0);
+            is_zero[0] != is_zero[1] && is_zero[..2] == is_zero[2..]
+        }
+        [first, second] => (*first == 0) != (*second == 0),
         _ => false,
     }
 }

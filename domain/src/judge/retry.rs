@@ -33,6 +33,7 @@ pub fn transient(failure: Option<Failure>, status: Option<u16>) -> Option<Transi
             | Failure::Coding(_)
             | Failure::Limit(_)
             | Failure::Redirect(_)
+            | Failure::Egress(_)
             | Failure::Agent(_),
         ) => None,
     }

@@ -189,8 +189,8 @@ pub enum EarlyPoll {
 }
 
 /// How long to wait before the next poll, of which the first is `poll` 0. What the server asks for is kept, unless
-/// `cap` is shorter or the deadline, after the time `left`, would come first: then the poll comes after a quarter of that
-/// time. Where it asks nothing that can be read, the wait doubles from one second.
+/// `cap` is shorter or the deadline, after the time `left`, would come first: then the poll comes when a quarter of that
+/// time is left, in which the rest of the run must fit. Where it asks nothing that can be read, the wait doubles from one second.
 pub fn poll_wait(asked: RetryAfter, poll: u32, cap: Duration, left: Duration) -> PollWait {
     let Some(asked) = asked.wait() else {
         let doubled = Duration::from_secs(1 << poll.min(16));
@@ -203,7 +203,7 @@ pub fn poll_wait(asked: RetryAfter, poll: u32, cap: Duration, left: Duration) ->
     let (wait, early) = if asked > cap && cap < left {
         (cap, Some(EarlyPoll::Cap))
     } else if asked >= left {
-        (left / 4, Some(EarlyPoll::Deadline))
+        (left - left / 4, Some(EarlyPoll::Deadline))
     } else {
         (asked, None)
     };
@@ -284,6 +284,7 @@ mod tests {
             prop_assert_eq!(is_early, next.early.is_some());
             prop_assert_eq!(is_early, retry_after_kept(asked, next).is_some_and(|one| !one.passed));
             prop_assert!(!is_early || asked.wait().unwrap() > seconds(cap.min(left - 1)));
+            prop_assert!(next.early != Some(EarlyPoll::Deadline) || next.wait >= seconds(left) * 3 / 4);
         }
 
         #[test]

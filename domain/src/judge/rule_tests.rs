@@ -294,6 +294,11 @@ fn answer_rules() -> Vec<Pair> {
             vec![catalogue::REDIRECT.finding(true, "", "")],
         ),
         (
+            "egress",
+            whole(Some(Failure::Egress(crate::model::AddressRange::Private))),
+            vec![catalogue::EGRESS.finding(true, "", "")],
+        ),
+        (
             "limit",
             whole(Some(Failure::Malformed)),
             vec![catalogue::LIMIT.finding(true, "", "")],

@@ -63,6 +63,11 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
             "a redirect that may be followed",
             why.to_string(),
         ),
+        Some(Failure::Egress(range)) => protocol(
+            &catalogue::EGRESS,
+            "a public address, or one in a range of the partner's own",
+            format!("one that is {range}"),
+        ),
         Some(Failure::Deadline(_) | Failure::Agent(_)) => None,
     }
 }

@@ -11,17 +11,28 @@ pub struct Alerting {
     /// Host and port of the Alertmanager.
     pub alertmanager: Option<String>,
     /// The webhook that gets pages.
-    pub page: Option<String>,
+    pub page: Option<WebhookUrl>,
     /// The webhook that gets tickets.
-    pub ticket: Option<String>,
+    pub ticket: Option<WebhookUrl>,
     /// The webhook that must hear the watchdog for ever.
-    pub heartbeat: Option<String>,
+    pub heartbeat: Option<WebhookUrl>,
     /// Where Grafana shows the generated dashboards.
     pub grafana: Option<String>,
     /// When tickets are told; none for at any time.
     pub business_hours: Option<BusinessHours>,
     /// Which server sends e-mail; none where no receiver needs it.
     pub smtp: Option<Smtp>,
+    /// Agents that are gone for good, by name and location: their absence is no alert.
+    pub retired_agents: Vec<(String, String)>,
+}
+
+/// Where a webhook is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookUrl {
+    /// Its address, which is no secret.
+    Address(String),
+    /// The file with its address, as Alertmanager reaches it.
+    File(String),
 }
 
 /// The mail server that Alertmanager hands e-mail to.
@@ -87,8 +98,8 @@ pub struct Escalation {
 pub enum Channel {
     /// An HTTP endpoint.
     Webhook {
-        /// Its address.
-        url: String,
+        /// Where it is.
+        url: WebhookUrl,
     },
     /// A channel of Slack.
     Slack {
@@ -116,7 +127,7 @@ super::closed::closed!(
         Acceptance = "acceptance",
         /// Members that were found.
         IdentityMatch = "identity_match",
-        /// Exchanges that did not fail or expire.
+        /// Exchanges that ended complete; a partial one did not.
         Completion = "completion",
         /// Exchanges within the agreed time, by each clock.
         OnTime = "on_time",

@@ -1,6 +1,8 @@
-//! How we sign in, and where secrets are.
+//! How we sign in.
 
 use std::path::PathBuf;
+
+use crate::secret::SecretRef;
 
 /// How we sign in at a partner.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +25,7 @@ pub enum AuthKind {
         /// The key's id at the partner; none for its RFC 7638 thumbprint.
         kid: Option<String>,
         /// Keys that are not signed with, and whose public halves are published as well.
-        also_published: Vec<PathBuf>,
+        also_published: Vec<SecretRef>,
     },
     /// A shared secret in the `Authorization` header of the token request.
     ClientSecretBasic {
@@ -55,9 +57,22 @@ pub struct ClientCertificate {
     pub key: SecretRef,
 }
 
-/// Where a secret is; never the secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretRef {
-    /// A file, read again each time it is needed.
-    File(PathBuf),
+impl Auth {
+    /// Where the secrets are that it signs in with.
+    pub fn secrets(&self) -> Vec<&SecretRef> {
+        let mut secrets = match &self.kind {
+            AuthKind::PrivateKeyJwt {
+                key,
+                also_published,
+                ..
+            } => std::iter::once(key).chain(also_published).collect(),
+            AuthKind::ClientSecretBasic { secret } | AuthKind::ClientSecretPost { secret } => {
+                vec![secret]
+            }
+            AuthKind::Bearer { token } => vec![token],
+            AuthKind::TlsClientAuth | AuthKind::None => Vec::new(),
+        };
+        secrets.extend(self.certificate.as_ref().map(|shown| &shown.key));
+        secrets
+    }
 }

@@ -184,11 +184,22 @@ pub fn merged<'a>(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
-    let mut windows: Vec<_> = calendars
-        .into_iter()
-        .filter(|one| one.effects.contains(&effect))
-        .flat_map(|one| one.windows(from, to))
-        .collect();
+    let calendars = calendars.into_iter();
+    declared(
+        calendars.filter(|one| one.effects.contains(&effect)),
+        from,
+        to,
+    )
+}
+
+/// Windows of any effect within `[from, to)`, none touching another.
+pub fn declared<'a>(
+    calendars: impl IntoIterator<Item = &'a Calendar>,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    let calendars = calendars.into_iter();
+    let mut windows: Vec<_> = calendars.flat_map(|one| one.windows(from, to)).collect();
     windows.sort();
     let mut merged: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
     for (begin, end) in windows {

@@ -115,6 +115,9 @@ checks! {
     REDIRECT = "T-03" "redirect" Fail Protocol Guide
         "RFC 9110 §15.4"
         "A redirect names a location, redirects are not too many, and neither they nor files leave TLS.";
+    EGRESS = "T-04" "egress" Fail Protocol Contract
+        "IANA special-purpose address registries (RFC 6890)"
+        "No redirect, job, file or endpoint leads into a special address range that is not the partner's.";
     SMART_CONFIGURATION = "A-01" "smart-configuration" Fail Schema Guide
         "SMART App Launch 2.0, conformance"
         "Discovery names a token endpoint, private_key_jwt and ES384.";
@@ -406,7 +409,7 @@ mod tests {
         ids.dedup();
         let all =
             |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}-{number:02}"));
-        let expected: Vec<String> = all('T', 3)
+        let expected: Vec<String> = all('T', 4)
             .chain(all('A', 19))
             .chain(all('B', 31))
             .chain([String::new()])

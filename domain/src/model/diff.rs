@@ -16,6 +16,8 @@ closed!(
         Agent = "agent",
         /// Where it runs, a label of every series.
         Location = "location",
+        /// The paths of the listener's certificate and key; what they hold is read again.
+        Tls = "access.tls",
     }
 );
 
@@ -90,6 +92,7 @@ impl PlanDiff {
             FixedSetting::Ledger => old.settings.ledger != new.settings.ledger,
             FixedSetting::Agent => old.settings.agent != new.settings.agent,
             FixedSetting::Location => old.settings.location != new.settings.location,
+            FixedSetting::Tls => old.settings.access.tls != new.settings.access.tls,
         };
         let mut kept = new.clone();
         kept.keep_fixed(old);
@@ -123,5 +126,7 @@ impl Plan {
         self.settings.ledger.clone_from(&old.settings.ledger);
         self.settings.agent.clone_from(&old.settings.agent);
         self.settings.location.clone_from(&old.settings.location);
+        let tls = &old.settings.access.tls;
+        self.settings.access.tls.clone_from(tls);
     }
 }

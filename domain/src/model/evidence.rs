@@ -111,7 +111,7 @@ closed!(
         Reset = "reset",
         /// Not whole in time.
         Timeout = "timeout",
-        /// Not HTTP, over a limit, or a redirect that may not be followed.
+        /// Not HTTP, over a limit, or a redirect or address that may not be followed.
         Protocol = "protocol",
         /// Ours.
         Agent = "agent",
@@ -157,7 +157,8 @@ impl RequestEvidence {
                     Failure::Malformed
                     | Failure::Coding(_)
                     | Failure::Limit(_)
-                    | Failure::Redirect(_),
+                    | Failure::Redirect(_)
+                    | Failure::Egress(_),
                 ),
                 _,
             ) => RequestResult::Protocol,

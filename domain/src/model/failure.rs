@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::AgentFault;
+use super::address_range::AddressRange;
 use super::closed::closed;
 use super::phase::Phase;
 
@@ -52,6 +53,10 @@ closed!(
         Untrusted = "certificate not trusted",
         /// The certificate of an authority stands for the server itself.
         Authority = "certificate of an authority (CA:TRUE) used as the server's own",
+        /// The certificate's extended key usage names no servers.
+        WrongPurpose = "certificate that was not made for servers (extended key usage)",
+        /// A signature by a certificate's key does not verify.
+        BadSignature = "signature that does not verify: another key under the authority's name, or one too short",
         /// The certificate cannot be read, or is signed in a way that nobody accepts.
         BadCertificate = "certificate that cannot be used: its encoding, signature or key",
         /// No version in common.
@@ -125,9 +130,9 @@ closed!(
         /// A coding that no registry knows.
         Unknown = "packed in an unknown way",
         /// gzip that is none.
-        NotGzip = "no gzip that can be unpacked, though Content-Encoding says gzip",
+        NotGzip = "no gzip that can be unpacked, though Content-Encoding says gzip, or other bytes behind it",
         /// gzip that ends too early.
-        CutShort = "gzip that ends too early",
+        CutShort = "gzip that ends too early, or other bytes behind it",
     }
 );
 
@@ -160,6 +165,8 @@ closed!(
         Files = "files",
         /// Values of one JSON document or line.
         Values = "JSON values",
+        /// The wait for the agent's only turn at a long line.
+        LongLineTurn = "wait for the turn at a long line",
         /// Things remembered while a stream is judged.
         Memory = "remembered keys",
     }
@@ -190,6 +197,8 @@ pub enum Failure {
     Limit(Limit),
     /// A redirect that must not be followed.
     Redirect(RedirectFault),
+    /// Every address that the partner sent us to lies in a range that it may not send us to.
+    Egress(AddressRange),
     /// Ours.
     Agent(AgentFault),
 }
@@ -202,6 +211,7 @@ impl Failure {
             Self::Dns(why) if why.is_ours() => Some((AgentFault::Resolver, why.name())),
             Self::Tls(why) if why.is_ours() => Some((AgentFault::Key, why.name())),
             Self::Limit(Limit::Line) => Some((AgentFault::Limit, LINE_TOO_LONG)),
+            Self::Limit(Limit::LongLineTurn) => Some((AgentFault::Saturated, NO_TURN)),
             Self::Dns(_)
             | Self::Connect
             | Self::Proxy(_)
@@ -212,13 +222,17 @@ impl Failure {
             | Self::Malformed
             | Self::Coding(_)
             | Self::Limit(_)
-            | Self::Redirect(_) => None,
+            | Self::Redirect(_)
+            | Self::Egress(_) => None,
         }
     }
 }
 
 /// NDJSON has no limit on a line, so that one over ours says nothing about the partner.
 const LINE_TOO_LONG: &str = "a line of the file is longer than this agent reads";
+
+/// Memory for one long line is what an agent sets aside; the others wait for it.
+const NO_TURN: &str = "another line over 1 MiB was read for so long that this one got no turn";
 
 closed!(
     /// What came of an attempt to connect to one address.

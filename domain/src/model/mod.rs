@@ -1,6 +1,8 @@
 //! The nouns. No I/O, no storage or file format.
 
+mod access;
 mod action;
+mod address_range;
 mod alerting;
 mod auth;
 mod baseline;
@@ -23,6 +25,7 @@ mod hash;
 mod ids;
 mod journey;
 mod layer;
+mod logged_action;
 mod member;
 mod message;
 pub mod names;
@@ -38,17 +41,23 @@ mod run_filter;
 mod scale;
 mod scaled;
 mod series_labels;
+mod sla;
 mod slo;
 mod starts;
 mod timing;
 mod verdict;
 mod zone;
 
-pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
-pub use alerting::{
-    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, Weekday,
+pub use access::{
+    Access, AccessToken, Deed, KnownBy, ListenTls, METRICS_PATH, MetricsAccess, OPEN_PATHS,
+    Refusal, Role, TokenHash, Viewer,
 };
-pub use auth::{Auth, AuthKind, ClientCertificate, SecretRef};
+pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
+pub use address_range::AddressRange;
+pub use alerting::{
+    Alerting, BusinessHours, Channel, Escalation, ExchangeCore, Kpi, Smtp, WebhookUrl, Weekday,
+};
+pub use auth::{Auth, AuthKind, ClientCertificate};
 pub use baseline::{Baseline, JsonKind, PathShape, TypeShape};
 pub use business::{BusinessDays, is_business_day};
 pub use cadence::{Cadence, Profile, WEEK_HOURS};
@@ -76,6 +85,7 @@ pub use hash::stable_hash;
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
 pub use journey::{Duty, Journey, Step, When};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
+pub use logged_action::{ActionFilter, ActionKind, LoggedAction, TextFault};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use message::{
     ASSERTION, Body, Capture, CaptureKind, Expect, Fresh, Headers, Is, JsonRule, JsonTemplate,
@@ -87,12 +97,20 @@ pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, Settings};
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;
-pub use record::{Disposition, FollowUpRun, Job, Origin, Outcome, Reproduction, RunRecord, Tick};
+pub use record::{
+    Disposition, FollowUpRun, Job, Origin, Outcome, ReleaseAttempts, Reproduction, RunRecord, Tick,
+};
 pub use retention::{Retention, format_bytes};
 pub use run_filter::RunFilter;
 pub use scale::Scale;
 pub use scaled::Unscalable;
-pub use series_labels::{CertificateRole, LimitKind, SubjectKind, WindowCount, WindowSpan};
+pub use series_labels::{
+    CertificateRole, LimitKind, OrphanResult, SubjectKind, WindowCount, WindowSpan,
+};
+pub use sla::{
+    Basis, Combination, CreditTerms, Currency, Debtor, LadderRow, ReportingWindow, Sla, SlaPromise,
+    Unmeasured, grouped,
+};
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use timing::{Measured, Punctuality, extended};
 pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};

@@ -63,9 +63,10 @@ metrics! {
     SLO_WINDOW = Fleet Gauge "outrider_slo_window_runs" ["partner", "slo", "tier", "span", "count"]
         "Runs of an alert's window, counted in due runs, excused ones left out; absent until the ledger was read.";
     SLO_UNSEEN = Fleet Gauge "outrider_slo_unseen_runs" ["partner", "slo"]
-        "Inconclusive runs and agent faults among the due runs of the longest window of a paging tier.";
+        "Inconclusive runs and agent faults among the due runs of the long window of the first tier that pages.";
     SLO_THRESHOLD = Fleet Gauge "outrider_slo_threshold_runs" ["partner", "slo", "tier", "severity", "repeat"]
-        "Bad runs within the long window from which on a tier fires, and how often its alert is repeated.";
+        "Bad runs within the long window from which on a tier fires, and how often its alert is repeated; for the \
+         tier `blind` runs that say nothing.";
     SLO_INFO = Fleet Gauge "outrider_slo_info"
         ["partner", "slo", "objective", "window", "runbook", "evenness", "journeys"]
         "1, with the promise in words, its journeys, and whether its runs are due at even intervals.";
@@ -115,8 +116,12 @@ metrics! {
     CERTIFICATE_EXPIRY = Fleet Gauge "outrider_certificate_expiry_timestamp_seconds"
         ["partner", "host", "role", "subject_kind"]
         "When the first certificate of a chain ends: of the chain that a host showed last, and of our own.";
+    ORPHAN_JOBS = Fleet Gauge "outrider_orphan_jobs" ["partner"]
+        "Jobs that are open at the partner though their runs ended.";
+    ORPHAN_RELEASES = Agent Counter "outrider_orphan_releases_total" ["partner", "result"]
+        "Jobs that their runs left open, by what came of releasing them; each failed attempt counts.";
     CONSECUTIVE_FAILURES = Fleet Gauge "outrider_journey_consecutive_failures" ["partner", "journey"]
-        "Failed runs in a row, by the partner's fault.";
+        "Failed runs in a row, by the partner's fault; a declared window begins the count again.";
     IN_FLIGHT_AGE = Agent Gauge "outrider_run_in_flight_age_seconds" ["partner", "journey"]
         "Age of the oldest run that is still going; 0 when none is.";
     LIMIT = Fleet Gauge "outrider_limit" ["partner", "journey", "kind"]
@@ -135,15 +140,19 @@ metrics! {
     AGENT_FAULTS = Agent Counter "outrider_agent_faults_total" ["fault"]
         "Runs and events that failed by Outrider's own fault.";
     LEDGER_BYTES = Agent Gauge "outrider_ledger_bytes" []
-        "Bytes of the ledger's file.";
+        "Bytes of the ledger's files: the file itself and its log.";
     LEDGER_MAX_BYTES = Agent Gauge "outrider_ledger_max_bytes" []
         "Bytes that the ledger may take; absent without a bound.";
+    LEDGER_STAGE = Agent Gauge "outrider_ledger_stage" ["stage"]
+        "1 for what the ledger gives up so as to stay within its bound; absent without a bound.";
     CONFIG_RELOAD = Agent Gauge "outrider_config_last_reload_successful" []
         "1 when the files as they were read last hold; 0 while those of before do.";
     ALERTING_LOOP_AGE = Agent Gauge "outrider_alerting_loop_age_seconds" []
         "Since the watchdog last came back from Alertmanager; since the start when it never did.";
     RULES_DIGEST = Agent Gauge "outrider_rules_digest_info" ["digest"]
         "1, with the digest of the rules that this configuration generates.";
+    RETIRED_AGENT = Agent Gauge "outrider_agent_retired_info" ["retired_agent", "retired_location"]
+        "1 for each agent that this one's file says is retired: its absence is no alert.";
     BUILD_INFO = Agent Gauge "outrider_build_info" ["version"] "1, with the version as a label.";
 }
 

@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 
 use super::closed::closed;
 use super::{
-    Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse, FamilyWanted,
-    Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention, Scale, Slo,
-    SloName,
+    Access, Alerting, Auth, Baseline, Cadence, Calendar, Escalation, ExchangeCore, Excuse,
+    FamilyWanted, Journey, JourneyId, MemberSet, PartnerId, ProbeId, ProxyChoice, Quirk, Retention,
+    Scale, Sla, Slo, SloName,
 };
+use crate::secret::SecretRef;
 
 /// Everything that the files say, whole and consistent.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,21 @@ impl Renames {
         is.or(partner.map(|_| here))
     }
 
+    /// The ids that a probe had before.
+    pub fn former(&self, probe: &ProbeId) -> Vec<ProbeId> {
+        let renamed = self.probes.iter().filter(|(_, is)| *is == probe);
+        let here = renamed.map(|(old, _)| old).chain([probe]);
+        let with_partners = here.flat_map(|one| {
+            let old = self.partners.iter().filter(|(_, is)| **is == one.partner);
+            let partners = old.map(|(old, _)| old).chain([&one.partner]);
+            partners.map(|partner| ProbeId {
+                partner: partner.clone(),
+                journey: one.journey.clone(),
+            })
+        });
+        with_partners.filter(|one| one != probe).collect()
+    }
+
     /// Whether nothing was renamed.
     pub fn is_empty(&self) -> bool {
         self.partners.is_empty() && self.probes.is_empty()
@@ -61,6 +77,17 @@ impl Renames {
 }
 
 impl Plan {
+    /// Where every secret is, with the partner that it is for; none for the agent's own.
+    pub fn secrets(&self) -> Vec<(Option<&PartnerId>, &SecretRef)> {
+        let own = self.settings.proxy.secret().map(|secret| (None, secret));
+        let partners = self.partners.values().flat_map(|partner| {
+            let proxy = partner.proxy.as_ref().and_then(ProxyChoice::secret);
+            let all = partner.auth.secrets().into_iter().chain(proxy);
+            all.map(|secret| (Some(&partner.id), secret))
+        });
+        own.into_iter().chain(partners).collect()
+    }
+
     /// Every declared window that holds for a partner: its own and the agent's.
     pub fn calendars_of(&self, partner: &PartnerId) -> impl Iterator<Item = &Calendar> {
         let own = self.partners.get(partner);
@@ -85,6 +112,8 @@ pub struct Settings {
     pub contact: String,
     /// Where pages and metrics are served.
     pub listen: SocketAddr,
+    /// Who may read there and who may act.
+    pub access: Access,
     /// The ledger's file.
     pub ledger: PathBuf,
     /// Runs at one time over all probes.
@@ -114,6 +143,43 @@ pub struct Settings {
     pub retention: Retention,
 }
 
+impl Settings {
+    /// The file with the token that is made at the start and lets this user do everything.
+    pub fn token_file(&self) -> PathBuf {
+        let mut path = self.ledger.clone().into_os_string();
+        path.push(".token");
+        path.into()
+    }
+
+    /// Whether everybody who reaches the listener may read the pages: those of this machine, where no proxy stands
+    /// between.
+    pub fn is_readable_without_token(&self) -> bool {
+        self.listen.ip().is_loopback() && !self.access.behind_proxy
+    }
+
+    /// Where Prometheus, Alertmanager and the command line reach the listener: host and port.
+    pub fn reached_at(&self) -> String {
+        let (ip, port) = (self.listen.ip(), self.listen.port());
+        let is_direct = !self.access.behind_proxy && !ip.is_loopback();
+        let named = self.access.hosts.first().filter(|_| is_direct);
+        match named {
+            Some(host) if host.contains(':') => host.clone(),
+            Some(host) => format!("{host}:{port}"),
+            None if ip.is_unspecified() && ip.is_ipv4() => format!("127.0.0.1:{port}"),
+            None if ip.is_unspecified() => format!("[::1]:{port}"),
+            None => self.listen.to_string(),
+        }
+    }
+
+    /// The scheme of the listener.
+    pub fn scheme(&self) -> &'static str {
+        match self.access.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+}
+
 /// A partner (`partners/<id>.toml`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partner {
@@ -137,6 +203,8 @@ pub struct Partner {
     pub proxy: Option<ProxyChoice>,
     /// Its objectives by name.
     pub slos: BTreeMap<SloName, Slo>,
+    /// What contracts promise, one agreement a direction.
+    pub slas: Vec<Sla>,
     /// Who else hears of its alerts.
     pub escalation: Escalation,
     /// Declared windows.

@@ -1,6 +1,6 @@
 //! Through which proxy partners are reached.
 
-use super::SecretRef;
+use crate::secret::SecretRef;
 
 /// How partners are reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,16 @@ pub struct Proxy {
     pub sign_in: Option<(String, SecretRef)>,
     /// Hosts that are reached without it: names, names with all below them (`.example`), or `*`.
     pub no_proxy: Vec<String>,
+}
+
+impl ProxyChoice {
+    /// Where the proxy's password is, where it wants one.
+    pub fn secret(&self) -> Option<&SecretRef> {
+        match self {
+            Self::Named(proxy) => proxy.sign_in.as_ref().map(|(_, password)| password),
+            Self::Direct | Self::Environment => None,
+        }
+    }
 }
 
 impl Proxy {

@@ -286,4 +286,17 @@ pub struct Job {
     pub scope: Vec<String>,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
+    /// What came of releasing it after its run.
+    pub attempts: ReleaseAttempts,
+}
+
+/// Attempts to release a job after its run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseAttempts {
+    /// How many failed.
+    pub failed: u32,
+    /// When the next one is due; none where none failed.
+    pub next_at: Option<DateTime<Utc>>,
+    /// Whether a token was asked for it: no job gets a second one.
+    pub had_token: bool,
 }

@@ -47,6 +47,20 @@ closed!(
 );
 
 closed!(
+    /// What came of a job that its run left open: the label `result` of `outrider_orphan_releases_total`.
+    OrphanResult {
+        /// It is released, or was gone.
+        Released = "released",
+        /// An attempt failed; it is tried again.
+        Failed = "failed",
+        /// Given up: the partner declares that it deletes no job.
+        Declared = "declared",
+        /// Given up by its age.
+        TooOld = "too_old",
+    }
+);
+
+closed!(
     /// What a certificate is for: the label `role` of `outrider_certificate_expiry_timestamp_seconds`.
     CertificateRole {
         /// The host of the discovery document.

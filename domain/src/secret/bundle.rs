@@ -9,7 +9,9 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
-use super::key::{Unusable, read, read_private_key};
+use super::key::{read, read_private_key};
+use super::source::SecretRef;
+use super::unusable::Unusable;
 
 /// Every certificate of a PEM file, in order; an error for one that is broken.
 ///
@@ -67,7 +69,7 @@ pub enum ChainFault {
 ///
 /// # Errors
 /// Why a file is of no use.
-pub fn chain_fault(chain: &Path, key: &Path) -> Result<Option<ChainFault>, Unusable> {
+pub fn chain_fault(chain: &Path, key: &SecretRef) -> Result<Option<ChainFault>, Unusable> {
     let all = read_bundle(chain)?;
     if let Some(place) = all.iter().position(Result::is_err) {
         return Ok(Some(ChainFault::Broken(place + 1)));

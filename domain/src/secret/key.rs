@@ -3,14 +3,20 @@
 use std::path::Path;
 
 use aws_lc_rs::digest;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::PublicKeyComponents;
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA384, RsaKeyPair,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
+
+use super::source::SecretRef;
+use super::unusable::{Unusable, of_io};
 
 /// Length of one P-384 coordinate in bytes.
 const COORDINATE_BYTES: usize = 48;
@@ -19,43 +25,16 @@ const RSA_BITS_MIN: usize = 2048;
 /// The longest client secret or bearer token that is read.
 const SECRET_BYTES_MAX: usize = 16 << 10;
 
-/// Why a key or trust file is of no use; says nothing of its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// No such file.
-    #[error("there is no such file")]
-    Missing,
-    /// The file cannot be read by this user.
-    #[error("this user may not read it")]
-    Forbidden,
-    /// A folder stands there.
-    #[error("it is a folder")]
-    Folder,
-    /// The machine cannot read it.
-    #[error("it cannot be read")]
-    Unreadable,
-    /// Not PEM, or without the needed block.
-    #[error("it is not PEM with what is needed")]
-    NotPem,
-    /// A key in the form of SEC 1 (`EC PRIVATE KEY`) or PKCS #1 (`RSA PRIVATE KEY`).
-    #[error("it is a key in an older form, not PKCS #8")]
-    OlderForm,
-    /// A key behind a passphrase.
-    #[error("it is encrypted")]
-    Encrypted,
-    /// A key of another kind.
-    #[error("it is neither a P-384 key nor an RSA key of 2048 bits or more")]
-    WrongKind,
-    /// Not one line of ASCII text.
-    #[error("it is not one line of ASCII text")]
-    NotText,
-}
-
 /// A private key that signs by ES384 or RS384, with the id that its public half has by RFC 7638.
 pub struct SigningKey {
-    key: EncodingKey,
-    algorithm: Algorithm,
+    pair: Pair,
     public: PublicKey,
+}
+
+/// The key as aws-lc holds it, which overwrites it when it is dropped.
+enum Pair {
+    Elliptic(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
 }
 
 /// The public half of a key, as a JWK has it (RFC 7518).
@@ -111,32 +90,30 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a PKCS #8 PEM file: a P-384 key signs by ES384, an RSA key by RS384.
+    /// Reads PKCS #8 in PEM: a P-384 key signs by ES384, an RSA key by RS384.
     ///
     /// # Errors
     /// Why it is of no use.
-    pub fn read(path: &Path) -> Result<Self, Unusable> {
-        let pem = read(path)?;
+    pub fn read(from: &SecretRef) -> Result<Self, Unusable> {
+        let pem = from.read()?;
         let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| no_pkcs8(&pem))?;
+        let der = Zeroizing::new(der);
         let der = der.secret_pkcs8_der();
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der) {
-            let key = EncodingKey::from_ec_pem(&pem).map_err(|_| Unusable::NotPem)?;
+            let public = elliptic(pair.public_key().as_ref());
             return Ok(Self {
-                key,
-                algorithm: Algorithm::ES384,
-                public: elliptic(pair.public_key().as_ref()),
+                pair: Pair::Elliptic(pair),
+                public,
             });
         }
         let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| Unusable::WrongKind)?;
         if pair.public_modulus_len() * 8 < RSA_BITS_MIN {
             return Err(Unusable::WrongKind);
         }
-        let key = EncodingKey::from_rsa_pem(&pem).map_err(|_| Unusable::NotPem)?;
         let public: PublicKeyComponents<Vec<u8>> = pair.public_key().into();
         let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         Ok(Self {
-            key,
-            algorithm: Algorithm::RS384,
+            pair: Pair::Rsa(pair),
             public: PublicKey::Rsa {
                 n: base64(&public.n),
                 e: base64(&public.e),
@@ -156,11 +133,25 @@ impl SigningKey {
 
     /// Signs claims as a JWT (RFC 7515, RFC 7518). None when the signer fails.
     pub fn sign(&self, kid: &str, claims: &serde_json::Value) -> Option<super::Secret> {
-        let mut header = Header::new(self.algorithm);
-        header.kid = Some(kid.to_owned());
-        jsonwebtoken::encode(&header, claims, &self.key)
-            .ok()
-            .map(super::Secret::new)
+        let algorithm = match &self.pair {
+            Pair::Elliptic(_) => "ES384",
+            Pair::Rsa(_) => "RS384",
+        };
+        let header = serde_json::json!({"typ": "JWT", "alg": algorithm, "kid": kid});
+        let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let text = |json: &serde_json::Value| base64(json.to_string().as_bytes());
+        let signed = format!("{}.{}", text(&header), text(claims));
+        let (random, message) = (SystemRandom::new(), signed.as_bytes());
+        let signature = match &self.pair {
+            Pair::Elliptic(pair) => base64(pair.sign(&random, message).ok()?.as_ref()),
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                let sign = pair.sign(&RSA_PKCS1_SHA384, &random, message, &mut signature);
+                sign.ok()?;
+                base64(&signature)
+            }
+        };
+        Some(super::Secret::new(format!("{signed}.{signature}")))
     }
 }
 
@@ -193,8 +184,9 @@ fn no_pkcs8(pem: &[u8]) -> Unusable {
 ///
 /// # Errors
 /// Why it is of no use.
-pub fn read_text(path: &Path) -> Result<super::Secret, Unusable> {
-    let text = String::from_utf8(read(path)?).map_err(|_| Unusable::NotText)?;
+pub fn read_text(from: &SecretRef) -> Result<super::Secret, Unusable> {
+    let bytes = from.read()?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Unusable::NotText)?;
     let line = text.trim_end_matches(['\r', '\n']);
     let is_one_line = !line.is_empty() && line.len() <= SECRET_BYTES_MAX;
     if is_one_line && line.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
@@ -204,12 +196,12 @@ pub fn read_text(path: &Path) -> Result<super::Secret, Unusable> {
     }
 }
 
-/// Reads the private key of a client certificate from a PEM file.
+/// Reads the private key of a client certificate from PEM.
 ///
 /// # Errors
 /// Why it is of no use.
-pub fn read_private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Unusable> {
-    let pem = read(path)?;
+pub fn read_private_key(from: &SecretRef) -> Result<PrivateKeyDer<'static>, Unusable> {
+    let pem = from.read()?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
         if no_pkcs8(&pem) == Unusable::Encrypted {
             Unusable::Encrypted
@@ -277,14 +269,5 @@ pub fn validity(certificate: &[u8]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
 /// # Errors
 /// Why it is of no use.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
-    use std::io::ErrorKind as Kind;
-    std::fs::read(path).map_err(|why| {
-        let known = [
-            (Kind::NotFound, Unusable::Missing),
-            (Kind::PermissionDenied, Unusable::Forbidden),
-            (Kind::IsADirectory, Unusable::Folder),
-        ];
-        let found = known.into_iter().find(|(kind, _)| *kind == why.kind());
-        found.map_or(Unusable::Unreadable, |(_, reason)| reason)
-    })
+    std::fs::read(path).map_err(|why| of_io(&why))
 }

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-/// A secret text. `Debug` and `Display` print dots; only [`Secret::reveal`] gives it away.
+use zeroize::Zeroizing;
+
+/// A secret text. `Debug` and `Display` print dots; only [`Secret::reveal`] gives it away. Its memory is overwritten when
+/// it is dropped.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a text that must never reach a log, label, ledger, report or error.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself, for the one place that sends it.

@@ -15,4 +15,4 @@ pub use clocks::{Timed, clocks, has_clock};
 pub use promise::{SloEvent, is_apart, is_inconclusive, slo_events};
 pub use quantiles::{QUANTILES, Quantiles, interval_log};
 pub use sketch::{Overflow, Series, Sketch, SketchKey, hour_of, latencies};
-pub use tally::{Increment, of_events, of_run, of_tick, zeros};
+pub use tally::{Increment, of_events, of_orphan_release, of_run, of_tick, zeros};

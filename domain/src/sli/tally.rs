@@ -3,7 +3,8 @@
 use super::promise::{self, SloEvent};
 use crate::model::names::{self, Metric};
 use crate::model::{
-    AgentFault, BlameCause, Disposition, Layer, Outcome, Plan, Probe, ProbeId, RunRecord,
+    AgentFault, BlameCause, Disposition, Layer, OrphanResult, Outcome, PartnerId, Plan, Probe,
+    ProbeId, RunRecord,
 };
 
 /// One addition to one counter series.
@@ -120,6 +121,22 @@ pub fn of_tick(probe: &ProbeId, disposition: Disposition) -> Increment {
     Increment::new(&names::TICKS, &labels, 1)
 }
 
+/// What an attempt to release a job that its run left open adds; giving one up by its age is our fault as well.
+pub fn of_orphan_release(partner: &PartnerId, result: OrphanResult) -> Vec<Increment> {
+    let fault = (result == OrphanResult::TooOld)
+        .then(|| Increment::new(&names::AGENT_FAULTS, &[AgentFault::OpenJob.name()], 1));
+    let attempt = of_orphan(partner, result, 1);
+    std::iter::once(attempt).chain(fault).collect()
+}
+
+fn of_orphan(partner: &PartnerId, result: OrphanResult, by: u64) -> Increment {
+    Increment::new(
+        &names::ORPHAN_RELEASES,
+        &[partner.as_str(), result.name()],
+        by,
+    )
+}
+
 /// Every series that must be there at 0 before the first run: SLI, run and tick counters for each
 /// probe, and counters for each objective. One probe after the other, since all at once would be the
 /// most memory that the agent ever takes.
@@ -138,6 +155,13 @@ fn zeros_of_all(plan: &Plan) -> Vec<Increment> {
             zeros.push(Increment::new(&names::SLO_BAD, &labels, 0));
             zeros.push(Increment::new(&names::SLO_DUE, &labels, 0));
         }
+    }
+    for partner in plan.partners.keys() {
+        zeros.extend(
+            OrphanResult::ALL
+                .iter()
+                .map(|result| of_orphan(partner, *result, 0)),
+        );
     }
     for fault in AgentFault::ALL {
         zeros.push(Increment::new(&names::AGENT_FAULTS, &[fault.name()], 0));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::due_block::WindowCounts;
 use super::run_rate::RunRate;
 use super::tier::Tier;
 use crate::model::{Scale, Slo};
@@ -11,6 +12,24 @@ pub(super) const SHORT_RUNS: u64 = 5;
 const PPM: u128 = 1_000_000;
 /// What windows last is rounded up to whole seconds.
 const GRAIN: Duration = Duration::from_secs(1);
+
+/// Both windows of a tier, and what fires it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierWindow {
+    /// The long window in due runs.
+    pub long_runs: u64,
+    /// The short window in due runs.
+    pub short_runs: u64,
+    /// Bad runs within the long window from which on it fires, with one in the short one.
+    pub bad_runs: u64,
+}
+
+impl TierWindow {
+    /// Whether it fires, by what the long and the short window hold.
+    pub fn fires(self, [long, short]: &[WindowCounts; 2]) -> bool {
+        long.bad >= self.bad_runs && short.bad >= 1
+    }
+}
 
 /// When an alert of one tier fires. Its windows are counted in due runs that are not excused, so that nights,
 /// weekends and pauses fill no window; on an even schedule they are the clock windows of the tier.
@@ -61,6 +80,15 @@ impl Alarm {
             long: lasts(long_runs),
             short: lasts(short_runs),
             keep: scale.of(tier.keep),
+        }
+    }
+
+    /// Both windows, and what fires it.
+    pub fn window(&self) -> TierWindow {
+        TierWindow {
+            long_runs: self.long_runs,
+            short_runs: self.short_runs,
+            bad_runs: self.bad_runs,
         }
     }
 }

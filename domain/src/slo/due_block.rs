@@ -155,9 +155,14 @@ impl Block {
 
     /// Runs behind the last that is committed.
     pub(super) fn open_at_end(&self) -> usize {
-        let committed = self.planes.good | self.planes.bad | self.planes.unjudged;
+        self.len - self.committed_before(self.len)
+    }
+
+    /// The place behind the last committed run among those before a place; 0 where none is.
+    pub(super) fn committed_before(&self, end: usize) -> usize {
+        let committed = (self.planes.good | self.planes.bad | self.planes.unjudged) & below(end);
         let behind = u64::BITS - committed.leading_zeros();
-        self.len - usize::try_from(behind).unwrap_or(0)
+        usize::try_from(behind).unwrap_or(0)
     }
 
     fn at_ms(&self, place: usize) -> i64 {
@@ -173,7 +178,7 @@ impl Block {
     }
 
     /// The first place whose start is not before a time.
-    fn first_at(&self, at_ms: i64) -> usize {
+    pub(super) fn first_at(&self, at_ms: i64) -> usize {
         let (mut low, mut high) = (0, self.len);
         while low < high {
             let middle = low.midpoint(high);

@@ -1,9 +1,11 @@
 //! The newest due runs of one objective and what came of each: what alerts count.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
+use super::alarm::TierWindow;
 use super::due_block::{Block, DueRun, RunVerdict, WindowCounts};
 
 /// The newest due runs of an objective in the order of their intended starts, without excused ones: never put in
@@ -12,23 +14,39 @@ use super::due_block::{Block, DueRun, RunVerdict, WindowCounts};
 /// A window of n runs ends with the newest run that was committed: a run that is still under way pushes none out,
 /// else an alert would end while its next bad run takes its time. Until it is committed it counts as due alone, so
 /// that an agent which commits nothing is seen.
+///
+/// A declared window ends what fires, so a tier that fired when one began counts only runs due since then: what was
+/// before it brings no alert back. A tier that did not fire goes on counting across it.
 #[derive(Clone, Debug)]
 pub struct DueWindow {
+    /// Each tier, and from when on it counts runs by the declared windows that were let go of.
+    tiers: Vec<(TierWindow, i64)>,
     /// The most runs of a window.
     runs_max: usize,
     blocks: VecDeque<Block>,
     /// Runs in all blocks.
     len: usize,
+    /// When declared windows began, as far back as runs are kept; in order, in milliseconds since 1970.
+    declared: VecDeque<i64>,
 }
 
 impl DueWindow {
-    /// Nothing is due yet; windows have up to so many runs.
-    pub fn new(runs_max: u64) -> Self {
+    /// Nothing is due yet.
+    pub fn new(tiers: impl IntoIterator<Item = TierWindow>) -> Self {
+        let tiers: Vec<_> = tiers.into_iter().map(|tier| (tier, i64::MIN)).collect();
+        let longest = tiers.iter().map(|(tier, _)| tier.long_runs).max();
         Self {
-            runs_max: usize::try_from(runs_max).unwrap_or(usize::MAX / 4),
+            runs_max: usize::try_from(longest.unwrap_or(0)).unwrap_or(usize::MAX / 4),
+            tiers,
             blocks: VecDeque::new(),
             len: 0,
+            declared: VecDeque::new(),
         }
+    }
+
+    /// A declared window began: none began before it that was not told.
+    pub fn declare(&mut self, at: DateTime<Utc>) {
+        self.declared.push_back(at.timestamp_millis());
     }
 
     /// An intended start came due that is not excused: once for each probe and start, whether its run was
@@ -60,19 +78,52 @@ impl DueWindow {
 
     /// What the newest window of so many runs holds.
     pub fn counts(&self, runs: u64) -> WindowCounts {
-        let under_way = self.under_way();
+        self.counts_within(runs, i64::MIN..i64::MAX)
+    }
+
+    /// What the long and the short window of one of its tiers hold.
+    pub fn counts_of(&self, tier: TierWindow) -> [WindowCounts; 2] {
+        let known = self.tiers.iter().find(|(one, _)| *one == tier);
+        let known = known.map_or(i64::MIN, |(_, since)| *since);
+        let declared = self.declared.iter();
+        let since = declared.fold(known, |since, begin| self.since(tier, since, *begin));
+        self.counts_of_within(tier, since..i64::MAX)
+    }
+
+    /// From when on a tier counts runs after a declared window that began then.
+    fn since(&self, tier: TierWindow, since: i64, begin: i64) -> i64 {
+        if tier.fires(&self.counts_of_within(tier, since..begin)) {
+            begin
+        } else {
+            since
+        }
+    }
+
+    fn counts_of_within(&self, tier: TierWindow, due: Range<i64>) -> [WindowCounts; 2] {
+        let within = |runs| self.counts_within(runs, due.clone());
+        [within(tier.long_runs), within(tier.short_runs)]
+    }
+
+    /// What the newest window of so many runs holds, of those due within a time.
+    fn counts_within(&self, runs: u64, due: Range<i64>) -> WindowCounts {
         let mut left = usize::try_from(runs).unwrap_or(usize::MAX);
-        let mut newer = under_way;
-        let mut counts = WindowCounts {
-            due: u64::try_from(under_way).unwrap_or(u64::MAX),
-            ..WindowCounts::default()
-        };
+        let mut is_under_way = true;
+        let mut counts = WindowCounts::default();
         for block in self.blocks.iter().rev() {
-            let end = block.len().saturating_sub(newer);
-            newer = newer.saturating_sub(block.len());
-            let begin = end.saturating_sub(left);
-            left -= end - begin;
-            counts += block.counts(begin, end);
+            let (first, end) = (block.first_at(due.start), block.first_at(due.end));
+            let known = if is_under_way {
+                block.committed_before(end).max(first)
+            } else {
+                end
+            };
+            counts.due += u64::try_from(end.saturating_sub(known)).unwrap_or(u64::MAX);
+            is_under_way &= known <= first;
+            let begin = known.saturating_sub(left).max(first);
+            left -= known.saturating_sub(begin);
+            counts += block.counts(begin, known);
+            if left == 0 || first > 0 {
+                break;
+            }
         }
         counts
     }
@@ -153,13 +204,48 @@ impl DueWindow {
             self.len -= block.len();
             self.blocks.remove(oldest);
         }
-        let reached = self.runs_max.saturating_add(under_way);
+        let mut reached = self.runs_max.saturating_add(under_way);
+        if let Some(begin) = self.oldest_declared(reached) {
+            // Whether a tier fired then must stay known, too.
+            reached = reached.max(self.runs_since(begin).saturating_add(self.runs_max));
+        }
         while let Some(first) = self.blocks.front()
             && self.len - first.len() >= reached
         {
             self.len -= first.len();
             self.blocks.pop_front();
         }
+    }
+
+    /// The first begin of a declared window among so many of the newest runs. Of older ones it is kept what they did to
+    /// each tier.
+    fn oldest_declared(&mut self, reached: usize) -> Option<i64> {
+        if self.declared.is_empty() {
+            return None;
+        }
+        let mut newer = 0;
+        let first = self.blocks.iter().rev().find(|block| {
+            newer += block.len();
+            newer >= reached
+        });
+        let oldest = first.map_or(i64::MIN, |block| block.first_ms);
+        while let Some(begin) = self.declared.front().copied()
+            && begin <= oldest
+        {
+            self.declared.pop_front();
+            let settle =
+                |(tier, since): &(TierWindow, i64)| (*tier, self.since(*tier, *since, begin));
+            self.tiers = self.tiers.iter().map(settle).collect();
+        }
+        self.declared.front().copied()
+    }
+
+    /// Runs that are not due before a time.
+    fn runs_since(&self, begin: i64) -> usize {
+        let blocks = self.blocks.iter();
+        blocks
+            .map(|block| block.len() - block.first_at(begin))
+            .sum()
     }
 
     /// The first block all of whose runs are under way, as are all behind it.
@@ -183,6 +269,15 @@ mod tests {
 
     fn at(ms: i64) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(ms).unwrap()
+    }
+
+    /// With windows of up to so many runs.
+    fn of(runs: u64) -> DueWindow {
+        DueWindow::new([TierWindow {
+            long_runs: runs,
+            short_runs: 1,
+            bad_runs: runs,
+        }])
     }
 
     /// The same in plain lists: what was told of each start, in order of starts.
@@ -264,7 +359,7 @@ mod tests {
                 }
             }
             told.sort_by_key(|(place, ..)| *place);
-            let (mut window, mut naive) = (DueWindow::new(runs_max), Naive::default());
+            let (mut window, mut naive) = (of(runs_max), Naive::default());
             for (_, at_ms, verdict) in told {
                 match verdict {
                     None => window.due(at(at_ms)),
@@ -285,11 +380,87 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn a_tier_that_fired_when_a_declared_window_began_counts_runs_since_then(
+            runs in prop::collection::vec((0..3_u8, 0..40_u8), 1..600), long_runs in 6_u64..120,
+            short_runs in 1_u64..6, bad_runs in 1_u64..8,
+        ) {
+            let tier = TierWindow { long_runs, short_runs, bad_runs };
+            let mut window = DueWindow::new([tier]);
+            // Every window is as good as the list of all runs; the fold over it is said in words of its own.
+            let mut since = Vec::new();
+            for (minute, (verdict, declares)) in (0_i64..).zip(&runs) {
+                if *declares == 0 {
+                    window.declare(at(minute * MINUTE - 1));
+                    if tier.fires(&both(&since, tier)) {
+                        since.clear();
+                    }
+                }
+                let verdict = if *verdict == 0 { RunVerdict::Bad } else { RunVerdict::Good };
+                window.due(at(minute * MINUTE));
+                window.judged(at(minute * MINUTE), verdict);
+                since.push(verdict);
+                prop_assert_eq!(window.counts_of(tier), both(&since, tier));
+            }
+        }
+    }
+
+    fn both(all: &[RunVerdict], tier: TierWindow) -> [WindowCounts; 2] {
+        [newest(all, tier.long_runs), newest(all, tier.short_runs)]
+    }
+
+    /// What the newest of some judged runs hold.
+    fn newest(all: &[RunVerdict], runs: u64) -> WindowCounts {
+        let first = all.len().saturating_sub(usize::try_from(runs).unwrap());
+        let count = |runs: &[RunVerdict]| u64::try_from(runs.len()).unwrap();
+        let bad: Vec<_> = all[first..]
+            .iter()
+            .copied()
+            .filter(|run| *run == RunVerdict::Bad)
+            .collect();
+        WindowCounts {
+            due: count(&all[first..]),
+            judged: count(&all[first..]),
+            bad: count(&bad),
+            unseen: 0,
+        }
+    }
+
     const MINUTE: i64 = 60_000;
 
     #[test]
+    fn what_a_declared_window_ended_does_not_come_back_and_what_had_not_fired_goes_on() {
+        let tier = |bad_runs| TierWindow {
+            long_runs: 60,
+            short_runs: 5,
+            bad_runs,
+        };
+        let mut window = DueWindow::new([tier(13), tier(21)]);
+        for minute in 0..60 {
+            window.due(at(minute * MINUTE));
+            let is_good = minute < 40;
+            let verdict = if is_good {
+                RunVerdict::Good
+            } else {
+                RunVerdict::Bad
+            };
+            window.judged(at(minute * MINUTE), verdict);
+        }
+        window.declare(at(60 * MINUTE));
+        let bad = |window: &DueWindow, tier| window.counts_of(tier).map(|counts| counts.bad);
+        assert_eq!(bad(&window, tier(13)), [0, 0], "it fired");
+        assert_eq!(bad(&window, tier(21)), [20, 5], "it did not");
+        window.due(at(100 * MINUTE));
+        window.judged(at(100 * MINUTE), RunVerdict::Bad);
+        assert_eq!(bad(&window, tier(13)), [1, 1]);
+        assert!(tier(21).fires(&window.counts_of(tier(21))));
+    }
+
+    #[test]
     fn a_run_under_way_pushes_no_bad_run_out() {
-        let mut window = DueWindow::new(3);
+        let mut window = of(3);
         for minute in 0..4 {
             window.due(at(minute * MINUTE));
         }
@@ -309,7 +480,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_commits_nothing_is_seen_and_changes_no_count_of_bad_runs() {
-        let mut window = DueWindow::new(10);
+        let mut window = of(10);
         for minute in 0..10 {
             window.due(at(minute * MINUTE));
             window.judged(at(minute * MINUTE), RunVerdict::Bad);
@@ -325,7 +496,7 @@ mod tests {
 
     #[test]
     fn three_days_of_a_run_a_minute_take_little_memory() {
-        let mut window = DueWindow::new(4_320);
+        let mut window = of(4_320);
         for minute in 0..10_000 {
             window.due(at(minute * MINUTE));
             window.judged(at(minute * MINUTE), RunVerdict::Good);

@@ -26,7 +26,7 @@ mod tier;
 mod timetable;
 
 pub use agent_slo::{AGENT_OBJECTIVE_PPM, AgentAlarm, agent_alarms};
-pub use alarm::Alarm;
+pub use alarm::{Alarm, TierWindow};
 pub use counts::{Counts, EpochCounts, LedgerCounts, LeftOut};
 pub use detection::Detection;
 pub use due_block::{RunVerdict, WindowCounts};
@@ -35,7 +35,7 @@ pub use epoch::{Epoch, Promise, Terms};
 pub use explain::{Adjustment, Behaviour, Explained, Explainer, PARTIAL_PERCENT};
 pub use false_alerts::{EPISODE_RUNS, FALSE_ALERTS_MIN, FalseAlerts};
 pub use forecast::{BadRuns, Evidence, Forecast, exhausted_after, over_deadline};
-pub use objective::{Objective, Unwatchable, objectives};
+pub use objective::{Objective, Unseen, Unwatchable, objectives};
 pub use period::Period;
 pub use probe_limits::{failures_in_row, has_long_gaps, is_counted, is_long_gap, probe_limits};
 pub use run_rate::RunRate;

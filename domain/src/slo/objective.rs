@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::alarm::Alarm;
 use super::probability::float;
 use super::run_rate::RunRate;
-use super::tier::TIERS;
+use super::tier::{TIERS, Urgency};
 use crate::model::{Partner, Plan, Scale, Slo, format_duration};
 
 const PPM: u128 = 1_000_000;
@@ -24,6 +24,16 @@ pub struct Objective<'a> {
     pub alarms: Vec<Alarm>,
     /// Whether its runs come at fixed intervals all week: then its windows in runs are stretches of time.
     pub is_even: bool,
+}
+
+/// When so many runs say nothing that alerts may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The newest due runs that are looked at: the long window of the first tier that pages, else of the first tier.
+    pub runs: u64,
+    /// So many of them that stayed inconclusive or failed by our own fault: half, no less than the floor. Of a young
+    /// partner as many as of any other.
+    pub threshold: u64,
 }
 
 /// An objective whose floor of bad runs in a row lasts longer than this is not watched: probes that fail in a
@@ -111,6 +121,16 @@ impl<'a> Objective<'a> {
             runs,
             alarms,
             is_even: run_rate.is_even(),
+        })
+    }
+
+    /// When alerts of it may be silent; none where it has none.
+    pub fn unseen(&self) -> Option<Unseen> {
+        let paging = |alarm: &&Alarm| alarm.tier.urgency == Urgency::Page;
+        let first = self.alarms.iter().find(paging).or(self.alarms.first())?;
+        Some(Unseen {
+            runs: first.long_runs,
+            threshold: first.long_runs.div_ceil(2).max(u64::from(self.slo.floor)),
         })
     }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
-    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer, Phase,
-    RequestEvidence, RunRecord, Source, StepEvidence,
+    AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer,
+    LoggedAction, Phase, RequestEvidence, RunRecord, Source, StepEvidence,
 };
 
 /// A run without its steps. `seq` is its place in the ledger.
@@ -58,6 +58,26 @@ fn kind(score: &KindScore) -> Value {
         "ratio": score.ratio(),
         "missing": score.missing,
     })
+}
+
+/// Why a request was not answered as asked, and what helps.
+pub fn problem_json(error: &str, help: &str) -> Value {
+    json!({"error": error, "cure": help})
+}
+
+/// Entries of the action log.
+pub fn actions_json(actions: &[LoggedAction]) -> Value {
+    let action = |one: &LoggedAction| {
+        json!({
+            "at": one.at,
+            "kind": one.kind.name(),
+            "subject": one.subject,
+            "by": one.by,
+            "note": one.note,
+            "source": one.source,
+        })
+    };
+    json!({"actions": actions.iter().map(action).collect::<Vec<_>>()})
 }
 
 /// Runs that a query is about, and where to go on.
@@ -182,6 +202,7 @@ fn failure(failure: Failure) -> String {
         Failure::Coding(coding) => format!("coding: {coding}"),
         Failure::Limit(limit) => format!("over the limit of {limit}"),
         Failure::Redirect(why) => format!("redirect refused: {why}"),
+        Failure::Egress(range) => format!("egress refused: {range}"),
         Failure::Agent(fault) => format!("agent: {fault}"),
     }
 }

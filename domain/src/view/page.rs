@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Effect, Layer, LayerVerdict, PartnerId, ProbeId, RunRecord};
+use crate::model::{Effect, Layer, LayerVerdict, PartnerId, ProbeId, RunRecord, Viewer};
 
 /// What the overview shows.
 #[derive(Clone, Debug)]
@@ -17,6 +17,19 @@ pub struct Overview {
     pub partners: Vec<PartnerView>,
     /// How reading the files went last.
     pub config: ConfigView,
+}
+
+impl Overview {
+    /// What a viewer may see of it. Who sees one partner sees neither the agent nor its files, which name others.
+    pub fn seen_by(mut self, viewer: &Viewer) -> Self {
+        self.partners.retain(|one| viewer.sees(&one.partner));
+        if viewer.partner().is_some() {
+            "Outrider".clone_into(&mut self.agent);
+            self.config.mistakes.clear();
+            self.config.needs_restart.clear();
+        }
+        self
+    }
 }
 
 /// How reading the files went last.

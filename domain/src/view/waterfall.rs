@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::model::{
-    Conformance, Family, Finding, HttpVersion, Layer, LayerVerdict, Link, Phase, RequestEvidence,
-    RunRecord, Severity, Source, StepEvidence, StepState,
+    AddressAttempt, AddressOutcome, Conformance, Family, Finding, HttpVersion, Layer, LayerVerdict,
+    Link, Phase, RequestEvidence, RunRecord, Severity, Source, StepEvidence, StepState,
 };
 
 /// Columns of the bar.
@@ -100,6 +100,14 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
     line(text, &format!("{mark} {:<16} {bar} {took}", step.step));
     for request in &step.requests {
         line(text, &format!("    {}", paint.dim(&request_line(request))));
+        if is_address_worth_a_line(request) {
+            for attempt in &request.addresses {
+                line(
+                    text,
+                    &format!("      {}", paint.dim(&address_line(attempt))),
+                );
+            }
+        }
     }
     let omitted: u32 = step.requests_omitted.values().sum();
     if omitted > 0 {
@@ -210,6 +218,22 @@ fn request_line(request: &RequestEvidence) -> String {
         write!(text, "  {told}").unwrap_or_default();
     }
     text
+}
+
+/// One address that answered is said by the phases.
+fn is_address_worth_a_line(request: &RequestEvidence) -> bool {
+    let is_usual = |one: &AddressAttempt| one.outcome == AddressOutcome::Connected;
+    request.addresses.len() > 1 || !request.addresses.iter().all(is_usual)
+}
+
+fn address_line(attempt: &AddressAttempt) -> String {
+    format!(
+        "address {}: {} after {:.1} ms, tried from {:.1} ms on",
+        attempt.address,
+        attempt.outcome,
+        milliseconds(attempt.duration),
+        milliseconds(attempt.offset)
+    )
 }
 
 /// What is not as usual about a request.

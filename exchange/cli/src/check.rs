@@ -29,6 +29,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "listen": config.listen,
             "scale": config.scale,
             "store_mib": config.store_mib,
+            "retention": {
+                "audit_years": config.retention.audit_years,
+                "managed_care_years": config.retention.managed_care_years,
+                "payload_days": config.retention.payload_days,
+                "synthetic_days": config.retention.synthetic_days,
+            },
             "clients": clients,
         })
         .to_string());
@@ -39,6 +45,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         config.listen,
         config.store_mib
     )];
+    let kept = config.retention;
+    lines.push(format!(
+        "keeps records {} years, of managed care {}; payloads {} days after their receipt; invented members {} days",
+        kept.audit_years, kept.managed_care_years, kept.payload_days, kept.synthetic_days
+    ));
     for grant in &config.clients {
         lines.push(format!(
             "client {:16} tenant {:16} {}",

@@ -1,6 +1,7 @@
 //! `exchange serve`.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -200,8 +201,7 @@ async fn serve(
         clock,
     };
     let router = control_router(identity, &partners, context, control_address);
-    let control = axum::serve(control, router).into_future();
-    until_stopped(control, stop, core.as_ref()).await?;
+    until_stopped(control::serve(control, router), stop, core.as_ref()).await;
     if let Some(core) = core {
         core.stop().await;
     }
@@ -227,14 +227,14 @@ fn control_router(
 
 /// Serves the control API until a signal says to stop; a SIGHUP lets the core read its file again.
 async fn until_stopped(
-    control: impl Future<Output = std::io::Result<()>>,
+    control: impl Future<Output = Infallible>,
     mut stop: Stop,
     core: Option<&Running>,
-) -> Result<(), Failure> {
+) {
     let mut control = std::pin::pin!(control);
     loop {
         tokio::select! {
-            ended = &mut control => return ended.map_err(Failure::internal),
+            never = &mut control => match never {},
             told = stop.wait() => match (told, core) {
                 (Signal::Stop, _) => break,
                 (Signal::Reload, Some(core)) => core.reload(),
@@ -243,7 +243,6 @@ async fn until_stopped(
         }
     }
     tracing::info!("stopping");
-    Ok(())
 }
 
 /// Starts the core next to the partners, unless it is switched off. It uses the partners' clock.

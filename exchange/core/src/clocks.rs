@@ -105,6 +105,12 @@ impl Pace {
         Duration::from_millis(100)
     }
 
+    /// How often retention looks for what has had its time.
+    pub fn purge_every(self) -> Duration {
+        let millis = self.millis(60 * SECOND).max(100);
+        Duration::from_millis(millis.unsigned_abs())
+    }
+
     /// The four clocks of an exchange as they stand at `now_ms`.
     pub fn clocks(self, exchange: &Exchange, now_ms: i64) -> Value {
         let shown = |one: Sla| (one.name().to_owned(), self.clock(one, exchange).at(now_ms));

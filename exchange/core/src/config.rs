@@ -14,6 +14,7 @@ use crate::limits::{
     BODY_SECONDS, CLIENTS_MAX, CONFIG_BYTES_MAX, CONNECTIONS_MAX, REQUESTS_PER_CLIENT_MAX,
     STORE_MIB, TEXT_BYTES_MAX,
 };
+use crate::retention::{AUDIT_YEARS, MANAGED_CARE_YEARS, Retention};
 
 /// How a core is set up. [`Config::default`] is a core without a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub store_mib: u32,
     /// What the listener bears.
     pub limits: ListenerLimits,
+    /// How long things are kept.
+    pub retention: Retention,
     /// The registered clients; none when the file names none.
     pub clients: Vec<Grant>,
 }
@@ -64,6 +67,7 @@ impl Default for Config {
             seed: 7,
             store_mib: STORE_MIB,
             limits: ListenerLimits::default(),
+            retention: Retention::default(),
             clients: Vec::new(),
         }
     }
@@ -102,6 +106,9 @@ pub fn read(path: &str, text: &str, folder: &Path) -> Result<Config, Complaints>
         }
         if let Some(limits) = root.table("limits", "[limits]", false) {
             limits_section(&limits, &mut config.limits);
+        }
+        if let Some(retention) = root.table("retention", "[retention]", false) {
+            retention_section(&retention, &mut config.retention);
         }
         config.clients = clients(root, folder);
         root.close();
@@ -142,6 +149,27 @@ fn limits_section(table: &Table<'_>, limits: &mut ListenerLimits) {
         ("body_seconds", &mut limits.body_seconds),
     ] {
         let count = table.count(key, 1..=65_536);
+        *value = count
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(*value);
+    }
+    table.close();
+}
+
+/// The law names the least years; fewer are a mistake.
+fn retention_section(table: &Table<'_>, retention: &mut Retention) {
+    let (audit, managed) = (u64::from(AUDIT_YEARS), u64::from(MANAGED_CARE_YEARS));
+    for (key, range, value) in [
+        ("audit_years", audit..=100, &mut retention.audit_years),
+        (
+            "managed_care_years",
+            managed..=100,
+            &mut retention.managed_care_years,
+        ),
+        ("payload_days", 1..=36_500, &mut retention.payload_days),
+        ("synthetic_days", 1..=36_500, &mut retention.synthetic_days),
+    ] {
+        let count = table.count(key, range);
         *value = count
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(*value);
@@ -278,13 +306,15 @@ mod tests {
     const WRONG: &[(&str, &[&str])] = &[
         ("[core", &["x.toml:1: not TOML"]),
         (
-            "[core]\npayer = \"12\"\nlisten = \"here\"\nscale = 0\nspeed = 3\n[store]\nmib = \"big\"\n",
+            "[core]\npayer = \"12\"\nlisten = \"here\"\nscale = 0\nspeed = 3\n[store]\nmib = \"big\"\n[retention]\naudit_years = 5\nmanaged_care_years = 6\n",
             &[
                 "x.toml:2: `payer` is no NPI",
                 "x.toml:3: `listen` is no address",
                 "x.toml:4: `scale` in [core] is not a whole number from 1",
                 "x.toml:5: [core] has no key `speed`",
                 "x.toml:7: `mib` in [store] is not a whole number from 1",
+                "x.toml:9: `audit_years` in [retention] is not a whole number from 6 to 100",
+                "x.toml:10: `managed_care_years` in [retention] is not a whole number from 10 to 100",
             ],
         ),
         (

@@ -18,7 +18,8 @@ use crate::event_file::Follower;
 use crate::grants::Grants;
 use crate::limits;
 use crate::outages::Outages;
-use crate::store::{CrashAt, Store, StoreError};
+use crate::retention::Retention;
+use crate::store::{CrashAt, Store, StoreError, StoreOptions};
 
 /// How a core is set up.
 pub struct Setup {
@@ -46,6 +47,8 @@ pub struct Core {
     grants: RwLock<Arc<Grants>>,
     /// The National Provider Identifier of the payer whose core it is.
     pub npi: String,
+    /// How long things are kept.
+    pub(crate) retention: Retention,
     pub(crate) rules: Rules,
     follower: Follower,
     /// Held while it runs.
@@ -86,11 +89,16 @@ impl Core {
         setup: Setup,
     ) -> Result<Self, CoreError> {
         let config = &setup.config;
-        let store = Store::open(folder, config.store_mib, setup.crash)?;
+        let options = StoreOptions {
+            mib: config.store_mib,
+            pace: Pace::of(config.scale),
+            crash: setup.crash,
+        };
+        let store = Store::open(folder, options)?;
         let lock = File::create(folder.join("core.lock")).map_err(StoreError::from)?;
         lock.try_lock().map_err(|_| CoreError::Taken)?;
         store.check_witness()?;
-        store.sweep_receiving()?;
+        store.sweep_payloads()?;
         store.assign_tenants(&setup.grants)?;
         let follower = Follower::open(&store)?;
         follower.follow(&store)?;
@@ -110,6 +118,7 @@ impl Core {
             paused: Mutex::default(),
             grants: RwLock::new(Arc::new(setup.grants)),
             npi: setup.npi,
+            retention: config.retention,
             rules,
             follower,
             _lock: lock,
@@ -154,6 +163,13 @@ impl Core {
     pub fn follow(&self) {
         if let Err(error) = self.follower.follow(&self.store) {
             tracing::warn!(%error, "the file of events is behind");
+        }
+    }
+
+    /// The file of events forgets so many that retention has removed.
+    pub(crate) fn forget_events(&self, events: u64) {
+        if let Err(error) = self.follower.forget(&self.store, events) {
+            tracing::warn!(%error, "the file of events could not be written again");
         }
     }
 

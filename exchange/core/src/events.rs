@@ -45,6 +45,7 @@ pub fn member(exchange: &Exchange, member: &Member, from: Option<State>) -> Valu
     let data = json!({
         "exchange": exchange.id,
         "member": member.n,
+        "member_key": member.key,
         "from": from.map(State::name),
         "to": member.state.name(),
         "reason": member.reason.map(Reason::name),

@@ -22,16 +22,19 @@ pub enum Scope {
     Audit,
     /// To follow the events of one's tenant.
     Events,
+    /// To learn the ids of members of one's tenant; each time is written to the trail.
+    MemberLookup,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Write,
         Self::Read,
         Self::Review,
         Self::Audit,
         Self::Events,
+        Self::MemberLookup,
     ];
 
     /// The word in a token.
@@ -42,6 +45,7 @@ impl Scope {
             Self::Review => "review",
             Self::Audit => "audit.read",
             Self::Events => "events.read",
+            Self::MemberLookup => "member.lookup",
         }
     }
 

@@ -17,7 +17,10 @@
 //! | [`outages`] | which partners are unavailable, and since when |
 //! | [`engine`] | a running core: what its parts share |
 //! | [`orchestrator`] | runs the steps that are due, with a bounded pool for each partner |
+//! | [`retention`], [`purge`] | how long things are kept; removes what has had its time |
+//! | [`free_text`], [`text_check`] | texts of people and clients: bounded, without data of members |
 //! | [`review`] | decisions of people about dead letters and doubtful members |
+//! | [`lookup`] | from the key of a member back to the id, with an audit entry |
 //! | [`ingress`] | the API: tokens, routes, metrics |
 //! | [`limits`] | every limit by name |
 
@@ -29,13 +32,18 @@ pub mod engine;
 pub mod event_file;
 pub mod events;
 pub mod exchange;
+pub mod free_text;
 pub mod grants;
 pub mod holidays;
 pub mod ingress;
 pub mod limits;
+pub mod lookup;
 pub mod orchestrator;
 pub mod outages;
+pub mod purge;
+pub mod retention;
 pub mod review;
 pub mod store;
+pub mod text_check;
 pub mod trail;
 pub mod verify;

@@ -50,24 +50,27 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{RECOVERY, StoreOptions};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_absence_is_from_the_first_failure_to_the_next_good_answer_also_across_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 64, None).unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
         let away = Outages::open(&store).unwrap();
         away.see(&store, "keystone", Class::Good, 500);
         away.see(&store, "keystone", Class::Dependency, 1_000);
         away.see(&store, "keystone", Class::Dependency, 1_500);
         away.see(&store, "lakeside", Class::Good, 1_600);
         drop(store);
-        let store = Store::open(folder.path(), 64, None).unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
         let away = Outages::open(&store).unwrap();
         away.see(&store, "keystone", Class::Throttled, 2_000);
-        assert_eq!(store.absences().unwrap(), []);
+        assert!(store.histograms(RECOVERY).unwrap().is_empty());
         away.see(&store, "keystone", Class::Good, 4_000);
         away.see(&store, "keystone", Class::Good, 9_000);
-        let absences = store.absences().unwrap();
-        assert_eq!(absences, [(vec!["keystone".to_owned()], 3_000)]);
+        let recoveries = store.histograms(RECOVERY).unwrap();
+        let keystone = &recoveries[&vec!["keystone".to_owned()]];
+        assert_eq!((keystone.sum_ms, keystone.buckets[4]), (3_000, 1));
+        assert_eq!(recoveries.len(), 1);
     }
 }

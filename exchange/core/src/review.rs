@@ -5,7 +5,9 @@ use exchange_kit::digest::hex_of_sha256;
 use serde_json::Value;
 
 use super::exchange::{Exchange, Member, State};
+use super::free_text::TextFault;
 use super::store::{Closing, Opened, Opening, Result, Review, ReviewState, Store, fresh, named};
+use super::text_check;
 use crate::clocks::Pace;
 
 /// The result of an action on a review item.
@@ -17,6 +19,8 @@ pub enum ReviewResult {
     Unknown,
     /// It was closed before.
     Closed,
+    /// The reason is not one that may be written down.
+    Text(TextFault),
 }
 
 /// The person who acts, and the reason.
@@ -41,6 +45,9 @@ pub fn close(
     let Some(review) = store.review(id)? else {
         return Ok(ReviewResult::Unknown);
     };
+    if let Some(fault) = fault(store, &review, by)? {
+        return Ok(ReviewResult::Text(fault));
+    }
     finish(store, clock, &review, state, by, None)
 }
 
@@ -61,6 +68,9 @@ pub fn redrive(
     if review.state != ReviewState::Open.name() {
         return Ok(ReviewResult::Closed);
     }
+    if let Some(fault) = fault(store, &review, by)? {
+        return Ok(ReviewResult::Text(fault));
+    }
     let Some(old) = store.exchange(&review.exchange)? else {
         return Ok(ReviewResult::Unknown);
     };
@@ -69,7 +79,7 @@ pub fn redrive(
     let again: Vec<&Member> = members
         .iter()
         .filter(|member| match &review.member {
-            Some(id) => member.id == *id,
+            Some(key) => member.key == *key,
             None => member.state != State::Completed,
         })
         .collect();
@@ -86,7 +96,7 @@ pub fn redrive(
     };
     let body = Value::from(body).to_string();
     let opening = Opening {
-        members: named(ids),
+        members: named(ids, &exchange.tenant, store.keys()),
         body_hash: hex_of_sha256(body.as_bytes()),
         body: body.into_bytes(),
         notes: Vec::new(),
@@ -104,6 +114,14 @@ pub fn redrive(
         ),
         Opened::Other => Ok(ReviewResult::Closed),
     }
+}
+
+/// What is wrong with the reason.
+fn fault(store: &Store, review: &Review, by: &ReviewAuthor<'_>) -> Result<Option<TextFault>> {
+    let Some(exchange) = store.exchange(&review.exchange)? else {
+        return Ok(None);
+    };
+    Ok(text_check::about_exchange(store, &exchange, by.note)?.err())
 }
 
 fn finish(

@@ -6,7 +6,8 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use crate::audit::{AUDIT_TABLE, BEGIN, BrokenLink, SignedHead, hash};
+use crate::audit::{AUDIT_TABLE, BEGIN, BrokenLink, SignedGap, SignedHead, Strand, gaps, hash};
+use crate::limits::PAGE_MAX;
 use crate::store::{Result, Store};
 
 /// The summary of a trail without a broken link.
@@ -14,6 +15,8 @@ use crate::store::{Result, Store};
 pub struct TrailSummary {
     /// How many entries.
     pub entries: u64,
+    /// How many more retention has removed.
+    pub purged: u64,
     /// The hash of the last one.
     pub head: String,
     /// The number of the seal; none for an export without one.
@@ -35,12 +38,18 @@ pub struct AuditFilter<'a> {
     pub kind: Option<&'a str>,
 }
 
+/// The place of gaps.
+const GAP_TABLE: &str = "core.sqlite, table gap, first";
+
 /// Verifies a trail, one entry at a time.
 pub struct TrailVerifier {
     row: u64,
     /// Number of the last entry; none before the first of an export that begins later.
     seq: Option<u64>,
     head: String,
+    purged: u64,
+    /// The key that signed the gaps; none before the first.
+    gap_key: Option<String>,
 }
 
 impl TrailVerifier {
@@ -50,6 +59,8 @@ impl TrailVerifier {
             row: 0,
             seq: Some(0),
             head: BEGIN.to_owned(),
+            purged: 0,
+            gap_key: None,
         }
     }
 
@@ -90,8 +101,57 @@ impl TrailVerifier {
         Ok(())
     }
 
+    /// Entries that retention has removed.
+    ///
+    /// # Errors
+    /// The link that is broken.
+    pub fn pass(&mut self, gap: &SignedGap) -> std::result::Result<(), BrokenLink> {
+        let due = self.seq.map_or(gap.links.first, |last| last + 1);
+        let links = &gap.links;
+        let broken = |what, expected: String, seen: String| BrokenLink {
+            seq: due,
+            place: GAP_TABLE,
+            row: links.first,
+            what,
+            expected,
+            seen,
+        };
+        if links.first != due || links.last < links.first {
+            let seen = format!("{} to {}", links.first, links.last);
+            return Err(broken("numbers of the gap", due.to_string(), seen));
+        }
+        if links.prev != self.head {
+            let (expected, seen) = (self.head.clone(), links.prev.clone());
+            return Err(broken("link to the entry before", expected, seen));
+        }
+        let is_other = self
+            .gap_key
+            .as_ref()
+            .is_some_and(|key| *key != gap.public_key);
+        if is_other || !gap.is_signed(Strand::Audit) {
+            let (expected, seen) = ("a good one".to_owned(), gap.signature.clone());
+            return Err(broken("signature of the gap", expected, seen));
+        }
+        self.gap_key = Some(gap.public_key.clone());
+        self.purged += links.last - links.first + 1;
+        self.seq = Some(links.last);
+        links.hash.clone_into(&mut self.head);
+        Ok(())
+    }
+
+    /// A gap must be of the core whose trail it is.
+    pub(crate) fn check_gaps(&self, public_key: &str) -> std::result::Result<(), BrokenLink> {
+        match &self.gap_key {
+            Some(key) if key != public_key => {
+                Err(self.broken("key of the gaps", public_key.to_owned(), key.clone()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     pub(crate) fn end(self) -> TrailSummary {
         TrailSummary {
+            purged: self.purged,
             entries: self.row,
             head: self.head,
             number: None,
@@ -140,6 +200,14 @@ pub fn verify_file(
                 seen,
             )));
         }
+        if let Some(gap) = SignedGap::read(&entry["gap"]) {
+            if let Err(broken) = trail.pass(&gap) {
+                return Ok(Err(broken));
+            }
+            // What the head was about has had its time; what is left is bound to it.
+            at_witness |= witness.is_some_and(|one| is_within(&gap, one));
+            continue;
+        }
         let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
         let seq = entry["entry"]["seq"].as_u64().unwrap_or_default();
         let body = entry["entry"].to_string();
@@ -159,6 +227,13 @@ pub fn verify_file(
         )));
     }
     Ok(sealed(trail, seal, witness))
+}
+
+/// Whether the entry of a head was removed with that gap; the last hash of the gap must be the head's, if it is its.
+pub(crate) fn is_within(gap: &SignedGap, witness: &SignedHead) -> bool {
+    let (links, head) = (&gap.links, &witness.head);
+    (links.first..links.last).contains(&head.seq)
+        || (links.last == head.seq && links.hash == head.hash)
 }
 
 /// Holds the end of an export against its seal.
@@ -185,6 +260,7 @@ fn sealed(
         let seen = format!("{} {}", trail.row, trail.head);
         return Err(trail.broken("end of the trail", due, seen));
     }
+    trail.check_gaps(&public_key)?;
     if let Some(witness) = witness {
         if witness.public_key != public_key {
             let due = witness.public_key.clone();
@@ -201,23 +277,62 @@ fn sealed(
 }
 
 impl Store {
-    /// Passes all entries in order to `act`, until it finds a break.
+    /// Passes the lines of an export to `write`, as the trail is at one moment: entries and gaps in order, and the seal.
+    /// It ends early when `write` says that it could not.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the trail is not one to vouch for.
+    pub fn export(&self, mut write: impl FnMut(&Value) -> bool) -> Result<()> {
+        self.at_one_moment(|| {
+            let signed = self.signed_head()?;
+            let gaps = self.read(|db| Ok(gaps(db, Strand::Audit)?))?;
+            let mut gaps = gaps.into_iter().peekable();
+            let mut after = 0;
+            loop {
+                let found = self.audit(&AuditFilter::default(), after, PAGE_MAX)?;
+                for entry in &found {
+                    after = entry["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
+                    while let Some(gap) = gaps.next_if(|gap| gap.links.first < after) {
+                        if !write(&json!({"gap": gap.json()})) {
+                            return Ok(());
+                        }
+                    }
+                    if !write(entry) {
+                        return Ok(());
+                    }
+                }
+                if found.is_empty() {
+                    write(&json!({"seal": signed.json()}));
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    /// Takes all entries and gaps in order, until a break.
     pub(crate) fn walk_audit(
         &self,
-        mut act: impl FnMut(u64, &str, &str, &str) -> std::result::Result<(), BrokenLink>,
+        trail: &mut TrailVerifier,
     ) -> Result<std::result::Result<(), BrokenLink>> {
         self.read(|db| {
+            let mut gaps = gaps(db, Strand::Audit)?.into_iter().peekable();
             let mut query =
                 db.prepare_cached("SELECT seq, prev, hash, body FROM audit ORDER BY seq")?;
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
                 let (prev, own, body): (String, String, String) =
                     (row.get(1)?, row.get(2)?, row.get(3)?);
-                if let Err(broken) = act(row.get(0)?, &prev, &own, &body) {
+                let seq: u64 = row.get(0)?;
+                while let Some(gap) = gaps.next_if(|gap| gap.links.first < seq) {
+                    if let Err(broken) = trail.pass(&gap) {
+                        return Ok(Err(broken));
+                    }
+                }
+                if let Err(broken) = trail.step(seq, &prev, &own, &body) {
                     return Ok(Err(broken));
                 }
             }
-            Ok(Ok(()))
+            Ok(gaps.try_for_each(|gap| trail.pass(&gap)))
         })
     }
 

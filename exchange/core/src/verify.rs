@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, ErrorKind};
 use aws_lc_rs::digest::{Context, SHA256};
 use rusqlite::OptionalExtension as _;
 
-use crate::audit::{AUDIT_TABLE, BrokenLink, Seal, SignedHead, fold_events};
-use crate::event_file::FILE;
+use crate::audit::{AUDIT_TABLE, BrokenLink, Head, Seal, SignedHead, Strand, fold_events, gap_at};
+use crate::event_file::{FILE, number};
 use crate::store::{Result, Store};
 use crate::trail::{TrailSummary, TrailVerifier};
 
@@ -29,69 +29,61 @@ macro_rules! sound {
 /// # Errors
 /// When the store cannot be read. A broken link is an answer.
 pub fn verify_store(store: &Store, witness: Option<&SignedHead>) -> Checked<TrailSummary> {
+    let trail = sound!(store.at_one_moment(|| trail(store, witness)));
+    // Files follow the table: they are held against it as it is by now.
+    sound!(event_file(store));
+    let payloads = sound!(payloads(store));
+    Ok(Ok(TrailSummary { payloads, ..trail }))
+}
+
+/// Verifies the trail, its seal, the heads that were given out, and the events.
+fn trail(store: &Store, witness: Option<&SignedHead>) -> Checked<TrailSummary> {
     let mut trail = TrailVerifier::whole();
-    sound!(store.walk_audit(|seq, prev, own, body| trail.step(seq, prev, own, body)));
+    sound!(store.walk_audit(&mut trail));
+    if let Err(broken) = trail.check_gaps(&store.keys().public_key()) {
+        return Ok(Err(broken));
+    }
     sound!(index(store));
     let seal = store.read(|db| Ok(Seal::read(db)?))?;
+    let end = trail.end();
+    let last = end.entries + end.purged;
     let Some(seal) = seal else {
-        let end = trail.end();
-        return Ok(if end.entries == 0 {
+        return Ok(if last == 0 {
             Ok(end)
         } else {
             let broken = TrailVerifier::whole();
             Err(broken.broken("seal of the trail", "a seal".to_owned(), "none".to_owned()))
         });
     };
-    let (seq, hash, number) = (seal.head.seq, seal.head.hash.clone(), seal.head.number);
-    let newest = store.newest_head();
-    let mut given = vec![newest];
-    given.extend(witness.cloned());
-    let end = trail.end();
-    if seq != end.entries || hash != end.head {
-        let seen = format!("{} {}", end.entries, end.head);
-        return Ok(Err(at_end(
-            seq,
-            end.entries,
-            "end of the trail",
-            format!("{seq} {hash}"),
-            seen,
-        )));
+    let Head {
+        seq, hash, number, ..
+    } = &seal.head;
+    let wrong = |row, what, due: String, seen| Ok(Err(at_end(*seq, row, what, due, seen)));
+    if *seq != last || *hash != end.head {
+        let (due, seen) = (format!("{seq} {hash}"), format!("{last} {}", end.head));
+        return wrong(last, "end of the trail", due, seen);
     }
     if let Some((due, seen)) = seal.forged(store.keys()) {
-        return Ok(Err(at_end(seq, seq, "seal of the trail", due, seen)));
+        return wrong(*seq, "seal of the trail", due, seen);
     }
-    for one in given {
-        if one.public_key != store.keys().public_key() {
-            let seen = store.keys().public_key();
-            return Ok(Err(at_end(
-                seq,
-                seq,
-                "key of the seal",
-                one.public_key,
-                seen,
-            )));
+    for one in std::iter::once(store.newest_head()).chain(witness.cloned()) {
+        let own = store.keys().public_key();
+        if one.public_key != own {
+            return wrong(*seq, "key of the seal", one.public_key, own);
         }
-        if one.head.number > number {
+        if one.head.number > *number {
             let due = format!("at least {}", one.head.number);
-            return Ok(Err(at_end(
-                seq,
-                seq,
-                "number of the seal",
-                due,
-                number.to_string(),
-            )));
+            return wrong(*seq, "number of the seal", due, number.to_string());
         }
         if let Some(broken) = store.rewritten(&one.head)? {
             return Ok(Err(broken));
         }
     }
     let events = sound!(events(store, &seal));
-    sound!(event_file(store));
-    let payloads = sound!(payloads(store));
+    let number = Some(*number);
     Ok(Ok(TrailSummary {
-        number: Some(number),
+        number,
         events,
-        payloads,
         ..end
     }))
 }
@@ -122,7 +114,7 @@ fn index(store: &Store) -> Checked<()> {
 
 /// Holds the events against the seal; how many there are.
 fn events(store: &Store, seal: &Seal) -> Checked<u64> {
-    let (last, hash) = store.read(|db| Ok(fold_events(db)?))?;
+    let (last, hash) = store.read(|db| Ok(fold_events(db, store.keys())?))?;
     let head = &seal.head;
     if head.number > 0 && (head.events != last || head.events_hash != hash) {
         return Ok(Err(BrokenLink {
@@ -154,6 +146,9 @@ fn event_file(store: &Store) -> Checked<()> {
             return Ok(Ok(()));
         };
         row += 1;
+        if is_gone(store, text)? {
+            continue;
+        }
         let event: Option<(u64, String)> = store.read(|db| {
             let mut query = db.prepare_cached(
                 "SELECT seq, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1",
@@ -178,6 +173,14 @@ fn event_file(store: &Store) -> Checked<()> {
     }
 }
 
+/// Whether a line is about an event that retention has removed; it leaves the file later.
+fn is_gone(store: &Store, line: &str) -> Result<bool> {
+    let Some(seq) = number(line) else {
+        return Ok(false);
+    };
+    store.read(|db| Ok(gap_at(db, Strand::Events, seq)?.is_some()))
+}
+
 /// Holds each payload file against its name, and each name against the trail; how many there are.
 fn payloads(store: &Store) -> Checked<u64> {
     // Exchanges of an edition that wrote no such entries have none to hold against.
@@ -185,8 +188,12 @@ fn payloads(store: &Store) -> Checked<u64> {
         AND EXISTS (SELECT 1 FROM audit a WHERE a.exchange=p.exchange AND a.kind='payload')
         AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.exchange=p.exchange AND a.kind='payload'
             AND json_extract(a.body,'$.detail.n')=p.n AND json_extract(a.body,'$.detail.sha256')=p.sha256) LIMIT 1";
-    let strange: Option<String> =
-        store.read(|db| Ok(db.query_row(strange, [], |row| row.get(0)).optional()?))?;
+    // What retention removed is named by the trail.
+    let unsaid = "SELECT sha256 FROM payload p WHERE purged_ms IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.exchange=p.exchange AND a.kind='purge') LIMIT 1";
+    let first = |sql: &str| -> Result<Option<String>> {
+        store.read(|db| Ok(db.query_row(sql, [], |row| row.get(0)).optional()?))
+    };
     let broken = |row, what, expected, seen| BrokenLink {
         seq: row,
         place: "core.sqlite, table payload, row",
@@ -195,13 +202,25 @@ fn payloads(store: &Store) -> Checked<u64> {
         expected,
         seen,
     };
-    if let Some(sha256) = strange {
-        let due = "a payload that the trail names".to_owned();
-        return Ok(Err(broken(0, "hash of a payload", due, sha256)));
+    for (sql, what, due) in [
+        (
+            strange,
+            "hash of a payload",
+            "a payload that the trail names",
+        ),
+        (
+            unsaid,
+            "removed payload",
+            "an entry that retention removed it",
+        ),
+    ] {
+        if let Some(sha256) = first(sql)? {
+            return Ok(Err(broken(0, what, due.to_owned(), sha256)));
+        }
     }
     let all: Vec<String> = store.read(|db| {
         let mut query = db.prepare_cached(
-            "SELECT DISTINCT sha256 FROM payload WHERE sha256 IS NOT NULL ORDER BY sha256",
+            "SELECT DISTINCT sha256 FROM payload WHERE sha256 IS NOT NULL AND purged_ms IS NULL ORDER BY sha256",
         )?;
         let rows = query.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -211,7 +230,13 @@ fn payloads(store: &Store) -> Checked<u64> {
         row += 1;
         let seen = match File::open(store.blob(&sha256)) {
             Ok(file) => sha256_of(file)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => "no file".to_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if !store.is_needed(&sha256)? {
+                    // Retention has just removed it.
+                    continue;
+                }
+                "no file".to_owned()
+            }
             Err(error) => return Err(error.into()),
         };
         if seen != sha256 {

@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until};
 const WAIT_FIRST: Duration = Duration::from_millis(50);
 /// The longest wait after an error.
 const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Errors are logged no more often than this, with how many there were.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The connections of one listener.
 #[derive(Clone)]
@@ -150,6 +152,9 @@ pub struct Acceptor {
     seats: Seats,
     failures: u32,
     not_before: Option<Instant>,
+    /// Errors that were not logged yet, and when the next may be.
+    unlogged: u64,
+    log_from: Option<Instant>,
 }
 
 impl Acceptor {
@@ -159,11 +164,13 @@ impl Acceptor {
             seats,
             failures: 0,
             not_before: None,
+            unlogged: 0,
+            log_from: None,
         }
     }
 
-    /// The next connection and its seat. After an error it waits, longer each time, and logs the first and each time
-    /// that the count doubles. Nothing is lost when it is dropped before it ends.
+    /// The next connection and its seat. After an error it waits, longer each time, and logs the first and then their
+    /// count now and then, also where connections are accepted in between. Nothing is lost when it is dropped before it ends.
     pub async fn accept(&mut self, listener: &TcpListener) -> (TcpStream, Arc<Seat>) {
         loop {
             if let Some(at) = self.not_before {
@@ -187,14 +194,17 @@ impl Acceptor {
 
     fn failed(&mut self, error: &io::Error) {
         self.failures = self.failures.saturating_add(1);
-        if self.failures.is_power_of_two() {
-            let failures = self.failures;
+        self.unlogged += 1;
+        let now = Instant::now();
+        if self.log_from.is_none_or(|from| from <= now) {
+            let failures = std::mem::take(&mut self.unlogged);
             tracing::warn!(%error, failures, "connections cannot be accepted");
+            self.log_from = Some(now + LOG_EVERY);
         }
         // Most likely the process is out of file handles: one that waits has one.
         self.seats.open().dismiss();
         let wait = WAIT_FIRST.saturating_mul(1 << (self.failures - 1).min(10));
-        self.not_before = Some(Instant::now() + wait.min(WAIT_MAX));
+        self.not_before = Some(now + wait.min(WAIT_MAX));
     }
 }
 

@@ -7,7 +7,7 @@
 //! | [`digest`] | SHA-256 in hex |
 //! | [`random`] | numbers from a seed and labels |
 //! | [`assertion`] | registered clients, and the check of the assertions that they sign |
-//! | [`http`] | bodies and problems of the control listeners, and the fields of a form |
+//! | [`http`] | one connection; bodies and problems of the control listeners, and the fields of a form |
 //! | [`mistakes`] | every mistake of a file at once, with its place and fix |
 //! | [`pdex`] | words of the PDex guide |
 

@@ -3,7 +3,9 @@
 use http::{HeaderName, HeaderValue};
 use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::{catalogue, job, quirks};
-use outrider_domain::model::{Body, Cause, Job, NamedBody, RequestKind, StepId, Submit};
+use outrider_domain::model::{
+    Body, Cause, Job, NamedBody, ReleaseAttempts, RequestKind, StepId, Submit,
+};
 
 use crate::journey::call::Call;
 use crate::journey::jobs;
@@ -106,6 +108,7 @@ async fn write_job(
             .map(|cached| cached.scope.clone())
             .unwrap_or_default(),
         opened_at: run.clock.now(),
+        attempts: ReleaseAttempts::default(),
     };
     runner.gathered.jobs.insert(step.clone(), job.clone());
     let written = jobs::write_opened(run, job).await;

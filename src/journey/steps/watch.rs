@@ -12,6 +12,7 @@ use crate::journey::runner::Runner;
 use crate::journey::step_log::StepAbort;
 
 const TOO_MANY_REQUESTS: u16 = 429;
+const ACCEPTED: u16 = 202;
 
 pub(in crate::journey) async fn watch(
     runner: &mut Runner<'_>,
@@ -29,8 +30,10 @@ pub(in crate::journey) async fn watch(
         let expected = &[TOO_MANY_REQUESTS];
         let answer = wire.request_expecting(call, expected, log).await?;
         polling.polled(None, runner);
-        let is_throttled = answer.status == TOO_MANY_REQUESTS;
-        if !is_throttled && is_done(runner, watch, &answer)? {
+        // 202 is "not yet" (RFC 9110 §15.3.3), unless the step expects it.
+        let is_accepted = answer.status == ACCEPTED && !watch.expect.status.contains(&ACCEPTED);
+        let is_pending = answer.status == TOO_MANY_REQUESTS || is_accepted;
+        if !is_pending && is_done(runner, watch, &answer)? {
             return runner.capture(step, &watch.captures, &answer);
         }
         polling.pending();

@@ -4,18 +4,29 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use rustls::{ClientConnection, StreamOwned};
-use serde_json::json;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use serde_json::{Value, json};
 
 use super::client::{CoreClient, askable, request};
-use crate::requester::tls;
-use crate::support::{Program, Sandbox, eventually, exchange};
+use crate::requester::{MATCH, Requester, tls};
+use crate::support::{Program, Sandbox, eventually, exchange, http};
 
-/// More than any of these cores has seats for.
-const FLOOD: usize = 300;
+/// More than any listener has seats for.
+const HALF_OPEN: usize = 1_100;
+const HALF_SENT: usize = 1_030;
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
+
+/// The program, whose process may have so many file handles.
+fn program(handles: Option<u32>) -> Command {
+    let mut command = Command::new("sh");
+    let limit = handles.map_or(String::new(), |handles| format!("ulimit -n {handles}; "));
+    command.arg("-c").arg(format!("{limit}exec \"$0\" \"$@\""));
+    command.arg(exchange());
+    command
+}
 
 /// A core with these settings, whose process may have so many file handles.
 fn core(sandbox: &Sandbox, folder: &Path, limits: &str, handles: Option<u32>) -> Program {
@@ -27,34 +38,72 @@ fn core(sandbox: &Sandbox, folder: &Path, limits: &str, handles: Option<u32>) ->
     .unwrap();
     let partners = folder.join("partners.json");
     std::fs::write(&partners, sandbox.ready().to_string()).unwrap();
-    let mut command = Command::new("sh");
-    let limit = handles.map_or(String::new(), |handles| format!("ulimit -n {handles}; "));
-    command.arg("-c").arg(format!("{limit}exec \"$0\" \"$@\""));
-    command.arg(exchange()).args(["core", "serve", "--state"]);
+    let mut command = program(handles);
+    command.args(["core", "serve", "--state"]);
     command.arg(folder.join("state")).arg("--partners");
     command.arg(&partners).arg("--config").arg(&config);
     Program::start(command, &folder.join("core.log"))
 }
 
-fn address(core: &Program) -> String {
-    let base = core.ready["core"]["base_url"].as_str().unwrap();
-    base.strip_prefix("https://").unwrap().to_owned()
+/// Where half-sent requests go.
+struct Target {
+    address: String,
+    tls: Arc<ClientConfig>,
+    path: &'static str,
+    token: String,
 }
 
-/// A request whose body does not come.
-fn half_sent(core: &Program, token: &str) -> std::io::Result<Stream> {
-    let trust = core.ready["core"]["trust"].as_str().unwrap();
-    let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
-    let session = ClientConnection::new(tls(trust, None), name).unwrap();
-    let address = address(core);
-    let mut stream = StreamOwned::new(session, TcpStream::connect(&address)?);
-    write!(
-        stream,
-        "POST /v1/exchanges HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: 100000\r\n\r\n{{"
-    )?;
-    stream.flush()?;
-    Ok(stream)
+impl Target {
+    fn of(base: &str, trust: &Value, path: &'static str, token: &str) -> Self {
+        let rest = base.strip_prefix("https://").unwrap();
+        Self {
+            address: rest.split('/').next().unwrap().to_owned(),
+            tls: tls(trust.as_str().unwrap(), None),
+            path,
+            token: token.to_owned(),
+        }
+    }
+
+    fn core(core: &Program, token: &str) -> Self {
+        let ready = &core.ready["core"];
+        let base = ready["base_url"].as_str().unwrap();
+        Self::of(base, &ready["trust"], "/v1/exchanges", token)
+    }
+
+    /// A request whose body does not come.
+    fn half_sent(&self) -> std::io::Result<Stream> {
+        let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
+        let session = ClientConnection::new(Arc::clone(&self.tls), name).unwrap();
+        let tcp = TcpStream::connect(&self.address)?;
+        let mut stream = StreamOwned::new(session, tcp);
+        write!(
+            stream,
+            "POST {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: 100000\r\n\r\n{{",
+            self.path, self.address, self.token
+        )?;
+        stream.flush()?;
+        Ok(stream)
+    }
+
+    /// So many requests whose bodies do not come; those whose connection had to make room count too.
+    fn flood(&self, count: usize) -> Vec<std::io::Result<Stream>> {
+        (0..count).map(|_| self.half_sent()).collect()
+    }
+
+    /// So many connections that say nothing.
+    fn silence(&self, count: usize) -> Vec<TcpStream> {
+        (0..count)
+            .map(|_| TcpStream::connect(&self.address).unwrap())
+            .collect()
+    }
+}
+
+/// Accepting goes on quietly.
+fn is_quiet(log: &str, name: &str) {
+    let complaints = log.matches("connections cannot be accepted").count();
+    assert!(complaints < 20, "{name}: {complaints} lines");
+    assert!(!log.contains("ERROR"), "{name}: {log}");
 }
 
 /// The status line of what the core answers before it closes.
@@ -73,32 +122,58 @@ fn answer(stream: &mut Stream) -> String {
 #[test]
 fn floods_disturb_neither_health_nor_running_work() {
     let sandbox = Sandbox::start_with(&["--job-ms", "2000", "--no-core", "--partners", "keystone"]);
-    for (limits, handles) in [("connections = 64", None), ("", Some(64))] {
+    for handles in [None, Some(64)] {
         let folder = tempfile::tempdir().unwrap();
-        let core = core(&sandbox, folder.path(), limits, handles);
+        let core = core(&sandbox, folder.path(), "", handles);
         let mut front = CoreClient::at(&core.ready["core"]);
-        let token = front.token.clone();
-        let name = format!("{limits} {handles:?}");
+        let name = format!("{handles:?}");
         let id = front.open(&request("keystone", &askable("keystone", 2)), "k");
-        let silent: Vec<TcpStream> = (0..FLOOD)
-            .map(|_| TcpStream::connect(address(&core)).unwrap())
-            .collect();
+        let target = Target::core(&core, &front.token);
+        let silent = target.silence(HALF_OPEN);
         let mut other = CoreClient::at(&core.ready["core"]);
         assert_eq!(other.get("/healthz").status, 200, "{name}");
-        for bearer in ["nobody", token.as_str()] {
-            let half: Vec<_> = (0..FLOOD).map(|_| half_sent(&core, bearer)).collect();
-            let mut other = CoreClient::at(&core.ready["core"]);
-            assert_eq!(other.get("/healthz").status, 200, "{name} {bearer}");
-            drop(half);
-        }
-        drop(silent);
+        let nobodys = Target::core(&core, "nobody").flood(30);
+        let half = target.flood(HALF_SENT);
+        let mut other = CoreClient::at(&core.ready["core"]);
+        assert_eq!(other.get("/healthz").status, 200, "{name}");
+        drop((silent, nobodys, half));
         let mut other = CoreClient::at(&core.ready["core"]);
         assert_eq!(other.settled(&id)["state"], "completed", "{name}");
-        let log = core.log();
-        let complaints = log.matches("connections cannot be accepted").count();
-        assert!(complaints < 20, "{name}: {complaints} lines");
-        assert!(!log.contains("ERROR"), "{name}: {log}");
+        is_quiet(&core.log(), &name);
     }
+}
+
+#[test]
+fn floods_of_a_partner_and_of_the_control_listener_disturb_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--job-ms", "1000", "--no-core", "--partners", "keystone"];
+    let sandbox = Sandbox::start_by(program(Some(64)), folder.path(), &arguments);
+    let ready = sandbox.ready();
+    let mut client = Requester::at(ready, "keystone");
+    let token = client.token(MATCH);
+    let job = client.matched(&token, &askable("keystone", 2));
+    let partner = &ready["partners"][0];
+    let path = "/fhir/Group/$bulk-member-match";
+    let base = partner["base_url"].as_str().unwrap();
+    let target = Target::of(base, &ready["trust"], path, &token);
+    let silent = target.silence(HALF_OPEN);
+    let half = target.flood(HALF_SENT);
+    let mut other = Requester::at(ready, "keystone");
+    eventually("the job to end meanwhile", || {
+        let status = other.get(&token, &job).status;
+        assert!([200, 202, 429].contains(&status), "{status}");
+        (status == 200).then_some(())
+    });
+    drop((silent, half));
+    let control = sandbox.control("");
+    let control = control.trim_start_matches("http://").trim_end_matches('/');
+    let silent: Vec<TcpStream> = (0..HALF_OPEN)
+        .map(|_| TcpStream::connect(control).unwrap())
+        .collect();
+    assert_eq!(http("GET", &sandbox.control("/partners"), "").0, 200);
+    assert_eq!(other.get(&token, &job).status, 200);
+    drop(silent);
+    is_quiet(&sandbox.log(), "sandbox");
 }
 
 #[test]
@@ -110,12 +185,10 @@ fn half_a_request_is_refused_before_or_after_its_time() {
     let mut front = CoreClient::at(&core.ready["core"]);
     let token = front.token.clone();
     // Nobody's body is not waited for.
-    let refused = answer(&mut half_sent(&core, "nobody").unwrap());
+    let refused = answer(&mut Target::core(&core, "nobody").half_sent().unwrap());
     assert_eq!(refused, "HTTP/1.1 401 Unauthorized");
-    let mut held = [
-        half_sent(&core, &token).unwrap(),
-        half_sent(&core, &token).unwrap(),
-    ];
+    let target = Target::core(&core, &token);
+    let mut held = [target.half_sent().unwrap(), target.half_sent().unwrap()];
     eventually("the client's third request to be one too many", || {
         let third = front.get("/v1/exchanges");
         (third.status == 429).then(|| assert_eq!(third.header("retry-after"), "1"))

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{CoreClient, FAST, askable, request, stats, together};
+use super::retention::later;
 use crate::support::Sandbox;
 
 /// The same core with a database of one mebibyte.
@@ -296,6 +297,11 @@ fn without_room_nothing_is_opened_and_what_is_under_way_ends() {
     assert_eq!(found["exchanges"].as_array().unwrap().len(), opened.len());
     // What was opened before is still one exchange.
     assert_eq!(front.post("/v1/exchanges", &body, Some("k-0")).status, 200);
+    // Retention makes room, also in a full store.
+    later(&sandbox, &mut front, 2);
+    crate::support::eventually("room for another exchange", || {
+        (front.post("/v1/exchanges", &body, Some("late")).status == 202).then_some(())
+    });
 }
 
 #[test]

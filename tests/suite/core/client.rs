@@ -9,7 +9,7 @@ use crate::requester::{Answer, Requester, some_members};
 use crate::support::{Program, Sandbox, eventually, exchange};
 
 /// All that a client may ask for.
-const SCOPES: &str = "exchange.write exchange.read review audit.read events.read";
+pub(super) const SCOPES: &str = "exchange.write exchange.read review audit.read events.read";
 /// What the core itself refuses: consents that are for others.
 const NOT_FOR_US: [&str; 2] = ["wrong-recipient", "wrong-source"];
 
@@ -187,6 +187,12 @@ pub(super) fn request(partner: &str, members: &[Value]) -> Value {
         "requested_at": "2026-11-22T09:00:00Z",
         "members": members.iter().map(member).collect::<Vec<Value>>(),
     })
+}
+
+/// The key by which trail and reviews name a member of that result.
+pub(super) fn key_of(result: &Value, id: &str) -> Value {
+    let mut members = result["members"].as_array().unwrap().iter();
+    members.find(|one| one["id"] == id).unwrap()["key"].clone()
 }
 
 /// A command of the `exchange` program.

@@ -10,14 +10,13 @@ use crate::requester::Answer;
 use crate::support::{Sandbox, eventually, exchange, json as control};
 
 /// Every route that needs a token: method, path, scope, and the owner's answer about an exchange that failed.
-const ROUTES: [(&str, &str, &str, u16); 14] = [
+const ROUTES: [(&str, &str, &str, u16); 15] = [
     ("GET", "/v1/exchanges", "exchange.read", 200),
     ("GET", "/v1/exchanges/ID", "exchange.read", 200),
     ("GET", "/v1/exchanges/ID/result", "exchange.read", 200),
     ("GET", "/v1/exchanges/ID/manifest", "exchange.read", 200),
     ("GET", "/v1/exchanges/ID/payloads/00", "exchange.read", 404),
     ("GET", "/v1/partners", "exchange.read", 200),
-    ("DELETE", "/v1/exchanges/ID/manifest", "exchange.write", 202),
     ("POST", "/v1/exchanges/ID/cancel", "exchange.write", 409),
     ("POST", "/v1/exchanges/ID/follow-up", "exchange.write", 409),
     ("GET", "/v1/events", "events.read", 200),
@@ -25,13 +24,16 @@ const ROUTES: [(&str, &str, &str, u16); 14] = [
     ("GET", "/v1/queues", "review", 200),
     ("GET", "/v1/reviews", "review", 200),
     ("POST", "/v1/reviews/REVIEW/resolve", "review", 200),
+    ("POST", "/v1/members/KEY/lookup", "member.lookup", 200),
+    ("DELETE", "/v1/exchanges/ID/manifest", "exchange.write", 202),
 ];
-const SCOPES: [&str; 5] = [
+const SCOPES: [&str; 6] = [
     "exchange.read",
     "exchange.write",
     "events.read",
     "audit.read",
     "review",
+    "member.lookup",
 ];
 
 /// An exchange that failed, and the item that waits for a person because of it.
@@ -69,6 +71,8 @@ fn every_route_is_for_its_scope_its_tenant_and_the_life_of_a_token() {
     let core = &sandbox.ready()["core"];
     let mut owner = CoreClient::at(core);
     let (id, review) = failed(&sandbox, &mut owner);
+    let result = owner.result(&id);
+    let key = result["members"][0]["key"].as_str().unwrap();
     let mut foreign = CoreClient::of(core, "rival", &SCOPES.join(" "));
     let mut nobody = CoreClient::of(core, "outrider", "exchange.read");
     nobody.token = "unknown".to_owned();
@@ -77,11 +81,14 @@ fn every_route_is_for_its_scope_its_tenant_and_the_life_of_a_token() {
         .map(|scope| (*scope, CoreClient::of(core, "outrider", scope)))
         .collect();
     for (method, path, needed, status) in ROUTES {
-        let path = path.replace("ID", &id).replace("REVIEW", &review);
+        let path = path
+            .replace("ID", &id)
+            .replace("REVIEW", &review)
+            .replace("KEY", key);
         let name = format!("{method} {path}");
         assert_eq!(ask(&mut nobody, method, &path).status, 401, "{name}");
         let theirs = ask(&mut foreign, method, &path);
-        if path.contains(&id) || path.contains(&review) {
+        if [&id, &review, key].iter().any(|one| path.contains(*one)) {
             assert_eq!(theirs.status, 404, "{name}: {}", theirs.text());
         } else {
             assert_eq!(theirs.status, 200, "{name}: {}", theirs.text());
@@ -107,7 +114,10 @@ fn every_route_is_for_its_scope_its_tenant_and_the_life_of_a_token() {
     let later = json!({"advance_seconds": 301}).to_string();
     control("PUT", &sandbox.control("/clock"), &later);
     for (method, path, needed, _) in ROUTES {
-        let path = path.replace("ID", &id).replace("REVIEW", &review);
+        let path = path
+            .replace("ID", &id)
+            .replace("REVIEW", &review)
+            .replace("KEY", key);
         let (_, client) = alone
             .iter_mut()
             .find(|(scope, _)| *scope == needed)
@@ -132,6 +142,19 @@ fn check(file: &Path) -> (Option<i32>, String) {
         output.status.code(),
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
     )
+}
+
+/// A client that is registered for real members may not call them invented: those are kept for a day only.
+fn refuses_invented_members(owner: &mut CoreClient) {
+    let mut invented = request("keystone", &askable("keystone", 1));
+    invented["traffic"] = json!("synthetic");
+    let refused = owner.post("/v1/exchanges", &invented, Some("invented"));
+    assert_eq!(
+        refused.json()["mistakes"][0]["at"],
+        "/traffic",
+        "{}",
+        refused.text()
+    );
 }
 
 #[test]
@@ -173,6 +196,7 @@ fn the_file_says_what_a_client_may_do_and_is_read_again() {
     );
     let id = owner.open(&request("keystone", &askable("keystone", 1)), "k");
     assert_eq!(owner.settled(&id)["metadata"]["traffic"], "real");
+    refuses_invented_members(&mut owner);
     // Another client of the same tenant watches, and opens nothing.
     let mut colleague = CoreClient::of(&ready, "rival", "review audit.read events.read");
     let seen = |client: &mut CoreClient| client.get("/v1/events").text().contains(&id);

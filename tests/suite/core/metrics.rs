@@ -79,3 +79,73 @@ fn trouble_is_counted() {
     let seconds = number(&page, "exchange_recovery_seconds_sum");
     assert!((5.0..60.0).contains(&seconds), "{seconds}");
 }
+
+#[test]
+fn a_step_that_is_due_and_not_done_grows_older_until_it_is_done() {
+    let sandbox = together("keystone", &[]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
+    let mut age = || {
+        number(
+            &front.get("/metrics").text(),
+            "exchange_outbox_oldest_age_seconds",
+        )
+    };
+    assert!(age().abs() < f64::EPSILON, "nothing is due");
+    // The partner takes its time, and the step is due until it is done.
+    order(
+        &sandbox,
+        "keystone",
+        &json!({"fault": "slow-headers", "times": 1}),
+    );
+    let mut other = CoreClient::at(&sandbox.ready()["core"]);
+    let id = other.open(&request("keystone", &askable("keystone", 1)), "slow");
+    eventually("a step that has been due for a second", || {
+        (age() >= 1.0).then_some(())
+    });
+    sandbox.heal("keystone");
+    other.settled(&id);
+    eventually("nothing that is due", || (age() < 1.0).then_some(()));
+}
+
+/// The names of the core's series in a text: whole ones, and those that a pattern of names stands for.
+fn asked(text: &str) -> std::collections::BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+    let begins = text.match_indices("exchange_");
+    let names = begins.flat_map(|(begin, _)| {
+        let rest = &text[begin..];
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let name = &rest[..end];
+        match rest[end..]
+            .strip_prefix('(')
+            .and_then(|rest| rest.split_once(")_total"))
+        {
+            Some((events, _)) if events.contains('|') => events
+                .split('|')
+                .map(|event| format!("{name}{event}_total"))
+                .collect(),
+            _ if text[..begin].ends_with(':') || rest[end..].starts_with('(') => Vec::new(),
+            _ => vec![name.to_owned()],
+        }
+    });
+    names.collect()
+}
+
+#[test]
+fn rules_ask_for_no_series_of_the_core_that_is_not_there_before_the_first_exchange() {
+    let sandbox = together("keystone", &[]);
+    let mut front = CoreClient::at(&sandbox.ready()["core"]);
+    let page = front.get("/metrics").text();
+    let rules = std::fs::read_to_string(crate::support::repository().join("alerts/core.yml"));
+    let names = asked(&rules.unwrap());
+    assert!(names.len() >= 14, "{names:?}");
+    for name in names {
+        let is_there = page.lines().any(|line| {
+            line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} "))
+        });
+        assert!(is_there, "no {name}");
+        // The first event of real traffic is seen to come.
+        if name.ends_with("_total") {
+            assert_eq!(count(&page, &name, "real"), Some(0), "{name}");
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! The core is watched through its API like a partner, whoever it asks.
 
+use std::path::Path;
+
 use serde_json::Value;
 
+use super::client::command;
 use crate::support::{NinePartners, PARTNERS, repository};
 
 /// Lets every journey of the core carry the members of that partner.
@@ -36,6 +39,12 @@ fn an_exchange_with_each_partner_passes_with_its_clocks() {
             assert!(new.is_empty(), "{journey} with {partner}: {new:?}");
             let result = found(&run, "exchange-completeness");
             assert_eq!(result.len(), 1, "{journey} with {partner}");
+            let state = nine.sandbox.ready()["core"]["state"].as_str().unwrap();
+            let waiting = command(&["review", "list"], Path::new(state));
+            assert_eq!(
+                waiting.stdout, b"nothing waits for a person\n",
+                "{journey} with {partner}"
+            );
             if journey == "core-partial" {
                 // All six of Brightwater's members match.
                 let state = if partner == "brightwater" {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{CoreClient, askable, order, request, stats, together};
+use super::client::{CoreClient, askable, key_of, order, request, stats, together};
 use crate::support::{Sandbox, eventually};
 
 /// The classes of the calls of one operation, in order.
@@ -158,7 +158,7 @@ fn only_the_missing_part_is_asked_for_again() {
         .filter(|one| one["from"] == "partially_completed");
     assert_eq!(
         moved.map(|one| one["member"].clone()).collect::<Vec<_>>(),
-        [json!("or-m0002")]
+        [key_of(&result, "or-m0002")]
     );
 }
 
@@ -290,6 +290,14 @@ fn a_partner_that_is_not_as_its_adapter_knows_it_is_an_event() {
     assert_eq!(front.settled(&id)["state"], "completed");
     let drift = front.audit(&id, "drift");
     assert_eq!(drift[0]["what"], "result came as both, not as groups");
+    let page = front.get("/metrics").text();
+    let counted = page
+        .lines()
+        .filter(|line| line.starts_with("exchange_drifts_total{"));
+    let counted: usize = counted
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        .sum();
+    assert_eq!(counted, drift.len(), "{drift:?}");
     let events = front.get("/v1/events").lines();
     assert!(
         events

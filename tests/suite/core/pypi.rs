@@ -24,5 +24,5 @@ fn the_document_is_what_the_service_does() {
         &seed.to_string(),
     );
     assert!(passed, "{text}");
-    assert!(text.contains("20 operations"), "{text}");
+    assert!(text.contains("21 operations"), "{text}");
 }

@@ -12,13 +12,13 @@ use crate::stores::copy;
 use crate::support::{Sandbox, exchange};
 
 /// What was left by a core that ran one exchange; and an older copy of its database.
-struct Left {
-    sandbox: Sandbox,
-    folder: tempfile::TempDir,
+pub(super) struct Left {
+    pub(super) sandbox: Sandbox,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Left {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let sandbox =
             Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
         let folder = tempfile::tempdir().unwrap();
@@ -35,26 +35,31 @@ impl Left {
     }
 
     /// A copy of what was left last, damaged.
-    fn damaged(&self, damage: Damage) -> tempfile::TempDir {
+    pub(super) fn damaged(&self, damage: Damage) -> tempfile::TempDir {
         let copied = tempfile::tempdir_in(self.folder.path()).unwrap();
         copy(&self.folder.path().join("second"), copied.path());
         damage(copied.path(), &self.folder.path().join("first"));
         copied
     }
 
-    fn refusal(&self, state: &Path) -> Output {
+    pub(super) fn refusal(&self, state: &Path) -> Output {
+        self.serve(state).output().unwrap()
+    }
+
+    /// The command that serves a core at a state folder.
+    pub(super) fn serve(&self, state: &Path) -> Command {
         let mut command = Command::new(exchange());
         command.args(["core", "serve"]).args(FAST).arg("--state");
         command.arg(state).arg("--partners");
         command.arg(self.folder.path().join("state/partners.json"));
-        command.output().unwrap()
+        command
     }
 }
 
 /// Changes a state folder; also gets the folder as it was after the first exchange.
-type Damage = fn(&Path, &Path);
+pub(super) type Damage = fn(&Path, &Path);
 
-fn sql(state: &Path, text: &str) {
+pub(super) fn sql(state: &Path, text: &str) {
     let database = rusqlite::Connection::open(state.join("core.sqlite")).unwrap();
     database.execute_batch(text).unwrap();
 }
@@ -209,7 +214,7 @@ const REFUSED: [(&str, Damage, &str); 8] = [
     ),
 ];
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
 }
 

@@ -321,6 +321,7 @@ fn numbers_are_there_at_zero_and_count_what_happened() {
                 && line.contains(&format!("reason=\"{reason}\""))
                 && line.contains("keystone")
                 && line.contains("opt-in")
+                && line.contains("synthetic")
                 && line.contains(&format!("cohort=\"{cohort}\""))
         });
         assert!(

@@ -98,10 +98,13 @@ fn what_unfolds_ends_at_its_limit() {
         let line = format!("application protocol partner at {place}: content-coding: {seen}");
         Box::leak(line.into_boxed_str())
     };
-    let cut = coding("discovery", "gzip that ends too early");
+    let cut = coding(
+        "discovery",
+        "gzip that ends too early, or other bytes behind it",
+    );
     let none = coding(
         "discovery",
-        "no gzip that can be unpacked, though Content-Encoding says gzip",
+        "no gzip that can be unpacked, though Content-Encoding says gzip, or other bytes behind it",
     );
     let json = |body: &[u8]| say(packed("application/json", body));
     let lines = |body: &[u8]| say(packed(FHIR, body));
@@ -184,7 +187,10 @@ fn what_unfolds_ends_at_its_limit() {
                 "a packed file cut",
                 Place::DataFile,
                 lines(&gzip(b"{\"resourceType\":\"Patient\"}\n")[..20]),
-                coding("data-files", "gzip that ends too early"),
+                coding(
+                    "data-files",
+                    "gzip that ends too early, or other bytes behind it",
+                ),
             ),
             ("a gzip name of 1 MB", Place::Discovery, json(&named), none),
             (

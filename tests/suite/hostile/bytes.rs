@@ -274,7 +274,9 @@ fn certificates_and_handshakes_that_fail_say_why() {
                 is_trusted: false,
                 ..GOOD_PAPERS
             },
-            why("certificate not trusted"),
+            why(
+                "signature that does not verify: another key under the authority's name, or one too short",
+            ),
         ),
     ] {
         let (rogue, trust) = secure(&papers);

@@ -4,6 +4,7 @@
 mod bounds;
 mod bytes;
 mod documents;
+mod egress;
 mod places;
 mod secrets;
 

@@ -2,7 +2,9 @@
 //! refused, rules of another version.
 
 use super::story::{Run, Story};
-use super::{Series, constant, counter, firing, gauge, handed_out, keystone, look, promtool, told};
+use super::{
+    Look, Series, constant, counter, firing, gauge, handed_out, keystone, look, promtool, told,
+};
 
 const BULK: [(&str, &str); 2] = [("partner", "keystone"), ("journey", "bulk-exchange")];
 
@@ -58,6 +60,56 @@ fn a_stalled_agent_pages_for_itself_and_not_for_the_partner() {
             ],
         )]);
     });
+}
+
+#[test]
+fn an_agent_stands_still_sooner_the_busier_its_busiest_probe_is() {
+    // By seconds from one start to the next: minutes without one after which it stands still, if ever.
+    let agents = [
+        ("120", Some(10)),
+        ("121", Some(120)),
+        ("1440", Some(120)),
+        ("1441", Some(2_880)),
+        ("32400", Some(2_880)),
+        ("32401", None),
+    ];
+    let (stops, goes_on) = (60, 2_950);
+    let ticks = counter(&[(stops, Some(1)), (goes_on - stops, Some(0)), (20, Some(1))]);
+    let mut series = Vec::new();
+    let mut looks = Vec::new();
+    for (agent, after) in agents {
+        let own = |more| [("agent", agent), BULK[0], BULK[1], more];
+        let cadence = constant(ticks.len() - 1, agent.parse().unwrap());
+        series.push(Series::new(
+            "outrider_limit",
+            &own(("kind", "cadence_seconds")),
+            cadence,
+        ));
+        series.push(Series::new(
+            "outrider_ticks_total",
+            &own(("disposition", "ran")),
+            ticks.clone(),
+        ));
+        let at = |minute, fires| {
+            look(
+                minute,
+                firing("OutriderAgentStalled", &[("agent", agent)]),
+                fires,
+            )
+        };
+        match after {
+            Some(after) => looks.extend([at(stops + after - 1, false), at(stops + after, true)]),
+            None => looks.push(at(goes_on, false)),
+        }
+        if agent == "120" {
+            looks.extend([
+                at(goes_on, true),
+                at(goes_on + 4, true),
+                at(goes_on + 8, false),
+            ]);
+        }
+    }
+    promtool(&[told("six agents", vec![series], looks)]);
 }
 
 #[test]
@@ -117,6 +169,28 @@ fn each_agent_that_goes_is_noticed() {
                 ],
             ),
             told(
+                "one of two is retired",
+                vec![
+                    first.series(&[alarm]),
+                    second()
+                        .label("fleet", "f2")
+                        .runs(30, Run::Good)
+                        .away(170)
+                        .series(&[alarm]),
+                    vec![Series::new(
+                        "outrider_agent_retired_info",
+                        &[("retired_agent", "second"), ("retired_location", "local")],
+                        gauge(&[(60, None), (140, Some(1))]),
+                    )],
+                ],
+                vec![
+                    down(33, "second", true),
+                    down(59, "second", true),
+                    down(61, "second", false),
+                    down(199, "second", false),
+                ],
+            ),
+            told(
                 "the one of this configuration never was there",
                 vec![story(30)],
                 vec![down(1, "outrider", false), down(3, "outrider", true)],
@@ -125,32 +199,45 @@ fn each_agent_that_goes_is_noticed() {
     });
 }
 
+const APPLICATION: [(&str, &str); 2] = [("partner", "keystone"), ("slo", "application")];
+
+fn blind(minute: usize, fires: bool) -> Look {
+    look(minute, firing("OutriderBlind", &APPLICATION), fires)
+}
+
+/// Runs that say nothing, as the agent counts them, and how many are too many.
+fn unseen(values: Vec<Option<u64>>, threshold: u64) -> Vec<Series> {
+    let [partner, slo] = APPLICATION;
+    let tier = [("tier", "blind"), ("severity", "page"), ("repeat", "usual")];
+    let labels = [&[partner, slo][..], &tier].concat();
+    let thresholds = constant(values.len(), threshold);
+    vec![
+        Series::new("outrider_slo_unseen_runs", &APPLICATION, values),
+        Series::new("outrider_slo_threshold_runs", &labels, thresholds),
+    ]
+}
+
 #[test]
 fn half_of_the_runs_without_a_word_are_blindness_and_not_the_partners_fault() {
-    keystone(|_, alarm| {
-        let own = [("partner", "keystone"), ("slo", "application")];
-        let blind = |minute, fires| look(minute, firing("OutriderBlind", &own), fires);
+    keystone(|objective, alarm| {
+        let window = objective.unseen().unwrap();
+        assert_eq!((window.runs, window.threshold), (60, 30));
         let story = |unjudged: usize| {
             let story = Story::keystone()
                 .runs(10, Run::Good)
                 .runs(unjudged, Run::Unjudged);
             let story = story.runs(90, Run::Good);
             // The agent counts them within the same window.
-            let unseen = (0..100 + unjudged).map(|minute| {
+            let counts = (0..100 + unjudged).map(|minute| {
                 let last = minute.min(10 + unjudged - 1);
                 let first = (minute + 1).saturating_sub(60).max(10);
                 Some(u64::try_from((last + 1).saturating_sub(first)).unwrap())
             });
             vec![
                 story.series(&[alarm]),
-                vec![Series::new(
-                    "outrider_slo_unseen_runs",
-                    &own,
-                    unseen.collect(),
-                )],
+                unseen(counts.collect(), window.threshold),
             ]
         };
-        let burns = |minute| look(minute, firing("OutriderSloBurn", &[]), false);
         promtool(&[
             told(
                 "29 of 60",
@@ -164,12 +251,35 @@ fn half_of_the_runs_without_a_word_are_blindness_and_not_the_partners_fault() {
                     blind(38, false),
                     blind(39, true),
                     blind(69, true),
+                    blind(73, true),
                     blind(76, false),
-                    burns(60),
+                    look(60, firing("OutriderSloBurn", &[]), false),
                 ],
             ),
         ]);
     });
+}
+
+#[test]
+fn of_a_partner_that_is_minutes_old_as_many_runs_must_say_nothing_as_of_any_other() {
+    let young = |counts: &[(usize, Option<u64>)]| {
+        vec![
+            Story::keystone().runs(41, Run::Good).agent(),
+            unseen(gauge(counts), 30),
+        ]
+    };
+    promtool(&[
+        told(
+            "3 of the first 6",
+            young(&[(3, Some(0)), (38, Some(3))]),
+            vec![blind(3, false), blind(6, false), blind(40, false)],
+        ),
+        told(
+            "the first 30",
+            young(&[(29, Some(29)), (12, Some(30))]),
+            vec![blind(28, false), blind(29, true)],
+        ),
+    ]);
 }
 
 #[test]
@@ -243,24 +353,43 @@ fn rules_of_another_version_are_told() {
 }
 
 #[test]
-fn a_ledger_that_comes_near_its_bound_is_told_and_one_without_a_bound_is_not() {
-    let bytes = |values: Vec<Option<u64>>| Series::new("outrider_ledger_bytes", &[], values);
-    let max = Series::new("outrider_ledger_max_bytes", &[], constant(60, 1_000));
-    let told_at = |minute, fires| {
-        let alert = firing("OutriderLedgerNearlyFull", &[("severity", "ticket")]);
-        look(minute, alert, fires)
+fn a_ledger_that_gives_something_up_is_told_with_what_and_one_that_keeps_everything_is_not() {
+    let stage = |name: &str, stretches: &[(usize, Option<u64>)]| {
+        Series::new(
+            "outrider_ledger_stage",
+            &[("stage", name)],
+            gauge(stretches),
+        )
     };
-    let filling = gauge(&[(10, Some(790)), (50, Some(810))]);
-    promtool(&[
-        told(
-            "filling",
-            vec![vec![bytes(filling.clone()), max]],
-            vec![told_at(9, false), told_at(30, true)],
+    let told_at = |minute, stage, fires| {
+        let own = [("severity", "ticket"), ("stage", stage)];
+        look(minute, firing("OutriderLedgerNearlyFull", &own), fires)
+    };
+    let filling = vec![
+        stage("everything", &[(10, Some(1)), (50, Some(0))]),
+        stage(
+            "less-evidence",
+            &[(10, Some(0)), (20, Some(1)), (30, Some(0))],
         ),
+        stage("no-evidence", &[(30, Some(0)), (30, Some(1))]),
+    ];
+    let looks = [
+        (9, false),
+        (11, false),
+        (12, true),
+        (29, true),
+        (33, true),
+        (36, false),
+    ];
+    let looks = looks.map(|(minute, fires)| told_at(minute, "less-evidence", fires));
+    let mut looks = Vec::from(looks);
+    looks.push(told_at(59, "no-evidence", true));
+    promtool(&[
+        told("filling", vec![filling], looks),
         told(
-            "without a bound",
-            vec![vec![bytes(filling)]],
-            vec![told_at(30, false)],
+            "with space",
+            vec![vec![stage("everything", &[(60, Some(1))])]],
+            vec![look(30, firing("OutriderLedgerNearlyFull", &[]), false)],
         ),
     ]);
 }
@@ -291,4 +420,39 @@ fn files_that_the_agent_could_not_use_are_told_while_it_goes_on_without_them() {
             vec![told_at(10, false), told_at(12, false)],
         ),
     ]);
+}
+
+#[test]
+fn counters_that_go_back_are_told_for_an_hour_and_those_that_go_on_or_end_are_not() {
+    let counters = [
+        ("outrider_ticks_total", ("disposition", "ran")),
+        ("outrider_runs_total", ("outcome", "passed")),
+        ("outrider_slo_events_total", ("slo", "business")),
+    ];
+    let cases = counters.iter().flat_map(|(name, more)| {
+        let at = |minute, fires| look(minute, firing("OutriderCountersReset", &[]), fires);
+        let labels = [BULK[0], BULK[1], *more];
+        let series = |values: Vec<Option<u64>>| vec![vec![Series::new(name, &labels, values)]];
+        let growing = |minutes: u64| (0..minutes).map(Some);
+        let reset = growing(30).chain(growing(100)).collect();
+        let ended = growing(30).chain(std::iter::repeat_n(None, 60)).collect();
+        [
+            told(
+                &format!("{name} goes back"),
+                series(reset),
+                vec![at(29, false), at(30, true), at(92, true), at(97, false)],
+            ),
+            told(
+                &format!("{name} goes on"),
+                series(growing(100).collect()),
+                vec![at(20, false), at(99, false)],
+            ),
+            told(
+                &format!("{name} ends"),
+                series(ended),
+                vec![at(31, false), at(80, false)],
+            ),
+        ]
+    });
+    promtool(&cases.collect::<Vec<_>>());
 }

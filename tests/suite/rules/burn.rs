@@ -180,8 +180,20 @@ fn excused_runs_are_in_no_window_and_a_declared_window_ends_the_page() {
             .runs(12, Run::Good)
             .runs(1, Run::Bad)
             .runs(5, Run::Good);
-        let page = Story::keystone().runs(10, Run::Good).runs(20, Run::Bad);
-        let page = page.maintained(30).runs(30, Run::Good);
+        let page = |minutes: usize| {
+            let page = Story::keystone().runs(10, Run::Good).runs(20, Run::Bad);
+            page.maintained(minutes)
+        };
+        let mended = page(30).runs(30, Run::Good);
+        let nothing_due = page(30).runs(20, Run::None);
+        let stray = page(30)
+            .runs(12, Run::Good)
+            .runs(1, Run::Bad)
+            .runs(10, Run::Good);
+        let goes_on = page(30).runs(13, Run::Bad).runs(10, Run::Good);
+        let short = page(2).runs(20, Run::Good);
+        let before = Story::keystone().runs(10, Run::Good).runs(12, Run::Bad);
+        let before = before.maintained(30).runs(1, Run::Bad).runs(10, Run::Good);
         promtool(&[
             told(
                 "forty excused bad runs, twelve good ones, one bad run",
@@ -189,9 +201,44 @@ fn excused_runs_are_in_no_window_and_a_declared_window_ends_the_page() {
                 vec![at(49, false), at(62, false), at(66, false)],
             ),
             told(
-                "a firing alert ends when the declared window begins",
-                vec![page.series(&[alarm])],
-                vec![at(28, true), at(36, false), at(58, false), at(85, false)],
+                "a firing alert ends when the declared window begins, and does not come back for what was before",
+                vec![mended.series(&[alarm])],
+                [
+                    (28, true),
+                    (36, false),
+                    (58, false),
+                    (60, false),
+                    (61, false),
+                    (64, false),
+                    (85, false),
+                ]
+                .map(|(minute, fires)| at(minute, fires))
+                .into(),
+            ),
+            told(
+                "nor while nothing is due",
+                vec![nothing_due.series(&[alarm])],
+                vec![at(36, false), at(60, false), at(79, false)],
+            ),
+            told(
+                "nor for one bad run",
+                vec![stray.series(&[alarm])],
+                vec![at(71, false), at(72, false), at(73, false), at(80, false)],
+            ),
+            told(
+                "it comes back for as many as began it",
+                vec![goes_on.series(&[alarm])],
+                vec![at(60, false), at(71, false), at(72, true)],
+            ),
+            told(
+                "a window that is shorter than the alert goes on",
+                vec![short.series(&[alarm])],
+                vec![at(29, true), at(38, false), at(50, false)],
+            ),
+            told(
+                "what had not fired goes on counting across it",
+                vec![before.series(&[alarm])],
+                vec![at(21, false), at(51, false), at(52, true)],
             ),
         ]);
     });

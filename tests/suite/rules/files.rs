@@ -1,5 +1,7 @@
 //! The files themselves: no partner in them, small enough to read, and what their annotations say.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::story::{Run, Story};
@@ -103,6 +105,29 @@ fn every_alert_says_what_to_do_and_where_to_look() {
     assert!(alerts > 30, "only {alerts} alerts");
 }
 
+#[test]
+fn every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() {
+    let mut seen = [BTreeSet::new(), BTreeSet::new()];
+    for case in super::all_cases() {
+        for look in case["promql_expr_test"].as_array().into_iter().flatten() {
+            let alerts = look["expr"].as_str().unwrap().split("alertname=\"").skip(1);
+            let alerts = alerts.filter_map(|rest| rest.split_once('"'));
+            let fires = !look["exp_samples"].as_array().unwrap().is_empty();
+            seen[usize::from(fires)].extend(alerts.map(|(alert, _)| alert.to_owned()));
+        }
+    }
+    for (_, text) in rules_of(&handed_out()) {
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("  - alert: "));
+        for name in names {
+            assert!(seen[1].contains(name), "no case in which {name} fires");
+            let is_silent = seen[0].contains(name) || name == "OutriderWatchdog";
+            assert!(is_silent, "no case in which {name} is silent");
+        }
+    }
+}
+
 /// Names that people give partners, some of which mean something to YAML, to templates or to PromQL.
 const NAMES: [&str; 6] = [
     "Blue {{ Cross }}",
@@ -166,7 +191,7 @@ fn a_page_says_what_a_person_needs_whatever_the_partner_is_called() {
                             "cause": "application schema, owner partner",
                             "affected": format!("{name} (keystone, sandbox): every run of bulk-exchange"),
                             "confidence": "13 bad, 60 due, 60 judged in the long window, and 13 bad ones are enough",
-                            "since": "on and off",
+                            "since": "no agent says",
                             "cost": "? of the bad runs that 30d may hold are spent",
                             "next": "No agent says when a run is due",
                             "action": "Open the evidence, then the runbook; run it yourself (outrider once bulk-exchange \

@@ -293,9 +293,13 @@ fn the_same_hold_serves_probes_that_no_objective_counts() {
             "in maintenance",
             vec![
                 maintained.agent(),
-                vec![limit(200), in_a_row(&[(10, Some(2)), (190, Some(3))])],
+                vec![
+                    limit(200),
+                    // A declared window begins the count again.
+                    in_a_row(&[(10, Some(2)), (20, Some(3)), (80, Some(0)), (90, Some(3))]),
+                ],
             ],
-            vec![at(29, true), at(38, false), at(91, true)],
+            vec![at(29, true), at(38, false), at(91, false), at(111, true)],
         ),
     ]);
 }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod burn;
+mod core;
 mod disclosure;
 mod files;
 mod hold;
@@ -158,6 +159,15 @@ fn groups_of(rules: &str) -> Vec<String> {
     names.collect()
 }
 
+/// When a group is evaluated within a minute: whoever reads a record of another group reads it of the same minute.
+pub(crate) fn place_of_group(name: &str) -> usize {
+    let first = ["outrider-slo", "outrider-partners", "outrider-coverage"];
+    first
+        .iter()
+        .position(|one| *one == name)
+        .unwrap_or(first.len())
+}
+
 /// The rules of a plan in a folder: their names, and their groups in the order of evaluation.
 fn write_rules(plan: &Plan, which: &str, folder: &Path) -> (Vec<String>, Vec<String>) {
     let (mut rules, mut groups) = (Vec::new(), Vec::new());
@@ -171,13 +181,7 @@ fn write_rules(plan: &Plan, which: &str, folder: &Path) -> (Vec<String>, Vec<Str
             rules.push(name.to_owned());
         }
     }
-    // Whoever reads a record of another group reads it of the same minute.
-    groups.sort_by_key(|name| {
-        ["outrider-slo", "outrider-partners", "outrider-coverage"]
-            .iter()
-            .position(|one| one == name)
-            .unwrap_or(3)
-    });
+    groups.sort_by_key(|name| place_of_group(name));
     (rules, groups)
 }
 
@@ -186,10 +190,45 @@ pub(crate) fn promtool(cases: &[Case]) {
     run_promtool("", &[], cases.iter().map(Case::json).collect());
 }
 
+/// Runs promtool on cases over one file of rules, which reads no other.
+fn promtool_of(file: &str, cases: &[Case]) {
+    run_promtool(file, &[], cases.iter().map(Case::json).collect());
+}
+
 /// Runs promtool on cases over the rules of objectives alone and others beside them, by file name: it evaluates no
 /// more than it needs.
 pub(crate) fn promtool_of_slos(others: &[(&str, &str)], cases: &[Case]) {
     run_promtool("slo.yml", others, cases.iter().map(Case::json).collect());
+}
+
+/// The folder in which cases are kept instead of being run.
+const KEEP: &str = "OUTRIDER_KEEP_RULE_CASES";
+
+/// Every case over our own rules, in promtool's notation: from this very program, which keeps them.
+pub(crate) fn all_cases() -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "rules::",
+            "warnings::",
+            "fleet::",
+            "--skip",
+            "rules::files::",
+        ])
+        .env(KEEP, folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let cases = files.flat_map(|file| {
+        let text = std::fs::read(file.unwrap().path()).unwrap();
+        serde_json::from_slice::<Vec<Value>>(&text).unwrap()
+    });
+    cases.collect()
 }
 
 /// Runs promtool on tests in its own notation, over the files of rules that end so.
@@ -204,6 +243,18 @@ fn run_promtool(which: &str, others: &[(&str, &str)], tests: Vec<Value>) {
     let file = json!({
         "rule_files": rules, "evaluation_interval": "1m", "group_eval_order": groups, "tests": tests,
     });
+    if let Some(keep) = std::env::var_os(KEEP) {
+        // Somebody wants the cases themselves: those over our own rules alone.
+        if others.is_empty() {
+            let kept = tempfile::Builder::new()
+                .suffix(".json")
+                .tempfile_in(keep)
+                .unwrap();
+            serde_json::to_writer(&kept, &file["tests"]).unwrap();
+            kept.keep().unwrap();
+        }
+        return;
+    }
     let path = folder.path().join("cases.yml");
     std::fs::write(&path, file.to_string()).unwrap();
     let output = Command::new(tool("promtool"))

@@ -239,7 +239,7 @@ impl Story {
     /// runs of the long one were due in a former epoch.
     fn counts(&self, alarm: &Alarm) -> Vec<([WindowCounts; 2], u64)> {
         let begin = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(100);
-        let mut window = DueWindow::new(alarm.long_runs);
+        let mut window = DueWindow::new([alarm.window()]);
         for run in 1..=i64::try_from(alarm.long_runs).unwrap() {
             let at = begin - TimeDelta::milliseconds(run);
             window.due(at);
@@ -248,6 +248,14 @@ impl Story {
         let mut counts = Vec::new();
         let mut due_since_epoch = 0;
         for (minute, (runs, seen)) in self.minutes.iter().enumerate() {
+            let is_declared = |minute: &usize| self.maintenance.contains(minute);
+            if is_declared(&minute)
+                && !minute
+                    .checked_sub(1)
+                    .is_some_and(|before| is_declared(&before))
+            {
+                window.declare(begin + TimeDelta::minutes(i64::try_from(minute).unwrap()));
+            }
             for (place, run) in runs.iter().enumerate() {
                 let at = begin
                     + TimeDelta::minutes(i64::try_from(minute).unwrap())
@@ -272,8 +280,7 @@ impl Story {
             } else {
                 0
             };
-            let spans = [alarm.long_runs, alarm.short_runs].map(|runs| window.counts(runs));
-            counts.push((spans, former));
+            counts.push((window.counts_of(alarm.window()), former));
         }
         counts
     }

@@ -190,6 +190,7 @@ fn head(at: &StateFolder) -> Result<(), Failure> {
 fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
     let TrailSummary {
         entries,
+        purged,
         head,
         number,
         events,
@@ -197,14 +198,14 @@ fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
     } = verified;
     let is_sealed = number.is_some();
     say(&if is_json {
-        json!({"whole": true, "entries": entries, "head": head, "is_sealed": is_sealed, "number": number, "events": events, "payloads": payloads}).to_string()
+        json!({"whole": true, "entries": entries, "purged": purged, "head": head, "is_sealed": is_sealed, "number": number, "events": events, "payloads": payloads}).to_string()
     } else {
         let end = number.map_or_else(
             || "its end is not sealed and may be cut".to_owned(),
             |number| format!("sealed as number {number}"),
         );
         format!(
-            "whole: {entries} entries, the last one {head}; {end}; {events} events, {payloads} payload files"
+            "whole: {entries} entries ({purged} more removed by retention), the last one {head}; {end}; {events} events, {payloads} payload files"
         )
     })
 }
@@ -238,25 +239,17 @@ fn export(options: &Export) -> Result<(), Failure> {
     };
     let mut file =
         std::io::BufWriter::new(std::fs::File::create(&options.out).map_err(unwritable)?);
-    // A core that runs goes on writing: the export ends where this head does.
-    let signed = store.signed_head().map_err(|error| refused(&error))?;
-    let (mut after, mut count) = (0, 0_u64);
-    while after < signed.head.seq {
-        let found = store
-            .audit(&AuditFilter::default(), after, PAGE_MAX)
-            .map_err(Failure::internal)?;
-        for entry in &found {
-            after = entry["entry"]["seq"].as_u64().unwrap_or(u64::MAX);
-            if after <= signed.head.seq {
-                writeln!(file, "{entry}").map_err(unwritable)?;
-                count += 1;
-            }
-        }
-        if found.is_empty() {
-            break;
-        }
+    let mut count = 0_u64;
+    let mut failed = None;
+    let done = store.export(|line| {
+        count += u64::from(line["entry"].is_object());
+        failed = writeln!(file, "{line}").err();
+        failed.is_none()
+    });
+    if let Some(error) = failed {
+        return Err(unwritable(error));
     }
-    writeln!(file, "{}", json!({"seal": signed.json()})).map_err(unwritable)?;
+    done.map_err(|error| refused(&error))?;
     file.flush().map_err(unwritable)?;
     let out = options.out.display();
     say(&if options.at.json {

@@ -3,7 +3,7 @@
 use clap::Args;
 use exchange_core::clocks::Pace;
 use exchange_core::exchange::State;
-use exchange_core::ingress::{line, queues, result, status};
+use exchange_core::ingress::{MemberNames, line, queues, result, status};
 use exchange_core::limits::PAGE_MAX;
 use exchange_core::store::{ReviewFilter, ReviewState, Search};
 use exchange_kit::clock::Clock;
@@ -47,7 +47,7 @@ pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
     let payloads = store.payloads(&options.id).map_err(Failure::internal)?;
     let now_ms = Clock::System.now_millis();
     let status = status(&exchange, &members, Pace::of(1), now_ms);
-    let result = result(&exchange, &members, &payloads);
+    let result = result(&exchange, &members, &payloads, MemberNames::Keys);
     let last_call = store
         .last_audit(&options.id, "call")
         .map_err(Failure::internal)?;
@@ -76,8 +76,8 @@ pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
     for member in result["members"].as_array().into_iter().flatten() {
         let word = |name: &str| member[name].as_str().unwrap_or("-").to_owned();
         lines.push(format!(
-            "  {:12} {:20} {:22} {}",
-            word("id"),
+            "  {:18} {:20} {:22} {}",
+            word("key"),
             word("state"),
             word("reason"),
             word("tied_by")

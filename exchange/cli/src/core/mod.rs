@@ -2,6 +2,9 @@
 
 pub(crate) mod audit;
 mod look;
+mod member;
+mod person;
+mod restore;
 pub(crate) mod review;
 pub(crate) mod running;
 mod serve;
@@ -22,6 +25,10 @@ pub(crate) enum Command {
     Exchanges(look::Exchanges),
     /// What waits: for partners, and for people.
     Queues(StateFolder),
+    /// The id of a member, by the key that trail, events and reviews have; an audit entry says who asked and why.
+    Member(member::Arguments),
+    /// Go on with an older copy of core.sqlite that was put back on purpose; an audit entry says who accepted it.
+    AcceptRestore(restore::Arguments),
 }
 
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
@@ -30,5 +37,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         Command::Status(options) => look::status_of(options),
         Command::Exchanges(options) => look::exchanges(options),
         Command::Queues(at) => look::waiting(at),
+        Command::Member(arguments) => member::run(arguments),
+        Command::AcceptRestore(arguments) => restore::run(arguments),
     }
 }

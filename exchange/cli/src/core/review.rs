@@ -8,6 +8,7 @@ use exchange_core::store::{Review, ReviewFilter, ReviewState};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
+use super::person::{bad_text, operator};
 use super::state_folder::{StateFolder, refused};
 use crate::failure::Failure;
 use crate::output::say;
@@ -85,7 +86,7 @@ fn list(all: bool, at: &StateFolder) -> Result<(), Failure> {
 
 fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
     let store = options.at.open()?;
-    let actor = format!("operator:{}", options.by);
+    let actor = operator(&options.by)?;
     let by = ReviewAuthor {
         actor: &actor,
         note: &options.note,
@@ -116,6 +117,7 @@ fn act(options: &Act, state: ReviewState) -> Result<(), Failure> {
                 help,
             ))
         }
+        ReviewResult::Text(fault) => Err(bad_text("--note", fault)),
         ReviewResult::Closed => {
             let help = "`exchange review list --all` says by whom";
             Err(Failure::usage(

@@ -10,8 +10,8 @@ use exchange_core::engine::{Core, CoreError, Setup};
 use exchange_core::exchange::Traffic;
 use exchange_core::grants::{Grant, Grants, Scope};
 use exchange_core::ingress::{self, AppState};
-use exchange_core::orchestrator;
 use exchange_core::store::{CrashAt, StoreError};
+use exchange_core::{orchestrator, purge};
 use exchange_kit::clock::Clock;
 use exchange_sandbox::fault::Leaf;
 use exchange_sandbox::member::REQUESTER_NPI;
@@ -83,7 +83,9 @@ impl Running {
             npi: npi.unwrap_or_else(|| REQUESTER_NPI.to_owned()),
         };
         let core = Core::open(folder, directory, clock, setup).map_err(|error| {
-            if let CoreError::Store(lost @ StoreError::Lost { .. }) = &error {
+            if let CoreError::Store(lost @ (StoreError::Lost { .. } | StoreError::Newer { .. })) =
+                &error
+            {
                 refused(lost)
             } else {
                 unusable(folder, &error)
@@ -113,7 +115,8 @@ impl Running {
                 connections,
                 stopped.clone(),
             )),
-            tokio::spawn(orchestrator::run(Arc::clone(&core), stopped)),
+            tokio::spawn(orchestrator::run(Arc::clone(&core), stopped.clone())),
+            tokio::spawn(purge::run(Arc::clone(&core), stopped)),
         ];
         let options = options.clone();
         Ok(Self {

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use exchange_core::limits::STORE_MIB;
-use exchange_core::store::{Store, StoreError};
+use exchange_core::store::{Store, StoreError, StoreOptions};
 
 use crate::failure::{Failure, WRONG};
 
@@ -32,8 +31,8 @@ pub(crate) fn open(state: &Path) -> Result<Store, Failure> {
         let help = "give --state the folder that the ready line names under core";
         return Err(Failure::usage(what, help));
     }
-    Store::open(state, STORE_MIB, None).map_err(|error| {
-        if matches!(error, StoreError::Lost { .. }) {
+    Store::open(state, StoreOptions::default()).map_err(|error| {
+        if matches!(error, StoreError::Lost { .. } | StoreError::Newer { .. }) {
             refused(&error)
         } else {
             unusable(state, &error)
@@ -50,7 +49,7 @@ pub(crate) fn refused(error: &StoreError) -> Failure {
                 "{error}\n  fix: `exchange audit verify` says what differs; hold it against an export that was made before"
             ),
         },
-        StoreError::Lost { .. } => Failure {
+        StoreError::Lost { .. } | StoreError::Newer { .. } => Failure {
             code: WRONG,
             text: error.to_string(),
         },
@@ -58,7 +57,6 @@ pub(crate) fn refused(error: &StoreError) -> Failure {
         | StoreError::Stale
         | StoreError::Illegal { .. }
         | StoreError::Unreadable(_)
-        | StoreError::Newer { .. }
         | StoreError::Database(_)
         | StoreError::File(_) => Failure::internal(error),
     }

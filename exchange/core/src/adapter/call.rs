@@ -1,9 +1,8 @@
 //! One request and what was seen of its answer.
 
-use std::fs::File;
-use std::path::PathBuf;
-
 use bytes::Bytes;
+
+use crate::store::Receiving;
 
 /// The methods that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub enum Sink {
     /// Into memory, at most so many bytes.
     Memory(u64),
     /// Into a file, at most so many bytes; other answers than 200 go into memory.
-    File(PathBuf, File, u64),
+    File(Receiving, u64),
 }
 
 /// An answer, whole.
@@ -94,7 +93,7 @@ pub struct PartnerResponse {
     /// Length of the body.
     pub bytes: u64,
     /// The file, when the body went into one.
-    pub file: Option<(PathBuf, File)>,
+    pub file: Option<Receiving>,
 }
 
 /// Why there was no complete response.

@@ -1,8 +1,5 @@
 //! Requests to partners: a connection each, TLS that trusts the directory's authority, bodies within limits.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::call::{Call, CallFailure, CallResult, PartnerResponse, Sink};
 use super::coding::Decoder;
 use crate::limits;
+use crate::store::Receiving;
 
 /// How much of a body is decoded at once: a piece that grows a thousandfold is still small.
 const PIECE_BYTES: usize = 8 * 1024;
@@ -106,12 +104,8 @@ async fn received(
     let mut answer = head(parts.status.as_u16(), &parts.headers);
     let mut decoder = Decoder::of(&parts.headers).ok_or(CallFailure::Coding)?;
     let (mut file, most) = match sink {
-        Sink::File(path, file, most) if answer.status == 200 => (Some((path, file)), most),
-        Sink::File(path, _, _) => {
-            // What is left over is swept at the next start.
-            std::fs::remove_file(path).unwrap_or_default();
-            (None, limits::ANSWER_BYTES_MAX)
-        }
+        Sink::File(file, most) if answer.status == 200 => (Some(file), most),
+        Sink::File(_, _) => (None, limits::ANSWER_BYTES_MAX),
         Sink::Memory(most) => (None, most),
     };
     let mut digest = Context::new(&SHA256);
@@ -160,7 +154,7 @@ fn took(
     answer: &mut PartnerResponse,
     digest: &mut Context,
     held: &mut BytesMut,
-    file: &mut Option<(PathBuf, File)>,
+    file: &mut Option<Receiving>,
 ) -> Result<(), CallFailure> {
     answer.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
     if answer.bytes > most {
@@ -168,7 +162,7 @@ fn took(
     }
     digest.update(piece);
     match file {
-        Some((_, file)) => file.write_all(piece).map_err(|_| CallFailure::Ours)?,
+        Some(file) => file.write(piece).map_err(|_| CallFailure::Ours)?,
         None => held.extend_from_slice(piece),
     }
     Ok(())

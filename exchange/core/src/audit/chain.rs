@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
 use super::broken::{AUDIT_TABLE, BrokenLink, ChainError};
+use super::gap::{SignedGap, Strand, gaps, last_gap};
 use super::head::Head;
 use super::keys::Keys;
 use super::seal::Seal;
@@ -16,7 +17,7 @@ pub const BEGIN: &str = "0000000000000000000000000000000000000000000000000000000
 
 /// Something to be written down.
 pub struct AuditEntry<'a> {
-    /// `transition`, `member`, `call`, `decision`, `drift`, `review`, `payload`.
+    /// `transition`, `member`, `call`, `decision`, `drift`, `review`, `payload`, `receipt`, `lookup`, `purge`, `restore`.
     pub kind: &'a str,
     /// Who did it.
     pub actor: &'a str,
@@ -82,13 +83,11 @@ impl Chain {
         if let Some((due, seen)) = seal.forged(keys) {
             return Err(broken("seal of the trail", due, seen));
         }
-        let events: u64 = db
-            .prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
-            .query_row([], |row| row.get(0))?;
+        let (events, events_hash) = last_event(db)?;
         let mut head = seal.head;
         if head.number == 0 {
             // An edition without numbers did not seal the events: they are bound from now on, as they are.
-            (head.events, head.events_hash) = fold_events(db)?;
+            (head.events, head.events_hash) = (events, events_hash);
         } else if head.events != events {
             let due = head.events.to_string();
             return Err(broken("end of the events", due, events.to_string()));
@@ -106,6 +105,11 @@ impl Chain {
     /// The end.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Lets the next seal have a number above that one.
+    pub fn go_on_above(&mut self, number: u64) {
+        self.head.number = self.head.number.max(number);
     }
 
     /// Adds an entry.
@@ -159,10 +163,18 @@ impl Chain {
         event["id"] = json!(seq.to_string());
         event["time"] = json!(rfc3339(Clock::System.now_millis()));
         let body = event.to_string();
-        db.prepare_cached("INSERT INTO event(seq, body, tenant) VALUES(?1, ?2, ?3)")?
-            .execute(params![seq, body, exchange.tenant])?;
         self.head.events_hash = hash(&self.head.events_hash, &body);
         self.head.events = seq;
+        db.prepare_cached(
+            "INSERT INTO event(seq, body, tenant, exchange, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            seq,
+            body,
+            exchange.tenant,
+            exchange.id,
+            self.head.events_hash
+        ])?;
         self.is_grown = true;
         Ok(())
     }
@@ -178,14 +190,40 @@ impl Chain {
     }
 }
 
-/// The number of the last event, and the hash over all of them.
-pub fn fold_events(db: &Connection) -> rusqlite::Result<(u64, String)> {
+/// Number and hash of the last event, also where retention has removed it.
+fn last_event(db: &Connection) -> rusqlite::Result<(u64, String)> {
+    let kept: Option<(u64, String)> = db
+        .prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let gone = last_gap(db, Strand::Events)?;
+    let last = kept.into_iter().chain(gone).max_by_key(|(seq, _)| *seq);
+    Ok(last.unwrap_or((0, BEGIN.to_owned())))
+}
+
+/// The number of the last event, and the hash over all of them; the gaps of retention are passed over where they are
+/// signed by `keys` and link.
+pub fn fold_events(db: &Connection, keys: &Keys) -> rusqlite::Result<(u64, String)> {
     let mut query = db.prepare_cached("SELECT seq, body FROM event ORDER BY seq")?;
     let mut rows = query.query([])?;
+    let mut gaps = gaps(db, Strand::Events)?.into_iter().peekable();
     let mut end = (0, BEGIN.to_owned());
+    let mut pass = |end: &mut (u64, String)| {
+        let links = |gap: &SignedGap| {
+            gap.links.first == end.0 + 1
+                && gap.links.prev == end.1
+                && gap.public_key == keys.public_key()
+                && gap.is_signed(Strand::Events)
+        };
+        if let Some(gap) = gaps.next_if(links) {
+            *end = (gap.links.last, gap.links.hash);
+        }
+    };
     while let Some(row) = rows.next()? {
+        pass(&mut end);
         let body: String = row.get(1)?;
         end = (row.get(0)?, hash(&end.1, &body));
     }
+    pass(&mut end);
     Ok(end)
 }

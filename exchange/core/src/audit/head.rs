@@ -96,7 +96,8 @@ impl SignedHead {
     }
 }
 
-fn bytes(text: &str) -> Option<Vec<u8>> {
+/// Bytes of hex digits in lower case.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks(2);
     let byte = |pair: &[u8]| {
         let pair = std::str::from_utf8(pair)

@@ -72,6 +72,15 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// The key of a member in the trail, in events and reviews: the same member of the same tenant has the same one,
+    /// and only the store can lead back to the id.
+    pub fn member(&self, tenant: &str, id: &str) -> String {
+        let whole = self.mac(&format!("member\n{tenant}\n{id}"));
+        format!("m-{}", whole.get(..16).unwrap_or_default())
+    }
+}
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

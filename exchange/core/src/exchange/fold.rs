@@ -49,6 +49,7 @@ mod tests {
         Member {
             n: 0,
             id: "or-m0001".to_owned(),
+            key: "m-1".to_owned(),
             state,
             reason: Some(reason),
             bucket: None,

@@ -158,7 +158,7 @@ pub enum Why {
 /// Something that should have come.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Missing {
-    /// The member, by the requester's id; none when it concerns no single member.
+    /// The member, by its key; none when it concerns no single member.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub member: Option<String>,
     /// Of this type.
@@ -178,6 +178,9 @@ pub struct Member {
     pub n: u32,
     /// The requester's id.
     pub id: String,
+    /// The keyed hash by which trail, events and reviews name the member.
+    #[serde(default)]
+    pub key: String,
     /// Where the member stands.
     pub state: State,
     /// Why, once it is over.
@@ -285,6 +288,9 @@ pub struct Exchange {
     /// Files with fewer lines than their manifest counts, of all exports so far.
     #[serde(default)]
     pub short_files: u64,
+    /// How often the partner was not what its adapter knows it to be.
+    #[serde(default)]
+    pub drifts: u64,
     /// The last part of the callback address.
     pub callback: String,
 }

@@ -104,7 +104,7 @@ pub(super) async fn issue(
 }
 
 fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Value, Box<Response>> {
-    let no = |code, text| Box::new(refused(code, text));
+    let no = |code: &str, text: &str| Box::new(refused(code, text));
     let field = |name: &str| {
         let found = form.iter().find(|(own, _)| own == name);
         found.map_or("", |(_, value)| value.as_str())
@@ -124,8 +124,9 @@ fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Valu
     let asked: Vec<&str> = field("scope").split_ascii_whitespace().collect();
     let scopes: Vec<Scope> = asked.iter().copied().filter_map(Scope::named).collect();
     if asked.is_empty() || scopes.len() < asked.len() {
-        let known = "scope names none, or one that is not exchange.write, exchange.read, review, audit.read or events.read";
-        return Err(no("invalid_scope", known));
+        let known = Scope::ALL.map(Scope::name).join(", ");
+        let text = format!("scope names none, or one that is not one of {known}");
+        return Err(no("invalid_scope", &text));
     }
     let grants = state.core.grants();
     let clients = grants.keys().map_err(|error| {

@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 
 use super::app_state::AppState;
 use super::auth::Session;
-use super::json;
-use super::problem::Problem;
-use super::validate::{self, Parties};
+use super::json::{self, MemberNames};
+use super::problem::{Mistake, Problem};
+use super::validate::{self, ExchangeRequest, Parties};
 use crate::adapter::Partner;
 use crate::exchange::{Exchange, State, Step};
+use crate::free_text::{MemberData, TextFault};
 use crate::grants::Scope;
 use crate::limits::{KEY_BYTES_MAX, MEMBERS_MAX, PAGE_MAX};
-use crate::store::{Change, Note, Opened, Opening, Search, fresh, named};
+use crate::store::{Change, Note, Opened, Opening, Payload, Search, StoreError, fresh, named};
 
 type Answer = Result<Response, Problem>;
 type Parameters = Query<BTreeMap<String, String>>;
@@ -118,7 +119,8 @@ fn opened(
             "split the batch",
         ));
     }
-    let people = masked(state, &request.bundles);
+    names_nobody(&key, &request)?;
+    let people = masked(state, &session.grant.tenant, &request.bundles);
     let opening = Opening {
         exchange: fresh(
             (&session.grant.id, &session.grant.tenant),
@@ -127,7 +129,7 @@ fn opened(
             &state.core.clock,
             state.core.pace,
         ),
-        members: named(request.ids),
+        members: named(request.ids, &session.grant.tenant, state.core.store.keys()),
         body_hash: hex_of_sha256(document.to_string().as_bytes()),
         body: Value::from(request.bundles).to_string().into_bytes(),
         notes: vec![Note {
@@ -139,8 +141,21 @@ fn opened(
     Ok(state.core.store.open_exchange(opening)?)
 }
 
+/// The key is written into the trail and sent to the partner in clear.
+fn names_nobody(key: &str, request: &ExchangeRequest) -> Result<(), Problem> {
+    let ids = request.ids.iter().map(String::as_str);
+    if MemberData::of(&request.bundles, ids).is_in(key) {
+        return Err(Problem::mistakes(vec![Mistake {
+            at: "Idempotency-Key".to_owned(),
+            what: TextFault::Member.to_string(),
+            help: "send a key that is a number or name of your own".to_owned(),
+        }]));
+    }
+    Ok(())
+}
+
 /// Who is asked about, as it may be written down.
-fn masked(state: &AppState, bundles: &[Value]) -> Vec<Value> {
+fn masked(state: &AppState, tenant: &str, bundles: &[Value]) -> Vec<Value> {
     let keys = state.core.store.keys();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     bundles
@@ -153,7 +168,7 @@ fn masked(state: &AppState, bundles: &[Value]) -> Vec<Value> {
                 text(&patient["name"][0]["family"])
             );
             json!({
-                "member": patient["id"],
+                "member": keys.member(tenant, &text(&patient["id"])),
                 "name": keys.token("name", &name),
                 "birth_date": keys.token("birth-date", &text(&patient["birthDate"])),
             })
@@ -289,7 +304,26 @@ pub(super) async fn result(
     }
     let members = state.core.store.members(&id)?;
     let payloads = state.core.store.payloads(&id)?;
-    Ok(Json(json::result(&exchange, &members, &payloads)).into_response())
+    receive(&state, &session, &exchange, None)?;
+    let result = json::result(&exchange, &members, &payloads, MemberNames::Ids);
+    Ok(Json(result).into_response())
+}
+
+/// Notes that the client was given a payload, or the result.
+pub(super) fn receive(
+    state: &AppState,
+    session: &Session,
+    exchange: &Exchange,
+    sha256: Option<&str>,
+) -> Result<(), Problem> {
+    let actor = format!("client:{}", session.grant.id);
+    let now_ms = state.core.clock.now_millis();
+    let store = &state.core.store;
+    match store.note_receipt(exchange, sha256, (&actor, now_ms)) {
+        // What was kept may be read although nothing can be written any more.
+        Err(StoreError::Broken(_) | StoreError::Full) => Ok(()),
+        noted => Ok(noted?),
+    }
 }
 
 /// `GET /v1/exchanges/{id}/payloads/{sha256}`: as it was received.
@@ -303,6 +337,10 @@ pub(super) async fn payload(
     let payloads = state.core.store.payloads(&id)?;
     if !json::may_have(&exchange, &payloads, &sha256) {
         return Err(Problem::not_found("payload"));
+    }
+    let is_purged = |one: &Payload| one.purged_ms.is_some() && one.sha256.as_ref() == Some(&sha256);
+    if payloads.iter().any(is_purged) {
+        return Err(Problem::purged());
     }
     let bytes = tokio::task::block_in_place(|| {
         let kept = std::fs::read(state.core.store.blob(&sha256)).ok();
@@ -319,6 +357,7 @@ pub(super) async fn payload(
             help,
         )
     })?;
+    receive(&state, &session, &exchange, Some(&sha256))?;
     Ok((
         [(CONTENT_TYPE, json::media_type(&payloads, &sha256))],
         bytes,
@@ -337,6 +376,10 @@ pub(super) async fn follow_up(
     let can = exchange.state == State::PartiallyCompleted
         && exchange.group.is_some()
         && !exchange.missing.is_empty();
+    let payloads = state.core.store.payloads(&exchange.id)?;
+    if payloads.iter().any(|one| one.purged_ms.is_some()) {
+        return Err(Problem::purged());
+    }
     if !can {
         let what = "nothing is missing that could be asked for";
         let help = "see missing in the result";

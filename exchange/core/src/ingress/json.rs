@@ -5,7 +5,7 @@ use exchange_kit::pdex::Bucket;
 use serde_json::{Value, json};
 
 use crate::clocks::Pace;
-use crate::exchange::{Exchange, Member, Reason, State, Step};
+use crate::exchange::{Exchange, Member, Missing, Reason, State, Step};
 use crate::store::{Payload, Role};
 
 /// The status of an exchange.
@@ -71,18 +71,47 @@ pub fn line(exchange: &Exchange) -> Value {
     })
 }
 
+/// By what members are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberNames {
+    /// By the requester's ids, for the requester.
+    Ids,
+    /// By their keys, for everybody else.
+    Keys,
+}
+
 /// What came of an exchange. Of one in quarantine no payload is named.
-pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> Value {
+pub fn result(
+    exchange: &Exchange,
+    members: &[Member],
+    payloads: &[Payload],
+    names: MemberNames,
+) -> Value {
+    let name = |member: &Member| match names {
+        MemberNames::Ids => member.id.clone(),
+        MemberNames::Keys => member.key.clone(),
+    };
+    let by_name = |missing: &Missing| {
+        let own = members
+            .iter()
+            .find(|one| Some(&one.key) == missing.member.as_ref());
+        let member = own.map_or_else(|| missing.member.clone(), |own| Some(name(own)));
+        json!(Missing {
+            member,
+            ..missing.clone()
+        })
+    };
     let shown = |member: &Member| {
         let missing: Vec<Value> = exchange
             .missing
             .iter()
-            .filter(|one| one.member.as_deref() == Some(member.id.as_str()))
-            .map(|one| json!(one))
+            .filter(|one| one.member.as_deref() == Some(member.key.as_str()))
+            .map(by_name)
             .collect();
         json!({
             "n": member.n,
-            "id": member.id,
+            "id": name(member),
+            "key": member.key,
             "state": member.state.name(),
             "reason": member.reason.map(Reason::name),
             "bucket": member.bucket.map(Bucket::code),
@@ -99,7 +128,7 @@ pub fn result(exchange: &Exchange, members: &[Member], payloads: &[Payload]) -> 
         "reason": exchange.reason.map(Reason::name),
         "score": exchange.score_milli.map(|milli| f64::from(milli) / 1_000.0),
         "members": members.iter().map(shown).collect::<Vec<Value>>(),
-        "missing": exchange.missing,
+        "missing": exchange.missing.iter().map(by_name).collect::<Vec<Value>>(),
         "missing_count": exchange.missing_count,
         "payloads": named.map(payload).collect::<Vec<Value>>(),
     })
@@ -114,6 +143,7 @@ fn payload(payload: &Payload) -> Value {
         "sha256": payload.sha256,
         "bytes": payload.bytes,
         "is_lost": payload.is_lost,
+        "purged_at": payload.purged_ms.map(rfc3339),
     })
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use exchange_kit::connections::{Acceptor, Seat, Seats};
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use exchange_kit::http::serve_connection;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -62,16 +60,5 @@ async fn served(tcp: TcpStream, seat: Arc<Seat>, tls: Arc<ServerConfig>, router:
         Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
         Err(_elapsed) => return tracing::debug!("no TLS in time"),
     };
-    let routed = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: http::Request<_>| {
-        request.extensions_mut().insert(Arc::clone(&seat));
-        routed.call(request)
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HANDSHAKE)
-        .serve_connection(TokioIo::new(tls), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection ended early");
-    }
+    serve_connection(tls, seat, router, HANDSHAKE).await;
 }

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use super::app_state::AppState;
 use super::auth::Session;
 use super::cancel::{CancelResult, cancel_own};
-use super::exchanges::{own, seen};
+use super::exchanges::{own, receive, seen};
 use super::json::may_be_told;
 use super::problem::Problem;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Traffic};
 use crate::grants::Scope;
-use crate::limits::RETRY_AFTER_SECONDS_MAX;
-use crate::store::{Payload, Role};
+use crate::limits::{PAGE_MAX, RETRY_AFTER_SECONDS_MAX};
+use crate::store::{Closing, Payload, ReviewFilter, ReviewState, Role};
 
 /// The state of the exchange, sent with 202 and with 200.
 const PROGRESS: HeaderName = HeaderName::from_static("x-progress");
@@ -43,11 +43,16 @@ pub(super) async fn look(
         return Ok((StatusCode::ACCEPTED, progress, wait).into_response());
     }
     let payloads = state.core.store.payloads(&id)?;
+    if payloads.iter().any(|one| one.purged_ms.is_some()) {
+        return Err(Problem::purged());
+    }
+    receive(&state, &session, &exchange, None)?;
     let manifest = manifest(&state.base, &exchange, &payloads);
     Ok((progress, Json(manifest)).into_response())
 }
 
-/// `DELETE /v1/exchanges/{id}/manifest`: cancels what is under way. Nothing of the record is deleted.
+/// `DELETE /v1/exchanges/{id}/manifest`: cancels what is under way. The record stays; of invented members nothing is
+/// left before a person.
 pub(super) async fn release(
     Of(state): Of<Arc<AppState>>,
     session: Session,
@@ -56,7 +61,36 @@ pub(super) async fn release(
     session.must(Scope::Write)?;
     let (CancelResult::Cancelled(exchange) | CancelResult::AlreadyOver(exchange)) =
         cancel_own(&state, &session, &id)?;
+    abandon_reviews(&state, &session, &exchange)?;
     Ok((StatusCode::ACCEPTED, Json(seen(&state, &exchange)?)).into_response())
+}
+
+/// Closes what is open about invented members: who releases the exchange has seen what came of it.
+fn abandon_reviews(
+    state: &AppState,
+    session: &Session,
+    exchange: &Exchange,
+) -> Result<(), Problem> {
+    if exchange.metadata.traffic != Traffic::Synthetic {
+        return Ok(());
+    }
+    let filter = ReviewFilter {
+        state: Some(ReviewState::Open),
+        exchange: Some(&exchange.id),
+        tenant: None,
+    };
+    let core = &state.core;
+    for review in core.store.reviews(&filter, PAGE_MAX)? {
+        let closing = Closing {
+            state: ReviewState::Abandoned,
+            by: format!("client:{}", session.grant.id),
+            note: "the exchange about invented members was released".to_owned(),
+            at_ms: core.clock.now_millis(),
+            led_to: None,
+        };
+        core.store.close_review(&review.id, &closing)?;
+    }
+    Ok(())
 }
 
 /// Whole seconds until something may have changed: until the core itself looks next, never 0.

@@ -9,6 +9,7 @@ mod in_flight;
 mod json;
 mod listener;
 mod manifest;
+mod members;
 mod metrics;
 mod operations;
 mod problem;
@@ -19,7 +20,7 @@ mod validate;
 
 pub use app_state::AppState;
 pub use auth::Session;
-pub use json::{line, result, status};
+pub use json::{MemberNames, line, result, status};
 pub use listener::{bind, serve};
 pub use problem::{Mistake, Problem};
 pub use routes::router;

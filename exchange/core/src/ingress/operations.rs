@@ -9,16 +9,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::app_state::AppState;
 use super::auth::Session;
 use super::exchanges::{known, number};
+use super::members::note;
 use super::problem::Problem;
 use super::queues;
 use crate::grants::Scope;
-use crate::limits::{PAGE_MAX, TEXT_BYTES_MAX};
+use crate::limits::PAGE_MAX;
 use crate::review::{self, ReviewAuthor, ReviewResult};
 use crate::store::{ReviewFilter, ReviewState};
 use crate::trail::AuditFilter;
@@ -63,12 +63,6 @@ pub(super) async fn reviews(
     Ok(Json(json!({"reviews": found})).into_response())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Why {
-    note: String,
-}
-
 /// `POST /v1/reviews/{id}/{action}`: resolve, redrive or abandon, with a reason.
 pub(super) async fn act(
     Of(state): Of<Arc<AppState>>,
@@ -77,20 +71,7 @@ pub(super) async fn act(
     body: Bytes,
 ) -> Answer {
     session.must(Scope::Review)?;
-    let why: Option<Why> = serde_json::from_slice(&body).ok();
-    let note = why.map(|why| why.note).filter(|note| {
-        (1..=TEXT_BYTES_MAX).contains(&note.len()) && !note.contains(char::is_control)
-    });
-    let Some(note) = note else {
-        let what = "there is no note that says why";
-        let help = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
-        return Err(Problem::of(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "note-missing",
-            what,
-            help,
-        ));
-    };
+    let note = note(&body)?;
     let actor = format!("client:{}", session.grant.id);
     let by = ReviewAuthor {
         actor: &actor,
@@ -114,6 +95,7 @@ pub(super) async fn act(
             Ok(Json(json!({"review": id, "action": action, "led_to": led_to})).into_response())
         }
         ReviewResult::Unknown => Err(Problem::not_found("review")),
+        ReviewResult::Text(fault) => Err(Problem::text(fault)),
         ReviewResult::Closed => {
             let what = "the review is closed already";
             let help = "see GET /v1/reviews";

@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
+use crate::free_text::TextFault;
 use crate::limits::MISTAKES_MAX;
 use crate::store::StoreError;
 
@@ -57,6 +58,24 @@ impl Problem {
         );
         problem.mistakes = mistakes;
         problem
+    }
+
+    /// 422 for a text that may not be written down.
+    pub(super) fn text(fault: TextFault) -> Self {
+        let code = match fault {
+            TextFault::Form => "note-missing",
+            TextFault::Member => "note-names-member",
+        };
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::of(status, code, fault.to_string(), fault.help())
+    }
+
+    /// 410 for what retention has removed.
+    pub(super) fn purged() -> Self {
+        let what = "the payloads were removed: their time after your receipt is over";
+        let help =
+            "the hashes are in GET /v1/exchanges/{id}/result; open another exchange for the data";
+        Self::of(StatusCode::GONE, "purged", what, help)
     }
 
     /// 404.
@@ -127,7 +146,7 @@ impl From<StoreError> for Problem {
             StoreError::Full => Self::of(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "full",
-                "there is no room for another exchange; nothing was opened",
+                "there is no room; nothing was opened or done",
                 "those under way go on; ask again when the operator has made room (`mib` in [store])",
             ),
             StoreError::Stale => Self::of(

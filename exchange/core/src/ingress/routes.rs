@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use super::app_state::AppState;
 use super::problem::Problem;
-use super::{auth, body, cancel, exchanges, manifest, operations};
+use super::{auth, body, cancel, exchanges, manifest, members, operations};
 
 /// The routes.
 pub fn router(state: Arc<AppState>) -> Router {
@@ -37,6 +37,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route("/v1/queues", get(operations::waiting))
         .route("/v1/reviews", get(operations::reviews))
         .route("/v1/reviews/{id}/{action}", post(operations::act))
+        .route("/v1/members/{key}/lookup", post(members::lookup))
         .route("/v1/audit", get(operations::audit))
         .route("/v1/partners", get(operations::partners))
         .route("/v1/openapi.json", get(operations::openapi))

@@ -13,6 +13,7 @@ use crate::adapter::Partner;
 use crate::exchange::{
     Cohort, Criticality, LegalBasis, LegalKind, Metadata, Purpose, Traffic, Trigger,
 };
+use crate::free_text::{MemberData, TextFault};
 use crate::grants::Grant;
 use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 
@@ -103,6 +104,7 @@ pub fn read(document: &Value, parties: &Parties<'_>) -> Result<ExchangeRequest, 
             }));
         }
     }
+    reader.names_nobody(&bundles, &ids);
     match metadata {
         Some(metadata) if reader.mistakes.is_empty() => Ok(ExchangeRequest {
             metadata,
@@ -131,12 +133,22 @@ impl Reader<'_> {
                 .iter()
                 .max_by(|a, b| strsim::jaro(a, key).total_cmp(&strsim::jaro(b, key)));
             let near = near.copied().unwrap_or_default();
-            let name: String = key.chars().take(40).collect();
-            self.wrong(
-                at,
-                format!("{name:?} is not known here"),
-                format!("perhaps {near:?} is meant"),
-            );
+            // The key itself may be a member's name.
+            let what = "it has a key that is not known here";
+            let help = format!("perhaps {near:?} is meant; known: {}", known.join(", "));
+            self.wrong(at, what, help);
+        }
+    }
+
+    /// What is written into the trail and sent to the partner in clear names no member.
+    fn names_nobody(&mut self, bundles: &[Value], ids: &[String]) {
+        let data = MemberData::of(bundles, ids.iter().map(String::as_str));
+        for at in ["/correlation_id", "/legal_basis/reference"] {
+            let text = self.document.pointer(at).and_then(Value::as_str);
+            if text.is_some_and(|text| data.is_in(text)) {
+                let help = "use a number or name of your own that leads back to the member only at your side";
+                self.wrong(at, TextFault::Member.to_string(), help);
+            }
         }
     }
 
@@ -209,6 +221,12 @@ impl Reader<'_> {
             &Traffic::ALL.map(Traffic::name),
             Some(parties.grant.traffic),
         );
+        if (traffic, parties.grant.traffic) == (Some(Traffic::Synthetic), Traffic::Real) {
+            let help =
+                "leave it out, or send invented members as a client that is registered for them";
+            let what = "this client is registered for real members, whose records must be kept";
+            self.wrong("/traffic", what, help);
+        }
         let source_payer = self.source(parties);
         let target_payer = self.target(parties);
         let legal_basis = self.legal_basis();

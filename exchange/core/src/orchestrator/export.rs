@@ -115,6 +115,7 @@ async fn read(mut work: Work<'_>, answer: &PartnerResponse, at: &str) -> Result<
         sha256: None,
         bytes: None,
         is_lost: false,
+        purged_ms: None,
     });
     let payloads = kept.into_iter().chain(due).collect();
     let now_ms = work.now_ms();

@@ -21,16 +21,16 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<()> {
         let token = (needs_token && place.is_own()).then_some(scope);
         let core = work.core;
         let (seen, class) = get(&mut work, "file", token, call, || {
-            let (path, file) = core.store.receiving().ok()?;
-            Some(Sink::File(path, file, FILE_BYTES_MAX))
+            let received = core.store.receiving().ok()?;
+            Some(Sink::File(received, FILE_BYTES_MAX))
         })
         .await;
         match (seen, class) {
             (CallResult::Response(mut answer), Class::Good) => {
-                let Some((path, file)) = answer.file.take() else {
+                let Some(received) = answer.file.take() else {
                     return work.again(&CallResult::Response(answer), Class::Business);
                 };
-                work.core.store.keep_blob(&path, &file, &answer.sha256)?;
+                work.core.store.keep_blob(received, &answer.sha256)?;
                 keep(
                     &mut work,
                     Payload {

@@ -80,14 +80,14 @@ fn is_wanted(work: &Work<'_>, kind: &str) -> bool {
     types.is_empty() || types.iter().any(|one| one == kind)
 }
 
-/// The member to whom the partner's Patient belongs; the first of several cards.
+/// The key of the member to whom the partner's Patient belongs; the first of several cards.
 fn owners(members: &[Member]) -> BTreeMap<String, String> {
     let mut owners = BTreeMap::new();
     for member in members {
         if let Some(patient) = &member.patient {
             owners
                 .entry(patient.clone())
-                .or_insert_with(|| member.id.clone());
+                .or_insert_with(|| member.key.clone());
         }
     }
     owners
@@ -181,7 +181,7 @@ fn judge(work: &Work<'_>, members: &mut [Member], sum: &ExportContent, missing: 
         let nothing = member.records.is_empty() && is_patient_due;
         let (state, reason) = if nothing {
             missing.push(Missing {
-                member: Some(member.id.clone()),
+                member: Some(member.key.clone()),
                 kind: None,
                 record: None,
                 why: Why::NothingCame,
@@ -195,13 +195,13 @@ fn judge(work: &Work<'_>, members: &mut [Member], sum: &ExportContent, missing: 
             }
         } else if is_patient_due && !member.records.contains_key("Patient") {
             missing.push(Missing {
-                member: Some(member.id.clone()),
+                member: Some(member.key.clone()),
                 kind: Some("Patient".to_owned()),
                 record: None,
                 why: Why::NoPatient,
             });
             (State::PartiallyCompleted, Reason::MissingRecords)
-        } else if named.contains(&member.id) {
+        } else if named.contains(&member.key) {
             (State::PartiallyCompleted, Reason::MissingRecords)
         } else if of_nobody && named.is_empty() {
             // A file is missing, and nothing says whose records were in it.
@@ -280,13 +280,13 @@ fn verdict(
 
 /// Only the missing part: the Patients concerned, and the types where all of them are known.
 fn to_ask(work: &Work<'_>, members: &[Member], missing: &[Missing]) -> (Vec<String>, Vec<String>) {
-    let ids: BTreeSet<&str> = missing
+    let keys: BTreeSet<&str> = missing
         .iter()
         .filter_map(|one| one.member.as_deref())
         .collect();
     let patients: BTreeSet<String> = members
         .iter()
-        .filter(|member| ids.is_empty() || ids.contains(member.id.as_str()))
+        .filter(|member| keys.is_empty() || keys.contains(member.key.as_str()))
         .filter_map(|member| member.patient.clone())
         .collect();
     let kinds: BTreeSet<String> = missing.iter().filter_map(|one| one.kind.clone()).collect();

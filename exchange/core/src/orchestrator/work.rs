@@ -1,7 +1,5 @@
 //! What every step needs: to call the partner and log the result, to try again later, to end.
 
-use std::io::Write as _;
-
 use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
@@ -150,6 +148,7 @@ impl<'a> Work<'a> {
     pub(super) fn drift(&mut self, what: &str) {
         let dialect = self.client.partner.dialect;
         let body = json!({"what": what, "adapter": dialect.name, "version": dialect.version, "step": self.exchange.step.name()});
+        self.exchange.drifts += 1;
         self.note("drift", body);
     }
 
@@ -324,9 +323,9 @@ impl<'a> Work<'a> {
     /// Keeps a body that is in memory as the payload of that number.
     pub(super) fn keep(&self, n: u32, role: Role, kind: &str, body: &[u8]) -> Result<Payload> {
         let sha256 = hex_of_sha256(body);
-        let (path, mut file) = self.core.store.receiving()?;
-        file.write_all(body)?;
-        self.core.store.keep_blob(&path, &file, &sha256)?;
+        let mut received = self.core.store.receiving()?;
+        received.write(body)?;
+        self.core.store.keep_blob(received, &sha256)?;
         Ok(Payload {
             n,
             role,
@@ -336,6 +335,7 @@ impl<'a> Work<'a> {
             sha256: Some(sha256),
             bytes: u64::try_from(body.len()).ok(),
             is_lost: false,
+            purged_ms: None,
         })
     }
 
@@ -349,7 +349,7 @@ impl<'a> Work<'a> {
     pub(super) fn for_review(&self, member: Option<&Member>, reason: Reason) -> NewReview {
         NewReview {
             queue: Queue::HumanReview,
-            member: member.map(|member| member.id.clone()),
+            member: member.map(|member| member.key.clone()),
             reason,
             opened_ms: self.now_ms(),
         }

@@ -1,9 +1,10 @@
-//! When partners were away. One row an absence; one without an end goes on.
+//! The partners that are away; an absence that is over is counted.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::database::Store;
 use super::error::Result;
+use super::tally::{RECOVERY, Tally};
 
 impl Store {
     /// The partners that are away.
@@ -25,21 +26,22 @@ impl Store {
         })
     }
 
-    /// Notes that a partner is back.
+    /// Counts how long a partner was away that is back.
     pub fn absence_ended(&self, partner: &str, at_ms: i64) -> Result<()> {
         self.write(|db| {
-            db.prepare_cached(
-                "UPDATE absence SET until_ms=?2 WHERE target=?1 AND until_ms IS NULL",
-            )?
-            .execute(params![partner, at_ms])?;
-            Ok(())
+            let since: Option<i64> = db
+                .prepare_cached(
+                    "DELETE FROM absence WHERE target=?1 AND until_ms IS NULL RETURNING since_ms",
+                )?
+                .query_row([partner], |row| row.get(0))
+                .optional()?;
+            let Some(since) = since else {
+                return Ok(());
+            };
+            let mut tally = Tally::default();
+            let millis = u64::try_from(at_ms - since).unwrap_or(0);
+            tally.observe(RECOVERY, &[partner], millis);
+            tally.write(db, &Tally::default())
         })
-    }
-
-    /// Every absence that is over: the partner, and milliseconds.
-    pub fn absences(&self) -> Result<Vec<(Vec<String>, u64)>> {
-        self.counts(
-            "SELECT target, max(until_ms - since_ms, 0) FROM absence WHERE until_ms IS NOT NULL",
-        )
     }
 }

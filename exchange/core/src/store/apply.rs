@@ -9,6 +9,7 @@ use super::database::Store;
 use super::error::{Result, StoreError};
 use super::payloads::Payload;
 use super::reviews::{self, NewReview};
+use super::tally::counted;
 use crate::audit::{AuditEntry, Chain};
 use crate::events;
 use crate::exchange::{Event, Exchange, Member, Reason, State, next};
@@ -95,10 +96,14 @@ impl Store {
                 change.exchange.state = to;
             }
             change.exchange.version = version + 1;
-            write_row(db, &change.exchange, version)?;
-            record(db, chain, &change, Some(from))?;
+            let id = change.exchange.id.clone();
+            counted(db, &id, self.pace, || {
+                write_row(db, &change.exchange, version)?;
+                record(db, chain, &change, Some(from))
+            })?;
             Ok(change.exchange.clone())
         })?;
+        self.payloads_recorded(&change.payloads);
         if let Some(event) = change.event {
             self.pass(event, Side::After);
         }
@@ -189,6 +194,11 @@ pub(super) fn record(
             chain.add_event(db, exchange, events::member(exchange, member, before))?;
         }
     }
+    if !change.payloads.is_empty() {
+        // What came is still to be received by the client.
+        db.prepare_cached("UPDATE exchange SET received_ms=NULL WHERE id=?1")?
+            .execute([&exchange.id])?;
+    }
     for payload in &change.payloads {
         payload.keep(db, &exchange.id)?;
         if let Some(sha256) = &payload.sha256 {
@@ -228,7 +238,7 @@ fn transition(exchange: &Exchange, event: Event, from: Option<State>) -> Value {
 
 fn member_moved(member: &Member, from: Option<State>, event: Option<Event>) -> Value {
     json!({
-        "member": member.id,
+        "member": member.key,
         "n": member.n,
         "event": event.map(Event::name),
         "from": from.map(State::name),
@@ -249,14 +259,17 @@ fn member_state(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result
 }
 
 fn keep_member(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO member VALUES(?1,?2,?3,?4,?5,?6)")?
-        .execute(params![
-            exchange,
-            member.n,
-            member.id,
-            member.state.name(),
-            member.reason.map(Reason::name),
-            serde_json::to_string(member)?,
-        ])?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO member(exchange, n, id, state, reason, data, key) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    )?
+    .execute(params![
+        exchange,
+        member.n,
+        member.id,
+        member.state.name(),
+        member.reason.map(Reason::name),
+        serde_json::to_string(member)?,
+        member.key,
+    ])?;
     Ok(())
 }

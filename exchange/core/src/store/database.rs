@@ -1,5 +1,6 @@
 //! The database of the core: one connection, within its limits.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,9 +10,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::crash::CrashAt;
 use super::error::{Result, StoreError};
-use super::migrations::{migrate, version};
+use super::migrations::{Context, migrate, version};
+use super::space::Space;
 use super::witness;
 use crate::audit::{BrokenLink, Chain, Heads, Keys, SignedHead};
+use crate::clocks::Pace;
+use crate::limits::STORE_MIB;
 
 /// The store.
 pub struct Store {
@@ -21,19 +25,44 @@ pub struct Store {
     pub(super) heads: Heads,
     /// The first break that was found; from then on the trail is not continued.
     stopped: OnceLock<BrokenLink>,
-    pub(super) blob_bytes_max: u64,
+    pub(super) space: Space,
+    /// The hashes of files that are kept and perhaps not yet in the table.
+    pub(super) fresh: Mutex<BTreeSet<String>>,
+    pub(super) pace: Pace,
     pub(super) crash: Option<CrashAt>,
+}
+
+/// How a store is opened.
+#[derive(Debug)]
+pub struct StoreOptions {
+    /// Space for the database and for the payloads, in MiB each.
+    pub mib: u32,
+    /// The scale of durations, by which breaches of clocks are counted.
+    pub pace: Pace,
+    /// The point at which to exit, in tests.
+    pub crash: Option<CrashAt>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            mib: STORE_MIB,
+            pace: Pace::of(1),
+            crash: None,
+        }
+    }
 }
 
 const PAGE_BYTES: i64 = 4_096;
 
 impl Store {
-    /// Opens `folder/core.sqlite`, made when it is not there; database and payloads may have `mib` MiB each.
+    /// Opens `folder/core.sqlite`, made when it is not there.
     ///
     /// # Errors
     /// When the folder cannot be written to, or holds something else. [`StoreError::Lost`] when the database or its
     /// key is gone, or there is no witness of it.
-    pub fn open(folder: &Path, mib: u32, crash: Option<CrashAt>) -> Result<Self> {
+    pub fn open(folder: &Path, options: StoreOptions) -> Result<Self> {
+        let StoreOptions { mib, pace, crash } = options;
         std::fs::create_dir_all(folder.join("payloads"))?;
         // Members' histories lie here: for this user alone.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
@@ -47,7 +76,10 @@ impl Store {
         ))?;
         let found = version(&database)?;
         witness::check_version(folder, found)?;
-        migrate(&mut database, |db| witness::begin(db, folder, &keys))?;
+        let context = Context { keys: &keys, pace };
+        migrate(&mut database, &context, |db| {
+            witness::begin(db, folder, &keys)
+        })?;
         let heads = witness::open(folder)?;
         database.set_prepared_statement_cache_capacity(64);
         Ok(Self {
@@ -56,7 +88,9 @@ impl Store {
             keys,
             heads,
             stopped: OnceLock::new(),
-            blob_bytes_max: u64::from(mib.max(1)) * 1_048_576,
+            space: Space::of(u64::from(mib.max(1)) * 1_048_576),
+            fresh: Mutex::default(),
+            pace,
             crash,
         })
     }
@@ -140,6 +174,18 @@ impl Store {
     /// One question.
     pub(crate) fn read<T>(&self, act: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         act(&self.lock())
+    }
+
+    /// Reads everything that `act` reads as it is at one moment, whoever writes meanwhile. For commands: nothing else
+    /// may use this store until it ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn at_one_moment<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.read(|db| Ok(db.execute_batch("BEGIN")?))?;
+        let done = act();
+        self.read(|db| Ok(db.execute_batch("COMMIT")?))?;
+        done
     }
 
     /// The keys of audit and events.

@@ -8,6 +8,9 @@ use crate::exchange::{Event, State};
 /// What to do about a database that is not the one that was left in the folder.
 pub(super) const PUT_BACK: &str = "fix: put the newest copy of the whole state folder back; without one give --state another folder and keep this one as evidence";
 
+/// The same for an older copy.
+pub(super) const PUT_BACK_OR_ACCEPT: &str = "fix: put the newest copy of the whole state folder back; if this older one was put back on purpose, `exchange core accept-restore --by NAME --note WHY` goes on with it";
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -41,7 +44,7 @@ pub enum StoreError {
     },
     /// A later version wrote the database.
     #[error(
-        "a later version wrote the database (schema {found}, this one knows {known}); use that version"
+        "a later version wrote core.sqlite (schema {found}, this one knows {known})\n  fix: use that version, or put back a copy from before it"
     )]
     Newer {
         /// The schema's version in the database.

@@ -8,6 +8,7 @@ use super::crash::Side;
 use super::database::Store;
 use super::error::{Result, StoreError};
 use super::opening::Opening;
+use super::tally::counted;
 use crate::exchange::{Event, Exchange, State};
 use crate::limits::FILL_PERCENT;
 
@@ -81,8 +82,10 @@ impl Store {
             change.members.clone_from(&members);
             change.notes.clone_from(&notes);
             change.exchange.version = 1;
-            write_row(db, &change.exchange, 0)?;
-            record(db, chain, &change, None)?;
+            counted(db, &exchange.id, self.pace, || {
+                write_row(db, &change.exchange, 0)?;
+                record(db, chain, &change, None)
+            })?;
             Ok(Some(change.exchange))
         })?;
         let Some(made) = made else {
@@ -109,10 +112,13 @@ impl Store {
             }
             let exchange: Exchange = serde_json::from_str(&data)?;
             // Not in the record itself, which a step may be working on.
-            db.prepare_cached(
-                "INSERT INTO repeated VALUES(?1, 1) ON CONFLICT(exchange) DO UPDATE SET count = count + 1",
-            )?
-            .execute([&exchange.id])?;
+            counted(db, &exchange.id, self.pace, || {
+                db.prepare_cached(
+                    "INSERT INTO repeated VALUES(?1, 1) ON CONFLICT(exchange) DO UPDATE SET count = count + 1",
+                )?
+                .execute([&exchange.id])?;
+                Ok(())
+            })?;
             Ok(Some(Opened::Same(Box::new(exchange))))
         })
     }

@@ -3,6 +3,7 @@
 use exchange_kit::clock::Clock;
 
 use super::apply::Note;
+use crate::audit::Keys;
 use crate::clocks::Pace;
 use crate::exchange::{Exchange, Member, Metadata, State, Step};
 
@@ -73,15 +74,17 @@ pub fn fresh(
         checked_files: 0,
         unreadable_files: 0,
         short_files: 0,
+        drifts: 0,
         callback: format!("cb-{}", uuid::Uuid::new_v4().simple()),
         metadata,
     }
 }
 
-/// Members by their ids, in the order of the bundles.
-pub fn named(ids: Vec<String>) -> Vec<Member> {
-    let member = |(n, id)| Member {
+/// Members by their ids, in the order of the bundles, of a tenant.
+pub fn named(ids: Vec<String>, tenant: &str, keys: &Keys) -> Vec<Member> {
+    let member = |(n, id): (u32, String)| Member {
         n,
+        key: keys.member(tenant, &id),
         id,
         state: State::Created,
         reason: None,

@@ -79,19 +79,6 @@ impl Store {
         })
     }
 
-    /// Shows every exchange that has a verdict.
-    pub fn each_with_outcome(&self, mut see: impl FnMut(&Exchange)) -> Result<()> {
-        self.read(|db| {
-            let mut query =
-                db.prepare_cached("SELECT data FROM exchange WHERE settled_ms IS NOT NULL")?;
-            let rows = query.query_map([], |row| row.get::<_, String>(0))?;
-            for data in rows {
-                see(&serde_json::from_str(&data?)?);
-            }
-            Ok(())
-        })
-    }
-
     /// The members of an exchange, in the order of the request.
     pub fn members(&self, exchange: &str) -> Result<Vec<Member>> {
         self.read(|db| {
@@ -106,13 +93,14 @@ impl Store {
         })
     }
 
-    /// The bundles of an exchange, as they are sent.
+    /// The bundles of an exchange, as they are sent; null once retention has removed them.
     pub fn request(&self, exchange: &str) -> Result<Value> {
         self.read(|db| {
-            let body: Vec<u8> = db
+            let body: Option<Vec<u8>> = db
                 .prepare_cached("SELECT body FROM request WHERE exchange=?1")?
-                .query_row([exchange], |row| row.get(0))?;
-            Ok(serde_json::from_slice(&body)?)
+                .query_row([exchange], |row| row.get(0))
+                .optional()?;
+            Ok(body.map_or(Ok(Value::Null), |body| serde_json::from_slice(&body))?)
         })
     }
 

@@ -69,7 +69,7 @@ impl ReviewState {
 pub struct NewReview {
     /// In which queue.
     pub queue: Queue,
-    /// Which member; the whole exchange when left out.
+    /// The key of the member; the whole exchange when left out.
     pub member: Option<String>,
     /// Why.
     pub reason: Reason,
@@ -84,7 +84,7 @@ pub struct Review {
     pub id: String,
     /// Of which exchange.
     pub exchange: String,
-    /// Of which member.
+    /// The key of the member.
     pub member: Option<String>,
     /// In which queue.
     pub queue: String,

@@ -2,6 +2,7 @@
 
 use super::database::Store;
 use super::error::Result;
+use super::member_keys;
 use crate::grants::Grants;
 
 impl Store {
@@ -10,6 +11,14 @@ impl Store {
         self.write(|db| {
             let mut is_changed = false;
             for grant in grants.list() {
+                let mut query =
+                    db.prepare_cached("SELECT id FROM exchange WHERE client=?1 AND tenant=''")?;
+                let all: Vec<String> = query
+                    .query_map([&grant.id], |row| row.get(0))?
+                    .collect::<rusqlite::Result<_>>()?;
+                for exchange in all {
+                    member_keys::give(db, &exchange, &grant.tenant, &self.keys)?;
+                }
                 let rows = db
                     .prepare_cached(
                         "UPDATE exchange SET tenant=?2, data=json_set(data, '$.tenant', ?2) WHERE client=?1 AND tenant=''",

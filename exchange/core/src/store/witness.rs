@@ -6,7 +6,7 @@ use std::path::Path;
 use exchange_kit::clock::{Clock, rfc3339};
 use rusqlite::Connection;
 
-use super::error::{PUT_BACK, Result, StoreError};
+use super::error::{PUT_BACK, PUT_BACK_OR_ACCEPT, Result, StoreError};
 use crate::audit::{
     AUDIT_TABLE, BEGIN, BrokenLink, Chain, HEADS_FILE, Head, Heads, KEY_FILE, Keys, Seal,
     SignedHead,
@@ -100,6 +100,14 @@ pub(super) fn newer(chain: &Chain, last: &Head) -> Result<()> {
         expected: format!("at least {} as in {HEADS_FILE}", last.number),
         seen: head.number.to_string(),
     }))
+}
+
+/// The refusal of an older copy, which may have been put back on purpose.
+pub(super) fn older(what: String) -> StoreError {
+    StoreError::Lost {
+        what,
+        help: PUT_BACK_OR_ACCEPT,
+    }
 }
 
 pub(super) fn lost(what: String) -> StoreError {

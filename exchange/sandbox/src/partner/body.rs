@@ -1,16 +1,20 @@
 //! Request bodies, within limits.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use exchange_kit::connections::Seat;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
+use tokio::time::timeout;
 
-use super::limits::{BODY_BYTES_MAX, DRAIN_BYTES_MAX};
+use super::limits::{BODY, BODY_BYTES_MAX, DRAIN_BYTES_MAX};
 use super::outcome::Refusal;
 
 /// The whole body, or 413. Of a body that is too large the rest is read and dropped, within a limit: a client that
@@ -37,8 +41,13 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, Refusal> {
 /// close a connection that its client believes it may use again.
 pub(crate) async fn whole(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match read(Request::new(body)).await {
+    let slow = |_elapsed| Err(Refusal::slow_body());
+    let read = timeout(BODY, read(Request::new(body)));
+    match read.await.unwrap_or_else(slow) {
         Ok(bytes) => {
+            // From here on the connection is at work, and makes no room for another.
+            let seat = parts.extensions.get::<Arc<Seat>>().cloned();
+            let _busy = seat.as_ref().map(Seat::busy);
             next.run(Request::from_parts(parts, Body::from(bytes)))
                 .await
         }

@@ -39,12 +39,16 @@ pub const SCANS_MIB_MAX: u32 = 16 * 1024;
 pub const JOBS_LISTED_MAX: usize = 1_000;
 /// Most connections to one partner; one more waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// Most connections to the control listener; for one more the oldest that waits must leave.
+pub const CONTROL_CONNECTIONS_MAX: usize = 256;
 /// Longest answer that a fault can change, in bytes; a longer one becomes a 500.
 pub const INJECT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How many members a served roster has.
 pub const ROSTER_MEMBERS: usize = 120;
 /// Longest wait for a TLS handshake, and for the headers of a request.
 pub const HANDSHAKE: Duration = Duration::from_secs(15);
+/// Longest wait for the body of a request; then 408.
+pub const BODY: Duration = Duration::from_secs(60);
 /// How long an over job's row, its group and the matches are kept, in seconds.
 pub const ROWS_KEPT_SECONDS: i64 = 86_400;
 /// Highest `--token-ttl`, in seconds (UDAP: an hour).

@@ -82,6 +82,12 @@ impl Refusal {
         Self::new(StatusCode::GONE, "expired", text)
     }
 
+    /// 408: the body took too long.
+    pub(crate) fn slow_body() -> Self {
+        let text = "the body did not arrive in time";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", text)
+    }
+
     /// 413: more than a limit allows.
     pub(crate) fn too_large(text: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-costly", text)

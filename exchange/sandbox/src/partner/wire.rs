@@ -301,12 +301,8 @@ async fn serve(tcp: TcpStream, seat: Arc<Seat>, acceptor: TlsAcceptor, router: R
         if let Some(peer) = &peer {
             request.extensions_mut().insert(peer.clone());
         }
-        let (busy, answer) = (seat.busy(), routed.call(request));
-        async move {
-            let answer = answer.await;
-            drop(busy);
-            answer
-        }
+        request.extensions_mut().insert(Arc::clone(&seat));
+        routed.call(request)
     });
     let served = if speaks_two {
         hyper::server::conn::http2::Builder::new(TokioExecutor::new())

@@ -1,68 +1,45 @@
 //! What came of exchanges and of their members, and how long it took.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
+use prometheus::proto::MetricFamily;
+use prometheus::{IntCounterVec, IntGauge, Opts};
 
-use super::page::{BOUNDS, BY, LABELS, Page, TERMINAL, ours, seconds};
+use super::page::{LABELS, Page, ours};
 use crate::exchange::{Reason, State};
-use crate::store::{Queue, StoreError};
+use crate::store::{COMPLETION, PURGED, Queue, StoreError};
+
+/// Counters without another label.
+const PLAIN: [(&str, &str); 7] = [
+    (
+        "exchange_submitted_total",
+        "Exchanges whose request was sent.",
+    ),
+    (
+        "exchange_accepted_total",
+        "Exchanges that the partner accepted.",
+    ),
+    (
+        "exchange_redriven_total",
+        "Exchanges that are another attempt.",
+    ),
+    ("exchange_follow_ups_total", "Follow-ups that were asked."),
+    ("exchange_retries_total", "Calls that were tried again."),
+    (
+        "exchange_retried_well_total",
+        "Steps that ended well after a retry.",
+    ),
+    (
+        "exchange_duplicates_total",
+        "Requests that came again under the same key.",
+    ),
+];
 
 impl Page<'_> {
     pub(super) fn exchanges(&self) -> Result<(), StoreError> {
-        let set = |field: &str| format!("json_extract(data,'$.{field}') IS NOT NULL");
-        let sum = |field: &str| format!("sum(json_extract(data,'$.{field}'))");
-        let (each, all) = (|| "count(*)".to_owned(), || "1".to_owned());
-        let plain = [
-            (
-                "exchange_submitted_total",
-                "Exchanges whose request was sent.",
-                each(),
-                set("submitted_ms"),
-            ),
-            (
-                "exchange_accepted_total",
-                "Exchanges that the partner accepted.",
-                each(),
-                set("accepted_ms"),
-            ),
-            (
-                "exchange_redriven_total",
-                "Exchanges that are another attempt.",
-                each(),
-                set("redrive_of"),
-            ),
-            (
-                "exchange_follow_ups_total",
-                "Follow-ups that were asked.",
-                sum("follow_ups"),
-                all(),
-            ),
-            (
-                "exchange_retries_total",
-                "Calls that were tried again.",
-                sum("retries"),
-                all(),
-            ),
-            (
-                "exchange_retried_well_total",
-                "Steps that ended well after a retry.",
-                sum("retried_well"),
-                all(),
-            ),
-            (
-                "exchange_duplicates_total",
-                "Requests that came again under the same key.",
-                "sum((SELECT count FROM repeated WHERE exchange = id))".to_owned(),
-                "id IN (SELECT exchange FROM repeated)".to_owned(),
-            ),
-        ];
-        for (name, help, what, condition) in plain {
-            let counter = self.counter(name, help, &[])?;
-            self.count(
-                &counter,
-                &format!("SELECT {BY}, {what} FROM exchange WHERE {condition} GROUP BY {BY}"),
-            )?;
+        for (name, help) in PLAIN {
+            self.counter(name, help, &[])?;
         }
-        self.verdicts()
+        self.verdicts()?;
+        self.purged()
     }
 
     fn verdicts(&self) -> Result<(), StoreError> {
@@ -71,12 +48,11 @@ impl Page<'_> {
             .filter(|one| one.is_terminal())
             .map(State::name)
             .collect();
-        let settled = self.counter(
+        self.counter(
             "exchange_settled_total",
-            "Exchanges by their verdict.",
+            "Exchanges by their final verdict.",
             &[("state", &states)],
         )?;
-        self.count(&settled, &format!("SELECT {BY}, state, count(*) FROM exchange WHERE state IN {TERMINAL} GROUP BY {BY}, state"))?;
         let refused = IntCounterVec::new(
             Opts::new(
                 "exchange_refused_total",
@@ -93,46 +69,32 @@ impl Page<'_> {
         self.registry.register(Box::new(refused)).map_err(ours)
     }
 
+    fn purged(&self) -> Result<(), StoreError> {
+        let help = "Exchanges of which retention removed the payloads, or all.";
+        let counter = IntCounterVec::new(Opts::new(PURGED, help), &["what", "traffic"]);
+        let counter = counter.map_err(ours)?;
+        self.tallied(&counter, PURGED)?;
+        let help = "Part of the payloads' space that is used.";
+        let fill = IntGauge::new("exchange_payload_fill_percent", help).map_err(ours)?;
+        fill.set(i64::try_from(self.core.store.payload_fill_percent()?).unwrap_or(0));
+        self.registry.register(Box::new(fill)).map_err(ours)
+    }
+
     pub(super) fn members(&self) -> Result<(), StoreError> {
-        let reasons = Reason::ALL.map(Reason::name);
-        let members = self.counter(
+        self.counter(
             "exchange_members_total",
             "Members by why they ended as they did.",
-            &[("reason", &reasons)],
+            &[("reason", &Reason::ALL.map(Reason::name))],
         )?;
-        self.count(
-            &members,
-            &format!(
-                "SELECT {BY}, m.reason, count(*) FROM member m JOIN exchange e ON e.id = m.exchange
-             WHERE m.state IN {TERMINAL} GROUP BY {BY}, m.reason"
-            ),
-        )?;
-        let reviewed = self.counter(
+        self.counter(
             "exchange_reviews_total",
             "Things that were put before a person.",
             &[("queue", &Queue::ALL.map(Queue::name))],
-        )?;
-        self.count(&reviewed, &format!(
-            "SELECT {BY}, r.queue, count(*) FROM review r JOIN exchange e ON e.id = r.exchange GROUP BY {BY}, r.queue"
-        ))
+        )
     }
 
-    pub(super) fn durations(&self) -> Result<(), StoreError> {
-        let opts = HistogramOpts::new(
-            "exchange_completion_seconds",
-            "From the request to the first verdict.",
-        )
-        .buckets(BOUNDS.to_vec());
-        let histogram = HistogramVec::new(opts, &LABELS).map_err(ours)?;
-        let rows = self.core.store.counts(&format!(
-            "SELECT {BY}, max(settled_ms - created_ms, 0) FROM exchange WHERE settled_ms IS NOT NULL"
-        ))?;
-        for (words, millis) in rows {
-            let values: Vec<&str> = words.iter().map(String::as_str).collect();
-            histogram
-                .with_label_values(&values)
-                .observe(seconds(millis));
-        }
-        self.registry.register(Box::new(histogram)).map_err(ours)
+    pub(super) fn completions(&self) -> Result<MetricFamily, StoreError> {
+        let help = "From the request to the first verdict.";
+        self.histogram(COMPLETION, help, &LABELS, Vec::new())
     }
 }

@@ -1,4 +1,5 @@
-//! `/metrics`: the KPIs, counted from the store each time, so that they outlive a crash and are exact.
+//! `/metrics`: the KPIs. Counters are counted in the transaction of what they count, so that they outlive a crash and
+//! what retention removes; gauges are what is open now.
 //!
 //! Labels are closed: partners that are known, registered payers, words of the request. Numbers that need an
 //! oracle are not here: the core does not know what must come.
@@ -25,12 +26,14 @@ pub(super) fn page(core: &Core) -> Result<String, StoreError> {
     };
     page.exchanges()?;
     page.members()?;
-    page.durations()?;
     page.trouble()?;
     page.queues()?;
+    let mut families = page.registry.gather();
+    families.extend([page.completions()?, page.recoveries()?]);
+    families.retain(|family| !family.get_metric().is_empty());
     let mut text = Vec::new();
     TextEncoder::new()
-        .encode(&page.registry.gather(), &mut text)
+        .encode(&families, &mut text)
         .map_err(|error| StoreError::File(std::io::Error::other(error)))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -1,17 +1,15 @@
-//! The page that is being made: counters with the closed labels.
+//! The page that is being made: counters and histograms with the closed labels, as the store has counted them.
 
+use std::collections::BTreeMap;
+
+use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{IntCounterVec, Opts, Registry};
 
 use crate::engine::Core;
 use crate::exchange::{Cohort, Traffic, Trigger};
-use crate::store::StoreError;
+use crate::store::{BOUNDS, StoreError, TalliedHistogram, seconds};
 
 pub(super) const LABELS: [&str; 5] = ["source", "target", "request_type", "cohort", "traffic"];
-/// Bounds of completion and recovery, in seconds: from a direct answer to the week that is allowed.
-pub(super) const BOUNDS: [f64; 14] = [
-    0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0,
-    604_800.0,
-];
 /// The columns of the labels.
 pub(super) const BY: &str = "source, target, trigger_word, cohort, traffic";
 pub(super) const TERMINAL: &str = "('completed','partially_completed','failed','expired')";
@@ -25,54 +23,97 @@ pub(super) fn ours(error: prometheus::Error) -> StoreError {
     StoreError::File(std::io::Error::other(error))
 }
 
-/// Milliseconds as seconds; more than 49 days are 49 days.
-pub(super) fn seconds(millis: u64) -> f64 {
-    f64::from(u32::try_from(millis).unwrap_or(u32::MAX)) / 1_000.0
-}
-
 impl Page<'_> {
-    /// A counter family whose series are there at 0 for invented traffic to every partner.
+    /// A counter family as the store has counted it. Its series are there at 0 for invented traffic to every partner; of
+    /// real traffic one for every partner, so that the first event of it is seen to come.
     pub(super) fn counter(
         &self,
         name: &str,
         help: &str,
         more: &[(&str, &[&str])],
-    ) -> Result<IntCounterVec, StoreError> {
+    ) -> Result<(), StoreError> {
         let mut labels = LABELS.to_vec();
         labels.extend(more.iter().map(|(label, _)| *label));
         let counter = IntCounterVec::new(Opts::new(name, help), &labels).map_err(ours)?;
         let none: &[&str] = &[""];
         let words = more.first().map_or(none, |(_, words)| words);
-        for target in self.core.clients.keys() {
-            for trigger in Trigger::ALL {
-                for cohort in Cohort::ALL {
-                    for word in words {
-                        let traffic = Traffic::Synthetic.name();
-                        let mut values = vec![
-                            &self.core.npi,
-                            target,
-                            trigger.name(),
-                            cohort.name(),
-                            traffic,
-                        ];
-                        values.extend(more.first().map(|_| *word));
-                        counter.with_label_values(&values);
-                    }
+        let invented = Trigger::ALL
+            .into_iter()
+            .flat_map(|trigger| Cohort::ALL.map(|cohort| (trigger, cohort, Traffic::Synthetic)));
+        let real = (Trigger::OptIn, Cohort::Mixed, Traffic::Real);
+        for (trigger, cohort, traffic) in invented.chain([real]) {
+            let of_request = [trigger.name(), cohort.name(), traffic.name()];
+            for target in self.core.clients.keys() {
+                for word in words {
+                    let mut values = vec![self.core.npi.as_str(), target];
+                    values.extend(of_request);
+                    values.extend(more.first().map(|_| *word));
+                    counter.with_label_values(&values);
                 }
             }
         }
-        self.registry
-            .register(Box::new(counter.clone()))
-            .map_err(ours)?;
-        Ok(counter)
+        self.tallied(&counter, name)
     }
 
-    /// Counts what a question finds.
-    pub(super) fn count(&self, counter: &IntCounterVec, sql: &str) -> Result<(), StoreError> {
-        for (words, count) in self.core.store.counts(sql)? {
+    /// Registers a counter with what the store has counted under its name.
+    pub(super) fn tallied(&self, counter: &IntCounterVec, name: &str) -> Result<(), StoreError> {
+        for (words, count) in self.core.store.tallied(name)? {
             let values: Vec<&str> = words.iter().map(String::as_str).collect();
-            counter.with_label_values(&values).inc_by(count);
+            let series = counter.get_metric_with_label_values(&values);
+            series.map_err(ours)?.inc_by(count);
         }
-        Ok(())
+        self.registry
+            .register(Box::new(counter.clone()))
+            .map_err(ours)
     }
+
+    /// A histogram family as the store has counted it; `zero` has the labels of series that are there from the start.
+    pub(super) fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        zero: Vec<Vec<String>>,
+    ) -> Result<MetricFamily, StoreError> {
+        let counted = self.core.store.histograms(name)?;
+        let zero = zero
+            .into_iter()
+            .map(|values| (values, TalliedHistogram::default()));
+        let mut series: BTreeMap<_, _> = zero.collect();
+        series.extend(counted);
+        let metrics = series
+            .iter()
+            .map(|(values, one)| metric(labels, values, one));
+        let mut family = MetricFamily::default();
+        family.set_name(name.to_owned());
+        family.set_help(help.to_owned());
+        family.set_field_type(MetricType::HISTOGRAM);
+        family.set_metric(metrics.collect());
+        Ok(family)
+    }
+}
+
+fn metric(labels: &[&str], values: &[String], counted: &TalliedHistogram) -> Metric {
+    let mut histogram = Histogram::default();
+    let mut below = 0;
+    let buckets = BOUNDS.iter().zip(counted.buckets).map(|(bound, count)| {
+        below += count;
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(*bound);
+        bucket.set_cumulative_count(below);
+        bucket
+    });
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(counted.buckets.iter().sum());
+    histogram.set_sample_sum(seconds(counted.sum_ms));
+    let pairs = labels.iter().zip(values).map(|(name, value)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value(value.clone());
+        pair
+    });
+    let mut metric = Metric::default();
+    metric.set_label(pairs.collect());
+    metric.set_histogram(histogram);
+    metric
 }

@@ -45,7 +45,38 @@ impl Page<'_> {
         ))?;
         set(&depth, found);
         self.registry.register(Box::new(depth)).map_err(ours)?;
+        self.outbox()?;
         self.people()
+    }
+
+    /// How long the longest due step of a partner has been due: one under way, or one that nobody takes.
+    fn outbox(&self) -> Result<(), StoreError> {
+        let opts = Opts::new(
+            "exchange_outbox_oldest_age_seconds",
+            "For how long the longest due step has been due; 0 when none is.",
+        );
+        let age = IntGaugeVec::new(opts, &["target"]).map_err(ours)?;
+        for target in self.core.clients.keys() {
+            age.with_label_values(&[target]).set(0);
+        }
+        set(
+            &age,
+            self.ages(
+                "SELECT target, min(due_ms) FROM exchange WHERE due_ms IS NOT NULL GROUP BY target",
+            )?,
+        );
+        self.registry.register(Box::new(age)).map_err(ours)
+    }
+
+    /// Seconds since the times that a question finds; 0 for one to come.
+    fn ages(&self, sql: &str) -> Result<Vec<(Vec<String>, u64)>, StoreError> {
+        let now = self.core.clock.now_millis();
+        let found = self.core.store.counts(sql)?.into_iter();
+        let age = |(words, since)| {
+            let since = i64::try_from(since).unwrap_or(now);
+            (words, u64::try_from((now - since) / 1_000).unwrap_or(0))
+        };
+        Ok(found.map(age).collect())
     }
 
     /// The queues of people, and the space that is left.
@@ -73,16 +104,12 @@ impl Page<'_> {
                 .store
                 .counts("SELECT queue, count(*) FROM review WHERE state='open' GROUP BY queue")?,
         );
-        let now = self.core.clock.now_millis();
-        let oldest = self
-            .core
-            .store
-            .counts("SELECT queue, min(opened_ms) FROM review WHERE state='open' GROUP BY queue")?;
-        let ages = oldest.into_iter().map(|(words, since)| {
-            let since = i64::try_from(since).unwrap_or(now);
-            (words, u64::try_from((now - since) / 1_000).unwrap_or(0))
-        });
-        set(&age, ages.collect());
+        set(
+            &age,
+            self.ages(
+                "SELECT queue, min(opened_ms) FROM review WHERE state='open' GROUP BY queue",
+            )?,
+        );
         for gauge in [open, age] {
             self.registry.register(Box::new(gauge)).map_err(ours)?;
         }

@@ -1,75 +1,37 @@
 //! What went wrong: clocks that ran over, files that could not be read, partners that were away.
 
-use prometheus::{HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts};
+use prometheus::proto::MetricFamily;
+use prometheus::{IntGauge, IntGaugeVec, Opts};
 
-use super::page::{BOUNDS, BY, Page, ours, seconds};
+use super::page::{Page, ours};
 use crate::clocks::Sla;
-use crate::store::StoreError;
+use crate::store::{RECOVERY, StoreError};
 
 impl Page<'_> {
     pub(super) fn trouble(&self) -> Result<(), StoreError> {
-        self.breaches()?;
-        self.payloads()?;
-        self.recoveries()?;
-        self.trail()?;
-        self.partners()
-    }
-
-    fn breaches(&self) -> Result<(), StoreError> {
-        let breaches = self.counter(
+        self.counter(
             "exchange_sla_breaches_total",
             "Clocks of settled exchanges that ran over.",
             &[("clock", &Sla::ALL.map(Sla::name))],
         )?;
-        let pace = self.core.pace;
-        self.core.store.each_with_outcome(|exchange| {
-            let metadata = &exchange.metadata;
-            for clock in pace.breaches(exchange) {
-                let values = [
-                    metadata.source_payer.as_str(),
-                    &metadata.target_payer,
-                    metadata.trigger.name(),
-                    metadata.cohort.name(),
-                    metadata.traffic.name(),
-                    clock.name(),
-                ];
-                breaches.with_label_values(&values).inc();
-            }
-        })
-    }
-
-    fn payloads(&self) -> Result<(), StoreError> {
-        let failures = self.counter(
+        self.counter(
             "exchange_payload_failures_total",
             "Files with a line that cannot be read, or with fewer lines than were announced.",
             &[("what", &["unreadable", "short"])],
         )?;
-        for what in ["unreadable", "short"] {
-            // Records of an earlier edition have no such count.
-            let sum = format!("coalesce(sum(json_extract(data,'$.{what}_files')), 0)");
-            let sql = format!("SELECT {BY}, '{what}', {sum} FROM exchange GROUP BY {BY}");
-            self.count(&failures, &sql)?;
-        }
-        Ok(())
+        self.counter(
+            "exchange_drifts_total",
+            "Manifests and waits that are not what the partner's adapter knows.",
+            &[],
+        )?;
+        self.trail()?;
+        self.partners()
     }
 
-    fn recoveries(&self) -> Result<(), StoreError> {
-        let opts = HistogramOpts::new(
-            "exchange_recovery_seconds",
-            "How long a partner was away: from the first call that found it so to the next good answer.",
-        )
-        .buckets(BOUNDS.to_vec());
-        let recoveries = HistogramVec::new(opts, &["target"]).map_err(ours)?;
-        for target in self.core.clients.keys() {
-            recoveries.with_label_values(&[target]);
-        }
-        for (words, millis) in self.core.store.absences()? {
-            let values: Vec<&str> = words.iter().map(String::as_str).collect();
-            recoveries
-                .with_label_values(&values)
-                .observe(seconds(millis));
-        }
-        self.registry.register(Box::new(recoveries)).map_err(ours)
+    pub(super) fn recoveries(&self) -> Result<MetricFamily, StoreError> {
+        let help = "How long a partner was away: from the first call that found it so to the next good answer.";
+        let targets = self.core.clients.keys().map(|id| vec![id.clone()]);
+        self.histogram(RECOVERY, help, &["target"], targets.collect())
     }
 
     /// Whether the audit trail may be continued, and how far it goes.

@@ -1,6 +1,14 @@
 //! Kinds of faults that people reported, over real sockets: the tables of `tests/cases/field/`, and cases that need a
 //! server of their own. Each kind has generated inputs beside those of its table.
 
+mod addresses;
+mod check;
+mod exports;
+mod names;
+mod pki;
+mod requests;
+mod tls;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::repository;
+use crate::support::{Agent, repository};
 
 /// A piece of an answer: bytes, or a pause between them.
 #[derive(Clone)]
@@ -27,14 +35,29 @@ struct Server {
 
 impl Server {
     fn new(answers: BTreeMap<String, Vec<Piece>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(listener(), answers, None)
+    }
+
+    /// The same on a socket that listens already, perhaps over TLS.
+    fn on(
+        listener: TcpListener,
+        answers: BTreeMap<String, Vec<Piece>>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
         let (answers, kept) = (Arc::new(answers), Arc::clone(&heads));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (answers, kept) = (Arc::clone(&answers), Arc::clone(&kept));
-                thread::spawn(move || serve(stream.unwrap(), &answers, &kept));
+                let (stream, tls) = (stream.unwrap(), tls.clone());
+                thread::spawn(move || match tls {
+                    Some(tls) => {
+                        let session = rustls::ServerConnection::new(tls).unwrap();
+                        serve(rustls::StreamOwned::new(session, stream), &answers, &kept);
+                    }
+                    None => serve(stream, &answers, &kept),
+                });
             }
         });
         Self { address, heads }
@@ -45,8 +68,16 @@ impl Server {
     }
 }
 
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
 /// Answers one request; whoever asks may go away in the midst of it.
-fn serve(mut stream: TcpStream, answers: &BTreeMap<String, Vec<Piece>>, kept: &Mutex<Vec<String>>) {
+fn serve(
+    mut stream: impl Read + Write,
+    answers: &BTreeMap<String, Vec<Piece>>,
+    kept: &Mutex<Vec<String>>,
+) {
     let mut head = Vec::new();
     let mut byte = [0_u8];
     while !head.ends_with(b"\r\n\r\n") {
@@ -114,7 +145,40 @@ impl Folder {
         std::fs::write(self.0.path().join(name), text).unwrap();
     }
 
+    /// A file that only its owner may read.
+    fn write_private(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(name, text);
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(self.0.path().join(name), mode).unwrap();
+    }
+
+    /// Adds lines to a file.
+    fn append(&self, name: &str, lines: &str) {
+        let path = self.0.path().join(name);
+        let text = std::fs::read_to_string(path).unwrap();
+        self.write(name, &format!("{text}\n{lines}\n"));
+    }
+
+    /// Lets the probe carry members that the partner knows by these UMBs.
+    fn carry_members(&self, umbs: &[&str]) {
+        self.write("members/s.json", &members(umbs));
+        self.append("partners/p.toml", "members = \"s\"");
+    }
+
     fn outrider(&self, arguments: &[&str], environment: &[(&str, &str)]) -> std::process::Output {
+        self.command(arguments)
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap()
+    }
+
+    /// An agent that goes on until the test ends.
+    fn agent(&self) -> Agent {
+        Agent::start(self.command(&["run"]), &self.0.path().join("agent.log"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_outrider"));
         command
             .current_dir(self.0.path())
@@ -130,7 +194,7 @@ impl Folder {
         ] {
             command.env_remove(name);
         }
-        command.envs(environment.iter().copied()).output().unwrap()
+        command
     }
 
     fn once(&self, environment: &[(&str, &str)]) -> Value {
@@ -139,6 +203,53 @@ impl Folder {
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 }
+
+/// One row of a table.
+struct Case(toml::Table);
+
+impl Case {
+    /// A text; empty where the row has none.
+    fn text(&self, key: &str) -> &str {
+        let text = self.0.get(key).and_then(toml::Value::as_str);
+        text.unwrap_or_default()
+    }
+
+    fn texts(&self, key: &str) -> Vec<&str> {
+        let all = self.0.get(key).and_then(toml::Value::as_array);
+        let all = all.into_iter().flatten();
+        all.map(|one| one.as_str().unwrap()).collect()
+    }
+
+    /// Outcome, layer, cause, owner and words of a run are those of the row.
+    fn assert_judged(&self, run: &Value) {
+        let why = self.text("why");
+        assert_eq!(run["outcome"], self.text("outcome"), "{why}: {run}");
+        for key in ["layer", "cause", "owner"] {
+            assert_eq!(blame(run, key), self.text(key), "{why}: {run}");
+        }
+        let summary = blame(run, "summary");
+        assert!(summary.contains(self.text("words")), "{why}: {run}");
+    }
+}
+
+/// The rows of a table, of each kind at least three.
+fn cases(name: &str) -> Vec<Case> {
+    let path = repository().join(format!("tests/cases/field/{name}.toml"));
+    let table: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let rows = table["case"].as_array().unwrap().iter();
+    let cases: Vec<Case> = rows
+        .map(|row| Case(row.as_table().unwrap().clone()))
+        .collect();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in &cases {
+        *kinds.entry(case.text("kind")).or_default() += 1;
+    }
+    assert!(kinds.values().all(|count| *count >= 3), "{kinds:?}");
+    cases
+}
+
+/// No check of these journeys compares it with a clock.
+const TRANSACTION_TIME: &str = "2026-11-28T12:00:00Z";
 
 const HEAD: &str = "id = \"j\"\ndeadline = \"10s\"\ntimeout = \"3s\"\n";
 
@@ -160,59 +271,37 @@ fn blame(run: &Value, key: &str) -> String {
 
 #[test]
 fn what_servers_send_is_told_as_what_it_is() {
-    let text = std::fs::read_to_string(repository().join("tests/cases/field/wire.toml")).unwrap();
-    let table: toml::Table = text.parse().unwrap();
-    let cases = table["case"].as_array().unwrap();
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    let cases = cases("wire");
     let mut answers = BTreeMap::new();
     for (number, case) in cases.iter().enumerate() {
-        *kinds.entry(case["kind"].as_str().unwrap()).or_default() += 1;
-        let pieces = case["answer"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|piece| match piece.as_str() {
-                Some(text) => Piece::Bytes(text.as_bytes().to_vec()),
-                None => {
-                    let wait = piece["wait"].as_integer().unwrap();
-                    Piece::Pause(Duration::from_millis(u64::try_from(wait).unwrap()))
-                }
-            });
+        let pieces = case.0["answer"].as_array().unwrap().iter();
+        let pieces = pieces.map(|piece| match piece.as_str() {
+            Some(text) => Piece::Bytes(text.as_bytes().to_vec()),
+            None => {
+                let wait = piece["wait"].as_integer().unwrap();
+                Piece::Pause(Duration::from_millis(u64::try_from(wait).unwrap()))
+            }
+        });
         answers.insert(format!("/{number}"), pieces.collect::<Vec<_>>());
     }
-    assert!(kinds.values().all(|count| *count >= 3), "{kinds:?}");
     let server = Server::new(answers);
     for (number, case) in cases.iter().enumerate() {
-        let kind = case["kind"].as_str().unwrap();
-        let expects_n = !matches!(kind, "1xx answers" | "content codings");
+        let why = case.text("why");
+        let expects_n = matches!(case.text("kind"), "text that is not UTF-8 JSON" | "numbers");
         let base = format!("http://{}", server.address);
         let run = Folder::new(&base, &get(&format!("/{number}"), expects_n), "").once(&[]);
-        let why = case["why"].as_str().unwrap();
-        let text = |key: &str| {
-            case.get(key)
-                .and_then(toml::Value::as_str)
-                .unwrap_or_default()
-        };
-        assert_eq!(run["outcome"], text("outcome"), "{why}: {run}");
-        assert_eq!(blame(&run, "cause"), text("cause"), "{why}: {run}");
-        assert_eq!(blame(&run, "owner"), text("owner"), "{why}");
-        assert!(
-            blame(&run, "summary").contains(text("words")),
-            "{why}: {run}"
-        );
+        case.assert_judged(&run);
         let step = &run["steps"][0];
         let warned = step["findings"]
             .as_array()
             .unwrap()
             .iter()
-            .any(|one| one["check"] == text("warns") && one["held"] == false);
-        assert_eq!(warned, !text("warns").is_empty(), "{why}: {step}");
-        if let Some(least) = case.get("wait_ms_min") {
+            .any(|one| one["check"] == case.text("warns") && one["held"] == false);
+        assert_eq!(warned, !case.text("warns").is_empty(), "{why}: {step}");
+        if let Some(least) = case.0.get("wait_ms_min") {
             let wait = step["requests"][0]["phases"]["wait_ms"].as_f64().unwrap();
-            assert!(
-                wait >= f64::from(i32::try_from(least.as_integer().unwrap()).unwrap()),
-                "{why}: {step}"
-            );
+            let least = i32::try_from(least.as_integer().unwrap()).unwrap();
+            assert!(wait >= f64::from(least), "{why}: {step}");
         }
     }
 }
@@ -296,10 +385,7 @@ fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
     )]));
     let tunnel = Tunnel::new();
     let of = |address: SocketAddr| format!("proxy = \"http://{address}\"");
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = listener().local_addr().unwrap();
     let environment = format!("http://{}", refused.address);
     let past = format!("[proxy]\nurl = \"{environment}\"\nno_proxy = [\"127.0.0.1\"]");
     for (more, outcome, owner, words) in [
@@ -400,77 +486,6 @@ fn hidden_files_are_no_configuration() {
     );
 }
 
-/// A plain `$export` of a group: one job, whose files hold these records.
-fn export(records: &[Value], kind: &str) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let base = format!("http://{address}");
-    let mut kinds: BTreeMap<String, String> = BTreeMap::new();
-    for record in records {
-        let of = record["resourceType"].as_str().unwrap().to_owned();
-        kinds
-            .entry(of)
-            .or_default()
-            .push_str(&format!("{record}\n"));
-    }
-    let output: Vec<Value> = kinds
-        .keys()
-        .map(|of| json!({"type": of, "url": format!("{base}/f/{of}")}))
-        .collect();
-    let manifest = json!({"transactionTime": kind, "request": base, "requiresAccessToken": false, "error": [], "output": output});
-    let mut answers = BTreeMap::from([
-        (
-            "/Group/g/$export".to_owned(),
-            answer(
-                "202 Accepted",
-                &[&format!("Content-Location: {base}/job")],
-                b"",
-            ),
-        ),
-        (
-            "/job".to_owned(),
-            answer(
-                "200 OK",
-                &["Content-Type: application/json"],
-                manifest.to_string().as_bytes(),
-            ),
-        ),
-    ]);
-    for (of, lines) in &kinds {
-        let media = ["Content-Type: application/fhir+ndjson"];
-        answers.insert(
-            format!("/f/{of}"),
-            answer("200 OK", &media, lines.as_bytes()),
-        );
-    }
-    Server::at(address, answers)
-}
-
-impl Server {
-    fn at(address: SocketAddr, answers: BTreeMap<String, Vec<Piece>>) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (answers, kept) = (Arc::new(answers), Arc::clone(&heads));
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                serve(stream.unwrap(), &answers, &kept);
-            }
-        });
-        Self { address, heads }
-    }
-}
-
-fn person(id: &str, umb: &str) -> Value {
-    json!({"resourceType": "Patient", "id": id, "identifier": [{"system": "urn:x", "value": umb}],
-        "name": [{"family": "Alpha", "given": ["Ann"]}], "birthDate": "1970-01-01"})
-}
-
-fn observation(id: &str, subject: &str) -> Value {
-    json!({"resourceType": "Observation", "id": id, "identifier": [{"system": "urn:o", "value": id}], "status": "final",
-        "code": {"text": "x"}, "subject": {"reference": subject}})
-}
-
 /// A set of members, each known to the partner by this UMB; nothing else is due of them.
 fn members(umbs: &[&str]) -> String {
     let one = |umb: &&str| {
@@ -484,78 +499,4 @@ fn members(umbs: &[&str]) -> String {
     let set = json!({"schema": "outrider.members/1", "set": "s", "partner": "p", "seed": 0,
         "requester": {"npi": "1234567893"}, "responder": {"npi": "1234567893"}, "members": umbs.iter().map(one).collect::<Vec<_>>()});
     set.to_string()
-}
-
-#[test]
-fn a_plain_export_needs_no_token_and_a_stranger_in_it_is_found() {
-    let now = "2026-11-28T12:00:00Z";
-    let read = |how: &str| {
-        format!(
-            "{HEAD}[[step]]\nid = \"kick\"\nuse = \"submit\"\nmethod = \"GET\"\nurl = \"{{{{ partner.base_url }}}}/Group/g/$export\"\n\
-             [[step]]\nid = \"result\"\nuse = \"poll\"\njob = \"{{{{ kick.location }}}}\"\n\
-             [[step]]\nid = \"files\"\nuse = \"download\"\nmanifest = \"result\"\n{how}\n\
-             [[step]]\nid = \"complete\"\nuse = \"check\"\ncheck = [\"right-member\", \"completeness\"]\n"
-        )
-    };
-    let one = "read = \"member-data\"";
-    let any = "read = \"group-data\"\ngroup = \"any\"";
-    let own = || vec![person("pat-a", "A1"), observation("o1", "Patient/pat-a")];
-    let with = |more: &[Value]| [own(), more.to_vec()].concat();
-    let group = || with(&[person("pat-b", "B1"), observation("o2", "Patient/pat-b")]);
-    let cases: &[(&str, Vec<Value>, &str, &str)] = &[
-        (one, own(), now, ""),
-        (
-            one,
-            with(&[observation("o2", "Patient/pat-b")]),
-            now,
-            "disclosure",
-        ),
-        (one, with(&[person("pat-x", "X9")]), now, "disclosure"),
-        (
-            one,
-            with(&[observation(
-                "o2",
-                "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001",
-            )]),
-            now,
-            "",
-        ),
-        (any, group(), now, ""),
-        (any, own(), now, ""),
-        (any, with(&[person("pat-x", "X9")]), now, "disclosure"),
-        (
-            any,
-            with(&[observation("o2", "Patient/pat-x")]),
-            now,
-            "disclosure",
-        ),
-        (one, own(), "2026-11-28T12:00:00", "schema"),
-    ];
-    for (how, records, time, cause) in cases {
-        let server = export(records, time);
-        let probe = "members = \"s\"\n";
-        let folder = Folder::new(
-            &format!("http://{}", server.address),
-            &read(how),
-            "[auth]\nkind = \"none\"",
-        );
-        folder.write("members/s.json", &members(&["A1", "B1"]));
-        let path = folder.0.path().join("partners/p.toml");
-        let text = std::fs::read_to_string(&path).unwrap() + probe;
-        std::fs::write(path, text).unwrap();
-        let output = folder.outrider(
-            &["once", "j", "--partner", "p", "--member", "a1", "--json"],
-            &[],
-        );
-        let run: Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        assert_eq!(blame(&run, "cause"), *cause, "{how} {records:?}: {run}");
-        assert!(
-            server
-                .heads()
-                .iter()
-                .all(|head| !head.to_ascii_lowercase().contains("authorization"))
-        );
-        assert!(server.heads()[0].starts_with("GET /Group/g/$export "));
-    }
 }

@@ -1,0 +1,470 @@
+//! What a report is made of: the terms of the plan and the counts of the ledger, for one partner and one period.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use outrider_domain::model::{
+    Basis, Debtor, JourneyId, Partner, PartnerId, Plan, Probe, ProbeId, Sla, SlaPromise, SloName,
+    Zone,
+};
+use outrider_domain::schedule::due_counts;
+use outrider_domain::sla::{
+    AgreementFacts, DEFINITIONS, Day, EpochPart, JourneyCoverage, Latency, Party, PromiseFacts,
+    Report, ReportFacts, ReportPeriod, RunCounts, Source, TrendPoint, Verdict, instant,
+};
+use outrider_domain::sli::{Quantiles, Series, Sketch};
+use outrider_domain::slo::{Counts, Epoch};
+
+use crate::ledger::{Ledger, LedgerError, QuarterCounts};
+use crate::proof::sha256_hex;
+
+/// Windows before this one that the trend shows.
+const TREND_BEFORE: usize = 12;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum NoReport {
+    /// No file says what is promised.
+    #[error("{partner} has no [[sla]]. Add one to {file} with what the contract promises")]
+    NoTerms {
+        /// Whose.
+        partner: PartnerId,
+        /// The file that would hold it.
+        file: String,
+    },
+    /// It lies ahead.
+    #[error("{period} begins {from}, which lies ahead. A report is of a period that is over")]
+    Future {
+        /// As it was written.
+        period: String,
+        /// Its first instant.
+        from: String,
+    },
+    /// It is not over.
+    #[error("{period} is not over before {until}. For the days so far write --period {so_far}")]
+    Unfinished {
+        /// As it was written.
+        period: String,
+        /// The first instant after it.
+        until: String,
+        /// The days of it that are over.
+        so_far: String,
+    },
+    /// A run that was due in it goes on.
+    #[error(
+        "a run of {probe} that was due {due} in {period} has no end yet. Ask again once it has one; \
+         where no agent runs, the next start of one gives it an end"
+    )]
+    RunGoesOn {
+        /// Of which probe.
+        probe: ProbeId,
+        /// The intended start.
+        due: String,
+        /// As it was written.
+        period: String,
+    },
+    /// The counts cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The facts cannot be written down.
+    #[error("the counts cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The report about a partner and a period that is over.
+///
+/// # Errors
+/// There is nothing to report, or not yet, or the ledger is unavailable.
+pub fn report(
+    plan: &Plan,
+    ledger: &Ledger,
+    partner: &Partner,
+    period: &ReportPeriod,
+    now: DateTime<Utc>,
+) -> Result<Report, NoReport> {
+    if partner.slas.is_empty() {
+        return Err(NoReport::NoTerms {
+            partner: partner.id.clone(),
+            file: format!("partners/{}.toml", partner.id),
+        });
+    }
+    for sla in &partner.slas {
+        is_over(period, sla.zone, now)?;
+    }
+    let until = partner.slas.iter().map(|sla| period.instants(sla.zone).1);
+    let until = until.max().unwrap_or(now);
+    let read = ledger.consistently(|ledger| {
+        let open = ledger.open_ticks()?.into_iter();
+        let open = open
+            .filter(|tick| tick.probe.partner == partner.id && tick.due_at < until)
+            .min_by_key(|tick| tick.due_at);
+        let reader = Reader {
+            plan,
+            ledger,
+            partner,
+            period,
+        };
+        let facts = reader.agreements()?;
+        let (coverage, latency) = reader.journeys()?;
+        Ok((open, facts, coverage, latency, ledger.due_through()?))
+    })?;
+    let (open, facts, coverage, latency, due_through) = read;
+    if let Some(tick) = open {
+        return Err(NoReport::RunGoesOn {
+            probe: tick.probe,
+            due: instant(tick.due_at),
+            period: period.name.clone(),
+        });
+    }
+    let (agreements, counted): (Vec<AgreementFacts>, Vec<Counted>) = facts.into_iter().unzip();
+    let terms: Vec<String> = partner.slas.iter().map(|sla| format!("{sla:?}")).collect();
+    let source = Source {
+        tool: concat!("outrider ", env!("CARGO_PKG_VERSION")).to_owned(),
+        measured_from: plan.settings.location.clone(),
+        counts_sha256: sha256_hex(counted.concat().join("\n").as_bytes()),
+        terms_sha256: sha256_hex(terms.join("\n").as_bytes()),
+        definitions_sha256: sha256_hex(format!("{DEFINITIONS:?}").as_bytes()),
+    };
+    let facts = ReportFacts {
+        partner: Party {
+            id: partner.id.to_string(),
+            name: partner.name.clone(),
+            environment: partner.environment.clone(),
+        },
+        period: period.clone(),
+        source,
+        agreements,
+        coverage,
+        latency,
+    };
+    let is_recorded_whole = due_through.is_some_and(|through| through >= until);
+    Ok(Report::new(facts, is_recorded_whole))
+}
+
+fn is_over(period: &ReportPeriod, zone: Zone, now: DateTime<Utc>) -> Result<(), NoReport> {
+    let (from, until) = period.instants(zone);
+    let today = zone.local(now).date();
+    if from > now || (until > now && today <= period.first) {
+        return Err(NoReport::Future {
+            period: period.name.clone(),
+            from: instant(from),
+        });
+    }
+    if until > now {
+        return Err(NoReport::Unfinished {
+            period: period.name.clone(),
+            until: instant(until),
+            so_far: format!("{}..{today}", period.first),
+        });
+    }
+    Ok(())
+}
+
+/// The counts that were read, one line each: what a digest is made of.
+type Counted = Vec<String>;
+
+/// Reads what one report needs.
+struct Reader<'a> {
+    plan: &'a Plan,
+    ledger: &'a Ledger,
+    partner: &'a Partner,
+    period: &'a ReportPeriod,
+}
+
+/// Quarter hours of an objective, those of the record and those that the schedule alone knows.
+struct Quarters {
+    counts: Vec<QuarterCounts>,
+    /// Starts that the schedule planned where there is no record.
+    unrecorded: u64,
+}
+
+impl Reader<'_> {
+    fn agreements(&self) -> Result<Vec<(AgreementFacts, Counted)>, LedgerError> {
+        let read = |sla: &Sla| {
+            let mut counted = Vec::new();
+            let mut promises = Vec::new();
+            for promise in &sla.promises {
+                promises.push(match sla.owes {
+                    Debtor::Partner => self.promise(sla, promise, &mut counted)?,
+                    // Runs measure the partner's side alone.
+                    Debtor::Us => PromiseFacts::default(),
+                });
+            }
+            let facts = AgreementFacts {
+                sla: sla.clone(),
+                promises,
+            };
+            Ok((facts, counted))
+        };
+        self.partner.slas.iter().map(read).collect()
+    }
+
+    fn promise(
+        &self,
+        sla: &Sla,
+        promise: &SlaPromise,
+        counted: &mut Counted,
+    ) -> Result<PromiseFacts, LedgerError> {
+        let (from, until) = self.period.instants(sla.zone);
+        let id = &self.partner.id;
+        let history = self.ledger.slo_history(id, promise.of, self.plan.scale)?;
+        let (epochs, began) = (history.epochs(), history.begin());
+        let quarters = self.quarters(promise.of, began, &(from..until))?;
+        counted.extend(quarters.counts.iter().map(|one| line(id, promise.of, one)));
+        let total: Counts = quarters.counts.iter().map(|one| one.counts).sum();
+        Ok(PromiseFacts {
+            raw: runs(&total, Basis::Raw),
+            net: runs(&total, Basis::Net),
+            held: total.held,
+            inconclusive: total.inconclusive,
+            unrecorded: quarters.unrecorded,
+            parts: parts(epochs, &quarters.counts, sla.basis, from),
+            days: days(self.period, sla, &quarters.counts),
+            trend: self.trend(sla, promise.of, began, &quarters.counts)?,
+        })
+    }
+
+    /// The quarter hours of a stretch. Where no agent kept a record, the schedule says what was due.
+    fn quarters(
+        &self,
+        slo: SloName,
+        began: Option<DateTime<Utc>>,
+        between: &Range<DateTime<Utc>>,
+    ) -> Result<Quarters, LedgerError> {
+        let mut counts = self.ledger.slo_quarters(&self.partner.id, slo, between)?;
+        let through = self.ledger.due_through()?;
+        let before_begin = began.unwrap_or(between.end).min(between.end);
+        let after_end = through.unwrap_or(between.start).max(before_begin);
+        // Starts lie in (after, until], periods in [from, until).
+        let moment = TimeDelta::nanoseconds(1);
+        let gaps = [
+            (
+                between.start - moment,
+                before_begin.max(between.start) - moment,
+            ),
+            (after_end, between.end - moment),
+        ];
+        let mut unrecorded = 0;
+        for (after, until) in gaps {
+            for one in self
+                .probes(slo)
+                .flat_map(|probe| due_counts(self.plan, probe, after, until))
+            {
+                unrecorded += one.due.saturating_sub(one.held);
+                counts.push(QuarterCounts {
+                    quarter: one.quarter,
+                    epoch: 0,
+                    counts: Counts {
+                        due: one.due,
+                        held: one.held,
+                        excluded: outrider_domain::slo::LeftOut {
+                            runs: one.excluded,
+                            ..Default::default()
+                        },
+                        ..Counts::default()
+                    },
+                });
+            }
+        }
+        counts.sort_by_key(|one| (one.quarter, one.epoch));
+        Ok(Quarters { counts, unrecorded })
+    }
+
+    /// The probes whose runs an objective counts by the present files.
+    fn probes(&self, slo: SloName) -> impl Iterator<Item = &Probe> {
+        let journeys = self.partner.slos.get(&slo).map(|slo| &slo.journeys);
+        self.plan.probes.values().filter(move |probe| {
+            probe.id.partner == self.partner.id
+                && journeys.is_some_and(|all| all.contains(&probe.id.journey))
+        })
+    }
+
+    /// Earlier windows, oldest first, and this one. A window in which nothing was recorded has no verdict.
+    fn trend(
+        &self,
+        sla: &Sla,
+        slo: SloName,
+        began: Option<DateTime<Utc>>,
+        present: &[QuarterCounts],
+    ) -> Result<Vec<TrendPoint>, LedgerError> {
+        let before = std::iter::successors(self.period.before(), ReportPeriod::before);
+        let mut trend = Vec::new();
+        for period in before.take(TREND_BEFORE) {
+            let (from, until) = period.instants(sla.zone);
+            let is_recorded = began.is_some_and(|began| began < until);
+            let counts = if is_recorded {
+                self.quarters(slo, began, &(from..until))?.counts
+            } else {
+                Vec::new()
+            };
+            trend.push(trend_point(&period, sla.basis, &counts, is_recorded));
+        }
+        trend.reverse();
+        trend.push(trend_point(self.period, sla.basis, present, true));
+        Ok(trend)
+    }
+
+    /// What became of planned starts, and how long runs took, by journey.
+    fn journeys(&self) -> Result<(Vec<JourneyCoverage>, Vec<Latency>), LedgerError> {
+        let zone = self.partner.slas.first().map_or(Zone::UTC, |sla| sla.zone);
+        let (from, until) = self.period.instants(zone);
+        let promised = self.partner.slas.iter().flat_map(|sla| &sla.promises);
+        let slos = promised.filter_map(|promise| self.partner.slos.get(&promise.of));
+        let journeys: std::collections::BTreeSet<&JourneyId> =
+            slos.flat_map(|slo| &slo.journeys).collect();
+        let (mut coverage, mut latency) = (Vec::new(), Vec::new());
+        for journey in journeys {
+            let probe = ProbeId {
+                partner: self.partner.id.clone(),
+                journey: journey.clone(),
+            };
+            let found = self.ledger.probe_counts(&probe, &(from..until))?;
+            let [
+                ran,
+                late,
+                overlap,
+                capped,
+                blackout,
+                maintenance,
+                missed,
+                lost,
+            ] = found.dispositions;
+            let [passed, passed_on_retry, failed, agent_fault, inconclusive] = found.outcomes;
+            coverage.push(JourneyCoverage {
+                journey: journey.to_string(),
+                due: found.due,
+                ran,
+                late,
+                overlap,
+                capped,
+                blackout,
+                maintenance,
+                missed,
+                lost,
+                passed,
+                passed_on_retry,
+                failed,
+                agent_fault,
+                inconclusive,
+            });
+            let hours = whole_hours(from, until);
+            let sketches = self
+                .ledger
+                .sketches_between(&probe, &Series::Journey, hours)?;
+            let mut merged = Sketch::new(&Series::Journey);
+            sketches.iter().for_each(|(_, sketch)| merged.merge(sketch));
+            latency.extend(Quantiles::of(&merged).map(|of| quantiles(journey, &of)));
+        }
+        Ok((coverage, latency))
+    }
+}
+
+/// The hours that begin in a stretch of time, as seconds since 1970: sketches are of whole hours of UTC.
+fn whole_hours(from: DateTime<Utc>, until: DateTime<Utc>) -> Range<i64> {
+    let up = |at: DateTime<Utc>| (at.timestamp() + 3_599).div_euclid(3_600) * 3_600;
+    up(from)..up(until)
+}
+
+fn quantiles(journey: &JourneyId, of: &Quantiles) -> Latency {
+    let us = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let [p50, _, p95, p99] = of.values;
+    Latency {
+        journey: journey.to_string(),
+        runs: of.count,
+        p50_us: us(p50),
+        p95_us: us(p95),
+        p99_us: us(p99),
+        max_us: us(of.max),
+    }
+}
+
+/// Runs as a verdict counts them.
+fn runs(of: &Counts, basis: Basis) -> RunCounts {
+    match basis {
+        Basis::Raw => RunCounts::new(of.owed(), of.judged, of.bad),
+        Basis::Net => RunCounts::new(
+            of.owed().saturating_sub(of.excluded.runs),
+            of.judged.saturating_sub(of.excluded.events),
+            of.bad.saturating_sub(of.excluded.bad),
+        ),
+    }
+}
+
+/// A quarter hour in words that are the same for the same counts.
+fn line(partner: &PartnerId, slo: SloName, of: &QuarterCounts) -> String {
+    format!(
+        "{partner} {slo} {} {} {:?}",
+        of.quarter.timestamp(),
+        of.epoch,
+        of.counts
+    )
+}
+
+fn parts(
+    epochs: &[Epoch],
+    counts: &[QuarterCounts],
+    basis: Basis,
+    from: DateTime<Utc>,
+) -> Vec<EpochPart> {
+    let mut by_epoch: BTreeMap<u32, Counts> = BTreeMap::new();
+    for one in counts {
+        *by_epoch.entry(one.epoch).or_default() += one.counts;
+    }
+    let parts = epochs.iter().enumerate().filter_map(|(place, epoch)| {
+        let runs = runs(by_epoch.get(&epoch.number)?, basis);
+        let journeys = epoch.promise.journeys.iter();
+        let counted = journeys.map(|(journey, terms)| match &terms.threshold {
+            Some(limit) => format!("{journey}, {}, good within {limit}", terms.schedule),
+            None => format!("{journey}, {}", terms.schedule),
+        });
+        let before = place.checked_sub(1).and_then(|before| epochs.get(before));
+        let changes = before.map(|before| epoch.promise.changes_since(&before.promise));
+        Some(EpochPart {
+            epoch: epoch.number,
+            from: instant(epoch.from.max(from)),
+            counted: counted.collect(),
+            changes: changes.unwrap_or_default(),
+            due: runs.due,
+            judged: runs.judged,
+            bad: runs.bad,
+        })
+    });
+    parts.collect()
+}
+
+/// Quarter hours by civil day: each lies in just one, as periods begin with whole ones.
+fn days(period: &ReportPeriod, sla: &Sla, counts: &[QuarterCounts]) -> Vec<Day> {
+    let mut by_day: BTreeMap<NaiveDate, Counts> = BTreeMap::new();
+    for one in counts {
+        let day = sla.zone.local(one.quarter).date();
+        *by_day.entry(day).or_default() += one.counts;
+    }
+    let days = period.days(sla.zone).map(|(day, _, _)| {
+        let runs = runs(&by_day.get(&day).copied().unwrap_or_default(), sla.basis);
+        Day {
+            day: day.to_string(),
+            due: runs.due,
+            judged: runs.judged,
+            bad: runs.bad,
+        }
+    });
+    days.collect()
+}
+
+fn trend_point(
+    period: &ReportPeriod,
+    basis: Basis,
+    counts: &[QuarterCounts],
+    is_recorded: bool,
+) -> TrendPoint {
+    let total: Counts = counts.iter().map(|one| one.counts).sum();
+    let runs = runs(&total, basis);
+    TrendPoint {
+        period: period.name.clone(),
+        due: runs.due,
+        judged: runs.judged,
+        bad: runs.bad,
+        verdict: is_recorded.then_some(Verdict::NotDemonstrable),
+    }
+}

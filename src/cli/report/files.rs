@@ -1,0 +1,95 @@
+//! The files of a report. Each appears whole or not at all, and the JSON last: where it stands, its views do too.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use outrider_domain::sla::{Report, ReportPeriod};
+
+use super::order::{Format, Order};
+use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
+use crate::render::{ReportProof, days_csv, promises_csv, report_html, report_overview};
+
+/// Writes the JSON and the views that were asked for, and its signatures where there is a key.
+///
+/// # Errors
+/// What cannot be made or written, and why.
+pub(super) fn write_report(report: &Report, order: &Order) -> Result<Vec<PathBuf>, String> {
+    let stem = stem(report);
+    let json = report.json().map_err(|why| why.to_string())?;
+    let public = order.key.as_ref().and_then(|key| key.public());
+    let proof = ReportProof {
+        file: format!("{stem}.json"),
+        json_sha256: sha256_hex(json.as_bytes()),
+        key: public.map(|key| key.fingerprint()),
+    };
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for format in &order.formats {
+        match format {
+            Format::Html => {
+                let page =
+                    report_html(report, &proof, order.paper).map_err(|why| why.to_string())?;
+                files.push((format!("{stem}.html"), page.into_bytes()));
+            }
+            Format::Csv => {
+                let promises = promises_csv(report).map_err(|why| why.to_string())?;
+                let days = days_csv(report).map_err(|why| why.to_string())?;
+                files.push((format!("{stem}.promises.csv"), promises.into_bytes()));
+                files.push((format!("{stem}.days.csv"), days.into_bytes()));
+            }
+            Format::Json => {}
+        }
+    }
+    if let Some(key) = &order.key {
+        let signed = envelope(key, REPORT_TYPE, json.as_bytes()).map_err(|why| why.to_string())?;
+        files.push((format!("{stem}.dsse.json"), signed.into_bytes()));
+        files.push((format!("{stem}.json.sig"), key.sign(json.as_bytes())));
+    }
+    files.push((format!("{stem}.json"), json.into_bytes()));
+    write_all(&order.folder, files)
+}
+
+/// Writes the page over all reports of a period; none where no page was asked for.
+///
+/// # Errors
+/// What cannot be made or written, and why.
+pub(super) fn write_overview(
+    reports: &[Report],
+    period: &ReportPeriod,
+    order: &Order,
+) -> Result<Vec<PathBuf>, String> {
+    if !order.formats.contains(&Format::Html) {
+        return Ok(Vec::new());
+    }
+    let page = report_overview(reports, stem).map_err(|why| why.to_string())?;
+    let name = format!("overview-{}.html", period.name);
+    write_all(&order.folder, vec![(name, page.into_bytes())])
+}
+
+/// How the files of a report begin.
+fn stem(report: &Report) -> String {
+    format!("{}-{}", report.partner.id, report.period)
+}
+
+fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf>, String> {
+    let failed = |path: &Path, why: std::io::Error| format!("{}: {why}", path.display());
+    fs::create_dir_all(folder).map_err(|why| failed(folder, why))?;
+    let mut written = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        write_whole(&path, &bytes).map_err(|why| failed(&path, why))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// Writes a file next to its place and then puts it there.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".part");
+    let aside = PathBuf::from(aside);
+    let mut file = fs::File::create(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)
+}

@@ -1,0 +1,168 @@
+//! `outrider report`: what a partner's promises came to in a period, as files that a partner can verify.
+
+mod files;
+mod order;
+mod verify;
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use outrider_domain::clock::Clock;
+use outrider_domain::config::QueryMistake;
+use outrider_domain::model::{Partner, PartnerId, Plan};
+use outrider_domain::sla::{Report, ReportPeriod};
+
+use self::files::{write_overview, write_report};
+use self::order::{Format, Order, failed, period};
+use super::exit::Exit;
+use super::files::LedgerFiles;
+use super::out;
+use crate::agent;
+use crate::ledger::Ledger;
+use crate::proof::ProofKey;
+use crate::render::{Paper, report_text};
+
+/// What `report` takes.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct ReportCommand {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The partner: the id of a file in partners/
+    #[arg(long, conflicts_with = "all", required_unless_present = "all")]
+    partner: Option<String>,
+    /// Every partner whose file says what a contract promises, and one page over all of them
+    #[arg(long)]
+    all: bool,
+    /// A month (2026-10), a quarter (2026-Q4), an ISO week (2026-W45) or days without the last
+    /// (2026-10-01..2026-10-15), in the contract's time zone
+    #[arg(long, value_name = "PERIOD", required = true)]
+    period: Option<String>,
+    /// What to write, with commas: json, html, csv; the JSON is always written
+    #[arg(
+        long,
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        default_value = "json,html,csv"
+    )]
+    format: Vec<String>,
+    /// The folder to write to; without it the verdicts are shown and nothing is written
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Signs with this key: Ed25519, PKCS #8 PEM, as openssl genpkey makes it
+    #[arg(long, value_name = "FILE", requires = "out")]
+    key: Option<PathBuf>,
+    /// The paper that the page is laid out for: a4 or letter
+    #[arg(long, value_name = "PAPER", default_value = "a4")]
+    paper: String,
+    #[command(flatten)]
+    files: LedgerFiles,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Works a report out again and checks its signature; exit 8 when it is not valid, 7 without a key
+    Verify(verify::Verify),
+}
+
+impl ReportCommand {
+    pub(super) fn carry_out(self) -> Result<Exit, Exit> {
+        if let Some(Command::Verify(verify)) = self.command {
+            return verify.carry_out();
+        }
+        let period = period(self.period.as_deref().unwrap_or_default())?;
+        let order = self.order()?;
+        let plan = self.files.plan()?;
+        let partners = self.partners(&plan)?;
+        let ledger = Ledger::reader(&plan.settings.ledger).map_err(|why| {
+            out::print_error(&format!("outrider: {why}"));
+            Exit::Ledger
+        })?;
+        let now = Clock::real().now();
+        let (mut reports, mut first_fault) = (Vec::new(), None);
+        for partner in partners {
+            match one(&plan, &ledger, partner, (&period, now), order.as_ref()) {
+                Ok(report) => reports.push(report),
+                Err(exit) => first_fault = first_fault.or(Some(exit)),
+            }
+        }
+        if let Some(order) = order.filter(|_| self.all && !reports.is_empty()) {
+            let path = write_overview(&reports, &period, &order).map_err(unwritten)?;
+            path.iter()
+                .for_each(|path| out::say(&path.display().to_string()));
+        }
+        first_fault.map_or(Ok(Exit::Fine), Err)
+    }
+
+    fn order(&self) -> Result<Option<Order>, Exit> {
+        let mut formats = Vec::new();
+        for name in &self.format {
+            let known = Format::ALL.iter().map(|format| format.name());
+            let format = Format::named(name)
+                .ok_or_else(|| out::mistake(&QueryMistake::unknown("format", name, known)))?;
+            formats.push(format);
+        }
+        let paper = Paper::named(&self.paper).ok_or_else(|| {
+            let known = Paper::ALL.iter().map(|paper| paper.name());
+            out::mistake(&QueryMistake::unknown("paper", &self.paper, known))
+        })?;
+        let Some(folder) = self.out.clone() else {
+            return Ok(None);
+        };
+        let key = self.key.as_ref().map(|path| {
+            ProofKey::read(path).map_err(|why| {
+                out::print_error(&format!("outrider: --key {}: {why}", path.display()));
+                Exit::CouldNotLook
+            })
+        });
+        Ok(Some(Order {
+            formats,
+            paper,
+            folder,
+            key: key.transpose()?,
+        }))
+    }
+
+    fn partners<'p>(&self, plan: &'p Plan) -> Result<Vec<&'p Partner>, Exit> {
+        let Some(id) = &self.partner else {
+            let with_terms = plan.partners.values().filter(|one| !one.slas.is_empty());
+            let all: Vec<_> = with_terms.collect();
+            if all.is_empty() {
+                out::print_error(
+                    "outrider: no partner has an [[sla]]. Add one to a file in partners/ with what \
+                     the contract promises",
+                );
+                return Err(Exit::Usage);
+            }
+            return Ok(all);
+        };
+        let found = plan.partners.get(&PartnerId::new(id.as_str()));
+        let known = plan.partners.keys().map(PartnerId::as_str);
+        found
+            .map(|partner| vec![partner])
+            .ok_or_else(|| out::mistake(&QueryMistake::unknown("partner", id, known)))
+    }
+}
+
+/// One partner's report, written or shown.
+fn one(
+    plan: &Plan,
+    ledger: &Ledger,
+    partner: &Partner,
+    (period, now): (&ReportPeriod, DateTime<Utc>),
+    order: Option<&Order>,
+) -> Result<Report, Exit> {
+    let report = agent::report(plan, ledger, partner, period, now).map_err(failed)?;
+    out::say(&report_text(&report));
+    if let Some(order) = order {
+        for file in write_report(&report, order).map_err(unwritten)? {
+            out::say(&format!("  {}", file.display()));
+        }
+    }
+    Ok(report)
+}
+
+fn unwritten(why: String) -> Exit {
+    out::print_error(&format!("outrider: {why}"));
+    Exit::CouldNotLook
+}
