@@ -39,6 +39,9 @@ const LASTING: Answers = Answers {
     lifetime: 300,
 };
 
+/// A refusal for a longer time than the test looks.
+const LATER: &str = "429 Too Many Requests\r\nretry-after: 1200";
+
 /// A partner that notes the method of each request.
 struct Partner {
     address: SocketAddr,
@@ -257,6 +260,8 @@ async fn what_a_partner_and_its_file_say_decides_how_a_job_ends() {
         (gone("404 Not Found"), "", 5..=5, 1..=1, (R::Released, 5)),
         (gone("410 Gone"), "", 5..=5, 1..=1, (R::Released, 5)),
         (LASTING, declared, 0..=0, 0..=0, (R::Declared, 5)),
+        // Nobody is asked again before the time that it names.
+        (gone(LATER), "", 5..=5, 1..=1, (R::Failed, 5)),
         // No token comes, or none that lasts: each job asks for one, once.
         (no_token, "", 0..=0, 5..=5, (R::Released, 0)),
         (short, "", 5..=5, 5..=5, (R::Released, 0)),
@@ -270,7 +275,8 @@ async fn what_a_partner_and_its_file_say_decides_how_a_job_ends() {
         assert!(deletions.contains(&counts.0), "{more} {counts:?}");
         assert!(tokens.contains(&counts.1), "{more} {counts:?}");
         assert_eq!(agent.counted(result.0), result.1, "{more}");
-        let left = if result.1 == 5 { 0.0 } else { 5.0 };
+        let has_ended = result.1 == 5 && !matches!(result.0, R::Failed);
+        let left = if has_ended { 0.0 } else { 5.0 };
         assert_eq!(agent.open(), Some(left), "{more}");
         let _closed = agent.recorder.stop().await;
     }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::partners::Partners;
 use super::recorder_events::{RecorderEvent, RecorderSender};
 use super::state::SharedState;
-use crate::journey::{JobNote, OrphanRelease, TokenAllowance, release_orphan};
+use crate::journey::{FailedRelease, JobNote, OrphanRelease, TokenAllowance, release_orphan};
 use crate::ledger::Ledger;
 
 /// The schedule does not wait longer than this for partners that do not answer at the start; what is
@@ -44,14 +44,16 @@ fn back_off(location: &str, failed: u32) -> Duration {
     doubled - quarter + quarter * 2 * u32::try_from(share).unwrap_or(0) / 1_000
 }
 
-/// The attempts at a job after one more that failed.
-fn after_failure(job: &Job, has_asked: bool, now: DateTime<Utc>) -> ReleaseAttempts {
+/// The attempts at a job after one more that failed; the next comes no sooner than the partner asks, or once the job
+/// is old enough to be given up.
+fn after_failure(job: &Job, last: FailedRelease, now: DateTime<Utc>) -> ReleaseAttempts {
     let failed = job.attempts.failed.saturating_add(1);
-    let wait = TimeDelta::from_std(back_off(&job.location, failed)).unwrap_or_default();
+    let wait = back_off(&job.location, failed).max(last.wait);
+    let wait = TimeDelta::from_std(wait).map_or(AGE_MAX, |wait| wait.min(AGE_MAX));
     ReleaseAttempts {
         failed,
         next_at: Some(now + wait),
-        had_token: job.attempts.had_token || has_asked,
+        had_token: job.attempts.had_token || last.has_asked,
     }
 }
 
@@ -141,7 +143,7 @@ async fn release_all(releasing: Releasing, mut jobs: Vec<Job>) {
         }
         let Some(partner) = partner else {
             tracing::warn!(partner = %job.partner, "an open job belongs to no partner of the plan");
-            failed(&releasing, job, false).await;
+            failed(&releasing, job, FailedRelease::default()).await;
             continue;
         };
         if failures < FAILURES_MAX {
@@ -194,15 +196,15 @@ async fn release(releasing: &Releasing, partner: &Partner, job: Job) -> bool {
             record(releasing, job, OrphanResult::Released).await;
             true
         }
-        OrphanRelease::Failed { has_asked } => {
-            failed(releasing, job, has_asked).await;
+        OrphanRelease::Failed(last) => {
+            failed(releasing, job, last).await;
             false
         }
     }
 }
 
-async fn failed(releasing: &Releasing, mut job: Job, has_asked: bool) {
-    job.attempts = after_failure(&job, has_asked, releasing.clock.now());
+async fn failed(releasing: &Releasing, mut job: Job, last: FailedRelease) {
+    job.attempts = after_failure(&job, last, releasing.clock.now());
     tracing::warn!(
         partner = %job.partner, run.id = %job.run, attempts = job.attempts.failed,
         next_at = ?job.attempts.next_at, "an orphan job could not be released"

@@ -33,8 +33,8 @@ pub enum NoReport {
         /// The file that would hold it.
         file: String,
     },
-    /// It lies ahead.
-    #[error("{period} begins {from}, which lies ahead. A report is of a period that is over")]
+    /// No day of it is over.
+    #[error("no day of {period} is over: it begins {from}. A report is of a period that is over")]
     Future {
         /// As it was written.
         period: String,

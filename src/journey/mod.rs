@@ -48,7 +48,7 @@ mod wire;
 
 pub use certificates::chain_end;
 pub use client::Client;
-pub use orphan::{OrphanRelease, TokenAllowance, release_orphan};
+pub use orphan::{FailedRelease, OrphanRelease, TokenAllowance, release_orphan};
 pub use proxy::is_in_environment;
 pub use rate_limiter::{Admission, RateLimiter};
 pub use resolver::Resolver;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use outrider_domain::clock::{Clock, Lag};
+use outrider_domain::judge::retry_after::{RetryAfter, retry_after};
 use outrider_domain::judge::{job, token};
 use outrider_domain::model::{
     Answer, AuthKind, ConnectionPolicy, FamilyWanted, HttpWanted, Job, Method, Partner, RequestKind,
@@ -38,10 +39,16 @@ pub enum OrphanRelease {
     /// The job is released or gone.
     Released,
     /// It may still be open.
-    Failed {
-        /// Whether a token was asked for.
-        has_asked: bool,
-    },
+    Failed(FailedRelease),
+}
+
+/// What is known of an attempt that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FailedRelease {
+    /// Whether a token was asked for.
+    pub has_asked: bool,
+    /// How long the partner asks to wait (`Retry-After`); zero where it does not.
+    pub wait: Duration,
 }
 
 /// Releases the job, with a token that is good from a run, or else with a new one where that is allowed.
@@ -59,10 +66,13 @@ pub async fn release_orphan(
         return OrphanRelease::Released;
     }
     let (token, has_asked) = token_for(client, clock, partner, job, allowance).await;
-    let failed = OrphanRelease::Failed { has_asked };
+    let mut failed = FailedRelease {
+        has_asked,
+        ..FailedRelease::default()
+    };
     let needs_none = matches!(partner.auth.kind, AuthKind::None);
     if token.is_none() && !needs_none {
-        return failed;
+        return OrphanRelease::Failed(failed);
     }
     let mut call = Call {
         kind: RequestKind::Release,
@@ -79,10 +89,11 @@ pub async fn release_orphan(
     let is_gone =
         |answer: &Answer| job::released(answer).passed || matches!(answer.status, 404 | 410);
     if answer.as_ref().is_some_and(is_gone) {
-        OrphanRelease::Released
-    } else {
-        failed
+        return OrphanRelease::Released;
     }
+    let asked = answer.map(|answer| retry_after(answer.header("retry-after"), clock.system()));
+    failed.wait = asked.and_then(RetryAfter::wait).unwrap_or_default();
+    OrphanRelease::Failed(failed)
 }
 
 /// The token, and whether it was asked for now.

@@ -626,12 +626,7 @@ fn what_cannot_be_reported_says_why_and_what_to_do() {
             2,
             "\"last-month\" is no period. Write a month (2026-10)",
         ),
-        (
-            "keystone",
-            &ahead,
-            2,
-            "which lies ahead. A report is of a period that is over",
-        ),
+        ("keystone", &ahead, 2, "is over: it begins 2"),
         (
             "keystone",
             &this_month,

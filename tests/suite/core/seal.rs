@@ -161,11 +161,19 @@ const STOPPED: [(&str, Damage, &str); 6] = [
 ];
 
 /// The core does not start: the database is not the one that was left.
-const REFUSED: [(&str, Damage, &str); 8] = [
+const REFUSED: [(&str, Damage, &str); 9] = [
     (
         "the database is gone",
         |state, _| remove(state, "core.sqlite"),
         "core.sqlite is gone or empty",
+    ),
+    (
+        "the database and its heads are gone",
+        |state, _| {
+            remove(state, "core.sqlite");
+            remove(state, "core.heads");
+        },
+        "payloads still holds files that belong to it",
     ),
     (
         "the database is empty",

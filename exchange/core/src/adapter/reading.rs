@@ -210,10 +210,15 @@ impl ExportContent {
                         self.unmatched_patients.insert(name.id);
                     }
                 }
-                Reference::Own(_) | Reference::Elsewhere(_) | Reference::Logical => {}
+                Reference::Own(_) | Reference::Elsewhere(_) => {}
+                // A person without an address here may be anybody; a group or a device is nobody.
                 Reference::Contained(inner) => {
-                    let is_there = is_contained(resource, &inner);
-                    owner = owner.filter(|_| is_there);
+                    let is_nobody = contained_kind(resource, &inner).is_some_and(is_nobody);
+                    owner = owner.filter(|_| is_nobody);
+                }
+                Reference::Logical => {
+                    let is_nobody = reference["type"].as_str().is_some_and(is_nobody);
+                    owner = owner.filter(|_| is_nobody);
                 }
                 Reference::Unreadable => owner = None,
             }
@@ -288,9 +293,21 @@ fn updated_ms(resource: &Value) -> Option<i64> {
     Some(at.timestamp_millis())
 }
 
-fn is_contained(resource: &Value, id: &str) -> bool {
-    let mut contained = resource["contained"].as_array().into_iter().flatten();
-    contained.any(|one| one["id"] == id)
+/// The type of a contained resource; none where it is not there, or not once.
+fn contained_kind<'r>(resource: &'r Value, id: &str) -> Option<&'r str> {
+    let contained = resource["contained"].as_array().into_iter().flatten();
+    let mut kinds = contained
+        .filter(|one| one["id"] == id)
+        .map(|one| one["resourceType"].as_str());
+    match (kinds.next(), kinds.next()) {
+        (Some(kind), None) => kind,
+        (_, _) => None,
+    }
+}
+
+/// Whether a resource of that type is no person whose records there could be.
+fn is_nobody(kind: &str) -> bool {
+    kind != "Patient" && !kind.ends_with("/Patient")
 }
 
 /// Whether a partner's error file says that something went wrong: an OperationOutcome with an error in it, or a
@@ -388,7 +405,7 @@ mod tests {
                 "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001",
                 false,
                 false,
-                0,
+                1,
             ),
             ("#nobody", false, false, 1),
             ("https:", false, false, 1),
@@ -402,6 +419,42 @@ mod tests {
             );
             assert_eq!(content.by_patient.contains_key("R-1"), is_own, "{subject}");
             assert_eq!(reading.unowned, unreadable, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_person_without_an_address_cannot_be_told_from_another() {
+        let inside = |kind: &str| json!([{"resourceType": kind, "id": "p"}]);
+        let twice =
+            json!([{"resourceType": "Group", "id": "p"}, {"resourceType": "Patient", "id": "p"}]);
+        for (subject, contained, unreadable) in [
+            (json!({"reference": "#p"}), inside("Patient"), 1),
+            (json!({"reference": "#p"}), inside("Group"), 0),
+            (json!({"reference": "#p"}), twice, 1),
+            (json!({"identifier": {"value": "1"}}), json!([]), 1),
+            (
+                json!({"identifier": {"value": "1"}, "type": "Patient"}),
+                json!([]),
+                1,
+            ),
+            (
+                json!({"identifier": {"value": "1"}, "type": "Group"}),
+                json!([]),
+                0,
+            ),
+            (
+                json!({"reference": "urn:oid:1.2.3", "type": "http://hl7.org/fhir/StructureDefinition/Patient"}),
+                json!([]),
+                1,
+            ),
+        ] {
+            let line = json!({"resourceType": "Condition", "id": "c-1", "subject": subject, "contained": contained});
+            let reading = read(
+                &mut ExportContent::default(),
+                "Condition",
+                std::slice::from_ref(&line),
+            );
+            assert_eq!(reading.unowned, unreadable, "{line}");
         }
     }
 

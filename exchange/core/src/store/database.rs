@@ -63,7 +63,7 @@ impl Store {
     /// key is gone, or there is no witness of it.
     pub fn open(folder: &Path, options: StoreOptions) -> Result<Self> {
         let StoreOptions { mib, pace, crash } = options;
-        std::fs::create_dir_all(folder.join("payloads"))?;
+        std::fs::create_dir_all(folder.join(witness::PAYLOADS))?;
         // Members' histories lie here: for this user alone.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         let has_database = witness::has_database(folder)?;

@@ -12,9 +12,7 @@ use rusqlite::{Row, Transaction, params};
 use super::database::Store;
 use super::error::Result;
 use super::space::{RECEIVING, Receiving};
-
-/// The folder of the files.
-const FOLDER: &str = "payloads";
+use super::witness::PAYLOADS;
 
 /// What a payload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +129,7 @@ impl Store {
 
     /// Where a payload of that hash lies.
     pub fn blob(&self, sha256: &str) -> PathBuf {
-        let folder = self.folder.join(FOLDER);
+        let folder = self.folder.join(PAYLOADS);
         folder.join(sha256.get(..2).unwrap_or("00")).join(sha256)
     }
 
@@ -141,7 +139,7 @@ impl Store {
     /// [`StoreError::Full`](super::error::StoreError::Full) when the payloads have used up their space.
     pub fn receiving(&self) -> Result<Receiving> {
         let used = self.payload_bytes()?;
-        self.space.receive(&self.folder.join(FOLDER), used)
+        self.space.receive(&self.folder.join(PAYLOADS), used)
     }
 
     /// The bytes of all payloads, received ones included.
@@ -222,7 +220,7 @@ impl Store {
     /// Removes what was being received when the process ended, and files that no exchange has: a crash came between
     /// file and table. Only the core that holds the folder's lock may do this.
     pub fn sweep_payloads(&self) -> Result<()> {
-        for entry in fs::read_dir(self.folder.join(FOLDER))? {
+        for entry in fs::read_dir(self.folder.join(PAYLOADS))? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
                 if entry.file_name().to_string_lossy().starts_with(RECEIVING) {

@@ -12,6 +12,9 @@ use crate::audit::{
     SignedHead,
 };
 
+/// The folder of the payloads.
+pub(super) const PAYLOADS: &str = "payloads";
+
 /// Whether the folder has a database that is not empty.
 pub(super) fn has_database(folder: &Path) -> Result<bool> {
     match std::fs::metadata(folder.join("core.sqlite")) {
@@ -29,6 +32,11 @@ pub(super) fn keys(folder: &Path, has_database: bool) -> Result<Keys> {
             head.seq
         )));
     }
+    if !has_database && has_payloads(folder)? {
+        return Err(lost(format!(
+            "core.sqlite is gone or empty, and {PAYLOADS} still holds files that belong to it"
+        )));
+    }
     Keys::open(folder, !has_database).map_err(|error| {
         if has_database && error.kind() == io::ErrorKind::NotFound {
             return lost(format!(
@@ -37,6 +45,15 @@ pub(super) fn keys(folder: &Path, has_database: bool) -> Result<Keys> {
         }
         error.into()
     })
+}
+
+/// Whether payloads lie in the folder; a new database would know of none and remove them.
+fn has_payloads(folder: &Path) -> Result<bool> {
+    match std::fs::read_dir(folder.join(PAYLOADS)) {
+        Ok(mut files) => Ok(files.next().transpose()?.is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A database of that version must have its file of heads, and one without a version must have none that counts.
