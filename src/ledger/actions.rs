@@ -1,5 +1,5 @@
-//! The action log: what was done to the agent, by whom and why. Entries are never changed; a rename leaves the names of
-//! the time.
+//! The action log: what was done to the agent, who did it and why. Entries are never changed; a rename leaves the
+//! names of the time.
 
 use std::time::Duration;
 

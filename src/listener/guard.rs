@@ -34,7 +34,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// Lets in whom the plan of the moment lets in, and who has the local token.
+    /// Lets in the tokens of the present plan, and the local token.
     pub fn new(plan: impl Fn() -> Arc<Plan> + Send + Sync + 'static, local: &Secret) -> Self {
         Self {
             plan: Arc::new(plan),

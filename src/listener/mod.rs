@@ -1,4 +1,4 @@
-//! The agent's listener: who may connect, for how long, and as whom. Knows no route.
+//! The agent's listener: who may connect, for how long, and in which role. Knows no route.
 //!
 //! Every request passes the `guard`: its Host and Origin are checked, its token becomes a
 //! [`Viewer`](outrider_domain::model::Viewer), its body is read within limits, and its answer gets the headers that

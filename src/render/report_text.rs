@@ -49,7 +49,7 @@ pub(super) fn period(report: &Report) -> String {
     }
 }
 
-/// Who owes, and whom.
+/// The debtor's name, and the creditor's.
 pub(super) fn parties<'a>(report: &'a Report, agreement: &'a Agreement) -> (&'a str, &'a str) {
     let partner = report.partner.name.as_str();
     if agreement.owes == "partner" {

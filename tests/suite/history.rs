@@ -216,7 +216,7 @@ fn a_renamed_partner_keeps_its_members_and_is_found_by_its_old_name() {
     let agent = config.agent();
     more_runs(&agent, "keystone", 0.0);
     rename(&config, "formerly = [\"keystone\"]\n");
-    // The set still says for whom it was made.
+    // The set still names the partner that it was made for.
     config.replace("members/keystone-basic.json", "\"granite\"", "\"keystone\"");
     let checked = config.output(&["check", "--overlay", "overlay.toml"]);
     assert!(checked.status.success(), "{checked:?}");

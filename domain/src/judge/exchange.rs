@@ -116,14 +116,16 @@ pub fn one_exchange(json: &Value) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use serde_json::json;
 
     use super::*;
     use crate::judge::answer;
     use crate::judge::business::{self, CheckInput};
-    use crate::judge::fixtures::{BASE, answer_with, broken, cases, expected, member, set, today};
+    use crate::judge::fixtures::{
+        BASE, answer_with, broken, cases, expected, member, nothing_of, set, today,
+    };
     use crate::judge::records::{Depth, ExpectedMembers, ExportedRecords};
     use crate::judge::stream::FileFold;
     use crate::model::{AnswerCheck, ExpectedResource, RecordCheck};
@@ -234,15 +236,9 @@ mod tests {
         };
         for (named, right) in [(own, true), ("somebody", false), ("other", false)] {
             let seen = CheckInput {
-                member: &member,
-                matches: None,
                 named: Some(&result(named)),
                 records: Some(&records),
-                exports: &[],
-                same_key: &[],
-                baseline: None,
-                declared: &BTreeSet::new(),
-                base: BASE,
+                ..nothing_of(&member)
             };
             let found = business::check(RecordCheck::NobodyElse, &seen);
             let expected: &[&str] = if right { &[] } else { &["nobody-else"] };

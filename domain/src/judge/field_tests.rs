@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::business::{self, CheckInput};
-use super::fixtures::{BASE, expected, member, oracle, set, today};
+use super::fixtures::{BASE, expected, member, nothing_of, oracle, set, today};
 use super::matches::{MatchResult, SubmittedMember};
 use super::records::{Depth, ExpectedMembers, ExportedRecords};
 use super::stream::FileFold;
@@ -52,15 +52,9 @@ fn judged(records: &[Value], has_match: bool) -> Vec<Finding> {
         assert!(fold.finish(Some(1), &mut seen).iter().all(|one| one.passed));
     }
     let input = CheckInput {
-        member: &member,
         matches: has_match.then_some(&matches),
-        named: None,
         records: Some(&seen),
-        exports: &[],
-        same_key: &[],
-        baseline: None,
-        declared: &BTreeSet::new(),
-        base: BASE,
+        ..nothing_of(&member)
     };
     let checks = [
         RecordCheck::RightMember,
@@ -206,15 +200,8 @@ fn a_group_is_judged_by_its_expected_members_or_by_any_of_the_set() {
             let _flow = fold.feed(line.as_bytes(), &mut seen);
         }
         let input = CheckInput {
-            member: &members[0],
-            matches: None,
-            named: None,
             records: Some(&seen),
-            exports: &[],
-            same_key: &[],
-            baseline: None,
-            declared: &BTreeSet::new(),
-            base: BASE,
+            ..nothing_of(&members[0])
         };
         let checks = [
             RecordCheck::Completeness,

@@ -1,20 +1,38 @@
 //! What the tests of judging share: a member with its oracle, answers, and files of cases with the edits that break good
 //! documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
+use super::business::CheckInput;
 use super::normalise::{canonical, key, sha256};
 use crate::model::{
     Answer, Bucket, Expected, ExpectedResource, Finding, Identity, Member, MemberId, MemberSet,
-    PartnerId,
+    PartnerId, Quirk,
 };
 
 const OURS: &str = "1999999984";
 /// The FHIR base of the partner whose records are judged.
 pub(super) const BASE: &str = "https://payer.example/fhir";
+
+static NO_QUIRKS: BTreeSet<Quirk> = BTreeSet::new();
+
+/// What rules look at in a test: this member, and nothing of its exchange.
+pub(super) fn nothing_of(member: &Member) -> CheckInput<'_> {
+    CheckInput {
+        member,
+        matches: None,
+        named: None,
+        records: None,
+        exports: &[],
+        same_key: &[],
+        baseline: None,
+        declared: &NO_QUIRKS,
+        base: BASE,
+    }
+}
 
 pub(super) fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()

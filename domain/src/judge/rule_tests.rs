@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::business::{self, CheckInput, ExportTimes};
 use super::fixtures::{
-    BASE, answer_with, at, broken, cases, expected, member, oracle, outcome, set, today, with_edits,
+    BASE, answer_with, at, broken, cases, expected, member, nothing_of, oracle, outcome, set,
+    today, with_edits,
 };
 use super::matches::{MatchResult, SubmittedMember};
 use super::records::{Depth, ExpectedMembers, ExportedRecords};
@@ -70,15 +71,10 @@ fn record_findings(good: &[Value], case: &Value) -> Vec<(RecordCheck, Vec<Findin
         transaction_time: Some(case["told"].as_str().map_or(asked, at)),
     };
     let seen = CheckInput {
-        member: &member,
         matches: Some(&matches),
-        named: None,
         records: Some(&seen),
         exports: &[export, export],
-        same_key: &[],
-        baseline: None,
-        declared: &BTreeSet::new(),
-        base: BASE,
+        ..nothing_of(&member)
     };
     let all = RecordCheck::ALL.iter().copied();
     all.filter(|check| *check != RecordCheck::OneJob)
@@ -123,15 +119,8 @@ fn judge_matches(good: &[Value], case: &Value) -> Vec<String> {
     let set = set(&member, "1234567893");
     let matches = matched(&member, &set, &with_edits(good, case));
     let seen = CheckInput {
-        member: &member,
         matches: Some(&matches),
-        named: None,
-        records: None,
-        exports: &[],
-        same_key: &[],
-        baseline: None,
-        declared: &BTreeSet::new(),
-        base: BASE,
+        ..nothing_of(&member)
     };
     let checks = [
         RecordCheck::MatchGroups,
@@ -217,15 +206,8 @@ fn one_job(same_key: &[&str]) -> Vec<Finding> {
     let member = member("m-1", expected(Bucket::Match, BTreeMap::new()));
     let same_key: Vec<String> = same_key.iter().map(|one| (*one).to_owned()).collect();
     let seen = CheckInput {
-        member: &member,
-        matches: None,
-        named: None,
-        records: None,
-        exports: &[],
         same_key: &same_key,
-        baseline: None,
-        declared: &BTreeSet::new(),
-        base: BASE,
+        ..nothing_of(&member)
     };
     business::check(RecordCheck::OneJob, &seen)
 }

@@ -134,7 +134,7 @@ pub struct Release {
 /// Whose records an export of a group must hold, of the members of the probe's set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum GroupOracle {
-    /// Of each of them whom the partner is to match.
+    /// Of each of them that the partner must match.
     #[default]
     All,
     /// Of any of them, and of nobody else; the records of those that come are due.

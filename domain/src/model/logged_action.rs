@@ -1,4 +1,4 @@
-//! What was done to the agent, by whom and why: entries of the action log.
+//! What was done to the agent, who did it and why: entries of the action log.
 
 use chrono::{DateTime, Utc};
 

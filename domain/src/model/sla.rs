@@ -1,4 +1,4 @@
-//! What a contract says of one direction: who owes what to whom, how it is counted, and what a missed
+//! What a contract says of one direction: debtor and creditor, how it is counted, and what a missed
 //! promise costs. The nouns of `[[sla]]` in a partner's file; `crate::sla` counts with them.
 
 use super::closed::closed;

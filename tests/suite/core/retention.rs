@@ -21,7 +21,7 @@ pub(super) fn later(sandbox: &Sandbox, front: &mut CoreClient, days: u64) {
     front.token = front.requester().token(SCOPES);
 }
 
-/// A request about real members, some of whom the partner does not know.
+/// A request about real members, of which the partner does not know some.
 fn real(cohort: &str) -> Value {
     let mut body = request("keystone", &askable("keystone", 12));
     body["traffic"] = json!("real");
