@@ -160,11 +160,11 @@ impl Sweep<'_> {
         let rows = statement.query_map(params![i64::MIN, STEP_ROWS], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
-        let rows: Vec<(i64, i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
-        for (seq, probe, due_us) in &rows {
-            if *due_us >= self.limits.runs || *seq > self.limits.last_seq {
-                return Ok(false);
-            }
+        let limits = self.limits;
+        let (rows, is_more) = until(rows, |(seq, _, due_us): &(i64, i64, i64)| {
+            *due_us >= limits.runs || *seq > limits.last_seq
+        })?;
+        for (seq, probe, _) in &rows {
             let mut evidence = self.to.prepare_cached(sql::EVIDENCE)?;
             let mut found = evidence.query([seq])?;
             if let Some(row) = found.next()? {
@@ -176,40 +176,29 @@ impl Sweep<'_> {
                 .execute(params![-1, probe])?;
             self.deleted += 1;
         }
-        Ok(!rows.is_empty())
+        Ok(is_more)
     }
 
     /// The oldest evidence of any run. What passed goes before, so the first is the oldest of the others.
     pub(super) fn all_evidence(&mut self) -> rusqlite::Result<bool> {
-        let rows = self.evidence_after(i64::MIN)?;
+        let (rows, is_more) = self.evidence_after(i64::MIN, self.limits.failed)?;
         for row in &rows {
-            if row
-                .due_us
-                .is_some_and(|due_us| due_us >= self.limits.failed)
-            {
-                return Ok(false);
-            }
             self.delete_evidence(row.seq, row.reference)?;
         }
-        Ok(!rows.is_empty())
+        Ok(is_more)
     }
 
     /// Evidence of passed runs, from where the last step ended.
     pub(super) fn passed_evidence(&mut self, cursor: &mut Option<i64>) -> rusqlite::Result<bool> {
-        let rows = self.evidence_after(cursor.unwrap_or(i64::MIN))?;
+        let after = cursor.unwrap_or(i64::MIN);
+        let (rows, is_more) = self.evidence_after(after, self.limits.passed)?;
         for row in &rows {
-            if row
-                .due_us
-                .is_some_and(|due_us| due_us >= self.limits.passed)
-            {
-                return Ok(false);
-            }
             if row.due_us.is_none() || self.passed.contains(&row.outcome) {
                 self.delete_evidence(row.seq, row.reference)?;
             }
             *cursor = Some(row.seq);
         }
-        Ok(!rows.is_empty())
+        Ok(is_more)
     }
 
     pub(super) fn follow_up_runs(&mut self) -> rusqlite::Result<bool> {
@@ -255,7 +244,9 @@ impl Sweep<'_> {
         Ok(false)
     }
 
-    fn evidence_after(&self, seq: i64) -> rusqlite::Result<Vec<Aged>> {
+    /// Evidence after `seq` up to the first of a run that was due at `limit_us` or later, and whether there can be
+    /// more of it.
+    fn evidence_after(&self, seq: i64, limit_us: i64) -> rusqlite::Result<(Vec<Aged>, bool)> {
         let mut statement = self.to.prepare_cached(sql::EVIDENCE_AFTER)?;
         let rows = statement.query_map(params![seq, STEP_ROWS], |row| {
             Ok(Aged {
@@ -265,7 +256,9 @@ impl Sweep<'_> {
                 outcome: row.get(3)?,
             })
         })?;
-        rows.collect()
+        until(rows, |row: &Aged| {
+            row.due_us.is_some_and(|due_us| due_us >= limit_us)
+        })
     }
 
     fn delete_evidence(&mut self, seq: i64, reference: Option<i64>) -> rusqlite::Result<()> {
@@ -282,6 +275,24 @@ impl Sweep<'_> {
         }
         Ok(())
     }
+}
+
+/// The rows before the first that stays, and whether there can be more of them. What stays is not read: where
+/// nothing is old, as nearly always, a step costs one row.
+fn until<T>(
+    rows: impl Iterator<Item = rusqlite::Result<T>>,
+    stays: impl Fn(&T) -> bool,
+) -> rusqlite::Result<(Vec<T>, bool)> {
+    let mut old = Vec::new();
+    for row in rows {
+        let row = row?;
+        if stays(&row) {
+            return Ok((old, false));
+        }
+        old.push(row);
+    }
+    let is_more = !old.is_empty();
+    Ok((old, is_more))
 }
 
 #[cfg(test)]
