@@ -62,3 +62,6 @@ pub mod service;
 pub mod api;
 
 pub mod bench;
+
+#[cfg(test)]
+mod properties;

@@ -53,6 +53,13 @@ pub(crate) fn is_known(name: &str) -> bool {
     is_in_use(name) || known_elsewhere().contains(name)
 }
 
+/// Every listed name, in order.
+#[cfg(test)]
+pub(crate) fn all_known() -> impl Iterator<Item = &'static str> {
+    let all: BTreeSet<&'static str> = known().keys().chain(known_elsewhere()).copied().collect();
+    all.into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
