@@ -181,17 +181,6 @@ fn generated(kind: &str, n: u32) -> Option<Case> {
                 &[("birth_date", &near), card],
             )
         }
-        "an address that is none" => {
-            let line = pick(&["unknown address", "no fixed address", "N/A", "transient"]);
-            let nowhere = [
-                ("line", line),
-                ("phone", ""),
-                ("city", ""),
-                ("state", ""),
-                ("postal_code", ""),
-            ];
-            pair(&nowhere, &nowhere)
-        }
         "a placeholder for a family name" => {
             let family = pick(&["unknown", "NLN", "lnu", "no last name", "not given"]);
             pair(&[("family", family)], &[("family", family)])
