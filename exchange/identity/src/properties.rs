@@ -80,13 +80,14 @@ fn two_names_with_all_else_equal_are_never_matched() {
         let base = record(&mut stream, gaps);
         // Two of the list, neighbours as often as not: they are alike. Or a word of no list, and one letter more.
         let (one, other) = if at % 4 < 3 {
-            let place = usize::try_from(stream.below(names.len() as u64 - 3)).unwrap();
+            let place =
+                usize::try_from(stream.below(u64::try_from(names.len() - 3).unwrap())).unwrap();
             let step = 1 + usize::try_from(stream.below(2)).unwrap();
             (names[place].to_owned(), names[place + step].to_owned())
         } else {
             let mut word = word(&mut stream);
             let one: String = word.iter().collect();
-            let last = word[stream.below(word.len() as u64) as usize];
+            let last = *stream.pick(&word);
             word.push(last);
             (one, word.into_iter().collect())
         };
@@ -218,7 +219,7 @@ fn nobody_is_matched_who_was_not_under_identity_1() {
     let mut stream = Stream::new(31, &["new matches"]);
     for _ in 0..PAIRS {
         let base = record(&mut stream, true);
-        let place = usize::try_from(stream.below(names.len() as u64 - 2)).unwrap();
+        let place = usize::try_from(stream.below(u64::try_from(names.len() - 2).unwrap())).unwrap();
         let mut one: Vec<char> = names[place].chars().collect();
         let left = with_given(&base, names[place]);
         match stream.below(4) {
