@@ -45,7 +45,7 @@ pub(crate) fn contradict(left: &str, right: &str) -> bool {
         return false;
     }
     let (left, right) = (letters(left), letters(right));
-    let contradicts = |((base, a), (_, b)): (&(char, Vec<char>), &(char, Vec<char>))| {
+    let contradicts = |((base, a), (_, b)): (&Letter, &Letter)| {
         let holds_all = |of: &[char], all: &[char]| of.iter().all(|mark| all.contains(mark));
         let is_pointed = ('\u{590}'..='\u{74f}').contains(base);
         !(a == b || is_pointed && (holds_all(a, b) || holds_all(b, a)))
@@ -53,9 +53,12 @@ pub(crate) fn contradict(left: &str, right: &str) -> bool {
     left.len() == right.len() && left.iter().zip(&right).any(contradicts)
 }
 
+/// A letter and its marks.
+type Letter = (char, Vec<char>);
+
 /// Each letter of a decomposed name with its marks.
-fn letters(name: &str) -> Vec<(char, Vec<char>)> {
-    let mut letters: Vec<(char, Vec<char>)> = Vec::new();
+fn letters(name: &str) -> Vec<Letter> {
+    let mut letters: Vec<Letter> = Vec::new();
     for c in name.chars().filter(|c| *c != ' ') {
         match letters.last_mut() {
             Some((_, marks)) if is_combining_mark(c) => marks.push(c),

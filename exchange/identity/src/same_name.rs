@@ -28,10 +28,10 @@ pub(super) fn stricter(seen: Fact, left: &Person, right: &Person) -> Fact {
             Some(Slip::Likely) => Fact::Level(given::NEAR),
             None => match seen {
                 Fact::Similar(alike) => Fact::Rival(alike),
-                _ => two_names,
+                Fact::Level(_) | Fact::Rival(_) => two_names,
             },
         },
-        seen => seen,
+        Fact::Level(_) | Fact::Rival(_) => seen,
     }
 }
 
