@@ -8,6 +8,8 @@ use super::field::{
 };
 use super::jaro::similarity;
 use super::person::{Name, NameKind, Person};
+use super::placeholder::is_empty_code;
+use super::same_name::stricter;
 
 /// From which similarity on, in ten-thousandths, both names of a pair count as having changed places.
 const SWAPPED_FROM: u16 = 8_500;
@@ -116,6 +118,7 @@ fn newer(left: &Person, right: &Person, first: [Fact; FIELDS]) -> [Fact; FIELDS]
     let mut facts = first;
     let mut set = |field: Field, fact: Fact| facts[field.index()] = fact;
     let [mut given, mut family] = marked_names(left, right, first);
+    given = stricter(given, left, right);
     let levels = (given::PLACEHOLDER, given::ORDINAL);
     given = unless_placeholder(left.given_kind, right.given_kind, levels).unwrap_or(given);
     let levels = (family::PLACEHOLDER, family::ORDINAL);
@@ -133,13 +136,27 @@ fn newer(left: &Person, right: &Person, first: [Fact; FIELDS]) -> [Fact; FIELDS]
         (Field::Phone, a.phone || b.phone),
         (Field::Email, a.email || b.email),
         (Field::MemberId, a.member_id || b.member_id),
+        (Field::Line, a.line || b.line),
+        (
+            Field::Place,
+            (a.city || b.city) && first[6] == Fact::Level(place::CITY),
+        ),
+        (Field::Alternate, !share_an_identifier(left, right)),
     ] {
         // Two numbers that differ stay different: nothing may agree more than before.
-        if is_empty && first[field.index()] != Fact::Level(code::DIFFERENT) {
+        if is_empty && first[field.index()] != Fact::Level(field.different()) {
             set(field, Fact::Level(MISSING));
         }
     }
     facts
+}
+
+/// Whether an identifier that both have is one, and not a word for "there is none".
+fn share_an_identifier(left: &Person, right: &Person) -> bool {
+    let value = |one: &str| one.rsplit('|').next().unwrap_or_default().to_owned();
+    left.alternates
+        .iter()
+        .any(|one| right.alternates.contains(one) && !is_empty_code(&value(one)))
 }
 
 /// The level of two names of which one says nothing.
@@ -230,7 +247,7 @@ fn given_names(left: &Name, right: &Name) -> Fact {
 }
 
 /// The same, or one of them is the other's first letter.
-fn is_initial(a: &str, b: &str) -> bool {
+pub(super) fn is_initial(a: &str, b: &str) -> bool {
     let (mut left, mut right) = (a.chars(), b.chars());
     let same = left.next() == right.next();
     same && (left.next().is_none() || right.next().is_none() || a == b)

@@ -27,6 +27,26 @@ pub(crate) fn fold_with_marks(text: &str) -> String {
     fold_characters(kept)
 }
 
+/// The same with every mark, decomposed; empty where there is none that [`fold_with_marks`] leaves out.
+pub(crate) fn accents(text: &str) -> Box<str> {
+    if text.is_ascii() {
+        return Box::default();
+    }
+    let all = fold_characters(text.nfkd().filter(|c| !marks::is_invisible(*c)));
+    if all == fold_with_marks(text) {
+        return Box::default();
+    }
+    all.into()
+}
+
+/// A folded given name without its title.
+pub(crate) fn without_title(given: &str) -> &str {
+    match given.split_once(' ') {
+        Some(("mr" | "mrs" | "ms" | "miss" | "dr", rest)) => rest,
+        _ => given,
+    }
+}
+
 fn fold_characters(characters: impl Iterator<Item = char>) -> String {
     let mut folded = String::new();
     let mut gap = false;

@@ -7,7 +7,7 @@
 //! | [`record`], [`person`] | a person as written, and as meant |
 //! | [`normalise`] | from the one to the other; with `date`, `address`, `names`, `fold`, `marks`, `placeholder` |
 //! | [`csv`] | files of people, and every mistake in them at once |
-//! | [`field`], [`compare`], [`jaro`] | two persons in, facts out: nothing is judged, nothing is disclosed |
+//! | [`field`], [`compare`], [`jaro`], `same_name` | two persons in, facts out: nothing is judged, nothing is disclosed |
 //! | [`rules`] | a versioned rule set: bands, weights, thresholds, rules, guards |
 //! | [`decide`], [`guard`], [`assign`] | how a pair stands, alone and among others |
 //! | [`block`], [`em`], [`link`] | which pairs are compared, weights from the data, two files at once |
@@ -35,6 +35,7 @@ pub mod csv;
 pub mod compare;
 pub mod field;
 pub mod jaro;
+mod same_name;
 
 pub mod rules;
 
@@ -61,3 +62,6 @@ pub mod service;
 pub mod api;
 
 pub mod bench;
+
+#[cfg(test)]
+mod properties;

@@ -4,6 +4,8 @@
 //! other scripts a mark is a letter: the vowel signs of Devanagari and Thai, the voicing of kana, the breve of
 //! Cyrillic й. Without it two names become one.
 
+use unicode_normalization::char::is_combining_mark;
+
 /// Marks that belong to no script of their own (Unicode block Combining Diacritical Marks).
 const COMMON_MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 /// The diaeresis of ё, which print leaves out.
@@ -35,6 +37,37 @@ pub(crate) fn is_letter_of_its_script(base: Option<char>, mark: char) -> bool {
     !is_optional
 }
 
+/// Whether two names that are one without their marks are two with them: Hùng and Hưng, not José and Jose. A hand
+/// leaves out all the accents of a Latin or Greek name or none, and any of the points of a Hebrew or Arabic one.
+/// Both names are decomposed, and empty where they have no marks.
+pub(crate) fn contradict(left: &str, right: &str) -> bool {
+    if left.is_empty() || right.is_empty() {
+        return false;
+    }
+    let (left, right) = (letters(left), letters(right));
+    let contradicts = |((base, a), (_, b)): (&Letter, &Letter)| {
+        let holds_all = |of: &[char], all: &[char]| of.iter().all(|mark| all.contains(mark));
+        let is_pointed = ('\u{590}'..='\u{74f}').contains(base);
+        !(a == b || is_pointed && (holds_all(a, b) || holds_all(b, a)))
+    };
+    left.len() == right.len() && left.iter().zip(&right).any(contradicts)
+}
+
+/// A letter and its marks.
+type Letter = (char, Vec<char>);
+
+/// Each letter of a decomposed name with its marks.
+fn letters(name: &str) -> Vec<Letter> {
+    let mut letters: Vec<Letter> = Vec::new();
+    for c in name.chars().filter(|c| *c != ' ') {
+        match letters.last_mut() {
+            Some((_, marks)) if is_combining_mark(c) => marks.push(c),
+            _ => letters.push((c, Vec::new())),
+        }
+    }
+    letters
+}
+
 fn is_cyrillic(base: Option<char>) -> bool {
     base.is_some_and(|base| ('\u{400}'..='\u{52f}').contains(&base))
 }
@@ -56,6 +89,26 @@ pub(crate) fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::accents;
+
+    #[test]
+    fn accents_that_contradict() {
+        for (left, right, are_two) in [
+            ("Hùng", "Hưng", true),
+            ("Tuân", "Tuấn", true),
+            ("José", "Jose", false),
+            ("José", "JOSÉ", false),
+            ("حَسَن", "حُسْن", true),
+            ("مُحَمَّد", "محمّد", false),
+            ("أحمد", "احمد", false),
+        ] {
+            assert_eq!(
+                contradict(&accents(left), &accents(right)),
+                are_two,
+                "{left} {right}"
+            );
+        }
+    }
 
     #[test]
     fn marks_by_script() {

@@ -8,10 +8,10 @@ use chrono::NaiveDate;
 
 use super::address;
 use super::date::{BadDate, Birth};
-use super::fold::{fold, fold_with_marks};
+use super::fold::{accents, fold, fold_with_marks, without_title};
 use super::jaro::CHARACTERS_MAX;
 use super::names;
-use super::person::{EmptyCodes, Gender, MarkedNames, Name, Person, Suffix};
+use super::person::{EmptyCodes, Gender, MarkedNames, Name, NameKind, Person, Suffix};
 use super::placeholder;
 use super::record::Written;
 
@@ -35,27 +35,35 @@ pub fn person(written: &Written, today: NaiveDate) -> Result<Person, BadDate> {
         .map(|(system, value)| format!("{system}|{value}").into())
         .collect();
     alternates.sort_unstable();
+    let (line, city) = (fold(&written.line), fold(&written.city));
+    let [given_kind, family_kind] = if placeholder::is_nobody(&written.given, &written.family) {
+        [NameKind::Placeholder; 2]
+    } else {
+        [
+            placeholder::kind_of_given(&written.given),
+            placeholder::kind_of_family(&written.family),
+        ]
+    };
     Ok(Person {
+        accents: accents(&written.given),
         given: given_name(given),
         family: name(&family),
         marked: marked_names(written),
-        given_kind: placeholder::kind_of_given(&written.given),
-        family_kind: placeholder::kind_of_family(&written.family),
+        given_kind,
+        family_kind,
         is_infant: birth.is_some_and(|birth| birth.is_under_a_year(today)),
         empty_codes: EmptyCodes {
             phone: placeholder::is_empty_phone(phone),
             email: placeholder::is_empty_mailbox(&email),
             member_id: placeholder::is_empty_code(&member_id),
+            line: placeholder::is_empty_address(&line),
+            city: placeholder::is_empty_address(&city),
         },
         suffix: suffix.or(in_given).or(in_family),
         birth,
         gender: gender(&written.gender),
-        line: address::line(&fold(&written.line)),
-        place: address::place(
-            &fold(&written.city),
-            &fold(&written.state),
-            &written.postal_code,
-        ),
+        line: address::line(&line),
+        place: address::place(&city, &fold(&written.state), &written.postal_code),
         phone,
         email,
         member_id: member_id.into(),
@@ -92,13 +100,6 @@ fn name(folded: &str) -> Name {
         solid: folded.replace(' ', "").into(),
         groups: &[],
         in_use: false,
-    }
-}
-
-fn without_title(given: &str) -> &str {
-    match given.split_once(' ') {
-        Some(("mr" | "mrs" | "ms" | "miss" | "dr", rest)) => rest,
-        _ => given,
     }
 }
 

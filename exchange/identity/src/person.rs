@@ -102,6 +102,8 @@ pub(crate) struct EmptyCodes {
     pub(crate) phone: bool,
     pub(crate) email: bool,
     pub(crate) member_id: bool,
+    pub(crate) line: bool,
+    pub(crate) city: bool,
 }
 
 /// A normalised person. Has no `Debug`, so that it reaches no log.
@@ -111,6 +113,8 @@ pub struct Person {
     pub(crate) family: Name,
     /// The names again where marks make them others; none for Latin letters.
     pub(crate) marked: Option<Box<MarkedNames>>,
+    /// The given name with accents and points, which a hand may leave out; empty where it has none.
+    pub(crate) accents: Box<str>,
     pub(crate) given_kind: NameKind,
     pub(crate) family_kind: NameKind,
     /// Born less than a year before the day on which the record was read.

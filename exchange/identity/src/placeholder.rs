@@ -4,112 +4,64 @@
 //! `Twin2` (Joint Commission NPSG.01.01.01). Two of one pattern are no more one person than two empty cells, and
 //! two counts are two children.
 
-use super::fold::fold;
+use super::fold::{fold, without_title};
+use super::marks::is_invisible;
 use super::person::NameKind;
 
-/// Words that stand for a name, alone or together.
-const NO_NAME: [&str; 62] = [
-    "fnu",
-    "lnu",
-    "nfn",
-    "nln",
-    "fnmu",
-    "unknown",
-    "unk",
-    "unkn",
-    "ukn",
-    "unspecified",
-    "unidentified",
-    "unnamed",
-    "unavailable",
-    "undisclosed",
-    "anonymous",
-    "anon",
-    "none",
-    "null",
-    "nil",
-    "nan",
-    "noname",
-    "nofirstname",
-    "nolastname",
-    "no",
-    "not",
-    "name",
-    "names",
-    "first",
-    "last",
-    "given",
-    "family",
-    "known",
-    "provided",
-    "available",
-    "recorded",
-    "stated",
-    "applicable",
-    "missing",
-    "refused",
-    "declined",
-    "tbd",
-    "tba",
-    "test",
-    "tests",
-    "tester",
-    "testing",
-    "testpatient",
-    "patient",
-    "dummy",
-    "sample",
-    "temp",
-    "placeholder",
-    "blank",
-    "xx",
-    "xxx",
-    "xxxx",
-    "zz",
-    "zzz",
-    "desconocido",
-    "desconocida",
-    "inconnu",
-    "unbekannt",
+/// Words that stand for a name, alone, together or as one word (`NoFirstName`).
+#[rustfmt::skip]
+const NO_NAME: &[&str] = &[
+    "fnu", "lnu", "nfn", "nln", "fnmu", "unk", "unkn", "ukn", "unknown", "unspecified", "unidentified", "unnamed",
+    "unavailable", "undisclosed", "undetermined", "unassigned", "anonymous", "anon", "none", "null", "nil", "nan", "na",
+    "no", "not", "nobody", "name", "names", "first", "last", "given", "family", "forename", "surname", "fname", "lname", "known",
+    "provided", "available", "recorded", "stated", "specified", "applicable", "missing", "refused", "declined",
+    "withheld", "redacted", "masked", "hidden", "private", "confidential", "pending", "tbd", "tba", "tbc", "test",
+    "tests", "tester", "testing", "zztest", "patient", "person", "member", "subscriber", "dummy", "sample", "example",
+    "temp", "temporary", "placeholder", "blank", "empty", "void", "invalid", "error", "delete", "deleted", "duplicate",
+    "unborn", "fetus", "foetus", "stillborn", "stillbirth", "deceased", "decedent", "dead", "mr", "mrs", "ms", "miss",
+    "xx", "zz", "desconocido", "desconocida", "desconhecido", "desconhecida", "ninguno", "nombre", "prueba", "inconnu",
+    "inconnue", "unbekannt", "sconosciuto", "sconosciuta", "onbekend", "nieznany", "nieznana", "ukjent", "okand",
+];
+/// Words that say nothing next to those.
+#[rustfmt::skip]
+const FILLERS: &[&str] = &[
+    "do", "use", "to", "be", "determined", "assigned", "entered", "yet", "on", "file", "or", "the", "of", "by",
+    "is", "sin", "sans", "nom", "ohne", "kein",
 ];
 /// Words that stand for a name wherever they come first: what follows is the family's.
-const NO_NAME_FIRST: [&str; 5] = ["fnu", "nfn", "unknown", "unidentified", "unnamed"];
-/// Words that are a given name to somebody when they stand alone.
-const GIVEN_ALONE: [&str; 6] = ["no", "first", "last", "given", "family", "name"];
-/// Words that are a family name to somebody when they stand alone.
-const FAMILY_ALONE: [&str; 16] = [
-    "no", "not", "first", "last", "given", "family", "name", "names", "known", "null", "nan",
-    "none", "blank", "temp", "sample", "anon",
+const NO_NAME_FIRST: [&str; 9] = [
+    "fnu",
+    "nfn",
+    "unk",
+    "unknown",
+    "unidentified",
+    "unnamed",
+    "unborn",
+    "deceased",
+    "zztest",
 ];
-/// The same in scripts without Latin letters.
-const NO_NAME_ELSEWHERE: [&str; 5] = ["未知", "不明", "不詳", "مجهول", "неизвестно"];
+/// Placeholders that are somebody's name when they are written as one: `Na`, where `NA`, `na` and `n.a.` are none.
+const NAMES_AS_WRITTEN: [&str; 3] = ["Na", "No", "Nan"];
+/// Words that are a family name to somebody when they stand alone.
+#[rustfmt::skip]
+const FAMILY_ALONE: &[&str] = &[
+    "first", "last", "given", "family", "name", "names", "known", "null", "none", "blank", "temp", "sample", "anon",
+    "person", "member", "hidden", "private", "dead", "void", "example", "miss", "patient", "tester", "test",
+];
+/// The same in scripts without Latin letters, newborns included.
+#[rustfmt::skip]
+const NO_NAME_ELSEWHERE: &[&str] = &[
+    "未知", "不明", "不詳", "不详", "无名", "無名", "名無し", "測試", "测试", "テスト", "新生儿", "新生兒", "新生児", "미상", "불명",
+    "무명", "테스트", "신생아", "아기", "مجهول", "مجهولة", "غير معروف", "غير معروفة", "بدون اسم", "نامعلوم",
+    "אלמוני", "לא ידוע", "неизвестно", "неизвестный", "неизвестная", "без имени", "тест", "младенец", "новорожденный",
+    "новорожденная", "невідомо", "невідомий", "невідома", "άγνωστος", "άγνωστη", "άγνωστο", "अज्ञात", "ไม่ทราบชื่อ",
+];
 /// Words for a child without a name.
-const NEWBORN: [&str; 25] = [
-    "baby",
-    "babyboy",
-    "babygirl",
-    "boy",
-    "girl",
-    "bb",
-    "bg",
-    "bby",
-    "nb",
-    "nbb",
-    "nbg",
-    "newborn",
-    "infant",
-    "neonate",
-    "twin",
-    "twins",
-    "triplet",
-    "triplets",
-    "quad",
-    "quadruplet",
-    "male",
-    "female",
-    "bebe",
-    "infantboy",
-    "infantgirl",
+#[rustfmt::skip]
+const NEWBORN: &[&str] = &[
+    "baby", "babyboy", "babygirl", "boy", "girl", "bb", "bg", "bby", "nb", "nbb", "nbg", "newborn", "infant", "neonate",
+    "child", "daughter", "twin", "twins", "triplet", "triplets", "quad", "quadruplet", "male", "female", "bebe",
+    "infantboy", "infantgirl",
 ];
 /// Those of them that another word can be written onto: `BoyA`, `JudysGirl`.
 const NEWBORN_PARTS: [&str; 8] = [
@@ -121,10 +73,12 @@ const REAL_NAMES: [&str; 3] = ["boyd", "boye", "infanta"];
 const SHORT_RANKS: [&str; 6] = ["1st", "2nd", "3rd", "4th", "5th", "6th"];
 /// Words that are written onto the mother's name.
 const AFTER_MOTHER: [&str; 3] = ["boy", "girl", "baby"];
+/// Shortest word of the list that another one can be written onto.
+const PART_LENGTH_MIN: usize = 4;
 /// Shortest word that stands before `girl` or `boy` in one word: `JudysGirl`.
 const MOTHER_LENGTH_MIN: usize = 3;
 /// Codes that mean "there is none"; letters and digits, upper case.
-const NO_CODE: [&str; 24] = [
+const NO_CODE: [&str; 30] = [
     "UNKNOWN",
     "UNK",
     "NA",
@@ -142,6 +96,12 @@ const NO_CODE: [&str; 24] = [
     "NOTKNOWN",
     "NOID",
     "NOMEMBERID",
+    "NOTPROVIDED",
+    "NOTASSIGNED",
+    "UNASSIGNED",
+    "UNINSURED",
+    "SELFPAY",
+    "UNKNOWNID",
     "REFUSED",
     "TEMP",
     "DUMMY",
@@ -178,9 +138,16 @@ const NO_MAILBOX: [&str; 16] = [
     "patient",
 ];
 
+/// Words of an address that is none.
+#[rustfmt::skip]
+const NO_ADDRESS: &[&str] = &[
+    "address", "street", "city", "town", "homeless", "undomiciled", "unhoused", "transient", "general", "delivery",
+    "fixed", "permanent", "abode", "same", "bad", "returned", "mail", "at", "this", "time",
+];
+
 /// What a given name is.
 pub(crate) fn kind_of_given(written: &str) -> NameKind {
-    kind(written, &GIVEN_ALONE, |tokens| {
+    kind(written, &[], |tokens| {
         tokens
             .iter()
             .any(|token| is_newborn(token) || is_digits(token))
@@ -189,24 +156,40 @@ pub(crate) fn kind_of_given(written: &str) -> NameKind {
 
 /// What a family name is. `Boy`, `Young` and `Baby` are family names, so one word alone is a name.
 pub(crate) fn kind_of_family(written: &str) -> NameKind {
-    kind(written, &FAMILY_ALONE, |tokens| {
+    kind(written, FAMILY_ALONE, |tokens| {
         tokens.len() > 1 && tokens.first().is_some_and(|token| is_newborn(token))
     })
+}
+
+/// Whether given and family name together are those of nobody: John Doe.
+pub(crate) fn is_nobody(given: &str, family: &str) -> bool {
+    matches!(fold(given).as_str(), "john" | "jane" | "baby") && fold(family) == "doe"
 }
 
 fn kind(written: &str, names_alone: &[&str], is_pattern: impl Fn(&[&str]) -> bool) -> NameKind {
     let folded = fold(written);
     if folded.is_empty() {
+        // `-`, `?`: something stands there, and it is no name.
+        let is_visible = |c: char| !c.is_whitespace() && !is_invisible(c);
+        return if written.chars().any(is_visible) {
+            NameKind::Placeholder
+        } else {
+            NameKind::Name
+        };
+    }
+    if NAMES_AS_WRITTEN.contains(&written.trim()) {
         return NameKind::Name;
     }
-    if NO_NAME_ELSEWHERE.iter().any(|word| fold(word) == folded) || folded == "n a" {
-        return NameKind::Placeholder;
-    }
-    let tokens = tokens(&folded);
+    let joined = with_letters_joined(without_title(&folded));
+    let tokens = tokens(&joined);
     let is_name_alone = matches!(tokens.as_slice(), [one] if names_alone.contains(one));
-    let says_nothing = tokens.iter().all(|token| NO_NAME.contains(token));
     let first = tokens.first().copied().unwrap_or_default();
-    if (says_nothing && !is_name_alone) || NO_NAME_FIRST.contains(&first) {
+    let is_number = joined.len() > 2 && tokens.iter().all(|token| is_digits(token));
+    if is_number
+        || (says_nothing(&tokens, &[]) && !is_name_alone)
+        || NO_NAME_FIRST.contains(&first)
+        || NO_NAME_ELSEWHERE.iter().any(|word| fold(word) == folded)
+    {
         return NameKind::Placeholder;
     }
     if !is_pattern(&tokens) {
@@ -217,6 +200,51 @@ fn kind(written: &str, names_alone: &[&str], is_pattern: impl Fn(&[&str]) -> boo
     let counted = digits.or_else(|| tokens.iter().rev().find(|token| is_ordinal(token)));
     let count = counted.and_then(|token| count(token));
     count.map_or(NameKind::Placeholder, NameKind::Counted)
+}
+
+/// Whether words are all such that say nothing, and one of them says so by itself.
+fn says_nothing(words: &[&str], also: &[&str]) -> bool {
+    let is_sign =
+        |word: &str| is_no_name(word) || also.contains(&word) || is_one_letter_repeated(word);
+    let all = words
+        .iter()
+        .all(|word| is_sign(word) || FILLERS.contains(word));
+    all && words.iter().any(|word| is_sign(word))
+}
+
+/// A word of the list, or several of them written as one: `nofirstname`.
+fn is_no_name(word: &str) -> bool {
+    let is_rest = |rest: &str| rest.len() >= PART_LENGTH_MIN && is_no_name(rest);
+    NO_NAME.contains(&word)
+        || ["no", "not"]
+            .iter()
+            .chain(NO_NAME.iter().filter(|part| part.len() >= PART_LENGTH_MIN))
+            .any(|part| word.strip_prefix(part).is_some_and(is_rest))
+}
+
+/// `xxx`, `aaaa`.
+fn is_one_letter_repeated(word: &str) -> bool {
+    let letters = word.as_bytes();
+    letters.len() >= 3
+        && letters[0].is_ascii_lowercase()
+        && letters.iter().all(|letter| *letter == letters[0])
+}
+
+/// Letters that stand apart as one word, where there is nothing else or there are three or more: `f n u singh`.
+fn with_letters_joined(folded: &str) -> String {
+    let words: Vec<&str> = folded.split(' ').collect();
+    let is_letter = |word: &&&str| word.len() == 1 && word.as_bytes()[0].is_ascii_lowercase();
+    let letters = words.iter().take_while(is_letter).count();
+    if letters < 3 && letters < words.len() {
+        return folded.to_owned();
+    }
+    let (letters, rest) = words.split_at(letters);
+    let mut joined = letters.concat();
+    for word in rest {
+        joined.push(' ');
+        joined.push_str(word);
+    }
+    joined
 }
 
 /// The words of a folded name, taken apart further where digits begin or end, and where a newborn's word has
@@ -322,6 +350,12 @@ pub(crate) fn is_empty_code(code: &str) -> bool {
     NO_CODE.contains(&code)
 }
 
+/// Whether a folded line or city says that there is none: `unknown`, `homeless`, `general delivery`.
+pub(crate) fn is_empty_address(folded: &str) -> bool {
+    let words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
+    says_nothing(&words, NO_ADDRESS)
+}
+
 /// Whether a telephone number is one that forms give as an example.
 pub(crate) fn is_empty_phone(phone: u64) -> bool {
     NO_PHONE.contains(&phone)
@@ -343,7 +377,28 @@ mod tests {
             ("FNU", NameKind::Placeholder),
             ("Unknown", NameKind::Placeholder),
             ("N/A", NameKind::Placeholder),
-            ("n.a.", NameKind::Name),
+            ("n.a.", NameKind::Placeholder),
+            ("NA", NameKind::Placeholder),
+            ("N A", NameKind::Placeholder),
+            ("F N U", NameKind::Placeholder),
+            ("f.n.u. Singh", NameKind::Placeholder),
+            ("Firstname Unknown", NameKind::Placeholder),
+            ("NoFirstName", NameKind::Placeholder),
+            ("Given", NameKind::Placeholder),
+            ("First", NameKind::Placeholder),
+            ("Unborn", NameKind::Placeholder),
+            ("Deceased", NameKind::Placeholder),
+            ("Do not use", NameKind::Placeholder),
+            ("Mr Unknown", NameKind::Placeholder),
+            ("xxxxx", NameKind::Placeholder),
+            ("X X X", NameKind::Placeholder),
+            ("-", NameKind::Placeholder),
+            ("?", NameKind::Placeholder),
+            ("...", NameKind::Placeholder),
+            ("неизвестно", NameKind::Placeholder),
+            ("신생아", NameKind::Placeholder),
+            ("B/B A", NameKind::Counted(1)),
+            ("B/B B", NameKind::Counted(2)),
             ("Infant", NameKind::Placeholder),
             ("Baby Girl", NameKind::Placeholder),
             ("Test", NameKind::Placeholder),
@@ -399,6 +454,14 @@ mod tests {
             "Юрий",
             "किरण",
             "Maria E",
+            "J R",
+            "J R R",
+            "Nan",
+            "Nona",
+            "Lasta",
+            "Notburga",
+            "Givens",
+            " ",
         ] {
             assert_eq!(kind_of_given(written), NameKind::Name, "{written}");
         }
@@ -407,6 +470,12 @@ mod tests {
         ] {
             assert_eq!(kind_of_family(written), NameKind::Name, "{written}");
         }
+        for written in ["?", "N/A", "NA", "no last name", "99999", "Surname"] {
+            assert_eq!(kind_of_family(written), NameKind::Placeholder, "{written}");
+        }
+        assert!(is_nobody("JANE", "Doe") && !is_nobody("Jane", "Roe"));
+        assert!(is_empty_address("general delivery") && is_empty_address("address unknown"));
+        assert!(!is_empty_address("12 elm st") && !is_empty_address("mail rd"));
         assert_eq!(kind_of_family("LNU"), NameKind::Placeholder);
         assert_eq!(kind_of_family("Baby Boy B"), NameKind::Counted(2));
     }

@@ -129,10 +129,56 @@ fn generated(kind: &str, n: u32) -> Option<Case> {
                 "NFN",
                 "refused",
                 "anonymous",
+                "n/a",
+                "L.N.U",
+                "given name",
             ]);
             pair(
                 &[("given", given), ("birth_date", &birth)],
                 &[("given", given), ("birth_date", &birth)],
+            )
+        }
+        "a mark alone where a name should be" => {
+            let given = pick(&["--", "??", "*", "/", "_", "~", "!"]);
+            pair(
+                &[("given", given), ("member_id", "W55512345")],
+                &[("given", given), ("member_id", "W55512345")],
+            )
+        }
+        "a given name that is alike, all else equal" => {
+            // Three letters of one script and a fourth, with which it is another name of no list.
+            let first = [0x0430, 0x0628, 0xac00, 0x4e00, 0x0e01][n as usize % 5];
+            let letter = |at: u32| char::from_u32(first + at % 20).unwrap();
+            let one: String = [n, n + 5, n + 9].map(letter).iter().collect();
+            let other = format!("{one}{}", letter(n + 12));
+            let card = ("member_id", "W55512345");
+            pair(&[("given", &one), card], &[("given", &other), card])
+        }
+        "one slip of the keyboard in a name that people have" => {
+            let (name, slipped) = [
+                ("Jennifer", "Jenniefr"),
+                ("Christopher", "Chrixtopher"),
+                ("Matthew", "Matthw"),
+                ("Rebecca", "Rebbecca"),
+            ][n as usize % 4];
+            pair(&[("given", name)], &[("given", slipped)])
+        }
+        "initials, or one name of two, and no card" => {
+            let initial = pick(&["A", "B", "K", "T", "Q"]);
+            pair(&[("given", initial)], &[("given", initial)])
+        }
+        "a birth date that is near, and no card" => {
+            let born = format!("{}-03-0{}", 1950 + n % 40, 1 + n % 8);
+            let near = format!("{}-03-0{}", 1950 + n % 40, 2 + n % 8);
+            pair(&[("birth_date", &born)], &[("birth_date", &near)])
+        }
+        "a birth date that is near, on the person's own card" => {
+            let born = format!("{}-03-0{}", 1950 + n % 40, 1 + n % 8);
+            let near = format!("{}-03-0{}", 1950 + n % 40, 2 + n % 8);
+            let card = ("member_id", "W55512345");
+            pair(
+                &[("birth_date", &born), card],
+                &[("birth_date", &near), card],
             )
         }
         "a placeholder for a family name" => {
@@ -338,8 +384,17 @@ fn the_bars_of_identity_2_hold_and_nobody_is_matched_who_was_not() {
                 share("recall_with_review") > 0.98,
                 "{seed} {member_ids}: {score}"
             );
+            // In records of the class `dirty` the number is missing.
             if member_ids == "100" {
-                assert!(share("review_rate") <= 0.03, "{seed}: {score}");
+                let (of, dirty) = (&score["all"], &score["classes"]["dirty"]);
+                let sum = |of: &Value| {
+                    of["review"].as_u64().unwrap() + of["review_wrong"].as_u64().unwrap()
+                };
+                let with_number = queries - dirty["records"].as_u64().unwrap();
+                assert!(
+                    100 * (sum(of) - sum(dirty)) <= 3 * with_number,
+                    "{seed}: {score}"
+                );
             }
         }
     }
