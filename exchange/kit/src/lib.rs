@@ -14,6 +14,7 @@
 pub mod assertion;
 pub mod clock;
 pub mod connections;
+pub mod count;
 pub mod digest;
 pub mod http;
 pub mod mistakes;

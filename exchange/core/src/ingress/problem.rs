@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use exchange_kit::count::counted;
 use serde_json::{Value, json};
 
 use crate::free_text::TextFault;
@@ -49,11 +50,11 @@ impl Problem {
 
     /// 422 with every mistake.
     pub(super) fn mistakes(mistakes: Vec<Mistake>) -> Self {
-        let count = mistakes.len();
+        let count = u64::try_from(mistakes.len()).unwrap_or(u64::MAX);
         let mut problem = Self::of(
             StatusCode::UNPROCESSABLE_ENTITY,
             "request-wrong",
-            format!("the request has {count} mistakes; nothing was opened"),
+            format!("the request has {}; nothing was opened", counted(count, "mistake")),
             "mend what `mistakes` names and send it again",
         );
         problem.mistakes = mistakes;
@@ -163,7 +164,6 @@ impl From<StoreError> for Problem {
             ),
             StoreError::Illegal { .. }
             | StoreError::Lost { .. }
-            | StoreError::Unreadable(_)
             | StoreError::Database(_)
             | StoreError::Newer { .. }
             | StoreError::File(_) => {
