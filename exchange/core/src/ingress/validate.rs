@@ -248,6 +248,7 @@ impl Reader<'_> {
         })
     }
 
+    /// The cohort of the members; one that is not known is a mistake of its member.
     fn cohort_of_members(&self) -> Cohort {
         let members = self.document["members"].as_array().into_iter().flatten();
         let mut cohorts: Vec<Cohort> = members
@@ -329,6 +330,12 @@ impl Reader<'_> {
         let Some(id) = self.short(&format!("{at}/id"), &member["id"], 1) else {
             return;
         };
+        self.word(
+            &format!("{at}/cohort"),
+            &member["cohort"],
+            &Cohort::ALL.map(Cohort::name),
+            Some(Cohort::Mixed),
+        );
         self.patient(&at, &id, &member["patient"]);
         let own = format!("Patient/{id}");
         self.coverage(
@@ -336,6 +343,10 @@ impl Reader<'_> {
             &own,
             &member["coverage_to_match"],
         );
+        if !member["more_coverages"].is_null() && !member["more_coverages"].is_array() {
+            let help = "send a list of FHIR Coverages, or leave it out";
+            self.wrong(&format!("{at}/more_coverages"), "it is no list", help);
+        }
         for (c, coverage) in member["more_coverages"]
             .as_array()
             .into_iter()
