@@ -216,6 +216,24 @@ fn the_file_says_what_a_client_may_do_and_is_read_again() {
             .then_some(())
     });
     assert!(seen(&mut colleague));
+    // A file that lost its clients does not let anybody else in; what else changed waits for a restart.
+    for text in ["", core_section] {
+        write(&[text]);
+        let lines = core.program.log().matches("names no [[client]]").count();
+        core.program.signal("HUP");
+        eventually("the refusal in the log", || {
+            (core.program.log().matches("names no [[client]]").count() > lines).then_some(())
+        });
+        assert!(seen(&mut colleague));
+    }
+    write(&[core_section, "[store]\nmib = 99\n", &writer, &watcher("one", all)]);
+    core.program.signal("HUP");
+    eventually("the setting that waits in the log", || {
+        core.program
+            .log()
+            .contains("store.mib changed in exchange.toml: restart")
+            .then_some(())
+    });
     // The same token, after the client was moved to another tenant and lost a scope.
     let fewer = "\"review\", \"events.read\"";
     write(&[core_section, &writer, &watcher("two", fewer)]);

@@ -13,7 +13,7 @@ use crate::adapter::Partner;
 use crate::exchange::{
     Cohort, Criticality, LegalBasis, LegalKind, Metadata, Purpose, Traffic, Trigger,
 };
-use crate::free_text::{MemberData, TextFault};
+use crate::free_text::{MemberData, TextFault, is_hidden};
 use crate::grants::Grant;
 use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 
@@ -160,11 +160,11 @@ impl Reader<'_> {
 
     fn short(&mut self, at: &str, value: &Value, least: usize) -> Option<String> {
         let text = value.as_str().filter(|text| {
-            (least..=TEXT_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control)
+            (least..=TEXT_BYTES_MAX).contains(&text.len()) && !text.contains(is_hidden)
         });
         if text.is_none() {
             let help =
-                format!("give a text of 1 to {TEXT_BYTES_MAX} bytes without control characters");
+                format!("give a text of 1 to {TEXT_BYTES_MAX} bytes without control or invisible characters");
             self.wrong(at, "it is missing, empty, too long or no text", help);
         }
         text.map(str::to_owned)
