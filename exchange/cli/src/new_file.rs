@@ -39,7 +39,10 @@ impl NewFile {
         }
         if found.is_some() && !may_replace {
             let what = format!("{} is there already", path.display());
-            return Err(Failure::usage(what, "give another name, or --force to replace it"));
+            return Err(Failure::usage(
+                what,
+                "give another name, or --force to replace it",
+            ));
         }
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");

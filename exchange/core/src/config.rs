@@ -89,13 +89,19 @@ impl Config {
                 "limits.requests_per_client",
                 ours.requests_per_client != theirs.requests_per_client,
             ),
-            ("limits.body_seconds", ours.body_seconds != theirs.body_seconds),
+            (
+                "limits.body_seconds",
+                ours.body_seconds != theirs.body_seconds,
+            ),
             ("retention.audit_years", kept.audit_years != due.audit_years),
             (
                 "retention.managed_care_years",
                 kept.managed_care_years != due.managed_care_years,
             ),
-            ("retention.payload_days", kept.payload_days != due.payload_days),
+            (
+                "retention.payload_days",
+                kept.payload_days != due.payload_days,
+            ),
             (
                 "retention.synthetic_days",
                 kept.synthetic_days != due.synthetic_days,

@@ -157,7 +157,11 @@ impl MemberData {
         }
         // Without its century only with zeros: shorter ones are too often counts.
         let century = year.get(2..).unwrap_or_default();
-        for order in [[month, day, century], [day, month, century], [century, month, day]] {
+        for order in [
+            [month, day, century],
+            [day, month, century],
+            [century, month, day],
+        ] {
             self.marks.insert(order.concat());
         }
     }
@@ -297,7 +301,16 @@ mod tests {
 
     #[test]
     fn a_text_is_bounded() {
-        for text in ["", " ", "a\nb", "\u{7f}", "\u{202e}izogN", "a\u{200b}b", "a\u{2028}b", &"x".repeat(TEXT_BYTES_MAX + 1)] {
+        for text in [
+            "",
+            " ",
+            "a\nb",
+            "\u{7f}",
+            "\u{202e}izogN",
+            "a\u{200b}b",
+            "a\u{2028}b",
+            &"x".repeat(TEXT_BYTES_MAX + 1),
+        ] {
             assert_eq!(FreeText::read(text), Err(TextFault::Form), "{text:?}");
         }
         assert_eq!(FreeText::read("why").unwrap().text(), "why");

@@ -320,9 +320,8 @@ impl Store {
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
                 let seq: u64 = row.get(0)?;
-                let text = |column| -> Result<_> {
-                    Ok(String::from_utf8_lossy(bytes_of(row, column)?))
-                };
+                let text =
+                    |column| -> Result<_> { Ok(String::from_utf8_lossy(bytes_of(row, column)?)) };
                 let (prev, own, body) = (text(1)?, text(2)?, bytes_of(row, 3)?);
                 while let Some(gap) = gaps.next_if(|gap| gap.links.first < seq) {
                     if let Err(broken) = trail.pass(&gap) {

@@ -19,11 +19,17 @@ mod tests {
     #[test]
     fn one_is_not_many() {
         let words = [0_u32, 1, 2].map(|count| {
-            ["entry", "day", "mistake"].map(|word| counted(count, word)).join(" ")
+            ["entry", "day", "mistake"]
+                .map(|word| counted(count, word))
+                .join(" ")
         });
         assert_eq!(
             words,
-            ["0 entries 0 days 0 mistakes", "1 entry 1 day 1 mistake", "2 entries 2 days 2 mistakes"]
+            [
+                "0 entries 0 days 0 mistakes",
+                "1 entry 1 day 1 mistake",
+                "2 entries 2 days 2 mistakes"
+            ]
         );
     }
 }

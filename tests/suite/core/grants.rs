@@ -226,7 +226,12 @@ fn the_file_says_what_a_client_may_do_and_is_read_again() {
         });
         assert!(seen(&mut colleague));
     }
-    write(&[core_section, "[store]\nmib = 99\n", &writer, &watcher("one", all)]);
+    write(&[
+        core_section,
+        "[store]\nmib = 99\n",
+        &writer,
+        &watcher("one", all),
+    ]);
     core.program.signal("HUP");
     eventually("the setting that waits in the log", || {
         core.program

@@ -387,7 +387,12 @@ const FOUND: [(&str, Damage, &str); 8] = [
     ),
     (
         "an event is not UTF-8",
-        |state, _| sql(state, "UPDATE event SET body=CAST(x'ff' AS TEXT) WHERE seq=2"),
+        |state, _| {
+            sql(
+                state,
+                "UPDATE event SET body=CAST(x'ff' AS TEXT) WHERE seq=2",
+            )
+        },
         "events up to the seal",
     ),
     (
@@ -501,12 +506,20 @@ fn an_export_carries_its_seal_and_an_older_head_shows_what_was_cut() {
         fs::write(&out, bytes).unwrap();
         let mut command = Command::new(exchange());
         command.args(["audit", "verify", "--file"]).arg(&out);
-        assert_eq!(command.output().unwrap().status.code(), Some(3), "{bytes:?}");
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(3),
+            "{bytes:?}"
+        );
     }
     // What is there is not replaced by accident.
     let refused = command(&export, &second);
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
-    assert!(text(&refused).contains("is there already"), "{}", text(&refused));
+    assert!(
+        text(&refused).contains("is there already"),
+        "{}",
+        text(&refused)
+    );
     assert_eq!(fs::read(&out).unwrap(), b"\xff\xfe\n");
     let forced = [&export[..], &["--force"]].concat();
     assert!(command(&forced, &second).status.success());

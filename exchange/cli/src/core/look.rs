@@ -38,13 +38,19 @@ pub(crate) struct Exchanges {
 
 pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
     let store = options.at.open()?;
-    let found = store.exchange(&options.id).map_err(|error| refused(&error))?;
+    let found = store
+        .exchange(&options.id)
+        .map_err(|error| refused(&error))?;
     let exchange = found.ok_or_else(|| {
         let help = "`exchange core exchanges` lists them";
         Failure::usage(format!("there is no exchange {:?}", options.id), help)
     })?;
-    let members = store.members(&options.id).map_err(|error| refused(&error))?;
-    let payloads = store.payloads(&options.id).map_err(|error| refused(&error))?;
+    let members = store
+        .members(&options.id)
+        .map_err(|error| refused(&error))?;
+    let payloads = store
+        .payloads(&options.id)
+        .map_err(|error| refused(&error))?;
     let now_ms = Clock::System.now_millis();
     let status = status(&exchange, &members, Pace::of(1), now_ms);
     let result = result(&exchange, &members, &payloads, MemberNames::Keys);

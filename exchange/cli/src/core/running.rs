@@ -81,14 +81,12 @@ impl Running {
             grants,
             npi: npi.unwrap_or_else(|| REQUESTER_NPI.to_owned()),
         };
-        let core = Core::open(folder, directory, clock, setup).map_err(|error| {
-            match &error {
-                CoreError::Store(lost @ (StoreError::Lost { .. } | StoreError::Newer { .. })) => {
-                    refused(lost)
-                }
-                CoreError::Lock(lock) => not_locked(folder, lock),
-                CoreError::Store(_) | CoreError::Rules(_) => unusable(folder, &error),
+        let core = Core::open(folder, directory, clock, setup).map_err(|error| match &error {
+            CoreError::Store(lost @ (StoreError::Lost { .. } | StoreError::Newer { .. })) => {
+                refused(lost)
             }
+            CoreError::Lock(lock) => not_locked(folder, lock),
+            CoreError::Store(_) | CoreError::Rules(_) => unusable(folder, &error),
         })?;
         let core = Arc::new(core);
         // After the lock of the folder: a second core is told that the folder is in use, not the port.

@@ -69,7 +69,7 @@ pub fn class(seen: &CallResult) -> Class {
             CallFailure::Timeout | CallFailure::Reset | CallFailure::Ours => Class::Transient,
             CallFailure::Address | CallFailure::TooLarge | CallFailure::Coding(_) => {
                 Class::Business
-            },
+            }
         },
         CallResult::Response(answer) => of_answer(answer),
     }

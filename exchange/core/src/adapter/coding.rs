@@ -36,9 +36,7 @@ impl Decoder {
             .collect();
         match codings.as_slice() {
             [] => Ok(Self::Identity),
-            ["gzip" | "x-gzip"] => {
-                Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new())), false))
-            }
+            ["gzip" | "x-gzip"] => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new())), false)),
             [one] => Err(NAMED.iter().find(|name| *name == one).unwrap_or(&UNKNOWN)),
             [_, _, ..] => Err("several codings"),
         }

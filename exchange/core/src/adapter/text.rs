@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The text without the byte order mark that may stand before it: a parser may pass over it (RFC 8259 section 8.1).
-pub fn without_mark(text: &[u8]) -> &[u8] {
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 

@@ -51,7 +51,8 @@ pub(super) async fn lookup(
     let tenant = Some(session.grant.tenant.as_str());
     match look_up(&state.core.store, tenant, &key, &by)? {
         LookupResult::Found(found) => {
-            let body = serde_json::json!({"key": key, "id": found.id, "exchanges": found.exchanges});
+            let body =
+                serde_json::json!({"key": key, "id": found.id, "exchanges": found.exchanges});
             Ok(Json(body).into_response())
         }
         LookupResult::Unknown => Err(Problem::not_found("member")),

@@ -1,9 +1,9 @@
 //! What the API will not or cannot do, as a problem document (RFC 9457) with every mistake and its fix.
 
 use axum::response::{IntoResponse, Response};
+use exchange_kit::count::counted;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use exchange_kit::count::counted;
 use serde_json::{Value, json};
 
 use crate::free_text::TextFault;
@@ -54,7 +54,10 @@ impl Problem {
         let mut problem = Self::of(
             StatusCode::UNPROCESSABLE_ENTITY,
             "request-wrong",
-            format!("the request has {}; nothing was opened", counted(count, "mistake")),
+            format!(
+                "the request has {}; nothing was opened",
+                counted(count, "mistake")
+            ),
             "mend what `mistakes` names and send it again",
         );
         problem.mistakes = mistakes;

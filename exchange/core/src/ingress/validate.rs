@@ -163,8 +163,9 @@ impl Reader<'_> {
             (least..=TEXT_BYTES_MAX).contains(&text.len()) && !text.contains(is_hidden)
         });
         if text.is_none() {
-            let help =
-                format!("give a text of 1 to {TEXT_BYTES_MAX} bytes without control or invisible characters");
+            let help = format!(
+                "give a text of 1 to {TEXT_BYTES_MAX} bytes without control or invisible characters"
+            );
             self.wrong(at, "it is missing, empty, too long or no text", help);
         }
         text.map(str::to_owned)

@@ -46,7 +46,9 @@ pub(super) async fn all(
         let (seen, class) = get(work, "manifest-page", Some(scope), call, in_memory).await;
         let page = match (&seen, class) {
             (CallResult::Response(page), Class::Good) if page.status == 200 => page,
-            (CallResult::Failed(CallFailure::Coding(_)), class) => return Pages::Again(seen, class),
+            (CallResult::Failed(CallFailure::Coding(_)), class) => {
+                return Pages::Again(seen, class);
+            }
             (_, Class::Good | Class::Business | Class::Gone) => {
                 return Pages::Invalid(InvalidDocument("a page of the manifest cannot be fetched"));
             }

@@ -15,10 +15,7 @@ pub type ControlResult = Result<Json<Value>, ControlProblem>;
 ///
 /// # Errors
 /// 422 with `help` when the body does not have that form.
-pub fn parse_body<T: DeserializeOwned>(
-    body: &[u8],
-    help: &str,
-) -> Result<T, ControlProblem> {
+pub fn parse_body<T: DeserializeOwned>(body: &[u8], help: &str) -> Result<T, ControlProblem> {
     json::read(body).map_err(|error| ControlProblem {
         status: StatusCode::UNPROCESSABLE_ENTITY,
         error: format!("the body cannot be read: {error}"),
