@@ -110,7 +110,9 @@ impl<'de> Deserializer<'de> for Strict {
                 let fields = object.into_iter().map(|(key, value)| (key, Strict(value)));
                 visitor.visit_map(MapDeserializer::new(fields))
             }
-            value => value.deserialize_any(visitor),
+            value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+                value.deserialize_any(visitor)
+            }
         }
     }
 

@@ -81,14 +81,18 @@ impl From<rusqlite::Error> for StoreError {
                 Self::damaged(&error.to_string())
             }
             Some(_) => Self::Database(error),
-            None => match error {
-                // The file is sound, and a value in it is none that was ever written. It may be of a member.
+            // The file is sound, and a value in it is none that was ever written. It may be of a member.
+            None if matches!(
+                error,
                 rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::InvalidColumnType(..)
-                | rusqlite::Error::Utf8Error(..) => Self::damaged("a value cannot be read"),
-                error => Self::Database(error),
-            },
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ) =>
+            {
+                Self::damaged("a value cannot be read")
+            }
+            None => Self::Database(error),
         }
     }
 }
