@@ -262,7 +262,7 @@ fn client(table: &Table<'_>, folder: &Path) -> Option<(Grant, Range<usize>)> {
             Err(error) => table.complain(
                 &span,
                 format!("the key set cannot be used: {error}"),
-                "name a JWKS file, relative to this file",
+                "name a JWKS file (JSON with the public keys, no PEM), relative to this file",
             ),
         }
         file
