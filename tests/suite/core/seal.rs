@@ -449,6 +449,34 @@ fn verify_looks_at_payloads_events_and_their_file() {
     }
 }
 
+fn files_that_are_none_are_refused(out: &Path) {
+    for bytes in [&b""[..], b"\n", b"\xff\xfe\n"] {
+        fs::write(out, bytes).unwrap();
+        let mut command = Command::new(exchange());
+        command.args(["audit", "verify", "--file"]).arg(out);
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(3),
+            "{bytes:?}"
+        );
+    }
+}
+
+/// A file that is there is replaced only when that is asked for.
+fn an_export_replaces_no_file(out: &Path, second: &Path) {
+    let export = ["audit", "export", "--out", out.to_str().unwrap()];
+    let refused = command(&export, second);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert!(
+        text(&refused).contains("is there already"),
+        "{}",
+        text(&refused)
+    );
+    assert_eq!(fs::read(out).unwrap(), b"\xff\xfe\n");
+    let forced = [&export[..], &["--force"]].concat();
+    assert!(command(&forced, second).status.success());
+}
+
 #[test]
 fn an_export_carries_its_seal_and_an_older_head_shows_what_was_cut() {
     let left = Left::new();
@@ -502,32 +530,13 @@ fn an_export_carries_its_seal_and_an_older_head_shows_what_was_cut() {
         );
     }
     assert_eq!(of_file(entries, true).1, "end of the export");
-    for bytes in [&b""[..], b"\n", b"\xff\xfe\n"] {
-        fs::write(&out, bytes).unwrap();
-        let mut command = Command::new(exchange());
-        command.args(["audit", "verify", "--file"]).arg(&out);
-        assert_eq!(
-            command.output().unwrap().status.code(),
-            Some(3),
-            "{bytes:?}"
-        );
-    }
-    // What is there is not replaced by accident.
-    let refused = command(&export, &second);
-    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
-    assert!(
-        text(&refused).contains("is there already"),
-        "{}",
-        text(&refused)
-    );
-    assert_eq!(fs::read(&out).unwrap(), b"\xff\xfe\n");
-    let forced = [&export[..], &["--force"]].concat();
-    assert!(command(&forced, &second).status.success());
-    assert!(of_file(&lines, false).0 == Some(0));
     assert_eq!(
         of_file(&entries[..entries.len() - 1], true).1,
         "entry of the given head"
     );
+    files_that_are_none_are_refused(&out);
+    an_export_replaces_no_file(&out, &second);
+    assert_eq!(of_file(&lines, false).0, Some(0));
     // The folder as a whole was set back, with key and heads: only a head from outside shows it.
     let first = left.folder.path().join("first");
     assert!(command(&["audit", "verify"], &first).status.success());
