@@ -203,6 +203,11 @@ impl Rogue {
         };
     }
 
+    /// These answers at these request targets, besides the script that is set.
+    pub(crate) fn add_pages(&self, pages: BTreeMap<String, Vec<u8>>) {
+        self.script.lock().unwrap().pages.extend(pages);
+    }
+
     /// What it was asked since its script was set.
     pub(crate) fn asked(&self) -> Vec<ReceivedRequest> {
         self.script.lock().unwrap().asked.clone()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use exchange_core::config;
 use exchange_core::grants::{Grant, Scope};
+use exchange_kit::count::counted;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -47,8 +48,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     )];
     let kept = config.retention;
     lines.push(format!(
-        "keeps records {} years, of managed care {}; payloads {} days after their receipt; invented members {} days",
-        kept.audit_years, kept.managed_care_years, kept.payload_days, kept.synthetic_days
+        "keeps records {}, of managed care {}; payloads {} after their receipt; invented members {}",
+        counted(kept.audit_years, "year"),
+        counted(kept.managed_care_years, "year"),
+        counted(kept.payload_days, "day"),
+        counted(kept.synthetic_days, "day")
     ));
     for grant in &config.clients {
         lines.push(format!(

@@ -11,6 +11,7 @@ mod faults;
 mod groundtruth;
 mod identity;
 mod members;
+mod new_file;
 mod output;
 mod personas;
 mod progress;

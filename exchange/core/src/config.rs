@@ -73,6 +73,46 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The keys that have another value in `read` and are looked at only when a core starts.
+    pub fn needs_restart(&self, read: &Self) -> Vec<&'static str> {
+        let (ours, theirs) = (self.limits, read.limits);
+        let (kept, due) = (self.retention, read.retention);
+        [
+            ("core.payer", self.payer != read.payer),
+            ("core.listen", self.listen != read.listen),
+            ("core.scale", self.scale != read.scale),
+            ("core.seed", self.seed != read.seed),
+            ("store.mib", self.store_mib != read.store_mib),
+            ("limits.connections", ours.connections != theirs.connections),
+            (
+                "limits.requests_per_client",
+                ours.requests_per_client != theirs.requests_per_client,
+            ),
+            (
+                "limits.body_seconds",
+                ours.body_seconds != theirs.body_seconds,
+            ),
+            ("retention.audit_years", kept.audit_years != due.audit_years),
+            (
+                "retention.managed_care_years",
+                kept.managed_care_years != due.managed_care_years,
+            ),
+            (
+                "retention.payload_days",
+                kept.payload_days != due.payload_days,
+            ),
+            (
+                "retention.synthetic_days",
+                kept.synthetic_days != due.synthetic_days,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(key, is_changed)| is_changed.then_some(key))
+        .collect()
+    }
+}
+
 /// Reads the file at `path`.
 ///
 /// # Errors
@@ -222,7 +262,7 @@ fn client(table: &Table<'_>, folder: &Path) -> Option<(Grant, Range<usize>)> {
             Err(error) => table.complain(
                 &span,
                 format!("the key set cannot be used: {error}"),
-                "name a JWKS file, relative to this file",
+                "name a JWKS file (JSON with the public keys, no PEM), relative to this file",
             ),
         }
         file

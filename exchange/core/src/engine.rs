@@ -1,7 +1,6 @@
 //! A running core: the state that its parts share, and how it is opened.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -15,11 +14,13 @@ use crate::adapter::{Client, Directory};
 use crate::clocks::Pace;
 use crate::config::Config;
 use crate::event_file::Follower;
+use crate::folder_lock::{FolderLock, LockError};
 use crate::grants::Grants;
 use crate::limits;
 use crate::outages::Outages;
 use crate::retention::Retention;
 use crate::store::{CrashAt, Store, StoreError, StoreOptions};
+use crate::verify;
 
 /// How a core is set up.
 pub struct Setup {
@@ -52,7 +53,7 @@ pub struct Core {
     pub(crate) rules: Rules,
     follower: Follower,
     /// Held while it runs.
-    _lock: File,
+    _lock: FolderLock,
     dice: AtomicU64,
     pub(crate) wake: Notify,
     pub(crate) outages: Outages,
@@ -66,9 +67,9 @@ pub enum CoreError {
     /// Its store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Another core holds the lock: two would do each step twice.
-    #[error("another core runs on it")]
-    Taken,
+    /// Its folder cannot be locked, or another core holds the lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The shipped identity rules.
     #[error("the shipped identity rules are wrong: {0}")]
     Rules(String),
@@ -94,11 +95,14 @@ impl Core {
             pace: Pace::of(config.scale),
             crash: setup.crash,
         };
+        let lock = FolderLock::take(folder)?;
         let store = Store::open(folder, options)?;
-        let lock = File::create(folder.join("core.lock")).map_err(StoreError::from)?;
-        lock.try_lock().map_err(|_| CoreError::Taken)?;
         store.check_witness()?;
-        store.sweep_payloads()?;
+        verify::check_start(&store)?;
+        if !store.is_stopped() {
+            // Of a broken trail everything is kept as it was found.
+            store.sweep_payloads()?;
+        }
         store.assign_tenants(&setup.grants)?;
         let follower = Follower::open(&store)?;
         follower.follow(&store)?;

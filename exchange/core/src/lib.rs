@@ -16,6 +16,7 @@
 //! | [`adapter`] | how to talk to each kind of partner and how to read its answers |
 //! | [`outages`] | which partners are unavailable, and since when |
 //! | [`engine`] | a running core: what its parts share |
+//! | [`folder_lock`] | one core at a time on a state folder |
 //! | [`orchestrator`] | runs the steps that are due, with a bounded pool for each partner |
 //! | [`retention`], [`purge`] | how long things are kept; removes what has had its time |
 //! | [`free_text`], [`text_check`] | texts of people and clients: bounded, without data of members |
@@ -32,6 +33,7 @@ pub mod engine;
 pub mod event_file;
 pub mod events;
 pub mod exchange;
+pub mod folder_lock;
 pub mod free_text;
 pub mod grants;
 pub mod holidays;

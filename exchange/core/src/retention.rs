@@ -1,8 +1,9 @@
 //! How long the core keeps what it keeps. Pure.
 //!
-//! Documentation of how the privacy of records was kept must be retained for six years (45 CFR 164.316(b)(2)(i));
-//! Medicare Advantage organisations and Medicaid managed care plans keep records for ten (42 CFR 422.504(d),
-//! 42 CFR 438.3(u)). The law names the least time, and so the file cannot say less.
+//! Records of the actions that the HIPAA Security Rule wants documented must be retained for six years from their
+//! creation (45 CFR 164.316(b)(1)(ii) and (2)(i); the Privacy Rule says the same, 45 CFR 164.530(j)(2));
+//! Medicare Advantage organisations and Medicaid managed care plans keep records for ten (42 CFR 422.504(d);
+//! 42 CFR 438.3(u), and (h) for as long as they may be audited). The law names the least time, and so the file cannot say less.
 
 use chrono::{DateTime, Days, Months};
 
@@ -10,7 +11,7 @@ use super::exchange::{Cohort, Traffic};
 
 /// Least years for which audit entries and proofs are kept: 45 CFR 164.316(b)(2)(i).
 pub const AUDIT_YEARS: u32 = 6;
-/// The same of managed care: 42 CFR 422.504(d) and 438.3(u).
+/// The same of managed care: 42 CFR 422.504(d), 438.3(h) and (u).
 pub const MANAGED_CARE_YEARS: u32 = 10;
 
 /// How long things are kept; `[retention]` of `exchange.toml`.

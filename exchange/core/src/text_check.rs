@@ -1,7 +1,7 @@
 //! Checks texts of people against what the store knows of members.
 
 use super::exchange::Exchange;
-use super::free_text::{FreeText, MemberData, TextFault};
+use super::free_text::{FreeText, MemberData, TextFault, runs};
 use super::store::{Result, Store};
 
 /// What comes of a text.
@@ -38,13 +38,7 @@ pub fn about_store(store: &Store, text: &str) -> Result<Checked> {
 }
 
 fn without_ids(store: &Store, read: FreeText) -> Result<Checked> {
-    let words: Vec<&str> = read
-        .text()
-        .split_whitespace()
-        .map(|word| word.trim_matches(|sign: char| !sign.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .collect();
-    Ok(if store.has_member(&words)? {
+    Ok(if store.has_member(&runs(read.text()))? {
         Err(TextFault::Member)
     } else {
         Ok(read)

@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 use serde_json::{Value, json};
 
-use crate::audit::{AUDIT_TABLE, BEGIN, BrokenLink, SignedGap, SignedHead, Strand, gaps, hash};
+use crate::audit::{
+    AUDIT_TABLE, BEGIN, BrokenLink, SignedGap, SignedHead, Strand, bytes_of, gaps, hash,
+};
 use crate::limits::PAGE_MAX;
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, StoreError};
 
 /// The summary of a trail without a broken link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub struct TrailSummary {
     pub purged: u64,
     /// The hash of the last one.
     pub head: String,
-    /// The number of the seal; none for an export without one.
+    /// The number of the seal; none for a trail without an entry.
     pub number: Option<u64>,
     /// How many events were verified; none in an export.
     pub events: u64,
@@ -73,7 +75,7 @@ impl TrailVerifier {
         seq: u64,
         prev: &str,
         own: &str,
-        body: &str,
+        body: &[u8],
     ) -> std::result::Result<(), BrokenLink> {
         self.row += 1;
         let row = self.row;
@@ -173,8 +175,8 @@ impl TrailVerifier {
     }
 }
 
-/// Verifies an exported trail. An export ends with its seal, which anybody can verify; one of 0.1.0 has none, and its
-/// end may be cut. `witness` is a head that was taken before: the trail must hold it, and be sealed by the same key.
+/// Verifies an exported trail. An export ends with its seal (count and hash, signed), which anybody can verify; a file
+/// without one was cut, is empty, or is of 0.1.0, which wrote none. `witness` is a head that was taken before: the trail must hold it, and be sealed by the same key.
 ///
 /// # Errors
 /// When the file cannot be read. A broken link is an answer.
@@ -185,9 +187,8 @@ pub fn verify_file(
     let mut trail = TrailVerifier::whole();
     let mut seal: Option<Option<SignedHead>> = None;
     let mut at_witness = witness.is_none_or(|witness| witness.head.seq == 0);
-    for line in BufReader::new(std::fs::File::open(path)?).lines() {
-        let line = line?;
-        let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+    for line in BufReader::new(std::fs::File::open(path)?).split(b'\n') {
+        let entry: Value = serde_json::from_slice(&line?).unwrap_or_default();
         if seal.is_none() && entry["seal"].is_object() {
             seal = Some(SignedHead::read(&entry["seal"]));
             continue;
@@ -211,7 +212,7 @@ pub fn verify_file(
         let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
         let seq = entry["entry"]["seq"].as_u64().unwrap_or_default();
         let body = entry["entry"].to_string();
-        if let Err(broken) = trail.step(seq, &text("prev"), &text("hash"), &body) {
+        if let Err(broken) = trail.step(seq, &text("prev"), &text("hash"), body.as_bytes()) {
             return Ok(Err(broken));
         }
         at_witness |= witness.is_some_and(|one| one.head.seq == seq && one.head.hash == trail.head);
@@ -243,10 +244,8 @@ fn sealed(
     witness: Option<&SignedHead>,
 ) -> std::result::Result<TrailSummary, BrokenLink> {
     let Some(seal) = seal else {
-        if witness.is_some() {
-            return Err(trail.broken("seal of the export", "a seal".to_owned(), "none".to_owned()));
-        }
-        return Ok(trail.end());
+        let due = "the line with the seal".to_owned();
+        return Err(trail.broken("end of the export", due, "the end of the file".to_owned()));
     };
     let Some(SignedHead {
         head, public_key, ..
@@ -320,15 +319,16 @@ impl Store {
                 db.prepare_cached("SELECT seq, prev, hash, body FROM audit ORDER BY seq")?;
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
-                let (prev, own, body): (String, String, String) =
-                    (row.get(1)?, row.get(2)?, row.get(3)?);
                 let seq: u64 = row.get(0)?;
+                let text =
+                    |column| -> Result<_> { Ok(String::from_utf8_lossy(bytes_of(row, column)?)) };
+                let (prev, own, body) = (text(1)?, text(2)?, bytes_of(row, 3)?);
                 while let Some(gap) = gaps.next_if(|gap| gap.links.first < seq) {
                     if let Err(broken) = trail.pass(&gap) {
                         return Ok(Err(broken));
                     }
                 }
-                if let Err(broken) = trail.step(seq, &prev, &own, &body) {
+                if let Err(broken) = trail.step(seq, &prev, &own, body) {
                     return Ok(Err(broken));
                 }
             }
@@ -343,12 +343,13 @@ impl Store {
     pub fn last_audit(&self, exchange: &str, kind: &str) -> Result<Option<Value>> {
         self.read(|db| {
             let mut query = db.prepare_cached(
-                "SELECT body FROM audit WHERE exchange=?1 AND kind=?2 ORDER BY seq DESC LIMIT 1",
+                "SELECT seq, body FROM audit WHERE exchange=?1 AND kind=?2 ORDER BY seq DESC LIMIT 1",
             )?;
-            let body: Option<String> = query
-                .query_row([exchange, kind], |row| row.get(0))
-                .optional()?;
-            Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+            let mut rows = query.query([exchange, kind])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            Ok(Some(readable(row.get(0)?, bytes_of(row, 1)?)?))
         })
     }
 
@@ -358,22 +359,35 @@ impl Store {
         let by = tenant.map_or("?4 IS NULL", |_| "tenant = ?4");
         self.read(|db| {
             let mut query = db.prepare_cached(&format!(
-                "SELECT prev, hash, body FROM audit
+                "SELECT prev, hash, body, seq FROM audit
                  WHERE seq > ?1 AND (?2 IS NULL OR correlation=?2 OR exchange=?2) AND (?3 IS NULL OR kind=?3) AND {by}
                  ORDER BY seq LIMIT ?5",
             ))?;
-            let rows = query.query_map(params![after, of, kind, tenant, limit], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+            let mut rows = query.query(params![after, of, kind, tenant, limit])?;
             let mut found = Vec::new();
-            for row in rows {
-                let (prev, hash, body): (String, String, String) = row?;
-                let entry: Value = serde_json::from_str(&body)?;
-                found.push(json!({"prev": prev, "hash": hash, "entry": entry}));
+            while let Some(row) = rows.next()? {
+                let text = |column| bytes_of(row, column).map(String::from_utf8_lossy);
+                let (prev, own) = (text(0)?, text(1)?);
+                let entry = readable(row.get(3)?, bytes_of(row, 2)?)?;
+                found.push(json!({"prev": prev, "hash": own, "entry": entry}));
             }
             Ok(found)
         })
     }
+}
+
+/// An entry as JSON; one that is none is a break of the trail.
+fn readable(seq: u64, body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).map_err(|_| {
+        StoreError::Broken(BrokenLink {
+            seq,
+            place: AUDIT_TABLE,
+            row: seq,
+            what: "text of the entry",
+            expected: "JSON".to_owned(),
+            seen: format!("{} damaged bytes", body.len()),
+        })
+    })
 }
 
 #[cfg(test)]
@@ -398,7 +412,7 @@ mod tests {
     ) -> std::result::Result<TrailSummary, BrokenLink> {
         let mut trail = TrailVerifier::whole();
         for (seq, prev, own, body) in rows {
-            trail.step(*seq, prev, own, body)?;
+            trail.step(*seq, prev, own, body.as_bytes())?;
         }
         Ok(trail.end())
     }

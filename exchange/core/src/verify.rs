@@ -181,43 +181,68 @@ fn is_gone(store: &Store, line: &str) -> Result<bool> {
     store.read(|db| Ok(gap_at(db, Strand::Events, seq)?.is_some()))
 }
 
-/// Holds each payload file against its name, and each name against the trail; how many there are.
-fn payloads(store: &Store) -> Checked<u64> {
-    // Exchanges of an edition that wrote no such entries have none to hold against.
-    let strange = "SELECT sha256 FROM payload p WHERE sha256 IS NOT NULL
-        AND EXISTS (SELECT 1 FROM audit a WHERE a.exchange=p.exchange AND a.kind='payload')
-        AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.exchange=p.exchange AND a.kind='payload'
-            AND json_extract(a.body,'$.detail.n')=p.n AND json_extract(a.body,'$.detail.sha256')=p.sha256) LIMIT 1";
-    // What retention removed is named by the trail.
-    let unsaid = "SELECT sha256 FROM payload p WHERE purged_ms IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.exchange=p.exchange AND a.kind='purge') LIMIT 1";
-    let first = |sql: &str| -> Result<Option<String>> {
-        store.read(|db| Ok(db.query_row(sql, [], |row| row.get(0)).optional()?))
-    };
-    let broken = |row, what, expected, seen| BrokenLink {
-        seq: row,
-        place: "core.sqlite, table payload, row",
-        row,
-        what,
-        expected,
-        seen,
-    };
-    for (sql, what, due) in [
+/// Holds the table of payloads against the trail, both ways: each entry has its row, and each row its entry.
+fn payload_rows(store: &Store) -> Checked<()> {
+    const ROWS: [(&str, &str, &str); 3] = [
         (
-            strange,
+            "SELECT a.seq, 'none' FROM audit a WHERE a.kind='payload'
+            AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.exchange=a.exchange
+                AND p.n=json_extract(a.body,'$.detail.n') AND p.sha256=json_extract(a.body,'$.detail.sha256'))
+            ORDER BY a.seq LIMIT 1",
+            "row of a payload",
+            "a row in table payload with the hash in the entry",
+        ),
+        // Exchanges of an edition that wrote no such entries have none to hold against.
+        (
+            "SELECT max(a.seq), p.sha256 FROM payload p JOIN audit a ON a.exchange=p.exchange AND a.kind='payload'
+            WHERE p.sha256 IS NOT NULL GROUP BY p.exchange, p.n
+            HAVING sum(json_extract(a.body,'$.detail.n')=p.n AND json_extract(a.body,'$.detail.sha256')=p.sha256)=0 LIMIT 1",
             "hash of a payload",
             "a payload that the trail names",
         ),
+        // What retention removed is named by the trail.
         (
-            unsaid,
+            "SELECT max(a.seq), p.sha256 FROM payload p JOIN audit a ON a.exchange=p.exchange WHERE p.purged_ms IS NOT NULL
+            GROUP BY p.exchange, p.n HAVING sum(a.kind='purge')=0 LIMIT 1",
             "removed payload",
             "an entry that retention removed it",
         ),
-    ] {
-        if let Some(sha256) = first(sql)? {
-            return Ok(Err(broken(0, what, due.to_owned(), sha256)));
+    ];
+    for (sql, what, due) in ROWS {
+        let found: Option<(u64, String)> = store.read(|db| {
+            let found = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+            Ok(found.optional()?)
+        })?;
+        if let Some((seq, seen)) = found {
+            return Ok(Err(at_end(seq, seq, what, due.to_owned(), seen)));
         }
     }
+    Ok(Ok(()))
+}
+
+/// Verifies at the start of a core what it would otherwise build on: every link of the trail, and that each payload
+/// that the trail names has its row, without which its file would be swept. A break stops the trail.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn check_start(store: &Store) -> Result<()> {
+    if store.broken_trail()?.is_some() {
+        return Ok(());
+    }
+    let links = store.walk_audit(&mut TrailVerifier::whole())?;
+    let checked = match links {
+        Ok(()) => payload_rows(store)?,
+        Err(broken) => Err(broken),
+    };
+    if let Err(broken) = checked {
+        store.stop_trail(broken);
+    }
+    Ok(())
+}
+
+/// Holds each payload file against its name; how many there are.
+fn payloads(store: &Store) -> Checked<u64> {
+    sound!(payload_rows(store));
     let all: Vec<String> = store.read(|db| {
         let mut query = db.prepare_cached(
             "SELECT DISTINCT sha256 FROM payload WHERE sha256 IS NOT NULL AND purged_ms IS NULL ORDER BY sha256",
@@ -240,10 +265,17 @@ fn payloads(store: &Store) -> Checked<u64> {
             Err(error) => return Err(error.into()),
         };
         if seen != sha256 {
-            return Ok(Err(broken(row, "payload file", sha256, seen)));
+            let seq = named_by(store, &sha256)?;
+            return Ok(Err(at_end(seq, seq, "payload file", sha256, seen)));
         }
     }
     Ok(Ok(row))
+}
+
+/// The first entry that names a payload of that hash; 0 where an edition wrote none.
+fn named_by(store: &Store, sha256: &str) -> Result<u64> {
+    let sql = "SELECT coalesce(min(seq), 0) FROM audit WHERE kind='payload' AND json_extract(body,'$.detail.sha256')=?1";
+    store.read(|db| Ok(db.query_row(sql, [sha256], |row| row.get(0))?))
 }
 
 fn sha256_of(file: File) -> Result<String> {

@@ -15,24 +15,29 @@ use crate::support::{Program, Sandbox, exchange};
 const PERSON: &str = "R-1";
 
 /// A partner of our own making, and a core that knows it as keystone.
-struct Scene {
-    rogue: Rogue,
+pub(super) struct Scene {
+    pub(super) rogue: Rogue,
     folder: tempfile::TempDir,
     core: Program,
-    member: Value,
+    pub(super) member: Value,
     _sandbox: Sandbox,
 }
 
 impl Scene {
-    fn new() -> Self {
-        // The sandbox only lends its directory entry, keys and members.
-        let sandbox =
-            Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
+    pub(super) fn new() -> Self {
+        Self::with_partners("keystone")
+    }
+
+    /// The first partner of this list is ours; the others are the sandbox's.
+    pub(super) fn with_partners(partners: &str) -> Self {
+        // Of the first the sandbox only lends directory entry, keys and members.
+        let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", partners]);
         let (rogue, authority) = secure();
         let folder = tempfile::tempdir().unwrap();
         let trust = folder.path().join("authority.pem");
-        std::fs::write(&trust, authority).unwrap();
         let mut ready = sandbox.ready().clone();
+        let own = std::fs::read_to_string(ready["trust"].as_str().unwrap()).unwrap();
+        std::fs::write(&trust, own + &authority).unwrap();
         ready["trust"] = json!(trust);
         ready["partners"][0]["base_url"] = json!(format!("{}/fhir", rogue.home()));
         let directory = folder.path().join("directory.json");
@@ -54,16 +59,16 @@ impl Scene {
         }
     }
 
-    fn home(&self) -> String {
+    pub(super) fn home(&self) -> String {
         self.rogue.home()
     }
 
-    fn client(&self) -> CoreClient {
+    pub(super) fn client(&self) -> CoreClient {
         CoreClient::at(&self.core.ready["core"])
     }
 
     /// Every answer of a good exchange.
-    fn good(&self) -> Pages {
+    pub(super) fn good(&self) -> Pages {
         let home = self.home();
         let sent = &self.member["request"]["patient"];
         let entry = matched(&format!("Patient/{PERSON}"), sent["id"].as_str().unwrap());
@@ -105,7 +110,7 @@ impl Scene {
     }
 
     /// What comes of an exchange with these answers: status, result and the audit entries of its calls.
-    fn exchanged(&self, key: &str, pages: Pages) -> Outcome {
+    pub(super) fn exchanged(&self, key: &str, pages: Pages) -> Outcome {
         self.rogue.pages(pages.0);
         let mut client = self.client();
         let id = client.open(
@@ -121,15 +126,15 @@ impl Scene {
     }
 }
 
-struct Outcome {
-    id: String,
+pub(super) struct Outcome {
+    pub(super) id: String,
     status: Value,
-    result: Value,
-    decisions: Vec<Value>,
+    pub(super) result: Value,
+    pub(super) decisions: Vec<Value>,
 }
 
 impl Outcome {
-    fn words(&self) -> (&str, &str) {
+    pub(super) fn words(&self) -> (&str, &str) {
         let word = |name: &str| self.status[name].as_str().unwrap_or_default();
         (word("state"), word("reason"))
     }
@@ -140,11 +145,19 @@ impl Outcome {
     }
 }
 
-struct Pages(BTreeMap<String, Vec<u8>>);
+pub(super) struct Pages(pub(super) BTreeMap<String, Vec<u8>>);
 
 impl Pages {
-    fn set(&mut self, target: &str, answer: Vec<u8>) {
+    pub(super) fn set(&mut self, target: &str, answer: Vec<u8>) {
         self.0.insert(target.to_owned(), answer);
+    }
+
+    /// The body of an answer.
+    pub(super) fn body(&self, target: &str) -> Vec<u8> {
+        let answer = &self.0[target];
+        let mut ends = answer.windows(4);
+        let end = ends.position(|four| four == b"\r\n\r\n").unwrap();
+        answer[end + 4..].to_vec()
     }
 
     fn lines(&mut self, target: &str, lines: &[Value]) {
@@ -152,7 +165,7 @@ impl Pages {
     }
 
     /// A manifest with these members in place of the usual ones; null takes one out.
-    fn manifest(&mut self, target: &str, change: &Value) {
+    pub(super) fn manifest(&mut self, target: &str, change: &Value) {
         let mut manifest = json!({
             "transactionTime": Clock::real().now().to_rfc3339(),
             "request": "https://payer.example/request", "requiresAccessToken": true, "output": [], "error": [],
@@ -482,15 +495,6 @@ fn gzip_that_nobody_asked_for_is_read_and_other_codings_are_no_opting_out() {
             bytes,
         )
     };
-    let body = |pages: &Pages, target: &str| {
-        let answer = &pages.0[target];
-        let head = answer
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .unwrap()
-            + 4;
-        answer[head..].to_vec()
-    };
     for targets in [
         vec!["/files/match"],
         vec!["/f/patient", "/f/condition", "/f/provenance"],
@@ -498,7 +502,7 @@ fn gzip_that_nobody_asked_for_is_read_and_other_codings_are_no_opting_out() {
     ] {
         let mut pages = scene.good();
         for target in &targets {
-            let body = body(&pages, target);
+            let body = pages.body(target);
             pages.set(target, packed(&gzip(&body), "gzip"));
         }
         let seen = scene.exchanged(&format!("gzip-{}", targets[0].replace('/', "-")), pages);
@@ -512,7 +516,7 @@ fn gzip_that_nobody_asked_for_is_read_and_other_codings_are_no_opting_out() {
     for coding in ["br", "zstd", "deflate"] {
         let mut pages = scene.good();
         for target in ["/f/patient", "/f/condition", "/f/provenance"] {
-            let body = body(&pages, target);
+            let body = pages.body(target);
             pages.set(target, packed(&body, coding));
         }
         let seen = scene.exchanged(coding, pages);

@@ -157,6 +157,23 @@ fn refuses_invented_members(owner: &mut CoreClient) {
     );
 }
 
+fn in_log(core: &Core, text: &str) {
+    eventually(text, || core.program.log().contains(text).then_some(()));
+}
+
+/// A file that lost its clients does not let anybody else in.
+fn lost_clients_change_nothing(core: &Core, write: impl Fn(&str)) {
+    for middle in ["", "[store]\n"] {
+        write(middle);
+        let refusals = || core.program.log().matches("names no [[client]]").count();
+        let before = refusals();
+        core.program.signal("HUP");
+        eventually("the refusal in the log", || {
+            (refusals() > before).then_some(())
+        });
+    }
+}
+
 #[test]
 fn the_file_says_what_a_client_may_do_and_is_read_again() {
     let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
@@ -209,13 +226,20 @@ fn the_file_says_what_a_client_may_do_and_is_read_again() {
     assert_eq!(code, Some(3), "{told}");
     assert!(told.contains("there is no scope \"reviews\""), "{told}");
     core.program.signal("HUP");
-    eventually("the mistake in the log", || {
-        core.program
-            .log()
-            .contains("there is no scope")
-            .then_some(())
+    in_log(&core, "there is no scope");
+    assert!(seen(&mut colleague));
+    lost_clients_change_nothing(&core, |middle| {
+        write(&[core_section, middle]);
     });
     assert!(seen(&mut colleague));
+    write(&[
+        core_section,
+        "[store]\nmib = 99\n",
+        &writer,
+        &watcher("one", all),
+    ]);
+    core.program.signal("HUP");
+    in_log(&core, "store.mib changed in exchange.toml: restart");
     // The same token, after the client was moved to another tenant and lost a scope.
     let fewer = "\"review\", \"events.read\"";
     write(&[core_section, &writer, &watcher("two", fewer)]);

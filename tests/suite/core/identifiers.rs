@@ -11,7 +11,7 @@ use super::client::{CoreClient, askable, command, key_of, order, request, togeth
 use crate::support::Sandbox;
 
 /// Columns that must hold them: the request as it is sent again after a crash, and the way back from the key.
-const NEEDED: [&str; 3] = ["request.body", "member.id", "member.data"];
+const NEEDED: [&str; 4] = ["request.body", "member.id", "member.folded", "member.data"];
 
 /// What identifies these members.
 fn canaries(members: &[Value]) -> BTreeSet<String> {
@@ -230,6 +230,12 @@ fn a_key_leads_back_to_its_member_for_whoever_may_and_the_trail_says_who() {
     );
 }
 
+/// Fullwidth digits.
+fn wide(text: &str) -> String {
+    let wide = |digit: char| char::from_u32(u32::from(digit) - 0x30 + 0xff10).unwrap();
+    text.chars().map(wide).collect()
+}
+
 #[test]
 fn free_text_names_no_member() {
     let sandbox = together("keystone", &[]);
@@ -262,6 +268,12 @@ fn free_text_names_no_member() {
         (format!("{family} is at another plan"), "note-names-member"),
         (format!("born {birth}"), "note-names-member"),
         (format!("see ({member})"), "note-names-member"),
+        (
+            format!("see {}", member.to_uppercase().replace('-', " ")),
+            "note-names-member",
+        ),
+        (wide(&birth.replace('-', "")), "note-names-member"),
+        (format!("\u{202e}{family}"), "note-missing"),
         (long.clone(), "note-missing"),
         ("a\nb".to_owned(), "note-missing"),
     ] {
@@ -281,6 +293,20 @@ fn free_text_names_no_member() {
         );
         assert!(!told.contains(family), "{told}");
     }
+    // What is no object with one note is not one that a lenient reader makes of it.
+    for body in [
+        r#"["why"]"#,
+        r#"{"note":"why","note":"else"}"#,
+        r#"{"note":["why"]}"#,
+        "[]",
+    ] {
+        let refused = front.try_post(&path, body.as_bytes(), None).unwrap();
+        assert_eq!(refused.status, 422, "{body}");
+    }
+    let twice = request("keystone", &members).to_string();
+    let twice = twice.replacen('{', r#"{"cohort":"medicaid","cohort":"commercial","#, 1);
+    let refused = front.try_post("/v1/exchanges", twice.as_bytes(), Some("twice"));
+    assert_eq!(refused.unwrap().json()["title"], "not-json");
     let arguments = ["review", "resolve", review, "--by", &long, "--note", "ok"];
     assert_eq!(command(&arguments, &front.state()).status.code(), Some(2));
 }

@@ -205,7 +205,7 @@ fn two_cores_do_not_share_a_state_folder() {
     assert_eq!(second.status.code(), Some(2));
     let told = String::from_utf8(second.stderr).unwrap();
     assert!(
-        told.contains("another core runs on it") && told.contains("one core at a time"),
+        told.contains("is in use: a core (process ") && told.contains("stop that process"),
         "{told}"
     );
 }

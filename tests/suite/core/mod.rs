@@ -1,6 +1,7 @@
 //! The exchange core, through its API: what comes of a request, whatever partners do and whenever it dies.
 
 mod abuse;
+mod answers;
 mod api;
 mod client;
 mod crash;

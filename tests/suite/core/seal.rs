@@ -109,7 +109,7 @@ fn seal(state: &Path) {
 }
 
 /// The core starts, says what is wrong, and writes nothing.
-const STOPPED: [(&str, Damage, &str); 6] = [
+const STOPPED: [(&str, Damage, &str); 10] = [
     (
         "ten entries are gone",
         |state, _| {
@@ -158,7 +158,40 @@ const STOPPED: [(&str, Damage, &str); 6] = [
         },
         "end of the events",
     ),
+    (
+        "the row of a payload is gone",
+        |state, _| sql(state, "DELETE FROM payload WHERE n=1"),
+        "row of a payload",
+    ),
+    (
+        "a payload is called removed",
+        |state, _| sql(state, "UPDATE payload SET purged_ms=1 WHERE n=1"),
+        "removed payload",
+    ),
+    (
+        "an entry is not UTF-8",
+        |state, _| {
+            sql(
+                state,
+                "UPDATE audit SET body=CAST(CAST(substr(body,1,40) AS BLOB) || x'ff' || CAST(substr(body,42) AS BLOB) AS TEXT) WHERE seq=5",
+            )
+        },
+        "hash of the entry",
+    ),
+    (
+        "an entry is no text",
+        |state, _| sql(state, "UPDATE audit SET body=7 WHERE seq=5"),
+        "hash of the entry",
+    ),
 ];
+
+/// How many payload files there are.
+fn payload_count(state: &Path) -> usize {
+    let folders = fs::read_dir(state.join("payloads")).unwrap();
+    folders
+        .map(|folder| fs::read_dir(folder.unwrap().path()).unwrap().count())
+        .sum()
+}
 
 /// The core does not start: the database is not the one that was left.
 const REFUSED: [(&str, Damage, &str); 9] = [
@@ -239,8 +272,10 @@ fn a_trail_that_is_not_as_it_was_left_is_not_continued() {
             "{name}: {}",
             text(&verified)
         );
+        let payloads = payload_count(state);
         let core = Core::start(state, &left.sandbox, &FAST);
         let mut front = core.front();
+        assert_eq!(payload_count(state), payloads, "{name}");
         let ready = front.get("/readyz");
         assert_eq!(ready.status, 503, "{name}");
         assert!(ready.text().contains(expected), "{name}: {}", ready.text());
@@ -264,7 +299,15 @@ fn a_trail_that_is_not_as_it_was_left_is_not_continued() {
                 .len(),
             2
         );
+        // What cannot be read of the trail is named, and is no fault of ours.
+        assert_ne!(front.get("/v1/audit").status, 500, "{name}");
         drop(core);
+        let out = state.join("out.ndjson");
+        let export = ["audit", "export", "--out", out.to_str().unwrap()];
+        let code = command(&export, state).status.code();
+        assert!([Some(0), Some(3)].contains(&code), "{name}: {code:?}");
+        assert_eq!(out.exists(), code == Some(0), "{name}");
+        assert!(!state.join("out.ndjson.partial").exists(), "{name}");
         let again = command(&["audit", "verify"], state);
         assert_eq!(text(&again), text(&verified), "{name}");
     }
@@ -301,7 +344,7 @@ fn a_running_core_notices_before_it_writes() {
 }
 
 /// What `verify` finds in a folder whose trail itself is whole.
-const FOUND: [(&str, Damage, &str); 6] = [
+const FOUND: [(&str, Damage, &str); 8] = [
     (
         "a payload is changed",
         |state, _| fs::write(payload(state), b"{}").unwrap(),
@@ -320,6 +363,16 @@ const FOUND: [(&str, Damage, &str); 6] = [
                 "UPDATE payload SET sha256=(SELECT max(sha256) FROM payload) WHERE n=0",
             )
         },
+        "row of a payload",
+    ),
+    (
+        "a payload is one more",
+        |state, _| {
+            sql(
+                state,
+                "INSERT INTO payload SELECT exchange, 99, role, at, kind, counted, sha256, bytes, is_lost, received_ms, purged_ms FROM payload WHERE n=0",
+            )
+        },
         "hash of a payload",
     ),
     (
@@ -328,6 +381,16 @@ const FOUND: [(&str, Damage, &str); 6] = [
             sql(
                 state,
                 "UPDATE event SET body=replace(body, 'opt-in', 'opt-on') WHERE seq=2",
+            )
+        },
+        "events up to the seal",
+    ),
+    (
+        "an event is not UTF-8",
+        |state, _| {
+            sql(
+                state,
+                "UPDATE event SET body=CAST(x'ff' AS TEXT) WHERE seq=2",
             )
         },
         "events up to the seal",
@@ -375,7 +438,43 @@ fn verify_looks_at_payloads_events_and_their_file() {
             (Some(3), &json!(expected)),
             "{name}: {told}"
         );
+        if expected.ends_with("payload file") {
+            let database = rusqlite::Connection::open(folder.path().join("core.sqlite")).unwrap();
+            let names = "SELECT json_extract(body,'$.detail.sha256') FROM audit WHERE kind='payload' AND seq=?1";
+            let named: String = database
+                .query_row(names, [told["seq"].as_u64().unwrap()], |row| row.get(0))
+                .unwrap();
+            assert_eq!(told["expected"], json!(named), "{name}: {told}");
+        }
     }
+}
+
+fn files_that_are_none_are_refused(out: &Path) {
+    for bytes in [&b""[..], b"\n", b"\xff\xfe\n"] {
+        fs::write(out, bytes).unwrap();
+        let mut command = Command::new(exchange());
+        command.args(["audit", "verify", "--file"]).arg(out);
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(3),
+            "{bytes:?}"
+        );
+    }
+}
+
+/// A file that is there is replaced only when that is asked for.
+fn an_export_replaces_no_file(out: &Path, second: &Path) {
+    let export = ["audit", "export", "--out", out.to_str().unwrap()];
+    let refused = command(&export, second);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+    assert!(
+        text(&refused).contains("is there already"),
+        "{}",
+        text(&refused)
+    );
+    assert_eq!(fs::read(out).unwrap(), b"\xff\xfe\n");
+    let forced = [&export[..], &["--force"]].concat();
+    assert!(command(&forced, second).status.success());
 }
 
 #[test]
@@ -422,13 +521,22 @@ fn an_export_carries_its_seal_and_an_older_head_shows_what_was_cut() {
     assert_eq!(of_file(&cut, false).1, "end of the trail");
     let changed = [entries, &[seal.replacen("\"number\":", "\"number\":1", 1)]].concat();
     assert_eq!(of_file(&changed, false).1, "signature of the seal");
-    let (code, _, told) = of_file(entries, false);
-    assert_eq!((code, &told["is_sealed"]), (Some(0), &json!(false)));
-    assert_eq!(of_file(entries, true).1, "seal of the export");
+    for cut in [entries, &entries[..entries.len() - 1], &entries[..1]] {
+        let (code, what, told) = of_file(cut, false);
+        assert_eq!(
+            (code, what.as_str()),
+            (Some(3), "end of the export"),
+            "{told}"
+        );
+    }
+    assert_eq!(of_file(entries, true).1, "end of the export");
     assert_eq!(
         of_file(&entries[..entries.len() - 1], true).1,
         "entry of the given head"
     );
+    files_that_are_none_are_refused(&out);
+    an_export_replaces_no_file(&out, &second);
+    assert_eq!(of_file(&lines, false).0, Some(0));
     // The folder as a whole was set back, with key and heads: only a head from outside shows it.
     let first = left.folder.path().join("first");
     assert!(command(&["audit", "verify"], &first).status.success());

@@ -8,13 +8,13 @@ use exchange_core::audit::{BrokenLink, SignedHead};
 use exchange_core::limits::PAGE_MAX;
 use exchange_core::trail::{AuditFilter, TrailSummary, verify_file};
 use exchange_core::verify::verify_store;
+use exchange_kit::count::counted;
 use serde_json::{Value, json};
 
 use super::state_folder::{StateFolder, open, refused};
-use crate::{
-    failure::{Failure, WRONG},
-    output::say,
-};
+use crate::failure::{Failure, WRONG};
+use crate::new_file::NewFile;
+use crate::output::say;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -60,6 +60,9 @@ pub(crate) struct Export {
     /// The file to write.
     #[arg(long)]
     out: PathBuf,
+    /// Replace the file when it is there.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     at: StateFolder,
 }
@@ -85,7 +88,7 @@ fn search(options: &Search) -> Result<(), Failure> {
     loop {
         let found = store
             .audit(&filter, after, PAGE_MAX)
-            .map_err(Failure::internal)?;
+            .map_err(|error| refused(&error))?;
         let Some(last) = found.last() else {
             if is_found {
                 return Ok(());
@@ -148,7 +151,7 @@ fn verify(options: &Verify) -> Result<(), Failure> {
         }
         (None, Some(state)) => {
             let verdict =
-                verify_store(&open(state)?, witness.as_ref()).map_err(Failure::internal)?;
+                verify_store(&open(state)?, witness.as_ref()).map_err(|error| refused(&error))?;
             (verdict, None)
         }
         (None, None) => {
@@ -181,8 +184,11 @@ fn head(at: &StateFolder) -> Result<(), Failure> {
     } else {
         let head = &signed.head;
         format!(
-            "number {}: {} entries, the last one {}\n  signed by {}",
-            head.number, head.seq, head.hash, signed.public_key
+            "number {}: {}, the last one {}\n  signed by {}",
+            head.number,
+            counted(head.seq, "entry"),
+            head.hash,
+            signed.public_key
         )
     })
 }
@@ -201,11 +207,14 @@ fn whole(verified: &TrailSummary, is_json: bool) -> Result<(), Failure> {
         json!({"whole": true, "entries": entries, "purged": purged, "head": head, "is_sealed": is_sealed, "number": number, "events": events, "payloads": payloads}).to_string()
     } else {
         let end = number.map_or_else(
-            || "its end is not sealed and may be cut".to_owned(),
+            || "nothing was written yet".to_owned(),
             |number| format!("sealed as number {number}"),
         );
         format!(
-            "whole: {entries} entries ({purged} more removed by retention), the last one {head}; {end}; {events} events, {payloads} payload files"
+            "whole: {} ({purged} more removed by retention), the last one {head}; {end}; {}, {}",
+            counted(*entries, "entry"),
+            counted(*events, "event"),
+            counted(*payloads, "payload file")
         )
     })
 }
@@ -237,24 +246,23 @@ fn export(options: &Export) -> Result<(), Failure> {
         let what = format!("could not write {}: {error}", options.out.display());
         Failure::usage(what, "give --out a file that you may write")
     };
-    let mut file =
-        std::io::BufWriter::new(std::fs::File::create(&options.out).map_err(unwritable)?);
+    let mut file = NewFile::create(&options.out, options.force)?;
     let mut count = 0_u64;
     let mut failed = None;
     let done = store.export(|line| {
         count += u64::from(line["entry"].is_object());
-        failed = writeln!(file, "{line}").err();
+        failed = writeln!(file.writer, "{line}").err();
         failed.is_none()
     });
     if let Some(error) = failed {
         return Err(unwritable(error));
     }
     done.map_err(|error| refused(&error))?;
-    file.flush().map_err(unwritable)?;
+    file.keep().map_err(unwritable)?;
     let out = options.out.display();
     say(&if options.at.json {
         json!({"entries": count, "file": options.out}).to_string()
     } else {
-        format!("{count} entries in {out}")
+        format!("{} in {out}", counted(count, "entry"))
     })
 }

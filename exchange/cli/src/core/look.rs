@@ -9,7 +9,7 @@ use exchange_core::store::{ReviewFilter, ReviewState, Search};
 use exchange_kit::clock::Clock;
 use serde_json::{Value, json};
 
-use super::state_folder::StateFolder;
+use super::state_folder::{StateFolder, refused};
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -38,19 +38,25 @@ pub(crate) struct Exchanges {
 
 pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
     let store = options.at.open()?;
-    let found = store.exchange(&options.id).map_err(Failure::internal)?;
+    let found = store
+        .exchange(&options.id)
+        .map_err(|error| refused(&error))?;
     let exchange = found.ok_or_else(|| {
         let help = "`exchange core exchanges` lists them";
         Failure::usage(format!("there is no exchange {:?}", options.id), help)
     })?;
-    let members = store.members(&options.id).map_err(Failure::internal)?;
-    let payloads = store.payloads(&options.id).map_err(Failure::internal)?;
+    let members = store
+        .members(&options.id)
+        .map_err(|error| refused(&error))?;
+    let payloads = store
+        .payloads(&options.id)
+        .map_err(|error| refused(&error))?;
     let now_ms = Clock::System.now_millis();
     let status = status(&exchange, &members, Pace::of(1), now_ms);
     let result = result(&exchange, &members, &payloads, MemberNames::Keys);
     let last_call = store
         .last_audit(&options.id, "call")
-        .map_err(Failure::internal)?;
+        .map_err(|error| refused(&error))?;
     let open_items = ReviewFilter {
         state: Some(ReviewState::Open),
         exchange: Some(&options.id),
@@ -58,7 +64,7 @@ pub(crate) fn status_of(options: &Status) -> Result<(), Failure> {
     };
     let reviews = store
         .reviews(&open_items, PAGE_MAX)
-        .map_err(Failure::internal)?;
+        .map_err(|error| refused(&error))?;
     if options.at.json {
         let open: Vec<&str> = reviews.iter().map(|one| one.id.as_str()).collect();
         return say(&json!({"status": status, "result": result, "last_call": last_call, "open_reviews": open}).to_string());
@@ -161,7 +167,7 @@ pub(crate) fn exchanges(options: &Exchanges) -> Result<(), Failure> {
         .at
         .open()?
         .search(&search)
-        .map_err(Failure::internal)?;
+        .map_err(|error| refused(&error))?;
     let lines: Vec<Value> = found.iter().map(line).collect();
     if options.at.json {
         return say(&json!({"exchanges": lines}).to_string());
@@ -189,7 +195,7 @@ fn text_line(line: &Value) -> String {
 
 pub(crate) fn waiting(at: &StateFolder) -> Result<(), Failure> {
     let now_ms = Clock::System.now_millis();
-    let shown = queues::shown(&at.open()?, None, now_ms).map_err(Failure::internal)?;
+    let shown = queues::shown(&at.open()?, None, now_ms).map_err(|error| refused(&error))?;
     if at.json {
         return say(&shown.to_string());
     }

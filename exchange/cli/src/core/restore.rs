@@ -1,14 +1,15 @@
 //! `exchange core accept-restore`: going on with an older copy that was put back on purpose.
 
-use std::fs::{self, File};
+use std::fs;
 
 use clap::Args;
 use exchange_core::event_file;
+use exchange_core::folder_lock::FolderLock;
 use exchange_core::text_check;
 use serde_json::json;
 
 use super::person::{bad_text, operator};
-use super::state_folder::{StateFolder, refused, unusable};
+use super::state_folder::{StateFolder, not_locked, refused, unusable};
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -28,11 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let actor = operator(&arguments.by)?;
     let state = &arguments.at.state;
     let store = arguments.at.open()?;
-    let lock = File::create(state.join("core.lock")).map_err(|error| unusable(state, &error))?;
-    lock.try_lock().map_err(|_| {
-        let what = "a core runs on this state folder";
-        Failure::usage(what, "stop it first")
-    })?;
+    let _lock = FolderLock::take(state).map_err(|error| not_locked(state, &error))?;
     let note = text_check::about_store(&store, &arguments.note).map_err(|error| refused(&error))?;
     let note = note.map_err(|fault| bad_text("--note", fault))?;
     let done = store

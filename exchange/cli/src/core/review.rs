@@ -64,7 +64,7 @@ fn list(all: bool, at: &StateFolder) -> Result<(), Failure> {
     let found = at
         .open()?
         .reviews(&filter, PAGE_MAX)
-        .map_err(Failure::internal)?;
+        .map_err(|error| refused(&error))?;
     if at.json {
         return say(&json!({"reviews": found}).to_string());
     }

@@ -1,7 +1,7 @@
 //! Starting and stopping a core.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use exchange_core::adapter::Directory;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::state_folder::{refused, unusable};
+use super::state_folder::{not_locked, refused, unusable};
 use crate::failure::Failure;
 use crate::startup::{port_taken, untrusted};
 
@@ -49,6 +49,8 @@ pub(crate) struct Running {
     pub(crate) ready: Value,
     core: Arc<Core>,
     options: Options,
+    /// What the file said at the start, but for its clients, which say what it said last.
+    config: Mutex<Config>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -65,16 +67,13 @@ impl Running {
         std::fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
         let crash = options.crash_at.as_deref().map(crash_at).transpose()?;
         let config = options.config()?;
-        let listener = ingress::bind(config.listen)
-            .await
-            .map_err(|error| port_taken("`listen` in [core]", config.listen, &error))?;
-        let address = listener.local_addr().map_err(Failure::internal)?;
         let (grants, clients_json) = clients(&config, folder)?;
         let tls = trust::server(trust, clock.today(), ClientCertificates::NotAsked)
             .map_err(|error| untrusted(trust, &error))?
             .with(Leaf::Good)
             .ok_or_else(|| Failure::internal("there is no certificate"))?;
-        let limits = config.limits;
+        let (limits, listen) = (config.limits, config.listen);
+        let started = Mutex::new(config.clone());
         let npi = config.payer.clone();
         let setup = Setup {
             config,
@@ -82,16 +81,19 @@ impl Running {
             grants,
             npi: npi.unwrap_or_else(|| REQUESTER_NPI.to_owned()),
         };
-        let core = Core::open(folder, directory, clock, setup).map_err(|error| {
-            if let CoreError::Store(lost @ (StoreError::Lost { .. } | StoreError::Newer { .. })) =
-                &error
-            {
+        let core = Core::open(folder, directory, clock, setup).map_err(|error| match &error {
+            CoreError::Store(lost @ (StoreError::Lost { .. } | StoreError::Newer { .. })) => {
                 refused(lost)
-            } else {
-                unusable(folder, &error)
             }
+            CoreError::Lock(lock) => not_locked(folder, lock),
+            CoreError::Store(_) | CoreError::Rules(_) => unusable(folder, &error),
         })?;
         let core = Arc::new(core);
+        // After the lock of the folder: a second core is told that the folder is in use, not the port.
+        let listener = ingress::bind(listen)
+            .await
+            .map_err(|error| port_taken("`listen` in [core]", listen, &error))?;
+        let address = listener.local_addr().map_err(Failure::internal)?;
         let state = Arc::new(AppState::new(
             Arc::clone(&core),
             format!("https://{address}"),
@@ -123,6 +125,7 @@ impl Running {
             ready,
             core,
             options,
+            config: started,
             stop,
             tasks,
         })
@@ -131,12 +134,15 @@ impl Running {
     /// Reads the file again. Clients change at once; what else changed needs a restart. With any mistake everything
     /// stays as it is.
     pub(crate) fn reload(&self) {
-        let read = self.options.config().and_then(|config| {
-            let (grants, _) = clients(&config, self.core.store.folder())?;
-            self.core.set_grants(grants).map_err(Failure::internal)
-        });
+        let read = self.options.config().and_then(|config| self.adopt(config));
         match read {
-            Ok(()) => tracing::info!("exchange.toml was read again: clients are as it says"),
+            Ok(waiting) => {
+                tracing::info!("exchange.toml was read again: clients are as it says");
+                if !waiting.is_empty() {
+                    let keys = waiting.join(", ");
+                    tracing::warn!("{keys} changed in exchange.toml: restart the core for that");
+                }
+            }
             Err(failure) => {
                 tracing::error!(
                     "exchange.toml has mistakes; all stays as it is\n{}",
@@ -144,6 +150,23 @@ impl Running {
                 );
             }
         }
+    }
+
+    /// Takes over the clients of a file that was read again; names what else in it waits for a restart.
+    fn adopt(&self, read: Config) -> Result<Vec<&'static str>, Failure> {
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.clients.is_empty() && !known.clients.is_empty() {
+            let what = "the file names no [[client]] any more";
+            let help = "put the clients back; to go on with throw-away clients restart the core";
+            return Err(Failure::usage(what, help));
+        }
+        let (grants, _) = clients(&read, self.core.store.folder())?;
+        self.core
+            .set_grants(grants)
+            .map_err(|error| refused(&error))?;
+        let waiting = known.needs_restart(&read);
+        known.clients = read.clients;
+        Ok(waiting)
     }
 
     /// Stops the API first, then the orchestrator.

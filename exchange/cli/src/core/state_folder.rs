@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use exchange_core::folder_lock::LockError;
 use exchange_core::store::{Store, StoreError, StoreOptions};
 
 use crate::failure::{Failure, WRONG};
@@ -56,9 +57,23 @@ pub(crate) fn refused(error: &StoreError) -> Failure {
         StoreError::Full
         | StoreError::Stale
         | StoreError::Illegal { .. }
-        | StoreError::Unreadable(_)
         | StoreError::Database(_)
         | StoreError::File(_) => Failure::internal(error),
+    }
+}
+
+/// The failure for a folder that another core uses, or that cannot be locked.
+pub(crate) fn not_locked(state: &Path, error: &LockError) -> Failure {
+    let folder = state.display();
+    match error {
+        LockError::Taken(_) => Failure::usage(
+            format!("the state folder {folder} is in use: {error}"),
+            "stop that process (SIGTERM), or give --state another folder",
+        ),
+        LockError::File(_) => Failure::usage(
+            format!("could not lock the state folder {folder}: {error}"),
+            "give --state a folder that you may write to",
+        ),
     }
 }
 
@@ -69,6 +84,6 @@ pub(crate) fn unusable(state: &Path, error: &dyn std::fmt::Display) -> Failure {
             "could not use the core's state folder {}: {error}",
             state.display()
         ),
-        "it holds the audit trail: keep a copy, put a good one back, or give --state another; one core at a time",
+        "it holds the audit trail: keep a copy, put a good one back, or give --state another",
     )
 }

@@ -111,8 +111,8 @@ pub enum CallFailure {
     Reset,
     /// More bytes than the limit.
     TooLarge,
-    /// A content coding that was not asked for and cannot be read, or a body that is not of its coding.
-    Coding,
+    /// A content coding that was not asked for and cannot be read, or a body that is not of its coding; its name.
+    Coding(&'static str),
     /// We could not keep the body.
     Ours,
     /// No token was to be had; the token endpoint's status, if it answered.
@@ -129,7 +129,7 @@ impl CallFailure {
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::TooLarge => "too-large",
-            Self::Coding => "coding",
+            Self::Coding(_) => "coding",
             Self::Ours => "not-kept",
             Self::NoToken(_) => "no-token",
         }

@@ -1,8 +1,7 @@
 //! What an answer means for whether and when to try again: one pure function.
 
-use serde_json::Value;
-
 use super::call::{CallFailure, CallResult, PartnerResponse};
+use super::text::document;
 
 /// What is to be done about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl Class {
                 CallFailure::Timeout
                 | CallFailure::Reset
                 | CallFailure::TooLarge
-                | CallFailure::Coding
+                | CallFailure::Coding(_)
                 | CallFailure::Ours => false,
             },
             CallResult::Response(_) => match self {
@@ -68,7 +67,9 @@ pub fn class(seen: &CallResult) -> Class {
             CallFailure::NoToken(Some(400 | 401 | 403)) => Class::Business,
             CallFailure::NoToken(_) => Class::Dependency,
             CallFailure::Timeout | CallFailure::Reset | CallFailure::Ours => Class::Transient,
-            CallFailure::Address | CallFailure::TooLarge | CallFailure::Coding => Class::Business,
+            CallFailure::Address | CallFailure::TooLarge | CallFailure::Coding(_) => {
+                Class::Business
+            }
         },
         CallResult::Response(answer) => of_answer(answer),
     }
@@ -92,7 +93,7 @@ fn of_answer(answer: &PartnerResponse) -> Class {
 
 /// The code of an OperationOutcome's first issue.
 pub fn issue_code(body: &[u8]) -> Option<String> {
-    let outcome: Value = serde_json::from_slice(body).ok()?;
+    let outcome = document(body)?;
     let code = outcome["issue"][0]["code"].as_str()?;
     Some(code.chars().take(40).collect())
 }

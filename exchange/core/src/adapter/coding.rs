@@ -6,6 +6,10 @@ use flate2::write::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
+/// Codings that are named and not read.
+const NAMED: [&str; 4] = ["br", "zstd", "deflate", "compress"];
+const UNKNOWN: &str = "an unknown coding";
+
 /// Decodes the body of one answer, a piece at a time.
 pub(super) enum Decoder {
     /// It comes as it is.
@@ -15,23 +19,26 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
-    /// For an answer with these headers; none for a coding that cannot be read here.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// For an answer with these headers.
+    ///
+    /// # Errors
+    /// The coding, when it cannot be read here, in a word of ours.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, &'static str> {
         let values = headers.get_all(CONTENT_ENCODING).iter();
         let text: Vec<&str> = values
             .map(|value| value.to_str().ok())
-            .collect::<Option<_>>()?;
+            .collect::<Option<_>>()
+            .ok_or(UNKNOWN)?;
         let text = text.join(",").to_ascii_lowercase();
         let codings = text.split(',').map(str::trim);
         let codings: Vec<&str> = codings
             .filter(|coding| !coding.is_empty() && *coding != "identity")
             .collect();
         match codings.as_slice() {
-            [] => Some(Self::Identity),
-            ["gzip" | "x-gzip"] => {
-                Some(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new())), false))
-            }
-            _ => None,
+            [] => Ok(Self::Identity),
+            ["gzip" | "x-gzip"] => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new())), false)),
+            [one] => Err(NAMED.iter().find(|name| *name == one).unwrap_or(&UNKNOWN)),
+            [_, _, ..] => Err("several codings"),
         }
     }
 
@@ -78,7 +85,7 @@ mod tests {
         if let Some(coding) = coding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
-        let mut decoder = Decoder::of(&headers)?;
+        let mut decoder = Decoder::of(&headers).ok()?;
         let mut all = Vec::new();
         for piece in body.chunks(7) {
             match decoder.decode(piece) {

@@ -11,6 +11,7 @@ use exchange_kit::digest::hex_of_sha256;
 use serde_json::{Value, json};
 
 use super::references::Reference;
+use super::text::without_mark;
 use crate::limits::LINE_BYTES_MAX;
 
 /// The fields that say whose a record is.
@@ -101,7 +102,7 @@ impl ExportContent {
                 reading.unreadable += 1;
                 return Ok(reading);
             }
-            let text = line.trim_ascii();
+            let text = without_mark(&line).trim_ascii();
             if text.is_empty() {
                 continue;
             }
@@ -324,7 +325,7 @@ pub fn has_errors(path: &Path) -> io::Result<bool> {
         if (&mut file).take(most).read_until(b'\n', &mut line)? == 0 {
             return Ok(false);
         }
-        let text = line.trim_ascii();
+        let text = without_mark(&line).trim_ascii();
         if text.is_empty() {
             continue;
         }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, CallFailure, CallResult, Method, Sink};
 use super::directory::Partner;
+use super::text::document;
 use super::wire::Wire;
 
 /// How long an assertion is good, in seconds.
@@ -73,7 +74,9 @@ impl Tokens {
         call.body = Bytes::from(body);
         let answer = match wire.send(call, Sink::Memory(TOKEN_BYTES_MAX)).await {
             CallResult::Response(answer) => answer,
-            CallResult::Failed(broken @ (CallFailure::Connect | CallFailure::Tls)) => {
+            CallResult::Failed(
+                broken @ (CallFailure::Connect | CallFailure::Tls | CallFailure::Coding(_)),
+            ) => {
                 return Err(broken);
             }
             CallResult::Failed(_) => return Err(CallFailure::NoToken(None)),
@@ -81,7 +84,7 @@ impl Tokens {
         if answer.status != 200 {
             return Err(CallFailure::NoToken(Some(answer.status)));
         }
-        let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let answer: Value = document(&answer.body).unwrap_or_default();
         let token = answer["access_token"]
             .as_str()
             .ok_or(CallFailure::NoToken(None))?;

@@ -102,7 +102,7 @@ async fn received(
 ) -> Result<PartnerResponse, CallFailure> {
     let (parts, mut body) = response.into_parts();
     let mut answer = head(parts.status.as_u16(), &parts.headers);
-    let mut decoder = Decoder::of(&parts.headers).ok_or(CallFailure::Coding)?;
+    let mut decoder = Decoder::of(&parts.headers).map_err(CallFailure::Coding)?;
     let (mut file, most) = match sink {
         Sink::File(file, most) if answer.status == 200 => (Some(file), most),
         Sink::File(_, _) => (None, limits::ANSWER_BYTES_MAX),
@@ -116,7 +116,7 @@ async fn received(
             continue;
         };
         for piece in data.chunks(PIECE_BYTES) {
-            let decoded = decoder.decode(piece).map_err(|_| CallFailure::Coding)?;
+            let decoded = decoder.decode(piece).map_err(damaged)?;
             took(
                 &decoded,
                 most,
@@ -127,7 +127,7 @@ async fn received(
             )?;
         }
     }
-    let decoded = decoder.end().map_err(|_| CallFailure::Coding)?;
+    let decoded = decoder.end().map_err(damaged)?;
     took(
         &decoded,
         most,
@@ -145,6 +145,10 @@ async fn received(
     answer.body = held.freeze();
     answer.file = file;
     Ok(answer)
+}
+
+fn damaged(_: std::io::Error) -> CallFailure {
+    CallFailure::Coding("damaged gzip")
 }
 
 /// Keeps a piece of a body, within the limit.

@@ -2,7 +2,7 @@
 
 use exchange_kit::clock::{Clock, rfc3339};
 use exchange_kit::digest::hex_of_sha256;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
 use super::broken::{AUDIT_TABLE, BrokenLink, ChainError};
@@ -33,9 +33,9 @@ pub struct Chain {
     is_grown: bool,
 }
 
-/// The hash of an entry or an event.
-pub fn hash(prev: &str, body: &str) -> String {
-    hex_of_sha256(format!("{prev}\n{body}").as_bytes())
+/// The hash of an entry or an event; over bytes, as a damaged body may be no text any more.
+pub fn hash(prev: &str, body: impl AsRef<[u8]>) -> String {
+    hex_of_sha256(&[prev.as_bytes(), b"\n", body.as_ref()].concat())
 }
 
 impl Chain {
@@ -190,6 +190,12 @@ impl Chain {
     }
 }
 
+/// The bytes of a text, also where they are no UTF-8; none where there is a number or nothing.
+pub fn bytes_of<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a [u8]> {
+    let value = row.get_ref(column)?;
+    Ok(value.as_bytes().unwrap_or_default())
+}
+
 /// Number and hash of the last event, also where retention has removed it.
 fn last_event(db: &Connection) -> rusqlite::Result<(u64, String)> {
     let kept: Option<(u64, String)> = db
@@ -221,8 +227,7 @@ pub fn fold_events(db: &Connection, keys: &Keys) -> rusqlite::Result<(u64, Strin
     };
     while let Some(row) = rows.next()? {
         pass(&mut end);
-        let body: String = row.get(1)?;
-        end = (row.get(0)?, hash(&end.1, &body));
+        end = (row.get(0)?, hash(&end.1, bytes_of(row, 1)?));
     }
     pass(&mut end);
     Ok(end)

@@ -15,7 +15,7 @@ mod keys;
 mod seal;
 
 pub use broken::{AUDIT_TABLE, BrokenLink, ChainError};
-pub use chain::{AuditEntry, BEGIN, Chain, fold_events, hash};
+pub use chain::{AuditEntry, BEGIN, Chain, bytes_of, fold_events, hash};
 pub use gap::{Links, SignedGap, Strand, add_gaps, gap_at, gaps};
 pub use head::{Head, SignedHead};
 pub use heads::{HEADS_FILE, Heads};

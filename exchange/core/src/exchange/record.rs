@@ -125,6 +125,9 @@ reasons! {
     Expired = "expired";
     Cancelled = "cancelled";
     Refused = "refused";
+    ContentCoding = "content_coding";
+    TooLarge = "answer_too_large";
+    InvalidAddress = "invalid_address";
     RetriesExhausted = "retries_exhausted";
     WindowPassed = "retry_window_passed";
     NotUnderstood = "not_understood";

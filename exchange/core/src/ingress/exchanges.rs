@@ -73,9 +73,9 @@ fn opened(
     body: Bytes,
 ) -> Result<Opened, Problem> {
     let key = key(headers)?;
-    let document: Value = serde_json::from_slice(&body).map_err(|error| {
+    let document: Value = exchange_kit::json::parse(&body).map_err(|error| {
         let what = format!(
-            "the body is not JSON (line {}, column {})",
+            "the body is not JSON, or an object in it has a key twice (line {}, column {})",
             error.line(),
             error.column()
         );

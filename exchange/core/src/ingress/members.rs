@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::{Path, State as Of};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use exchange_kit::json;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::app_state::AppState;
 use super::auth::Session;
@@ -26,9 +26,9 @@ struct Why {
 
 /// The note of a body, which says why.
 pub(super) fn note(body: &[u8]) -> Result<String, Problem> {
-    let why: Option<Why> = serde_json::from_slice(body).ok();
+    let why: Option<Why> = json::read(body).ok();
     why.map(|why| why.note).ok_or_else(|| {
-        let what = "there is no note that says why";
+        let what = "the body is no object with a `note` that says why, and nothing else";
         let help = format!("send {{\"note\": \"…\"}} with 1 to {TEXT_BYTES_MAX} bytes");
         Problem::of(StatusCode::UNPROCESSABLE_ENTITY, "note-missing", what, help)
     })
@@ -51,7 +51,8 @@ pub(super) async fn lookup(
     let tenant = Some(session.grant.tenant.as_str());
     match look_up(&state.core.store, tenant, &key, &by)? {
         LookupResult::Found(found) => {
-            let body = json!({"key": key, "id": found.id, "exchanges": found.exchanges});
+            let body =
+                serde_json::json!({"key": key, "id": found.id, "exchanges": found.exchanges});
             Ok(Json(body).into_response())
         }
         LookupResult::Unknown => Err(Problem::not_found("member")),

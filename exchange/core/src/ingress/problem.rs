@@ -1,6 +1,7 @@
 //! What the API will not or cannot do, as a problem document (RFC 9457) with every mistake and its fix.
 
 use axum::response::{IntoResponse, Response};
+use exchange_kit::count::counted;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -49,11 +50,14 @@ impl Problem {
 
     /// 422 with every mistake.
     pub(super) fn mistakes(mistakes: Vec<Mistake>) -> Self {
-        let count = mistakes.len();
+        let count = u64::try_from(mistakes.len()).unwrap_or(u64::MAX);
         let mut problem = Self::of(
             StatusCode::UNPROCESSABLE_ENTITY,
             "request-wrong",
-            format!("the request has {count} mistakes; nothing was opened"),
+            format!(
+                "the request has {}; nothing was opened",
+                counted(count, "mistake")
+            ),
             "mend what `mistakes` names and send it again",
         );
         problem.mistakes = mistakes;
@@ -163,7 +167,6 @@ impl From<StoreError> for Problem {
             ),
             StoreError::Illegal { .. }
             | StoreError::Lost { .. }
-            | StoreError::Unreadable(_)
             | StoreError::Database(_)
             | StoreError::Newer { .. }
             | StoreError::File(_) => {

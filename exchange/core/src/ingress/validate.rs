@@ -13,7 +13,7 @@ use crate::adapter::Partner;
 use crate::exchange::{
     Cohort, Criticality, LegalBasis, LegalKind, Metadata, Purpose, Traffic, Trigger,
 };
-use crate::free_text::{MemberData, TextFault};
+use crate::free_text::{MemberData, TextFault, is_hidden};
 use crate::grants::Grant;
 use crate::limits::{TEXT_BYTES_MAX, TYPES_MAX};
 
@@ -160,11 +160,12 @@ impl Reader<'_> {
 
     fn short(&mut self, at: &str, value: &Value, least: usize) -> Option<String> {
         let text = value.as_str().filter(|text| {
-            (least..=TEXT_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control)
+            (least..=TEXT_BYTES_MAX).contains(&text.len()) && !text.contains(is_hidden)
         });
         if text.is_none() {
-            let help =
-                format!("give a text of 1 to {TEXT_BYTES_MAX} bytes without control characters");
+            let help = format!(
+                "give a text of 1 to {TEXT_BYTES_MAX} bytes without control or invisible characters"
+            );
             self.wrong(at, "it is missing, empty, too long or no text", help);
         }
         text.map(str::to_owned)
@@ -248,6 +249,7 @@ impl Reader<'_> {
         })
     }
 
+    /// The cohort of the members; one that is not known is a mistake of its member.
     fn cohort_of_members(&self) -> Cohort {
         let members = self.document["members"].as_array().into_iter().flatten();
         let mut cohorts: Vec<Cohort> = members
@@ -329,6 +331,12 @@ impl Reader<'_> {
         let Some(id) = self.short(&format!("{at}/id"), &member["id"], 1) else {
             return;
         };
+        self.word(
+            &format!("{at}/cohort"),
+            &member["cohort"],
+            &Cohort::ALL.map(Cohort::name),
+            Some(Cohort::Mixed),
+        );
         self.patient(&at, &id, &member["patient"]);
         let own = format!("Patient/{id}");
         self.coverage(
@@ -336,6 +344,10 @@ impl Reader<'_> {
             &own,
             &member["coverage_to_match"],
         );
+        if !member["more_coverages"].is_null() && !member["more_coverages"].is_array() {
+            let help = "send a list of FHIR Coverages, or leave it out";
+            self.wrong(&format!("{at}/more_coverages"), "it is no list", help);
+        }
         for (c, coverage) in member["more_coverages"]
             .as_array()
             .into_iter()

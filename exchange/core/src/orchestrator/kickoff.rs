@@ -1,11 +1,10 @@
 //! The match request: journalled before it is sent, looked for before it is sent again.
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::reconcile;
 use super::work::Work;
-use crate::adapter::{Call, CallResult, Class, Method, PartnerResponse, match_body};
+use crate::adapter::{Call, CallResult, Class, Method, PartnerResponse, document, match_body};
 use crate::exchange::{Event, Job, Reason, State, Step, StoredUrl};
 use crate::store::{Result, Role};
 
@@ -77,7 +76,7 @@ fn accepted(mut work: Work<'_>, answer: &PartnerResponse) -> Result<()> {
             took(&mut work, place, false);
             Event::Accepted
         }
-        (200, _) if serde_json::from_slice::<Value>(&answer.body).is_ok() => Event::AnsweredAtOnce,
+        (200, _) if document(&answer.body).is_some() => Event::AnsweredAtOnce,
         (_, _) => return work.dead(Reason::NotUnderstood),
     };
     let payload = if event == Event::AnsweredAtOnce {

@@ -8,7 +8,7 @@ use super::pages::{self, Pages};
 use super::work::{Work, in_memory, number_after};
 use crate::adapter::{
     Call, CallResult, Class, InvalidDocument, Manifest, ManifestFile, MatchResult, Method,
-    PartnerResponse, Shape, link,
+    PartnerResponse, Shape, document, documents, link,
 };
 use crate::exchange::{Event, Member, Reason, State, Step};
 use crate::store::{Payload, Result, Role};
@@ -38,7 +38,7 @@ fn at_once(work: Work<'_>) -> Result<()> {
     let own = payloads.iter().find(|one| one.role == Role::Match);
     let sha256 = own.and_then(|one| one.sha256.clone()).unwrap_or_default();
     let text = std::fs::read(work.core.store.blob(&sha256))?;
-    let document: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let document: Value = document(&text).unwrap_or_default();
     let result = if work.exchange.is_adopted {
         // Found by search: what it is says nothing of how the partner answers.
         MatchResult::of_groups(work.client.partner.dialect.shape, [&document], work.base())
@@ -53,7 +53,7 @@ fn at_once(work: Work<'_>) -> Result<()> {
 
 /// Reads the manifest and the files of the result.
 async fn read(mut work: Work<'_>, answer: &PartnerResponse, at: &str) -> Result<()> {
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let document: Value = document(&answer.body).unwrap_or_default();
     let first = work.next_payload()?;
     let mut payloads = vec![work.keep(first, Role::Match, "manifest", &answer.body)?];
     if !Manifest::is_one(&document) {
@@ -92,8 +92,13 @@ async fn read(mut work: Work<'_>, answer: &PartnerResponse, at: &str) -> Result<
         &groups
     } {
         let (seen, class) = fetch(&mut work, &manifest, file).await;
-        let (CallResult::Response(answer), Class::Good) = (&seen, class) else {
-            return work.again(&seen, class);
+        let answer = match (&seen, class) {
+            (CallResult::Response(answer), Class::Good) => answer,
+            (CallResult::Response(answer), Class::Gone) if answer.status == 404 => {
+                let what = "a file of the manifest is not where the manifest says";
+                return invalid_manifest(work, InvalidDocument(what));
+            }
+            (_, class) => return work.again(&seen, class),
         };
         let n = number_after(&payloads);
         payloads.push(work.keep(n, Role::Match, &file.kind, &answer.body)?);
@@ -126,18 +131,6 @@ async fn fetch(
     let scope = work.client.partner.dialect.match_scope();
     let token = manifest.needs_token.then_some(scope);
     get(work, "match-file", token, call, in_memory).await
-}
-
-/// One JSON document, or one in each line.
-fn documents(body: &[u8]) -> Option<Vec<Value>> {
-    if let Ok(one) = serde_json::from_slice(body) {
-        return Some(vec![one]);
-    }
-    let lines = body.split(|byte| *byte == b'\n');
-    let lines = lines.filter(|line| !line.trim_ascii().is_empty());
-    lines
-        .map(|line| serde_json::from_slice(line).ok())
-        .collect()
 }
 
 /// An answer that cannot be read: ours to look at.

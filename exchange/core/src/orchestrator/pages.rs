@@ -1,10 +1,11 @@
 //! A manifest that comes in pages: each is fetched before anything of it is believed.
 
-use serde_json::Value;
-
 use super::fetch::get;
 use super::work::{Work, in_memory};
-use crate::adapter::{Call, CallResult, Class, InvalidDocument, Manifest, Method, PartnerResponse};
+use crate::adapter::{
+    Call, CallFailure, CallResult, Class, InvalidDocument, Manifest, Method, PartnerResponse,
+    document,
+};
 use crate::limits::PAGES_MAX;
 
 /// What became of reading a manifest with all its pages.
@@ -25,8 +26,8 @@ pub(super) async fn all(
     scope: &'static str,
 ) -> Pages {
     let dialect = work.client.partner.dialect;
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let mut manifest = match Manifest::read(&document, &dialect, at) {
+    let first = document(&answer.body).unwrap_or_default();
+    let mut manifest = match Manifest::read(&first, &dialect, at) {
         Ok(manifest) => manifest,
         Err(invalid) => return Pages::Invalid(invalid),
     };
@@ -45,13 +46,16 @@ pub(super) async fn all(
         let (seen, class) = get(work, "manifest-page", Some(scope), call, in_memory).await;
         let page = match (&seen, class) {
             (CallResult::Response(page), Class::Good) if page.status == 200 => page,
+            (CallResult::Failed(CallFailure::Coding(_)), class) => {
+                return Pages::Again(seen, class);
+            }
             (_, Class::Good | Class::Business | Class::Gone) => {
                 return Pages::Invalid(InvalidDocument("a page of the manifest cannot be fetched"));
             }
             (_, class) => return Pages::Again(seen, class),
         };
-        let document: Value = serde_json::from_slice(&page.body).unwrap_or_default();
-        let read = Manifest::read(&document, &dialect, &next);
+        let body = document(&page.body).unwrap_or_default();
+        let read = Manifest::read(&body, &dialect, &next);
         if let Err(invalid) = read.and_then(|page| manifest.add_page(page)) {
             return Pages::Invalid(invalid);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::work::Work;
-use crate::adapter::{Call, CallResult, Class, MatchResult, Method, ResultMember, Shape};
+use crate::adapter::{Call, CallResult, Class, MatchResult, Method, ResultMember, Shape, document};
 use crate::exchange::{Event, State, Step};
 use crate::store::{Result, Role};
 
@@ -56,7 +56,7 @@ pub(super) async fn run(mut work: Work<'_>) -> Result<Option<Work<'_>>> {
 
 /// The newest Group of today that has at least one member, all of them ours, and belongs to no other exchange.
 fn ours(work: &Work<'_>, body: &[u8]) -> Result<Option<Value>> {
-    let bundle: Value = serde_json::from_slice(body).unwrap_or_default();
+    let bundle: Value = document(body).unwrap_or_default();
     let sent = work.core.store.request(&work.exchange.id)?;
     let sent = sent.as_array().cloned().unwrap_or_default();
     let ids: BTreeSet<&str> = sent

@@ -117,7 +117,12 @@ impl<'a> Work<'a> {
                 }
                 self.odd_waits(answer);
             }
-            CallResult::Failed(broken) => body["broken"] = json!(broken.name()),
+            CallResult::Failed(broken) => {
+                body["broken"] = json!(broken.name());
+                if let CallFailure::Coding(coding) = broken {
+                    body["coding"] = json!(coding);
+                }
+            }
         }
         if class != Class::Dependency {
             self.core.pause(&self.client.partner.id, None);
@@ -242,7 +247,7 @@ impl<'a> Work<'a> {
             }
             Class::Good => return self.dead(Reason::NotUnderstood),
             Class::Gone => return self.end(Event::Expired, Reason::Expired, Vec::new()),
-            Class::Token | Class::Business => return self.dead(Reason::Refused),
+            Class::Token | Class::Business => return self.dead(refusal(seen)),
         };
         self.exchange.due_ms = Some(now_ms + wait);
         let change = self.record_only();
@@ -353,6 +358,16 @@ impl<'a> Work<'a> {
             reason,
             opened_ms: self.now_ms(),
         }
+    }
+}
+
+/// Why an answer that will not be different the next time ends an exchange.
+fn refusal(seen: &CallResult) -> Reason {
+    match seen {
+        CallResult::Failed(CallFailure::Coding(_)) => Reason::ContentCoding,
+        CallResult::Failed(CallFailure::TooLarge) => Reason::TooLarge,
+        CallResult::Failed(CallFailure::Address) => Reason::InvalidAddress,
+        CallResult::Failed(_) | CallResult::Response(_) => Reason::Refused,
     }
 }
 

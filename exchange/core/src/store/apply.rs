@@ -13,6 +13,7 @@ use super::tally::counted;
 use crate::audit::{AuditEntry, Chain};
 use crate::events;
 use crate::exchange::{Event, Exchange, Member, Reason, State, next};
+use crate::free_text::folded;
 
 /// A note for the audit trail that goes with a transition.
 #[derive(Clone, Debug)]
@@ -260,7 +261,7 @@ fn member_state(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result
 
 fn keep_member(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR REPLACE INTO member(exchange, n, id, state, reason, data, key) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+        "INSERT OR REPLACE INTO member(exchange, n, id, state, reason, data, key, folded) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     )?
     .execute(params![
         exchange,
@@ -270,6 +271,7 @@ fn keep_member(db: &Transaction<'_>, exchange: &str, member: &Member) -> Result<
         member.reason.map(Reason::name),
         serde_json::to_string(member)?,
         member.key,
+        folded(&member.id),
     ])?;
     Ok(())
 }

@@ -28,9 +28,6 @@ pub enum StoreError {
         /// The event.
         event: Event,
     },
-    /// What is stored cannot be read.
-    #[error("a row cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
     /// The audit trail is broken: nothing is added to it.
     #[error("{0}; nothing is written any more")]
     Broken(BrokenLink),
@@ -60,15 +57,42 @@ pub enum StoreError {
     File(#[from] std::io::Error),
 }
 
+impl From<serde_json::Error> for StoreError {
+    fn from(_: serde_json::Error) -> Self {
+        // Its text may name members.
+        Self::damaged("a record is not JSON as it was written")
+    }
+}
+
+impl StoreError {
+    fn damaged(how: &str) -> Self {
+        Self::Lost {
+            what: format!("core.sqlite is damaged: {how}"),
+            help: PUT_BACK,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Lost {
-                what: format!("core.sqlite is damaged: {error}"),
-                help: PUT_BACK,
-            },
-            Some(_) | None => Self::Database(error),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::damaged(&error.to_string())
+            }
+            Some(_) => Self::Database(error),
+            // The file is sound, and a value in it is none that was ever written. It may be of a member.
+            None if matches!(
+                error,
+                rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ) =>
+            {
+                Self::damaged("a value cannot be read")
+            }
+            None => Self::Database(error),
         }
     }
 }

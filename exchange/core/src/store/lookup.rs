@@ -71,22 +71,16 @@ impl Store {
         })
     }
 
-    /// Whether one of these words is the id of a member.
+    /// Whether one of these texts, folded, is the id of a member.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn has_member(&self, words: &[&str]) -> Result<bool> {
+    pub fn has_member(&self, folded: &BTreeSet<String>) -> Result<bool> {
         self.read(|db| {
-            let mut tenants = db.prepare_cached("SELECT DISTINCT tenant FROM exchange")?;
-            let tenants: BTreeSet<String> = tenants
-                .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            let mut query = db.prepare_cached("SELECT 1 FROM member WHERE key=?1")?;
-            for tenant in &tenants {
-                for word in words {
-                    if query.exists([self.keys.member(tenant, word)])? {
-                        return Ok(true);
-                    }
+            let mut query = db.prepare_cached("SELECT 1 FROM member WHERE folded=?1")?;
+            for text in folded {
+                if query.exists([text])? {
+                    return Ok(true);
                 }
             }
             Ok(false)

@@ -25,7 +25,7 @@ pub enum KeySetError {
         source: io::Error,
     },
     /// The file is not what it should be.
-    #[error("could not use the trust material in the state folder: {0}")]
+    #[error("{0}")]
     Unusable(String),
 }
 

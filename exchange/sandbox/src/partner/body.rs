@@ -64,6 +64,6 @@ pub(crate) async fn whole(request: Request, next: Next) -> Response {
 /// The body as JSON, or 400.
 pub(crate) async fn json(request: Request) -> Result<Value, Refusal> {
     let bytes = read(request).await?;
-    serde_json::from_slice(&bytes)
+    exchange_kit::json::parse(&bytes)
         .map_err(|error| Refusal::bad_request("invalid", format!("the body is not JSON: {error}")))
 }
