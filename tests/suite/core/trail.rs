@@ -123,8 +123,10 @@ fn a_change_of_the_trail_is_found_at_its_place() {
     let entries = exported(&state, &file);
     assert_eq!(whole["entries"], entries.len());
     drop(core);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let seal = text.lines().last().unwrap();
     let of_file = |lines: &[String]| {
-        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        std::fs::write(&file, lines.join("\n") + "\n" + seal + "\n").unwrap();
         let mut command = std::process::Command::new(crate::support::exchange());
         let output = command
             .args(["audit", "verify", "--json", "--file"])
