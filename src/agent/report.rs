@@ -104,6 +104,7 @@ pub fn report(
             ledger,
             partner,
             period,
+            folded_before: ledger.folded_before()?,
         };
         let facts = reader.agreements()?;
         let (coverage, latency) = reader.journeys()?;
@@ -170,6 +171,8 @@ struct Reader<'a> {
     ledger: &'a Ledger,
     partner: &'a Partner,
     period: &'a ReportPeriod,
+    /// Up to when a full ledger gave up its quarter hours.
+    folded_before: Option<DateTime<Utc>>,
 }
 
 /// Quarter hours of an objective, those of the record and those that the schedule alone knows.
@@ -209,7 +212,9 @@ impl Reader<'_> {
         let (from, until) = self.period.instants(sla.zone);
         let id = &self.partner.id;
         let history = self.ledger.slo_history(id, promise.of, self.plan.scale)?;
-        let (epochs, began) = (history.epochs(), history.begin());
+        let epochs = history.epochs();
+        // Of quarter hours that the ledger gave up their sum is left: no record of this period.
+        let began = history.begin().max(self.folded_before);
         let quarters = self.quarters(promise.of, began, &(from..until))?;
         counted.extend(quarters.counts.iter().map(|one| line(id, promise.of, one)));
         let total: Counts = quarters.counts.iter().map(|one| one.counts).sum();
@@ -233,6 +238,7 @@ impl Reader<'_> {
         between: &Range<DateTime<Utc>>,
     ) -> Result<Quarters, LedgerError> {
         let mut counts = self.ledger.slo_quarters(&self.partner.id, slo, between)?;
+        counts.retain(|one| self.folded_before.is_none_or(|end| one.quarter >= end));
         let through = self.ledger.due_through()?;
         let before_begin = began.unwrap_or(between.end).min(between.end);
         let after_end = through.unwrap_or(between.start).max(before_begin);

@@ -486,6 +486,59 @@ fn what_was_not_measured_is_not_demonstrable() {
 }
 
 #[test]
+fn what_a_full_ledger_gave_up_is_not_demonstrable() {
+    // The counts of half the month were added up to their first quarter hour, as the last stage of `ledger_max` does.
+    let config = config(TERMS);
+    let (begin, end) = (at(2024, 2, 1), at(2024, 3, 1));
+    seed(&config, "keystone", (begin, end), |_| GOOD);
+    let row = &written(&config, &[])["agreements"][0]["rows"][2];
+    assert_eq!(row["judgement"]["verdict"], "met");
+    let ledger = rusqlite::Connection::open(config.folder.path().join("ledger.db")).unwrap();
+    let folded = at(2024, 2, 15).timestamp_micros().to_string();
+    let mark = "INSERT INTO meta (key, value) VALUES ('folded_before_us', ?1)";
+    ledger.execute(mark, [folded]).unwrap();
+    drop(ledger);
+    let report = written(&config, &[]);
+    let row = &report["agreements"][0]["rows"][2];
+    assert_eq!(row["net"]["due"], 696);
+    assert_eq!(row["net"]["judged"], 15 * 24);
+    assert_eq!(row["unrecorded_runs"], 14 * 24);
+    assert_eq!(row["judgement"]["verdict"], "not-demonstrable");
+    // A month that was given up whole shows no verdict in the trend either.
+    let trend = row["trend"].as_array().unwrap();
+    assert_eq!(trend[trend.len() - 2]["verdict"], Value::Null);
+}
+
+#[test]
+fn reports_that_are_written_at_once_are_whole_and_leave_nothing_else() {
+    let config = a_bad_month();
+    let both = std::thread::scope(|scope| {
+        let other = scope.spawn(|| written(&config, &[]));
+        (written(&config, &[]), other.join().unwrap())
+    });
+    assert_eq!(both.0, both.1);
+    let folder = config.folder.path().join("reports");
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    let is_left = |names: &[String]| names.iter().any(|name| name.ends_with(".part"));
+    assert!(!is_left(&names()), "{:?}", names());
+    // A place that cannot be written to: the reason is named, and nothing is left of it.
+    let path = folder.join(format!("keystone-{MONTH}.json"));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let output = report(&config, &["--out", "reports"]);
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    let named = format!("keystone-{MONTH}.json");
+    assert!(error(&output).contains(&named), "{output:?}");
+    assert!(!is_left(&names()), "{:?}", names());
+}
+
+#[test]
 fn a_schedule_that_changed_within_the_month_is_shown_in_parts_of_one_figure() {
     let config = config(TERMS);
     let (begin, change, end) = (at(2024, 2, 1), at(2024, 2, 11), at(2024, 3, 1));

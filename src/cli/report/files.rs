@@ -83,13 +83,21 @@ fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf
     Ok(written)
 }
 
-/// Writes a file next to its place and then puts it there.
+/// Writes a file next to its place, under a name of this process, and then puts it there: two that write the same
+/// report at once each put a whole one there, and one that cannot write leaves nothing.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
-    aside.push(".part");
+    aside.push(format!(".{}.part", std::process::id()));
     let aside = PathBuf::from(aside);
-    let mut file = fs::File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)
+    let written = fs::File::create(&aside)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&aside, path));
+    if written.is_err() {
+        // What went wrong first is what is reported.
+        drop(fs::remove_file(&aside));
+    }
+    written
 }
