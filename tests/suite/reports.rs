@@ -454,6 +454,143 @@ fn a_signed_report_is_verified_by_openssl_and_by_us_and_a_changed_one_by_neither
     );
 }
 
+/// The evidence of a report, and what verifying the report with it says.
+struct Evidence<'a> {
+    config: &'a Config,
+    folder: PathBuf,
+}
+
+impl Evidence<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn verify(&self) -> (i32, String) {
+        let json = format!("reports/keystone-{MONTH}.json");
+        let folder = self.folder.to_string_lossy();
+        let arguments = ["report", "verify", &json, "--bundle", &folder];
+        let output = self
+            .config
+            .output(&[&arguments[..], &["--key", "report.pub.pem"]].concat());
+        (output.status.code().unwrap(), error(&output))
+    }
+
+    /// What verifying says once a file has another text, which is taken back.
+    fn with(&self, name: &str, change: impl Fn(&str) -> String) -> String {
+        let path = self.path(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = change(&text);
+        assert_ne!(changed, text, "{name}");
+        std::fs::write(&path, changed).unwrap();
+        let (code, why) = self.verify();
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(code, 8, "{why}");
+        why
+    }
+}
+
+fn evidence(config: &Config) -> Evidence<'_> {
+    let (private, _) = key(config.folder.path(), "report");
+    written(config, &["--evidence", "--key", &private.to_string_lossy()]);
+    let folder = format!("reports/keystone-{MONTH}.evidence");
+    Evidence {
+        folder: config.folder.path().join(folder),
+        config,
+    }
+}
+
+#[test]
+fn whoever_has_the_evidence_counts_each_figure_again() {
+    let config = a_bad_month();
+    let evidence = evidence(&config);
+    assert_eq!(evidence.verify(), (0, String::new()));
+    let checked = Command::new("sha256sum")
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(&evidence.folder)
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    let table = std::fs::read_to_string(evidence.path("counts.csv")).unwrap();
+    // The head, and a row for each run of each of three objectives.
+    assert_eq!(table.matches("\r\n").count(), 1 + 3 * 696);
+
+    // A run that was bad is good; a row is gone; one is another objective's, another day's, or none at all.
+    let find = |ending: &str| {
+        let of_business = |row: &&str| row.starts_with("business,") && row.ends_with(ending);
+        table.split("\r\n").find(of_business).unwrap()
+    };
+    let (bad, good) = (find(",1,0,1,1,0,0,0,0"), find(",1,0,1,0,0,0,0,0"));
+    let swap = |row: &str, other: &str| {
+        let (row, other) = (row.to_owned(), other.to_owned());
+        evidence.with("counts.csv", |text| text.replacen(&row, &other, 1))
+    };
+    let why = swap(bad, &bad.replace(",1,0,1,1,", ",1,0,1,0,"));
+    assert!(
+        why.contains("/bad is 19; 18 follows from counts.csv"),
+        "{why}"
+    );
+    let why = swap(&format!("{good}\r\n"), "");
+    assert!(
+        why.contains("/due is 24; 23 follows from counts.csv"),
+        "{why}"
+    );
+    let why = swap(good, &good.replace("business", "latency"));
+    assert!(why.contains("a row that is of no promise"), "{why}");
+    let why = swap(good, &good.replace("2024-", "2023-"));
+    assert!(why.contains("outside its period"), "{why}");
+    let why = swap(good, &good.replace(",1,0,1,0,", ",1,0,x,0,"));
+    assert!(
+        why.contains("counts.csv: line ") && why.contains(",x,"),
+        "{why}"
+    );
+    // The same sums in other rows: the digest knows.
+    let why = swap(good, &good.replace(":00:00Z", ":15:00Z"));
+    assert!(why.contains("/source/counts_sha256 is "), "{why}");
+    let why = evidence.with("SHA256SUMS", |text| text.replacen("  counts", "  count", 1));
+    assert!(
+        why.contains("SHA256SUMS does not state the digest of counts.csv"),
+        "{why}"
+    );
+
+    std::fs::write(evidence.path("notes.txt"), "").unwrap();
+    let (code, why) = evidence.verify();
+    assert_eq!(code, 8);
+    assert!(why.contains("no part of it, \"notes.txt\""), "{why}");
+    // Written again, it replaces what stands there.
+    self::evidence(&config);
+    assert_eq!(evidence.verify(), (0, String::new()));
+    std::fs::remove_file(evidence.path("SHA256SUMS")).unwrap();
+    let (code, why) = evidence.verify();
+    assert_eq!(code, 8);
+    assert!(why.contains("has no SHA256SUMS"), "{why}");
+    std::fs::remove_dir_all(&evidence.folder).unwrap();
+    assert_eq!(evidence.verify().0, 7);
+}
+
+#[test]
+fn evidence_tells_epochs_windows_and_time_without_a_record_apart() {
+    let window = format!(
+        "[[calendar]]\nreason = \"upgrade\"\neffects = [\"exclude\"]\nfrom = \"{}\"\nto = \"{}\"\n",
+        at(2024, 2, 10).to_rfc3339(),
+        at(2024, 2, 12).to_rfc3339()
+    );
+    let config = config(&format!("{window}{TERMS}"));
+    let (begin, change, end) = (at(2024, 2, 11), at(2024, 2, 20), at(2024, 3, 1));
+    seed(&config, "keystone", (begin, change), |_| GOOD);
+    config.replace(FILE, "\"1h\"", "\"30m\"");
+    seed(&config, "keystone", (change, end), |number| {
+        if number < 7 { BAD } else { GOOD }
+    });
+    let evidence = evidence(&config);
+    assert_eq!(evidence.verify(), (0, String::new()));
+    // What the schedule alone knows becomes a record of an epoch.
+    let why = evidence.with("counts.csv", |text| text.replacen("Z,,", "Z,1,", 1));
+    assert!(why.contains("follows from counts.csv"), "{why}");
+    // An epoch that the report does not tell of.
+    let why = evidence.with("counts.csv", |text| text.replacen("Z,2,", "Z,3,", 1));
+    assert!(why.contains("follows from counts.csv"), "{why}");
+}
+
 #[test]
 fn what_was_not_measured_is_not_demonstrable() {
     // An agent that began on the 15th: the first half of the month was planned and has no record.
