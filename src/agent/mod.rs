@@ -59,7 +59,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::due::DueCounter;
 use self::recorder_events::{RecorderEvent, RecorderSender};
-pub use self::report::{NoReport, report};
+pub use self::report::{Evidenced, NoReport, report};
 pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{
-    Basis, Debtor, JourneyId, Partner, PartnerId, Plan, Probe, ProbeId, Sla, SlaPromise, SloName,
-    Zone,
+    Debtor, JourneyId, Partner, PartnerId, Plan, Probe, ProbeId, Sla, SlaPromise, SloName, Zone,
 };
 use outrider_domain::schedule::due_counts;
 use outrider_domain::sla::{
-    AgreementFacts, DEFINITIONS, Day, EpochPart, JourneyCoverage, Latency, Party, PromiseFacts,
-    Report, ReportFacts, ReportPeriod, RunCounts, Source, TrendPoint, Verdict, instant,
+    AgreementFacts, DEFINITIONS, EpochPart, JourneyCoverage, Latency, Party, PromiseFacts, Quarter,
+    Report, ReportFacts, ReportPeriod, Source, Tally, TrendPoint, instant, promise_facts,
+    quarters_csv, trend_point,
 };
 use outrider_domain::sli::{Quantiles, Series, Sketch};
 use outrider_domain::slo::{Counts, Epoch};
 
-use crate::ledger::{Ledger, LedgerError, QuarterCounts};
+use crate::ledger::{Ledger, LedgerError};
 use crate::proof::sha256_hex;
 
 /// Windows before this one that the trend shows.
@@ -72,6 +72,14 @@ pub enum NoReport {
     Json(#[from] serde_json::Error),
 }
 
+/// A report with what it was counted from.
+pub struct Evidenced {
+    /// The report.
+    pub report: Report,
+    /// The quarter hours of its promises as CSV: its `counts_sha256` is over these bytes.
+    pub counts: String,
+}
+
 /// The report about a partner and a period that is over.
 ///
 /// # Errors
@@ -82,7 +90,7 @@ pub fn report(
     partner: &Partner,
     period: &ReportPeriod,
     now: DateTime<Utc>,
-) -> Result<Report, NoReport> {
+) -> Result<Evidenced, NoReport> {
     if partner.slas.is_empty() {
         return Err(NoReport::NoTerms {
             partner: partner.id.clone(),
@@ -104,6 +112,7 @@ pub fn report(
             ledger,
             partner,
             period,
+            folded_before: ledger.folded_before()?,
         };
         let facts = reader.agreements()?;
         let (coverage, latency) = reader.journeys()?;
@@ -117,12 +126,13 @@ pub fn report(
             period: period.name.clone(),
         });
     }
-    let (agreements, counted): (Vec<AgreementFacts>, Vec<Counted>) = facts.into_iter().unzip();
+    let (agreements, counted): (Vec<AgreementFacts>, Vec<Vec<Quarter>>) = facts.into_iter().unzip();
+    let counts = quarters_csv(&counted.concat());
     let terms: Vec<String> = partner.slas.iter().map(|sla| format!("{sla:?}")).collect();
     let source = Source {
         tool: concat!("outrider ", env!("CARGO_PKG_VERSION")).to_owned(),
         measured_from: plan.settings.location.clone(),
-        counts_sha256: sha256_hex(counted.concat().join("\n").as_bytes()),
+        counts_sha256: sha256_hex(counts.as_bytes()),
         terms_sha256: sha256_hex(terms.join("\n").as_bytes()),
         definitions_sha256: sha256_hex(format!("{DEFINITIONS:?}").as_bytes()),
     };
@@ -139,7 +149,10 @@ pub fn report(
         latency,
     };
     let is_recorded_whole = due_through.is_some_and(|through| through >= until);
-    Ok(Report::new(facts, is_recorded_whole))
+    Ok(Evidenced {
+        report: Report::new(facts, is_recorded_whole),
+        counts,
+    })
 }
 
 fn is_over(period: &ReportPeriod, zone: Zone, now: DateTime<Utc>) -> Result<(), NoReport> {
@@ -161,26 +174,18 @@ fn is_over(period: &ReportPeriod, zone: Zone, now: DateTime<Utc>) -> Result<(), 
     Ok(())
 }
 
-/// The counts that were read, one line each: what a digest is made of.
-type Counted = Vec<String>;
-
 /// Reads what one report needs.
 struct Reader<'a> {
     plan: &'a Plan,
     ledger: &'a Ledger,
     partner: &'a Partner,
     period: &'a ReportPeriod,
-}
-
-/// Quarter hours of an objective, those of the record and those that the schedule alone knows.
-struct Quarters {
-    counts: Vec<QuarterCounts>,
-    /// Starts that the schedule planned where there is no record.
-    unrecorded: u64,
+    /// Up to when a full ledger gave up its quarter hours.
+    folded_before: Option<DateTime<Utc>>,
 }
 
 impl Reader<'_> {
-    fn agreements(&self) -> Result<Vec<(AgreementFacts, Counted)>, LedgerError> {
+    fn agreements(&self) -> Result<Vec<(AgreementFacts, Vec<Quarter>)>, LedgerError> {
         let read = |sla: &Sla| {
             let mut counted = Vec::new();
             let mut promises = Vec::new();
@@ -204,25 +209,19 @@ impl Reader<'_> {
         &self,
         sla: &Sla,
         promise: &SlaPromise,
-        counted: &mut Counted,
+        counted: &mut Vec<Quarter>,
     ) -> Result<PromiseFacts, LedgerError> {
         let (from, until) = self.period.instants(sla.zone);
         let id = &self.partner.id;
         let history = self.ledger.slo_history(id, promise.of, self.plan.scale)?;
-        let (epochs, began) = (history.epochs(), history.begin());
+        let epochs = history.epochs();
+        // Of quarter hours that the ledger gave up their sum is left: no record of this period.
+        let began = history.begin().max(self.folded_before);
         let quarters = self.quarters(promise.of, began, &(from..until))?;
-        counted.extend(quarters.counts.iter().map(|one| line(id, promise.of, one)));
-        let total: Counts = quarters.counts.iter().map(|one| one.counts).sum();
-        Ok(PromiseFacts {
-            raw: runs(&total, Basis::Raw),
-            net: runs(&total, Basis::Net),
-            held: total.held,
-            inconclusive: total.inconclusive,
-            unrecorded: quarters.unrecorded,
-            parts: parts(epochs, &quarters.counts, sla.basis, from),
-            days: days(self.period, sla, &quarters.counts),
-            trend: self.trend(sla, promise.of, began, &quarters.counts)?,
-        })
+        let earlier = self.trend(sla, promise.of, began)?;
+        let epochs = epochs_in_words(epochs, from);
+        counted.extend_from_slice(&quarters);
+        Ok(promise_facts(self.period, sla, &quarters, &epochs, earlier))
     }
 
     /// The quarter hours of a stretch. Where no agent kept a record, the schedule says what was due.
@@ -231,8 +230,13 @@ impl Reader<'_> {
         slo: SloName,
         began: Option<DateTime<Utc>>,
         between: &Range<DateTime<Utc>>,
-    ) -> Result<Quarters, LedgerError> {
-        let mut counts = self.ledger.slo_quarters(&self.partner.id, slo, between)?;
+    ) -> Result<Vec<Quarter>, LedgerError> {
+        let mut tallies: BTreeMap<(DateTime<Utc>, Option<u32>), Tally> = BTreeMap::new();
+        let recorded = self.ledger.slo_quarters(&self.partner.id, slo, between)?;
+        let is_left = |begin| self.folded_before.is_none_or(|end| begin >= end);
+        for one in recorded.iter().filter(|one| is_left(one.quarter)) {
+            *tallies.entry((one.quarter, Some(one.epoch))).or_default() += tally(&one.counts);
+        }
         let through = self.ledger.due_through()?;
         let before_begin = began.unwrap_or(between.end).min(between.end);
         let after_end = through.unwrap_or(between.start).max(before_begin);
@@ -245,30 +249,26 @@ impl Reader<'_> {
             ),
             (after_end, between.end - moment),
         ];
-        let mut unrecorded = 0;
         for (after, until) in gaps {
             for one in self
                 .probes(slo)
                 .flat_map(|probe| due_counts(self.plan, probe, after, until))
             {
-                unrecorded += one.due.saturating_sub(one.held);
-                counts.push(QuarterCounts {
-                    quarter: one.quarter,
-                    epoch: 0,
-                    counts: Counts {
-                        due: one.due,
-                        held: one.held,
-                        excluded: outrider_domain::slo::LeftOut {
-                            runs: one.excluded,
-                            ..Default::default()
-                        },
-                        ..Counts::default()
-                    },
-                });
+                *tallies.entry((one.quarter, None)).or_default() += Tally {
+                    due: one.due,
+                    held: one.held,
+                    left_out: [one.excluded, 0, 0],
+                    ..Tally::default()
+                };
             }
         }
-        counts.sort_by_key(|one| (one.quarter, one.epoch));
-        Ok(Quarters { counts, unrecorded })
+        let quarters = tallies.into_iter().map(|((begin, epoch), tally)| Quarter {
+            objective: slo,
+            begin,
+            epoch,
+            tally,
+        });
+        Ok(quarters.collect())
     }
 
     /// The probes whose runs an objective counts by the present files.
@@ -280,28 +280,31 @@ impl Reader<'_> {
         })
     }
 
-    /// Earlier windows, oldest first, and this one. A window in which nothing was recorded has no verdict.
+    /// Earlier windows, oldest first. A window in which nothing was recorded has no verdict.
     fn trend(
         &self,
         sla: &Sla,
         slo: SloName,
         began: Option<DateTime<Utc>>,
-        present: &[QuarterCounts],
     ) -> Result<Vec<TrendPoint>, LedgerError> {
         let before = std::iter::successors(self.period.before(), ReportPeriod::before);
         let mut trend = Vec::new();
         for period in before.take(TREND_BEFORE) {
             let (from, until) = period.instants(sla.zone);
-            let is_recorded = began.is_some_and(|began| began < until);
-            let counts = if is_recorded {
-                self.quarters(slo, began, &(from..until))?.counts
-            } else {
-                Vec::new()
+            let point = |quarters: &[Quarter]| {
+                let total = quarters.iter().map(|one| one.tally).sum();
+                trend_point(&period, sla.basis, &total)
             };
-            trend.push(trend_point(&period, sla.basis, &counts, is_recorded));
+            trend.push(if began.is_some_and(|began| began < until) {
+                point(&self.quarters(slo, began, &(from..until))?)
+            } else {
+                TrendPoint {
+                    verdict: None,
+                    ..point(&[])
+                }
+            });
         }
         trend.reverse();
-        trend.push(trend_point(self.period, sla.basis, present, true));
         Ok(trend)
     }
 
@@ -379,40 +382,21 @@ fn quantiles(journey: &JourneyId, of: &Quantiles) -> Latency {
     }
 }
 
-/// Runs as a verdict counts them.
-fn runs(of: &Counts, basis: Basis) -> RunCounts {
-    match basis {
-        Basis::Raw => RunCounts::new(of.owed(), of.judged, of.bad),
-        Basis::Net => RunCounts::new(
-            of.owed().saturating_sub(of.excluded.runs),
-            of.judged.saturating_sub(of.excluded.events),
-            of.bad.saturating_sub(of.excluded.bad),
-        ),
+/// What reports count of what the ledger counted.
+fn tally(of: &Counts) -> Tally {
+    Tally {
+        due: of.due,
+        held: of.held,
+        judged: of.judged,
+        bad: of.bad,
+        inconclusive: of.inconclusive,
+        left_out: [of.excluded.runs, of.excluded.events, of.excluded.bad],
     }
 }
 
-/// A quarter hour in words that are the same for the same counts.
-fn line(partner: &PartnerId, slo: SloName, of: &QuarterCounts) -> String {
-    format!(
-        "{partner} {slo} {} {} {:?}",
-        of.quarter.timestamp(),
-        of.epoch,
-        of.counts
-    )
-}
-
-fn parts(
-    epochs: &[Epoch],
-    counts: &[QuarterCounts],
-    basis: Basis,
-    from: DateTime<Utc>,
-) -> Vec<EpochPart> {
-    let mut by_epoch: BTreeMap<u32, Counts> = BTreeMap::new();
-    for one in counts {
-        *by_epoch.entry(one.epoch).or_default() += one.counts;
-    }
-    let parts = epochs.iter().enumerate().filter_map(|(place, epoch)| {
-        let runs = runs(by_epoch.get(&epoch.number)?, basis);
+/// Epochs as a report describes them, without numbers; `from` is the begin of the period.
+fn epochs_in_words(epochs: &[Epoch], from: DateTime<Utc>) -> Vec<EpochPart> {
+    let parts = epochs.iter().enumerate().map(|(place, epoch)| {
         let journeys = epoch.promise.journeys.iter();
         let counted = journeys.map(|(journey, terms)| match &terms.threshold {
             Some(limit) => format!("{journey}, {}, good within {limit}", terms.schedule),
@@ -420,51 +404,13 @@ fn parts(
         });
         let before = place.checked_sub(1).and_then(|before| epochs.get(before));
         let changes = before.map(|before| epoch.promise.changes_since(&before.promise));
-        Some(EpochPart {
+        EpochPart {
             epoch: epoch.number,
             from: instant(epoch.from.max(from)),
             counted: counted.collect(),
             changes: changes.unwrap_or_default(),
-            due: runs.due,
-            judged: runs.judged,
-            bad: runs.bad,
-        })
-    });
-    parts.collect()
-}
-
-/// Quarter hours by civil day: each lies in just one, as periods begin with whole ones.
-fn days(period: &ReportPeriod, sla: &Sla, counts: &[QuarterCounts]) -> Vec<Day> {
-    let mut by_day: BTreeMap<NaiveDate, Counts> = BTreeMap::new();
-    for one in counts {
-        let day = sla.zone.local(one.quarter).date();
-        *by_day.entry(day).or_default() += one.counts;
-    }
-    let days = period.days(sla.zone).map(|(day, _, _)| {
-        let runs = runs(&by_day.get(&day).copied().unwrap_or_default(), sla.basis);
-        Day {
-            day: day.to_string(),
-            due: runs.due,
-            judged: runs.judged,
-            bad: runs.bad,
+            ..EpochPart::default()
         }
     });
-    days.collect()
-}
-
-fn trend_point(
-    period: &ReportPeriod,
-    basis: Basis,
-    counts: &[QuarterCounts],
-    is_recorded: bool,
-) -> TrendPoint {
-    let total: Counts = counts.iter().map(|one| one.counts).sum();
-    let runs = runs(&total, basis);
-    TrendPoint {
-        period: period.name.clone(),
-        due: runs.due,
-        judged: runs.judged,
-        bad: runs.bad,
-        verdict: is_recorded.then_some(Verdict::NotDemonstrable),
-    }
+    parts.collect()
 }

@@ -222,6 +222,7 @@ fn evidence_goes_first_then_runs_then_sketches_and_counts_are_added_up_last() {
         filling.batch();
     }
     assert_eq!(filling.ledger.fullness(), Fullness::LessEvidence);
+    assert_eq!(filling.ledger.folded_before().unwrap(), None);
     assert_eq!(filling.count("SELECT count(*) FROM ticks"), filling.runs);
     let failed = "SELECT count(*) FROM evidence e JOIN ticks t ON t.seq = e.seq JOIN words w ON w.id = t.outcome
         WHERE w.word = 'failed'";
@@ -237,6 +238,10 @@ fn evidence_goes_first_then_runs_then_sketches_and_counts_are_added_up_last() {
     let stages: Vec<Fullness> = filling.stages.iter().copied().collect();
     assert_eq!(stages, Fullness::ALL);
     filling.counts_are_right();
+    // A report can tell which counts were added up.
+    let folded_before = filling.ledger.folded_before().unwrap();
+    let minute = filling.minute;
+    assert!(folded_before.is_some_and(|end| end > at(0) && end <= at(minute)));
     // The newest run is there, and so are the counts of the last quarter hours.
     let last = filling.minute * 60_000_000;
     let newest = format!("SELECT count(*) FROM ticks WHERE due_us = {last}");

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::file::Ledger;
 use super::fullness::FoldPlace;
-use super::sql;
+use super::{meta, sql};
 
 /// Probes and objectives that one step looks at.
 const STEP_OWNERS: usize = 100;
@@ -62,6 +62,10 @@ impl Ledger {
         let transaction = self.connection.transaction()?;
         for owner in some {
             owner.fold(&transaction, before_us)?;
+        }
+        let folded = meta::number(&transaction, meta::FOLDED_BEFORE)?;
+        if folded.is_none_or(|folded: i64| folded < before_us) {
+            meta::set(&transaction, meta::FOLDED_BEFORE, &before_us.to_string())?;
         }
         if place.owners == 0 {
             transaction.execute(sql::REMOVE_OLD_HOURS, [])?;

@@ -12,6 +12,8 @@ pub(super) const SKETCHES_THROUGH: &str = "sketches_through";
 pub(super) const DECLARED: &str = "declared";
 /// When every counter was 0, in microseconds since 1970.
 pub(super) const COUNTERS_SINCE: &str = "counters_since_us";
+/// Up to when quarter hours were added up to the first one, in microseconds since 1970; absent where none were.
+pub(super) const FOLDED_BEFORE: &str = "folded_before_us";
 /// The schema of the older ledger that this one was made of; absent where there was none.
 pub(super) const MADE_OF: &str = "made_of_schema";
 

@@ -10,8 +10,8 @@ use rusqlite::{OptionalExtension as _, params};
 use super::error::LedgerError;
 use super::file::Ledger;
 use super::history::counts_of;
-use super::sql;
 use super::times::time;
+use super::{meta, sql};
 
 /// What was due of an objective in one quarter hour, within one epoch, and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,16 @@ impl Ledger {
             rows.collect()
         };
         read().map_err(|why| self.failed(&why))
+    }
+
+    /// Up to when a full ledger gave its quarter hours up: only their sum is left. None where it has them all.
+    ///
+    /// # Errors
+    /// The ledger is unavailable.
+    pub fn folded_before(&self) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        let folded = meta::number(&self.connection, meta::FOLDED_BEFORE);
+        let folded = folded.map_err(|why| self.failed(&why))?;
+        Ok(folded.and_then(DateTime::from_timestamp_micros))
     }
 
     /// What became of a probe's planned starts in the quarter hours that begin in a stretch of time.

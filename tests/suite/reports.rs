@@ -454,6 +454,144 @@ fn a_signed_report_is_verified_by_openssl_and_by_us_and_a_changed_one_by_neither
     );
 }
 
+/// The evidence of a report, and what verifying the report with it says.
+struct Evidence<'a> {
+    config: &'a Config,
+    folder: PathBuf,
+}
+
+impl Evidence<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn verify(&self) -> (i32, String) {
+        let json = format!("reports/keystone-{MONTH}.json");
+        let folder = self.folder.to_string_lossy();
+        let arguments = ["report", "verify", &json, "--bundle", &folder];
+        let output = self
+            .config
+            .output(&[&arguments[..], &["--key", "report.pub.pem"]].concat());
+        (output.status.code().unwrap(), error(&output))
+    }
+
+    /// What verifying says once a file has another text, which is taken back.
+    fn with(&self, name: &str, change: impl Fn(&str) -> String) -> String {
+        let path = self.path(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = change(&text);
+        assert!(changed != text, "{name} is as it was");
+        std::fs::write(&path, changed).unwrap();
+        let (code, why) = self.verify();
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(code, 8, "{why}");
+        why
+    }
+}
+
+fn evidence(config: &Config) -> Evidence<'_> {
+    let (private, _) = key(config.folder.path(), "report");
+    written(config, &["--evidence", "--key", &private.to_string_lossy()]);
+    let folder = format!("reports/keystone-{MONTH}.evidence");
+    Evidence {
+        folder: config.folder.path().join(folder),
+        config,
+    }
+}
+
+#[test]
+fn whoever_has_the_evidence_counts_each_figure_again() {
+    let config = a_bad_month();
+    let evidence = evidence(&config);
+    assert_eq!(evidence.verify(), (0, String::new()));
+    let checked = Command::new("sha256sum")
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(&evidence.folder)
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    let table = std::fs::read_to_string(evidence.path("counts.csv")).unwrap();
+    // The head, and a row for each run of each of three objectives.
+    assert_eq!(table.matches("\r\n").count(), 1 + 3 * 696);
+
+    // A run that was bad is good; a row is gone; one is another objective's, another day's, or none at all.
+    let find = |ending: &str| {
+        let of_business = |row: &&str| row.starts_with("business,") && row.ends_with(ending);
+        table.split("\r\n").find(of_business).unwrap()
+    };
+    let (bad, good) = (find(",1,0,1,1,0,0,0,0"), find(",1,0,1,0,0,0,0,0"));
+    let swap = |row: &str, other: &str| {
+        let (row, other) = (row.to_owned(), other.to_owned());
+        evidence.with("counts.csv", |text| text.replacen(&row, &other, 1))
+    };
+    let why = swap(bad, &bad.replace(",1,0,1,1,", ",1,0,1,0,"));
+    assert!(
+        why.contains("/bad is 19; 18 follows from counts.csv"),
+        "{why}"
+    );
+    let why = swap(&format!("{good}\r\n"), "");
+    assert!(
+        why.contains("/due is 24; 23 follows from counts.csv"),
+        "{why}"
+    );
+    let why = swap(good, &good.replace("business", "latency"));
+    assert!(why.contains("a row that is of no promise"), "{why}");
+    let why = swap(good, &good.replace("2024-", "2023-"));
+    assert!(why.contains("outside its period"), "{why}");
+    let why = swap(good, &good.replace(",1,0,1,0,", ",1,0,x,0,"));
+    assert!(
+        why.contains("counts.csv: line ") && why.contains(",x,"),
+        "{why}"
+    );
+    // The same sums in other rows: the digest knows.
+    let (hour, rest) = good.split_at(good.find(":00Z").unwrap() - 2);
+    let why = swap(good, &format!("{hour}07{}", &rest[2..]));
+    assert!(why.contains("/source/counts_sha256 is "), "{why}");
+    let why = evidence.with("SHA256SUMS", |text| text.replacen("  counts", "  count", 1));
+    assert!(
+        why.contains("SHA256SUMS does not state the digest of counts.csv"),
+        "{why}"
+    );
+
+    std::fs::write(evidence.path("notes.txt"), "").unwrap();
+    let (code, why) = evidence.verify();
+    assert_eq!(code, 8);
+    assert!(why.contains("no part of it, \"notes.txt\""), "{why}");
+    // Written again, it replaces what stands there.
+    self::evidence(&config);
+    assert_eq!(evidence.verify(), (0, String::new()));
+    std::fs::remove_file(evidence.path("SHA256SUMS")).unwrap();
+    let (code, why) = evidence.verify();
+    assert_eq!(code, 8);
+    assert!(why.contains("has no SHA256SUMS"), "{why}");
+    std::fs::remove_dir_all(&evidence.folder).unwrap();
+    assert_eq!(evidence.verify().0, 7);
+}
+
+#[test]
+fn evidence_tells_epochs_windows_and_time_without_a_record_apart() {
+    let window = format!(
+        "[[calendar]]\nreason = \"upgrade\"\neffects = [\"exclude\"]\nfrom = \"{}\"\nto = \"{}\"\n",
+        at(2024, 2, 10).to_rfc3339(),
+        at(2024, 2, 12).to_rfc3339()
+    );
+    let config = config(&format!("{window}{TERMS}"));
+    let (begin, change, end) = (at(2024, 2, 11), at(2024, 2, 20), at(2024, 3, 1));
+    seed(&config, "keystone", (begin, change), |_| GOOD);
+    config.replace(FILE, "\"1h\"", "\"30m\"");
+    seed(&config, "keystone", (change, end), |number| {
+        if number < 7 { BAD } else { GOOD }
+    });
+    let evidence = evidence(&config);
+    assert_eq!(evidence.verify(), (0, String::new()));
+    // What the schedule alone knows becomes a record of an epoch.
+    let why = evidence.with("counts.csv", |text| text.replacen("Z,,", "Z,1,", 1));
+    assert!(why.contains("follows from counts.csv"), "{why}");
+    // An epoch that the report does not tell of.
+    let why = evidence.with("counts.csv", |text| text.replacen("Z,2,", "Z,3,", 1));
+    assert!(why.contains("follows from counts.csv"), "{why}");
+}
+
 #[test]
 fn what_was_not_measured_is_not_demonstrable() {
     // An agent that began on the 15th: the first half of the month was planned and has no record.
@@ -483,6 +621,59 @@ fn what_was_not_measured_is_not_demonstrable() {
         let row = &report["agreements"][0]["rows"][2];
         assert_eq!(row["judgement"]["verdict"], verdict, "{floor}");
     }
+}
+
+#[test]
+fn what_a_full_ledger_gave_up_is_not_demonstrable() {
+    // The counts of half the month were added up to their first quarter hour, as the last stage of `ledger_max` does.
+    let config = config(TERMS);
+    let (begin, end) = (at(2024, 2, 1), at(2024, 3, 1));
+    seed(&config, "keystone", (begin, end), |_| GOOD);
+    let row = &written(&config, &[])["agreements"][0]["rows"][2];
+    assert_eq!(row["judgement"]["verdict"], "met");
+    let ledger = rusqlite::Connection::open(config.folder.path().join("ledger.db")).unwrap();
+    let folded = at(2024, 2, 15).timestamp_micros().to_string();
+    let mark = "INSERT INTO meta (key, value) VALUES ('folded_before_us', ?1)";
+    ledger.execute(mark, [folded]).unwrap();
+    drop(ledger);
+    let report = written(&config, &[]);
+    let row = &report["agreements"][0]["rows"][2];
+    assert_eq!(row["net"]["due"], 696);
+    assert_eq!(row["net"]["judged"], 15 * 24);
+    assert_eq!(row["unrecorded_runs"], 14 * 24);
+    assert_eq!(row["judgement"]["verdict"], "not-demonstrable");
+    // A month that was given up whole shows no verdict in the trend either.
+    let trend = row["trend"].as_array().unwrap();
+    assert_eq!(trend[trend.len() - 2]["verdict"], Value::Null);
+}
+
+#[test]
+fn reports_that_are_written_at_once_are_whole_and_leave_nothing_else() {
+    let config = a_bad_month();
+    let both = std::thread::scope(|scope| {
+        let other = scope.spawn(|| written(&config, &[]));
+        (written(&config, &[]), other.join().unwrap())
+    });
+    assert_eq!(both.0, both.1);
+    let folder = config.folder.path().join("reports");
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    let is_left = |names: &[String]| names.iter().any(|name| name.ends_with(".part"));
+    assert!(!is_left(&names()), "{:?}", names());
+    // A place that cannot be written to: the reason is named, and nothing is left of it.
+    let path = folder.join(format!("keystone-{MONTH}.json"));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let output = report(&config, &["--out", "reports"]);
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    let named = format!("keystone-{MONTH}.json");
+    assert!(error(&output).contains(&named), "{output:?}");
+    assert!(!is_left(&names()), "{:?}", names());
 }
 
 #[test]

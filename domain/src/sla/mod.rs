@@ -5,10 +5,12 @@ mod counts;
 mod credit;
 mod definitions;
 mod figure;
+mod fold;
 mod ladder;
 mod period;
 #[cfg(test)]
 mod properties;
+mod quarters;
 mod report;
 mod row;
 mod verdict;
@@ -18,8 +20,10 @@ pub use counts::RunCounts;
 pub use credit::{CreditLine, CreditSum, credit_sum};
 pub use definitions::{DEFINITIONS, Definition};
 pub use figure::Figure;
+pub use fold::{promise_facts, trend_point};
 pub use ladder::{LadderFault, ladder_fault};
 pub use period::{PeriodMistake, ReportPeriod};
+pub use quarters::{Quarter, QuartersFault, Tally, quarters_csv, read_quarters};
 pub use report::{
     Agreement, AgreementFacts, Deadlines, JourneyCoverage, Latency, Party, Report, ReportFacts,
     SCHEMA, Source,

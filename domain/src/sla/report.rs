@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::credit::{CreditSum, credit_sum, line};
 use super::definitions::{DEFINITIONS, Definition};
+use super::fold::promise_facts;
 use super::period::ReportPeriod;
+use super::quarters::Quarter;
 use super::row::{PromiseFacts, Row, instant};
 use super::verdict::Verdict;
 use crate::model::{
@@ -60,7 +62,7 @@ pub struct Source {
     pub tool: String,
     /// Where runs started from.
     pub measured_from: String,
-    /// SHA-256 of the counts that were read.
+    /// SHA-256 of the quarter hours that were counted, as [`super::quarters_csv`] writes them.
     pub counts_sha256: String,
     /// SHA-256 of the terms that were applied.
     pub terms_sha256: String,
@@ -233,13 +235,43 @@ impl Report {
     /// The same report worked out again from the counts and terms that it holds; none when it holds no period or
     /// terms that can be.
     pub fn recomputed(&self) -> Option<Self> {
-        let period = ReportPeriod::parse(&self.period).ok()?;
         let agreements = self.agreements.iter().map(Agreement::source);
+        self.with(agreements.collect::<Option<_>>()?)
+    }
+
+    /// The same report worked out again from its terms and the quarter hours that it was counted from; none as
+    /// [`Report::recomputed`], and where a quarter hour is of no promise or no instant of it.
+    pub fn recounted(&self, quarters: &[Quarter]) -> Option<Self> {
+        let period = ReportPeriod::parse(&self.period).ok()?;
+        let mut agreements = Vec::new();
+        let mut counted = 0;
+        for agreement in &self.agreements {
+            let mut facts = agreement.source()?;
+            let (from, until) = period.instants(facts.sla.zone);
+            let promises = facts.sla.promises.iter().zip(&mut facts.promises);
+            for (promise, facts_of) in promises.filter(|_| facts.sla.owes == Debtor::Partner) {
+                let own = quarters.iter().copied();
+                let own: Vec<_> = own
+                    .filter(|one| one.objective == promise.of)
+                    .filter(|one| (from..until).contains(&one.begin))
+                    .collect();
+                counted += own.len();
+                let mut earlier = std::mem::take(&mut facts_of.trend);
+                earlier.pop();
+                *facts_of = promise_facts(&period, &facts.sla, &own, &facts_of.parts, earlier);
+            }
+            agreements.push(facts);
+        }
+        self.with(agreements).filter(|_| counted == quarters.len())
+    }
+
+    /// The report with other counts.
+    fn with(&self, agreements: Vec<AgreementFacts>) -> Option<Self> {
         let facts = ReportFacts {
             partner: self.partner.clone(),
-            period,
+            period: ReportPeriod::parse(&self.period).ok()?,
             source: self.source.clone(),
-            agreements: agreements.collect::<Option<_>>()?,
+            agreements,
             coverage: self.coverage.clone(),
             latency: self.latency.clone(),
         };

@@ -30,7 +30,7 @@ pub struct PromiseFacts {
 }
 
 /// A stretch of the period under one objective and schedule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochPart {
     /// Its number in the history of the objective.
     pub epoch: u32,

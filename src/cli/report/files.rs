@@ -1,20 +1,23 @@
 //! The files of a report. Each appears whole or not at all, and the JSON last: where it stands, its views do too.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use outrider_domain::sla::{Report, ReportPeriod};
 
+use super::bundle::{write_bundle, write_synced};
 use super::order::{Format, Order};
+use crate::agent::Evidenced;
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
 use crate::render::{ReportProof, days_csv, promises_csv, report_html, report_overview};
 
-/// Writes the JSON and the views that were asked for, and its signatures where there is a key.
+/// Writes the JSON and the views that were asked for, its signatures where there is a key, and before them what it
+/// is counted from where that was asked for.
 ///
 /// # Errors
 /// What cannot be made or written, and why.
-pub(super) fn write_report(report: &Report, order: &Order) -> Result<Vec<PathBuf>, String> {
+pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, String> {
+    let report = &found.report;
     let stem = stem(report);
     let json = report.json().map_err(|why| why.to_string())?;
     let public = order.key.as_ref().and_then(|key| key.public());
@@ -46,7 +49,15 @@ pub(super) fn write_report(report: &Report, order: &Order) -> Result<Vec<PathBuf
         files.push((format!("{stem}.json.sig"), key.sign(json.as_bytes())));
     }
     files.push((format!("{stem}.json"), json.into_bytes()));
-    write_all(&order.folder, files)
+    let mut written = Vec::new();
+    if order.evidence {
+        written.push(write_bundle(
+            &order.folder.join(format!("{stem}.evidence")),
+            found,
+        )?);
+    }
+    written.extend(write_all(&order.folder, files)?);
+    Ok(written)
 }
 
 /// Writes the page over all reports of a period; none where no page was asked for.
@@ -83,13 +94,16 @@ fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf
     Ok(written)
 }
 
-/// Writes a file next to its place and then puts it there.
+/// Writes a file next to its place, under a name of this process, and then puts it there: two that write the same
+/// report at once each put a whole one there, and one that cannot write leaves nothing.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
-    aside.push(".part");
+    aside.push(format!(".{}.part", std::process::id()));
     let aside = PathBuf::from(aside);
-    let mut file = fs::File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)
+    let written = write_synced(&aside, bytes).and_then(|()| fs::rename(&aside, path));
+    if written.is_err() {
+        // What went wrong first is what is reported.
+        drop(fs::remove_file(&aside));
+    }
+    written
 }

@@ -1,5 +1,6 @@
 //! `outrider report`: what a partner's promises came to in a period, as files that a partner can verify.
 
+mod bundle;
 mod files;
 mod order;
 mod verify;
@@ -52,6 +53,9 @@ pub(super) struct ReportCommand {
     /// Signs with this key: Ed25519, PKCS #8 PEM, as openssl genpkey makes it
     #[arg(long, value_name = "FILE", requires = "out")]
     key: Option<PathBuf>,
+    /// Writes what the figures are counted from as well: the folder PARTNER-PERIOD.evidence
+    #[arg(long, requires = "out")]
+    evidence: bool,
     /// The paper that the page is laid out for: a4 or letter
     #[arg(long, value_name = "PAPER", default_value = "a4")]
     paper: String,
@@ -120,6 +124,7 @@ impl ReportCommand {
             paper,
             folder,
             key: key.transpose()?,
+            evidence: self.evidence,
         }))
     }
 
@@ -152,14 +157,14 @@ fn one(
     (period, now): (&ReportPeriod, DateTime<Utc>),
     order: Option<&Order>,
 ) -> Result<Report, Exit> {
-    let report = agent::report(plan, ledger, partner, period, now).map_err(failed)?;
-    out::say(&report_text(&report));
+    let found = agent::report(plan, ledger, partner, period, now).map_err(failed)?;
+    out::say(&report_text(&found.report));
     if let Some(order) = order {
-        for file in write_report(&report, order).map_err(unwritten)? {
+        for file in write_report(&found, order).map_err(unwritten)? {
             out::say(&format!("  {}", file.display()));
         }
     }
-    Ok(report)
+    Ok(found.report)
 }
 
 fn unwritten(why: String) -> Exit {

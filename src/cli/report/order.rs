@@ -29,6 +29,8 @@ pub(super) struct Order {
     pub(super) paper: Paper,
     pub(super) folder: PathBuf,
     pub(super) key: Option<ProofKey>,
+    /// Whether the counts are written with it.
+    pub(super) evidence: bool,
 }
 
 /// Reads a period, or says what is wrong with it.

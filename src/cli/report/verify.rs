@@ -1,16 +1,18 @@
-//! `outrider report verify`: the figures again from their counts, the signature, and the counts again from a ledger.
+//! `outrider report verify`: the figures again from their counts, the signature, and the counts
+//! again from published quarter hours or from a ledger.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use outrider_domain::clock::Clock;
 use outrider_domain::model::PartnerId;
-use outrider_domain::sla::Report;
+use outrider_domain::sla::{Report, read_quarters};
 use serde_json::Value;
 
 use super::super::exit::Exit;
 use super::super::files::Files;
 use super::super::out;
+use super::bundle::{BundleFault, COUNTS, read_bundle};
 use super::order::{failed, period};
 use crate::agent;
 use crate::ledger::Ledger;
@@ -24,6 +26,9 @@ pub(super) struct Verify {
     /// The public key of who published it, in PEM
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Counts every figure again from what was published with the report: the folder PARTNER-PERIOD.evidence
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
     /// Makes the report again from this ledger and compares every byte; needs the files of the agent
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -40,6 +45,9 @@ impl Verify {
         })?;
         let json = self.signed(bytes, key.as_ref())?;
         let report = self.figures(&json)?;
+        if let Some(folder) = &self.bundle {
+            self.evidence(&json, &report, folder)?;
+        }
         if let Some(ledger) = &self.ledger {
             self.counts(&json, &report, ledger)?;
         }
@@ -108,6 +116,29 @@ impl Verify {
         Ok(report)
     }
 
+    /// The same figures from the quarter hours that were published with the report.
+    fn evidence(&self, json: &[u8], report: &Report, folder: &Path) -> Result<(), Exit> {
+        let bundle = read_bundle(folder).map_err(|why| match why {
+            BundleFault::Unreadable(why) => {
+                out::print_error(&format!("outrider: --bundle {why}"));
+                Exit::CouldNotLook
+            }
+            BundleFault::NotWhole(why) => self.not_valid(&why),
+        })?;
+        let quarters = read_quarters(&bundle.counts)
+            .map_err(|why| self.not_valid(&format!("{COUNTS}: {why}")))?;
+        let again = report.recounted(&quarters);
+        let again = again.and_then(|report| report.json().ok());
+        let again = again.ok_or_else(|| {
+            self.not_valid(&format!(
+                "{COUNTS} has a row that is of no promise of the report, or outside its period"
+            ))
+        })?;
+        self.same(json, again.as_bytes(), &format!("follows from {COUNTS}"))?;
+        let fault = bundle.fault(&report.source.counts_sha256);
+        fault.map_or(Ok(()), |why| Err(self.not_valid(&why)))
+    }
+
     /// The same report from a ledger, byte by byte.
     fn counts(&self, json: &[u8], report: &Report, ledger: &Path) -> Result<(), Exit> {
         let mut plan = self.files.plan()?;
@@ -124,7 +155,7 @@ impl Verify {
         let period = period(&report.period)?;
         let now = Clock::real().now();
         let again = agent::report(&plan, &reader, partner, &period, now).map_err(failed)?;
-        let again = again.json().map_err(|_| Exit::Internal)?;
+        let again = again.report.json().map_err(|_| Exit::Internal)?;
         self.same(
             json,
             again.as_bytes(),

@@ -1,0 +1,135 @@
+//! The evidence of a report: a folder with the quarter hours that it was counted from, and the digests of its files
+//! as coreutils check them. It appears whole or not at all.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Error, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::agent::Evidenced;
+use crate::proof::sha256_hex;
+
+/// The quarter hours.
+pub(super) const COUNTS: &str = "counts.csv";
+/// The digests of the other files.
+const SUMS: &str = "SHA256SUMS";
+/// How often a folder that another process puts in the way is replaced.
+const TRIES: usize = 5;
+
+/// The texts of a bundle.
+pub(super) struct Bundle {
+    /// The quarter hours.
+    pub(super) counts: String,
+    sums: String,
+}
+
+/// Why a bundle says nothing of its report.
+pub(super) enum BundleFault {
+    /// It could not be read.
+    Unreadable(String),
+    /// It is not as it was written.
+    NotWhole(String),
+}
+
+/// Writes the evidence of a report aside and puts it in its place, which is given back.
+///
+/// # Errors
+/// What cannot be written, and why.
+pub(super) fn write_bundle(place: &Path, found: &Evidenced) -> Result<PathBuf, String> {
+    let aside = of_this_process(place, "part");
+    let sums = sums(&found.counts);
+    let written = fs::create_dir_all(&aside)
+        .and_then(|()| write_synced(&aside.join(COUNTS), found.counts.as_bytes()))
+        .and_then(|()| write_synced(&aside.join(SUMS), sums.as_bytes()))
+        .and_then(|()| replace(place, &aside));
+    written.map_err(|why| {
+        // What went wrong first is what is reported.
+        drop(fs::remove_dir_all(&aside));
+        format!("{}: {why}", place.display())
+    })?;
+    Ok(place.to_owned())
+}
+
+/// Writes a file and waits until it is on disk.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Puts a folder where another may stand: that one is moved away first, as no folder replaces a full one.
+fn replace(place: &Path, aside: &Path) -> Result<(), Error> {
+    let former = of_this_process(place, "former");
+    for _ in 1..TRIES {
+        match fs::rename(aside, place) {
+            Err(why) if why.kind() == ErrorKind::DirectoryNotEmpty => {}
+            done => return done,
+        }
+        match fs::rename(place, &former) {
+            Ok(()) => fs::remove_dir_all(&former)?,
+            // Another process moved it away.
+            Err(why) if why.kind() == ErrorKind::NotFound => {}
+            Err(why) => return Err(why),
+        }
+    }
+    fs::rename(aside, place)
+}
+
+fn of_this_process(place: &Path, ending: &str) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(format!(".{}.{ending}", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn sums(counts: &str) -> String {
+    format!("{}  {COUNTS}\n", sha256_hex(counts.as_bytes()))
+}
+
+/// Reads a bundle that has just the files that one is written with.
+///
+/// # Errors
+/// A file is missing, is no part of it, or cannot be read.
+pub(super) fn read_bundle(folder: &Path) -> Result<Bundle, BundleFault> {
+    let unreadable =
+        |path: &Path, why: &Error| BundleFault::Unreadable(format!("{}: {why}", path.display()));
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(|why| unreadable(folder, &why))? {
+        let entry = entry.map_err(|why| unreadable(folder, &why))?;
+        names.insert(entry.file_name().to_string_lossy().into_owned());
+    }
+    let folder_name = folder.display();
+    for known in [COUNTS, SUMS] {
+        if !names.remove(known) {
+            let why = format!("{folder_name} has no {known}");
+            return Err(BundleFault::NotWhole(why));
+        }
+    }
+    if let Some(other) = names.first() {
+        let why = format!("{folder_name} has a file that is no part of it, {other:?}");
+        return Err(BundleFault::NotWhole(why));
+    }
+    let read = |name: &str| {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).map_err(|why| unreadable(&path, &why))?;
+        String::from_utf8(bytes)
+            .map_err(|_| BundleFault::NotWhole(format!("{} is not UTF-8", path.display())))
+    };
+    Ok(Bundle {
+        counts: read(COUNTS)?,
+        sums: read(SUMS)?,
+    })
+}
+
+impl Bundle {
+    /// What differs from the digests that are stated: those of the signed report first.
+    pub(super) fn fault(&self, stated: &str) -> Option<String> {
+        let digest = sha256_hex(self.counts.as_bytes());
+        if digest != stated {
+            return Some(format!(
+                "/source/counts_sha256 is {stated}; {digest} is that of {COUNTS}"
+            ));
+        }
+        let is_listed = self.sums == sums(&self.counts);
+        (!is_listed).then(|| format!("{SUMS} does not state the digest of {COUNTS}, {digest}"))
+    }
+}
