@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use axum::Json;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -30,12 +33,27 @@ impl Document {
     }
 }
 
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = StatusCode;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, StatusCode> {
+        let types = request.headers().get_all(header::CONTENT_TYPE);
+        if types.iter().count() > 1 {
+            return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+        let read = Json::from_request(request, state).await;
+        read.map(|Json(document)| document)
+            .map_err(|why| why.status())
+    }
+}
+
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Strict::deserialize(deserializer)?.0 {
-            Value::Object(object) => Ok(Self(object)),
-            _ => Err(D::Error::custom("the document is no object")),
-        }
+        let Strict(value) = Strict::deserialize(deserializer)?;
+        let Value::Object(object) = value else {
+            return Err(D::Error::custom("the document is no object"));
+        };
+        Ok(Self(object))
     }
 }
 
@@ -111,7 +129,16 @@ mod tests {
         let document = read(whole).unwrap();
         assert_eq!(Value::Object(document.0), whole.parse::<Value>().unwrap());
         for wrong in [
-            "[]", "[\"a\"]", "7", "null", "\"a\"", "", "{} {}", "{", r#"{"a": 1, "a": 1}"#, r#"{"a": 1, "\u0061": 2}"#,
+            "[]",
+            "[\"a\"]",
+            "7",
+            "null",
+            "\"a\"",
+            "",
+            "{} {}",
+            "{",
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": 1, "\u0061": 2}"#,
             r#"{"b": [{"c": 1, "c": 2}]}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
@@ -125,7 +152,11 @@ mod tests {
             document.texts(["a", "b"]).map(|texts| texts.concat())
         };
         assert_eq!(texts(r#"{"b": "y", "a": "x"}"#).as_deref(), Some("xy"));
-        for wrong in [r#"{"a": "x"}"#, r#"{"a": "x", "b": 7}"#, r#"{"a": "x", "b": "y", "c": "z"}"#] {
+        for wrong in [
+            r#"{"a": "x"}"#,
+            r#"{"a": "x", "b": 7}"#,
+            r#"{"a": "x", "b": "y", "c": "z"}"#,
+        ] {
             assert_eq!(texts(wrong), None, "{wrong}");
         }
     }
