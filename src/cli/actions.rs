@@ -49,7 +49,7 @@ impl Actions {
         let now = Clock::real().now();
         let filter = config::action_filter(given, now, PRINTED_DEFAULT, PRINTED_MAX);
         let filter = filter.map_err(|why| out::mistake(&why))?;
-        let plan = self.files.plan()?;
+        let plan = self.files.readable_plan()?;
         let away = |why: LedgerError| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Ledger

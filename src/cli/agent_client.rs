@@ -1,11 +1,14 @@
 //! Small requests to our own agent, with the token that it keeps for this user.
 
+use std::fmt;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::uri::{Authority, Uri};
 use outrider_domain::model::ListenTls;
 use outrider_domain::secret::{Secret, SecretRef, Unusable, read_text, read_trust};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -21,10 +24,59 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer taken in.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
+/// Where an agent listens: a host with a port, or the URL that its ready line prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AgentAddress {
+    authority: Authority,
+    /// `http` or `https`; none where no URL was given.
+    pub(super) scheme: Option<String>,
+}
+
+impl FromStr for AgentAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const HELP: &str =
+            "write a host with a port, such as 127.0.0.1:9464, or the URL that the agent prints";
+        let uri: Uri = text.parse().map_err(|_| HELP)?;
+        let parts = uri.into_parts();
+        let scheme = parts.scheme.map(|scheme| scheme.to_string());
+        let authority = parts.authority.ok_or(HELP)?;
+        let is_http = scheme
+            .as_deref()
+            .is_none_or(|scheme| matches!(scheme, "http" | "https"));
+        let is_bare = parts.path_and_query.is_none_or(|path| path == "/");
+        if !is_http || !is_bare || authority.port().is_none() || authority.as_str().contains('@') {
+            return Err(HELP);
+        }
+        Ok(Self { authority, scheme })
+    }
+}
+
+impl fmt::Display for AgentAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.authority.as_str())
+    }
+}
+
+impl AgentAddress {
+    /// Connects to the first of its addresses that answers.
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let mut failed = std::io::Error::other("the name has no address");
+        for address in self.authority.as_str().to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, TIMEOUT) {
+                Ok(tcp) => return Ok(tcp),
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+}
+
 /// How the agent is reached.
 #[derive(Debug)]
 pub(super) struct AgentClient {
-    pub(super) address: SocketAddr,
+    pub(super) address: AgentAddress,
     pub(super) token: Secret,
     /// Its listener's certificate, where it speaks TLS.
     pub(super) tls: Option<ListenTls>,
@@ -64,7 +116,7 @@ impl AgentClient {
         path: &str,
         body: &serde_json::Value,
     ) -> std::io::Result<AgentAnswer> {
-        let tcp = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
+        let tcp = self.address.connect()?;
         tcp.set_read_timeout(Some(TIMEOUT))?;
         tcp.set_write_timeout(Some(TIMEOUT))?;
         let text = match &self.tls {
@@ -111,7 +163,7 @@ impl AgentClient {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(OwnCertificate { own, provider }))
             .with_no_client_auth();
-        let name = ServerName::from(self.address.ip());
+        let name = ServerName::from(tcp.peer_addr()?.ip());
         let connection = ClientConnection::new(Arc::new(config), name);
         let connection = connection.map_err(std::io::Error::other)?;
         Ok(StreamOwned::new(connection, tcp))
@@ -178,5 +230,40 @@ impl ServerCertVerifier for OwnCertificate {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = &self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_with_a_port_or_a_url() {
+        for (text, scheme, shown) in [
+            ("127.0.0.1:9464", None, "127.0.0.1:9464"),
+            ("localhost:9464", None, "localhost:9464"),
+            ("[::1]:9464", None, "[::1]:9464"),
+            ("http://127.0.0.1:9464", Some("http"), "127.0.0.1:9464"),
+            (
+                "https://outrider.example:9464/",
+                Some("https"),
+                "outrider.example:9464",
+            ),
+        ] {
+            let address = AgentAddress::from_str(text).unwrap();
+            assert_eq!(address.scheme.as_deref(), scheme, "{text}");
+            assert_eq!(address.to_string(), shown, "{text}");
+        }
+        for wrong in [
+            "",
+            "localhost",
+            "http://localhost",
+            "ftp://localhost:1",
+            "http://localhost:1/v1",
+            "a@b:1",
+            "/x",
+        ] {
+            assert!(AgentAddress::from_str(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use outrider_domain::config;
+use outrider_domain::config::{self, Diagnostics};
 use outrider_domain::model::{JourneyId, PartnerId, Plan, Probe, ProbeId, Scale};
 
 use super::exit::Exit;
@@ -33,6 +33,11 @@ impl Files {
         config::load(&self.config, self.overlay.as_deref()).ok()
     }
 
+    /// What can be read of the plan, and the mistakes.
+    pub(super) fn readable_plan(&self) -> (Plan, Diagnostics) {
+        config::load_what_can_be_read(&self.config, self.overlay.as_deref())
+    }
+
     /// The plan in scaled time, or how the command ends without one.
     pub(super) fn scaled_plan(&self, scale: Scale) -> Result<Plan, Exit> {
         self.plan()?.scaled(scale).map_err(|why| {
@@ -56,6 +61,17 @@ impl LedgerFiles {
     /// The plan in real time, with the ledger that is named.
     pub(super) fn plan(&self) -> Result<Plan, Exit> {
         self.files.plan().map(|plan| self.with_ledger(plan))
+    }
+
+    /// What can be read of the plan, for a command that only reads the ledger: mistakes elsewhere do not matter.
+    pub(super) fn readable_plan(&self) -> Result<Plan, Exit> {
+        let (plan, diagnostics) = self.files.readable_plan();
+        let plan = self.with_ledger(plan);
+        if plan.settings.ledger.as_os_str().is_empty() {
+            out::unusable(&diagnostics);
+            return Err(Exit::Config);
+        }
+        Ok(plan)
     }
 
     /// The same in scaled time.

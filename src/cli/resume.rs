@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::agent_client::{AgentClient, read_token};
+use super::agent_client::{AgentAddress, AgentClient, read_token};
 use super::exit::Exit;
 use super::files::LedgerFiles;
 use super::out;
@@ -22,9 +22,9 @@ pub(super) struct Resume {
     /// Why it may go on, without data of members; kept in the action log
     #[arg(long, value_name = "TEXT")]
     note: String,
-    /// Where the agent listens, instead of the address in its file
+    /// Where the agent listens, instead of the address in its file: a host with a port, or its URL
     #[arg(long, value_name = "ADDRESS")]
-    agent: Option<SocketAddr>,
+    agent: Option<AgentAddress>,
     /// The file with a token that may resume, instead of the agent's own next to its ledger
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -35,14 +35,33 @@ pub(super) struct Resume {
 impl Resume {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let settings = self.files.plan()?.settings;
-        let address = self.agent.unwrap_or_else(|| local(settings.listen));
+        let address = match self.agent {
+            Some(address) => address,
+            None => local(settings.listen).to_string().parse().map_err(|why| {
+                out::print_error(&format!("outrider: `listen`: {why}"));
+                Exit::Usage
+            })?,
+        };
+        let spoken = match settings.access.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        if let Some(scheme) = &address.scheme
+            && scheme != spoken
+        {
+            let help = "name the agent's own files with --config";
+            out::print_error(&format!(
+                "outrider: by [access] of the files the agent speaks {spoken}, not {scheme}; {help}"
+            ));
+            return Err(Exit::Usage);
+        }
         let path = self.token_file.unwrap_or_else(|| settings.token_file());
         let token = read_token(&path).map_err(|why| {
             out::print_error(&format!("outrider: {why}"));
             Exit::CouldNotLook
         })?;
         let client = AgentClient {
-            address,
+            address: address.clone(),
             token,
             tls: settings.access.tls,
         };

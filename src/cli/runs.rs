@@ -97,7 +97,7 @@ impl Which {
 impl Runs {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let filter = self.which.filter().map_err(|why| out::mistake(&why))?;
-        let plan = self.files.plan()?;
+        let plan = self.files.readable_plan()?;
         let away = |why: LedgerError| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Ledger

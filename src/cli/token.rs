@@ -1,9 +1,10 @@
 //! `outrider token new`: a token, shown once, and the lines for the agent's file.
 
-use outrider_domain::model::{Role, TokenHash};
+use outrider_domain::model::{PartnerId, Role, TokenHash};
 use outrider_domain::secret::{new_token, token_hash};
 
 use super::exit::Exit;
+use super::files::Files;
 use super::out;
 
 /// What `token` takes.
@@ -31,6 +32,29 @@ struct New {
     /// What people call it; stands in the action log
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// The files that know the partner: mistakes in them do not matter, since a token may be what is missing.
+fn need_partner(files: &Files, partner: &str) -> Result<(), Exit> {
+    let (plan, _) = files.readable_plan();
+    if plan.partners.contains_key(&PartnerId::new(partner)) {
+        return Ok(());
+    }
+    let known: Vec<_> = plan.partners.keys().map(PartnerId::as_str).collect();
+    let known = if known.is_empty() {
+        let config = files.config.display();
+        format!(
+            "no partner can be read next to {config}; name the agent's file with --config, or see outrider check"
+        )
+    } else {
+        format!("partners: {}", known.join(", "))
+    };
+    out::print_error(&format!(
+        "outrider: there is no partner \"{partner}\"; {known}"
+    ));
+    Err(Exit::Usage)
 }
 
 impl Token {
@@ -51,6 +75,9 @@ impl Token {
             out::print_error(&format!("outrider: {help}"));
             return Err(Exit::Usage);
         };
+        if let Some(partner) = partner {
+            need_partner(&new.files, partner)?;
+        }
         let token = new_token().ok_or_else(|| {
             out::print_error("outrider: the machine gives no random numbers");
             Exit::Internal

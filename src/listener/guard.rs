@@ -121,7 +121,7 @@ impl Refused {
             ),
             Self::Stray(Stray::Origin) => problem(
                 StatusCode::FORBIDDEN,
-                "the Origin is another site's",
+                "a page of another site sends this: its Origin or Sec-Fetch-Site says so",
                 "send it from this listener's own pages, or from a program",
             ),
             Self::NoToken => no_token("this takes a token"),
@@ -134,7 +134,7 @@ impl Refused {
 fn admit(settings: &Settings, local: &[u8; 32], request: &Request) -> Result<Viewer, Refused> {
     let ends = request.extensions().get::<Ends>().copied();
     let ends = ends.ok_or(Refused::NoConnection)?;
-    if let Some(stray) = stray(settings, ends.own, request.uri(), request.headers()) {
+    if let Some(stray) = stray(settings, ends.own, request) {
         return Err(Refused::Stray(stray));
     }
     let viewer = |known_by, role| Viewer {

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use outrider_domain::model::Settings;
@@ -18,12 +19,8 @@ pub(super) enum Stray {
 
 /// What is wrong with where a request goes to and comes from; none where it is fine. `own` is the address that the
 /// client reached.
-pub(super) fn stray(
-    settings: &Settings,
-    own: SocketAddr,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Option<Stray> {
+pub(super) fn stray(settings: &Settings, own: SocketAddr, request: &Request) -> Option<Stray> {
+    let (uri, headers) = (request.uri(), request.headers());
     let hosts: Vec<&str> = texts(headers, &header::HOST).collect();
     let [host] = hosts[..] else {
         return Some(Stray::Host);
@@ -39,7 +36,20 @@ pub(super) fn stray(
         site.is_some_and(|site| site.eq_ignore_ascii_case(host) || is_configured(settings, site))
     };
     let are_same_site = texts(headers, &header::ORIGIN).all(is_same_site);
-    (!are_same_site).then_some(Stray::Origin)
+    (!are_same_site || is_cross_site_change(request)).then_some(Stray::Origin)
+}
+
+/// Whether a browser says that a page of another site wants to change something. A request with a token and without a
+/// cookie carries nothing that a browser adds by itself.
+fn is_cross_site_change(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_of_program =
+        headers.contains_key(header::AUTHORIZATION) && !headers.contains_key(header::COOKIE);
+    let name = HeaderName::from_static("sec-fetch-site");
+    let mut sites = texts(headers, &name);
+    !request.method().is_safe()
+        && !is_of_program
+        && sites.any(|site| !matches!(site, "same-origin" | "none"))
 }
 
 /// The values of a header field; empty for one that is no text.

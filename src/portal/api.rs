@@ -1,9 +1,7 @@
 //! JSON for machines.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
@@ -12,9 +10,9 @@ use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
 use outrider_domain::model::{Deed, JourneyId, PartnerId, ProbeId, Refusal};
 use outrider_domain::view;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::document::Document;
 use super::handle::{Handle, RefusedText};
 
 /// Runs in one answer, at most.
@@ -158,35 +156,24 @@ pub(super) async fn actions(handle: Handle, query: Parameters) -> Response {
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct ResumeRequest {
-    partner: String,
-    journey: String,
-    #[serde(default)]
-    by: String,
-    #[serde(default)]
-    note: String,
-}
-
-pub(super) async fn resume(
-    handle: Handle,
-    request: Result<Json<ResumeRequest>, JsonRejection>,
-) -> Response {
+pub(super) async fn resume(handle: Handle, sent: Result<Document, StatusCode>) -> Response {
     if let Err(refusal) = handle.may(Deed::Resume) {
         return refused(refusal);
     }
-    let request = match request {
-        Ok(Json(request)) => request,
-        Err(why) => {
-            let help = "send JSON with partner, journey, by and note";
-            return problem(why.status(), "the request cannot be read", help);
-        }
+    let texts = sent.map(|document| {
+        let texts = document.texts(["partner", "journey", "by", "note"]);
+        texts.map(|texts| texts.map(str::to_owned))
+    });
+    let [partner, journey, by, note] = match texts {
+        Ok(Some(texts)) => texts,
+        Ok(None) => return unread_resume(StatusCode::UNPROCESSABLE_ENTITY),
+        Err(status) => return unread_resume(status),
     };
     let probe = ProbeId {
-        partner: PartnerId::new(request.partner),
-        journey: JourneyId::new(request.journey),
+        partner: PartnerId::new(partner),
+        journey: JourneyId::new(journey),
     };
-    let resumed = handle.resume(probe.clone(), request.by, request.note);
+    let resumed = handle.resume(probe.clone(), by, note);
     match resumed.await {
         Some(Ok(Ok(true))) => Json(json!({"resumed": probe.to_string()})).into_response(),
         Some(Ok(Ok(false))) => problem(
@@ -204,16 +191,9 @@ pub(super) async fn resume(
     }
 }
 
-/// What Alertmanager sends to a webhook, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub(super) struct Notification {
-    status: String,
-    alerts: Vec<Notified>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Notified {
-    labels: BTreeMap<String, String>,
+fn unread_resume(status: StatusCode) -> Response {
+    let help = "send one JSON object with the texts partner, journey, by and note, each once, and nothing else";
+    problem(status, "the request cannot be read", help)
 }
 
 /// The public halves of the keys that we sign with (RFC 7517).
@@ -230,25 +210,20 @@ pub(super) async fn keys(handle: Handle) -> Response {
 }
 
 /// The watchdog came back: agent → Prometheus → Alertmanager → agent.
-pub(super) async fn watchdog(
-    handle: Handle,
-    notification: Result<Json<Notification>, JsonRejection>,
-) -> Response {
+pub(super) async fn watchdog(handle: Handle, sent: Result<Document, StatusCode>) -> Response {
     if let Err(refusal) = handle.may(Deed::Watchdog) {
         return refused(refusal);
     }
-    let told = match notification {
-        Ok(Json(told)) => told,
-        Err(why) => {
+    let notification = match sent {
+        Ok(notification) => notification,
+        Err(status) => {
             let help = "let Alertmanager send it, as the generated alertmanager.yml says";
-            return problem(why.status(), "that is no notification of alerts", help);
+            return problem(status, "that is no notification of alerts", help);
         }
     };
-    let is_watchdog = |one: &Notified| {
-        let name = one.labels.get("alertname").map(String::as_str);
-        name == Some(WATCHDOG)
-    };
-    if told.status != "firing" || !told.alerts.iter().any(is_watchdog) {
+    let is_watchdog = |alert: &Value| alert["labels"]["alertname"] == WATCHDOG;
+    let is_firing = notification.text("status") == Some("firing");
+    if !is_firing || !notification.list("alerts").iter().any(is_watchdog) {
         return problem(
             StatusCode::UNPROCESSABLE_ENTITY,
             "that is no firing watchdog",

@@ -1,6 +1,7 @@
 //! Pages and their JSON, fed through a handle of the agent's. Knows neither ledger nor schedule.
 
 mod api;
+mod document;
 mod handle;
 mod pages;
 mod runbooks;

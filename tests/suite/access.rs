@@ -76,6 +76,21 @@ fn on_loopback_everybody_reads_and_a_token_acts() {
     // The next agent keeps it, so that Alertmanager's stays right.
     let agent = config.agent_with(&[]);
     assert_eq!(config.authorization(), local);
+    let port = agent.url("").rsplit(':').next().unwrap().to_owned();
+    for (address, wanted) in [
+        (agent.url(""), "is not paused"),
+        (agent.url("/"), "is not paused"),
+        (format!("localhost:{port}"), "is not paused"),
+        (format!("https://localhost:{port}"), "speaks http"),
+        ("localhost".to_owned(), "a host with a port"),
+    ] {
+        let journey = ["resume", "bulk-exchange", "--partner", "keystone"];
+        let reason = ["--by", "Dana", "--note", "seen", "--agent", &address];
+        let output = config.output(&[&journey[..], &reason].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(wanted), "{address}: {text}");
+    }
     // Who may not read the token is told so.
     std::fs::remove_file(file).unwrap();
     let resumed = config.resume(&agent);
@@ -141,6 +156,7 @@ fn each_role_may_do_its_own_and_a_token_that_is_taken_away_ends() {
         &["--role", "admin"][..],
         &["--role", "partner"],
         &["--role", "viewer", "--partner", "keystone"],
+        &["--role", "partner", "--partner", "nope"],
     ] {
         let output = config.output(&[&["token", "new"], wrong].concat());
         assert_eq!(output.status.code(), Some(2), "{output:?}");

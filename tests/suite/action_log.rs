@@ -65,6 +65,18 @@ fn reloads_and_what_they_change_are_kept_with_time_and_source() {
     let text = String::from_utf8(last.stdout).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(text.contains("before: runs 500d"), "{text}");
+    // Both read the ledger alone: mistakes in other files, and in all of them, do not matter.
+    config.write("partners/keystone.toml", "id = 1\n");
+    let ours = config.output(&["actions", "--json"]);
+    assert_eq!(ours.status.code(), Some(0), "{ours:?}");
+    assert_eq!(ours.stdout, output.stdout);
+    config.write("good.toml", "contact = ");
+    for command in ["actions", "runs"] {
+        let named = config.output(&[&[command, "--json"][..], &options].concat());
+        assert_eq!(named.status.code(), Some(0), "{named:?}");
+        let unnamed = config.output(&[command, "--config", "good.toml"]);
+        assert_eq!(unnamed.status.code(), Some(3), "{unnamed:?}");
+    }
     let wrong = config.output(&[&["actions", "--limit", "0"][..], &options].concat());
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
@@ -105,6 +117,21 @@ fn a_resume_says_who_and_why_without_members_in_one_short_line() {
         (json!("M85314973"), note.clone(), "`by` names a member"),
         (
             json!("Dana"),
+            json!("card m-8531 4973"),
+            "`note` names a member",
+        ),
+        (
+            json!("Dana"),
+            json!("ＡＳＨＧＲＯＶＥ, Léopold"),
+            "`note` names a member",
+        ),
+        (
+            json!("Dana \u{202e}"),
+            note.clone(),
+            "`by` holds a control character",
+        ),
+        (
+            json!("Dana"),
             json!("seen with leopold ashgrove himself"),
             "`note` names a member",
         ),
@@ -122,5 +149,42 @@ fn a_resume_says_who_and_why_without_members_in_one_short_line() {
         let output = config.output(&[&journey, given].concat());
         assert_eq!(output.status.code(), Some(2), "{output:?}");
     }
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
+fn a_body_is_one_object_with_each_key_once() {
+    let config = Config::new(&Pace::default());
+    let agent = config.agent_with(&[]);
+    let authorization = config.authorization();
+    let token = ("authorization", authorization.as_str());
+    let post = |path: &str, body: &str| http_with("POST", &agent.url(path), &[token], body).0;
+    for body in [
+        r#"["keystone", "bulk-exchange", "Dana", "seen"]"#,
+        r#"[{"partner": "keystone"}]"#,
+        r#"{"partner": "x", "partner": "keystone", "journey": "bulk-exchange", "by": "Dana", "note": "seen"}"#,
+        r#"{"partner": "keystone", "journey": "bulk-exchange", "by": "Dana", "by": "Dana", "note": "seen"}"#,
+        r#"{"partner": "keystone", "journey": "bulk-exchange", "by": "Dana", "note": "seen", "more": 1}"#,
+        r#"{"partner": "keystone", "journey": "bulk-exchange", "by": "Dana", "note": ["seen"]}"#,
+        r#"{"partner": "keystone", "journey": "bulk-exchange", "by": "Dana"}"#,
+    ] {
+        assert_eq!(post(RESUME, body), 422, "{body}");
+    }
+    const WATCHDOG: &str = "/v1/alerting/watchdog";
+    for body in [
+        r#"["firing", [{"labels": {"alertname": "OutriderWatchdog"}}]]"#,
+        r#"{"status": "firing", "alerts": [[{"alertname": "OutriderWatchdog"}]]}"#,
+        r#"{"status": "resolved", "status": "firing", "alerts": [{"labels": {"alertname": "OutriderWatchdog"}}]}"#,
+        r#"{"status": "firing", "alerts": [{"labels": {"alertname": "x", "alertname": "OutriderWatchdog"}}]}"#,
+    ] {
+        assert_eq!(post(WATCHDOG, body), 422, "{body}");
+    }
+    let whole = r#"{"version": "4", "status": "firing", "alerts": [{"labels": {"alertname": "OutriderWatchdog"}}]}"#;
+    assert_eq!(post(WATCHDOG, whole), 204);
+    // The client of the suite sends one media type already.
+    let two = [token, ("content-type", "text/plain")];
+    let (status, _, text) = http_with("POST", &agent.url(WATCHDOG), &two, whole);
+    assert_eq!(status, 415, "{text}");
+    assert!(kinds(&agent).is_empty(), "nothing was done");
     assert_eq!(agent.stop(), 0);
 }

@@ -108,6 +108,33 @@ fn names_and_pages_of_other_sites_are_refused_on_every_path() {
 }
 
 #[test]
+fn what_a_page_of_another_site_would_change_is_refused() {
+    let config = Config::new(&Pace::default());
+    let agent = config.agent_with(&[]);
+    let bearer = config.authorization();
+    let (token, cookie) = (("authorization", bearer.as_str()), ("cookie", "a=b"));
+    let body =
+        r#"{"partner": "keystone", "journey": "bulk-exchange", "by": "Dana", "note": "seen"}"#;
+    let post =
+        |fields: &[(&str, &str)]| http_with("POST", &agent.url("/v1/resume"), fields, body).0;
+    for site in ["cross-site", "same-site", "CROSS-SITE", ""] {
+        let site = ("sec-fetch-site", site);
+        assert_eq!(post(&[site]), 403, "{site:?}");
+        assert_eq!(post(&[site, token, cookie]), 403, "{site:?}");
+        assert_eq!(post(&[("sec-fetch-site", "none"), site]), 403, "{site:?}");
+        assert_eq!(post(&[site, token]), 404, "a program: {site:?}");
+        let (read, _, _) = http_with("GET", &agent.url("/"), &[site], "");
+        assert_eq!(read, 200, "a link may lead here: {site:?}");
+    }
+    for site in ["same-origin", "none"] {
+        let site = ("sec-fetch-site", site);
+        assert_eq!(post(&[site]), 401, "{site:?}");
+        assert_eq!(post(&[site, token, cookie]), 404, "{site:?}");
+    }
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
 fn every_answer_has_the_headers_that_browsers_obey_and_no_page_needs_inline_code() {
     let config = Config::new(&Pace::default());
     let agent = config.agent_with(&[]);

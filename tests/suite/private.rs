@@ -126,12 +126,32 @@ fn a_secret_that_is_not_there_is_named_with_its_place_and_fix() {
             "no name of a systemd credential",
         ),
         ("{ command = [] }", "names no program"),
+        ("{ }", "does not say where the secret is"),
+        ("{ }", "{ credential = "),
         ("{ env = \"A=B\" }", "no name of an environment variable"),
     ] {
         let (code, text) = told(&config(&rogue, source), &["check"]);
         assert_eq!(code, 3, "{source}: {text}");
         assert!(text.contains(mistake), "{source}: {text}");
     }
+}
+
+#[test]
+fn check_does_not_call_a_file_read_that_is_no_key() {
+    let config = Config::new(&Pace::default());
+    let line = || {
+        let output = config.output(&["check"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut lines = text.lines().map(str::to_owned);
+        lines.find(|line| line.starts_with("secret of keystone: "))
+    };
+    let before = line().expect("keystone signs with a key");
+    let path = before.strip_prefix("secret of keystone: ").unwrap();
+    let (path, _) = path.rsplit_once(": ").unwrap();
+    config.write(path, "no key\n");
+    let after = line().unwrap();
+    assert!(after.ends_with("is not PEM with what is needed"), "{after}");
+    assert_eq!(config.output(&["check", "--strict"]).status.code(), Some(3));
 }
 
 #[test]

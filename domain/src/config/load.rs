@@ -27,6 +27,17 @@ pub fn load_with_warnings(
     config: &Path,
     overlay: Option<&Path>,
 ) -> Result<(Plan, Diagnostics), Diagnostics> {
+    let (plan, diagnostics) = load_what_can_be_read(config, overlay);
+    if diagnostics.has_errors() {
+        Err(diagnostics)
+    } else {
+        Ok((plan, diagnostics))
+    }
+}
+
+/// The same where mistakes do not matter: what can be read of the plan, and every mistake. The path of the ledger is
+/// empty where the agent's file cannot be read. Nothing may run by such a plan.
+pub fn load_what_can_be_read(config: &Path, overlay: Option<&Path>) -> (Plan, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let folder = config.parent().unwrap_or(Path::new(""));
     let settings_file = source(config, &mut diagnostics);
@@ -86,11 +97,7 @@ pub fn load_with_warnings(
         access::listener_fits(&plan.settings, &file, &place, &mut diagnostics);
     }
     diagnostics.sort();
-    if diagnostics.has_errors() {
-        Err(diagnostics)
-    } else {
-        Ok((plan, diagnostics))
-    }
+    (plan, diagnostics)
 }
 
 /// Stands in for settings that could not be read, so that the other files are still looked at.

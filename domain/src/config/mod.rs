@@ -49,7 +49,7 @@ pub use action_query::action_filter;
 pub use baseline::{baseline_path, baseline_text};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, nearest};
 pub use duration::duration;
-pub use load::{load, load_with_warnings};
+pub use load::{load, load_what_can_be_read, load_with_warnings};
 pub use moment::moment;
 pub use retention::ledger_fits;
 pub use run_query::{QueryMistake, RUN_PARAMETERS, no_parameters, range, run_filter};

@@ -29,7 +29,8 @@ pub(super) fn read(table: &Table<'_>, folder: &Path, key: &'static str) -> Optio
     let written = SOURCES.iter().filter(|source| inner.has(source)).count();
     let secret = match written {
         0 => {
-            inner.missing("file", "\"keys/partner.es384.pem\"");
+            let what = format!("[{key}] does not say where the secret is");
+            inner.report(inner.place(), what, HELP);
             None
         }
         1 => source(&inner, folder),

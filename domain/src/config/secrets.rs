@@ -40,7 +40,7 @@ pub struct SecretState {
     pub partner: Option<String>,
     /// Where it comes from, such as `environment variable KEYSTONE_SECRET`; never the secret.
     pub source: String,
-    /// Why it cannot be read; none where it can be.
+    /// Why it is of no use for what it is for; none where it is.
     pub fault: Option<Unusable>,
 }
 
@@ -50,9 +50,26 @@ pub fn secret_states(plan: &Plan) -> Vec<SecretState> {
     let states = secrets.map(|(partner, secret)| SecretState {
         partner: partner.map(ToString::to_string),
         source: secret.to_string(),
-        fault: secret.read().err(),
+        fault: fault(partner.and_then(|id| plan.partners.get(id)), secret),
     });
     states.collect()
+}
+
+/// Why a secret of a partner, or of the agent, is of no use for what it is for.
+fn fault(partner: Option<&Partner>, secret: &SecretRef) -> Option<Unusable> {
+    let auth = partner.map(|partner| &partner.auth);
+    let shown = auth.and_then(|auth| auth.certificate.as_ref());
+    if shown.is_some_and(|shown| shown.key == *secret) {
+        return read_private_key(secret).err();
+    }
+    match auth.map(|auth| &auth.kind) {
+        Some(AuthKind::PrivateKeyJwt {
+            key,
+            also_published,
+            ..
+        }) if key == secret || also_published.contains(secret) => SigningKey::read(secret).err(),
+        _ => read_text(secret).err(),
+    }
 }
 
 /// Collects what is found about one partner.

@@ -6,6 +6,7 @@ mod address_range;
 mod alerting;
 mod auth;
 mod baseline;
+mod birth_date;
 mod business;
 mod cadence;
 pub mod calendar;
@@ -21,6 +22,7 @@ mod diff;
 mod duration;
 mod evidence;
 mod failure;
+mod free_text;
 mod hash;
 mod ids;
 mod journey;
@@ -81,11 +83,12 @@ pub use failure::{
     AddressAttempt, AddressOutcome, ContentCoding, DnsFailure, Failure, Limit, ProxyFailure,
     RedirectFault, TlsFailure,
 };
+pub use free_text::{TextFault, free_text};
 pub use hash::stable_hash;
 pub use ids::{JourneyId, MemberId, PartnerId, ProbeId, RunId, StepId};
 pub use journey::{Duty, Journey, Step, When};
 pub use layer::{AgentFault, Cause, Layer, LayerVerdict, Owner};
-pub use logged_action::{ActionFilter, ActionKind, LoggedAction, TextFault};
+pub use logged_action::{ActionFilter, ActionKind, LoggedAction};
 pub use member::{Bucket, Expected, ExpectedResource, Identity, Member, MemberSet};
 pub use message::{
     ASSERTION, Body, Capture, CaptureKind, Expect, Fresh, Headers, Is, JsonRule, JsonTemplate,
