@@ -101,6 +101,8 @@ closed!(
     ProxyFailure {
         /// No connection to the proxy.
         Unreachable = "the proxy cannot be reached",
+        /// A connection, and no answer to CONNECT in the time of the request.
+        Silent = "the proxy accepted the connection and did not answer CONNECT",
         /// The proxy's name has no address.
         NoAddress = "the proxy's name has no address",
         /// Status 407.
