@@ -31,12 +31,10 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
         Some(Failure::Dns(why)) => broken(Cause::Dns, why.to_string()),
         Some(Failure::Connect) => broken(Cause::Connect, no_connection(request)),
         Some(Failure::Proxy(why)) => {
-            let seen = match why {
-                ProxyFailure::Silent => {
-                    format!("{why} within {:.1} s", request.total.as_secs_f64())
-                }
-                _ => why.to_string(),
-            };
+            let mut seen = why.to_string();
+            if why == ProxyFailure::Silent {
+                seen.push_str(&format!(" within {:.1} s", request.total.as_secs_f64()));
+            }
             Some(catalogue::PROXY.finding(false, "a way through our proxy", seen))
         }
         Some(Failure::Tls(why)) => broken(Cause::Tls, why.to_string()),
