@@ -83,9 +83,11 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
             let blame = record.verdict.blame.as_ref();
             let why = blame.map_or("", |blame| blame.summary.as_str());
             out::print_error(&format!("member {}: {}: {why}", member.id, record.outcome));
-            return Err(match exit(&record) {
-                Exit::Fine => Exit::Partner,
-                other => other,
+            let code = exit(&record);
+            return Err(if code == Exit::Fine {
+                Exit::Partner
+            } else {
+                code
             });
         }
         all.merge(&shapes.unwrap_or_default());
