@@ -259,6 +259,14 @@ async fn what_a_partner_and_its_file_say_decides_how_a_job_ends() {
         (gone("202 Accepted"), "", 5..=5, 1..=1, (R::Released, 5)),
         (gone("404 Not Found"), "", 5..=5, 1..=1, (R::Released, 5)),
         (gone("410 Gone"), "", 5..=5, 1..=1, (R::Released, 5)),
+        // A refused token is no reason to ask for another.
+        (
+            gone("401 Unauthorized"),
+            "",
+            5..=40,
+            1..=4,
+            (R::Released, 0),
+        ),
         (LASTING, declared, 0..=0, 0..=0, (R::Declared, 5)),
         // Nobody is asked again before the time that it names.
         (gone(LATER), "", 5..=5, 1..=1, (R::Failed, 5)),

@@ -6,7 +6,7 @@ use outrider_domain::model::{Baseline as Shapes, Outcome, Plan, Probe};
 
 use super::exit::Exit;
 use super::files::{Files, probe_of};
-use super::once::{SingleRun, run_once};
+use super::once::{SingleRun, exit, run_once};
 use super::out;
 use super::runtime::single_run_runtime;
 
@@ -80,12 +80,14 @@ fn shapes(plan: &Plan, probe: &Probe) -> Result<Shapes, Exit> {
             return Err(Exit::CouldNotLook);
         };
         if record.outcome != Outcome::Passed {
-            let why = record.verdict.blame.map(|blame| blame.summary);
-            let why = why.unwrap_or_default();
+            let blame = record.verdict.blame.as_ref();
+            let why = blame.map_or("", |blame| blame.summary.as_str());
             out::print_error(&format!("member {}: {}: {why}", member.id, record.outcome));
-            return Err(match record.outcome {
-                Outcome::AgentFault | Outcome::Inconclusive => Exit::CouldNotLook,
-                Outcome::Failed | Outcome::PassedOnRetry | Outcome::Passed => Exit::Partner,
+            let code = exit(&record);
+            return Err(if code == Exit::Fine {
+                Exit::Partner
+            } else {
+                code
             });
         }
         all.merge(&shapes.unwrap_or_default());

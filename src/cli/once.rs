@@ -2,7 +2,7 @@
 
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    Baseline, Member, MemberSet, Origin, Outcome, Plan, Probe, RunId, RunRecord,
+    Baseline, Member, MemberSet, Origin, Outcome, Owner, Plan, Probe, RunId, RunRecord,
 };
 use outrider_domain::{schedule, view};
 use tokio::sync::mpsc;
@@ -54,11 +54,7 @@ impl Once {
         } else {
             out::say(view::waterfall(&record, out::paint()).trim_end());
         }
-        Ok(match record.outcome {
-            Outcome::Passed | Outcome::PassedOnRetry => Exit::Fine,
-            Outcome::Failed => Exit::Partner,
-            Outcome::AgentFault | Outcome::Inconclusive => Exit::CouldNotLook,
-        })
+        Ok(exit(&record))
     }
 
     fn member<'a>(
@@ -99,6 +95,17 @@ impl Once {
             ));
             Exit::Usage
         })
+    }
+}
+
+/// Exit 4 is for the partner alone: what failed on the way to it said nothing about it.
+pub(super) fn exit(record: &RunRecord) -> Exit {
+    let owner = record.verdict.blame.as_ref().map(|blame| blame.owner);
+    match (record.outcome, owner) {
+        (Outcome::Passed | Outcome::PassedOnRetry, _) => Exit::Fine,
+        (Outcome::Failed, Some(Owner::Path | Owner::Agent))
+        | (Outcome::AgentFault | Outcome::Inconclusive, _) => Exit::CouldNotLook,
+        (Outcome::Failed, Some(Owner::Partner) | None) => Exit::Partner,
     }
 }
 

@@ -13,7 +13,7 @@ use super::addresses::connect_tcp;
 use super::certificates::ShownCertificates;
 use super::client::Client;
 use super::fault;
-use super::progress::Progress;
+use super::progress::{Progress, ProxyWay};
 use super::proxy;
 use super::stream::Stream;
 use super::tls::{H2, OwnCertificate};
@@ -49,7 +49,7 @@ pub(super) async fn connect(
     let proxy = client.proxies.to(target.host, target.is_tls);
     let (host, port) = proxy.map_or((target.host, target.port), |one| (&one.host, one.port));
     let on_the_way = |why| proxy.map_or(why, |_| proxy::on_the_way(why));
-    progress.through_proxy = proxy.is_some();
+    progress.proxy = proxy.map_or(ProxyWay::None, |_| ProxyWay::ToProxy);
     let addresses = client.resolver.addresses(host, target.family);
     let addresses = addresses.await.map_err(on_the_way)?;
     let (egress, resolver) = (&client.egress, &client.resolver);
@@ -65,6 +65,7 @@ pub(super) async fn connect(
     let mut tcp = tcp.map_err(on_the_way)?;
     if let Some(proxy) = proxy {
         let to = (target.host, target.port);
+        progress.proxy = ProxyWay::Asked;
         tcp = proxy::tunnel(tcp, proxy, to, &client.contact).await?;
     }
     if !target.is_tls {

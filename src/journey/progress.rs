@@ -12,6 +12,17 @@ use super::head::Head;
 use super::timestamps::ByteTimestamps;
 use super::tls::OwnCertificate;
 
+/// How far the way through a proxy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProxyWay {
+    /// There is no proxy.
+    None,
+    /// To the proxy itself.
+    ToProxy,
+    /// The proxy took the connection and was asked to CONNECT.
+    Asked,
+}
+
 /// The progress of a request; it remains when the request times out.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -23,8 +34,8 @@ pub(super) struct Progress {
     pub(super) link: Link,
     pub(super) family: Option<Family>,
     pub(super) addresses: AddressLog,
-    /// Whether the connection goes through a proxy.
-    pub(super) through_proxy: bool,
+    /// How far the way through a proxy is.
+    pub(super) proxy: ProxyWay,
     /// Our own certificate on the connection.
     pub(super) own: OwnCertificate,
     pub(super) http: Option<HttpVersion>,
@@ -42,7 +53,7 @@ impl Progress {
             link: Link::New,
             family: None,
             addresses: AddressLog::default(),
-            through_proxy: false,
+            proxy: ProxyWay::None,
             own: OwnCertificate::None,
             http: None,
             certificates: ShownCertificates::default(),

@@ -103,11 +103,33 @@ pub(super) fn redirect(
 /// Where an answer to a request for `base` redirects to.
 fn redirected(base: &Uri, location: Option<&str>) -> Result<Uri, RedirectFault> {
     let location = location.ok_or(RedirectFault::NoLocation)?;
-    let next = resolve(base, location).ok_or(RedirectFault::Unreadable)?;
+    let next = resolve(base, location).ok_or_else(|| fault_of(location))?;
     if base.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
         return Err(RedirectFault::AwayFromTls);
     }
     Ok(next)
+}
+
+/// What is wrong with a reference that leads nowhere.
+fn fault_of(reference: &str) -> RedirectFault {
+    let reference = reference.trim();
+    if !reference.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return RedirectFault::Signs;
+    }
+    let (scheme, rest) = reference.split_once("//").unwrap_or_default();
+    let is_http = ["", "http:", "https:"].contains(&scheme.to_ascii_lowercase().as_str());
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let behind_host = authority.rsplit(']').next().unwrap_or_default();
+    let port = behind_host.rsplit_once(':').map_or("", |(_, port)| port);
+    if !is_http {
+        RedirectFault::Unreadable
+    } else if authority.contains('@') {
+        RedirectFault::SignIn
+    } else if !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        RedirectFault::Port
+    } else {
+        RedirectFault::Unreadable
+    }
 }
 
 /// Resolves a reference (RFC 3986 §5.2). A fragment is for us, so it is not sent.
@@ -222,11 +244,14 @@ mod tests {
             (Some("http://a.example/"), RedirectFault::AwayFromTls),
             (Some("ftp://a.example/"), RedirectFault::Unreadable),
             (Some("mailto:a@b.example"), RedirectFault::Unreadable),
-            (
-                Some("https://user:pass@a.example/"),
-                RedirectFault::Unreadable,
-            ),
-            (Some("g h"), RedirectFault::Unreadable),
+            (Some("https://user:pass@a.example/"), RedirectFault::SignIn),
+            (Some("//user@a.example/"), RedirectFault::SignIn),
+            (Some("https://a.example:99999/"), RedirectFault::Port),
+            (Some("https://[::1]:0/"), RedirectFault::Port),
+            (Some("//a.example:x/"), RedirectFault::Port),
+            (Some("https:///x"), RedirectFault::Unreadable),
+            (Some("g h"), RedirectFault::Signs),
+            (Some("/\u{e9}"), RedirectFault::Signs),
         ] {
             assert_eq!(redirected(&base, reference), Err(why), "{reference:?}");
         }

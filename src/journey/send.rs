@@ -23,7 +23,7 @@ use super::extended_wait::until;
 use super::fault;
 use super::head::{Head, head};
 use super::pool::{OpenConnection, OutgoingRequest, Pool};
-use super::progress::Progress;
+use super::progress::{Progress, ProxyWay};
 
 /// A resolver that is silent for so long is the agent's fault, even when the deadline comes first.
 const RESOLVER_SILENT: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ pub(super) async fn send<L: LineSink>(
     let (own_end, deadline) = ends();
     let now = clock.instant();
     let phase = progress.close(now);
-    let way = (phase, progress.through_proxy);
+    let way = (phase, progress.proxy);
     let failure = match &result {
         Some(Ok(())) => None,
         Some(Err(Failure::Reset(_))) => Some(Failure::Reset(phase)),
@@ -161,19 +161,18 @@ fn kept_media(head: &Head) -> Option<String> {
 }
 
 /// The failure of a request that was out of time in this phase, perhaps on the way through a proxy.
-fn out_of_time(
-    (phase, through_proxy): (Phase, bool),
-    total: Duration,
-    is_deadline: bool,
-) -> Failure {
+fn out_of_time((phase, proxy): (Phase, ProxyWay), total: Duration, is_deadline: bool) -> Failure {
     match phase {
         // Whichever name server is at fault, it is our resolver that has been silent for so long.
         Phase::Dns if total >= RESOLVER_SILENT => Failure::Agent(AgentFault::Resolver),
         _ if is_deadline => Failure::Deadline(phase),
         Phase::Dns => Failure::Agent(AgentFault::Resolver),
         // A connection that never comes about in time is the same as one that is refused.
-        Phase::Connect if through_proxy => Failure::Proxy(ProxyFailure::Unreachable),
-        Phase::Connect => Failure::Connect,
+        Phase::Connect => match proxy {
+            ProxyWay::None => Failure::Connect,
+            ProxyWay::ToProxy => Failure::Proxy(ProxyFailure::Unreachable),
+            ProxyWay::Asked => Failure::Proxy(ProxyFailure::Silent),
+        },
         Phase::Tls | Phase::Send | Phase::Wait | Phase::Transfer => Failure::Timeout(phase),
     }
 }

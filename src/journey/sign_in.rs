@@ -76,14 +76,16 @@ impl Wire<'_> {
     }
 
     /// After a 401 to a token from an earlier run: forgets it and adds a new one to the call. True when
-    /// the call should be sent again.
+    /// the call should be sent again. The release of a job never costs another token: one that refuses it for ever
+    /// would make each run ask for one.
     pub(super) async fn sign_in_again(
         &mut self,
         call: &mut Call,
         status: u16,
         log: &mut StepLog,
     ) -> Result<bool, StepAbort> {
-        let Some(token) = call.token.clone().filter(|_| status == UNAUTHORIZED) else {
+        let may_ask = status == UNAUTHORIZED && call.kind != RequestKind::Release;
+        let Some(token) = call.token.clone().filter(|_| may_ask) else {
             return Ok(false);
         };
         let Some(cached) = self

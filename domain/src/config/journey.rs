@@ -1,14 +1,13 @@
 //! `probes/<id>.toml`: the ordered steps of a journey.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::answer::{word, words};
 use super::id::is_id;
 use super::known::Known;
-use super::template::captured;
-use super::tree::{Leaf, Spanned, Table};
+use super::template::{self, captured};
+use super::tree::Table;
 use super::verb::{self, VERBS};
 use crate::model::{
     ASSERTION, Action, AnswerCheck, Capture, CaptureKind, ConnectionPolicy, Duty, HttpWanted,
@@ -60,7 +59,9 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         .collect();
     // A step with a mistake was not read to its end.
     if known.broken.is_empty() {
-        unread_templates(root, &root.leaves(), &known.templates.borrow());
+        let help = "write the value itself; templates are read in url, endpoint, job, headers, body and \
+                    the `equals` of `expect`";
+        template::unread(root, &root.leaves(), &known.templates.borrow(), help);
     }
     let id = id?;
     let journey = Journey {
@@ -75,40 +76,6 @@ pub(super) fn read(root: &Table<'_>) -> Option<(Journey, Range<usize>)> {
         steps,
     };
     Some((journey, id.span))
-}
-
-/// Names each text with `{{ … }}` that is none of the templates: it would be taken as it stands.
-fn unread_templates(
-    root: &Table<'_>,
-    entries: &[(String, Spanned<Leaf<'_>>)],
-    templates: &BTreeSet<usize>,
-) {
-    for (name, leaf) in entries {
-        unread_template(root, name, leaf, templates);
-    }
-}
-
-fn unread_template(
-    root: &Table<'_>,
-    name: &str,
-    leaf: &Spanned<Leaf<'_>>,
-    templates: &BTreeSet<usize>,
-) {
-    match &leaf.value {
-        Leaf::Text(text) if text.contains("{{") && !templates.contains(&leaf.span.start) => {
-            let what = format!("`{name}` holds {{{{ … }}}}, and no template is read there");
-            let help = "write the value itself; templates are read in url, endpoint, job, headers, body and \
-                        the `equals` of `expect`";
-            root.report(leaf.span.clone(), what, help);
-        }
-        Leaf::List(items) => {
-            for item in items {
-                unread_template(root, name, item, templates);
-            }
-        }
-        Leaf::Table(entries) => unread_templates(root, entries, templates),
-        Leaf::Text(_) | Leaf::Fixed(_) | Leaf::Unknown(_) => {}
-    }
 }
 
 fn step(table: &Table<'_>, known: &mut Known) -> Option<Step> {

@@ -1,7 +1,7 @@
 //! `partners/<id>.toml`: who is watched, how we sign in, and what is scheduled there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -19,6 +19,7 @@ use super::limits;
 use super::proxy;
 use super::sla::{self, SlaEntry};
 use super::slo::SloEntry;
+use super::template;
 use super::timing::{self, Timing};
 use super::tree::{Spanned, Table};
 use crate::judge::job::has_port;
@@ -74,12 +75,21 @@ pub(super) struct ProbeEntry {
     pub(super) formerly: Vec<Spanned<String>>,
 }
 
+/// Nothing in a partner's file is a template; what [escalation] takes is for its own reader to say.
+fn unread_templates(root: &Table<'_>) {
+    let help = "write the value itself; templates are read in journeys alone";
+    let mut leaves = root.leaves();
+    leaves.retain(|(name, _)| name != "escalation");
+    template::unread(root, &leaves, &BTreeSet::new(), help);
+}
+
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     let id = root.need_text("id", "\"keystone\"");
     if let Some(id) = id.as_ref().filter(|id| !is_id(id.value)) {
         let what = format!("\"{}\" cannot be an id", id.value);
         root.report(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
     }
+    unread_templates(root);
     let name = root.text("name").map(|spanned| spanned.value.to_owned());
     let base_url = base_url(root);
     plain_http(root);
@@ -179,7 +189,11 @@ pub(super) fn base_url(root: &Table<'_>) -> Option<String> {
         && !is_host(host)
     {
         let what = format!("`base_url` \"{}\" names no host", spanned.value);
-        let help = "labels have 1 to 63 letters, digits, hyphens or underscores";
+        let help = if ends_in_a_number(host) {
+            "write an IPv4 address as four decimal numbers from 0 to 255"
+        } else {
+            "labels have 1 to 63 letters, digits, hyphens or underscores, and no hyphen at either end"
+        };
         root.report(spanned.span, what, help);
         return None;
     }
@@ -225,8 +239,23 @@ fn plain_http(root: &Table<'_>) {
 /// Whether it can be the name of a host, or is an address.
 fn is_host(host: &str) -> bool {
     let bare = host.strip_suffix('.').unwrap_or(host);
-    host.starts_with('[')
-        || (bare.len() <= 253 && bare.split('.').all(|label| (1..=63).contains(&label.len())))
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if ends_in_a_number(host) {
+        return bare.parse::<Ipv4Addr>().is_ok();
+    }
+    host.starts_with('[') || (bare.len() <= 253 && bare.split('.').all(is_label))
+}
+
+/// Whether readers of URLs take it for an IPv4 address (WHATWG URL, "ends in a number"): resolvers differ on what
+/// `0x7f.1` is.
+fn ends_in_a_number(host: &str) -> bool {
+    let bare = host.strip_suffix('.').unwrap_or(host);
+    let last = bare.rsplit('.').next().unwrap_or_default();
+    let is_digits = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    is_digits || hex.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Origins other than its own where its jobs may be.

@@ -1,8 +1,10 @@
 //! Texts with `{{ values }}`, checked when the file is read.
 
+use std::collections::BTreeSet;
+
 use super::diagnostic::nearest;
 use super::known::Known;
-use super::tree::{Spanned, Table};
+use super::tree::{Leaf, Spanned, Table};
 use crate::model::{CaptureKind, Part, Root, StepId, Template};
 
 /// What every template may name.
@@ -38,6 +40,40 @@ pub(super) fn url(
         table.report(spanned.span.clone(), what, help);
     }
     (fits(table, &spanned, &template, TemplatePosition::Url, known) && begins).then_some(template)
+}
+
+/// Names each text with `{{ … }}` that is none of the templates: it would be taken as it stands.
+pub(super) fn unread(
+    root: &Table<'_>,
+    entries: &[(String, Spanned<Leaf<'_>>)],
+    templates: &BTreeSet<usize>,
+    help: &str,
+) {
+    for (name, leaf) in entries {
+        unread_one(root, name, leaf, templates, help);
+    }
+}
+
+fn unread_one(
+    root: &Table<'_>,
+    name: &str,
+    leaf: &Spanned<Leaf<'_>>,
+    templates: &BTreeSet<usize>,
+    help: &str,
+) {
+    match &leaf.value {
+        Leaf::Text(text) if text.contains("{{") && !templates.contains(&leaf.span.start) => {
+            let what = format!("`{name}` holds {{{{ … }}}}, and no template is read there");
+            root.report(leaf.span.clone(), what, help);
+        }
+        Leaf::List(items) => {
+            for item in items {
+                unread_one(root, name, item, templates, help);
+            }
+        }
+        Leaf::Table(entries) => unread(root, entries, templates, help),
+        Leaf::Text(_) | Leaf::Fixed(_) | Leaf::Unknown(_) => {}
+    }
 }
 
 /// A text with values, or one value alone where the place takes that.

@@ -301,7 +301,9 @@ fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
         .chain(records.identities().map(|one| &one.umb))
         .map(String::as_str)
         .collect();
-    let named = records.owners.counts(&allowed, &identifiers);
+    let named = records
+        .owners
+        .counts(&allowed, &identifiers, &records.other_umbs);
     let persons = catalogue::NOBODY_ELSE.finding(
         others == 0 && named.unmatched == 0,
         expected,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// References of one list that are kept.
+/// References and contained resources of one list that are kept.
 const REFERENCES_MAX: usize = 32;
 
 /// The facts that streams are judged by. The whole line is checked to be JSON; the rest of it is skipped.
@@ -19,8 +19,19 @@ pub struct LineSummary<'t> {
     pub purpose: Text<'t>,
     /// What `patient`, `subject` and `beneficiary` refer to.
     pub persons: Vec<PersonReference<'t>>,
+    /// The first resources in `contained`; one past them is not there.
+    pub inside: Vec<Inside<'t>>,
     /// The value of the first identifier whose type is `uc`: a claim's own number.
     pub claim: Text<'t>,
+}
+
+/// A contained resource.
+#[derive(Debug, Default)]
+pub struct Inside<'t> {
+    /// `resourceType`.
+    pub kind: Text<'t>,
+    /// `id`.
+    pub id: Text<'t>,
 }
 
 /// A string, borrowed where it has no escapes; none for anything else.
@@ -111,6 +122,7 @@ impl<'de> Deserialize<'de> for LineSummary<'de> {
                             let more = fields.next_value::<PersonReferences<'de>>()?;
                             summary.persons.extend(more.0);
                         }
+                        "contained" => summary.inside = fields.next_value::<Contained<'de>>()?.0,
                         "identifier" => summary.claim = fields.next_value::<Claim<'de>>()?.0,
                         _ => {
                             fields.next_value::<IgnoredAny>()?;
@@ -185,6 +197,54 @@ impl<'de> Deserialize<'de> for PersonReferences<'de> {
                     }
                 }
                 Ok(PersonReferences(all))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl<'de> Deserialize<'de> for Inside<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Inside<'de>;
+            anything_else!(Inside::default(); text list);
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+                let mut found = Inside::default();
+                while let Some(name) = fields.next_key::<Text<'de>>()? {
+                    match name.get().unwrap_or_default() {
+                        "resourceType" => found.kind = fields.next_value()?,
+                        "id" => found.id = fields.next_value()?,
+                        _ => {
+                            fields.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// The resources that a record contains.
+#[derive(Default)]
+struct Contained<'t>(Vec<Inside<'t>>);
+
+impl<'de> Deserialize<'de> for Contained<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Contained<'de>;
+            anything_else!(Contained::default(); text map);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = items.next_element()? {
+                    if all.len() < REFERENCES_MAX {
+                        all.push(one);
+                    }
+                }
+                Ok(Contained(all))
             }
         }
         deserializer.deserialize_any(Any)

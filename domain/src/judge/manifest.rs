@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::instant::instant;
 use crate::model::{Answer, Finding, Limit, Quirk, catalogue};
 
 /// Files that one manifest may name.
@@ -55,11 +56,13 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
     };
     let mut wrong = Vec::new();
     let told = json["transactionTime"].as_str();
-    let transaction_time = told.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    let transaction_time = told.and_then(instant);
     match (told, transaction_time) {
         (None, _) => wrong.push("transactionTime"),
-        // Without a zone it is no time, and must not come back as somebody's `_since`.
-        (Some(_), None) => wrong.push("transactionTime, which is no instant with a zone"),
+        // It is no time then, and must not come back as somebody's `_since`.
+        (Some(_), None) => {
+            wrong.push("transactionTime, which is no instant of FHIR with `T`, seconds and a zone")
+        }
         (Some(_), Some(_)) => {}
     }
     if !json["request"].is_string() {
@@ -99,7 +102,7 @@ pub fn read(answer: &Answer, declared: &BTreeSet<Quirk>) -> (Option<Manifest>, V
     findings.push(catalogue::PARTIAL_ERRORS.finding(told_errors == 0, "no error files", seen));
     let manifest = Manifest {
         requires_access_token: json["requiresAccessToken"] == true,
-        transaction_time: transaction_time.map(|time| time.to_utc()),
+        transaction_time,
         output,
         errors: errors.unwrap_or_default(),
     };

@@ -21,6 +21,7 @@ pub mod exchange;
 mod field_tests;
 #[cfg(test)]
 mod fixtures;
+pub mod instant;
 pub mod job;
 pub mod json_text;
 pub mod line_summary;

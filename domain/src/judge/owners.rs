@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::line_summary::PersonReference;
+use super::line_summary::{Inside, PersonReference};
 use super::references::Reference;
 use super::stream::short;
 
@@ -30,10 +30,12 @@ pub struct OwnerCounts {
 }
 
 impl Owners {
-    /// Takes what one record of a server at `base` refers to.
-    pub fn take(&mut self, person: &PersonReference<'_>, base: &str) {
+    /// Takes what one record of a server at `base` refers to; `inside` are the resources that the record contains.
+    pub fn take(&mut self, person: &PersonReference<'_>, inside: &[Inside<'_>], base: &str) {
+        let says_nobody = person.kind.get().is_some_and(is_nobody);
         let Some(text) = person.text.get() else {
             match person.identifier.get() {
+                Some(_) if says_nobody => {}
                 Some(value) => remember(&mut self.identifiers, value, short),
                 None => self.unreadable += 1,
             }
@@ -47,8 +49,12 @@ impl Owners {
                     remember(&mut self.patients, &read, Reference::clone);
                 }
             }
-            // Whether the contained resource is there is B-12's.
-            Reference::Contained(_) => {}
+            // A person without an address here may be anybody; a group or a device is nobody.
+            Reference::Contained(id) => {
+                let is_nobody = contained_kind(inside, &id).is_some_and(is_nobody);
+                self.unreadable += u64::from(!is_nobody);
+            }
+            Reference::Logical if says_nobody => {}
             Reference::Logical | Reference::Unreadable => self.unreadable += 1,
         }
     }
@@ -58,33 +64,50 @@ impl Owners {
         !self.patients.is_empty()
     }
 
-    /// Compares with the Patients that may come, and with the identifiers that they have. Another server's Patient of
-    /// one of their ids may be theirs behind another name of the server, and may not: that cannot be read.
-    pub fn counts(&self, allowed: &BTreeSet<Reference>, identifiers: &[&str]) -> OwnerCounts {
+    /// Compares with the Patients that may come, with the identifiers that they have, and with those that are known to
+    /// be of other members. An id of another server says nothing of this one's Patients: that cannot be read.
+    pub fn counts(
+        &self,
+        allowed: &BTreeSet<Reference>,
+        identifiers: &[&str],
+        of_others: &BTreeSet<String>,
+    ) -> OwnerCounts {
         let mut counts = OwnerCounts {
             unreadable: self.unreadable,
             ..OwnerCounts::default()
         };
-        let ids: BTreeSet<&str> = allowed
-            .iter()
-            .filter_map(|one| Some(one.name()?.id.as_str()))
-            .collect();
         for person in self.patients.difference(allowed) {
             match person {
-                Reference::Elsewhere(name) if ids.contains(name.id.as_str()) => {
-                    counts.unreadable += 1;
-                }
-                Reference::Own(_)
-                | Reference::Elsewhere(_)
+                Reference::Own(_) => counts.unmatched += 1,
+                Reference::Elsewhere(_)
                 | Reference::Contained(_)
                 | Reference::Logical
-                | Reference::Unreadable => counts.unmatched += 1,
+                | Reference::Unreadable => counts.unreadable += 1,
             }
         }
         let unknown = self.identifiers.iter();
-        let unknown = unknown.filter(|one| !identifiers.contains(&one.as_str()));
-        counts.unreadable += u64::try_from(unknown.count()).unwrap_or(u64::MAX);
+        for one in unknown.filter(|one| !identifiers.contains(&one.as_str())) {
+            if of_others.contains(one) {
+                counts.unmatched += 1;
+            } else {
+                counts.unreadable += 1;
+            }
+        }
         counts
+    }
+}
+
+/// Whether a resource of that type is no person whose records there could be.
+fn is_nobody(kind: &str) -> bool {
+    kind != "Patient" && !kind.ends_with("/Patient")
+}
+
+/// The type of a contained resource; none where it is not there, or not once.
+fn contained_kind<'i>(inside: &'i [Inside<'_>], id: &str) -> Option<&'i str> {
+    let mut found = inside.iter().filter(|one| one.id.get() == Some(id));
+    match (found.next(), found.next()) {
+        (Some(one), None) => one.kind.get(),
+        (_, _) => None,
     }
 }
 

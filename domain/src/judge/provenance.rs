@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::instant::instant;
 use super::references::Reference;
 use super::resolution::Fingerprints;
 use crate::model::{Finding, catalogue};
@@ -24,6 +25,8 @@ pub struct Provenance {
     /// Records changed before this should not come; none for a whole export.
     since: Option<DateTime<Utc>>,
     older_than_since: u64,
+    /// Records whose `lastUpdated` is no instant, where that says whether they should come.
+    undated: u64,
     newest: Option<DateTime<Utc>>,
     labelled: u64,
     responders: Fingerprints,
@@ -57,11 +60,12 @@ impl Provenance {
         let labels = record["meta"]["security"].as_array().into_iter().flatten();
         let mut codes = labels.filter_map(|label| label["code"].as_str());
         self.labelled += u64::from(codes.any(|code| SENSITIVE.contains(&code)));
-        let changed = record["meta"]["lastUpdated"].as_str();
-        if let Some(at) = changed.and_then(|text| DateTime::parse_from_rfc3339(text).ok()) {
-            let at = at.to_utc();
-            self.newest = self.newest.max(Some(at));
-            self.older_than_since += u64::from(self.since.is_some_and(|since| at < since));
+        if let Some(changed) = record["meta"]["lastUpdated"].as_str() {
+            let at = instant(changed);
+            self.newest = self.newest.max(at);
+            let is_older = |since| at.is_some_and(|at| at < since);
+            self.older_than_since += u64::from(self.since.is_some_and(is_older));
+            self.undated += u64::from(self.since.is_some() && at.is_none());
         }
         match kind {
             "Organization" if self.is_responder(&record["identifier"]) => {
@@ -144,10 +148,14 @@ impl Provenance {
 
     /// B-16.
     pub fn since(&self) -> Finding {
+        let undated = match self.undated {
+            0 => String::new(),
+            some => format!(", {some} whose meta.lastUpdated is no instant of FHIR"),
+        };
         catalogue::SINCE.finding(
-            self.older_than_since == 0,
+            self.older_than_since + self.undated == 0,
             "only what changed since then",
-            format!("{} records from before", self.older_than_since),
+            format!("{} records from before{undated}", self.older_than_since),
         )
     }
 

@@ -79,6 +79,8 @@ pub struct ExportedRecords {
     identities_due: Vec<ExpectedPerson>,
     all_due: bool,
     foreign_canaries: Option<AhoCorasick>,
+    /// Member identifiers of the set that no expected member has.
+    pub other_umbs: BTreeSet<String>,
     identities: BTreeSet<u64>,
     /// Patients in the files.
     pub patients: Vec<Person>,
@@ -174,7 +176,9 @@ impl ExportedRecords {
         let members = &expected.members;
         let is_expected = |one: &Member| members.iter().any(|member| member.id == one.id);
         let others = set.members.iter().filter(|other| !is_expected(other));
+        let others: Vec<&Member> = others.collect();
         let canaries: Vec<&str> = others
+            .iter()
             .flat_map(|other| &other.expected.canaries)
             .chain(set.members.iter().flat_map(|one| &one.expected.others))
             .map(String::as_str)
@@ -197,6 +201,7 @@ impl ExportedRecords {
             identities_due: members.iter().map(|one| ExpectedPerson::new(one)).collect(),
             all_due: expected.all_due,
             foreign_canaries: AhoCorasick::new(canaries).ok(),
+            other_umbs: umbs(&others).difference(&umbs(members)).cloned().collect(),
             identities: BTreeSet::new(),
             patients: Vec::new(),
             owners: Owners::default(),
@@ -290,7 +295,7 @@ impl ExportedRecords {
             self.remember((kind, id));
         }
         for person in &summary.persons {
-            self.owners.take(person, &self.base);
+            self.owners.take(person, &summary.inside, &self.base);
         }
         let is_claim = kind == "ExplanationOfBenefit" && summary.purpose.get() == Some("claim");
         if let Some(claim) = summary.claim.get().filter(|_| is_claim) {
@@ -320,6 +325,14 @@ impl ExportedRecords {
         whole.drift.take(known_type(kind), record);
         self.tick_off(kind, record);
     }
+}
+
+/// The member identifiers of members.
+fn umbs(members: &[&Member]) -> BTreeSet<String> {
+    let identities = members
+        .iter()
+        .filter_map(|one| one.expected.identity.as_ref());
+    identities.map(|one| one.umb.clone()).collect()
 }
 
 /// What the consent that is sent along permits (§2.10).

@@ -12,8 +12,10 @@ pub const RETRY_AFTER_SANE_MAX: Duration = Duration::from_secs(3600);
 const EPOCH_LIKE_MIN: u64 = 1_000_000_000;
 /// The same in milliseconds.
 const EPOCH_MILLIS_MIN: u64 = 100_000_000_000;
-/// Numbers from here on are nothing.
+/// Numbers from here on are no time since 1970 either.
 const EPOCH_MICROS_MIN: u64 = 100_000_000_000_000;
+/// What a number too large for any wait asks for: longer than every cap and deadline.
+const WAIT_MAX: Duration = Duration::from_secs(u32::MAX as u64);
 /// The longest wait where the server asks for none.
 const BACK_OFF_MAX: Duration = Duration::from_secs(120);
 /// The shortest wait between two polls.
@@ -47,6 +49,8 @@ pub enum OddForm {
     Several,
     /// A time of RFC 3339.
     Timestamp,
+    /// A number that no wait can hold.
+    TooLarge,
 }
 
 impl OddForm {
@@ -58,6 +62,7 @@ impl OddForm {
             Self::Unit => "a number with a unit",
             Self::Several => "several values",
             Self::Timestamp => "a time of RFC 3339",
+            Self::TooLarge => "retry_after_absurd: a number too large for any wait",
         }
     }
 
@@ -111,14 +116,13 @@ fn is_digits(text: &str) -> bool {
 
 /// Seconds, or the time that a number so large means.
 fn whole_number(value: &str, now: DateTime<Utc>) -> RetryAfter {
-    let Ok(number) = value.parse::<u64>() else {
-        return RetryAfter::Unreadable;
-    };
+    // Only the length of the digits can fail: no number is read as less than it says.
+    let number = value.parse::<u64>().unwrap_or(u64::MAX);
     if number < EPOCH_LIKE_MIN {
         return RetryAfter::Wait(Duration::from_secs(number));
     }
     if number >= EPOCH_MICROS_MIN {
-        return RetryAfter::Unreadable;
+        return RetryAfter::Odd(OddForm::TooLarge, WAIT_MAX);
     }
     let signed = i64::try_from(number).unwrap_or(i64::MAX);
     let (form, time) = if number < EPOCH_MILLIS_MIN {
@@ -143,8 +147,14 @@ fn fraction_or_unit(value: &str) -> RetryAfter {
         "h" | "hour" | "hours" => 3600.0,
         _ => return RetryAfter::Unreadable,
     };
-    let seconds = number.parse::<f64>().ok().map(|number| number * factor);
-    let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let Ok(number) = number.parse::<f64>() else {
+        return RetryAfter::Unreadable;
+    };
+    let seconds = number * factor;
+    if seconds > WAIT_MAX.as_secs_f64() {
+        return RetryAfter::Odd(OddForm::TooLarge, WAIT_MAX);
+    }
+    let wait = Duration::try_from_secs_f64(seconds).ok();
     let form = if unit.is_empty() {
         OddForm::Fraction
     } else {
@@ -161,6 +171,10 @@ pub fn retry_after_sane(retry_after: RetryAfter) -> Option<Finding> {
             (true, format!("{} s", wait.as_secs()))
         }
         RetryAfter::Wait(wait) => (false, format!("{} s", wait.as_secs())),
+        RetryAfter::Odd(form @ OddForm::TooLarge, _) => {
+            let seen = format!("{}, read as longer than any cap", form.words());
+            (false, seen)
+        }
         RetryAfter::Odd(form, wait) => {
             let seconds = wait.as_secs_f64();
             (false, format!("{}, read as {seconds:.1} s", form.words()))

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{AddressOutcome, Cause, Check, Failure, Finding, RequestEvidence, catalogue};
+use crate::model::{
+    AddressOutcome, Cause, Check, Failure, Finding, ProxyFailure, RequestEvidence, catalogue,
+};
 
 /// What a request's fate says about the transport layer, or about the protocol when an answer came
 /// that could not be read. None when the failure is ours, the journey's deadline, or a timeout that our
@@ -29,7 +31,11 @@ pub fn whole_answer(request: &RequestEvidence) -> Option<Finding> {
         Some(Failure::Dns(why)) => broken(Cause::Dns, why.to_string()),
         Some(Failure::Connect) => broken(Cause::Connect, no_connection(request)),
         Some(Failure::Proxy(why)) => {
-            Some(catalogue::PROXY.finding(false, "a way through our proxy", why.to_string()))
+            let mut seen = why.to_string();
+            if why == ProxyFailure::Silent {
+                seen.push_str(&format!(" within {:.1} s", request.total.as_secs_f64()));
+            }
+            Some(catalogue::PROXY.finding(false, "a way through our proxy", seen))
         }
         Some(Failure::Tls(why)) => broken(Cause::Tls, why.to_string()),
         Some(Failure::Reset(phase)) => broken(

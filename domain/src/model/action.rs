@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AnswerCheck, Body, Capture, Expect, Fresh, Headers, Is, MemberId, Method, NamedBody, Read,
-    RecordCheck, StepId, Template,
+    AnswerCheck, Body, Capture, Expect, Fresh, Headers, Is, MemberId, Method, NamedBody, Part,
+    Read, RecordCheck, Root, StepId, Template,
 };
 
 /// What a step does.
@@ -144,8 +144,12 @@ pub enum GroupOracle {
 }
 
 impl Action {
-    /// Whether it sends something that is made for a member.
+    /// Whether it sends something that is made for a member, or names one.
     pub(super) fn names_member(&self) -> bool {
+        let names = |part: &Part| matches!(part, Part::Value(Root::MemberId));
+        if self.templates().iter().any(|one| one.0.iter().any(names)) {
+            return true;
+        }
         match self {
             // A job is opened for a member.
             Self::Submit(_) => true,

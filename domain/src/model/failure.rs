@@ -101,6 +101,8 @@ closed!(
     ProxyFailure {
         /// No connection to the proxy.
         Unreachable = "the proxy cannot be reached",
+        /// A connection, and no answer to CONNECT in the time of the request.
+        Silent = "the proxy accepted the connection and did not answer CONNECT",
         /// The proxy's name has no address.
         NoAddress = "the proxy's name has no address",
         /// Status 407.
@@ -141,7 +143,13 @@ closed!(
     RedirectFault {
         /// There is no `Location`.
         NoLocation = "one without a Location",
-        /// What it names is no reference that leads to an http or https URL without user and password.
+        /// It holds a user or a password (RFC 9110 §4.2.4).
+        SignIn = "one whose Location holds a user or a password",
+        /// Its port is not from 1 to 65535.
+        Port = "one whose Location has a port that is none",
+        /// It holds a space, a control character or a sign outside ASCII, which a reference never does.
+        Signs = "one whose Location holds a space or a sign that no URL has",
+        /// What it names is no reference that leads to an http or https URL.
         Unreadable = "one whose Location is no http or https reference",
         /// From TLS to plain HTTP.
         AwayFromTls = "one away from TLS",

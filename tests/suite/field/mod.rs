@@ -386,6 +386,8 @@ fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
     let tunnel = Tunnel::new();
     let of = |address: SocketAddr| format!("proxy = \"http://{address}\"");
     let nobody = listener().local_addr().unwrap();
+    let waiting = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = waiting.local_addr().unwrap();
     let environment = format!("http://{}", refused.address);
     let past = format!("[proxy]\nurl = \"{environment}\"\nno_proxy = [\"127.0.0.1\"]");
     for (more, outcome, owner, words) in [
@@ -399,6 +401,12 @@ fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
         ),
         (of(nobody), "failed", "path", "the proxy cannot be reached"),
         (
+            of(silent),
+            "failed",
+            "path",
+            "accepted the connection and did not answer CONNECT within 3",
+        ),
+        (
             "proxy = \"environment\"".to_owned(),
             "failed",
             "path",
@@ -408,8 +416,12 @@ fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
         (past, "passed", "", ""),
     ] {
         let folder = Folder::new(&base, &get("/a", false), &more);
-        let run = folder.once(&[("HTTP_PROXY", &environment)]);
+        let once = ["once", "j", "--partner", "p", "--json"];
+        let output = folder.outrider(&once, &[("HTTP_PROXY", &environment)]);
+        let run: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(run["outcome"], outcome, "{more}: {run}");
+        let code = if outcome == "passed" { 0 } else { 7 };
+        assert_eq!(output.status.code(), Some(code), "{more}: {run}");
         assert_eq!(blame(&run, "owner"), owner, "{more}");
         assert!(blame(&run, "summary").contains(words), "{more}: {run}");
     }
