@@ -3,13 +3,14 @@
 
 use super::address::{self, Likeness};
 use super::date::one_slip;
+use super::fact::Fact;
 use super::field::{
     FIELDS, Field, MISSING, NEWER_FORMAT, code, family, gender, given, line, place, suffix,
 };
 use super::jaro::similarity;
 use super::person::{Name, NameKind, Person};
 use super::placeholder::is_empty_code;
-use super::same_name::stricter;
+use super::same_name::{is_initial, stricter};
 
 /// From which similarity on, in ten-thousandths, both names of a pair count as having changed places.
 const SWAPPED_FROM: u16 = 8_500;
@@ -19,46 +20,6 @@ const SLIP_BELOW: u16 = 8_400;
 const CODE_LENGTH_MIN: usize = 6;
 /// Shortest mailbox name that says something at another provider.
 const MAILBOX_LENGTH_MIN: usize = 6;
-
-/// What is seen of one field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// A level that needs no band, [`MISSING`] included.
-    Level(u8),
-    /// A similarity in ten-thousandths; the rules' bands make it a level.
-    Similar(u16),
-    /// The same of two given names that are both in use.
-    Rival(u16),
-}
-
-impl Fact {
-    /// Its text in a log: `exact`, `similar 0.9312`.
-    pub fn text(self, field: Field) -> String {
-        let decimal = |parts: u16| f64::from(parts) / 10_000.0;
-        match self {
-            Self::Level(level) => field.level_name(level).to_owned(),
-            Self::Similar(parts) => format!("similar {:.4}", decimal(parts)),
-            Self::Rival(parts) => format!("rival {:.4}", decimal(parts)),
-        }
-    }
-
-    /// The fact of a text that [`Fact::text`] wrote.
-    pub fn read(field: Field, text: &str) -> Option<Self> {
-        let parts = |text: &str| {
-            let digits = text.strip_prefix("0.").filter(|d| d.len() == 4);
-            let whole = (text == "1.0000").then_some(10_000);
-            whole.or_else(|| digits?.parse::<u16>().ok())
-        };
-        match text.split_once(' ') {
-            Some(("similar", number)) if !field.bands().is_empty() => {
-                parts(number).map(Self::Similar)
-            }
-            Some(("rival", number)) if field == Field::Given => parts(number).map(Self::Rival),
-            Some(_) => None,
-            None => field.level_named(text).map(Self::Level),
-        }
-    }
-}
 
 /// What is seen of a pair, by [`Field::index`]: as rule sets of format 1 know it, and as those of later formats do.
 /// A rule set that was approved must go on deciding as it did, so what it is shown never changes.
@@ -244,13 +205,6 @@ fn given_names(left: &Name, right: &Name) -> Fact {
         (true, false) if alike < SLIP_BELOW => Fact::Level(given::NEAR),
         _ => Fact::Similar(alike),
     }
-}
-
-/// The same, or one of them is the other's first letter.
-pub(super) fn is_initial(a: &str, b: &str) -> bool {
-    let (mut left, mut right) = (a.chars(), b.chars());
-    let same = left.next() == right.next();
-    same && (left.next().is_none() || right.next().is_none() || a == b)
 }
 
 fn shares_a_word(left: &Name, right: &Name) -> bool {

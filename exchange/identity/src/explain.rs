@@ -9,8 +9,9 @@ use aws_lc_rs::{hmac, rand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::compare::{Evidence, Fact};
+use super::compare::Evidence;
 use super::decide::{Judged, Standing};
+use super::fact::Fact;
 use super::field::{Field, MISSING, NEWER_FORMAT};
 use super::person::Person;
 use super::rules::{Rules, Sensitivity, Thresholds};

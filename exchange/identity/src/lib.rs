@@ -7,7 +7,7 @@
 //! | [`record`], [`person`] | a person as written, and as meant |
 //! | [`normalise`] | from the one to the other; with `date`, `address`, `names`, `fold`, `marks`, `placeholder` |
 //! | [`csv`] | files of people, and every mistake in them at once |
-//! | [`field`], [`compare`], [`jaro`], `same_name` | two persons in, facts out: nothing is judged, nothing is disclosed |
+//! | [`field`], [`fact`], [`compare`], [`jaro`], `same_name` | two persons in, facts out: nothing is judged, nothing is disclosed |
 //! | [`rules`] | a versioned rule set: bands, weights, thresholds, rules, guards |
 //! | [`decide`], [`guard`], [`assign`] | how a pair stands, alone and among others |
 //! | [`block`], [`em`], [`link`] | which pairs are compared, weights from the data, two files at once |
@@ -33,6 +33,7 @@ pub mod normalise;
 pub mod csv;
 
 pub mod compare;
+pub mod fact;
 pub mod field;
 pub mod jaro;
 mod same_name;

@@ -4,7 +4,7 @@
 //! unless a list says that they are forms of one name, or one of them is a name that people have and the other is that
 //! name with one slip of the keyboard. Every word counts: Maria Elena Rosa and Maria Elena Luisa are two people.
 
-use super::compare::{Fact, is_initial};
+use super::fact::Fact;
 use super::field::given;
 use super::marks;
 use super::names::is_known;
@@ -36,6 +36,13 @@ pub(super) fn stricter(seen: Fact, left: &Person, right: &Person) -> Fact {
 }
 
 /// Two names that share a word.
+/// The same, or one of them is the other's first letter.
+pub(super) fn is_initial(a: &str, b: &str) -> bool {
+    let (mut left, mut right) = (a.chars(), b.chars());
+    let same = left.next() == right.next();
+    same && (left.next().is_none() || right.next().is_none() || a == b)
+}
+
 fn part(left: &Name, right: &Name) -> Fact {
     let (a, b) = (left.first(), right.first());
     let is_variant = left.groups.iter().any(|group| right.groups.contains(group));

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::Fact;
 use super::decide::Standing;
 use super::explain::{Decision, Key};
+use super::fact::Fact;
 use super::field::{Field, MISSING, NEWER_FORMAT, birth, given};
 use super::normalise;
 use super::placeholder::is_empty_code;

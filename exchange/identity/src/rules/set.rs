@@ -4,7 +4,8 @@
 //! Weights are Fellegi and Sunter's (1969): for each field and level `m`, the share of true pairs that agree
 //! so, and `u`, the share of other pairs; the weight is log2(m / u) bits, and what is missing weighs nothing.
 
-use crate::compare::{Evidence, Fact};
+use crate::compare::Evidence;
+use crate::fact::Fact;
 use crate::field::{FIELDS, Field, MISSING, Vector, given};
 
 /// The newest notation of rules files that this program reads.
