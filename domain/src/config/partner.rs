@@ -75,7 +75,7 @@ pub(super) struct ProbeEntry {
     pub(super) formerly: Vec<Spanned<String>>,
 }
 
-/// Nothing in a partner's file is a template; what [escalation] takes is for its own reader to say.
+/// Nothing in a partner's file is a template; what `[escalation]` takes is for its own reader to say.
 fn unread_templates(root: &Table<'_>) {
     let help = "write the value itself; templates are read in journeys alone";
     let mut leaves = root.leaves();
