@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::error::Result;
 use crate::audit::Keys;
-use crate::free_text::folded;
 
 /// Gives each member of an exchange its key, and names members by it in reviews and in the list of what is missing.
 pub(super) fn give(db: &Transaction<'_>, exchange: &str, tenant: &str, keys: &Keys) -> Result<()> {
@@ -22,9 +21,9 @@ pub(super) fn give(db: &Transaction<'_>, exchange: &str, tenant: &str, keys: &Ke
     for (n, id, old) in members {
         let key = keys.member(tenant, &id);
         db.prepare_cached(
-            "UPDATE member SET key=?3, folded=?4, data=json_set(data, '$.key', ?3) WHERE exchange=?1 AND n=?2",
+            "UPDATE member SET key=?3, data=json_set(data, '$.key', ?3) WHERE exchange=?1 AND n=?2",
         )?
-        .execute(params![exchange, n, key, folded(&id)])?;
+        .execute(params![exchange, n, key])?;
         db.prepare_cached("UPDATE review SET member=?4 WHERE exchange=?1 AND member IN (?2, ?3)")?
             .execute(params![exchange, id, old, key])?;
         let missing = data["missing"].as_array_mut().into_iter().flatten();

@@ -7,6 +7,7 @@ use super::error::{Result, StoreError};
 use super::{member_keys, tally};
 use crate::audit::{BEGIN, Keys, hash};
 use crate::clocks::Pace;
+use crate::free_text::folded;
 
 /// What stores of 0.1.0 have, which know no version.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -24,7 +25,7 @@ struct Step {
 }
 
 /// Step `n` leads from version `n` to the next.
-const STEPS: [Step; 2] = [
+const STEPS: [Step; 3] = [
     Step {
         // Stores of 0.1.0 call the queue by a word that is too near to the state `in_review`.
         sql: "UPDATE review SET queue='person-decides' WHERE queue='human-review';
@@ -46,6 +47,11 @@ const STEPS: [Step; 2] = [
             key_members(db, context.keys)?;
             tally::count_all(db, context.pace)
         },
+    },
+    Step {
+        sql: "ALTER TABLE member ADD COLUMN folded TEXT NOT NULL DEFAULT '';
+         CREATE INDEX member_folded ON member(folded);",
+        fill: |db, _| fold_members(db),
     },
 ];
 
@@ -111,6 +117,19 @@ fn key_members(db: &Transaction<'_>, keys: &Keys) -> Result<()> {
         .collect::<rusqlite::Result<_>>()?;
     for (exchange, tenant) in all {
         member_keys::give(db, &exchange, &tenant, keys)?;
+    }
+    Ok(())
+}
+
+/// Writes the id of every member folded, by which notes are searched for members.
+fn fold_members(db: &Transaction<'_>) -> Result<()> {
+    let mut query = db.prepare("SELECT exchange, n, id FROM member")?;
+    let members: Vec<(String, u32, String)> = query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut update = db.prepare("UPDATE member SET folded=?3 WHERE exchange=?1 AND n=?2")?;
+    for (exchange, n, id) in members {
+        update.execute(params![exchange, n, folded(&id)])?;
     }
     Ok(())
 }
@@ -185,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_version_1_gets_keys_hashes_and_counters() {
+    fn a_store_of_version_1_gets_keys_hashes_counters_and_folded_ids() {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys::open(folder.path(), true).unwrap();
         let mut db = Connection::open_in_memory().unwrap();
@@ -198,6 +217,7 @@ mod tests {
         assert_eq!(version(&db).unwrap(), STEPS.len());
         let text = |sql: &str| -> String { db.query_row(sql, [], |row| row.get(0)).unwrap() };
         let key = keys.member("t", "or-m0001");
+        assert_eq!(text("SELECT folded FROM member"), folded("or-m0001"));
         for sql in [
             "SELECT key FROM member",
             "SELECT json_extract(data, '$.key') FROM member",

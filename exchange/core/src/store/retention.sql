@@ -1,5 +1,4 @@
 ALTER TABLE member ADD COLUMN key TEXT NOT NULL DEFAULT '';
-ALTER TABLE member ADD COLUMN folded TEXT NOT NULL DEFAULT '';
 ALTER TABLE event ADD COLUMN exchange TEXT;
 ALTER TABLE event ADD COLUMN hash TEXT NOT NULL DEFAULT '';
 ALTER TABLE exchange ADD COLUMN received_ms INTEGER;
@@ -11,7 +10,6 @@ CREATE TABLE gap(
   public_key TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY(strand, first)) WITHOUT ROWID;
 CREATE TABLE tally(name TEXT NOT NULL, labels TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY(name, labels)) WITHOUT ROWID;
 CREATE INDEX member_key ON member(key);
-CREATE INDEX member_folded ON member(folded);
 CREATE INDEX member_open ON member(state) WHERE state NOT IN ('completed','partially_completed','failed','expired');
 CREATE INDEX review_exchange ON review(exchange);
 CREATE INDEX event_exchange ON event(exchange);
