@@ -1,7 +1,7 @@
 //! What the ledger says of the alerts at every evaluation: the windows of due runs and the burn rule once more, by
 //! hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::{Book, EVENTS, LAYERS, book, seconds};
 use super::history::{History, float, same, scrapes};
@@ -117,6 +117,13 @@ struct Life {
 }
 
 impl Life {
+    /// Nothing can be told of this moment, so what fires begins its quiet again.
+    fn hold(&mut self) {
+        if self.fires {
+            self.quiet_since = None;
+        }
+    }
+
     fn goes_on(&mut self, at: f64, (burns, is_held): (bool, bool), keep: f64) -> bool {
         if burns || (self.fires && is_held) {
             (self.fires, self.quiet_since) = (true, None);
@@ -212,30 +219,33 @@ fn compare(
     let alerts = format!("ALERTS{{alertname=\"OutriderSloBurn\",alertstate=\"firing\",{labels}}}");
     let alerts = Recorded::of(history, &alerts);
     // The last evaluation is not compared: its alerts may be written after its threshold.
-    let mut thresholds = recorded("slo_threshold_runs:max", "").0;
-    thresholds.pop_last();
+    let mut thresholds = recorded("slo_threshold_runs:max", "");
+    let end = thresholds.0.pop_last().map_or(i64::MIN, |(at, _)| at);
+    let evaluations: BTreeSet<i64> = thresholds.0.keys().chain(alerts.0.keys()).copied().collect();
     let (mut must, mut may) = (Life::default(), Life::default());
     let mut before = f64::INFINITY;
     let mut fired = false;
-    for (at, threshold) in thresholds {
+    for at in evaluations.range(..end) {
         let at = seconds(at * 1_000);
         let told = || format!("{slo} {} at {at}; {}", tier.name, history.told());
+        let value = |of: &Recorded| of.at(at);
+        let (Some(threshold), Some(in_long), Some(in_short)) =
+            (value(&thresholds), value(&long), value(&short))
+        else {
+            // A scrape that failed left nothing to read, for one evaluation or more: what fired is held.
+            may.hold();
+            continue;
+        };
         let k = float(tier.bad_runs[place]);
         assert!(same(Some(threshold), Some(k)), "{}", told());
         if at - before > AWAY {
             // Nobody could tell in between, so what fired was held; less surely when it was just a slow evaluation.
-            let is_away = at - before > 2.0 * AWAY;
-            for (life, holds) in [(&mut must, is_away), (&mut may, true)] {
-                if life.fires && holds {
-                    life.quiet_since = None;
-                }
+            may.hold();
+            if at - before > 2.0 * AWAY {
+                must.hold();
             }
         }
         before = at;
-        let value = |of: &Recorded| of.at(at);
-        let (Some(in_long), Some(in_short)) = (value(&long), value(&short)) else {
-            continue;
-        };
         let (least, most) = within(starts, tier.long, at);
         let (short_least, short_most) = within(starts, tier.short, at);
         assert!(
