@@ -69,7 +69,7 @@ dist:
 	@ls -lh target/dist/outrider target/dist/exchange
 
 # Prometheus and Alertmanager, and the Python packages of the third-party client, from Debian.
-PYTHON := jwt requests cryptography certifi idna urllib3 chardet charset-normalizer:charset_normalizer jellyfish
+PYTHON := prometheus-client:prometheus_client decorator:decorator.py protobuf:google jwt requests cryptography certifi idna urllib3 chardet charset-normalizer:charset_normalizer jellyfish
 tools:
 	$(call stage,tools,\
 	  if [ ! -x /usr/bin/python3 ]; then \

@@ -160,8 +160,7 @@ pub async fn run(
     let fleet = ledger.id().to_owned();
     let recorder = recorder::start(ledger, shared.clone(), clock.clone(), health.clone())
         .map_err(|why| AgentError::Start(why.to_string()))?;
-    let registry = server::registry(&plan, &shared, &clock, fleet)
-        .map_err(|why| AgentError::Start(why.to_string()))?;
+    let exposition = server::exposition(&plan, &shared, &clock, fleet);
     evidence_check::start(&plan, &recorder.sender, &stopped);
     start_numbers(&shared, &clock, &stopped)?;
     let queries_of_pages = QuerySender::new(query_sender, clock.clone());
@@ -169,7 +168,7 @@ pub async fn run(
         listener,
         tls,
         door(&plan, &shared)?,
-        server::routes(registry, health.clone(), queries_of_pages),
+        server::routes(exposition, health.clone(), queries_of_pages),
         stopped,
     ));
     let query_handler = tokio::spawn(query_handler::handle_queries(

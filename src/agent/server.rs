@@ -1,20 +1,19 @@
 //! Pages, JSON and metrics on one listener.
 
 use super::state::SharedState;
-use crate::expose::{self, CommonLabels, Health, NumbersCollector};
+use crate::expose::{self, CommonLabels, Exposition, Health};
 use crate::portal::{self, QuerySender};
 use axum::Router;
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Plan, Settings};
-use prometheus::Registry;
 
-/// The registry over the shared numbers; `fleet` is the ledger's id.
-pub(super) fn registry(
+/// What `/metrics` shows of the shared numbers; `fleet` is the ledger's id.
+pub(super) fn exposition(
     plan: &Plan,
     shared: &SharedState,
     clock: &Clock,
     fleet: String,
-) -> prometheus::Result<Registry> {
+) -> Exposition {
     let Settings {
         agent, location, ..
     } = &plan.settings;
@@ -23,17 +22,11 @@ pub(super) fn registry(
         location: location.clone(),
         fleet,
     };
-    let registry = Registry::new();
     let (numbers, refreshed, clock) = (shared.numbers.clone(), shared.clone(), clock.clone());
-    registry.register(Box::new(NumbersCollector::new(
-        numbers,
-        common,
-        move || refreshed.refresh(&clock),
-    )))?;
-    Ok(registry)
+    Exposition::new(numbers, common, move || refreshed.refresh(&clock))
 }
 
 /// Every route.
-pub(super) fn routes(registry: Registry, health: Health, queries: QuerySender) -> Router {
-    expose::routes(registry, health).merge(portal::routes(queries))
+pub(super) fn routes(exposition: Exposition, health: Health, queries: QuerySender) -> Router {
+    expose::routes(exposition, health).merge(portal::routes(queries))
 }

@@ -14,7 +14,7 @@ use outrider_domain::model::{
     Phase, Plan, ProbeId, RunId, RunRecord,
 };
 use outrider_domain::sli::{
-    Increment, Series, Sketch, SketchKey, Timed, hour_of, is_apart, latencies,
+    Increment, Series, Sketch, SketchKey, Timed, hour_of, is_apart, latencies, of_run,
 };
 use outrider_domain::view::{
     ConfigView, DeclaredView, LayerLine, Overview, PartnerView, ProbeView,
@@ -103,7 +103,9 @@ pub(super) struct InFlight {
 /// Takes in how long a run, its steps and the phases of its requests took.
 fn observe_durations(numbers: &mut Numbers, run: &RunRecord) {
     let (partner, journey) = (run.partner.as_str(), run.journey.as_str());
-    numbers.observe(&names::JOURNEY_DURATION, &[partner, journey], run.duration);
+    let labels = [partner, journey];
+    let seen = (run.run.clone(), run.ended_at());
+    numbers.observe_run(&names::JOURNEY_DURATION, &labels, run.duration, seen);
     for step in run.steps.iter().filter(|step| !step.duration.is_zero()) {
         let labels = [partner, journey, step.step.as_str()];
         numbers.observe(&names::STEP_DURATION, &labels, step.duration);
@@ -147,15 +149,21 @@ impl SharedState {
     /// Thresholds of objectives are bounds of the histograms that they are about.
     pub(super) fn set_thresholds(&self, plan: &Plan) {
         let (mut journeys, mut clocks) = (Vec::new(), Vec::new());
-        for slo in plan.partners.values().flat_map(|one| one.slos.values()) {
-            let of = match slo.name.measure() {
-                Measure::Duration => &mut journeys,
-                Measure::Clock(_) => &mut clocks,
-                Measure::Layer(_) | Measure::Refusal => continue,
-            };
-            of.extend(slo.thresholds.values().filter_map(|one| one.fixed()));
+        for partner in plan.partners.values() {
+            for slo in partner.slos.values() {
+                let of = match slo.name.measure() {
+                    Measure::Duration => &mut journeys,
+                    Measure::Clock(_) => &mut clocks,
+                    Measure::Layer(_) | Measure::Refusal => continue,
+                };
+                let fixed = slo.thresholds.iter().filter_map(|(journey, threshold)| {
+                    Some(([partner.id.as_str(), journey.as_str()], threshold.fixed()?))
+                });
+                of.extend(fixed);
+            }
         }
         let mut numbers = self.numbers();
+        numbers.show_step_sums(plan.settings.metrics.has_step_sums);
         numbers.set_thresholds(&names::JOURNEY_DURATION, journeys);
         numbers.set_thresholds(&names::CLOCK, clocks);
     }
@@ -247,6 +255,14 @@ impl SharedState {
         numbers.observe(&names::START_DELAY, &[], run.start_delay());
         if !is_apart(plan, run) {
             observe_durations(&mut numbers, run);
+        }
+        if run.outcome == Outcome::Failed {
+            for one in of_run(plan, run) {
+                if one.metric == names::FAILURES.name {
+                    let (run, at) = (run.run.clone(), run.ended_at());
+                    numbers.exemplify(one.metric, &one.labels, run, at);
+                }
+            }
         }
         if !is_planned {
             return;

@@ -1,9 +1,13 @@
 //! Numbers as Prometheus reads them, and whether the agent lives. Computes nothing.
 
+mod accept;
+mod body;
 mod numbers;
+mod protobuf;
 mod routes;
+mod snapshot;
 mod text;
 
-pub use numbers::{CommonLabels, Numbers, NumbersCollector};
+pub use numbers::Numbers;
 pub use routes::{Health, routes};
-pub use text::{CONTENT_TYPE, encode};
+pub use snapshot::{CommonLabels, Exposition};

@@ -1,30 +1,32 @@
-//! Every number that is exported, and the collector that hands them to the registry.
+//! Every number that is exported, by family and label values.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::names::{self, Kind, Metric, Scope};
-use outrider_domain::sli::{Buckets, bounds_with};
-use prometheus::core::{Collector, Desc};
-use prometheus::proto;
+use outrider_domain::model::RunId;
+use outrider_domain::model::names::{self, Metric};
+use outrider_domain::sli::{Buckets, Exemplar, bounds_of};
 
 /// Series by label values, by family. Bounded by the plan: labels are closed sets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Numbers {
-    /// The bounds of histograms, where they are not those of all.
-    bounds: BTreeMap<&'static str, Arc<[f64]>>,
-    usual_bounds: Arc<[f64]>,
+    /// The bounds of histograms by family, partner and journey, where objectives need some.
+    bounds: BTreeMap<(&'static str, [u32; 2]), Arc<[f64]>>,
+    has_step_sums: bool,
     words: Words,
-    counters: Families<u64>,
-    gauges: Families<f64>,
-    histograms: Families<Buckets>,
+    pub(super) counters: Families<u64>,
+    pub(super) gauges: Families<f64>,
+    pub(super) histograms: Families<Buckets>,
+    /// The last run of counters that name one.
+    pub(super) exemplars: Families<Exemplar>,
 }
 
-type Families<T> = BTreeMap<&'static str, BTreeMap<Labels, T>>;
+pub(super) type Families<T> = BTreeMap<&'static str, BTreeMap<Labels, T>>;
 
 /// Label values as places in [`Words`], in the family's order: few words make many series.
-type Labels = [u32; widest()];
+pub(super) type Labels = [u32; widest()];
 
 /// Every label value once.
 #[derive(Clone, Debug, Default)]
@@ -79,28 +81,33 @@ impl Words {
     }
 }
 
-impl Default for Numbers {
-    fn default() -> Self {
-        Self {
-            bounds: BTreeMap::new(),
-            usual_bounds: bounds_with([]),
-            words: Words::default(),
-            counters: Families::default(),
-            gauges: Families::default(),
-            histograms: Families::default(),
-        }
-    }
-}
-
 impl Numbers {
-    /// Puts thresholds among the bounds of a histogram; before its first latency, since bounds that change
-    /// would bend what was counted.
-    pub fn set_thresholds(
+    /// Makes the thresholds of a partner's journeys the bounds of a histogram. Series that have counted keep theirs,
+    /// since bounds that change would bend what was counted.
+    pub fn set_thresholds<'a>(
         &mut self,
         metric: &Metric,
-        thresholds: impl IntoIterator<Item = std::time::Duration>,
+        thresholds: impl IntoIterator<Item = ([&'a str; 2], Duration)>,
     ) {
-        self.bounds.insert(metric.name, bounds_with(thresholds));
+        self.bounds.retain(|(name, _), _| *name != metric.name);
+        let mut of_probes: BTreeMap<[&str; 2], Vec<Duration>> = BTreeMap::new();
+        for (probe, threshold) in thresholds {
+            of_probes.entry(probe).or_default().push(threshold);
+        }
+        for (probe, thresholds) in of_probes {
+            let probe = probe.map(|text| self.words.place(text));
+            let bounds = bounds_of(thresholds);
+            self.bounds.insert((metric.name, probe), bounds);
+        }
+    }
+
+    /// Whether sums and counts of steps and phases are shown to a reader who takes no native histograms.
+    pub fn show_step_sums(&mut self, is_wanted: bool) {
+        self.has_step_sums = is_wanted;
+    }
+
+    pub(super) fn has_step_sums(&self) -> bool {
+        self.has_step_sums
     }
 
     /// Adds to a counter; 0 makes the series be there.
@@ -167,6 +174,12 @@ impl Numbers {
                 }
             }
         }
+        for (name, series) in &mut self.exemplars {
+            if is_of_partner(name, old.len()) {
+                let renamed = take(series, &old, &new);
+                series.extend(renamed);
+            }
+        }
         for (name, series) in &mut self.histograms {
             if is_of_partner(name, old.len()) {
                 for (labels, value) in take(series, &old, &new) {
@@ -203,14 +216,50 @@ impl Numbers {
     }
 
     /// Takes one latency into a histogram.
-    pub fn observe(&mut self, metric: &Metric, labels: &[&str], latency: std::time::Duration) {
+    pub fn observe(&mut self, metric: &Metric, labels: &[&str], latency: Duration) {
+        self.buckets(metric, labels).observe(latency);
+    }
+
+    /// The same for the latency of a run that can be looked at.
+    pub fn observe_run(
+        &mut self,
+        metric: &Metric,
+        labels: &[&str],
+        latency: Duration,
+        (run, at): (RunId, DateTime<Utc>),
+    ) {
+        let buckets = self.buckets(metric, labels);
+        buckets.observe(latency);
+        let value = latency.as_secs_f64();
+        buckets.exemplify(Exemplar { run, value, at });
+    }
+
+    /// Names the run that a counter counted last.
+    pub fn exemplify(&mut self, metric: &str, labels: &[String], run: RunId, at: DateTime<Utc>) {
+        if let Some(metric) = names::ALL.iter().find(|known| known.name == metric) {
+            let labels = self.words.labels(labels);
+            let value = 1.0;
+            let series = self.exemplars.entry(metric.name).or_default();
+            series.insert(labels, Exemplar { run, value, at });
+        }
+    }
+
+    fn buckets(&mut self, metric: &Metric, labels: &[&str]) -> &mut Buckets {
         let labels = self.words.labels(labels);
-        let bounds = self.bounds.get(metric.name).unwrap_or(&self.usual_bounds);
+        let bounds = self.bounds.get(&(metric.name, [labels[0], labels[1]]));
+        let bounds = bounds.cloned().unwrap_or_else(|| bounds_of([]));
         let series = self.histograms.entry(metric.name).or_default();
-        series
-            .entry(labels)
-            .or_insert_with(|| Buckets::new(Arc::clone(bounds)))
-            .observe(latency);
+        series.entry(labels).or_insert_with(|| Buckets::new(bounds))
+    }
+
+    /// The label values of a series, by the names of its family.
+    pub(super) fn texts<'a>(
+        &'a self,
+        metric: &'static Metric,
+        labels: &'a Labels,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let texts = labels.iter().map(|place| self.words.text(*place));
+        metric.labels.iter().copied().zip(texts)
     }
 
     /// A gauge's value; none when the series is not there.
@@ -223,51 +272,6 @@ impl Numbers {
     pub fn counter(&self, metric: &Metric, labels: &[&str]) -> Option<u64> {
         let labels = self.words.known(labels)?;
         self.counters.get(metric.name)?.get(&labels).copied()
-    }
-
-    fn families(&self, common: &CommonLabels) -> Vec<proto::MetricFamily> {
-        let families = names::ALL.iter().map(|metric| {
-            let common = &common.of(metric.scope)[..];
-            let series = match metric.kind {
-                Kind::Counter => self.series(metric, common, &self.counters, counter),
-                Kind::Gauge => self.series(metric, common, &self.gauges, gauge),
-                Kind::Histogram => self.series(metric, common, &self.histograms, histogram),
-            };
-            let mut family = proto::MetricFamily::default();
-            family.set_name(metric.name.to_owned());
-            family.set_help(metric.help.to_owned());
-            family.set_field_type(match metric.kind {
-                Kind::Counter => proto::MetricType::COUNTER,
-                Kind::Gauge => proto::MetricType::GAUGE,
-                Kind::Histogram => proto::MetricType::HISTOGRAM,
-            });
-            family.set_metric(series);
-            family
-        });
-        families
-            .filter(|family| !family.get_metric().is_empty())
-            .collect()
-    }
-
-    fn series<T>(
-        &self,
-        metric: &Metric,
-        common: &[(&'static str, &str)],
-        families: &Families<T>,
-        fill: fn(&mut proto::Metric, &T),
-    ) -> Vec<proto::Metric> {
-        let series = families.get(metric.name).into_iter().flatten();
-        let filled = series.map(|(labels, value)| {
-            let texts = labels.iter().map(|place| self.words.text(*place));
-            let own = metric.labels.iter().copied().zip(texts);
-            let common = common.iter().copied();
-            let mut one = proto::Metric::default();
-            let pairs = common.chain(own).map(|(name, value)| pair(name, value));
-            one.set_label(pairs.collect());
-            fill(&mut one, value);
-            one
-        });
-        filled.collect()
     }
 }
 
@@ -286,115 +290,4 @@ fn take<T>(series: &mut BTreeMap<Labels, T>, old: &[u32], new: &[u32]) -> Vec<(L
         (labels, value)
     });
     renamed.collect()
-}
-
-fn pair(name: &str, value: &str) -> proto::LabelPair {
-    let mut pair = proto::LabelPair::default();
-    pair.set_name(name.to_owned());
-    pair.set_value(value.to_owned());
-    pair
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2^53, which no count here reaches"
-)]
-fn counter(to: &mut proto::Metric, value: &u64) {
-    let mut counter = proto::Counter::default();
-    counter.set_value(*value as f64);
-    to.set_counter(counter);
-}
-
-fn gauge(to: &mut proto::Metric, value: &f64) {
-    let mut gauge = proto::Gauge::default();
-    gauge.set_value(*value);
-    to.set_gauge(gauge);
-}
-
-fn histogram(to: &mut proto::Metric, value: &Buckets) {
-    let mut histogram = proto::Histogram::default();
-    histogram.set_sample_count(value.count());
-    histogram.set_sample_sum(value.sum_seconds());
-    let buckets = value.cumulative().map(|(bound, count)| {
-        let mut bucket = proto::Bucket::default();
-        bucket.set_upper_bound(bound);
-        bucket.set_cumulative_count(count);
-        bucket
-    });
-    histogram.set_bucket(buckets.collect());
-    to.set_histogram(histogram);
-}
-
-/// What every series of an agent carries.
-#[derive(Clone, Debug)]
-pub struct CommonLabels {
-    /// The agent's name.
-    pub agent: String,
-    /// Where it runs.
-    pub location: String,
-    /// The ledger's id.
-    pub fleet: String,
-}
-
-impl CommonLabels {
-    fn of(&self, scope: Scope) -> Vec<(&'static str, &str)> {
-        let mut labels = vec![
-            ("agent", self.agent.as_str()),
-            ("location", self.location.as_str()),
-        ];
-        if scope == Scope::Fleet {
-            labels.push(("fleet", self.fleet.as_str()));
-        }
-        labels
-    }
-}
-
-/// Hands the numbers to a [`prometheus::Registry`]: a snapshot under a short lock.
-pub struct NumbersCollector {
-    numbers: Arc<Mutex<Numbers>>,
-    common: CommonLabels,
-    descriptions: Vec<Desc>,
-    refresh: Box<dyn Fn() + Send + Sync>,
-}
-
-impl NumbersCollector {
-    /// Over shared numbers; every series carries what is common. `refresh` sets what changes by itself, before each
-    /// look.
-    pub fn new(
-        numbers: Arc<Mutex<Numbers>>,
-        common: CommonLabels,
-        refresh: impl Fn() + Send + Sync + 'static,
-    ) -> Self {
-        let descriptions = names::ALL.iter().filter_map(|metric| {
-            let labels = metric
-                .labels
-                .iter()
-                .map(|&label| label.to_owned())
-                .collect();
-            let (name, help) = (metric.name.to_owned(), metric.help.to_owned());
-            Desc::new(name, help, labels, Default::default()).ok()
-        });
-        Self {
-            numbers,
-            common,
-            descriptions: descriptions.collect(),
-            refresh: Box::new(refresh),
-        }
-    }
-}
-
-impl Collector for NumbersCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<proto::MetricFamily> {
-        (self.refresh)();
-        let numbers = self
-            .numbers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        numbers.families(&self.common)
-    }
 }

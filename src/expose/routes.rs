@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use outrider_domain::model::{Deed, METRICS_PATH, Viewer};
-use prometheus::Registry;
 
-use super::text::{CONTENT_TYPE, encode};
+use super::accept::{Format, takes_gzip};
+use super::body::{Coding, body};
+use super::snapshot::Exposition;
 
 /// Whether the agent is ready: its ledger can be written and its schedule runs.
 #[derive(Clone, Debug, Default)]
@@ -64,36 +65,47 @@ impl Health {
 
 #[derive(Clone)]
 struct ExposeState {
-    registry: Registry,
+    exposition: Exposition,
     health: Health,
 }
 
-/// The routes over a registry and the agent's health.
-pub fn routes(registry: Registry, health: Health) -> Router {
+/// The routes over the numbers and the agent's health.
+pub fn routes(exposition: Exposition, health: Health) -> Router {
     Router::new()
         .route(METRICS_PATH, get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
-        .with_state(ExposeState { registry, health })
+        .with_state(ExposeState { exposition, health })
 }
 
 async fn metrics(
     State(served): State<ExposeState>,
     Extension(viewer): Extension<Viewer>,
+    headers: HeaderMap,
 ) -> Response {
     if viewer.may(Deed::ReadAll).is_err() {
         // As where there is no such page.
         return StatusCode::NOT_FOUND.into_response();
     }
-    // On a thread of its own: a long page must not hold up what is measured meanwhile.
-    let page = tokio::task::spawn_blocking(move || encode(&served.registry.gather()));
-    match page.await {
-        Ok(page) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], page).into_response(),
-        Err(_) => {
-            let why = "the page could not be made\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
-        }
+    let Some(format) = Format::accepted(&headers) else {
+        let known = format!("no format that you accept; known are {}\n", Format::KNOWN);
+        return (StatusCode::NOT_ACCEPTABLE, known).into_response();
+    };
+    let coding = if takes_gzip(&headers) {
+        Coding::Gzip
+    } else {
+        Coding::Identity
+    };
+    let mut answer = body(served.exposition, format, coding).into_response();
+    let known = answer.headers_mut();
+    let named = HeaderValue::from_static(format.content_type());
+    known.insert(header::CONTENT_TYPE, named);
+    let varies = HeaderValue::from_static("accept, accept-encoding");
+    known.insert(header::VARY, varies);
+    if coding == Coding::Gzip {
+        known.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
+    answer
 }
 
 async fn ready(State(served): State<ExposeState>) -> impl IntoResponse {

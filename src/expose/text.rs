@@ -1,104 +1,173 @@
-//! Prometheus text format 0.0.4, with numbers as Go prints them.
+//! The two text formats: Prometheus 0.0.4 and OpenMetrics 1.0
+//! (github.com/prometheus/OpenMetrics, specification 1.0.0), with numbers as Go prints them.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 
-use prometheus::proto::{Metric, MetricFamily, MetricType};
+use outrider_domain::model::names::Kind;
+use outrider_domain::sli::{Buckets, Exemplar};
 
-/// The content type of the format.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+use super::snapshot::{Family, Snapshot, Value};
 
-/// Families as text.
-pub fn encode(families: &[MetricFamily]) -> String {
-    let mut text = String::new();
-    for family in families {
-        let (name, kind) = (family.name(), family.get_field_type());
-        let word = match kind {
-            MetricType::COUNTER => "counter",
-            MetricType::GAUGE => "gauge",
-            MetricType::HISTOGRAM => "histogram",
-            MetricType::SUMMARY | MetricType::UNTYPED => "untyped",
-        };
-        let help = family.help().replace('\\', "\\\\").replace('\n', "\\n");
-        write_line(&mut text, format_args!("# HELP {name} {help}"));
-        write_line(&mut text, format_args!("# TYPE {name} {word}"));
-        for metric in family.get_metric() {
-            match kind {
-                MetricType::COUNTER => {
-                    let value = metric.get_counter().value();
-                    sample(&mut text, name, "", &labels_of(metric), value);
-                }
-                MetricType::GAUGE => {
-                    let value = metric.get_gauge().value();
-                    sample(&mut text, name, "", &labels_of(metric), value);
-                }
-                MetricType::HISTOGRAM => histogram(&mut text, name, metric),
-                MetricType::SUMMARY | MetricType::UNTYPED => {}
-            }
-        }
-    }
-    text
+/// Bytes that are gathered before they go on.
+const BLOCK: usize = 16 * 1024;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Text 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0: counters are named without `_total`, exemplars are told, the end is marked.
+    OpenMetrics,
 }
 
-fn write_line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing into a string cannot fail.
-    text.write_fmt(line).unwrap_or_default();
+/// Writes every family. Of native histograms it has sums and counts alone, where the settings ask for them.
+///
+/// # Errors
+/// What the writer says.
+pub(super) fn write(snapshot: &Snapshot, dialect: Dialect, to: &mut impl Write) -> io::Result<()> {
+    let mut text = String::with_capacity(2 * BLOCK);
+    for family in snapshot.families() {
+        if family.metric.kind != Kind::NativeHistogram || snapshot.has_step_sums() {
+            write_family(&mut text, dialect, &family, to)?;
+        }
+    }
+    if dialect == Dialect::OpenMetrics {
+        text.push_str("# EOF\n");
+    }
+    to.write_all(text.as_bytes())
+}
+
+fn write_family(
+    text: &mut String,
+    dialect: Dialect,
+    family: &Family<'_>,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let metric = family.metric;
+    let named = match dialect {
+        Dialect::OpenMetrics => metric.name.strip_suffix("_total").unwrap_or(metric.name),
+        Dialect::Prometheus => metric.name,
+    };
+    let kind = match metric.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+        // Sum and count without buckets are a summary without quantiles.
+        Kind::NativeHistogram => "summary",
+    };
+    text.extend(["# HELP ", named, " "]);
+    match dialect {
+        Dialect::OpenMetrics => escape(text, metric.help),
+        // A quotation mark stays as it is.
+        Dialect::Prometheus => text.push_str(&metric.help.replace('\\', "\\\\")),
+    }
+    text.extend(["\n# TYPE ", named, " ", kind, "\n"]);
+    let mut labels = String::new();
+    for (name, value) in &family.common {
+        label(&mut labels, name, value);
+    }
+    let common = labels.len();
+    for series in family.series() {
+        labels.truncate(common);
+        for (name, value) in series.labels() {
+            label(&mut labels, name, value);
+        }
+        match series.value {
+            Value::Count(count, exemplar) => {
+                sample(text, [metric.name, ""], &labels, whole(count));
+                end_line(text, dialect, exemplar);
+            }
+            Value::Level(level) => {
+                sample(text, [metric.name, ""], &labels, level);
+                text.push('\n');
+            }
+            Value::Latencies(buckets) => {
+                if metric.kind == Kind::Histogram {
+                    write_buckets(text, dialect, metric.name, &labels, buckets);
+                }
+                sample(text, [metric.name, "_sum"], &labels, buckets.sum_seconds());
+                text.push('\n');
+                sample(
+                    text,
+                    [metric.name, "_count"],
+                    &labels,
+                    whole(buckets.count()),
+                );
+                text.push('\n');
+            }
+        }
+        if text.len() >= BLOCK {
+            to.write_all(text.as_bytes())?;
+            text.clear();
+        }
+    }
+    Ok(())
+}
+
+fn write_buckets(text: &mut String, dialect: Dialect, name: &str, labels: &str, buckets: &Buckets) {
+    for (bound, count, exemplar) in buckets.cumulative() {
+        text.extend([name, "_bucket{", labels]);
+        if !labels.is_empty() {
+            text.push(',');
+        }
+        text.push_str("le=\"");
+        number(text, bound);
+        // Numbers that only name a bucket are written with a point in OpenMetrics.
+        if dialect == Dialect::OpenMetrics && bound.is_finite() && bound.fract() == 0.0 {
+            text.push_str(".0");
+        }
+        text.push_str("\"} ");
+        number(text, whole(count));
+        end_line(text, dialect, exemplar);
+    }
+}
+
+/// Ends a line; in OpenMetrics with the run that shows what it counted.
+fn end_line(text: &mut String, dialect: Dialect, exemplar: Option<&Exemplar>) {
+    if let (Dialect::OpenMetrics, Some(exemplar)) = (dialect, exemplar) {
+        text.push_str(" # {run_id=\"");
+        escape(text, exemplar.run.as_str());
+        text.push_str("\"} ");
+        number(text, exemplar.value);
+        let at = exemplar.at;
+        // Writing into a string cannot fail.
+        write!(
+            text,
+            " {}.{:03}",
+            at.timestamp(),
+            at.timestamp_subsec_millis()
+        )
+        .unwrap_or_default();
+    }
     text.push('\n');
+}
+
+fn sample(text: &mut String, name: [&str; 2], labels: &str, value: f64) {
+    text.extend(name);
+    if !labels.is_empty() {
+        text.extend(["{", labels, "}"]);
+    }
+    text.push(' ');
+    number(text, value);
+}
+
+fn label(labels: &mut String, name: &str, value: &str) {
+    if !labels.is_empty() {
+        labels.push(',');
+    }
+    labels.push_str(name);
+    labels.push_str("=\"");
+    escape(labels, value);
+    labels.push('"');
 }
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "exact below 2^53, which no count here reaches"
 )]
-fn histogram(text: &mut String, name: &str, metric: &Metric) {
-    let histogram = metric.get_histogram();
-    let labels = labels_of(metric);
-    let comma = if labels.is_empty() { "" } else { "," };
-    let mut bucket = |bound: f64, count: f64| {
-        text.push_str(name);
-        text.push_str("_bucket{");
-        text.push_str(&labels);
-        text.push_str(comma);
-        text.push_str("le=\"");
-        number(text, bound);
-        text.push_str("\"} ");
-        number(text, count);
-        text.push('\n');
-    };
-    for one in histogram.get_bucket() {
-        bucket(one.upper_bound(), one.cumulative_count() as f64);
-    }
-    let count = histogram.get_sample_count() as f64;
-    bucket(f64::INFINITY, count);
-    sample(text, name, "_sum", &labels, histogram.get_sample_sum());
-    sample(text, name, "_count", &labels, count);
-}
-
-fn sample(text: &mut String, name: &str, ending: &str, labels: &str, value: f64) {
-    text.push_str(name);
-    text.push_str(ending);
-    if !labels.is_empty() {
-        text.push('{');
-        text.push_str(labels);
-        text.push('}');
-    }
-    text.push(' ');
-    number(text, value);
-    text.push('\n');
-}
-
-/// The labels of a series between braces, once for all its samples.
-fn labels_of(metric: &Metric) -> String {
-    let mut labels = String::new();
-    for pair in metric.get_label() {
-        if !labels.is_empty() {
-            labels.push(',');
-        }
-        labels.push_str(pair.name());
-        labels.push_str("=\"");
-        escape(&mut labels, pair.value());
-        labels.push('"');
-    }
-    labels
+fn whole(count: u64) -> f64 {
+    count as f64
 }
 
 fn escape(to: &mut String, value: &str) {

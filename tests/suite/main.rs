@@ -20,6 +20,7 @@ mod core;
 mod drift;
 mod drills;
 mod exits;
+mod exposition;
 mod faults;
 mod field;
 mod fleet;

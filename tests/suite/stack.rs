@@ -115,6 +115,11 @@ impl Prometheus {
         Self::start_with(generated, &["--rules.alert.resend-delay=1s"])
     }
 
+    /// The same, which asks for protobuf and keeps native histograms.
+    pub(crate) fn start_native(generated: &Path) -> Self {
+        Self::start_with(generated, &["--enable-feature=native-histograms"])
+    }
+
     fn start_with(generated: &Path, more: &[&str]) -> Self {
         let arguments = more.iter().map(|one| (*one).to_owned());
         Self::start_in(tempfile::tempdir().unwrap(), generated, arguments.collect())

@@ -7,7 +7,7 @@ into=target/tools/debian
 mkdir -p "$into"
 wanted=()
 for pair in "$@"; do
-  if [ ! -x "$into/usr/bin/${pair#*:}" ]; then wanted+=("${pair%%:*}"); fi
+  if [ ! -e "$into/usr/bin/${pair#*:}" ]; then wanted+=("${pair%%:*}"); fi
 done
 # Debian's Alertmanager reads its templates below /usr/share, where nothing is installed. The same
 # path without its root, as long as before: it is started in the folder with the unpacked packages.
@@ -33,6 +33,6 @@ fetch || { [ "$(id -u)" = 0 ] && apt-get update -qq; fetch; } || {
 }
 for package in "$aside"/*.deb; do dpkg-deb -x "$package" "$into"; done
 for pair in "$@"; do
-  [ -x "$into/usr/bin/${pair#*:}" ] || { echo "${pair%%:*} brought no ${pair#*:}" >&2; exit 1; }
+  [ -e "$into/usr/bin/${pair#*:}" ] || { echo "${pair%%:*} brought no ${pair#*:}" >&2; exit 1; }
 done
 relocate

@@ -10,7 +10,7 @@ use super::alerting::{alerting, exchange, url};
 use super::proxy;
 use super::retention;
 use super::tree::Table;
-use crate::model::{Alerting, ExchangeCore, Settings};
+use crate::model::{Alerting, ExchangeCore, MetricsShown, Settings};
 
 /// Runs at one time, unless the file says otherwise.
 const RUNS_IN_FLIGHT: usize = 64;
@@ -76,6 +76,7 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces
             .map_or_else(ExchangeCore::default, |table| exchange(&table)),
         calendars: calendars.collect(),
         retention,
+        metrics: metrics(root),
     };
     let places = SettingsPlaces {
         retention: kept,
@@ -119,6 +120,16 @@ fn long_runs(root: &Table<'_>, all: usize) -> usize {
     number
         .and_then(|number| usize::try_from(number).ok())
         .unwrap_or(default)
+}
+
+/// What `/metrics` shows.
+fn metrics(root: &Table<'_>) -> MetricsShown {
+    let table = root.table("metrics");
+    MetricsShown {
+        has_step_sums: table
+            .and_then(|table| table.flag("step_sums"))
+            .unwrap_or(false),
+    }
 }
 
 /// Where people reach the pages.

@@ -96,7 +96,7 @@ pub use message::{
 };
 pub use not_json::NotJson;
 pub use phase::{Phase, Phases};
-pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, Settings};
+pub use plan::{Class, Limits, MetricsShown, Partner, Plan, Probe, Renames, Settings};
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;

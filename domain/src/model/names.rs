@@ -12,8 +12,10 @@ pub enum Kind {
     Counter,
     /// Goes both ways.
     Gauge,
-    /// Cumulative buckets, sum and count.
+    /// Sum, count and buckets: classic ones at the thresholds of objectives, native ones where a reader takes them.
     Histogram,
+    /// Native buckets alone; where a reader takes none, sum and count, if the settings ask for them.
+    NativeHistogram,
 }
 
 /// Which labels each series of a family has before its own.
@@ -105,9 +107,9 @@ metrics! {
         "From a run's begin to its end, failures included.";
     JOURNEY_QUANTILE = Agent Gauge "outrider_journey_duration_quantile_seconds" ["partner", "journey", "quantile"]
         "From a run's begin to its end, failures included: quantiles of this hour and the one before, from the sketches.";
-    STEP_DURATION = Agent Histogram "outrider_step_duration_seconds" ["partner", "journey", "step"]
+    STEP_DURATION = Agent NativeHistogram "outrider_step_duration_seconds" ["partner", "journey", "step"]
         "From a step's begin to its end, failures included.";
-    PHASE_DURATION = Agent Histogram "outrider_request_phase_seconds" ["partner", "phase"]
+    PHASE_DURATION = Agent NativeHistogram "outrider_request_phase_seconds" ["partner", "phase"]
         "Phases of requests, failures included.";
     CLOCK = Agent Histogram "outrider_clock_seconds" ["partner", "journey", "clock"]
         "Business clocks of runs: acceptance, identity, retrieval, settlement; those that never ended included.";

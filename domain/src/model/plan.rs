@@ -141,6 +141,15 @@ pub struct Settings {
     pub calendars: Vec<Calendar>,
     /// How long the ledger keeps what.
     pub retention: Retention,
+    /// What `/metrics` shows.
+    pub metrics: MetricsShown,
+}
+
+/// What `/metrics` shows (`[metrics]`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetricsShown {
+    /// Whether the text formats, which know no native histograms, have sums and counts of steps and phases.
+    pub has_step_sums: bool,
 }
 
 impl Settings {

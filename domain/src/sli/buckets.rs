@@ -1,27 +1,41 @@
-//! Classic histogram buckets, recorded at the same moment as the sketch.
+//! What a histogram exports: classic buckets at the bounds that objectives need, and native ones.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Upper bounds in seconds: a fixed ladder over what exchanges take, from a local probe to a long
-/// export.
-const BOUNDS_S: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-    120.0, 300.0, 600.0, 1800.0, 3600.0,
-];
+use chrono::{DateTime, Utc};
 
-/// Counts by bucket, not cumulative, with the exact sum.
+use super::native::NativeBuckets;
+use crate::model::RunId;
+
+/// Latencies by classic bucket, not cumulative, and by native one, with the exact sum.
 #[derive(Clone, Debug)]
 pub struct Buckets {
     bounds_s: Arc<[f64]>,
     counts: Vec<u64>,
     sum: Duration,
+    native: NativeBuckets,
+    /// The last run of each classic bucket; empty before the first one that was named.
+    exemplars: Vec<Option<Exemplar>>,
 }
 
-/// The ladder with thresholds of objectives among its bounds, in order and each once.
-pub fn bounds_with(thresholds: impl IntoIterator<Item = Duration>) -> Arc<[f64]> {
-    let own = thresholds.into_iter().map(|time| time.as_secs_f64());
-    let mut all: Vec<f64> = BOUNDS_S.iter().copied().chain(own).collect();
+/// A run that shows what a number is made of.
+#[derive(Clone, Debug)]
+pub struct Exemplar {
+    /// Its id, by which its page is found.
+    pub run: RunId,
+    /// What it added: a latency in seconds, or 1.
+    pub value: f64,
+    /// When it ended.
+    pub at: DateTime<Utc>,
+}
+
+/// The thresholds of objectives as upper bounds in seconds, in order and each once.
+pub fn bounds_of(thresholds: impl IntoIterator<Item = Duration>) -> Arc<[f64]> {
+    let mut all: Vec<f64> = thresholds
+        .into_iter()
+        .map(|time| time.as_secs_f64())
+        .collect();
     all.sort_by(f64::total_cmp);
     all.dedup();
     all.into()
@@ -33,28 +47,46 @@ impl Buckets {
         Self {
             counts: vec![0; bounds_s.len() + 1],
             sum: Duration::ZERO,
+            native: NativeBuckets::default(),
+            exemplars: Vec::new(),
             bounds_s,
         }
     }
 
     /// Takes in one latency.
     pub fn observe(&mut self, latency: Duration) {
-        let seconds = latency.as_secs_f64();
-        let bucket = self.bounds_s.partition_point(|bound| *bound < seconds);
+        let bucket = self.bucket(latency.as_secs_f64());
         self.counts[bucket] += 1;
         self.sum += latency;
+        self.native.observe(latency);
     }
 
-    /// Cumulative counts, one a bound; the total is [`Buckets::count`].
-    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+    /// Names the run of the latest latency of its bucket.
+    pub fn exemplify(&mut self, exemplar: Exemplar) {
+        let bucket = self.bucket(exemplar.value);
+        self.exemplars.resize(self.counts.len(), None);
+        self.exemplars[bucket] = Some(exemplar);
+    }
+
+    fn bucket(&self, seconds: f64) -> usize {
+        self.bounds_s.partition_point(|bound| *bound < seconds)
+    }
+
+    /// Cumulative counts by upper bound, the last one infinite and the total, each with its exemplar.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64, Option<&Exemplar>)> + '_ {
         let mut sum = 0;
-        self.bounds_s
-            .iter()
-            .zip(&self.counts)
-            .map(move |(bound, count)| {
-                sum += count;
-                (*bound, sum)
-            })
+        let bounds = self.bounds_s.iter().copied().chain([f64::INFINITY]);
+        let counted = bounds.zip(&self.counts).enumerate();
+        counted.map(move |(place, (bound, count))| {
+            sum += count;
+            let exemplar = self.exemplars.get(place).and_then(Option::as_ref);
+            (bound, sum, exemplar)
+        })
+    }
+
+    /// The same latencies in native buckets.
+    pub fn native(&self) -> &NativeBuckets {
+        &self.native
     }
 
     /// Latencies taken in.
@@ -72,31 +104,35 @@ impl Buckets {
 mod tests {
     use super::*;
 
+    fn counts(buckets: &Buckets) -> Vec<(f64, u64)> {
+        let all = buckets.cumulative();
+        all.map(|(bound, count, _)| (bound, count)).collect()
+    }
+
     #[test]
-    fn a_bound_belongs_to_its_own_bucket() {
-        let mut buckets = Buckets::new(bounds_with([]));
-        for ms in [1, 1000, 1001, 4_000_000] {
+    fn a_threshold_is_a_bound_that_belongs_to_its_own_bucket_and_none_stands_twice() {
+        let seconds = Duration::from_secs;
+        let mut buckets = Buckets::new(bounds_of([seconds(60), seconds(45), seconds(60)]));
+        for ms in [1, 45_000, 45_001, 4_000_000] {
             buckets.observe(Duration::from_millis(ms));
         }
-        let at = |bound: f64| {
-            buckets
-                .cumulative()
-                .find(|(b, _)| (*b - bound).abs() < 1e-9)
-                .unwrap()
-                .1
-        };
-        assert_eq!((at(0.001), at(1.0), at(2.5), at(3600.0)), (1, 2, 3, 3));
+        let by_hand = [(45.0, 2), (60.0, 3), (f64::INFINITY, 4)];
+        assert_eq!(counts(&buckets), by_hand);
         assert_eq!(buckets.count(), 4);
     }
 
     #[test]
-    fn a_threshold_is_a_bound_of_its_own_and_none_stands_twice() {
-        let bounds = bounds_with([Duration::from_secs(45), Duration::from_secs(60)]);
-        assert_eq!(bounds.len(), BOUNDS_S.len() + 1);
-        let mut buckets = Buckets::new(bounds);
-        buckets.observe(Duration::from_secs(45));
-        buckets.observe(Duration::from_millis(45_001));
-        let to_45 = buckets.cumulative().find(|(bound, _)| *bound > 44.0);
-        assert_eq!(to_45, Some((45.0, 1)));
+    fn the_last_run_of_a_bucket_is_its_exemplar() {
+        let mut buckets = Buckets::new(bounds_of([Duration::from_secs(1)]));
+        for (run, value) in [("a", 0.5), ("b", 0.25), ("c", 3.0)] {
+            buckets.observe(Duration::from_secs_f64(value));
+            let (run, at) = (RunId::new(run), DateTime::UNIX_EPOCH);
+            buckets.exemplify(Exemplar { run, value, at });
+        }
+        let runs = buckets
+            .cumulative()
+            .map(|(.., one)| one.map(|one| one.run.to_string()));
+        let by_hand = [Some("b".to_owned()), Some("c".to_owned())];
+        assert_eq!(runs.collect::<Vec<_>>(), by_hand);
     }
 }

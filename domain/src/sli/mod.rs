@@ -2,6 +2,7 @@
 
 mod buckets;
 mod clocks;
+mod native;
 mod promise;
 mod quantiles;
 mod sketch;
@@ -10,8 +11,9 @@ mod tally;
 #[cfg(test)]
 mod own_delay_tests;
 
-pub use buckets::{Buckets, bounds_with};
+pub use buckets::{Buckets, Exemplar, bounds_of};
 pub use clocks::{Timed, clocks, has_clock};
+pub use native::{NativeBuckets, Span};
 pub use promise::{SloEvent, is_apart, is_inconclusive, slo_events};
 pub use quantiles::{QUANTILES, Quantiles, interval_log};
 pub use sketch::{Overflow, Series, Sketch, SketchKey, hour_of, latencies};

@@ -109,6 +109,22 @@ fn within(starts: &[Start], runs: usize, at: f64) -> (u64, u64) {
     })
 }
 
+/// The same, of which what was recorded is one.
+fn assert_within(
+    starts: &[Start],
+    (runs, recorded): (usize, f64),
+    at: f64,
+    told: impl Fn() -> String,
+) -> (u64, u64) {
+    let (least, most) = within(starts, runs, at);
+    assert!(
+        (float(least)..=float(most)).contains(&recorded),
+        "{recorded} bad in the window of {runs}, not {least} to {most}: {}",
+        told()
+    );
+    (least, most)
+}
+
 /// One side of an alert's life: fires while its condition or the hold does, and KEEP longer.
 #[derive(Default)]
 struct Life {
@@ -221,7 +237,12 @@ fn compare(
     // The last evaluation is not compared: its alerts may be written after its threshold.
     let mut thresholds = recorded("slo_threshold_runs:max", "");
     let end = thresholds.0.pop_last().map_or(i64::MIN, |(at, _)| at);
-    let evaluations: BTreeSet<i64> = thresholds.0.keys().chain(alerts.0.keys()).copied().collect();
+    let evaluations: BTreeSet<i64> = thresholds
+        .0
+        .keys()
+        .chain(alerts.0.keys())
+        .copied()
+        .collect();
     let (mut must, mut may) = (Life::default(), Life::default());
     let mut before = f64::INFINITY;
     let mut fired = false;
@@ -246,18 +267,8 @@ fn compare(
             }
         }
         before = at;
-        let (least, most) = within(starts, tier.long, at);
-        let (short_least, short_most) = within(starts, tier.short, at);
-        assert!(
-            (float(least)..=float(most)).contains(&in_long),
-            "{in_long} bad in the long window, not {least} to {most}: {}",
-            told()
-        );
-        assert!(
-            (float(short_least)..=float(short_most)).contains(&in_short),
-            "{in_short} bad in the short window, not {short_least} to {short_most}: {}",
-            told()
-        );
+        let (least, most) = assert_within(starts, (tier.long, in_long), at, told);
+        let (short_least, short_most) = assert_within(starts, (tier.short, in_short), at, told);
         let burns = in_long >= k && in_short >= 1.0;
         all.burning += u64::from(float(least) >= k && short_least >= 1);
         all.silent += u64::from(float(most) < k || short_most < 1);
