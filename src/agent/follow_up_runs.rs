@@ -88,6 +88,7 @@ impl Scheduler {
             recorder: self.recorder.clone(),
             client,
             tokens: self.partners.tokens.clone(),
+            hash_key: self.hash_key.clone(),
             tick: Tick {
                 probe: probe.id.clone(),
                 due_at: now,

@@ -54,7 +54,7 @@ use std::time::Duration;
 
 use outrider_domain::clock::Clock;
 use outrider_domain::model::Plan;
-use outrider_domain::secret::keep_token;
+use outrider_domain::secret::{HashKey, keep_token};
 use tokio::sync::{mpsc, watch};
 
 use self::due::DueCounter;
@@ -99,6 +99,14 @@ pub enum AgentError {
     /// The token that lets people act cannot be kept.
     #[error("the local token {} cannot be kept: {why}. Give this user the right to write there", path.display())]
     Token {
+        /// Its file.
+        path: PathBuf,
+        /// What the machine says.
+        why: std::io::Error,
+    },
+    /// The key of hashes in evidence cannot be kept.
+    #[error("the key of hashes in evidence, {}, cannot be kept: {why}. Give this user the right to write there", path.display())]
+    HashKey {
         /// Its file.
         path: PathBuf,
         /// What the machine says.
@@ -199,6 +207,7 @@ pub async fn run(
         health: health.clone(),
         stopping: Arc::clone(&recorder.stopping),
         due: due.clone(),
+        hash_key: hash_key(&plan)?,
     };
     scheduler::run(context, signals, reloads).await;
     watching.abort();
@@ -233,6 +242,12 @@ fn door(plan: &Plan, shared: &SharedState) -> Result<Door, AgentError> {
     let local = keep_token(&path).map_err(|why| AgentError::Token { path, why })?;
     let shared = shared.clone();
     Ok(Door::new(move || shared.plan(), &local))
+}
+
+/// The key of hashes in evidence.
+fn hash_key(plan: &Plan) -> Result<HashKey, AgentError> {
+    let path = plan.settings.hash_key_file();
+    HashKey::keep(&path).map_err(|why| AgentError::HashKey { path, why })
 }
 
 /// Starts what works out numbers next to the runs.

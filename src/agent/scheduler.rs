@@ -10,6 +10,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::calendar::held;
 use outrider_domain::model::{AgentFault, Disposition, Origin, Plan, Probe, ProbeId, RunId, Tick};
 use outrider_domain::schedule;
+use outrider_domain::secret::HashKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -44,6 +45,8 @@ pub(super) struct Context {
     pub(super) health: Health,
     pub(super) stopping: Arc<AtomicBool>,
     pub(super) due: DueCounter,
+    /// What values are hashed by that the oracle does not know.
+    pub(super) hash_key: HashKey,
 }
 
 /// Runs the schedule until the process is told to stop, then stops the runs.
@@ -111,6 +114,7 @@ pub(super) struct Scheduler {
     pub(super) shared: SharedState,
     pub(super) recorder: RecorderSender,
     health: Health,
+    pub(super) hash_key: HashKey,
     pub(super) partners: Partners,
     pub(super) permits: Permits,
     pub(super) due: BTreeSet<(DateTime<Utc>, ProbeId)>,
@@ -132,6 +136,7 @@ impl Scheduler {
             shared: context.shared.clone(),
             recorder: context.recorder.clone(),
             health: context.health.clone(),
+            hash_key: context.hash_key.clone(),
             due: BTreeSet::new(),
             due_counter: context.due.clone(),
             runs: JoinSet::new(),
@@ -262,6 +267,7 @@ impl Scheduler {
             recorder: self.recorder.clone(),
             client,
             tokens: self.partners.tokens.clone(),
+            hash_key: self.hash_key.clone(),
             tick,
             number,
             run,

@@ -7,6 +7,7 @@ use outrider_domain::model::{
     AgentFault, Class, Disposition, Effect, Origin, Plan, RunId, RunRecord, Tick,
 };
 use outrider_domain::schedule;
+use outrider_domain::secret::HashKey;
 use tokio::sync::mpsc;
 
 use super::follow_up_requests::FollowUpRequest;
@@ -25,6 +26,7 @@ pub(super) struct JourneyRun {
     pub(super) recorder: RecorderSender,
     pub(super) client: Client,
     pub(super) tokens: Tokens,
+    pub(super) hash_key: HashKey,
     /// Of a follow-up run, its probe and its begin.
     pub(super) tick: Tick,
     /// Its number among the probe's ticks, which picks the member.
@@ -154,6 +156,7 @@ impl JourneyRun {
                 client: &self.client,
                 family: probe.family,
                 own_delay_max: self.plan.settings.own_delay_max,
+                hash_key: &self.hash_key,
                 tokens: &self.tokens,
                 clock: &self.clock,
                 jobs: &jobs,

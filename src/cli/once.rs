@@ -4,6 +4,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::{
     Baseline, Member, MemberSet, Origin, Outcome, Owner, Plan, Probe, RunId, RunRecord,
 };
+use outrider_domain::secret::HashKey;
 use outrider_domain::{schedule, view};
 use tokio::sync::mpsc;
 
@@ -127,6 +128,10 @@ pub(super) async fn run_once(
     let client = Client::new(partner, &plan.settings, &Resolver::new(&plan.settings));
     let (jobs, mut told) = mpsc::channel(JOB_NOTES_MAX);
     let tokens = Tokens::new();
+    let Some(hash_key) = HashKey::read_or_random(&plan.settings.hash_key_file()) else {
+        out::print_error("outrider: the machine gives no random numbers");
+        return None;
+    };
     let request = RunRequest {
         id: RunId::new(uuid::Uuid::new_v4().to_string()),
         origin: Origin::Once,
@@ -140,6 +145,7 @@ pub(super) async fn run_once(
         client: &client,
         family: probe.family,
         own_delay_max: plan.settings.own_delay_max,
+        hash_key: &hash_key,
         tokens: &tokens,
         clock,
         jobs: &jobs,

@@ -67,9 +67,10 @@ impl Run {
             out::print_error(&format!("outrider: {why}"));
             match why {
                 AgentError::Ledger(_) => Exit::Ledger,
-                AgentError::Listen { .. } | AgentError::Tls(_) | AgentError::Token { .. } => {
-                    Exit::Config
-                }
+                AgentError::Listen { .. }
+                | AgentError::Tls(_)
+                | AgentError::Token { .. }
+                | AgentError::HashKey { .. } => Exit::Config,
                 AgentError::Start(_) => Exit::Internal,
             }
         })

@@ -14,6 +14,7 @@ use super::body::{NoLines, Sink};
 use super::call::Call;
 use super::certificates::{host_of, role_of};
 use super::head::Head;
+use super::request_ids::SentParts;
 use super::send::{ConnectionOptions, Deadlines, SendResult, send};
 use super::step_log::{StepAbort, StepLog};
 use super::wire::Wire;
@@ -76,13 +77,17 @@ impl Wire<'_> {
             own_delay_max: run.own_delay_max,
         };
         let host = (role_of(call.kind, &call.to.url), host_of(&call.to.url));
+        let parts = SentParts::of(&call);
         let sent = send(run.client, run.clock, deadlines, call, options, sink);
         let SendResult {
             mut evidence,
             head,
             certificates,
+            request_id,
         } = sent.await;
         evidence.attempt = attempt;
+        evidence.request_id =
+            request_id.and_then(|id| self.kept_request_id(&id, &evidence, &parts));
         self.certificate_expires_at = certificates.first_end().or(self.certificate_expires_at);
         if let Some(end) = certificates
             .chain

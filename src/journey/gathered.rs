@@ -8,10 +8,21 @@ use outrider_domain::judge::manifest::Manifest;
 use outrider_domain::judge::matches::MatchResult;
 use outrider_domain::judge::quirks::ObservedQuirks;
 use outrider_domain::judge::records::ExportedRecords;
-use outrider_domain::model::{Job, Member, Partner, StepId};
+use outrider_domain::model::{Job, Member, PartnerRequestId, StepId};
 
 use super::manifest_record::ManifestRecord;
+use super::run_request::RunRequest;
 use super::submission::Submission;
+
+/// A match result that came as the answer to its kick-off.
+#[derive(Debug)]
+pub(super) struct DirectMatch {
+    /// The step that kicked the match off.
+    pub(super) step: StepId,
+    pub(super) document: serde_json::Value,
+    /// The partner's own id of that request.
+    pub(super) request_id: Option<PartnerRequestId>,
+}
 
 /// What a run has gathered.
 #[derive(Debug, Default)]
@@ -21,7 +32,7 @@ pub(super) struct Gathered {
     pub(super) jobs: BTreeMap<StepId, Job>,
     pub(super) manifests: BTreeMap<StepId, ManifestRecord>,
     /// The match result that came as the answer to its kick-off, without a job.
-    pub(super) direct_match: Option<serde_json::Value>,
+    pub(super) direct_match: Option<DirectMatch>,
     pub(super) matches: Option<MatchResult>,
     /// The Patients that an exchange core's result names as found.
     pub(super) found_patients: Option<Vec<String>>,
@@ -68,7 +79,7 @@ impl Gathered {
     /// What the checks look at.
     pub(super) fn seen<'s>(
         &'s self,
-        partner: &'s Partner,
+        run: &'s RunRequest<'_>,
         member: &'s Member,
         same_key: &'s [String],
     ) -> business::CheckInput<'s> {
@@ -79,9 +90,10 @@ impl Gathered {
             records: self.records.as_ref(),
             exports: &self.exports,
             same_key,
-            baseline: partner.baseline.as_ref(),
-            declared: &partner.quirks,
-            base: &partner.base_url,
+            baseline: run.partner.baseline.as_ref(),
+            declared: &run.partner.quirks,
+            base: &run.partner.base_url,
+            key: run.hash_key,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use outrider_domain::judge::json_text;
-use outrider_domain::model::Answer;
+use outrider_domain::model::{Answer, REQUEST_ID_FIELDS};
 
 /// Characters kept of a content type.
 const MEDIA_CHARS_MAX: usize = 100;
@@ -20,6 +20,13 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// The partner's own id of the request.
+    pub(super) fn request_id(&self) -> Option<String> {
+        let mut fields = REQUEST_ID_FIELDS.iter();
+        let field = fields.find_map(|name| self.headers.get(*name))?;
+        field.first().cloned()
+    }
+
     /// The answer with this head and this document.
     pub(super) fn into_answer(self, document: &[u8]) -> Answer {
         let (text, has_bom) = json_text::without_bom(document);

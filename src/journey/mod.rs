@@ -28,6 +28,7 @@ mod progress;
 mod proxy;
 mod rate_limiter;
 mod request;
+mod request_ids;
 mod resolver;
 mod run;
 mod run_request;

@@ -192,7 +192,7 @@ fn add_missed_disclosure(runner: &Runner<'_>, steps: &mut [StepEvidence]) {
     if is_reported {
         return;
     }
-    let seen = runner.gathered.seen(runner.run.partner, member, &[]);
+    let seen = runner.gathered.seen(runner.run, member, &[]);
     let checks = [RecordCheck::NobodyElse, RecordCheck::RightMember];
     let found = checks
         .into_iter()
@@ -224,7 +224,7 @@ fn add_run_findings(runner: &Runner<'_>, steps: &mut [StepEvidence]) {
 
 fn record(
     runner: &Runner<'_>,
-    steps: Vec<StepEvidence>,
+    mut steps: Vec<StepEvidence>,
     (outcome, verdict): (Outcome, Verdict),
     overlaps: u32,
     started_at: DateTime<Utc>,
@@ -245,6 +245,7 @@ fn record(
         .tick
         .is_some_and(|tick| start_delay > tick.late_after);
     let agent_delayed = is_late || is_agent_delayed(request, &steps);
+    runner.wire.hide_request_ids(&mut steps, outcome);
     RunRecord {
         run: request.id.clone(),
         origin: request.origin,

@@ -8,6 +8,7 @@ use outrider_domain::clock::Clock;
 use outrider_domain::model::{
     FamilyWanted, Job, Journey, Member, MemberSet, Origin, Partner, PartnerId, RunId,
 };
+use outrider_domain::secret::HashKey;
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
@@ -40,6 +41,8 @@ pub struct RunRequest<'a> {
     pub family: FamilyWanted,
     /// A request that the agent itself delayed for longer is marked `agent_delayed`.
     pub own_delay_max: Duration,
+    /// What values are hashed by that the oracle does not know.
+    pub hash_key: &'a HashKey,
     /// Tokens that are kept from run to run.
     pub tokens: &'a Tokens,
     /// The clock.

@@ -61,6 +61,8 @@ pub(super) struct SendResult {
     pub(super) evidence: RequestEvidence,
     pub(super) head: Option<Head>,
     pub(super) certificates: ShownCertificates,
+    /// The partner's own id of the request, as it came.
+    pub(super) request_id: Option<String>,
 }
 
 /// How a request is sent: the choices of the journey, the step and the probe, and the run's pool.
@@ -141,16 +143,14 @@ pub(super) async fn send<L: LineSink>(
         own_delay,
         time_limit,
         agent_delayed: own_delay > options.own_delay_max,
+        request_id: None,
     };
-    let head = if failure.is_none() {
-        progress.head
-    } else {
-        None
-    };
+    let request_id = progress.head.as_ref().and_then(Head::request_id);
     SendResult {
         evidence,
-        head,
+        head: progress.head.filter(|_| failure.is_none()),
         certificates: progress.certificates,
+        request_id,
     }
 }
 

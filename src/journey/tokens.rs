@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use outrider_domain::model::{Auth, AuthKind, Fresh, PartnerId};
+use outrider_domain::secret::Secret;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::auth::CachedToken;
@@ -121,6 +122,14 @@ impl Tokens {
     /// None yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether any token that is cached for a partner is such a one.
+    pub(super) fn any(&self, partner: &PartnerId, is_one: impl Fn(&Secret) -> bool) -> bool {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = slots.iter().filter(|(key, _)| key.partner == *partner);
+        own.map(|(_, slot)| slot.state())
+            .any(|state| state.token.as_ref().is_some_and(|one| is_one(&one.token)))
     }
 
     /// The slot of a token, by what it is for and what it is asked with.

@@ -57,7 +57,11 @@ pub(super) struct Packed {
 /// # Errors
 /// It holds what the format does not know: a mistake of ours.
 pub(super) fn encode(detail: &Detail) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_allocvec(detail)
+    let mut bytes = postcard::to_allocvec(detail)?;
+    if !detail.unknown.is_empty() {
+        bytes.extend(postcard::to_allocvec(&detail.unknown)?);
+    }
+    Ok(bytes)
 }
 
 /// The reverse of [`encode`].
@@ -65,7 +69,12 @@ pub(super) fn encode(detail: &Detail) -> Result<Vec<u8>, postcard::Error> {
 /// # Errors
 /// What does not fit.
 pub(super) fn decode(bytes: &[u8]) -> Result<Detail, &'static str> {
-    postcard::from_bytes(bytes).map_err(|_| "its parts do not fit together")
+    let misfit = |_| "its parts do not fit together";
+    let (mut detail, rest) = postcard::take_from_bytes::<Detail>(bytes).map_err(misfit)?;
+    if !rest.is_empty() {
+        detail.unknown = postcard::from_bytes(rest).map_err(misfit)?;
+    }
+    Ok(detail)
 }
 
 impl Packer {

@@ -8,10 +8,12 @@ use chrono::{DateTime, Utc};
 use outrider_domain::model::{
     AddressAttempt, AddressOutcome, AddressRange, AgentFault, Blame, BlameCause, Cause,
     ContentCoding, Count, DnsFailure, Failure, Family, Finding, HttpVersion, JobTimes, KindScore,
-    LayerVerdict, Limit, Link, Method, Owner, Phase, Phases, ProxyFailure, RecordKind,
-    RedirectFault, RequestEvidence, RequestKind, RequestResult, RunRecord, Severity, Source,
-    StepEvidence, StepId, StepState, TlsFailure, Verdict,
+    LayerVerdict, Limit, Link, Method, Owner, PartnerRequestId, Phase, Phases, Position,
+    ProxyFailure, RecordKind, RedirectFault, RequestEvidence, RequestKind, RequestResult,
+    RunRecord, Severity, Source, StepEvidence, StepId, StepState, TlsFailure, UnknownKind,
+    UnknownValue, Verdict,
 };
+use outrider_domain::secret::ValueHash;
 use serde::{Deserialize, Serialize};
 
 /// What a run's columns do not hold.
@@ -36,6 +38,27 @@ pub(super) struct Detail {
     #[serde(default)]
     own_delay_us: u64,
     certificate_expires_at: Option<DateTime<Utc>>,
+    #[serde(skip)]
+    pub(super) unknown: UnknownRows,
+}
+
+/// What partners sent that the oracle does not know; behind the rest, where earlier evidence has nothing.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UnknownRows {
+    /// The numbers of a step and of its request, and the partner's id of that.
+    request_ids: Vec<(usize, usize, String)>,
+    /// The numbers of a step and of its finding, and a value behind that.
+    values: Vec<(usize, usize, UnknownRow)>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct UnknownRow {
+    kind: String,
+    step: String,
+    file: Option<u32>,
+    line: u64,
+    hash: String,
+    request_id: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -152,6 +175,7 @@ impl Detail {
             agent_delayed: run.agent_delayed,
             own_delay_us: us(run.own_delay),
             certificate_expires_at: run.certificate_expires_at,
+            unknown: UnknownRows::of(&run.steps),
         }
     }
 
@@ -167,6 +191,7 @@ impl Detail {
             },
         };
         run.steps = self.steps.into_iter().map(step_of).collect::<Option<_>>()?;
+        self.unknown.add_to(&mut run.steps)?;
         run.completeness = self.completeness;
         let kinds = self.kinds.into_iter();
         let kinds = kinds.map(|(kind, due, found, missing)| {
@@ -185,6 +210,72 @@ impl Detail {
         run.certificate_expires_at = self.certificate_expires_at;
         Some(run)
     }
+}
+
+impl UnknownRows {
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn of(steps: &[StepEvidence]) -> Self {
+        let mut rows = Self::default();
+        for (at, step) in steps.iter().enumerate() {
+            for (number, request) in step.requests.iter().enumerate() {
+                let id = request.request_id.iter();
+                rows.request_ids
+                    .extend(id.map(|id| (at, number, id.to_string())));
+            }
+            for (number, finding) in step.findings.iter().enumerate() {
+                let values = finding.unknown.iter();
+                rows.values
+                    .extend(values.map(|value| (at, number, unknown_row(value))));
+            }
+        }
+        rows
+    }
+
+    /// None when something is not known, or belongs to nothing.
+    fn add_to(self, steps: &mut [StepEvidence]) -> Option<()> {
+        for (at, number, id) in self.request_ids {
+            let request = steps.get_mut(at)?.requests.get_mut(number)?;
+            request.request_id = Some(PartnerRequestId::named(&id)?);
+        }
+        for (at, number, row) in self.values {
+            let finding = steps.get_mut(at)?.findings.get_mut(number)?;
+            let mut values = std::mem::take(&mut finding.unknown).into_vec();
+            values.push(unknown_of(row)?);
+            finding.unknown = values.into();
+        }
+        Some(())
+    }
+}
+
+fn unknown_row(value: &UnknownValue) -> UnknownRow {
+    UnknownRow {
+        kind: value.kind.to_string(),
+        step: value.at.step.to_string(),
+        file: value.at.file,
+        line: value.at.line,
+        hash: value.hash.to_string(),
+        request_id: value.request_id.as_ref().map(ToString::to_string),
+    }
+}
+
+fn unknown_of(row: UnknownRow) -> Option<UnknownValue> {
+    Some(UnknownValue {
+        kind: UnknownKind::named(&row.kind)?,
+        at: Position {
+            step: StepId::new(row.step),
+            file: row.file,
+            line: row.line,
+        },
+        hash: ValueHash::named(&row.hash)?,
+        request_id: match row.request_id {
+            Some(id) => Some(PartnerRequestId::named(&id)?),
+            None => None,
+        },
+    })
 }
 
 fn three<T: Copy>(words: &[String], named: fn(&str) -> Option<T>) -> Option<[T; 3]> {
@@ -343,6 +434,7 @@ fn request_of(row: RequestRow) -> Option<RequestEvidence> {
         own_delay: Duration::from_micros(row.own_delay_us),
         time_limit: row.time_limit_us.map(Duration::from_micros),
         agent_delayed: row.agent_delayed,
+        request_id: None,
     })
 }
 
@@ -445,6 +537,7 @@ fn finding_of(row: FindingRow) -> Option<Finding> {
         cause: Cause::named(&row.cause)?,
         expected: row.expected,
         seen: row.seen,
+        unknown: Box::default(),
     })
 }
 

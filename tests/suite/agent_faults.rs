@@ -3,6 +3,7 @@
 use outrider::journey::{Client, JobNote, Resolver, RunRequest, Tokens, run};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
+use outrider_domain::secret::HashKey;
 use tokio::sync::mpsc;
 
 use crate::support::{Config, Pace, Sandbox, after, eventually, http, json};
@@ -45,6 +46,7 @@ fn a_clock_step_in_mid_run_leaves_every_count() {
                 client: &client,
                 family: FamilyWanted::Any,
                 own_delay_max: plan.settings.own_delay_max,
+                hash_key: &HashKey::of(b"suite"),
                 tokens: &Tokens::new(),
                 clock: &clock,
                 jobs: &jobs,

@@ -9,6 +9,7 @@ use outrider_domain::model::{
     BlameCause, Cause, Count, FamilyWanted, JourneyId, Origin, Outcome, Owner, PartnerId, RunId,
     RunRecord,
 };
+use outrider_domain::secret::HashKey;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -314,6 +315,7 @@ fn run_beside(config: &Config, limits: Limits, beside: &Beside) -> RunRecord {
             client: &client,
             family: FamilyWanted::Any,
             own_delay_max: limits.own_delay_max,
+            hash_key: &HashKey::of(b"suite"),
             tokens: &Tokens::new(),
             clock: &clock,
             jobs: &jobs,

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::files_read::Unknown;
 use super::matches::{self, MatchResult};
 use super::records::{ExportedRecords, Person, WholeRecords};
 use super::references::{Reference, ResourceName};
 use crate::model::{
-    Baseline, Bucket, Cause, Check, Finding, Member, Quirk, RecordCheck, catalogue,
+    Baseline, Bucket, Cause, Check, Finding, Member, Quirk, RecordCheck, UnknownKind, UnknownValue,
+    catalogue,
 };
+use crate::secret::HashKey;
 
 /// The times of one export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct CheckInput<'a> {
     pub declared: &'a BTreeSet<Quirk>,
     /// The FHIR base of the partner.
     pub base: &'a str,
+    /// What values are hashed by that the oracle does not know.
+    pub key: &'a HashKey,
 }
 
 /// The findings of one named check. A check without anything to judge fails.
@@ -52,16 +57,15 @@ pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
         |rule, judge: &dyn Fn(&MatchResult) -> Finding| vec![on_matches(rule, input, judge)];
     match check {
         RecordCheck::MatchGroups => matched(&catalogue::MATCH_GROUPS, &matches::match_groups),
-        RecordCheck::AccountingIdentity => matched(
-            &catalogue::ACCOUNTING_IDENTITY,
-            &matches::accounting_identity,
-        ),
+        RecordCheck::AccountingIdentity => matched(&catalogue::ACCOUNTING_IDENTITY, &|one| {
+            matches::accounting_identity(one, input.key)
+        }),
         RecordCheck::PatientUnchanged => matched(&catalogue::PATIENT_UNCHANGED, &|one| {
             matches::patient_unchanged(one, input.declared)
         }),
-        RecordCheck::MatchParameters => {
-            matched(&catalogue::MATCH_PARAMETERS, &matches::match_parameters)
-        }
+        RecordCheck::MatchParameters => matched(&catalogue::MATCH_PARAMETERS, &|one| {
+            matches::match_parameters(one, input.key)
+        }),
         RecordCheck::MatchCoverage => matched(&catalogue::MATCH_COVERAGE, &matches::match_coverage),
         RecordCheck::ExpectedBucket => matched(&catalogue::EXPECTED_BUCKET, &|one| {
             expected_bucket(one, input.member)
@@ -71,7 +75,9 @@ pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
             matched(&catalogue::CHARACTERISTIC, &matches::characteristic)
         }
         RecordCheck::RightMember => {
-            vec![on_records(&catalogue::RIGHT_MEMBER, input, right_member)]
+            vec![on_records(&catalogue::RIGHT_MEMBER, input, |one| {
+                right_member(one, input.key)
+            })]
         }
         RecordCheck::NobodyElse => nobody_else(input),
         RecordCheck::Completeness => completeness(input),
@@ -109,7 +115,9 @@ pub fn check(check: RecordCheck, input: &CheckInput<'_>) -> Vec<Finding> {
         RecordCheck::OptOut => vec![on_records(&catalogue::OPT_OUT, input, |one| {
             opt_out(one, input.member)
         })],
-        RecordCheck::Umb => vec![on_records(&catalogue::UMB, input, umb)],
+        RecordCheck::Umb => vec![on_records(&catalogue::UMB, input, |one| {
+            umb(one, input.key)
+        })],
         RecordCheck::OneJob => vec![one_job(input)],
         RecordCheck::TransactionTime => transaction_time(input),
     }
@@ -141,12 +149,14 @@ fn on_records(
 }
 
 /// Another birth date or UMB is another person, and so a disclosure; a name alone may be misspelt.
-fn right_member(records: &ExportedRecords) -> Finding {
+fn right_member(records: &ExportedRecords, key: &HashKey) -> Finding {
     let rule = &catalogue::RIGHT_MEMBER;
+    let unknown = not_right(records, key);
     if records.identities().next().is_none() {
         let (none, cause) = (records.patients.is_empty(), Cause::Disclosure);
         let seen = if none { "none" } else { "some" };
-        return rule.finding_as(cause, none, "no Patient: none is due", seen);
+        let finding = rule.finding_as(cause, none, "no Patient: none is due", seen);
+        return finding.with_unknown(unknown);
     }
     let all = records.patients.len();
     let of = |person: &Person| records.identities().find(|one| person.is(one)).cloned();
@@ -162,12 +172,40 @@ fn right_member(records: &ExportedRecords) -> Finding {
     } else {
         Cause::Identity
     };
-    rule.finding_as(
+    let finding = rule.finding_as(
         cause,
         agree == all,
         "every Patient agrees in name, birth date and UMB",
         format!("{agree} of {all} Patients agree, {same} in birth date and UMB"),
-    )
+    );
+    finding.with_unknown(unknown)
+}
+
+/// The ids of Patients who are other persons, and the names of those whose name alone is another one.
+fn not_right(records: &ExportedRecords, key: &HashKey) -> Vec<UnknownValue> {
+    let names: Vec<(String, &Person)> = records
+        .patients
+        .iter()
+        .filter(|person| {
+            !records
+                .identities()
+                .any(|one| person.is(one) && person.is_named(one))
+        })
+        .map(|person| {
+            (
+                [&person.family[..], &person.given].concat().join(" "),
+                person,
+            )
+        })
+        .collect();
+    let values = names.iter().map(|(name, person)| -> Unknown<'_> {
+        if records.identities().any(|one| person.is(one)) {
+            (UnknownKind::Name, name, person.at)
+        } else {
+            (UnknownKind::Patient, &person.id, person.at)
+        }
+    });
+    records.files.unknown_values(values, key)
 }
 
 fn no_duplicates(records: &ExportedRecords) -> Finding {
@@ -226,12 +264,18 @@ fn opt_out(records: &ExportedRecords, member: &Member) -> Finding {
 }
 
 /// B-27: one UMB, the one that the person always had, whatever became of their cards.
-fn umb(records: &ExportedRecords) -> Finding {
+fn umb(records: &ExportedRecords, key: &HashKey) -> Finding {
     let is_due = |umb: &String| records.identities().any(|one| one.umb == *umb);
     let is_other = |person: &&Person| !person.umbs.iter().all(is_due);
     let others = records.patients.iter().filter(is_other).count();
     let seen = format!("{others} Patients with another");
-    catalogue::UMB.finding(others == 0, "the member's own UMB and no other", seen)
+    let of = |person: &Person, umb| (UnknownKind::Identifier, umb, person.at);
+    let values = records.patients.iter().flat_map(|person| {
+        let umbs = person.umbs.iter().filter(|umb| !is_due(umb));
+        umbs.map(move |umb| of(person, umb.as_str()))
+    });
+    let finding = catalogue::UMB.finding(others == 0, "the member's own UMB and no other", seen);
+    finding.with_unknown(records.files.unknown_values(values, key))
 }
 
 /// B-29.
@@ -275,11 +319,20 @@ fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
     let Some(records) = input.records else {
         return vec![nothing("exported records")];
     };
+    let unknown_values = |values: &[Unknown<'_>]| {
+        let values = values.iter().copied();
+        records.files.unknown_values(values, input.key)
+    };
+    let first = records.foreign_first.iter();
+    let first: Vec<_> = first
+        .map(|(text, at)| (UnknownKind::Canary, text.as_str(), *at))
+        .collect();
     let canaries = catalogue::CANARIES.finding(
         records.foreign_lines == 0,
         "no canary of another member",
         format!("{} lines with one", records.foreign_lines),
     );
+    let canaries = canaries.with_unknown(unknown_values(&first));
     let Some((allowed, expected)) = persons_who_may_come(input, records) else {
         return vec![
             nothing("a match result, or a Patient whom the oracle knows"),
@@ -290,11 +343,10 @@ fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
         let mut all = allowed.iter().filter_map(Reference::name);
         all.any(|name| name.id == person.id)
     };
-    let others = records
-        .patients
-        .iter()
-        .filter(|one| !is_allowed(one))
-        .count();
+    let others = records.patients.iter().filter(|one| !is_allowed(one));
+    let others: Vec<Unknown<'_>> = others
+        .map(|one| (UnknownKind::Patient, one.id.as_str(), one.at))
+        .collect();
     let own = records.patients.iter().filter(is_allowed);
     let identifiers: Vec<&str> = own
         .flat_map(|person| &person.identifiers)
@@ -305,15 +357,17 @@ fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
         .owners
         .counts(&allowed, &identifiers, &records.other_umbs);
     let persons = catalogue::NOBODY_ELSE.finding(
-        others == 0 && named.unmatched == 0,
+        others.is_empty() && named.unmatched.is_empty(),
         expected,
         format!(
-            "{others} other Patients, {} references to others",
-            named.unmatched
+            "{} other Patients, {} references to others",
+            others.len(),
+            named.unmatched.len()
         ),
     );
+    let persons = persons.with_unknown(unknown_values(&[others, named.unmatched].concat()));
     let unreadable = (named.unreadable > 0).then(|| {
-        catalogue::REFERENCES.finding(
+        let finding = catalogue::REFERENCES.finding(
             false,
             "patient, subject and beneficiary that name a Patient of this server",
             format!(
@@ -321,7 +375,8 @@ fn nobody_else(input: &CheckInput<'_>) -> Vec<Finding> {
                  look at the references of the first such record",
                 named.unreadable
             ),
-        )
+        );
+        finding.with_unknown(unknown_values(&named.unreadable_first))
     });
     [persons, canaries].into_iter().chain(unreadable).collect()
 }

@@ -2,6 +2,7 @@
 //! documents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -12,10 +13,14 @@ use crate::model::{
     Answer, Bucket, Expected, ExpectedResource, Finding, Identity, Member, MemberId, MemberSet,
     PartnerId, Quirk,
 };
+use crate::secret::HashKey;
 
 const OURS: &str = "1999999984";
 /// The FHIR base of the partner whose records are judged.
 pub(super) const BASE: &str = "https://payer.example/fhir";
+
+/// What tests hash by.
+pub(super) static KEY: LazyLock<HashKey> = LazyLock::new(|| HashKey::of(b"test"));
 
 static NO_QUIRKS: BTreeSet<Quirk> = BTreeSet::new();
 
@@ -31,6 +36,7 @@ pub(super) fn nothing_of(member: &Member) -> CheckInput<'_> {
         baseline: None,
         declared: &NO_QUIRKS,
         base: BASE,
+        key: &KEY,
     }
 }
 

@@ -6,10 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::Value;
 
+use super::files_read::{FilesRead, Place};
 use super::line_summary::LineSummary;
 use super::manifest::Manifest;
 use super::stream::{LineSink, short};
-use crate::model::{Bucket, Finding, Member, MemberSet, Quirk, catalogue};
+use crate::model::{
+    Bucket, Finding, Member, MemberSet, PartnerRequestId, Quirk, StepId, UnknownKind, UnknownValue,
+    catalogue,
+};
+use crate::secret::HashKey;
 
 /// Group entries remembered; a run submits one member, so far fewer are right.
 pub const ENTRIES_MAX: usize = 1_000;
@@ -114,6 +119,8 @@ pub struct MatchResult {
     pub entries: Vec<GroupEntry>,
     /// The id of the MatchedMembers group.
     pub matched_group: Option<String>,
+    /// What it was read from.
+    pub files: FilesRead,
 }
 
 /// How the Patient that an entry leads to differs from the one that was sent.
@@ -142,6 +149,8 @@ pub struct GroupEntry {
     pub difference: PatientDifference,
     /// The contained Coverage that it names, when it is one that was sent.
     pub coverage: Option<String>,
+    /// Where it stood.
+    pub at: Place,
 }
 
 impl GroupEntry {
@@ -175,6 +184,17 @@ impl MatchResult {
             .iter()
             .filter(|entry| entry.bucket == Bucket::Match)
             .map(|entry| entry.reference.as_str())
+    }
+
+    /// The persons in its groups, or in one of them, that were not submitted.
+    fn foreign(&self, only: Option<Bucket>, key: &HashKey) -> Vec<UnknownValue> {
+        let foreign = self.entries.iter().filter(|one| !one.is_ours());
+        let foreign = foreign.filter(|one| only.is_none_or(|only| one.bucket == only));
+        let values = foreign.map(|one| {
+            let id = one.reference.rsplit(['/', '#']).next().unwrap_or_default();
+            (UnknownKind::Matched, id, one.at)
+        });
+        self.files.unknown_values(values, key)
     }
 
     /// Takes a Group, or a Parameters resource with Groups.
@@ -235,6 +255,7 @@ impl MatchResult {
             reference: short(reference),
             difference: self.difference(bucket, group, fragment),
             coverage: coverage.map(str::to_owned),
+            at: self.files.here(),
         }
     }
 
@@ -286,6 +307,18 @@ impl MatchResult {
 }
 
 impl LineSink for MatchResult {
+    fn begin_file(&mut self, step: &StepId, number: u32) {
+        self.files.begin(step, Some(number));
+    }
+
+    fn set_request_id(&mut self, id: Option<PartnerRequestId>) {
+        self.files.set_request_id(id);
+    }
+
+    fn bytes(&mut self, _: &[u8]) {
+        self.files.begin_line();
+    }
+
     fn line(&mut self, text: &str, _: &LineSummary<'_>) -> bool {
         let document = serde_json::from_str(text);
         if let Ok(document) = &document {
@@ -317,17 +350,18 @@ pub(super) fn match_groups(matches: &MatchResult) -> Finding {
 }
 
 /// B-02.
-pub(super) fn accounting_identity(matches: &MatchResult) -> Finding {
+pub(super) fn accounting_identity(matches: &MatchResult, key: &HashKey) -> Finding {
     let ours = matches.entries.iter().filter(|entry| entry.is_ours());
     let (ours, bundles) = (ours.count(), matches.submitted.bundles());
-    catalogue::ACCOUNTING_IDENTITY.finding(
+    let finding = catalogue::ACCOUNTING_IDENTITY.finding(
         matches.entries.len() == bundles && ours == bundles,
         format!("{bundles} submitted = {bundles} in all groups together"),
         format!(
             "{} in all groups, {ours} of them submitted",
             matches.entries.len()
         ),
-    )
+    );
+    finding.with_unknown(matches.foreign(None, key))
 }
 
 /// B-03. A declared quirk is expected.
@@ -348,7 +382,7 @@ pub(super) fn patient_unchanged(matches: &MatchResult, declared: &BTreeSet<Quirk
 }
 
 /// B-04.
-pub(super) fn match_parameters(matches: &MatchResult) -> Finding {
+pub(super) fn match_parameters(matches: &MatchResult, key: &HashKey) -> Finding {
     let matched = matches.entries.iter();
     let loose = matched
         .filter(|entry| entry.bucket == Bucket::Match && !entry.is_ours())
@@ -358,7 +392,9 @@ pub(super) fn match_parameters(matches: &MatchResult) -> Finding {
     } else {
         format!("{loose} do not")
     };
-    catalogue::MATCH_PARAMETERS.finding(loose == 0, "each match refers to a Patient we sent", seen)
+    let expected = "each match refers to a Patient we sent";
+    let finding = catalogue::MATCH_PARAMETERS.finding(loose == 0, expected, seen);
+    finding.with_unknown(matches.foreign(Some(Bucket::Match), key))
 }
 
 /// B-05: with several coverages, each entry names its own.

@@ -4,7 +4,7 @@
 //! One file for each subject: [`wire`] judges whether an answer arrived, [`retry`] whether there is another attempt,
 //! [`mod@capture`] what is kept of an answer; [`answer`], [`token`], [`job`], [`manifest`], [`error_answer`] and
 //! [`refusal`] judge what it says; [`stream`], [`line_summary`], [`mod@matches`], [`records`] and [`owners`] judge files line by
-//! line, [`references`] reads what one record calls another, [`claims`] to [`structure`] whole records; [`business`] compares with the oracle, [`quirks`] knows what a
+//! line, [`files_read`] knows where in them a value stood, [`references`] reads what one record calls another, [`claims`] to [`structure`] whole records; [`business`] compares with the oracle, [`quirks`] knows what a
 //! partner does differently, and [`run()`] gives the verdict. Ids are those of the catalogue (T-, A-, B-); every rule
 //! is in [`catalogue`].
 
@@ -19,6 +19,7 @@ pub mod error_answer;
 pub mod exchange;
 #[cfg(test)]
 mod field_tests;
+pub mod files_read;
 #[cfg(test)]
 mod fixtures;
 pub mod instant;
@@ -46,6 +47,8 @@ mod run_tests;
 pub mod stream;
 pub mod structure;
 pub mod token;
+#[cfg(test)]
+mod unknown_tests;
 pub mod wire;
 
 pub use crate::model::catalogue;

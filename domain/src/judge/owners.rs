@@ -1,10 +1,12 @@
 //! Whose exported records are: what `patient`, `subject` and `beneficiary` say, against the persons that may come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::files_read::{Place, Unknown};
 use super::line_summary::{Inside, PersonReference};
 use super::references::Reference;
 use super::stream::short;
+use crate::model::{UNKNOWN_VALUES_MAX, UnknownKind};
 
 /// Persons remembered; one is right.
 pub const PERSONS_MAX: usize = 1_000;
@@ -12,32 +14,42 @@ pub const PERSONS_MAX: usize = 1_000;
 /// The persons that records name.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    /// Patients, of the server itself or of another one.
-    patients: BTreeSet<Reference>,
+    /// Patients, of the server itself or of another one, and where each was first named.
+    patients: BTreeMap<Reference, Place>,
     /// Identifiers, where a reference has nothing else.
-    identifiers: BTreeSet<String>,
+    identifiers: BTreeMap<String, Place>,
     /// References that nothing in the files can be found by.
     unreadable: u64,
+    /// The first of them.
+    unreadable_first: Vec<(String, Place)>,
 }
 
 /// How the named persons compare with those that may come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OwnerCounts {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnerCounts<'o> {
     /// Other Patients.
-    pub unmatched: usize,
+    pub unmatched: Vec<Unknown<'o>>,
     /// References that do not say in a readable way whose a record is.
     pub unreadable: u64,
+    /// The first of them.
+    pub unreadable_first: Vec<Unknown<'o>>,
 }
 
 impl Owners {
     /// Takes what one record of a server at `base` refers to; `inside` are the resources that the record contains.
-    pub fn take(&mut self, person: &PersonReference<'_>, inside: &[Inside<'_>], base: &str) {
+    pub fn take(
+        &mut self,
+        person: &PersonReference<'_>,
+        inside: &[Inside<'_>],
+        base: &str,
+        at: Place,
+    ) {
         let says_nobody = person.kind.get().is_some_and(is_nobody);
         let Some(text) = person.text.get() else {
             match person.identifier.get() {
                 Some(_) if says_nobody => {}
-                Some(value) => remember(&mut self.identifiers, value, short),
-                None => self.unreadable += 1,
+                Some(value) => remember(&mut self.identifiers, value, short, at),
+                None => self.add_unreadable("", at),
             }
             return;
         };
@@ -46,16 +58,24 @@ impl Owners {
             Reference::Own(ref name) | Reference::Elsewhere(ref name) => {
                 // A device, a place or a group is nobody.
                 if name.is_patient() {
-                    remember(&mut self.patients, &read, Reference::clone);
+                    remember(&mut self.patients, &read, Reference::clone, at);
                 }
             }
             // A person without an address here may be anybody; a group or a device is nobody.
             Reference::Contained(id) => {
-                let is_nobody = contained_kind(inside, &id).is_some_and(is_nobody);
-                self.unreadable += u64::from(!is_nobody);
+                if !contained_kind(inside, &id).is_some_and(is_nobody) {
+                    self.add_unreadable(text, at);
+                }
             }
             Reference::Logical if says_nobody => {}
-            Reference::Logical | Reference::Unreadable => self.unreadable += 1,
+            Reference::Logical | Reference::Unreadable => self.add_unreadable(text, at),
+        }
+    }
+
+    fn add_unreadable(&mut self, text: &str, at: Place) {
+        self.unreadable += 1;
+        if self.unreadable_first.len() < UNKNOWN_VALUES_MAX {
+            self.unreadable_first.push((short(text), at));
         }
     }
 
@@ -71,29 +91,42 @@ impl Owners {
         allowed: &BTreeSet<Reference>,
         identifiers: &[&str],
         of_others: &BTreeSet<String>,
-    ) -> OwnerCounts {
+    ) -> OwnerCounts<'_> {
+        let first = self.unreadable_first.iter();
         let mut counts = OwnerCounts {
+            unmatched: Vec::new(),
             unreadable: self.unreadable,
-            ..OwnerCounts::default()
+            unreadable_first: first
+                .map(|(text, at)| (UnknownKind::Reference, text.as_str(), *at))
+                .collect(),
         };
-        for person in self.patients.difference(allowed) {
-            match person {
-                Reference::Own(_) => counts.unmatched += 1,
-                Reference::Elsewhere(_)
-                | Reference::Contained(_)
-                | Reference::Logical
-                | Reference::Unreadable => counts.unreadable += 1,
+        for (person, at) in &self.patients {
+            if allowed.contains(person) {
+                continue;
             }
+            let id = person.name().map_or("", |name| name.id.as_str());
+            let value = (UnknownKind::Reference, id, *at);
+            counts.add(value, matches!(person, Reference::Own(_)));
         }
-        let unknown = self.identifiers.iter();
-        for one in unknown.filter(|one| !identifiers.contains(&one.as_str())) {
-            if of_others.contains(one) {
-                counts.unmatched += 1;
-            } else {
-                counts.unreadable += 1;
+        for (one, at) in &self.identifiers {
+            if !identifiers.contains(&one.as_str()) {
+                let value = (UnknownKind::Identifier, one.as_str(), *at);
+                counts.add(value, of_others.contains(one));
             }
         }
         counts
+    }
+}
+
+impl<'o> OwnerCounts<'o> {
+    /// Adds a person who may not come, or of whom that cannot be told.
+    fn add(&mut self, value: Unknown<'o>, is_unmatched: bool) {
+        if is_unmatched {
+            self.unmatched.push(value);
+        } else {
+            self.unreadable += 1;
+            self.unreadable_first.push(value);
+        }
     }
 }
 
@@ -112,11 +145,12 @@ fn contained_kind<'i>(inside: &'i [Inside<'_>], id: &str) -> Option<&'i str> {
 }
 
 fn remember<K: Ord + ?Sized, T: Ord + std::borrow::Borrow<K>>(
-    all: &mut BTreeSet<T>,
+    all: &mut BTreeMap<T, Place>,
     one: &K,
     keep: impl FnOnce(&K) -> T,
+    at: Place,
 ) {
-    if all.len() < PERSONS_MAX && !all.contains(one) {
-        all.insert(keep(one));
+    if all.len() < PERSONS_MAX && !all.contains_key(one) {
+        all.insert(keep(one), at);
     }
 }

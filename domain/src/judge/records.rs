@@ -10,6 +10,7 @@ use super::authorizations::Authorizations;
 use super::claims::Claims;
 use super::codes::Codes;
 use super::drift::Drift;
+use super::files_read::{FilesRead, Place};
 use super::line_summary::LineSummary;
 use super::normalise;
 use super::owners::{Owners, PERSONS_MAX};
@@ -19,7 +20,8 @@ use super::resolution::{Resolution, fingerprint};
 use super::stream::{LineSink, known_type, short};
 use super::structure::Structure;
 use crate::model::{
-    Identity, KindScore, MISSING_NAMED_MAX, Member, MemberSet, RecordCheck, RecordKind,
+    Identity, KindScore, MISSING_NAMED_MAX, Member, MemberSet, PartnerRequestId, RecordCheck,
+    RecordKind, StepId, UNKNOWN_VALUES_MAX,
 };
 
 /// Records and claims whose identity is remembered to find duplicates; the rest is not looked at for that.
@@ -88,6 +90,10 @@ pub struct ExportedRecords {
     pub owners: Owners,
     /// Lines with a canary of another member.
     pub foreign_lines: u64,
+    /// The canaries of the first of them.
+    pub foreign_first: Vec<(String, Place)>,
+    /// What the records were read from.
+    pub files: FilesRead,
     /// Records with a type and id, or a claim identifier, seen before.
     pub duplicates: u64,
     /// Records.
@@ -147,6 +153,8 @@ pub struct Person {
     pub identifiers: Vec<String>,
     /// Of them, those that say to be a unique member identifier (HRex `UMB`).
     pub umbs: Vec<String>,
+    /// Where it stood.
+    pub at: Place,
 }
 
 /// Due and found.
@@ -206,6 +214,8 @@ impl ExportedRecords {
             patients: Vec::new(),
             owners: Owners::default(),
             foreign_lines: 0,
+            foreign_first: Vec::new(),
+            files: FilesRead::default(),
             duplicates: 0,
             records: 0,
             whole: (depth == Depth::Whole).then(|| Box::new(whole())),
@@ -295,7 +305,8 @@ impl ExportedRecords {
             self.remember((kind, id));
         }
         for person in &summary.persons {
-            self.owners.take(person, &summary.inside, &self.base);
+            self.owners
+                .take(person, &summary.inside, &self.base, self.files.here());
         }
         let is_claim = kind == "ExplanationOfBenefit" && summary.purpose.get() == Some("claim");
         if let Some(claim) = summary.claim.get().filter(|_| is_claim) {
@@ -305,7 +316,7 @@ impl ExportedRecords {
 
     fn record(&mut self, kind: &str, record: &Value) {
         if kind == "Patient" && self.patients.len() < PERSONS_MAX {
-            let person = person(record);
+            let person = person(record, self.files.here());
             for expected in &mut self.identities_due {
                 expected.came |= expected.identity.as_ref().is_some_and(|one| person.is(one));
             }
@@ -386,9 +397,25 @@ impl Person {
 }
 
 impl LineSink for ExportedRecords {
+    fn begin_file(&mut self, step: &StepId, number: u32) {
+        self.files.begin(step, Some(number));
+    }
+
+    fn set_request_id(&mut self, id: Option<PartnerRequestId>) {
+        self.files.set_request_id(id);
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
+        self.files.begin_line();
         let canaries = self.foreign_canaries.as_ref();
-        self.foreign_lines += u64::from(canaries.is_some_and(|one| one.is_match(bytes)));
+        let Some(found) = canaries.and_then(|one| one.find(bytes)) else {
+            return;
+        };
+        self.foreign_lines += 1;
+        if self.foreign_first.len() < UNKNOWN_VALUES_MAX {
+            let canary = String::from_utf8_lossy(&bytes[found.range()]).into_owned();
+            self.foreign_first.push((canary, self.files.here()));
+        }
     }
 
     fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool {
@@ -406,7 +433,7 @@ impl LineSink for ExportedRecords {
     }
 }
 
-fn person(patient: &Value) -> Person {
+fn person(patient: &Value, at: Place) -> Person {
     let list = |name: &str| patient[name].as_array().map_or(&[][..], Vec::as_slice);
     let names = || list("name").iter().take(NAMES_MAX);
     let identifiers = || list("identifier").iter().take(NAMES_MAX);
@@ -430,5 +457,6 @@ fn person(patient: &Value) -> Person {
             .filter(is_umb)
             .filter_map(|one| text(&one["value"]))
             .collect(),
+        at,
     }
 }

@@ -173,6 +173,7 @@ fn request(failure: Option<Failure>) -> RequestEvidence {
         own_delay: Duration::ZERO,
         time_limit: None,
         agent_delayed: false,
+        request_id: None,
     }
 }
 

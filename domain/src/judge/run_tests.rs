@@ -168,6 +168,7 @@ fn timed_out(failure: Failure, duration_ms: u64, own_delay_ms: u64) -> Vec<Reque
         own_delay: measured.own_delay,
         time_limit: Some(DEADLINE),
         agent_delayed: true,
+        request_id: None,
     }]
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::json_text;
 use super::line_summary::LineSummary;
-use crate::model::{Finding, Limit, NotJson, catalogue};
+use crate::model::{Finding, Limit, NotJson, PartnerRequestId, StepId, catalogue};
 
 /// The longest line taken in: a DocumentReference may carry a scanned document inline.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
@@ -36,6 +36,12 @@ impl JsonValues {
 
 /// Takes the lines of a file.
 pub trait LineSink {
+    /// A file begins, read by this step: the one with this number in its manifest.
+    fn begin_file(&mut self, _step: &StepId, _number: u32) {}
+
+    /// The partner gave this id to the request whose answer the file was.
+    fn set_request_id(&mut self, _id: Option<PartnerRequestId>) {}
+
     /// One line that is JSON, and its summary. False when it cannot be taken in: nested
     /// deeper than the parser of trees goes.
     fn line(&mut self, text: &str, summary: &LineSummary<'_>) -> bool;

@@ -84,6 +84,7 @@ impl Check {
             cause,
             expected: expected.into(),
             seen: seen.into(),
+            unknown: Box::default(),
         }
     }
 }

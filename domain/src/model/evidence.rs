@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::closed::closed;
 use super::{
-    AddressAttempt, Failure, Family, Finding, HttpVersion, Link, Measured, NotJson, Phases,
-    Punctuality, StepId,
+    AddressAttempt, Failure, Family, Finding, HttpVersion, Link, Measured, NotJson,
+    PartnerRequestId, Phases, Punctuality, StepId,
 };
 
 closed!(
@@ -96,6 +96,8 @@ pub struct RequestEvidence {
     pub time_limit: Option<Duration>,
     /// Whether the own delay is above `own_delay_max`: its times say nothing exact about the partner.
     pub agent_delayed: bool,
+    /// The partner's own id of it; none in a run that passed.
+    pub request_id: Option<PartnerRequestId>,
 }
 
 closed!(

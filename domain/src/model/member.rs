@@ -32,6 +32,48 @@ pub struct MemberSet {
     pub members: Vec<Member>,
 }
 
+/// Shorter texts stand in other words by chance.
+const TELLING_CHARS_MIN: usize = 4;
+
+impl MemberSet {
+    /// Whether a text holds a name, birth date, identifier, address or canary of a member, in whatever case.
+    pub fn is_named_in(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let is_in = |part: &str| {
+            part.chars().count() >= TELLING_CHARS_MIN && text.contains(&part.to_lowercase())
+        };
+        self.members.iter().any(|member| {
+            let expected = &member.expected;
+            let identity = expected.identity.as_ref();
+            let held = identity.map(|one| [&one.family, &one.given, &one.birth_date, &one.umb]);
+            let planted = expected.canaries.iter().chain(&expected.others);
+            let fields = ["name", "birthDate", "identifier", "telecom", "address"];
+            let has = |name| has_text(&member.patient[name], &is_in);
+            held.into_iter()
+                .flatten()
+                .chain(planted)
+                .any(|one| is_in(one))
+                || fields.into_iter().any(has)
+        })
+    }
+}
+
+/// Whether a text in a JSON value is one of those; what says of what kind it is (`system`, `use`, `type`) is not asked.
+fn has_text(value: &serde_json::Value, is_one: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        serde_json::Value::String(text) => is_one(text),
+        serde_json::Value::Array(all) => all.iter().any(|one| has_text(one, is_one)),
+        serde_json::Value::Object(fields) => {
+            let told = |name: &str| !matches!(name, "system" | "use" | "type");
+            let mut fields = fields.iter();
+            fields.any(|(name, value)| told(name) && has_text(value, is_one))
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            false
+        }
+    }
+}
+
 /// One invented member.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {

@@ -32,6 +32,7 @@ mod member;
 mod message;
 pub mod names;
 mod not_json;
+mod partner_request_id;
 mod phase;
 mod plan;
 mod proxy;
@@ -47,6 +48,7 @@ mod sla;
 mod slo;
 mod starts;
 mod timing;
+mod unknown_value;
 mod verdict;
 mod zone;
 
@@ -95,6 +97,7 @@ pub use message::{
     NamedBody, Part, Query, Read, Root, Schema, Template,
 };
 pub use not_json::NotJson;
+pub use partner_request_id::{PartnerRequestId, REQUEST_ID_FIELDS};
 pub use phase::{Phase, Phases};
 pub use plan::{Class, Limits, MetricsShown, Partner, Plan, Probe, Renames, Settings};
 pub use proxy::{Proxy, ProxyChoice};
@@ -116,5 +119,6 @@ pub use sla::{
 };
 pub use slo::{Clock, Measure, Slo, SloName, Threshold, TierName, Window};
 pub use timing::{Measured, Punctuality, extended};
+pub use unknown_value::{Position, UNKNOWN_VALUES_MAX, UnknownKind, UnknownValue};
 pub use verdict::{Blame, BlameCause, Conformance, Count, Finding, Severity, Source, Verdict};
 pub use zone::Zone;

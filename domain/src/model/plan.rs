@@ -160,6 +160,13 @@ impl Settings {
         path.into()
     }
 
+    /// The file with the key by which values are hashed that the oracle does not know.
+    pub fn hash_key_file(&self) -> PathBuf {
+        let mut path = self.ledger.clone().into_os_string();
+        path.push(".hashkey");
+        path.into()
+    }
+
     /// Whether everybody who reaches the listener may read the pages: those of this machine, where no proxy stands
     /// between.
     pub fn is_readable_without_token(&self) -> bool {

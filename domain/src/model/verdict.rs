@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::closed::closed;
-use super::{AgentFault, Cause, Layer, LayerVerdict, Owner, StepId};
+use super::{AgentFault, Cause, Layer, LayerVerdict, Owner, StepId, UnknownValue};
 
 closed!(
     /// What a finding does to the verdict.
@@ -83,12 +83,23 @@ pub struct Finding {
     pub expected: String,
     /// What was seen.
     pub seen: String,
+    /// The first values behind it that the oracle does not know.
+    pub unknown: Box<[UnknownValue]>,
 }
 
 impl Finding {
     /// Whether this finding breaks its layer.
     pub fn breaks(&self) -> bool {
         !self.passed && self.severity == Severity::Fail
+    }
+
+    /// The same, with values that the oracle does not know.
+    #[must_use]
+    pub fn with_unknown(self, unknown: Vec<UnknownValue>) -> Self {
+        Self {
+            unknown: unknown.into(),
+            ..self
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod command;
+mod hash_key;
 mod key;
 mod random;
 mod source;
@@ -10,6 +11,7 @@ mod token;
 mod unusable;
 
 pub use bundle::{ChainFault, chain_fault, names_host_as_authority, read_bundle, unusable_trust};
+pub use hash_key::{HashKey, ValueHash};
 pub use key::{
     EarliestEnd, PublicKey, SigningKey, earliest_end, expires_at, read_private_key, read_text,
     read_trust, validity,

@@ -1,4 +1,4 @@
-//! Tokens that let somebody in at the agent's listener.
+//! Tokens that let somebody in at the agent's listener, and the files of secrets that the agent makes for itself.
 
 use std::fs::OpenOptions;
 use std::io::{Error, Write};
@@ -10,19 +10,53 @@ use aws_lc_rs::{constant_time, digest, rand};
 use super::source::SecretRef;
 use super::text::Secret;
 
-/// How a token begins, so that people and scanners recognise it.
-const PREFIX: &str = "ort_";
-/// Random bytes in a token.
-const TOKEN_BYTES: usize = 32;
+/// Random bytes in a secret of ours.
+const SECRET_BYTES: usize = 32;
 /// Who may read the file of a token.
 const MODE: u32 = 0o600;
 
+/// What the agent makes for itself and keeps in a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept {
+    /// The token that lets this user do everything.
+    LocalToken,
+    /// The key of [`super::HashKey`].
+    HashKey,
+}
+
+impl Kept {
+    /// How it begins, so that people and scanners recognise it.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::LocalToken => "ort_",
+            Self::HashKey => "ohk_",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::LocalToken => "local token",
+            Self::HashKey => "key for hashes in evidence",
+        }
+    }
+
+    fn is_one(self, text: &str) -> bool {
+        let digits = text.strip_prefix(self.prefix()).unwrap_or_default();
+        digits.len() == 2 * SECRET_BYTES && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+}
+
 /// A new random token: `ort_` and 64 hex digits. None where the machine gives no random numbers.
 pub fn new_token() -> Option<Secret> {
-    let mut bytes = [0; TOKEN_BYTES];
+    new_kept(Kept::LocalToken)
+}
+
+/// A new random secret: its prefix and 64 hex digits. None where the machine gives no random numbers.
+pub(super) fn new_kept(kind: Kept) -> Option<Secret> {
+    let mut bytes = [0; SECRET_BYTES];
     rand::fill(&mut bytes).ok()?;
     let digits = bytes.map(|byte| format!("{byte:02x}")).concat();
-    Some(Secret::new(format!("{PREFIX}{digits}")))
+    Some(Secret::new(format!("{}{digits}", kind.prefix())))
 }
 
 /// The SHA-256 of a token, as it is kept.
@@ -44,19 +78,33 @@ pub fn is_same_hash(one: &[u8; 32], other: &[u8; 32]) -> bool {
 /// # Errors
 /// It can neither be read nor made.
 pub fn keep_token(path: &Path) -> std::io::Result<Secret> {
-    if let Ok(found) = std::fs::symlink_metadata(path) {
-        let is_private = found.is_file() && found.permissions().mode() & 0o077 == 0;
-        // A file of another user is theirs to change.
-        let is_ours = is_private && found.uid() == std::fs::metadata("/proc/self")?.uid();
-        match super::read_text(&SecretRef::File(path.to_owned())) {
-            Ok(token) if is_ours && is_token(token.reveal()) => return Ok(token),
-            Ok(_) | Err(_) => tracing::warn!(
-                file = %path.display(),
-                "the local token was readable by others or is none; a new one replaces it"
-            ),
-        }
+    keep(path, Kept::LocalToken)
+}
+
+/// The secret in a file that this user alone may read and change; none where it is anything else.
+pub(super) fn read_kept(path: &Path, kind: Kept) -> Option<Secret> {
+    let found = std::fs::symlink_metadata(path).ok()?;
+    let is_private = found.is_file() && found.permissions().mode() & 0o077 == 0;
+    // A file of another user is theirs to change.
+    let is_ours = is_private && found.uid() == std::fs::metadata("/proc/self").ok()?.uid();
+    let text = super::read_text(&SecretRef::File(path.to_owned())).ok();
+    text.filter(|text| is_ours && kind.is_one(text.reveal()))
+}
+
+/// The same; makes a new one where there is none that can be trusted.
+pub(super) fn keep(path: &Path, kind: Kept) -> std::io::Result<Secret> {
+    if let Some(secret) = read_kept(path, kind) {
+        return Ok(secret);
     }
-    let token = new_token().ok_or_else(|| Error::other("the machine gives no random numbers"))?;
+    if std::fs::symlink_metadata(path).is_ok() {
+        tracing::warn!(
+            file = %path.display(),
+            "the {} was readable by others or is none; a new one replaces it",
+            kind.name()
+        );
+    }
+    let secret =
+        new_kept(kind).ok_or_else(|| Error::other("the machine gives no random numbers"))?;
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     let part = Path::new(&name);
@@ -68,15 +116,10 @@ pub fn keep_token(path: &Path) -> std::io::Result<Secret> {
         .create_new(true)
         .mode(MODE)
         .open(part)?;
-    writeln!(file, "{}", token.reveal())?;
+    writeln!(file, "{}", secret.reveal())?;
     file.sync_all()?;
     std::fs::rename(part, path)?;
-    Ok(token)
-}
-
-fn is_token(text: &str) -> bool {
-    let digits = text.strip_prefix(PREFIX).unwrap_or_default();
-    digits.len() == 2 * TOKEN_BYTES && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    Ok(secret)
 }
 
 #[cfg(test)]
@@ -90,7 +133,8 @@ mod tests {
     #[test]
     fn a_token_has_256_random_bits_and_no_two_are_the_same() {
         let (one, other) = (new_token().unwrap(), new_token().unwrap());
-        assert!(is_token(one.reveal()) && is_token(other.reveal()));
+        let is_token = |one: &Secret| Kept::LocalToken.is_one(one.reveal());
+        assert!(is_token(&one) && is_token(&other));
         assert_ne!(one.reveal(), other.reveal());
         assert!(is_same_hash(
             &token_hash(one.reveal()),

@@ -122,6 +122,7 @@ fn kick_off(offset_ms: u64, total_ms: u64, own_delay_ms: u64) -> RequestEvidence
         own_delay: ms(own_delay_ms),
         time_limit: None,
         agent_delayed: false,
+        request_id: None,
     }
 }
 

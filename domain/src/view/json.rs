@@ -6,7 +6,7 @@ use super::page::{LayerLine, Overview, PartnerView};
 use super::waterfall::milliseconds;
 use crate::model::{
     AddressAttempt, Failure, Family, Finding, FollowUpRun, HttpVersion, KindScore, Layer,
-    LoggedAction, Phase, RequestEvidence, RunRecord, Source, StepEvidence,
+    LoggedAction, Phase, RequestEvidence, RunRecord, Source, StepEvidence, UnknownValue,
 };
 
 /// A run without its steps. `seq` is its place in the ledger.
@@ -177,6 +177,7 @@ fn request(request: &RequestEvidence) -> Value {
         "http": request.http.map(HttpVersion::name),
         "own_delay_ms": milliseconds(request.own_delay),
         "agent_delayed": request.agent_delayed,
+        "request_id": request.request_id.as_ref().map(ToString::to_string),
     })
 }
 
@@ -218,6 +219,18 @@ fn finding(finding: &Finding) -> Value {
         "cause": finding.cause.name(),
         "expected": finding.expected,
         "seen": finding.seen,
+        "unknown": finding.unknown.iter().map(unknown).collect::<Vec<_>>(),
+    })
+}
+
+fn unknown(value: &UnknownValue) -> Value {
+    json!({
+        "kind": value.kind.name(),
+        "step": value.at.step.as_str(),
+        "file": value.at.file,
+        "line": value.at.line,
+        "hash": value.hash.to_string(),
+        "request_id": value.request_id.as_ref().map(ToString::to_string),
     })
 }
 

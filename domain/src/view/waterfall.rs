@@ -149,6 +149,9 @@ fn step_lines(text: &mut String, run: &RunRecord, step: &StepEvidence, paint: Pa
             text,
             &format!("    {}{}", finding_line(finding, paint), paint.dim(&times)),
         );
+        for value in &finding.unknown {
+            line(text, &format!("      {}", paint.dim(&value.to_string())));
+        }
     }
 }
 
@@ -255,6 +258,9 @@ fn remarks(request: &RequestEvidence) -> Vec<String> {
     }
     if request.family == Some(Family::V6) {
         told.push("ipv6".to_owned());
+    }
+    if let Some(id) = &request.request_id {
+        told.push(format!("the partner's request id {id}"));
     }
     if request.agent_delayed {
         let own = milliseconds(request.own_delay);

@@ -17,7 +17,7 @@ pub(in crate::journey) fn check(
         return Ok(());
     };
     let same_key = gathered.same_key();
-    let seen = gathered.seen(run.partner, member, &same_key);
+    let seen = gathered.seen(run, member, &same_key);
     // Every check is made, so that a missing record does not hide a disclosure.
     let findings = checks.iter().flat_map(|one| business::check(*one, &seen));
     log.judge(findings)

@@ -51,11 +51,13 @@ async fn match_result(
         (Some(record), _) => {
             let reading = Reading::of(&record, token);
             let result = record.manifest.match_result();
-            let done = files(runner, &result, reading, &mut seen).await;
+            let done = files(runner, step, &result, reading, &mut seen).await;
             (MatchResultShape::of(&record.manifest), done)
         }
         (None, Some(answer)) => {
-            seen.document(&answer);
+            seen.files.begin(&answer.step, None);
+            seen.files.set_request_id(answer.request_id);
+            seen.document(&answer.document);
             (MatchResultShape::Direct, Ok(()))
         }
         (None, None) => return Ok(()),
@@ -101,7 +103,7 @@ async fn member_data(
     seen.set_since(record.since);
     runner.gathered.exports.push(record.times);
     let reading = Reading::of(&record, download.token.as_ref());
-    let done = files(runner, &record.manifest.output, reading, &mut seen).await;
+    let done = files(runner, step, &record.manifest.output, reading, &mut seen).await;
     runner.gathered.records = Some(seen);
     runner.gathered.read_by = Some(step.clone());
     done?;
@@ -109,7 +111,7 @@ async fn member_data(
         are_errors: true,
         ..reading
     };
-    files(runner, &record.manifest.errors, reading, &mut NoLines).await
+    files(runner, step, &record.manifest.errors, reading, &mut NoLines).await
 }
 
 /// Whose records the files should hold.
@@ -137,6 +139,7 @@ fn expected_members<'a>(
 
 async fn files<L: LineSink>(
     runner: &mut Runner<'_>,
+    step: &StepId,
     files: &[ManifestFile],
     reading: Reading<'_>,
     lines: &mut L,
@@ -159,6 +162,7 @@ async fn files<L: LineSink>(
         call.headers.insert(ACCEPT, accept);
         let (wire, log) = (&mut runner.wire, &mut runner.log);
         wire.authorise(&mut call, reading.token, log).await?;
+        lines.begin_file(step, u32::try_from(index + 1).unwrap_or(u32::MAX));
         file(runner, one, call, reading, lines).await?;
     }
     Ok(())
@@ -189,6 +193,8 @@ async fn file<L: LineSink>(
         };
         let sent = wire.send(call.clone(), number, &mut sink, log).await;
         let document = sink.document();
+        let last = log.last_request();
+        lines.set_request_id(last.and_then(|request| request.request_id.clone()));
         // LineSink that were read already must not be read twice.
         let is_untouched = match &sent {
             Ok(head) => head.status != 200,

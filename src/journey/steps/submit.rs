@@ -8,6 +8,7 @@ use outrider_domain::model::{
 };
 
 use crate::journey::call::Call;
+use crate::journey::gathered::DirectMatch;
 use crate::journey::jobs;
 use crate::journey::origins::may_hold_jobs;
 use crate::journey::runner::Runner;
@@ -28,7 +29,13 @@ pub(in crate::journey) async fn submit(
     if submit.body == Some(Body::Named(NamedBody::MemberMatchParameters)) {
         runner.gathered.quirks.note(quirks::of_kick_off(&answer));
         if job::is_direct(&answer) {
-            runner.gathered.direct_match = answer.json;
+            let last = runner.log.last_request();
+            let request_id = last.and_then(|request| request.request_id.clone());
+            runner.gathered.direct_match = answer.json.map(|document| DirectMatch {
+                step: step.clone(),
+                document,
+                request_id,
+            });
             let (expected, seen) = ("status 202, or 200 with the result", "status 200");
             let finding = catalogue::ACCEPTED.finding(true, expected, seen);
             return runner.log.judge([finding]);

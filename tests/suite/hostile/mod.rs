@@ -7,6 +7,7 @@ mod documents;
 mod egress;
 mod places;
 mod secrets;
+mod unknown;
 
 use std::io::Write;
 use std::process::Command;

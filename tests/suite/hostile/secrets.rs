@@ -226,6 +226,13 @@ fn gossip_in_answers(words: &str, outcome: &str) -> Vec<(Place, Act)> {
         ));
         acts.push((place, say(with_body("200 OK", &fields, words.as_bytes()))));
     }
+    // An id that has the form of one, and is our token.
+    let id = [JSON, ("x-request-id", TOKEN)];
+    let mut grant = grant();
+    grant["token_type"] = json!("none");
+    let granted = with_body("200 OK", &id, grant.to_string().as_bytes());
+    acts.push((Place::Token, say(granted)));
+    acts.push((Place::Match, say(with_body("400 No", &id, b"{}"))));
     acts
 }
 
