@@ -33,11 +33,13 @@ pub(super) fn shared(word: &str, argument: &str) -> Option<String> {
 /// Pieces of annotations, as templates of Prometheus.
 fn annotation(word: &str, argument: &str) -> Option<String> {
     Some(match word {
-        // With its `else`, so that the caller says what stands there without a value.
-        "of_slo" => format!(
-            "{{{{ with query (printf \"{INFO}{{{OF_SLO},{argument}!=\\\"\\\"}}\"\n{SLO_LABELS}) }}}}\
-             {{{{ . | first | label \"{argument}\" }}}}{{{{ else }}}}"
+        // With the labels of an objective and its partner as the dot, in a `with` in another one: the caller ends both.
+        "info" => format!(
+            "{{{{ with query (printf \"{INFO}{{{OF_SLO}}}\"\n{SLO_LABELS}) }}}}{{{{ with first . }}}}"
         ),
+        "is_clock" => {
+            "eq $labels.slo \"latency\" \"acceptance\" \"identity\" \"retrieval\" \"settlement\"".to_owned()
+        }
         "name" => "{{ with query (printf \"outrider_partner_info{partner=%q}\" $labels.partner) }}{{ . | first | label \"name\" }}\n\
                    {{- else }}{{ $labels.partner }}{{ end }}"
             .to_owned(),
@@ -45,24 +47,21 @@ fn annotation(word: &str, argument: &str) -> Option<String> {
                       {{ . | first | label \"contact\" }}\n\
                       {{- else }}the contact in partners/{{ $labels.partner }}.toml{{ end }}"
             .to_owned(),
-        "layer" => "{{ if match \"^(transport|application)$\" $labels.slo }}{{ $labels.slo }}\n\
+        "layer" => "{{ if eq $labels.slo \"transport\" \"application\" }}{{ $labels.slo }}\n\
                     {{- else if eq $labels.slo \"conformance\" }}application{{ else }}business{{ end }}"
             .to_owned(),
-        "journeys" => format!(
-            "{{{{ $of := \".+\" }}}}{{{{ with query (printf \"{INFO}{{{OF_SLO},journeys!=\\\"\\\"}}\"\n{SLO_LABELS}) }}}}\
-             {{{{ $of = . | first | label \"journeys\" }}}}{{{{ end }}}}"
-        ),
+        "journeys" => "{{ $of := \".+\" }}<<info>>{{ $of = .Labels.journeys }}{{ end }}{{ end }}".to_owned(),
         // A run that broke lower down is bad for the member too, and stops every clock, so any layer can be behind it.
         // Where only good runs count, none is.
-        "blame" => "<<journeys>>{{ $in := \".+\" }}{{ if match \"^(transport|application)$\" $labels.slo }}{{ $in = $labels.slo }}\n\
+        "blame" => "<<journeys>>{{ $in := \".+\" }}{{ if eq $labels.slo \"transport\" \"application\" }}{{ $in = $labels.slo }}\n\
                     {{- else if eq $labels.slo \"conformance\" }}{{ $in = \"application|business\" }}\n\
                     {{- else if eq $labels.slo \"latency\" }}{{ $in = \"none\" }}{{ end }}\n\
                     {{- $is := printf \"{partner=%q,journey=~%q,layer=~%q}\" $labels.partner $of $in }}"
             .to_owned(),
-        // The cause that took most of the blame lately, and if nothing failed lately, in the last hours.
+        // The cause that took most of the blame lately, and if nothing failed lately, in the last hours: what is divided
+        // so is less than any failure of late.
         "with_cause" => format!(
-            "{{{{ with query (printf\n\"topk(1, {GROWN}15m%s) or ({GROWN}6h%s)\n\
-             unless on () partner_journey_cause:outrider_failures_total:grown15m%s))\" $is $is $is) }}}}{{{{ with first . }}}}"
+            "{{{{ with query (printf\n\"topk(1, {GROWN}15m%s) or {GROWN}6h%s) / 1e9)\" $is $is) }}}}{{{{ with first . }}}}"
         ),
         "window" => format!(
             "{{{{ range $i, $one := query (printf\n\"{WINDOW}{{{OF_SLO},tier=%q,span=\\\"long\\\",count=~\\\"bad|due|judged\\\"}}\"\n\
