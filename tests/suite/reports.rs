@@ -642,6 +642,10 @@ fn what_cannot_be_reported_says_why_and_what_to_do() {
         let is_said = text.contains(why) || (period == this_month && text.contains(also));
         assert!(is_said, "{period}: {text}");
     }
+    let nobodys = config.output(&["report", "--period", MONTH]);
+    assert_eq!(nobodys.status.code(), Some(2));
+    let why = error(&nobodys);
+    assert!(why.contains("--partner") && why.contains("--all"), "{why}");
     config.replace(FILE, TERMS, "");
     let (code, why) = said("keystone", MONTH);
     assert_eq!(code, 3);

@@ -29,7 +29,7 @@ pub(super) struct ReportCommand {
     #[command(subcommand)]
     command: Option<Command>,
     /// The partner: the id of a file in partners/
-    #[arg(long, conflicts_with = "all", required_unless_present = "all")]
+    #[arg(long, conflicts_with = "all")]
     partner: Option<String>,
     /// Every partner whose file says what a contract promises, and one page over all of them
     #[arg(long)]
@@ -125,6 +125,12 @@ impl ReportCommand {
 
     fn partners<'p>(&self, plan: &'p Plan) -> Result<Vec<&'p Partner>, Exit> {
         let Some(id) = &self.partner else {
+            if !self.all {
+                out::print_error(
+                    "outrider: whose report? Name a partner with --partner, or every one with --all",
+                );
+                return Err(Exit::Usage);
+            }
             let with_terms = plan.partners.values().filter(|one| !one.slas.is_empty());
             let all: Vec<_> = with_terms.collect();
             if all.is_empty() {
