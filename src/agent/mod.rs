@@ -9,6 +9,7 @@ mod apply_plan;
 mod budgets;
 mod certificates;
 mod changes;
+mod docket;
 mod due;
 mod epochs;
 mod evidence_check;
@@ -16,6 +17,7 @@ mod follow_up_requests;
 mod follow_up_runs;
 mod jwks;
 mod ledger_care;
+mod left_out;
 #[cfg(test)]
 mod orphan_tests;
 mod orphans;
@@ -57,9 +59,10 @@ use outrider_domain::model::Plan;
 use outrider_domain::secret::keep_token;
 use tokio::sync::{mpsc, watch};
 
+pub use self::docket::{NotRecorded, os_author, record};
 use self::due::DueCounter;
 use self::recorder_events::{RecorderEvent, RecorderSender};
-pub use self::report::{NoReport, report};
+pub use self::report::{NoReport, report, report_through};
 pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;

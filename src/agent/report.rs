@@ -10,12 +10,13 @@ use outrider_domain::model::{
 };
 use outrider_domain::schedule::due_counts;
 use outrider_domain::sla::{
-    AgreementFacts, DEFINITIONS, Day, EpochPart, JourneyCoverage, Latency, Party, PromiseFacts,
-    Report, ReportFacts, ReportPeriod, RunCounts, Source, TrendPoint, Verdict, instant,
+    AgreementFacts, DEFINITIONS, Day, Docketed, EpochPart, JourneyCoverage, Latency, Party,
+    PromiseFacts, Removed, Report, ReportFacts, ReportPeriod, Source, TrendPoint, Verdict, instant,
 };
 use outrider_domain::sli::{Quantiles, Series, Sketch};
-use outrider_domain::slo::{Counts, Epoch};
+use outrider_domain::slo::{Counts, Epoch, LeftOut};
 
+use super::left_out::{leave_out, runs};
 use crate::ledger::{Ledger, LedgerError, QuarterCounts};
 use crate::proof::sha256_hex;
 
@@ -83,6 +84,20 @@ pub fn report(
     period: &ReportPeriod,
     now: DateTime<Utc>,
 ) -> Result<Report, NoReport> {
+    report_through(plan, ledger, partner, period, (now, u64::MAX))
+}
+
+/// The same as it was with an entry of the docket, without those that came later.
+///
+/// # Errors
+/// As those of [`report`].
+pub fn report_through(
+    plan: &Plan,
+    ledger: &Ledger,
+    partner: &Partner,
+    period: &ReportPeriod,
+    (now, docket_through): (DateTime<Utc>, u64),
+) -> Result<Report, NoReport> {
     if partner.slas.is_empty() {
         return Err(NoReport::NoTerms {
             partner: partner.id.clone(),
@@ -99,17 +114,22 @@ pub fn report(
         let open = open
             .filter(|tick| tick.probe.partner == partner.id && tick.due_at < until)
             .min_by_key(|tick| tick.due_at);
+        let docket = ledger.docket(&partner.id)?.through(docket_through);
         let reader = Reader {
             plan,
             ledger,
             partner,
             period,
+            left_out: docket.left_out(),
         };
         let facts = reader.agreements()?;
-        let (coverage, latency) = reader.journeys()?;
-        Ok((open, facts, coverage, latency, ledger.due_through()?))
+        let journeys = reader.journeys()?;
+        let docketed = Docketed::of(&docket, period, reader.zone(), |from, until| {
+            reader.removed(&(from..until))
+        })?;
+        Ok((open, facts, journeys, docketed, ledger.due_through()?))
     })?;
-    let (open, facts, coverage, latency, due_through) = read;
+    let (open, facts, (coverage, latency), docketed, due_through) = read;
     if let Some(tick) = open {
         return Err(NoReport::RunGoesOn {
             probe: tick.probe,
@@ -137,6 +157,7 @@ pub fn report(
         agreements,
         coverage,
         latency,
+        docketed,
     };
     let is_recorded_whole = due_through.is_some_and(|through| through >= until);
     Ok(Report::new(facts, is_recorded_whole))
@@ -170,6 +191,8 @@ struct Reader<'a> {
     ledger: &'a Ledger,
     partner: &'a Partner,
     period: &'a ReportPeriod,
+    /// What approved exclusions leave out.
+    left_out: Vec<Range<DateTime<Utc>>>,
 }
 
 /// Quarter hours of an objective, those of the record and those that the schedule alone knows.
@@ -258,7 +281,7 @@ impl Reader<'_> {
                     counts: Counts {
                         due: one.due,
                         held: one.held,
-                        excluded: outrider_domain::slo::LeftOut {
+                        excluded: LeftOut {
                             runs: one.excluded,
                             ..Default::default()
                         },
@@ -268,6 +291,7 @@ impl Reader<'_> {
             }
         }
         counts.sort_by_key(|one| (one.quarter, one.epoch));
+        leave_out(&mut counts, &self.left_out);
         Ok(Quarters { counts, unrecorded })
     }
 
@@ -305,10 +329,37 @@ impl Reader<'_> {
         Ok(trend)
     }
 
+    /// The zone of what both directions share.
+    fn zone(&self) -> Zone {
+        self.partner.slas.first().map_or(Zone::UTC, |sla| sla.zone)
+    }
+
+    /// The runs of each promise of the partner that lie in a stretch of time.
+    fn removed(&self, between: &Range<DateTime<Utc>>) -> Result<Vec<Removed>, LedgerError> {
+        let owed = self.partner.slas.iter();
+        let owed = owed.filter(|sla| sla.owes == Debtor::Partner);
+        let removed = owed.flat_map(|sla| &sla.promises).map(|promise| {
+            let history = self
+                .ledger
+                .slo_history(&self.partner.id, promise.of, self.plan.scale)?;
+            let quarters = self.quarters(promise.of, history.begin(), between)?;
+            let runs = runs(
+                &quarters.counts.iter().map(|one| one.counts).sum(),
+                Basis::Raw,
+            );
+            Ok(Removed {
+                promise: promise.of.name().to_owned(),
+                due: runs.due,
+                judged: runs.judged,
+                bad: runs.bad,
+            })
+        });
+        removed.collect()
+    }
+
     /// What became of planned starts, and how long runs took, by journey.
     fn journeys(&self) -> Result<(Vec<JourneyCoverage>, Vec<Latency>), LedgerError> {
-        let zone = self.partner.slas.first().map_or(Zone::UTC, |sla| sla.zone);
-        let (from, until) = self.period.instants(zone);
+        let (from, until) = self.period.instants(self.zone());
         let promised = self.partner.slas.iter().flat_map(|sla| &sla.promises);
         let slos = promised.filter_map(|promise| self.partner.slos.get(&promise.of));
         let journeys: std::collections::BTreeSet<&JourneyId> =
@@ -376,18 +427,6 @@ fn quantiles(journey: &JourneyId, of: &Quantiles) -> Latency {
         p95_us: us(p95),
         p99_us: us(p99),
         max_us: us(of.max),
-    }
-}
-
-/// Runs as a verdict counts them.
-fn runs(of: &Counts, basis: Basis) -> RunCounts {
-    match basis {
-        Basis::Raw => RunCounts::new(of.owed(), of.judged, of.bad),
-        Basis::Net => RunCounts::new(
-            of.owed().saturating_sub(of.excluded.runs),
-            of.judged.saturating_sub(of.excluded.events),
-            of.bad.saturating_sub(of.excluded.bad),
-        ),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct AgentAnswer {
     pub(super) status: u16,
     /// What it says is wrong, and the fix; empty where nothing is.
     pub(super) problem: String,
+    /// The number of what it recorded.
+    pub(super) recorded: Option<u64>,
 }
 
 /// The token of an agent, out of its file.
@@ -128,7 +130,11 @@ fn read_answer(text: &str) -> Option<AgentAnswer> {
         (error, _) if error.is_empty() => String::new(),
         (error, cure) => format!("{error}; {cure}"),
     };
-    Some(AgentAnswer { status, problem })
+    Some(AgentAnswer {
+        status,
+        problem,
+        recorded: document["recorded"].as_u64(),
+    })
 }
 
 /// Accepts the certificate in the agent's own files and no other, whatever names it has: the agent is reached by its

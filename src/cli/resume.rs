@@ -82,7 +82,7 @@ impl Resume {
 }
 
 /// Where this machine reaches a listener: one on every address by loopback.
-fn local(listen: SocketAddr) -> SocketAddr {
+pub(super) fn local(listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         ip if !ip.is_unspecified() => listen,
         ip if ip.is_ipv4() => (Ipv4Addr::LOCALHOST, listen.port()).into(),

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
-use outrider_domain::model::{Deed, JourneyId, PartnerId, ProbeId, Refusal};
+use outrider_domain::model::{Deed, DocketWish, JourneyId, PartnerId, ProbeId, Refusal};
 use outrider_domain::view;
 use serde::Deserialize;
 use serde_json::json;
@@ -198,6 +198,33 @@ pub(super) async fn resume(
             StatusCode::UNPROCESSABLE_ENTITY,
             &format!("`{field}` {fault}"),
             "say in one line who resumes and why, without data of members",
+        ),
+        Some(Err(refusal)) => refused(refusal),
+        None => away(),
+    }
+}
+
+/// Adds to the docket of a partner.
+pub(super) async fn docket(
+    handle: Handle,
+    wish: Result<Json<DocketWish>, JsonRejection>,
+) -> Response {
+    if let Err(refusal) = handle.may(Deed::Record) {
+        return refused(refusal);
+    }
+    let wish = match wish {
+        Ok(Json(wish)) => wish,
+        Err(why) => {
+            let help = "send it with `outrider incident`, `exclusion`, `dispute` or `report`";
+            return problem(why.status(), "the request cannot be read", help);
+        }
+    };
+    match handle.docket(wish).await {
+        Some(Ok(Ok(number))) => Json(json!({"recorded": number})).into_response(),
+        Some(Ok(Err(why))) => problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &why.to_string(),
+            "nothing was recorded",
         ),
         Some(Err(refusal)) => refused(refusal),
         None => away(),

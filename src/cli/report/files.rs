@@ -8,7 +8,9 @@ use outrider_domain::sla::{Report, ReportPeriod};
 
 use super::order::{Format, Order};
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
-use crate::render::{ReportProof, days_csv, promises_csv, report_html, report_overview};
+use crate::render::{
+    ReportProof, days_csv, docket_csv, promises_csv, report_html, report_overview,
+};
 
 /// Writes the JSON and the views that were asked for, and its signatures where there is a key.
 ///
@@ -36,6 +38,9 @@ pub(super) fn write_report(report: &Report, order: &Order) -> Result<Vec<PathBuf
                 let days = days_csv(report).map_err(|why| why.to_string())?;
                 files.push((format!("{stem}.promises.csv"), promises.into_bytes()));
                 files.push((format!("{stem}.days.csv"), days.into_bytes()));
+                for (name, text) in docket_csv(report).map_err(|why| why.to_string())? {
+                    files.push((format!("{stem}.{name}.csv"), text.into_bytes()));
+                }
             }
             Format::Json => {}
         }
@@ -68,7 +73,11 @@ pub(super) fn write_overview(
 
 /// How the files of a report begin.
 fn stem(report: &Report) -> String {
-    format!("{}-{}", report.partner.id, report.period)
+    let name = format!("{}-{}", report.partner.id, report.period);
+    match report.revision {
+        1 => name,
+        revision => format!("{name}.r{revision}"),
+    }
 }
 
 fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf>, String> {

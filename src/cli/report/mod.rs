@@ -2,6 +2,7 @@
 
 mod files;
 mod order;
+mod revise;
 mod verify;
 
 use std::path::PathBuf;
@@ -14,12 +15,13 @@ use outrider_domain::sla::{Report, ReportPeriod};
 
 use self::files::{write_overview, write_report};
 use self::order::{Format, Order, failed, period};
+use super::docket::Way;
 use super::exit::Exit;
 use super::files::LedgerFiles;
 use super::out;
 use crate::agent;
 use crate::ledger::Ledger;
-use crate::proof::ProofKey;
+use crate::proof::{ProofKey, sha256_hex};
 use crate::render::{Paper, report_text};
 
 /// What `report` takes.
@@ -52,6 +54,11 @@ pub(super) struct ReportCommand {
     /// Signs with this key: Ed25519, PKCS #8 PEM, as openssl genpkey makes it
     #[arg(long, value_name = "FILE", requires = "out")]
     key: Option<PathBuf>,
+    /// Records in the ledger that the report is published: from then on what changes it makes a revision
+    #[arg(long, requires = "out")]
+    publish: bool,
+    #[command(flatten)]
+    way: Way,
     /// The paper that the page is laid out for: a4 or letter
     #[arg(long, value_name = "PAPER", default_value = "a4")]
     paper: String,
@@ -63,12 +70,16 @@ pub(super) struct ReportCommand {
 enum Command {
     /// Works a report out again and checks its signature; exit 8 when it is not valid, 7 without a key
     Verify(verify::Verify),
+    /// Begins a correction of a published report: the next one is its revision, and says what changed and why
+    Revise(revise::Revise),
 }
 
 impl ReportCommand {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        if let Some(Command::Verify(verify)) = self.command {
-            return verify.carry_out();
+        match self.command {
+            Some(Command::Verify(verify)) => return verify.carry_out(),
+            Some(Command::Revise(revise)) => return revise.carry_out(),
+            None => {}
         }
         let period = period(self.period.as_deref().unwrap_or_default())?;
         let order = self.order()?;
@@ -82,7 +93,12 @@ impl ReportCommand {
         let (mut reports, mut first_fault) = (Vec::new(), None);
         for partner in partners {
             match one(&plan, &ledger, partner, (&period, now), order.as_ref()) {
-                Ok(report) => reports.push(report),
+                Ok(report) => {
+                    if self.publish {
+                        publish(&plan, &ledger, &report, &self.way)?;
+                    }
+                    reports.push(report);
+                }
                 Err(exit) => first_fault = first_fault.or(Some(exit)),
             }
         }
@@ -166,6 +182,24 @@ fn one(
         }
     }
     Ok(report)
+}
+
+/// Keeps in the ledger that a report was published; one that was published as it is stays so.
+fn publish(plan: &Plan, ledger: &Ledger, report: &Report, way: &Way) -> Result<(), Exit> {
+    let json = report.json().map_err(|_| Exit::Internal)?;
+    let sha256 = sha256_hex(json.as_bytes());
+    let docket = ledger.docket(&PartnerId::new(report.partner.id.as_str()));
+    let docket = docket.map_err(|why| failed(why.into()))?;
+    let (period, revision) = (&report.period, report.revision);
+    if docket.has_published(period, &sha256) {
+        out::say(&format!(
+            "  revision {revision} was published before, as it is"
+        ));
+        return Ok(());
+    }
+    way.record(plan, report.publication(sha256))?;
+    out::say(&format!("  revision {revision} is published"));
+    Ok(())
 }
 
 fn unwritten(why: String) -> Exit {
