@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::access::token;
 use crate::reports::{
-    BAD, GOOD, MONTH, TERMS, a_bad_month, at, config, day, error, key, seed, written,
+    BAD, GOOD, MONTH, TERMS, a_bad_month, at, config, day, error, key, schema_faults, seed, written,
 };
 use crate::support::Config;
 
@@ -288,6 +288,7 @@ fn what_changes_a_published_report_makes_a_revision_that_names_it() {
 fn names_what_changed(config: &Config, first: &str) {
     let second: Value =
         serde_json::from_str(&file(config, &format!("keystone-{MONTH}.r2.json"))).unwrap();
+    assert_eq!(schema_faults(&second), [""; 0]);
     let corrects = &second["corrects"];
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, first.as_bytes());
     let digest: String = digest
@@ -395,6 +396,7 @@ fn an_open_dispute_stands_on_page_one_and_its_settlement_makes_a_revision() {
     assert!(is_closed, "{settled}");
     let report: Value =
         serde_json::from_str(&file(&config, &format!("keystone-{period}.r3.json"))).unwrap();
+    assert_eq!(schema_faults(&report), [""; 0]);
     assert_eq!(report["disputes"][0]["settlement"], "agreed");
     assert_eq!(report["corrects"]["changes"][0]["what"], "dispute-settle");
     let listed = done(&config, &["dispute", "list"]);
@@ -449,6 +451,7 @@ fn episodes_of_failed_runs_are_proposed_until_an_incident_covers_them() {
     );
     done(&config, &[&["incident", "close", "1"][..], &why].concat());
     let report = written(&config, &[]);
+    assert_eq!(schema_faults(&report), [""; 0]);
     let incident = &report["incidents"][0];
     assert_eq!(incident["from"], from);
     assert_eq!(incident["acknowledged"], to);

@@ -343,17 +343,21 @@ fn verdicts_and_credits_follow_from_whole_runs() {
 #[test]
 fn the_json_meets_its_published_schema() {
     let report = written(&a_bad_month(), &[]);
+    assert_eq!(schema_faults(&report), [""; 0]);
+    let mut other = report;
+    other["agreements"][0]["rows"][0]["verdict"] = "met".into();
+    assert!(!schema_faults(&other).is_empty(), "an unknown field passes");
+}
+
+/// Where a report does not meet the published schema.
+pub(crate) fn schema_faults(report: &Value) -> Vec<String> {
     let schema = repository().join("docs/report-1.schema.json");
     let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let faults: Vec<String> = validator
-        .iter_errors(&report)
+    let faults = validator.iter_errors(report);
+    faults
         .map(|fault| format!("{}: {fault}", fault.instance_path()))
-        .collect();
-    assert!(faults.is_empty(), "{faults:?}");
-    let mut other = report;
-    other["agreements"][0]["rows"][0]["verdict"] = "met".into();
-    assert!(!validator.is_valid(&other), "an unknown field passes");
+        .collect()
 }
 
 #[test]
