@@ -17,6 +17,7 @@ mod checks;
 mod config;
 mod control;
 mod core;
+mod docket;
 mod drift;
 mod drills;
 mod exits;

@@ -19,6 +19,7 @@ mod completeness;
 mod connection;
 mod deprecated;
 mod diff;
+mod docket;
 mod duration;
 mod evidence;
 mod failure;
@@ -75,6 +76,7 @@ pub use connection::{
 };
 pub use deprecated::{Deprecated, DeprecatedKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
+pub use docket::{DocketDeed, DocketEntry, DocketReason, DocketWish, Stood};
 pub use duration::format_duration;
 pub use evidence::{
     Answer, JobTimes, Method, RequestEvidence, RequestKind, RequestResult, StepEvidence, StepState,

@@ -9,7 +9,9 @@ use super::bundle::{write_bundle, write_synced};
 use super::order::{Format, Order};
 use crate::agent::Evidenced;
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
-use crate::render::{ReportProof, days_csv, promises_csv, report_html, report_overview};
+use crate::render::{
+    ReportProof, days_csv, docket_csv, promises_csv, report_html, report_overview,
+};
 
 /// Writes the JSON and the views that were asked for, its signatures where there is a key, and before them what it
 /// is counted from where that was asked for.
@@ -39,6 +41,9 @@ pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathB
                 let days = days_csv(report).map_err(|why| why.to_string())?;
                 files.push((format!("{stem}.promises.csv"), promises.into_bytes()));
                 files.push((format!("{stem}.days.csv"), days.into_bytes()));
+                for (name, text) in docket_csv(report).map_err(|why| why.to_string())? {
+                    files.push((format!("{stem}.{name}.csv"), text.into_bytes()));
+                }
             }
             Format::Json => {}
         }
@@ -79,7 +84,11 @@ pub(super) fn write_overview(
 
 /// How the files of a report begin.
 fn stem(report: &Report) -> String {
-    format!("{}-{}", report.partner.id, report.period)
+    let name = format!("{}-{}", report.partner.id, report.period);
+    match report.revision {
+        1 => name,
+        revision => format!("{name}.r{revision}"),
+    }
 }
 
 fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf>, String> {

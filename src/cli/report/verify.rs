@@ -153,8 +153,10 @@ impl Verify {
             Exit::Ledger
         })?;
         let period = period(&report.period)?;
-        let now = Clock::real().now();
-        let again = agent::report(&plan, &reader, partner, &period, now).map_err(failed)?;
+        // As the docket was then: what was recorded later makes a later revision.
+        let (now, through) = (Clock::real().now(), report.docketed.docket_through);
+        let again = agent::report_through(&plan, &reader, partner, &period, (now, through))
+            .map_err(failed)?;
         let again = again.report.json().map_err(|_| Exit::Internal)?;
         self.same(
             json,
