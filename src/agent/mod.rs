@@ -25,6 +25,7 @@ mod pause;
 mod pauses;
 mod permits;
 mod plan_series;
+mod publishing;
 mod quantiles;
 mod query_handler;
 mod read_window;
@@ -60,6 +61,9 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::docket::{NotRecorded, os_author, record};
 use self::due::DueCounter;
+pub use self::publishing::{
+    Bundle, BundleFault, COUNTS, Format, Order, read_bundle, write_overview, write_report,
+};
 use self::recorder_events::{RecorderEvent, RecorderSender};
 pub use self::report::{Evidenced, NoReport, report, report_through};
 pub use self::run_names::{under_present_names, unknown_name};
@@ -166,6 +170,7 @@ pub async fn run(
         .map_err(|why| AgentError::Start(why.to_string()))?;
     evidence_check::start(&plan, &recorder.sender, &stopped);
     start_numbers(&shared, &clock, &stopped)?;
+    publishing::start(&shared, &recorder.sender, &clock, &stopped)?;
     let queries_of_pages = QuerySender::new(query_sender, clock.clone());
     let mut server = tokio::spawn(listener::serve(
         listener,

@@ -160,12 +160,21 @@ impl Writer {
         drop(entries);
         self.shared.count(&counted);
         let mut places = places.into_iter();
-        let mut is_flush_due = false;
+        let mut flushes = Vec::new();
         for one in prepared {
-            is_flush_due |= matches!(one.event, RecorderEvent::Flush);
-            self.durable(one, &mut places);
+            match one.event {
+                RecorderEvent::Flush(done) => flushes.push(done),
+                _ => self.durable(one, &mut places),
+            }
         }
-        if is_flush_due { self.flush() } else { Ok(()) }
+        if !flushes.is_empty() {
+            self.flush()?;
+        }
+        flushes
+            .into_iter()
+            .flatten()
+            .for_each(|done| reply(done, ()));
+        Ok(())
     }
 
     /// Between two batches: deletes what is no longer kept, a little at a time, and looks how large the ledger is.
@@ -283,7 +292,7 @@ impl Writer {
             | RecorderEvent::Resume(..)
             | RecorderEvent::Docket(..)
             | RecorderEvent::Action(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop => {}
         }
         Prepared {
@@ -371,7 +380,7 @@ impl Writer {
             | RecorderEvent::Resume(..)
             | RecorderEvent::Docket(..)
             | RecorderEvent::Action(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop) => other,
         }
     }
@@ -443,7 +452,7 @@ impl Writer {
             | RecorderEvent::Job(JobNote::Released { .. })
             | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop => {}
         }
     }

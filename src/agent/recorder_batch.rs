@@ -116,7 +116,7 @@ pub(super) fn entries<'a>(
             RecorderEvent::Planned(..)
             | RecorderEvent::Docket(..)
             | RecorderEvent::Fault(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop => {}
         }
     }

@@ -54,8 +54,8 @@ pub(super) enum RecorderEvent {
     Docket(Box<DocketWish>, String, oneshot::Sender<Recorded>),
     /// Something else was done to the agent.
     Action(LoggedAction),
-    /// Write the sketches.
-    Flush,
+    /// Write the sketches; says when they are durable to who asks.
+    Flush(Option<oneshot::Sender<()>>),
     /// Write everything and end.
     Stop,
 }
@@ -101,8 +101,8 @@ impl RecorderEvent {
             | Self::Action(_)
             | Self::Job(JobNote::Released { .. })
             | Self::Orphan(..)
-            | Self::Fault(_)
-            | Self::Flush => false,
+            | Self::Fault(_) => false,
+            Self::Flush(done) => done.is_some(),
         }
     }
 }
@@ -227,7 +227,7 @@ mod tests {
             receiver.gather(&Clock::real(), Duration::from_secs(3600), 10, &mut batch);
             batch.len()
         });
-        assert!(sender.enqueue(RecorderEvent::Flush).await);
+        assert!(sender.enqueue(RecorderEvent::Flush(None)).await);
         assert!(sender.enqueue(RecorderEvent::Stop).await);
         assert!((1..=2).contains(&gathered.join().unwrap()));
     }

@@ -38,6 +38,7 @@ mod page;
 mod partners;
 mod personas;
 mod private;
+mod publishing;
 mod pypi;
 mod queries;
 mod quirks;
@@ -52,6 +53,8 @@ mod rules;
 mod schedule;
 mod scripted;
 mod second_opinion;
+#[path = "../seeded/history.rs"]
+mod seeded;
 mod slo;
 mod stack;
 mod steps;

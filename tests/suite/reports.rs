@@ -3,21 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, TimeDelta, Utc};
-use outrider::ledger::{EpochBegun, Ledger, LedgerEntry, Marks};
+use outrider::ledger::{Ledger, LedgerEntry};
 use outrider_domain::clock::Clock;
 use outrider_domain::config;
-use outrider_domain::model::{
-    Disposition, Outcome, Partner, PartnerId, Plan, Probe, RunRecord, Scale, SloName, Tick, Zone,
-    quarter_of,
-};
-use outrider_domain::schedule::due_counts;
-use outrider_domain::sli::SloEvent;
-use outrider_domain::slo::{Epoch, Promise};
+use outrider_domain::model::{PartnerId, Plan, Scale, Tick, Zone};
 use serde_json::Value;
 
-use crate::support::{Config, Pace, record_of, repository};
+use crate::seeded::{Fate, write_history};
+use crate::support::{Config, Pace, repository};
 
 const ZONE: &str = "America/New_York";
 pub(crate) const FILE: &str = "partners/keystone.toml";
@@ -60,13 +56,10 @@ target = 97
 credit = [{ from = 0, below = 95, percent = 30 }, { from = 95, below = 97, percent = 10 }]
 "#;
 
-/// What a run came to in each objective; none for one that did not judge it.
-pub(crate) type Fate = [Option<bool>; 3];
 pub(crate) const GOOD: Fate = [Some(true); 3];
 pub(crate) const BAD: Fate = [Some(true), Some(true), Some(false)];
 /// The agent was away.
 const AWAY: Fate = [None; 3];
-const SLOS: [SloName; 3] = [SloName::Transport, SloName::Application, SloName::Business];
 
 pub(crate) fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
@@ -108,82 +101,8 @@ pub(crate) fn seed(
     let path = config.folder.path().join("ledger.db");
     let mut ledger = Ledger::open(&path, Scale::REAL, from).unwrap();
     let partner = &plan.partners[&PartnerId::new(partner)];
-    let begun = epochs(&plan, &ledger, partner, from);
-    let entries: Vec<_> = begun.iter().map(LedgerEntry::Epoch).collect();
-    ledger.commit(&entries).unwrap();
-    let mut probes = plan.probes.values();
-    let probe = probes.find(|one| one.id.partner == partner.id).unwrap();
-    let moment = TimeDelta::nanoseconds(1);
-    let (after, last) = (from - moment, until - moment);
-    let due = due_counts(&plan, probe, after, last);
-    ledger
-        .commit(&[LedgerEntry::Due(&due), LedgerEntry::DueThrough(until)])
-        .unwrap();
-    let starts = probe.starts(after, last).enumerate();
-    let runs: Vec<_> = starts
-        .map(|(number, due_at)| run(&plan, probe, due_at, fate(number)))
-        .collect();
-    for runs in runs.chunks(500) {
-        let entries = runs.iter().flat_map(|(tick, run, events)| {
-            let (disposition, run) = match events.is_empty() {
-                true => (Disposition::Missed, None),
-                false => (Disposition::Ran, Some(run)),
-            };
-            let marks = Marks::of(events, 0);
-            [
-                LedgerEntry::Closed(tick, disposition, run, marks),
-                LedgerEntry::SloEvents(events),
-            ]
-        });
-        ledger.commit(&entries.collect::<Vec<_>>()).unwrap();
-    }
-}
-
-/// The next epoch of each objective.
-fn epochs(plan: &Plan, ledger: &Ledger, partner: &Partner, from: DateTime<Utc>) -> Vec<EpochBegun> {
-    let last = ledger.last_epochs().unwrap();
-    let last = last.get(&(partner.id.clone(), SloName::Business));
-    let number = last.map_or(0, |epoch| epoch.number) + 1;
-    let begun = partner.slos.values().map(|slo| EpochBegun {
-        partner: partner.id.clone(),
-        slo: slo.name,
-        epoch: Epoch {
-            number,
-            from: from - TimeDelta::microseconds(1),
-            promise: Promise::of(plan, partner, slo),
-        },
-    });
-    begun.collect()
-}
-
-/// A start with its run and what it adds to objectives.
-fn run(
-    plan: &Plan,
-    probe: &Probe,
-    due_at: DateTime<Utc>,
-    fate: Fate,
-) -> (Tick, RunRecord, Vec<SloEvent>) {
-    let judged = SLOS.iter().zip(fate);
-    let judged = judged.filter_map(|(slo, good)| Some((*slo, good?)));
-    let events = judged.map(|(slo, good)| SloEvent {
-        partner: probe.id.partner.clone(),
-        slo,
-        due_at,
-        quarter: quarter_of(Scale::REAL, due_at),
-        events: 1,
-        bad: u64::from(!good),
-        inconclusive: 0,
-        excuse: plan.excuse(&probe.id.partner, due_at),
-    });
-    let mut run = record_of(&probe.id, due_at);
-    if fate.contains(&Some(false)) {
-        run.outcome = Outcome::Failed;
-    }
-    let tick = Tick {
-        probe: probe.id.clone(),
-        due_at,
-    };
-    (tick, run, events.collect())
+    let fate = |number, _| (fate(number), Duration::from_millis(1_234));
+    write_history(&mut ledger, &plan, partner, &(from..until), fate).unwrap();
 }
 
 /// The month seeded with 25 bad business runs and two hours in which the agent was away.

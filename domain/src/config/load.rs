@@ -121,6 +121,7 @@ fn placeholder_settings() -> crate::model::Settings {
         exchange: crate::model::ExchangeCore::default(),
         calendars: Vec::new(),
         retention: crate::model::Retention::default(),
+        report: None,
     }
 }
 

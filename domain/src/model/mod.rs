@@ -98,7 +98,7 @@ pub use message::{
 };
 pub use not_json::NotJson;
 pub use phase::{Phase, Phases};
-pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, Settings};
+pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, ReportFolder, Settings};
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;

@@ -59,11 +59,15 @@ pub struct Dispute<'a> {
 
 /// A report that was published.
 #[derive(Clone, Debug)]
-pub(super) struct Published<'a> {
-    pub(super) entry: u64,
-    pub(super) revision: u32,
-    pub(super) sha256: &'a str,
-    pub(super) stood: &'a [Stood],
+pub struct Published<'a> {
+    /// The number of the entry that says so.
+    pub entry: u64,
+    /// Which revision.
+    pub revision: u32,
+    /// SHA-256 of its JSON.
+    pub sha256: &'a str,
+    /// What it said of each promise.
+    pub stood: &'a [Stood],
 }
 
 impl Exclusion<'_> {
@@ -208,7 +212,8 @@ impl Docket {
         all
     }
 
-    fn publications(&self) -> impl Iterator<Item = (&str, Published<'_>)> {
+    /// Every publication with its period, oldest first.
+    pub fn publications(&self) -> impl Iterator<Item = (&str, Published<'_>)> {
         self.entries.iter().filter_map(|entry| {
             let DocketDeed::ReportPublish {
                 period,

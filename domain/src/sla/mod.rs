@@ -15,6 +15,7 @@ mod left_out;
 mod period;
 #[cfg(test)]
 mod properties;
+mod publication;
 mod quarters;
 mod report;
 mod row;
@@ -25,7 +26,7 @@ pub use admission::{DocketRefusal, admit};
 pub use counts::RunCounts;
 pub use credit::{CreditLine, CreditSum, credit_sum};
 pub use definitions::{DEFINITIONS, Definition};
-pub use docket::{Dispute, Docket, Exclusion, Incident};
+pub use docket::{Dispute, Docket, Exclusion, Incident, Published};
 pub use docketed::{
     Change, Correction, Docketed, Removed, ReportedDispute, ReportedExclusion, ReportedIncident,
 };
@@ -35,6 +36,7 @@ pub use fold::{promise_facts, trend_point};
 pub use ladder::{LadderFault, ladder_fault};
 pub use left_out::leave_out;
 pub use period::{PeriodMistake, ReportPeriod};
+pub use publication::{Publications, publications};
 pub use quarters::{Quarter, QuartersFault, Tally, quarters_csv, read_quarters};
 pub use report::{
     Agreement, AgreementFacts, Deadlines, JourneyCoverage, Latency, Party, Report, ReportFacts,

@@ -436,7 +436,7 @@ impl Agreement {
 /// Civil days, counted from the day after the period.
 fn deadlines(end: NaiveDate, sla: &Sla) -> Deadlines {
     Deadlines {
-        publish_by: day_after(end, sla.publish_by_days).to_string(),
+        publish_by: publish_day(end, sla).to_string(),
         object_by: last_day_to_object(end, sla).to_string(),
     }
 }
@@ -444,6 +444,11 @@ fn deadlines(end: NaiveDate, sla: &Sla) -> Deadlines {
 /// The last civil day on which the figures of a period may be disputed, by the day after it.
 pub(super) fn last_day_to_object(end: NaiveDate, sla: &Sla) -> NaiveDate {
     day_after(end, sla.publish_by_days + sla.dispute_within_days)
+}
+
+/// The civil day by the end of which the report of a period is published, by the day after the period.
+pub(super) fn publish_day(end: NaiveDate, sla: &Sla) -> NaiveDate {
+    day_after(end, sla.publish_by_days)
 }
 
 fn day_after(end: NaiveDate, days: u32) -> NaiveDate {

@@ -1,7 +1,5 @@
 //! `outrider report`: what a partner's promises came to in a period, as files that a partner can verify.
 
-mod bundle;
-mod files;
 mod order;
 mod revise;
 mod verify;
@@ -12,15 +10,15 @@ use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::config::QueryMistake;
 use outrider_domain::model::{Partner, PartnerId, Plan};
+use outrider_domain::secret::SecretRef;
 use outrider_domain::sla::{Report, ReportPeriod};
 
-use self::files::{write_overview, write_report};
-use self::order::{Format, Order, failed, period};
+use self::order::{failed, period};
 use super::docket::Way;
 use super::exit::Exit;
 use super::files::LedgerFiles;
 use super::out;
-use crate::agent;
+use crate::agent::{self, Format, Order, write_overview, write_report};
 use crate::ledger::Ledger;
 use crate::proof::{ProofKey, sha256_hex};
 use crate::render::{Paper, report_text};
@@ -137,7 +135,7 @@ impl ReportCommand {
             return Ok(None);
         };
         let key = self.key.as_ref().map(|path| {
-            ProofKey::read(path).map_err(|why| {
+            ProofKey::read(&SecretRef::File(path.clone())).map_err(|why| {
                 out::print_error(&format!("outrider: --key {}: {why}", path.display()));
                 Exit::CouldNotLook
             })

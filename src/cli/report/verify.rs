@@ -12,9 +12,8 @@ use serde_json::Value;
 use super::super::exit::Exit;
 use super::super::files::Files;
 use super::super::out;
-use super::bundle::{BundleFault, COUNTS, read_bundle};
 use super::order::{failed, period};
-use crate::agent;
+use crate::agent::{self, BundleFault, COUNTS, read_bundle};
 use crate::ledger::Ledger;
 use crate::proof::{PublicProofKey, REPORT_TYPE, open_envelope};
 
