@@ -3,12 +3,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 CARGO ?= cargo
 
-.PHONY: help demo demo-once stack stack-pages test times quick nightly dist build fmt clippy doc generated generate \
+.PHONY: help demo demo-once demo-report stack stack-pages test times quick nightly dist build fmt clippy doc generated generate \
   unit suite fuzz traps demo-check tools pypi pypi-tools mutations prometheus-newest other-days deny book bench bench-tools bench-where soak soak-short members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
 	@echo "make demo-once  one cycle of it; exit 0 when every expectation held"
+	@echo "make demo-report  SLA reports over a year of made-up history of the demo's partners, SEED=N (7)"
 	@echo "make stack      the demo with Prometheus and Alertmanager: faults that page, until stopped"
 	@echo "make quick      the inner loop: format, clippy, unit tests with the architecture tests"
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
@@ -34,6 +35,10 @@ demo: build
 
 demo-once: build
 	@exec target/release/demo --once
+
+demo-report: SEED = 7
+demo-report: build
+	@$(CARGO) run -q --release --example demo_report -- $(SEED)
 
 stack: build tools stack-pages
 	@exec target/release/demo --stack

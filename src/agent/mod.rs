@@ -9,6 +9,7 @@ mod apply_plan;
 mod budgets;
 mod certificates;
 mod changes;
+mod docket;
 mod due;
 mod epochs;
 mod evidence_check;
@@ -24,6 +25,7 @@ mod pause;
 mod pauses;
 mod permits;
 mod plan_series;
+mod publishing;
 mod quantiles;
 mod query_handler;
 mod read_window;
@@ -57,9 +59,13 @@ use outrider_domain::model::Plan;
 use outrider_domain::secret::{HashKey, keep_token};
 use tokio::sync::{mpsc, watch};
 
+pub use self::docket::{NotRecorded, os_author, record};
 use self::due::DueCounter;
+pub use self::publishing::{
+    Bundle, BundleFault, COUNTS, Format, Order, read_bundle, write_overview, write_report,
+};
 use self::recorder_events::{RecorderEvent, RecorderSender};
-pub use self::report::{Evidenced, NoReport, report};
+pub use self::report::{Evidenced, NoReport, report, report_through};
 pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;
@@ -171,6 +177,7 @@ pub async fn run(
     let exposition = server::exposition(&plan, &shared, &clock, fleet);
     evidence_check::start(&plan, &recorder.sender, &stopped);
     start_numbers(&shared, &clock, &stopped)?;
+    publishing::start(&shared, &recorder.sender, &clock, &stopped)?;
     let queries_of_pages = QuerySender::new(query_sender, clock.clone());
     let mut server = tokio::spawn(listener::serve(
         listener,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{ActionKind, LoggedAction, Plan};
+use outrider_domain::model::{ActionKind, KnownBy, LoggedAction, Plan};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
+use super::docket::os_author;
 use super::jwks::{PublishedKeys, RELOAD_EVERY};
 use super::readers::Readers;
 use super::recorder_events::{RecorderEvent, RecorderSender};
@@ -63,6 +64,18 @@ pub(super) async fn handle_queries(
                     recorder.clone(),
                     to,
                 )));
+            }
+            PortalQuery::Docket(wish, known_by, to) => {
+                let author = match known_by {
+                    KnownBy::Token(name) => format!("token {name}"),
+                    // Its file is readable for this user alone.
+                    KnownBy::LocalToken => os_author(),
+                    KnownBy::Anonymous => "nobody".to_owned(),
+                };
+                let event = RecorderEvent::Docket(wish, author, to);
+                // It answers by itself; nothing waits for its end.
+                let recorder = recorder.clone();
+                drop(tokio::spawn(async move { recorder.send(event).await }));
             }
             query @ (PortalQuery::Runs(..) | PortalQuery::Run(..) | PortalQuery::Actions(..)) => {
                 readers.query(query);

@@ -99,6 +99,7 @@ fn answer(ledger: &Ledger, plan: &Plan, query: PortalQuery) {
         | PortalQuery::Actions(..)
         | PortalQuery::Overview(_)
         | PortalQuery::Resume(..)
+        | PortalQuery::Docket(..)
         | PortalQuery::Watchdog(_)
         | PortalQuery::Keys(_) => {}
     }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Disposition, Plan, ProbeId, RunId, Tick};
+use outrider_domain::model::{AgentFault, Disposition, DocketWish, Plan, ProbeId, RunId, Tick};
 use outrider_domain::sli::{self, Increment, Sketch, SketchKey, hour_of};
 use tokio::sync::oneshot;
 
 use super::changes::DeclaredChange;
+use super::docket::{NotRecorded, admitted};
 use super::epochs;
 use super::ledger_care::LedgerCare;
 use super::pause::Pause;
@@ -24,6 +25,7 @@ use super::windows::DurableRun;
 use crate::expose::Health;
 use crate::journey::JobNote;
 use crate::ledger::{EarlierEnd, EpochBegun, Ledger, LedgerEntry, LedgerError, Marks};
+use crate::portal::Recorded;
 
 /// Events written in one transaction.
 const BATCH_MAX: usize = 512;
@@ -158,12 +160,21 @@ impl Writer {
         drop(entries);
         self.shared.count(&counted);
         let mut places = places.into_iter();
-        let mut is_flush_due = false;
+        let mut flushes = Vec::new();
         for one in prepared {
-            is_flush_due |= matches!(one.event, RecorderEvent::Flush);
-            self.durable(one, &mut places);
+            match one.event {
+                RecorderEvent::Flush(done) => flushes.push(done),
+                _ => self.durable(one, &mut places),
+            }
         }
-        if is_flush_due { self.flush() } else { Ok(()) }
+        if !flushes.is_empty() {
+            self.flush()?;
+        }
+        flushes
+            .into_iter()
+            .flatten()
+            .for_each(|done| reply(done, ()));
+        Ok(())
     }
 
     /// Between two batches: deletes what is no longer kept, a little at a time, and looks how large the ledger is.
@@ -279,8 +290,9 @@ impl Writer {
             | RecorderEvent::ProbeRemoved(_)
             | RecorderEvent::Job(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Docket(..)
             | RecorderEvent::Action(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop => {}
         }
         Prepared {
@@ -366,8 +378,9 @@ impl Writer {
             | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
             | RecorderEvent::Resume(..)
+            | RecorderEvent::Docket(..)
             | RecorderEvent::Action(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop) => other,
         }
     }
@@ -428,6 +441,7 @@ impl Writer {
                 let was_paused = self.shared.set_pause(&probe, None);
                 reply(done, Ok(was_paused));
             }
+            RecorderEvent::Docket(wish, author, done) => self.docket(*wish, &author, done),
             RecorderEvent::Opened(_)
             | RecorderEvent::Closed(..)
             | RecorderEvent::FollowUp(_)
@@ -438,8 +452,25 @@ impl Writer {
             | RecorderEvent::Job(JobNote::Released { .. })
             | RecorderEvent::Orphan(..)
             | RecorderEvent::Fault(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop => {}
+        }
+    }
+
+    /// Adds to a docket by what is durable, so that of two who do the same one is refused. Without an answer it is not
+    /// recorded.
+    fn docket(&mut self, wish: DocketWish, author: &str, done: oneshot::Sender<Recorded>) {
+        let (plan, now) = (self.shared.plan(), self.clock.now());
+        match admitted(&self.ledger, &plan, wish, (author, now)) {
+            Ok(entry) => {
+                if self.commit(&[LedgerEntry::Docket(&entry)]).is_ok() {
+                    reply(done, Ok(entry.number));
+                }
+            }
+            Err(NotRecorded::Refused(why)) => reply(done, Err(why)),
+            Err(NotRecorded::Ledger(why)) => {
+                tracing::error!(error = %why, "the docket cannot be read; nothing was added to it");
+            }
         }
     }
 

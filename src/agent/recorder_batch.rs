@@ -73,23 +73,8 @@ pub(super) fn entries<'a>(
     let mut closed = BTreeSet::new();
     let mut through: BTreeMap<&ProbeId, DateTime<Utc>> = BTreeMap::new();
     for one in prepared {
-        match &one.event {
-            RecorderEvent::Finished(_, tick, _) | RecorderEvent::Closed(tick, _) => {
-                closed.insert((&tick.probe, tick.due_at));
-            }
-            RecorderEvent::Opened(_)
-            | RecorderEvent::FollowUp(_)
-            | RecorderEvent::Began(..)
-            | RecorderEvent::ProbeRemoved(_)
-            | RecorderEvent::Due(_)
-            | RecorderEvent::Planned(..)
-            | RecorderEvent::Job(_)
-            | RecorderEvent::Orphan(..)
-            | RecorderEvent::Fault(_)
-            | RecorderEvent::Resume(..)
-            | RecorderEvent::Action(_)
-            | RecorderEvent::Flush
-            | RecorderEvent::Stop => {}
+        if let RecorderEvent::Finished(_, tick, _) | RecorderEvent::Closed(tick, _) = &one.event {
+            closed.insert((&tick.probe, tick.due_at));
         }
         if let RecorderEvent::Opened(tick) | RecorderEvent::Closed(tick, _) = &one.event {
             let last = through.entry(&tick.probe).or_insert(tick.due_at);
@@ -129,8 +114,9 @@ pub(super) fn entries<'a>(
             }
             RecorderEvent::Action(action) => entries.push(LedgerEntry::Action(action)),
             RecorderEvent::Planned(..)
+            | RecorderEvent::Docket(..)
             | RecorderEvent::Fault(_)
-            | RecorderEvent::Flush
+            | RecorderEvent::Flush(_)
             | RecorderEvent::Stop => {}
         }
     }

@@ -9,15 +9,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    AgentFault, Disposition, FollowUpRun, Job, LoggedAction, OrphanResult, Plan, ProbeId,
-    RunRecord, Tick,
+    AgentFault, Disposition, DocketWish, FollowUpRun, Job, LoggedAction, OrphanResult, Plan,
+    ProbeId, RunRecord, Tick,
 };
 use outrider_domain::schedule::DueCount;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 
 use crate::journey::JobNote;
-use crate::portal::Resumed;
+use crate::portal::{Recorded, Resumed};
 
 /// Events that wait. When the queue is full, senders wait, so ticks are capped and counted; no
 /// verdict is dropped in silence.
@@ -50,10 +50,12 @@ pub(super) enum RecorderEvent {
     Fault(AgentFault),
     /// A person resumes a journey; the action log gets the entry where it was paused.
     Resume(ProbeId, Box<LoggedAction>, oneshot::Sender<Resumed>),
+    /// A person adds to a docket, by what they are known.
+    Docket(Box<DocketWish>, String, oneshot::Sender<Recorded>),
     /// Something else was done to the agent.
     Action(LoggedAction),
-    /// Write the sketches.
-    Flush,
+    /// Write the sketches; says when they are durable to who asks.
+    Flush(Option<oneshot::Sender<()>>),
     /// Write everything and end.
     Stop,
 }
@@ -86,6 +88,7 @@ impl RecorderEvent {
         match self {
             Self::Job(JobNote::Opened(..) | JobNote::OthersOpen { .. })
             | Self::Resume(..)
+            | Self::Docket(..)
             | Self::Stop => true,
             Self::Opened(_)
             | Self::Closed(..)
@@ -98,8 +101,8 @@ impl RecorderEvent {
             | Self::Action(_)
             | Self::Job(JobNote::Released { .. })
             | Self::Orphan(..)
-            | Self::Fault(_)
-            | Self::Flush => false,
+            | Self::Fault(_) => false,
+            Self::Flush(done) => done.is_some(),
         }
     }
 }
@@ -224,7 +227,7 @@ mod tests {
             receiver.gather(&Clock::real(), Duration::from_secs(3600), 10, &mut batch);
             batch.len()
         });
-        assert!(sender.enqueue(RecorderEvent::Flush).await);
+        assert!(sender.enqueue(RecorderEvent::Flush(None)).await);
         assert!(sender.enqueue(RecorderEvent::Stop).await);
         assert!((1..=2).contains(&gathered.join().unwrap()));
     }

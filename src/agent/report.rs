@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider_domain::model::{
-    Debtor, JourneyId, Partner, PartnerId, Plan, Probe, ProbeId, Sla, SlaPromise, SloName, Zone,
+    Basis, Debtor, JourneyId, Partner, PartnerId, Plan, Probe, ProbeId, Sla, SlaPromise, SloName,
+    Zone,
 };
 use outrider_domain::schedule::due_counts;
 use outrider_domain::sla::{
-    AgreementFacts, DEFINITIONS, EpochPart, JourneyCoverage, Latency, Party, PromiseFacts, Quarter,
-    Report, ReportFacts, ReportPeriod, Source, Tally, TrendPoint, instant, promise_facts,
-    quarters_csv, trend_point,
+    AgreementFacts, DEFINITIONS, Docketed, EpochPart, JourneyCoverage, Latency, Party,
+    PromiseFacts, Quarter, Removed, Report, ReportFacts, ReportPeriod, Source, Tally, TrendPoint,
+    instant, leave_out, promise_facts, quarters_csv, trend_point,
 };
 use outrider_domain::sli::{Quantiles, Series, Sketch};
 use outrider_domain::slo::{Counts, Epoch};
@@ -91,6 +92,20 @@ pub fn report(
     period: &ReportPeriod,
     now: DateTime<Utc>,
 ) -> Result<Evidenced, NoReport> {
+    report_through(plan, ledger, partner, period, (now, u64::MAX))
+}
+
+/// The same as it was with an entry of the docket, without those that came later.
+///
+/// # Errors
+/// As those of [`report`].
+pub fn report_through(
+    plan: &Plan,
+    ledger: &Ledger,
+    partner: &Partner,
+    period: &ReportPeriod,
+    (now, docket_through): (DateTime<Utc>, u64),
+) -> Result<Evidenced, NoReport> {
     if partner.slas.is_empty() {
         return Err(NoReport::NoTerms {
             partner: partner.id.clone(),
@@ -107,18 +122,23 @@ pub fn report(
         let open = open
             .filter(|tick| tick.probe.partner == partner.id && tick.due_at < until)
             .min_by_key(|tick| tick.due_at);
+        let docket = ledger.docket(&partner.id)?.through(docket_through);
         let reader = Reader {
             plan,
             ledger,
             partner,
             period,
             folded_before: ledger.folded_before()?,
+            left_out: docket.left_out(),
         };
         let facts = reader.agreements()?;
-        let (coverage, latency) = reader.journeys()?;
-        Ok((open, facts, coverage, latency, ledger.due_through()?))
+        let journeys = reader.journeys()?;
+        let docketed = Docketed::of(&docket, period, reader.zone(), |from, until| {
+            reader.removed(&(from..until))
+        })?;
+        Ok((open, facts, journeys, docketed, ledger.due_through()?))
     })?;
-    let (open, facts, coverage, latency, due_through) = read;
+    let (open, facts, (coverage, latency), docketed, due_through) = read;
     if let Some(tick) = open {
         return Err(NoReport::RunGoesOn {
             probe: tick.probe,
@@ -147,6 +167,7 @@ pub fn report(
         agreements,
         coverage,
         latency,
+        docketed,
     };
     let is_recorded_whole = due_through.is_some_and(|through| through >= until);
     Ok(Evidenced {
@@ -182,6 +203,8 @@ struct Reader<'a> {
     period: &'a ReportPeriod,
     /// Up to when a full ledger gave up its quarter hours.
     folded_before: Option<DateTime<Utc>>,
+    /// What approved exclusions leave out.
+    left_out: Vec<Range<DateTime<Utc>>>,
 }
 
 impl Reader<'_> {
@@ -268,7 +291,9 @@ impl Reader<'_> {
             epoch,
             tally,
         });
-        Ok(quarters.collect())
+        let mut quarters: Vec<_> = quarters.collect();
+        leave_out(&mut quarters, &self.left_out);
+        Ok(quarters)
     }
 
     /// The probes whose runs an objective counts by the present files.
@@ -308,10 +333,35 @@ impl Reader<'_> {
         Ok(trend)
     }
 
+    /// The zone of what both directions share.
+    fn zone(&self) -> Zone {
+        self.partner.slas.first().map_or(Zone::UTC, |sla| sla.zone)
+    }
+
+    /// The runs of each promise of the partner that lie in a stretch of time.
+    fn removed(&self, between: &Range<DateTime<Utc>>) -> Result<Vec<Removed>, LedgerError> {
+        let owed = self.partner.slas.iter();
+        let owed = owed.filter(|sla| sla.owes == Debtor::Partner);
+        let removed = owed.flat_map(|sla| &sla.promises).map(|promise| {
+            let id = &self.partner.id;
+            let history = self.ledger.slo_history(id, promise.of, self.plan.scale)?;
+            let began = history.begin().max(self.folded_before);
+            let quarters = self.quarters(promise.of, began, between)?;
+            let total: Tally = quarters.iter().map(|one| one.tally).sum();
+            let runs = total.runs(Basis::Raw);
+            Ok(Removed {
+                promise: promise.of.name().to_owned(),
+                due: runs.due,
+                judged: runs.judged,
+                bad: runs.bad,
+            })
+        });
+        removed.collect()
+    }
+
     /// What became of planned starts, and how long runs took, by journey.
     fn journeys(&self) -> Result<(Vec<JourneyCoverage>, Vec<Latency>), LedgerError> {
-        let zone = self.partner.slas.first().map_or(Zone::UTC, |sla| sla.zone);
-        let (from, until) = self.period.instants(zone);
+        let (from, until) = self.period.instants(self.zone());
         let promised = self.partner.slas.iter().flat_map(|sla| &sla.promises);
         let slos = promised.filter_map(|promise| self.partner.slos.get(&promise.of));
         let journeys: std::collections::BTreeSet<&JourneyId> =

@@ -92,7 +92,7 @@ async fn run_loop(context: Context, signals: Signals, mut reloads: mpsc::Receive
             },
             Some(request) = follow_up_requests.recv() => scheduler.request_follow_up(request),
             _ = flush.tick() => tokio::select! {
-                () = context.recorder.send(RecorderEvent::Flush) => {}
+                () = context.recorder.send(RecorderEvent::Flush(None)) => {}
                 () = &mut stop => break,
             },
             _ = orphans_due.tick(), if releases.is_empty() => {

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::Path;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::uri::{Authority, Uri};
-use outrider_domain::model::ListenTls;
+use outrider_domain::model::{ListenTls, Settings};
 use outrider_domain::secret::{Secret, SecretRef, Unusable, read_text, read_trust};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -18,6 +18,9 @@ use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
     StreamOwned,
 };
+
+use super::exit::Exit;
+use super::out;
 
 /// The agent answers at once or not at all.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -89,10 +92,21 @@ pub(super) struct AgentAnswer {
     pub(super) status: u16,
     /// What it says is wrong, and the fix; empty where nothing is.
     pub(super) problem: String,
+    /// The number of what it recorded.
+    pub(super) recorded: Option<u64>,
+}
+
+/// Where this machine reaches a listener: one on every address by loopback.
+fn local(listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        ip if !ip.is_unspecified() => listen,
+        ip if ip.is_ipv4() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
+        _ => (Ipv6Addr::LOCALHOST, listen.port()).into(),
+    }
 }
 
 /// The token of an agent, out of its file.
-pub(super) fn read_token(path: &Path) -> Result<Secret, String> {
+fn read_token(path: &Path) -> Result<Secret, String> {
     read_text(&SecretRef::File(path.to_owned())).map_err(|why| {
         let help = if why == Unusable::Missing {
             "start the agent, which makes it, or name the file with --token-file"
@@ -107,6 +121,46 @@ pub(super) fn read_token(path: &Path) -> Result<Secret, String> {
 }
 
 impl AgentClient {
+    /// The agent of these files: at `address`, else where they have it listen, with the token in `token_file`, else its
+    /// own.
+    ///
+    /// # Errors
+    /// It cannot be reached like that; what is wrong was printed.
+    pub(super) fn new(
+        settings: &Settings,
+        address: Option<AgentAddress>,
+        token_file: Option<PathBuf>,
+    ) -> Result<Self, Exit> {
+        let address = match address {
+            Some(address) => address,
+            None => local(settings.listen).to_string().parse().map_err(|why| {
+                out::print_error(&format!("outrider: `listen`: {why}"));
+                Exit::Usage
+            })?,
+        };
+        let tls = settings.access.tls.clone();
+        let spoken = if tls.is_some() { "https" } else { "http" };
+        if let Some(scheme) = &address.scheme
+            && scheme != spoken
+        {
+            let help = "name the agent's own files with --config";
+            out::print_error(&format!(
+                "outrider: by [access] of the files the agent speaks {spoken}, not {scheme}; {help}"
+            ));
+            return Err(Exit::Usage);
+        }
+        let path = token_file.unwrap_or_else(|| settings.token_file());
+        let token = read_token(&path).map_err(|why| {
+            out::print_error(&format!("outrider: {why}"));
+            Exit::CouldNotLook
+        })?;
+        Ok(Self {
+            address,
+            token,
+            tls,
+        })
+    }
+
     /// Sends a document; the answer.
     ///
     /// # Errors
@@ -180,7 +234,11 @@ fn read_answer(text: &str) -> Option<AgentAnswer> {
         (error, _) if error.is_empty() => String::new(),
         (error, cure) => format!("{error}; {cure}"),
     };
-    Some(AgentAnswer { status, problem })
+    Some(AgentAnswer {
+        status,
+        problem,
+        recorded: document["recorded"].as_u64(),
+    })
 }
 
 /// Accepts the certificate in the agent's own files and no other, whatever names it has: the agent is reached by its

@@ -83,6 +83,7 @@ fn failed(why: LedgerError) -> Exit {
     match why {
         LedgerError::FileRefused { .. } => Exit::Config,
         LedgerError::Unavailable { .. }
+        | LedgerError::InUse { .. }
         | LedgerError::TooNew { .. }
         | LedgerError::TooOld { .. }
         | LedgerError::CopyFailed { .. }

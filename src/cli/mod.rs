@@ -6,6 +6,7 @@ mod arena;
 mod baseline;
 mod check;
 mod checks;
+mod docket;
 mod exit;
 mod files;
 mod generate;
@@ -64,11 +65,17 @@ enum Command {
     /// Records the shape of a partner's records, so that a drift of it is seen
     Baseline(baseline::Baseline),
     /// Reports what promises came to in a month, quarter or week; verifies such reports
-    Report(report::ReportCommand),
+    Report(Box<report::ReportCommand>),
     /// Looks after the ledger: size, soundness, copies
     Ledger(ledger::LedgerCommand),
     /// Resumes a journey that a disclosure has paused; the action log keeps who did it and why
     Resume(resume::Resume),
+    /// Records when a partner's service was struck, answered for and there again; lists episodes of failed runs
+    Incident(docket::IncidentCommand),
+    /// Records what both sides agree to leave out of a partner's promises
+    Exclusion(docket::ExclusionCommand),
+    /// Records objections to figures of a report, answers and settlements
+    Dispute(docket::DisputeCommand),
     /// Lists what was done to the agent, by whom and why
     Actions(actions::Actions),
     /// Makes tokens that let people and programs in
@@ -107,6 +114,9 @@ pub fn main() -> Exit {
         Command::Report(report) => report.carry_out(),
         Command::Ledger(ledger) => ledger.carry_out(),
         Command::Resume(resume) => resume.carry_out(),
+        Command::Incident(incident) => incident.carry_out(),
+        Command::Exclusion(exclusion) => exclusion.carry_out(),
+        Command::Dispute(dispute) => dispute.carry_out(),
         Command::Actions(actions) => actions.carry_out(),
         Command::Token(token) => token.carry_out(),
     };

@@ -1,9 +1,8 @@
 //! `outrider resume`: a person lifts the pause that a disclosure put on a journey.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::agent_client::{AgentAddress, AgentClient, read_token};
+use super::agent_client::{AgentAddress, AgentClient};
 use super::exit::Exit;
 use super::files::LedgerFiles;
 use super::out;
@@ -35,36 +34,7 @@ pub(super) struct Resume {
 impl Resume {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
         let settings = self.files.plan()?.settings;
-        let address = match self.agent {
-            Some(address) => address,
-            None => local(settings.listen).to_string().parse().map_err(|why| {
-                out::print_error(&format!("outrider: `listen`: {why}"));
-                Exit::Usage
-            })?,
-        };
-        let spoken = match settings.access.tls {
-            Some(_) => "https",
-            None => "http",
-        };
-        if let Some(scheme) = &address.scheme
-            && scheme != spoken
-        {
-            let help = "name the agent's own files with --config";
-            out::print_error(&format!(
-                "outrider: by [access] of the files the agent speaks {spoken}, not {scheme}; {help}"
-            ));
-            return Err(Exit::Usage);
-        }
-        let path = self.token_file.unwrap_or_else(|| settings.token_file());
-        let token = read_token(&path).map_err(|why| {
-            out::print_error(&format!("outrider: {why}"));
-            Exit::CouldNotLook
-        })?;
-        let client = AgentClient {
-            address: address.clone(),
-            token,
-            tls: settings.access.tls,
-        };
+        let client = AgentClient::new(&settings, self.agent, self.token_file)?;
         let body = serde_json::json!({
             "partner": self.partner,
             "journey": self.journey,
@@ -93,18 +63,12 @@ impl Resume {
             }
             Err(why) => {
                 let help = "start it, or name its address with --agent";
-                out::print_error(&format!("no agent answers at {address}: {why}; {help}"));
+                out::print_error(&format!(
+                    "no agent answers at {}: {why}; {help}",
+                    client.address
+                ));
                 Err(Exit::CouldNotLook)
             }
         }
-    }
-}
-
-/// Where this machine reaches a listener: one on every address by loopback.
-fn local(listen: SocketAddr) -> SocketAddr {
-    match listen.ip() {
-        ip if !ip.is_unspecified() => listen,
-        ip if ip.is_ipv4() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
-        _ => (Ipv6Addr::LOCALHOST, listen.port()).into(),
     }
 }

@@ -31,6 +31,15 @@ pub enum LedgerError {
         /// How to mend it.
         help: &'static str,
     },
+    /// An agent, or a command that writes, has it open.
+    #[error(
+        "the ledger {path} is unavailable: another agent has it open. Stop that agent, or name another file \
+         with --ledger"
+    )]
+    InUse {
+        /// Its file.
+        path: String,
+    },
     /// It was written by a newer version.
     #[error(
         "the ledger {path} has schema version {found}, and this version knows {SCHEMA_VERSION}. \

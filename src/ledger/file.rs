@@ -269,10 +269,8 @@ pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
         .write(true)
         .open(with_ending(path, LOCK))
         .map_err(|why| unavailable(path, &why))?;
-    file.try_lock().map_err(|_| LedgerError::Unavailable {
+    file.try_lock().map_err(|_| LedgerError::InUse {
         path: path.display().to_string(),
-        why: "another agent has it open".to_owned(),
-        help: "Stop that agent, or name another file with --ledger",
     })?;
     Ok(file)
 }

@@ -26,6 +26,7 @@ mod follow_up_runs;
 mod fullness;
 mod history;
 mod ids;
+mod incident_events;
 mod marks;
 mod meta;
 mod migrate;

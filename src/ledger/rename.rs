@@ -75,6 +75,8 @@ pub(super) fn write(
         objectives(to, old, new)?;
         to.prepare_cached(sql::RENAME_JOBS)?
             .execute([new.as_str(), old.as_str()])?;
+        to.prepare_cached(sql::RENAME_INCIDENT_EVENTS)?
+            .execute([new.as_str(), old.as_str()])?;
         counters(to, &[old.as_str()], &[new.as_str()])?;
     }
     for (old, new) in &renames.probes {

@@ -231,6 +231,21 @@ CREATE TABLE actions (
 );
 CREATE INDEX actions_by_time ON actions (at_us);
 
+-- The docket: incidents, exclusions, disputes and published reports. Rows are only ever added. terms: JSON of what
+-- was recorded; author: by what who recorded it is known; stated: a name that was typed and proves nothing.
+CREATE TABLE incident_events (
+    id      INTEGER PRIMARY KEY,
+    at_us   INTEGER NOT NULL,
+    partner TEXT NOT NULL,
+    deed    TEXT NOT NULL,
+    terms   TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    author  TEXT NOT NULL,
+    stated  TEXT,
+    note    TEXT NOT NULL
+);
+CREATE INDEX incident_events_by_partner ON incident_events (partner, id);
+
 -- For people with an SQL shell: the same rows in words. Intended starts; disposition is null while a run goes on.
 CREATE VIEW starts AS
     SELECT p.partner, p.journey, t.due_us, w.word AS disposition

@@ -406,6 +406,12 @@ statements! {
         WHERE at_us >= ?1 AND at_us < ?2 ORDER BY at_us DESC, id DESC LIMIT ?3";
     OLD_ACTIONS = "SELECT id FROM actions WHERE at_us < ?1 ORDER BY at_us LIMIT ?2";
     DELETE_ACTION = "DELETE FROM actions WHERE id = ?1";
+    ADD_INCIDENT_EVENT = "INSERT INTO incident_events (id, at_us, partner, deed, terms, reason, author, stated, note)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    INCIDENT_EVENTS = "SELECT id, at_us, partner, terms, reason, author, stated, note FROM incident_events
+        WHERE partner = ?1 ORDER BY id";
+    LAST_INCIDENT_EVENT = "SELECT id FROM incident_events ORDER BY id DESC LIMIT 1";
+    RENAME_INCIDENT_EVENTS = "UPDATE incident_events SET partner = ?1 WHERE partner = ?2";
     ADD_FOLLOW_UP_RUN = "INSERT INTO follow_up_runs
             (run, of_run, origin, started_us, duration_us, reproduction, cause)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run) DO NOTHING";

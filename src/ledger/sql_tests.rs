@@ -40,7 +40,12 @@ const AT_THE_START: [&str; 17] = [
     "LAST_SEQ",
 ];
 /// Reads the first rows of an order, or rebuilds what was lost; or, of a full ledger, the hours, a row each.
-const ONE_ROW: [&str; 3] = ["LAST_EVIDENCE", "REBUILD_HOURS", "REMOVE_OLD_HOURS"];
+const ONE_ROW: [&str; 4] = [
+    "LAST_EVIDENCE",
+    "LAST_INCIDENT_EVENT",
+    "REBUILD_HOURS",
+    "REMOVE_OLD_HOURS",
+];
 
 #[test]
 fn statements_stay_within_what_other_engines_understand() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{
-    Disposition, FollowUpRun, Job, LoggedAction, PartnerId, ProbeId, Renames, RunId, RunRecord,
-    Scale, Tick, quarter_of,
+    Disposition, DocketEntry, FollowUpRun, Job, LoggedAction, PartnerId, ProbeId, Renames, RunId,
+    RunRecord, Scale, Tick, quarter_of,
 };
 use outrider_domain::schedule::DueCount;
 use outrider_domain::sli::{Increment, Sketch, SketchKey, SloEvent};
@@ -72,6 +72,8 @@ pub enum LedgerEntry<'a> {
     Resumed(&'a ProbeId),
     /// Something was done to the agent.
     Action(&'a LoggedAction),
+    /// Something was added to the docket of a partner.
+    Docket(&'a DocketEntry),
     /// What the plan in use declares.
     Declared(&'a str),
 }
@@ -261,6 +263,7 @@ impl Batch<'_> {
             LedgerEntry::FollowUpRun(run) => super::follow_up_runs::write(self.to, run)?,
             LedgerEntry::Declared(text) => meta::set(self.to, meta::DECLARED, text)?,
             LedgerEntry::Action(action) => super::actions::write(self.to, action)?,
+            LedgerEntry::Docket(entry) => super::incident_events::write(self.to, entry)?,
             LedgerEntry::Paused(probe, run, since) => self.pause(probe, run, *since)?,
             LedgerEntry::Resumed(probe) => {
                 let probe = self.ids.add_probe(self.to, probe)?;

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
-use outrider_domain::model::{Deed, JourneyId, PartnerId, ProbeId, Refusal};
+use outrider_domain::model::{Deed, DocketWish, JourneyId, PartnerId, ProbeId, Refusal};
 use outrider_domain::view;
 use serde_json::{Value, json};
 
@@ -194,6 +194,34 @@ pub(super) async fn resume(handle: Handle, sent: Result<Document, StatusCode>) -
 fn unread_resume(status: StatusCode) -> Response {
     let help = "send one JSON object with the texts partner, journey, by and note, each once, and nothing else";
     problem(status, "the request cannot be read", help)
+}
+
+/// Adds to the docket of a partner.
+pub(super) async fn docket(handle: Handle, sent: Result<Document, StatusCode>) -> Response {
+    if let Err(refusal) = handle.may(Deed::Record) {
+        return refused(refusal);
+    }
+    let wish = sent.and_then(|document| {
+        let wish = document.read::<DocketWish>();
+        wish.ok_or(StatusCode::UNPROCESSABLE_ENTITY)
+    });
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(status) => {
+            let help = "send it with `outrider incident`, `exclusion`, `dispute` or `report`";
+            return problem(status, "the request cannot be read", help);
+        }
+    };
+    match handle.docket(wish).await {
+        Some(Ok(Ok(number))) => Json(json!({"recorded": number})).into_response(),
+        Some(Ok(Err(why))) => problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &why.to_string(),
+            "nothing was recorded",
+        ),
+        Some(Err(refusal)) => refused(refusal),
+        None => away(),
+    }
 }
 
 /// The public halves of the keys that we sign with (RFC 7517).

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// One JSON object in which no object has a key twice. What the body of a request means depends on no reader's choice.
@@ -30,6 +30,11 @@ impl Document {
         let known = self.0.keys().all(|key| keys.contains(&key.as_str()));
         let texts: Vec<&str> = keys.iter().filter_map(|key| self.text(key)).collect();
         texts.try_into().ok().filter(|_| known)
+    }
+
+    /// What the whole document says; none where it says something else.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Option<T> {
+        serde_json::from_value(Value::Object(self.0)).ok()
     }
 }
 

@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::config::QueryMistake;
 use outrider_domain::model::{
-    ActionFilter, Deed, FollowUpRun, LoggedAction, ProbeId, Refusal, RunFilter, RunRecord,
-    TextFault, Viewer,
+    ActionFilter, Deed, DocketWish, FollowUpRun, KnownBy, LoggedAction, ProbeId, Refusal,
+    RunFilter, RunRecord, TextFault, Viewer,
 };
+use outrider_domain::sla::DocketRefusal;
 use outrider_domain::view::{Overview, RunsPage};
 use tokio::sync::{mpsc, oneshot};
 
@@ -50,6 +51,9 @@ pub struct RefusedText {
 /// Whether the journey was paused, or a text that is not kept.
 pub type Resumed = Result<bool, RefusedText>;
 
+/// The number of what was recorded in a docket, or why it was not.
+pub type Recorded = Result<u64, DocketRefusal>;
+
 /// One query.
 #[derive(Debug)]
 pub enum PortalQuery {
@@ -67,6 +71,8 @@ pub enum PortalQuery {
     Keys(oneshot::Sender<serde_json::Value>),
     /// Lifts the pause of a journey.
     Resume(Resumption, oneshot::Sender<Resumed>),
+    /// Adds to a docket, by who is known so.
+    Docket(Box<DocketWish>, KnownBy, oneshot::Sender<Recorded>),
 }
 
 /// Queries the agent for nobody yet.
@@ -181,6 +187,15 @@ impl Handle {
             return Some(Err(refusal));
         }
         self.ask(PortalQuery::Watchdog).await.map(Ok)
+    }
+
+    pub(super) async fn docket(&self, wish: DocketWish) -> Option<Result<Recorded, Refusal>> {
+        if let Err(refusal) = self.may(Deed::Record) {
+            return Some(Err(refusal));
+        }
+        let known_by = self.viewer.known_by.clone();
+        let query = |answer| PortalQuery::Docket(Box::new(wish), known_by, answer);
+        self.ask(query).await.map(Ok)
     }
 
     pub(super) async fn keys(&self) -> Option<serde_json::Value> {

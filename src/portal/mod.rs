@@ -11,7 +11,9 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use outrider_domain::model::names::WATCHDOG_PATH;
 
-pub use handle::{PortalQuery, QuerySender, RefusedText, Resumed, Resumption, RunDetails};
+pub use handle::{
+    PortalQuery, QuerySender, Recorded, RefusedText, Resumed, Resumption, RunDetails,
+};
 pub use runbooks::RUNBOOKS;
 
 /// The portal's routes.
@@ -20,6 +22,7 @@ pub fn routes(queries: QuerySender) -> Router {
         .route("/v1/partners", get(api::partners))
         .route("/v1/runs/{run}", get(api::run))
         .route("/v1/resume", post(api::resume))
+        .route("/v1/docket", post(api::docket))
         .route(WATCHDOG_PATH, post(api::watchdog))
         .route_layer(from_fn(api::refuse_parameters));
     Router::new()

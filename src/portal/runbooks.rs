@@ -41,6 +41,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     page!("ledger-full.md"),
     page!("path-down.md"),
     page!("payload-drift.md"),
+    page!("report-late.md"),
     page!("rules-stale.md"),
     page!("transport-connect.md"),
     page!("transport-dns.md"),

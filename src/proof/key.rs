@@ -45,12 +45,12 @@ impl std::fmt::Debug for ProofKey {
 }
 
 impl ProofKey {
-    /// Reads a PKCS #8 PEM file that this user alone can read.
+    /// Reads PKCS #8 in PEM; a file must be one that this user alone can read.
     ///
     /// # Errors
     /// Why it is of no use.
-    pub fn read(path: &Path) -> Result<Self, KeyFault> {
-        let PrivateKeyDer::Pkcs8(der) = read_private_key(&SecretRef::File(path.to_owned()))? else {
+    pub fn read(secret: &SecretRef) -> Result<Self, KeyFault> {
+        let PrivateKeyDer::Pkcs8(der) = read_private_key(secret)? else {
             return Err(KeyFault::WrongKind);
         };
         let pair = Ed25519KeyPair::from_pkcs8(der.secret_pkcs8_der());

@@ -50,6 +50,8 @@ closed!(
         RulesStale = "OutriderRulesStale",
         /// The ledger takes nearly as much space as it may.
         LedgerNearlyFull = "OutriderLedgerNearlyFull",
+        /// An SLA report is not published though its agreed day is over.
+        ReportLate = "OutriderReportLate",
         /// No running agent watches this partner. Not routed to a receiver: it inhibits others.
         PartnerUnwatched = "OutriderPartnerUnwatched",
         /// The agent was given files that it could not use, and goes on by those of before.
@@ -116,6 +118,7 @@ impl AlertKind {
             Self::CountersReset => "counters-reset.md",
             Self::RulesStale => "rules-stale.md",
             Self::LedgerNearlyFull => "ledger-full.md",
+            Self::ReportLate => "report-late.md",
             Self::ConfigRefused => "config-refused.md",
             Self::Blind => "blind.md",
             Self::CountsDiffer => "counts-differ.md",

@@ -101,7 +101,7 @@ pub fn days_csv(report: &Report) -> Result<String, csv::Error> {
     table(&DAYS_HEAD, rows)
 }
 
-fn table(head: &[&str], rows: Vec<Vec<String>>) -> Result<String, csv::Error> {
+pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());

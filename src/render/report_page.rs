@@ -8,6 +8,7 @@ use outrider_domain::sla::{
 };
 
 use super::report_charts::{DayState, burn_down, calendar, trend, verdict_class};
+use super::report_docket::{DocketTable, tables};
 use super::report_text::{
     achieved, coverage, day, headline, measured, parties, period, reason, sign, to_do,
 };
@@ -42,6 +43,8 @@ struct Page<'a> {
     paper: &'static str,
     title: String,
     agreements: Vec<AgreementView<'a>>,
+    /// Incidents, exclusions, disputes and what is corrected.
+    docket: Vec<DocketTable>,
 }
 
 /// An agreement with the words and charts of it.
@@ -106,6 +109,7 @@ pub fn report_html(
             .iter()
             .map(|agreement| AgreementView::of(report, agreement))
             .collect(),
+        docket: tables(report),
     };
     page.render()
 }

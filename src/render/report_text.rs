@@ -219,6 +219,7 @@ pub(super) fn to_do(report: &Report, agreement: &Agreement) -> Vec<String> {
     {
         lines.insert(0, format!("{debtor} credits {creditor} {amount}."));
     }
+    lines.extend(unsettled(report, agreement));
     if !report.is_recorded_whole {
         lines.push(
             "The record does not reach the end of this period. What was planned after it counts as unmeasured; \
@@ -227,6 +228,40 @@ pub(super) fn to_do(report: &Report, agreement: &Agreement) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Open disputes about an agreement, and exclusions that nobody approved.
+fn unsettled(report: &Report, agreement: &Agreement) -> Vec<String> {
+    let docketed = &report.docketed;
+    let disputes = docketed
+        .disputes
+        .iter()
+        .filter(|one| one.is_open() && one.owes == agreement.owes);
+    let disputes = disputes.map(|one| {
+        let about = one.promise.as_deref().unwrap_or("all promises");
+        let who = match one.raised_by.as_str() {
+            "partner" => report.partner.name.as_str(),
+            _ => "the side that measures",
+        };
+        format!(
+            "Dispute {} about {about} is open: {who} raised it on {} ({}). Until it is settled those figures are not \
+             agreed.",
+            one.number,
+            day(one.opened.split('T').next().unwrap_or_default()),
+            one.reason
+        )
+    });
+    let is_partners = agreement.owes == "partner";
+    let proposed = docketed.exclusions.iter();
+    let proposed = proposed
+        .filter(|one| is_partners && one.state == "proposed")
+        .map(|one| {
+            format!(
+                "Exclusion {} ({}, {} to {}) is proposed. Its runs count until it is approved.",
+                one.number, one.reason, one.from, one.until
+            )
+        });
+    disputes.chain(proposed).collect()
 }
 
 /// Who measured what, from where.

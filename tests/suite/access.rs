@@ -24,7 +24,7 @@ fn config(settings: &str, tables: &str) -> Config {
 }
 
 /// `outrider token new`: the token, and the lines for the agent's file.
-fn token(config: &Config, arguments: &[&str]) -> (String, String) {
+pub(crate) fn token(config: &Config, arguments: &[&str]) -> (String, String) {
     let output = config.output(&[&["token", "new"], arguments].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();

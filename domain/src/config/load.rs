@@ -122,6 +122,7 @@ fn placeholder_settings() -> crate::model::Settings {
         calendars: Vec::new(),
         retention: crate::model::Retention::default(),
         metrics: crate::model::MetricsShown::default(),
+        report: None,
     }
 }
 

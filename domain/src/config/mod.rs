@@ -10,6 +10,7 @@ mod answer;
 mod auth;
 mod baseline;
 mod calendar;
+mod currency;
 mod declared;
 mod diagnostic;
 mod duration;

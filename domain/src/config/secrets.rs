@@ -30,6 +30,18 @@ pub fn secrets(plan: &Plan) -> Vec<Diagnostic> {
         line_of_text(&mut findings, secret, "proxy password");
         found.extend(findings.found);
     }
+    let report = plan.settings.report.as_ref();
+    if let Some(key) = report.and_then(|report| report.key.as_ref())
+        && let Err(why) = read_private_key(key)
+    {
+        let mut findings = Findings {
+            whose: "reports",
+            found: Vec::new(),
+        };
+        let help = "make one: openssl genpkey -algorithm ed25519 -out report.pem";
+        findings.unusable(key, "key", why, help);
+        found.extend(findings.found);
+    }
     found
 }
 
@@ -50,16 +62,18 @@ pub fn secret_states(plan: &Plan) -> Vec<SecretState> {
     let states = secrets.map(|(partner, secret)| SecretState {
         partner: partner.map(ToString::to_string),
         source: secret.to_string(),
-        fault: fault(partner.and_then(|id| plan.partners.get(id)), secret),
+        fault: fault(plan, partner.and_then(|id| plan.partners.get(id)), secret),
     });
     states.collect()
 }
 
 /// Why a secret of a partner, or of the agent, is of no use for what it is for.
-fn fault(partner: Option<&Partner>, secret: &SecretRef) -> Option<Unusable> {
+fn fault(plan: &Plan, partner: Option<&Partner>, secret: &SecretRef) -> Option<Unusable> {
     let auth = partner.map(|partner| &partner.auth);
     let shown = auth.and_then(|auth| auth.certificate.as_ref());
-    if shown.is_some_and(|shown| shown.key == *secret) {
+    let report = plan.settings.report.as_ref();
+    let signs_reports = report.is_some_and(|report| report.key.as_ref() == Some(secret));
+    if signs_reports || shown.is_some_and(|shown| shown.key == *secret) {
         return read_private_key(secret).err();
     }
     match auth.map(|auth| &auth.kind) {

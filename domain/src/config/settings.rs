@@ -9,8 +9,9 @@ use super::access::{self, PartnersNamed};
 use super::alerting::{alerting, exchange, url};
 use super::proxy;
 use super::retention;
+use super::secret_ref;
 use super::tree::Table;
-use crate::model::{Alerting, ExchangeCore, MetricsShown, Settings};
+use crate::model::{Alerting, ExchangeCore, MetricsShown, ReportFolder, Settings};
 
 /// Runs at one time, unless the file says otherwise.
 const RUNS_IN_FLIGHT: usize = 64;
@@ -77,6 +78,9 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces
         calendars: calendars.collect(),
         retention,
         metrics: metrics(root),
+        report: root
+            .table("report")
+            .and_then(|table| report(&table, folder)),
     };
     let places = SettingsPlaces {
         retention: kept,
@@ -84,6 +88,24 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces
         listen: listen_place(root),
     };
     (settings, places)
+}
+
+/// `[report]`: where reports are published on their agreed day.
+fn report(table: &Table<'_>, folder: &Path) -> Option<ReportFolder> {
+    let written = table.need_text("folder", "\"reports\"");
+    let is_named = written
+        .as_ref()
+        .is_none_or(|written| !written.value.is_empty());
+    if let Some(written) = written.as_ref().filter(|_| !is_named) {
+        let help = "write the folder in which reports appear, such as \"reports\"";
+        table.report(written.span.clone(), "`folder` is empty", help);
+    }
+    let key = secret_ref::read(table, folder, "key");
+    table.close();
+    Some(ReportFolder {
+        folder: folder.join(written.filter(|_| is_named)?.value),
+        key,
+    })
 }
 
 /// Whom a partner may call about our requests.

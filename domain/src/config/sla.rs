@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::answer::word;
+use super::currency::currency;
 use super::slo::time_zone;
 use super::tree::{Spanned, Table};
 use crate::model::{
@@ -16,13 +17,6 @@ const PPM: u32 = 1_000_000;
 const DAY_S: u64 = 86_400;
 /// A name in a report has room for so many characters.
 const NAME_MAX: usize = 80;
-/// Currencies without a minor unit, and those with thousandths (ISO 4217). All others have hundredths.
-const WHOLE: [&str; 15] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV",
-    "XAF", "XOF",
-];
-const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-
 /// An agreement as far as the file alone can say, with the places of its promises.
 pub(super) struct SlaEntry {
     pub(super) sla: Sla,
@@ -258,26 +252,6 @@ fn credit_terms(table: &Table<'_>) -> Option<CreditTerms> {
         combination: combination?,
         cap_ppm: cap_ppm?,
         minimum: minimum?,
-    })
-}
-
-fn currency(table: &Table<'_>) -> Option<Currency> {
-    let written = table.need_text("currency", "\"USD\"")?;
-    let code = written.value;
-    if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        let what = format!("`currency` is \"{code}\"");
-        let help = "write the three capital letters of ISO 4217, such as \"USD\"";
-        table.report(written.span, what, help);
-        return None;
-    }
-    let decimals = match code {
-        code if WHOLE.contains(&code) => 0,
-        code if THOUSANDTHS.contains(&code) => 3,
-        _ => 2,
-    };
-    Some(Currency {
-        code: code.to_owned(),
-        decimals,
     })
 }
 

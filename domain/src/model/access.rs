@@ -160,6 +160,8 @@ pub enum Deed {
     ReadAll,
     /// Resumes a journey.
     Resume,
+    /// Adds to the docket of a partner: incidents, exclusions, disputes, publications.
+    Record,
     /// Brings the watchdog back from Alertmanager.
     Watchdog,
 }
@@ -197,7 +199,7 @@ impl Viewer {
         let (is_allowed, needed) = match (deed, &self.role) {
             (_, Role::Partner(_)) => return Err(Refusal::Hidden),
             (Deed::ReadAll, _) => (true, "viewer"),
-            (Deed::Resume, role) => (*role == Role::Operator, "operator"),
+            (Deed::Resume | Deed::Record, role) => (*role == Role::Operator, "operator"),
             (Deed::Watchdog, role) => (matches!(role, Role::Operator | Role::Machine), "machine"),
         };
         match (is_allowed, &self.known_by) {

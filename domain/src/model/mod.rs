@@ -19,6 +19,7 @@ mod completeness;
 mod connection;
 mod deprecated;
 mod diff;
+mod docket;
 mod duration;
 mod evidence;
 mod failure;
@@ -77,6 +78,7 @@ pub use connection::{
 };
 pub use deprecated::{Deprecated, DeprecatedKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
+pub use docket::{DocketDeed, DocketEntry, DocketReason, DocketWish, Stood};
 pub use duration::format_duration;
 pub use evidence::{
     Answer, JobTimes, Method, RequestEvidence, RequestKind, RequestResult, StepEvidence, StepState,
@@ -99,7 +101,9 @@ pub use message::{
 pub use not_json::NotJson;
 pub use partner_request_id::{PartnerRequestId, REQUEST_ID_FIELDS};
 pub use phase::{Phase, Phases};
-pub use plan::{Class, Limits, MetricsShown, Partner, Plan, Probe, Renames, Settings};
+pub use plan::{
+    Class, Limits, MetricsShown, Partner, Plan, Probe, Renames, ReportFolder, Settings,
+};
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;

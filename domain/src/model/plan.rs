@@ -79,13 +79,18 @@ impl Renames {
 impl Plan {
     /// Where every secret is, with the partner that it is for; none for the agent's own.
     pub fn secrets(&self) -> Vec<(Option<&PartnerId>, &SecretRef)> {
-        let own = self.settings.proxy.secret().map(|secret| (None, secret));
+        let report = self.settings.report.as_ref();
+        let own = [
+            self.settings.proxy.secret(),
+            report.and_then(|report| report.key.as_ref()),
+        ];
+        let own = own.into_iter().flatten().map(|secret| (None, secret));
         let partners = self.partners.values().flat_map(|partner| {
             let proxy = partner.proxy.as_ref().and_then(ProxyChoice::secret);
             let all = partner.auth.secrets().into_iter().chain(proxy);
             all.map(|secret| (Some(&partner.id), secret))
         });
-        own.into_iter().chain(partners).collect()
+        own.chain(partners).collect()
     }
 
     /// Every declared window that holds for a partner: its own and the agent's.
@@ -143,6 +148,8 @@ pub struct Settings {
     pub retention: Retention,
     /// What `/metrics` shows.
     pub metrics: MetricsShown,
+    /// Where reports are published on their agreed day; none where the agent publishes none.
+    pub report: Option<ReportFolder>,
 }
 
 /// What `/metrics` shows (`[metrics]`).
@@ -150,6 +157,15 @@ pub struct Settings {
 pub struct MetricsShown {
     /// Whether the text formats, which know no native histograms, have sums and counts of steps and phases.
     pub has_step_sums: bool,
+}
+
+/// Where reports are published (`[report]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFolder {
+    /// The folder: one inside for each report, and an index.
+    pub folder: PathBuf,
+    /// The key that signs them; none for reports without a signature.
+    pub key: Option<SecretRef>,
 }
 
 impl Settings {

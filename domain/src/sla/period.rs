@@ -98,6 +98,19 @@ impl ReportPeriod {
         })
     }
 
+    /// The reporting window that holds a day.
+    pub fn holding(window: ReportingWindow, day: NaiveDate) -> Option<Self> {
+        let first = match window {
+            ReportingWindow::Month => day.with_day(1),
+            ReportingWindow::Quarter => {
+                let month = day.month0() / 3 * 3 + 1;
+                NaiveDate::from_ymd_opt(day.year(), month, 1)
+            }
+            ReportingWindow::Week => Some(day.week(Weekday::Mon).first_day()),
+        };
+        Self::of(window, first?)
+    }
+
     /// The window before this one; none of a range of dates.
     pub fn before(&self) -> Option<Self> {
         let window = self.window?;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::counts::RunCounts;
 use super::credit::{credit_sum, line};
+use super::docketed::Docketed;
 use super::figure::Figure;
 use super::ladder::ladder_fault;
 use super::period::ReportPeriod;
@@ -261,6 +262,7 @@ fn report(
         }],
         coverage: Vec::new(),
         latency: Vec::new(),
+        docketed: Docketed::default(),
     };
     Report::new(facts, true)
 }

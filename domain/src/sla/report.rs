@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::credit::{CreditSum, credit_sum, line};
 use super::definitions::{DEFINITIONS, Definition};
+use super::docketed::Docketed;
 use super::fold::promise_facts;
 use super::period::ReportPeriod;
 use super::quarters::Quarter;
 use super::row::{PromiseFacts, Row, instant};
 use super::verdict::Verdict;
 use crate::model::{
-    Basis, Combination, CreditTerms, Currency, Debtor, ReportingWindow, Sla, Unmeasured, Zone,
+    Basis, Combination, CreditTerms, Currency, Debtor, DocketDeed, DocketReason, DocketWish,
+    ReportingWindow, Sla, Stood, Unmeasured, Zone,
 };
 
 /// Names the form of the JSON; another meaning of a field is another number.
@@ -33,6 +35,8 @@ pub struct ReportFacts {
     pub coverage: Vec<JourneyCoverage>,
     /// How long runs took, by journey.
     pub latency: Vec<Latency>,
+    /// Incidents, exclusions, disputes and what is corrected.
+    pub docketed: Docketed,
 }
 
 /// An agreement with what was counted of each of its promises, in their order.
@@ -199,6 +203,9 @@ pub struct Report {
     pub latency: Vec<Latency>,
     /// What the numbers mean.
     pub definitions: Vec<Definition>,
+    /// Incidents, exclusions, disputes and what is corrected.
+    #[serde(flatten)]
+    pub docketed: Docketed,
 }
 
 impl Report {
@@ -211,6 +218,7 @@ impl Report {
             agreements,
             coverage,
             latency,
+            docketed,
         } = facts;
         let agreements = agreements.into_iter();
         let definitions = DEFINITIONS.iter().map(Definition::of);
@@ -219,7 +227,7 @@ impl Report {
             partner,
             first_day: period.first,
             end_day: period.end,
-            revision: 1,
+            revision: docketed.revision(),
             is_recorded_whole,
             source,
             agreements: agreements
@@ -228,6 +236,7 @@ impl Report {
             coverage,
             latency,
             definitions: definitions.collect(),
+            docketed,
             period: period.name,
         }
     }
@@ -274,11 +283,45 @@ impl Report {
             agreements,
             coverage: self.coverage.clone(),
             latency: self.latency.clone(),
+            docketed: self.docketed.clone(),
         };
-        Some(Self {
-            revision: self.revision,
-            ..Self::new(facts, self.is_recorded_whole)
-        })
+        Some(Self::new(facts, self.is_recorded_whole))
+    }
+
+    /// What it says of each promise, as a later revision is compared with.
+    pub fn stood(&self) -> Vec<Stood> {
+        let rows = self.agreements.iter().flat_map(|agreement| {
+            let rows = agreement.rows.iter();
+            rows.map(move |row| (agreement, row))
+        });
+        let stood = rows.map(|(agreement, row)| {
+            let figure = row.figure(agreement.basis());
+            Stood {
+                owes: agreement.owes.clone(),
+                promise: row.promise.clone(),
+                verdict: row.judgement.verdict.words().to_owned(),
+                due: figure.due,
+                judged: figure.judged,
+                bad: figure.bad,
+            }
+        });
+        stood.collect()
+    }
+
+    /// What the docket keeps of its publication; `sha256` is that of its JSON.
+    pub fn publication(&self, sha256: String) -> DocketWish {
+        DocketWish {
+            partner: self.partner.id.clone(),
+            act: DocketDeed::ReportPublish {
+                period: self.period.clone(),
+                revision: self.revision,
+                sha256,
+                stood: self.stood(),
+            },
+            reason: DocketReason::Due,
+            note: "published".to_owned(),
+            stated: None,
+        }
     }
 
     /// The JSON of the report, as it is written and signed: pretty, with a line feed at its end.
@@ -392,14 +435,23 @@ impl Agreement {
 
 /// Civil days, counted from the day after the period.
 fn deadlines(end: NaiveDate, sla: &Sla) -> Deadlines {
-    let after = |days: u32| {
-        let last = end.checked_add_days(Days::new(u64::from(days)));
-        last.and_then(|day| day.pred_opt())
-            .unwrap_or(end)
-            .to_string()
-    };
     Deadlines {
-        publish_by: after(sla.publish_by_days),
-        object_by: after(sla.publish_by_days + sla.dispute_within_days),
+        publish_by: publish_day(end, sla).to_string(),
+        object_by: last_day_to_object(end, sla).to_string(),
     }
+}
+
+/// The last civil day on which the figures of a period may be disputed, by the day after it.
+pub(super) fn last_day_to_object(end: NaiveDate, sla: &Sla) -> NaiveDate {
+    day_after(end, sla.publish_by_days + sla.dispute_within_days)
+}
+
+/// The civil day by the end of which the report of a period is published, by the day after the period.
+pub(super) fn publish_day(end: NaiveDate, sla: &Sla) -> NaiveDate {
+    day_after(end, sla.publish_by_days)
+}
+
+fn day_after(end: NaiveDate, days: u32) -> NaiveDate {
+    let last = end.checked_add_days(Days::new(u64::from(days)));
+    last.and_then(|day| day.pred_opt()).unwrap_or(end)
 }

@@ -22,6 +22,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 4] = [
+        Self::Met,
+        Self::Missed,
+        Self::NotDemonstrable,
+        Self::Excluded,
+    ];
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {

@@ -1,8 +1,7 @@
 //! `outrider report`: what a partner's promises came to in a period, as files that a partner can verify.
 
-mod bundle;
-mod files;
 mod order;
+mod revise;
 mod verify;
 
 use std::path::PathBuf;
@@ -11,16 +10,17 @@ use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::config::QueryMistake;
 use outrider_domain::model::{Partner, PartnerId, Plan};
+use outrider_domain::secret::SecretRef;
 use outrider_domain::sla::{Report, ReportPeriod};
 
-use self::files::{write_overview, write_report};
-use self::order::{Format, Order, failed, period};
+use self::order::{failed, period};
+use super::docket::Way;
 use super::exit::Exit;
 use super::files::LedgerFiles;
 use super::out;
-use crate::agent;
+use crate::agent::{self, Format, Order, write_overview, write_report};
 use crate::ledger::Ledger;
-use crate::proof::ProofKey;
+use crate::proof::{ProofKey, sha256_hex};
 use crate::render::{Paper, report_text};
 
 /// What `report` takes.
@@ -30,7 +30,7 @@ pub(super) struct ReportCommand {
     #[command(subcommand)]
     command: Option<Command>,
     /// The partner: the id of a file in partners/
-    #[arg(long, conflicts_with = "all", required_unless_present = "all")]
+    #[arg(long, conflicts_with = "all")]
     partner: Option<String>,
     /// Every partner whose file says what a contract promises, and one page over all of them
     #[arg(long)]
@@ -53,9 +53,8 @@ pub(super) struct ReportCommand {
     /// Signs with this key: Ed25519, PKCS #8 PEM, as openssl genpkey makes it
     #[arg(long, value_name = "FILE", requires = "out")]
     key: Option<PathBuf>,
-    /// Writes what the figures are counted from as well: the folder PARTNER-PERIOD.evidence
-    #[arg(long, requires = "out")]
-    evidence: bool,
+    #[command(flatten)]
+    extras: Extras,
     /// The paper that the page is laid out for: a4 or letter
     #[arg(long, value_name = "PAPER", default_value = "a4")]
     paper: String,
@@ -63,16 +62,33 @@ pub(super) struct ReportCommand {
     files: LedgerFiles,
 }
 
+/// What is done besides writing a report.
+#[derive(Debug, clap::Args)]
+struct Extras {
+    /// Writes what the figures are counted from as well: the folder PARTNER-PERIOD.evidence
+    #[arg(long, requires = "out")]
+    evidence: bool,
+    /// Records in the ledger that the report is published: from then on what changes it makes a revision
+    #[arg(long, requires = "out")]
+    publish: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Works a report out again and checks its signature; exit 8 when it is not valid, 7 without a key
     Verify(verify::Verify),
+    /// Begins a correction of a published report: the next one is its revision, and says what changed and why
+    Revise(revise::Revise),
 }
 
 impl ReportCommand {
     pub(super) fn carry_out(self) -> Result<Exit, Exit> {
-        if let Some(Command::Verify(verify)) = self.command {
-            return verify.carry_out();
+        match self.command {
+            Some(Command::Verify(verify)) => return verify.carry_out(),
+            Some(Command::Revise(revise)) => return revise.carry_out(),
+            None => {}
         }
         let period = period(self.period.as_deref().unwrap_or_default())?;
         let order = self.order()?;
@@ -86,7 +102,12 @@ impl ReportCommand {
         let (mut reports, mut first_fault) = (Vec::new(), None);
         for partner in partners {
             match one(&plan, &ledger, partner, (&period, now), order.as_ref()) {
-                Ok(report) => reports.push(report),
+                Ok(report) => {
+                    if self.extras.publish {
+                        publish(&plan, &ledger, &report, &self.extras.way)?;
+                    }
+                    reports.push(report);
+                }
                 Err(exit) => first_fault = first_fault.or(Some(exit)),
             }
         }
@@ -114,7 +135,7 @@ impl ReportCommand {
             return Ok(None);
         };
         let key = self.key.as_ref().map(|path| {
-            ProofKey::read(path).map_err(|why| {
+            ProofKey::read(&SecretRef::File(path.clone())).map_err(|why| {
                 out::print_error(&format!("outrider: --key {}: {why}", path.display()));
                 Exit::CouldNotLook
             })
@@ -124,12 +145,18 @@ impl ReportCommand {
             paper,
             folder,
             key: key.transpose()?,
-            evidence: self.evidence,
+            evidence: self.extras.evidence,
         }))
     }
 
     fn partners<'p>(&self, plan: &'p Plan) -> Result<Vec<&'p Partner>, Exit> {
         let Some(id) = &self.partner else {
+            if !self.all {
+                out::print_error(
+                    "outrider: whose report? Name a partner with --partner, or every one with --all",
+                );
+                return Err(Exit::Usage);
+            }
             let with_terms = plan.partners.values().filter(|one| !one.slas.is_empty());
             let all: Vec<_> = with_terms.collect();
             if all.is_empty() {
@@ -165,6 +192,24 @@ fn one(
         }
     }
     Ok(found.report)
+}
+
+/// Keeps in the ledger that a report was published; one that was published as it is stays so.
+fn publish(plan: &Plan, ledger: &Ledger, report: &Report, way: &Way) -> Result<(), Exit> {
+    let json = report.json().map_err(|_| Exit::Internal)?;
+    let sha256 = sha256_hex(json.as_bytes());
+    let docket = ledger.docket(&PartnerId::new(report.partner.id.as_str()));
+    let docket = docket.map_err(|why| failed(why.into()))?;
+    let (period, revision) = (&report.period, report.revision);
+    if docket.has_published(period, &sha256) {
+        out::say(&format!(
+            "  revision {revision} was published before, as it is"
+        ));
+        return Ok(());
+    }
+    way.record(plan, report.publication(sha256))?;
+    out::say(&format!("  revision {revision} is published"));
+    Ok(())
 }
 
 fn unwritten(why: String) -> Exit {

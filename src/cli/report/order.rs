@@ -1,37 +1,10 @@
-//! What is asked of `report`, and why there is none.
+//! The period that is asked of `report`, and why there is none.
 
-use std::path::PathBuf;
-
-use outrider_domain::model::closed;
 use outrider_domain::sla::ReportPeriod;
 
 use super::super::exit::Exit;
 use super::super::out;
 use crate::agent::NoReport;
-use crate::proof::ProofKey;
-use crate::render::Paper;
-
-closed!(
-    /// A form in which a report is written. The JSON is the report; the others are views of it.
-    Format {
-        /// The report.
-        Json = "json",
-        /// A page for people.
-        Html = "html",
-        /// Its tables.
-        Csv = "csv",
-    }
-);
-
-/// How reports are written.
-pub(super) struct Order {
-    pub(super) formats: Vec<Format>,
-    pub(super) paper: Paper,
-    pub(super) folder: PathBuf,
-    pub(super) key: Option<ProofKey>,
-    /// Whether the counts are written with it.
-    pub(super) evidence: bool,
-}
 
 /// Reads a period, or says what is wrong with it.
 pub(super) fn period(text: &str) -> Result<ReportPeriod, Exit> {

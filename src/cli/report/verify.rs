@@ -12,9 +12,8 @@ use serde_json::Value;
 use super::super::exit::Exit;
 use super::super::files::Files;
 use super::super::out;
-use super::bundle::{BundleFault, COUNTS, read_bundle};
 use super::order::{failed, period};
-use crate::agent;
+use crate::agent::{self, BundleFault, COUNTS, read_bundle};
 use crate::ledger::Ledger;
 use crate::proof::{PublicProofKey, REPORT_TYPE, open_envelope};
 
@@ -153,8 +152,10 @@ impl Verify {
             Exit::Ledger
         })?;
         let period = period(&report.period)?;
-        let now = Clock::real().now();
-        let again = agent::report(&plan, &reader, partner, &period, now).map_err(failed)?;
+        // As the docket was then: what was recorded later makes a later revision.
+        let (now, through) = (Clock::real().now(), report.docketed.docket_through);
+        let again = agent::report_through(&plan, &reader, partner, &period, (now, through))
+            .map_err(failed)?;
         let again = again.report.json().map_err(|_| Exit::Internal)?;
         self.same(
             json,

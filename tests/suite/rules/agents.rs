@@ -395,6 +395,33 @@ fn a_ledger_that_gives_something_up_is_told_with_what_and_one_that_keeps_everyth
 }
 
 #[test]
+fn a_report_that_is_late_is_told_until_it_is_published_and_one_in_time_is_not() {
+    let late = |partner: &str, stretches: &[(usize, Option<u64>)]| {
+        let labels = [("partner", partner), ("window", "month")];
+        Series::new("outrider_report_late", &labels, gauge(stretches))
+    };
+    let own = [("severity", "ticket")];
+    let looks = [(9, false), (13, true), (19, true), (26, false)];
+    let looks =
+        looks.map(|(minute, fires)| look(minute, firing("OutriderReportLate", &own), fires));
+    promtool(&[
+        told(
+            "one of two is late",
+            vec![vec![
+                late("keystone", &[(10, Some(0)), (10, Some(1)), (40, Some(0))]),
+                late("meadow", &[(60, Some(0))]),
+            ]],
+            Vec::from(looks),
+        ),
+        told(
+            "in time",
+            vec![vec![late("keystone", &[(60, Some(0))])]],
+            vec![look(30, firing("OutriderReportLate", &[]), false)],
+        ),
+    ]);
+}
+
+#[test]
 fn files_that_the_agent_could_not_use_are_told_while_it_goes_on_without_them() {
     let read = |stretches: &[(usize, Option<u64>)]| {
         vec![Series::new(

@@ -1,84 +1,47 @@
 //! The evidence of a report: a folder with the quarter hours that it was counted from, and the digests of its files
-//! as coreutils check them. It appears whole or not at all.
+//! as coreutils check them.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Error, ErrorKind, Write as _};
+use std::io::Error;
 use std::path::{Path, PathBuf};
 
-use crate::agent::Evidenced;
+use super::super::report::Evidenced;
+use super::whole::{whole_folder, write_synced};
 use crate::proof::sha256_hex;
 
 /// The quarter hours.
-pub(super) const COUNTS: &str = "counts.csv";
+pub const COUNTS: &str = "counts.csv";
 /// The digests of the other files.
 const SUMS: &str = "SHA256SUMS";
-/// How often a folder that another process puts in the way is replaced.
-const TRIES: usize = 5;
 
 /// The texts of a bundle.
-pub(super) struct Bundle {
+pub struct Bundle {
     /// The quarter hours.
-    pub(super) counts: String,
+    pub counts: String,
     sums: String,
 }
 
 /// Why a bundle says nothing of its report.
-pub(super) enum BundleFault {
+pub enum BundleFault {
     /// It could not be read.
     Unreadable(String),
     /// It is not as it was written.
     NotWhole(String),
 }
 
-/// Writes the evidence of a report aside and puts it in its place, which is given back.
+/// Writes the evidence of a report, and gives its place back.
 ///
 /// # Errors
 /// What cannot be written, and why.
 pub(super) fn write_bundle(place: &Path, found: &Evidenced) -> Result<PathBuf, String> {
-    let aside = of_this_process(place, "part");
     let sums = sums(&found.counts);
-    let written = fs::create_dir_all(&aside)
-        .and_then(|()| write_synced(&aside.join(COUNTS), found.counts.as_bytes()))
-        .and_then(|()| write_synced(&aside.join(SUMS), sums.as_bytes()))
-        .and_then(|()| replace(place, &aside));
-    written.map_err(|why| {
-        // What went wrong first is what is reported.
-        drop(fs::remove_dir_all(&aside));
-        format!("{}: {why}", place.display())
+    whole_folder(place, |aside| {
+        write_synced(&aside.join(COUNTS), found.counts.as_bytes())
+            .and_then(|()| write_synced(&aside.join(SUMS), sums.as_bytes()))
+            .map_err(|why| format!("{}: {why}", place.display()))
     })?;
     Ok(place.to_owned())
-}
-
-/// Writes a file and waits until it is on disk.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Puts a folder where another may stand: that one is moved away first, as no folder replaces a full one.
-fn replace(place: &Path, aside: &Path) -> Result<(), Error> {
-    let former = of_this_process(place, "former");
-    for _ in 1..TRIES {
-        match fs::rename(aside, place) {
-            Err(why) if why.kind() == ErrorKind::DirectoryNotEmpty => {}
-            done => return done,
-        }
-        match fs::rename(place, &former) {
-            Ok(()) => fs::remove_dir_all(&former)?,
-            // Another process moved it away.
-            Err(why) if why.kind() == ErrorKind::NotFound => {}
-            Err(why) => return Err(why),
-        }
-    }
-    fs::rename(aside, place)
-}
-
-fn of_this_process(place: &Path, ending: &str) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(format!(".{}.{ending}", std::process::id()));
-    PathBuf::from(name)
 }
 
 fn sums(counts: &str) -> String {
@@ -89,7 +52,7 @@ fn sums(counts: &str) -> String {
 ///
 /// # Errors
 /// A file is missing, is no part of it, or cannot be read.
-pub(super) fn read_bundle(folder: &Path) -> Result<Bundle, BundleFault> {
+pub fn read_bundle(folder: &Path) -> Result<Bundle, BundleFault> {
     let unreadable =
         |path: &Path, why: &Error| BundleFault::Unreadable(format!("{}: {why}", path.display()));
     let mut names = BTreeSet::new();
@@ -122,7 +85,7 @@ pub(super) fn read_bundle(folder: &Path) -> Result<Bundle, BundleFault> {
 
 impl Bundle {
     /// What differs from the digests that are stated: those of the signed report first.
-    pub(super) fn fault(&self, stated: &str) -> Option<String> {
+    pub fn fault(&self, stated: &str) -> Option<String> {
         let digest = sha256_hex(self.counts.as_bytes());
         if digest != stated {
             return Some(format!(

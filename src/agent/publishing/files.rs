@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 
 use outrider_domain::sla::{Report, ReportPeriod};
 
-use super::bundle::{write_bundle, write_synced};
+use super::super::report::Evidenced;
+use super::bundle::write_bundle;
 use super::order::{Format, Order};
-use crate::agent::Evidenced;
+use super::whole::whole_file;
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
-use crate::render::{ReportProof, days_csv, promises_csv, report_html, report_overview};
+use crate::render::{
+    ReportProof, days_csv, docket_csv, promises_csv, report_html, report_overview,
+};
 
 /// Writes the JSON and the views that were asked for, its signatures where there is a key, and before them what it
 /// is counted from where that was asked for.
 ///
 /// # Errors
 /// What cannot be made or written, and why.
-pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, String> {
+pub fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, String> {
     let report = &found.report;
-    let stem = stem(report);
+    let stem = stem_of(report);
     let json = report.json().map_err(|why| why.to_string())?;
     let public = order.key.as_ref().and_then(|key| key.public());
     let proof = ReportProof {
@@ -39,6 +42,9 @@ pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathB
                 let days = days_csv(report).map_err(|why| why.to_string())?;
                 files.push((format!("{stem}.promises.csv"), promises.into_bytes()));
                 files.push((format!("{stem}.days.csv"), days.into_bytes()));
+                for (name, text) in docket_csv(report).map_err(|why| why.to_string())? {
+                    files.push((format!("{stem}.{name}.csv"), text.into_bytes()));
+                }
             }
             Format::Json => {}
         }
@@ -64,7 +70,7 @@ pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathB
 ///
 /// # Errors
 /// What cannot be made or written, and why.
-pub(super) fn write_overview(
+pub fn write_overview(
     reports: &[Report],
     period: &ReportPeriod,
     order: &Order,
@@ -72,14 +78,22 @@ pub(super) fn write_overview(
     if !order.formats.contains(&Format::Html) {
         return Ok(Vec::new());
     }
-    let page = report_overview(reports, stem).map_err(|why| why.to_string())?;
+    let page = report_overview(reports, stem_of).map_err(|why| why.to_string())?;
     let name = format!("overview-{}.html", period.name);
     write_all(&order.folder, vec![(name, page.into_bytes())])
 }
 
-/// How the files of a report begin.
-fn stem(report: &Report) -> String {
-    format!("{}-{}", report.partner.id, report.period)
+fn stem_of(report: &Report) -> String {
+    stem(&report.partner.id, &report.period, report.revision)
+}
+
+/// How the folder and the files of a report begin.
+pub(super) fn stem(partner: &str, period: &str, revision: u32) -> String {
+    let name = format!("{partner}-{period}");
+    match revision {
+        1 => name,
+        revision => format!("{name}.r{revision}"),
+    }
 }
 
 fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf>, String> {
@@ -88,22 +102,8 @@ fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        write_whole(&path, &bytes).map_err(|why| failed(&path, why))?;
+        whole_file(&path, &bytes).map_err(|why| failed(&path, why))?;
         written.push(path);
     }
     Ok(written)
-}
-
-/// Writes a file next to its place, under a name of this process, and then puts it there: two that write the same
-/// report at once each put a whole one there, and one that cannot write leaves nothing.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.part", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let written = write_synced(&aside, bytes).and_then(|()| fs::rename(&aside, path));
-    if written.is_err() {
-        // What went wrong first is what is reported.
-        drop(fs::remove_file(&aside));
-    }
-    written
 }

@@ -1,0 +1,12 @@
+//! `outrider incident`, `exclusion`, `dispute`: what people record of a partner. A running agent adds it to its ledger;
+//! where none runs, the command does.
+
+mod desk;
+mod dispute;
+mod exclusion;
+mod incident;
+
+pub(super) use desk::{Desk, Way};
+pub(super) use dispute::DisputeCommand;
+pub(super) use exclusion::ExclusionCommand;
+pub(super) use incident::IncidentCommand;
