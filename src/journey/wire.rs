@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue};
 use outrider_domain::clock::Lag;
 use outrider_domain::judge::catalogue;
 use outrider_domain::model::{
-    Body, CertificateRole, ChainEnd, ConnectionPolicy, Headers, RequestKind, Retry, Step, StepId,
-    Template,
+    Body, CertificateRole, ChainEnd, ConnectionPolicy, Headers, RawJson, RequestKind, Retry, Step,
+    StepId, Template,
 };
 
 use super::auth::CachedToken;
@@ -160,9 +160,9 @@ impl<'a> Wire<'a> {
         &self,
         template: &Template,
         log: &mut StepLog,
-    ) -> Result<serde_json::Value, StepAbort> {
+    ) -> Result<RawJson, StepAbort> {
         let text = self.values.json_text(template);
-        let value = text.and_then(|text| serde_json::from_str(&text).ok());
+        let value = text.and_then(|text| RawJson::new(&text));
         value.ok_or_else(|| invalid_capture(log, "a value to compare with"))
     }
 

@@ -37,6 +37,7 @@ mod plan;
 mod proxy;
 mod quarter;
 mod quirk;
+mod raw_json;
 mod record;
 mod retention;
 mod run_filter;
@@ -100,6 +101,7 @@ pub use plan::{Class, Limits, Partner, Plan, Probe, Renames, Settings};
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;
+pub use raw_json::RawJson;
 pub use record::{
     Disposition, FollowUpRun, Job, Origin, Outcome, ReleaseAttempts, Reproduction, RunRecord, Tick,
 };

@@ -84,7 +84,7 @@ impl Blocks {
         }
         let folder = Folder::new(
             &format!("https://{}", server.address),
-            &get("/a", false),
+            &get("/a", None),
             &more,
         );
         let trust = if case.0.contains_key("trust") {
