@@ -60,6 +60,7 @@ impl Wire<'_> {
         log: &mut StepLog,
     ) -> Result<Head, NoAnswer> {
         let run = self.run;
+        self.long_turn = None;
         call.headers.extend(self.common_headers());
         let deadlines = Deadlines {
             run_began: self.began,
@@ -81,7 +82,9 @@ impl Wire<'_> {
             mut evidence,
             head,
             certificates,
+            long_turn,
         } = sent.await;
+        self.long_turn = long_turn;
         evidence.attempt = attempt;
         self.certificate_expires_at = certificates.first_end().or(self.certificate_expires_at);
         if let Some(end) = certificates
@@ -108,7 +111,7 @@ impl Wire<'_> {
 
     /// Waits for the next attempt where the step's rule allows one, and records what broke this one.
     pub(super) async fn wait_for_retry(
-        &self,
+        &mut self,
         attempt: Attempt<'_>,
         sent: &Result<Head, NoAnswer>,
         log: &mut StepLog,
@@ -148,6 +151,7 @@ impl Wire<'_> {
             Ok(head) => Some(retry::asked_again(head.status, attempt.number)),
             Err(broken) => broken.finding.clone(),
         });
+        self.long_turn = None;
         tokio::time::sleep(wait).await;
         Some(())
     }
@@ -165,7 +169,7 @@ impl Wire<'_> {
             return Ok(None);
         }
         let head = sent.map_err(|broken| broken.end(log))?;
-        let answer = head.into_answer(&sink.document());
+        let answer = head.into_answer(sink.document());
         let mark = judge::answer::byte_order_mark(&answer);
         log.judge(mark.filter(|one| !log.has_finding_like(one)))?;
         Ok(Some(answer))

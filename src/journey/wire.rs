@@ -14,6 +14,8 @@ use outrider_domain::model::{
     StepId, Template,
 };
 
+use tokio::sync::SemaphorePermit;
+
 use super::auth::CachedToken;
 use super::bodies;
 use super::call::Call;
@@ -46,6 +48,8 @@ pub(super) struct Wire<'a> {
     pub(super) pool: Pool,
     /// The delays that this machine caused.
     pub(super) lag: Lag,
+    /// The turn at the long document that is being judged; it ends before the run waits for anything.
+    pub(super) long_turn: Option<SemaphorePermit<'static>>,
     /// A 429 came while the agent sent more requests than the limit allows.
     pub(super) asked_too_much: bool,
     /// When the certificate that the partner served last expires.
@@ -93,6 +97,7 @@ impl<'a> Wire<'a> {
             tokens: BTreeMap::new(),
             pool: Pool::default(),
             lag,
+            long_turn: None,
             asked_too_much: false,
             certificate_expires_at: None,
             chains: BTreeMap::new(),
@@ -106,6 +111,7 @@ impl<'a> Wire<'a> {
         } else {
             self.run_deadline
         };
+        self.long_turn = None;
         self.step = StepOptions {
             timeout: step.timeout.unwrap_or(self.run.timeout),
             deadline,

@@ -306,6 +306,42 @@ fn what_servers_send_is_told_as_what_it_is() {
     }
 }
 
+#[test]
+fn a_document_has_16_mib_and_one_above_says_nothing_about_the_partner() {
+    const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+    // Generated: a scanned document inline, of this length as a whole.
+    let document = |length: usize| {
+        let (begin, end) = ("{\"n\": 1, \"data\": \"", "\"}");
+        format!(
+            "{begin}{}{end}",
+            "A".repeat(length - begin.len() - end.len())
+        )
+    };
+    let sizes = [
+        7 << 20,
+        (8 << 20) + 1,
+        DOCUMENT_BYTES_MAX,
+        DOCUMENT_BYTES_MAX + 1,
+    ];
+    let answers = sizes.map(|size| {
+        let body = document(size);
+        (format!("/{size}"), answer("200 OK", &[], body.as_bytes()))
+    });
+    let server = Server::new(BTreeMap::from(answers));
+    for size in sizes {
+        let base = format!("http://{}", server.address);
+        let run = Folder::new(&base, &get(&format!("/{size}"), Some("1")), "").once(&[]);
+        if size <= DOCUMENT_BYTES_MAX {
+            assert_eq!(run["outcome"], "passed", "{size}: {run}");
+            continue;
+        }
+        assert_eq!(blame(&run, "owner"), "agent", "{size}: {run}");
+        assert_eq!(blame(&run, "cause"), "limit", "{size}: {run}");
+        let summary = blame(&run, "summary");
+        assert!(summary.contains("longer than this agent reads"), "{run}");
+    }
+}
+
 /// The same number with another exponent.
 fn by_exponent(number: &str) -> String {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));

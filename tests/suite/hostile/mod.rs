@@ -250,7 +250,8 @@ const NO_DISCOVERY: &str = "application schema partner at discovery: A-01 smart-
                             no token_endpoint, no private_key_jwt, no ES384";
 const MALFORMED: &str =
     "application protocol partner at discovery: limit: bytes that are not valid HTTP";
-const BODY: &str = "application protocol partner at discovery: limit: over the limit of body";
+const BODY: &str =
+    "none limit agent at discovery: a document is longer than this agent reads (16 MiB)";
 const HEADERS: &str = "application protocol partner at discovery: limit: over the limit of headers";
 const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
 
