@@ -30,9 +30,9 @@ impl Check {
         let (plan, mut diagnostics) =
             match config::load_with_warnings(&self.files.config, self.files.overlay.as_deref()) {
                 Ok((plan, Diagnostics(mut diagnostics))) => {
-                    diagnostics.extend(config::secrets(&plan));
-                    diagnostics.extend(config::without_objectives(&plan));
                     let (file, now) = (&self.files.config, Clock::real().now());
+                    diagnostics.extend(config::secrets(&plan, now));
+                    diagnostics.extend(config::without_objectives(&plan));
                     diagnostics.extend(config::ledger_fits(&plan, file, now));
                     (Some(plan), diagnostics)
                 }

@@ -43,7 +43,7 @@ impl Run {
         if let Err(why) = one_arena {
             tracing::warn!(error = %why, "the agent cannot start again with MALLOC_ARENA_MAX=1, and keeps more memory than it uses; set it");
         }
-        for warning in config::secrets(&plan) {
+        for warning in config::secrets(&plan, Clock::real().now()) {
             tracing::warn!("{warning}");
         }
         if let Some(ledger) = self.ledger {

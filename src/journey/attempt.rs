@@ -61,6 +61,7 @@ impl Wire<'_> {
         log: &mut StepLog,
     ) -> Result<Head, NoAnswer> {
         let run = self.run;
+        self.long_turn = None;
         call.headers.extend(self.common_headers());
         let deadlines = Deadlines {
             run_began: self.began,
@@ -84,7 +85,9 @@ impl Wire<'_> {
             head,
             certificates,
             request_id,
+            long_turn,
         } = sent.await;
+        self.long_turn = long_turn;
         evidence.attempt = attempt;
         evidence.request_id =
             request_id.and_then(|id| self.kept_request_id(&id, &evidence, &parts));
@@ -113,7 +116,7 @@ impl Wire<'_> {
 
     /// Waits for the next attempt where the step's rule allows one, and records what broke this one.
     pub(super) async fn wait_for_retry(
-        &self,
+        &mut self,
         attempt: Attempt<'_>,
         sent: &Result<Head, NoAnswer>,
         log: &mut StepLog,
@@ -153,6 +156,7 @@ impl Wire<'_> {
             Ok(head) => Some(retry::asked_again(head.status, attempt.number)),
             Err(broken) => broken.finding.clone(),
         });
+        self.long_turn = None;
         tokio::time::sleep(wait).await;
         Some(())
     }
@@ -170,7 +174,7 @@ impl Wire<'_> {
             return Ok(None);
         }
         let head = sent.map_err(|broken| broken.end(log))?;
-        let answer = head.into_answer(&sink.document());
+        let answer = head.into_answer(sink.document());
         let mark = judge::answer::byte_order_mark(&answer);
         log.judge(mark.filter(|one| !log.has_finding_like(one)))?;
         Ok(Some(answer))

@@ -6,11 +6,13 @@ use std::ops::ControlFlow;
 
 use flate2::write::MultiGzDecoder;
 use outrider_domain::judge::line_summary::LineSummary;
-use outrider_domain::judge::stream::{FileFold, JsonValues, LineSink};
+use outrider_domain::judge::stream::{
+    FileFold, JsonValues, LINE_BYTES_MAX, LONG_LINE_BYTES, LineSink,
+};
 use outrider_domain::model::{ContentCoding, Failure, Limit};
 
-/// The largest document taken into memory, unpacked.
-pub(super) const DOCUMENT_BYTES_MAX: usize = 8 << 20;
+/// The largest document taken into memory, unpacked: as much as a line, since either may carry a scan.
+pub(super) const DOCUMENT_BYTES_MAX: usize = LINE_BYTES_MAX;
 /// Unpacked bytes for each byte on the wire, once [`RATIO_GRACE_BYTES`] were unpacked.
 const COMPRESSION_RATIO_MAX: u64 = 300;
 const RATIO_GRACE_BYTES: u64 = 16 << 20;
@@ -55,15 +57,15 @@ impl<L: LineSink> Sink<'_, L> {
         }
     }
 
-    /// Whether a long line is being taken in.
-    fn is_in_long_line(&self) -> bool {
+    /// Whether a long line or document is being taken in, or was as the last.
+    fn is_long(&self) -> bool {
         match self {
             Self::File {
                 fold,
                 is_file: true,
                 ..
             } => fold.is_in_long_line(),
-            Self::File { .. } | Self::Document(..) => false,
+            Self::File { other, .. } | Self::Document(other, _) => other.len() > LONG_LINE_BYTES,
         }
     }
 
@@ -138,11 +140,11 @@ impl<'s, 'a, L: LineSink> Unpack<'s, 'a, L> {
         }
     }
 
-    /// Whether a long line is being taken in.
-    pub(super) fn is_in_long_line(&self) -> bool {
+    /// Whether a long line or document is being taken in, or was as the last.
+    pub(super) fn is_long(&self) -> bool {
         match self {
-            Self::Plain(guard) => guard.sink.is_in_long_line(),
-            Self::Gzip(gzip) => gzip.get_ref().sink.is_in_long_line(),
+            Self::Plain(guard) => guard.sink.is_long(),
+            Self::Gzip(gzip) => gzip.get_ref().sink.is_long(),
             Self::Unasked(_) => false,
         }
     }

@@ -28,21 +28,21 @@ impl Head {
     }
 
     /// The answer with this head and this document.
-    pub(super) fn into_answer(self, document: &[u8]) -> Answer {
-        let (text, has_bom) = json_text::without_bom(document);
-        let read = json_text::read(document);
-        let is_json = read.is_ok();
+    pub(super) fn into_answer(self, mut document: Vec<u8>) -> Answer {
+        let read = json_text::read(&document);
+        let has_body = !document.is_empty();
+        let (text, has_bom) = json_text::without_bom(&document);
+        // Moved, not copied: it may have many megabytes.
+        document.drain(..document.len() - text.len());
+        let text = String::from_utf8(document).ok().filter(|_| read.is_ok());
         Answer {
             status: self.status,
             media: self.media,
             headers: self.headers,
             not_json: read.as_ref().err().copied(),
             json: read.ok(),
-            has_body: !document.is_empty(),
-            text: match std::str::from_utf8(text) {
-                Ok(text) if is_json => text.to_owned(),
-                Ok(_) | Err(_) => String::new(),
-            },
+            has_body,
+            text: text.unwrap_or_default(),
             has_bom,
         }
     }

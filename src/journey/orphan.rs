@@ -174,5 +174,5 @@ async fn request(client: &Client, clock: &Clock, call: Call) -> Option<Answer> {
     let head = send(client, clock, deadlines, call, options, &mut sink)
         .await
         .head?;
-    Some(head.into_answer(&sink.document()))
+    Some(head.into_answer(sink.document()))
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use outrider_domain::model::{AddressOutcome, Family, HttpVersion, Link, Phase, Phases};
 
+use tokio::sync::SemaphorePermit;
+
 use super::address_log::{AddressLog, family};
 use super::certificates::ShownCertificates;
 use super::head::Head;
@@ -40,6 +42,8 @@ pub(super) struct Progress {
     pub(super) own: OwnCertificate,
     pub(super) http: Option<HttpVersion>,
     pub(super) certificates: ShownCertificates,
+    /// The turn at a long line or document, which goes on until it is judged.
+    pub(super) long_turn: Option<SemaphorePermit<'static>>,
 }
 
 impl Progress {
@@ -57,6 +61,7 @@ impl Progress {
             own: OwnCertificate::None,
             http: None,
             certificates: ShownCertificates::default(),
+            long_turn: None,
         }
     }
 

@@ -63,6 +63,8 @@ pub(super) struct SendResult {
     pub(super) certificates: ShownCertificates,
     /// The partner's own id of the request, as it came.
     pub(super) request_id: Option<String>,
+    /// The turn at a long document or last line, where the answer is complete.
+    pub(super) long_turn: Option<SemaphorePermit<'static>>,
 }
 
 /// How a request is sent: the choices of the journey, the step and the probe, and the run's pool.
@@ -146,10 +148,12 @@ pub(super) async fn send<L: LineSink>(
         request_id: None,
     };
     let request_id = progress.head.as_ref().and_then(Head::request_id);
+    let is_whole = failure.is_none();
     SendResult {
         evidence,
-        head: progress.head.filter(|_| failure.is_none()),
+        head: progress.head.filter(|_| is_whole),
         certificates: progress.certificates,
+        long_turn: progress.long_turn.filter(|_| is_whole),
         request_id,
     }
 }
@@ -289,7 +293,6 @@ async fn send_on<L: LineSink>(
         let mut unpack = Unpack::new(codings.map_or(&[][..], Vec::as_slice), sink);
         progress.head = Some(head);
         let mut turn_began = 0;
-        let mut turn = None;
         while let Some(frame) = body.frame().await {
             let frame = match frame {
                 Ok(frame) => frame,
@@ -303,13 +306,14 @@ async fn send_on<L: LineSink>(
                 if let Err(failure) = unpack.take(piece, progress.bytes) {
                     return SendOutcome::Broken(failure);
                 }
-                if !unpack.is_in_long_line() {
-                    turn = None;
-                } else if turn.is_none() {
-                    turn = match long_line_turn(&LONG_LINES, TURN_TIME_MAX, lag, clock).await {
-                        Ok(turn) => Some(turn),
-                        Err(failure) => return SendOutcome::Broken(failure),
-                    };
+                if !unpack.is_long() {
+                    progress.long_turn = None;
+                } else if progress.long_turn.is_none() {
+                    progress.long_turn =
+                        match long_line_turn(&LONG_LINES, TURN_TIME_MAX, lag, clock).await {
+                            Ok(turn) => Some(turn),
+                            Err(failure) => return SendOutcome::Broken(failure),
+                        };
                 }
                 if unpack.unpacked() - turn_began >= TURN_BYTES {
                     // A long file may arrive, and a compression bomb unpack, without ever waiting;
@@ -326,15 +330,15 @@ async fn send_on<L: LineSink>(
     driver.during(send).await
 }
 
-/// Lines that are long are taken in one at a time: ten runs with a scanned document each must not fill the memory.
+/// Long lines and documents are taken in one at a time: ten runs with a scan each must not fill the memory.
 static LONG_LINES: Semaphore = Semaphore::const_new(1);
 
-/// A partner that stalls within its long line keeps the turn no longer from the runs of others.
+/// A partner that stalls within its long answer keeps the turn no longer from the runs of others.
 const TURN_TIME_MAX: Duration = Duration::from_secs(60);
 /// Limits in time are extended at least so often while a run waits for its turn.
 const TURN_LOOK: Duration = Duration::from_millis(50);
 
-/// Waits for the turn at a long line. The wait is our own delay.
+/// Waits for the turn at a long line or document. The wait is our own delay.
 async fn long_line_turn<'s>(
     turns: &'s Semaphore,
     time_max: Duration,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use http::{HeaderValue, Uri};
 use outrider_domain::judge::capture::CapturedValue;
 use outrider_domain::judge::job::is_followable;
-use outrider_domain::model::{JsonTemplate, Part, Root, StepId, Template};
+use outrider_domain::model::{JsonTemplate, Part, RawJson, Root, StepId, Template};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ impl Values {
             Root::MemberId => Some(self.member.as_str().into()),
             Root::Captured(step, name) => match self.captured(step, name)? {
                 CapturedValue::Text(text) => Some(text.as_str().into()),
-                CapturedValue::Number(number) => Some(number.text.as_str().into()),
+                CapturedValue::Number(number) => Some(number.text().into()),
                 CapturedValue::Bool(flag) => Some(flag.to_string().into()),
                 CapturedValue::Secret(secret) => Some(secret.reveal().into()),
                 CapturedValue::List(_) | CapturedValue::Document(_) => None,
@@ -156,11 +156,13 @@ impl Values {
         if let [Part::Value(Root::Captured(step, name))] = &template.0[..] {
             return Some(match self.captured(step, name)? {
                 CapturedValue::Text(value) => text(value),
-                CapturedValue::Number(number) => number.text.clone(),
+                CapturedValue::Number(value) | CapturedValue::Document(value) => value.to_string(),
                 CapturedValue::Bool(flag) => flag.to_string(),
                 CapturedValue::Secret(secret) => text(secret.reveal()),
-                CapturedValue::List(list) => Value::Array(list.clone()).to_string(),
-                CapturedValue::Document(value) => value.to_string(),
+                CapturedValue::List(list) => {
+                    let items: Vec<&str> = list.iter().map(RawJson::text).collect();
+                    format!("[{}]", items.join(","))
+                }
             });
         }
         self.text(template).map(|value| text(&value))
@@ -299,7 +301,7 @@ mod tests {
                     "within".to_owned(),
                     JsonTemplate::List(vec![JsonTemplate::Text(Template(vec![text("<"), it(), text(">")]))]),
                 ),
-                ("fixed".to_owned(), JsonTemplate::Fixed(json!(1))),
+                ("fixed".to_owned(), JsonTemplate::Fixed(json!(1).into())),
             ]));
             let sent = values(CapturedValue::Text(value.clone())).json(&body).unwrap();
             let back: Value = serde_json::from_str(&sent).unwrap();
@@ -332,19 +334,19 @@ mod tests {
             let alone = |captured| -> Value {
                 serde_json::from_str(&values(captured).json(&body).unwrap()).unwrap()
             };
-            prop_assert_eq!(alone(CapturedValue::Number(number.into())), json!(number));
+            prop_assert_eq!(alone(CapturedValue::Number(json!(number).into())), json!(number));
             prop_assert_eq!(alone(CapturedValue::Bool(flag)), json!(flag));
             let list = vec![json!(number), json!(flag.to_string())];
-            prop_assert_eq!(alone(CapturedValue::List(list.clone())), Value::Array(list));
+            prop_assert_eq!(alone(CapturedValue::List(list.iter().cloned().map(RawJson::from).collect())), Value::Array(list));
             let within = JsonTemplate::Text(Template(vec![it(), text("")]));
-            let as_text = values(CapturedValue::Number(number.into())).json(&within).unwrap();
+            let as_text = values(CapturedValue::Number(json!(number).into())).json(&within).unwrap();
             prop_assert_eq!(as_text, json!(number.to_string()).to_string(), "part of a text is text");
         }
     }
 
     #[test]
     fn a_list_is_no_text_and_a_secret_is_marked() {
-        let list = values(CapturedValue::List(vec![json!("a")]));
+        let list = values(CapturedValue::List(vec![json!("a").into()]));
         assert!(list.header(&Template(vec![it()])).is_none());
         assert!(
             list.form(&[("a".to_owned(), Template(vec![it()]))])

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use outrider_domain::model::{ClientCertificate, HttpWanted, Partner};
-use outrider_domain::secret::{read_private_key, read_trust, validity};
+use outrider_domain::secret::{read_chain, read_private_key, read_trust, validity};
 use rustls::client::WebPkiServerVerifier;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -132,7 +132,7 @@ impl TlsSource {
     }
 
     fn own_validity(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let chain = read_trust(&self.certificate.as_ref()?.chain).ok()?;
+        let chain = read_chain(&self.certificate.as_ref()?.chain).ok()?;
         validity(chain.first()?)
     }
 
@@ -163,7 +163,7 @@ impl TlsSource {
         let Some(shown) = shown else {
             return Some(without(roots));
         };
-        let chain = read_trust(&shown.chain).ok()?;
+        let chain = read_chain(&shown.chain).ok()?;
         let key = read_private_key(&shown.key).ok()?;
         let roots = Arc::new(roots);
         let config = ClientConfig::builder()

@@ -10,9 +10,11 @@ use http::{HeaderName, HeaderValue};
 use outrider_domain::clock::Lag;
 use outrider_domain::judge::catalogue;
 use outrider_domain::model::{
-    Body, CertificateRole, ChainEnd, ConnectionPolicy, Headers, RequestKind, Retry, Step, StepId,
-    Template,
+    Body, CertificateRole, ChainEnd, ConnectionPolicy, Headers, RawJson, RequestKind, Retry, Step,
+    StepId, Template,
 };
+
+use tokio::sync::SemaphorePermit;
 
 use super::auth::CachedToken;
 use super::bodies;
@@ -46,6 +48,8 @@ pub(super) struct Wire<'a> {
     pub(super) pool: Pool,
     /// The delays that this machine caused.
     pub(super) lag: Lag,
+    /// The turn at the long document that is being judged; it ends before the run waits for anything.
+    pub(super) long_turn: Option<SemaphorePermit<'static>>,
     /// A 429 came while the agent sent more requests than the limit allows.
     pub(super) asked_too_much: bool,
     /// When the certificate that the partner served last expires.
@@ -93,6 +97,7 @@ impl<'a> Wire<'a> {
             tokens: BTreeMap::new(),
             pool: Pool::default(),
             lag,
+            long_turn: None,
             asked_too_much: false,
             certificate_expires_at: None,
             chains: BTreeMap::new(),
@@ -106,6 +111,7 @@ impl<'a> Wire<'a> {
         } else {
             self.run_deadline
         };
+        self.long_turn = None;
         self.step = StepOptions {
             timeout: step.timeout.unwrap_or(self.run.timeout),
             deadline,
@@ -160,9 +166,9 @@ impl<'a> Wire<'a> {
         &self,
         template: &Template,
         log: &mut StepLog,
-    ) -> Result<serde_json::Value, StepAbort> {
+    ) -> Result<RawJson, StepAbort> {
         let text = self.values.json_text(template);
-        let value = text.and_then(|text| serde_json::from_str(&text).ok());
+        let value = text.and_then(|text| RawJson::new(&text));
         value.ok_or_else(|| invalid_capture(log, "a value to compare with"))
     }
 

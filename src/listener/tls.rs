@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrider_domain::model::ListenTls;
-use outrider_domain::secret::{SecretRef, read_private_key, read_trust};
+use outrider_domain::secret::{SecretRef, read_chain, read_private_key};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -71,7 +71,7 @@ fn read_stamps(tls: &ListenTls) -> Stamps {
 }
 
 fn load(tls: &ListenTls) -> Result<Arc<ServerConfig>, String> {
-    let chain = read_trust(&tls.certificate)
+    let chain = read_chain(&tls.certificate)
         .map_err(|why| format!("the certificate {}: {why}", tls.certificate.display()))?;
     let key = read_private_key(&SecretRef::File(tls.key.clone()))
         .map_err(|why| format!("the key {}: {why}", tls.key.display()))?;

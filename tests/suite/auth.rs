@@ -1,5 +1,6 @@
 //! Signing in: keys, secrets, certificates, tokens that are kept, and who gets one.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use outrider_domain::model::{Outcome, RunRecord};
 use serde_json::{Value, json};
 
-use crate::scripted::{Say, Scripted, document, status};
+use crate::scripted::{Got, Say, Scripted, document, status};
 use crate::support::{Config, Pace, Sandbox, eventually, http, json as ask_json};
 use crate::traps::truth::Truth;
 
@@ -57,6 +58,50 @@ fn signing_in(config: &Config, auth: &str) {
         "client_id = \"outrider\"\nkey = { file = \"missing.pem\" }",
         auth,
     );
+}
+
+#[test]
+fn a_refused_release_asks_for_no_second_token() {
+    let server = server();
+    let job = ("content-location", format!("{}/job", server.url()));
+    server.script("/kick", vec![Say::Answer(202, vec![job], String::new())]);
+    server.script("/job", vec![status(401)]);
+    let pace = Pace {
+        every: "200ms",
+        deadline: "4s",
+        concurrency: 20,
+        ..Pace::default()
+    };
+    let steps = "[[step]]\nid = \"kick\"\nuse = \"submit\"\nmethod = \"GET\"\nurl = \"{{ partner.base_url }}/kick\"\ntoken = \"token\"\n\
+                 [[step]]\nid = \"release\"\nuse = \"request\"\nrelease = \"kick\"\nalways = true\n";
+    let config = server.config(&format!("{JOURNEY}{steps}"), &pace);
+    // A job is opened for a member.
+    config.replace(
+        "partners/keystone.toml",
+        "[[probe]]\njourney = \"scripted\"",
+        "[[probe]]\nmembers = \"keystone-basic\"\njourney = \"scripted\"",
+    );
+    config.write("secret", &format!("{SECRET}\n"));
+    signing_in(
+        &config,
+        "kind = \"client_secret_basic\"\nclient_id = \"outrider\"\nsecret = { file = \"secret\" }",
+    );
+    let agent = config.agent();
+    let released = |got: &&Got| got.line.starts_with("DELETE /job");
+    eventually("ten refused releases", || {
+        (server.got().iter().filter(released).count() >= 10).then_some(())
+    });
+    // The same token was good for the kick-offs all the time.
+    assert!(asked(&server, "/kick") > 1);
+    assert_eq!(asked(&server, "/token"), 1, "one token for all of them");
+    assert_eq!(agent.stop(), 0);
+    let tokens: BTreeSet<Option<String>> = server
+        .got()
+        .iter()
+        .filter(released)
+        .map(|got| got.field("authorization").map(str::to_owned))
+        .collect();
+    assert_eq!(tokens, BTreeSet::from([Some(format!("Bearer {TOKEN}"))]));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::diagnostic::nearest;
 use super::known::Known;
 use super::template::{TemplatePosition, text};
 use super::tree::{Leaf, Spanned, Table};
-use crate::model::{Capture, CaptureKind, Expect, Is, JsonRule, Query, Schema};
+use crate::model::{Capture, CaptureKind, Expect, Is, JsonKind, JsonRule, Query, Schema};
 
 pub(super) fn expect(table: &Table<'_>, known: &Known) -> Expect {
     let Some(table) = table.table("expect") else {
@@ -53,7 +53,9 @@ fn schema(table: &Table<'_>) -> Option<Schema> {
 fn plain(leaf: Leaf<'_>) -> Result<Value, String> {
     Ok(match leaf {
         Leaf::Text(text) => Value::from(text),
-        Leaf::Fixed(value) => value,
+        Leaf::Fixed(value) => value
+            .tree()
+            .ok_or_else(|| format!("{value} has more digits than 64 bits hold"))?,
         Leaf::List(items) => {
             let items = items.into_iter().map(|item| plain(item.value));
             Value::Array(items.collect::<Result<_, _>>()?)
@@ -76,8 +78,7 @@ fn json_rule(table: &Table<'_>, known: &Known) -> Option<JsonRule> {
     }
     let is_template = equals
         .as_ref()
-        .and_then(Value::as_str)
-        .is_some_and(|text| text.contains("{{"));
+        .is_some_and(|one| one.kind() == JsonKind::Text && one.text().contains("{{"));
     let template = is_template.then(|| {
         let spanned = table.text("equals")?;
         text(table, &spanned, TemplatePosition::Json, known)

@@ -75,21 +75,13 @@ pub(super) struct ProbeEntry {
     pub(super) formerly: Vec<Spanned<String>>,
 }
 
-/// Nothing in a partner's file is a template; what `[escalation]` takes is for its own reader to say.
-fn unread_templates(root: &Table<'_>) {
-    let help = "write the value itself; templates are read in journeys alone";
-    let mut leaves = root.leaves();
-    leaves.retain(|(name, _)| name != "escalation");
-    template::unread(root, &leaves, &BTreeSet::new(), help);
-}
-
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> Option<PartnerFile> {
     let id = root.need_text("id", "\"keystone\"");
     if let Some(id) = id.as_ref().filter(|id| !is_id(id.value)) {
         let what = format!("\"{}\" cannot be an id", id.value);
         root.report(id.span.clone(), what, "write up to 40 of a-z, 0-9 and -");
     }
-    unread_templates(root);
+    template::unread_in_file(root, "escalation");
     let name = root.text("name").map(|spanned| spanned.value.to_owned());
     let base_url = base_url(root);
     plain_http(root);

@@ -5,17 +5,29 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::diagnostic::{Diagnostic, Severity, SourceFile};
-use crate::model::{AuthKind, ClientCertificate, Partner, Plan};
+use crate::model::{AuthKind, Partner, Plan};
 use crate::secret::{
-    ChainFault, SecretRef, SigningKey, Unusable, chain_fault, names_host_as_authority,
+    ChainFault, SecretRef, SigningKey, Unusable, chain_faults, names_host_as_authority, read_chain,
     read_private_key, read_text, read_trust, unusable_trust,
 };
 
 /// A warning for each key, secret, certificate and trust file that cannot be read or used; never its
-/// content.
-pub fn secrets(plan: &Plan) -> Vec<Diagnostic> {
-    let mut found: Vec<Diagnostic> = plan.partners.values().flat_map(of_partner).collect();
+/// content. Our own certificates must be valid at the time that is given.
+pub fn secrets(plan: &Plan, now: DateTime<Utc>) -> Vec<Diagnostic> {
+    let partners = plan.partners.values();
+    let mut found: Vec<Diagnostic> = partners.flat_map(|one| of_partner(one, now)).collect();
+    if let Some(tls) = &plan.settings.access.tls {
+        let mut findings = Findings {
+            whose: "the listener",
+            found: Vec::new(),
+        };
+        let key = SecretRef::File(tls.key.clone());
+        own_chain(&mut findings, "certificate", (&tls.certificate, &key), now);
+        found.extend(findings.found);
+    }
     let agents = plan.settings.proxy.secret();
     let whose = agents.map(|secret| ("the agent", secret));
     let partners = plan.partners.values().filter_map(|partner| {
@@ -124,6 +136,7 @@ impl Findings<'_> {
             | Unusable::WrongKind
             | Unusable::NotText
             | Unusable::TooLong => help.to_owned(),
+            Unusable::BrokenCertificate(_) => "replace that block, or take it out".to_owned(),
             Unusable::Unset => {
                 "set it in the environment that the agent is started with".to_owned()
             }
@@ -165,14 +178,15 @@ impl Findings<'_> {
     }
 }
 
-fn of_partner(partner: &Partner) -> Vec<Diagnostic> {
+fn of_partner(partner: &Partner, now: DateTime<Utc>) -> Vec<Diagnostic> {
     let mut findings = Findings {
         whose: partner.id.as_str(),
         found: Vec::new(),
     };
     sign_in(&mut findings, &partner.auth.kind);
     if let Some(shown) = &partner.auth.certificate {
-        client_certificate(&mut findings, shown);
+        let files = (shown.chain.as_path(), &shown.key);
+        own_chain(&mut findings, "client certificate", files, now);
     }
     if let Some(path) = &partner.trust {
         trust(&mut findings, path, &partner.base_url);
@@ -210,13 +224,18 @@ fn line_of_text(findings: &mut Findings<'_>, secret: &SecretRef, what: &str) {
     }
 }
 
-fn client_certificate(findings: &mut Findings<'_>, shown: &ClientCertificate) {
-    let key = &shown.key;
+/// A chain of our own and its key, which the other side gets to see.
+fn own_chain(
+    findings: &mut Findings<'_>,
+    what: &str,
+    (chain, key): (&Path, &SecretRef),
+    now: DateTime<Utc>,
+) {
     let help = "put the certificate chain and its private key (PEM) there";
-    let what = "client certificate";
-    let (chain_read, key_read) = (read_trust(&shown.chain), read_private_key(key));
+    let key_read = read_private_key(key);
+    let chain_read = read_chain(chain);
     if let Err(why) = &chain_read {
-        findings.unusable(&shown.chain.display(), what, *why, help);
+        findings.unusable(&chain.display(), what, *why, help);
     }
     if let Err(why) = &key_read {
         findings.unusable(key, what, *why, help);
@@ -224,20 +243,21 @@ fn client_certificate(findings: &mut Findings<'_>, shown: &ClientCertificate) {
     let (Ok(_), Ok(_)) = (chain_read, key_read) else {
         return;
     };
-    findings.private(key, "key of the client certificate");
-    if let Ok(Some(fault)) = chain_fault(&shown.chain, key) {
+    findings.private(key, &format!("key of the {what}"));
+    for fault in chain_faults(chain, key, now).unwrap_or_default() {
         let message = format!(
             "the {what} for \"{}\" cannot be used: {fault}",
             findings.whose
         );
         let help = match fault {
             ChainFault::OtherKey => "put the key there that the certificate was made for",
-            ChainFault::Broken(_) => "replace that block, or take it out",
             ChainFault::AuthorityFirst | ChainFault::Order(..) => {
                 "put our own certificate first, then each one's issuer behind it"
             }
+            ChainFault::Expired(..) => "renew it: the file is read again when it changes",
+            ChainFault::NotYetValid(..) => "use the one before it until then, or mend the clock",
         };
-        findings.add(shown.chain.display(), message, help);
+        findings.add(chain.display(), message, help);
     }
 }
 

@@ -10,6 +10,7 @@ use super::alerting::{alerting, exchange, url};
 use super::proxy;
 use super::retention;
 use super::secret_ref;
+use super::template;
 use super::tree::Table;
 use crate::model::{Alerting, ExchangeCore, MetricsShown, ReportFolder, Settings};
 
@@ -31,6 +32,7 @@ pub(super) struct SettingsPlaces {
 }
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Settings, SettingsPlaces) {
+    template::unread_in_file(root, "alerting");
     let text = |key, default: &str| {
         root.text(key)
             .map_or_else(|| default.to_owned(), |spanned| spanned.value.to_owned())

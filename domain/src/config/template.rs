@@ -54,6 +54,14 @@ pub(super) fn unread(
     }
 }
 
+/// Names each template in a file that has none, but for the one table whose reader speaks for itself.
+pub(super) fn unread_in_file(root: &Table<'_>, speaks_for_itself: &str) {
+    let help = "write the value itself; templates are read in journeys alone";
+    let mut leaves = root.leaves();
+    leaves.retain(|(name, _)| name != speaks_for_itself);
+    unread(root, &leaves, &BTreeSet::new(), help);
+}
+
 fn unread_one(
     root: &Table<'_>,
     name: &str,

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostics, SourceFile, nearest};
 use super::duration::parse_duration;
-use crate::model::{Deprecated, DeprecatedKind};
+use crate::model::{Deprecated, DeprecatedKind, RawJson};
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(super) enum Leaf<'a> {
     /// A text.
     Text(&'a str),
     /// A number or a truth value.
-    Fixed(serde_json::Value),
+    Fixed(RawJson),
     /// A list.
     List(Vec<Spanned<Leaf<'a>>>),
     /// A table.
@@ -372,17 +372,34 @@ impl<'a> Table<'a> {
         numbers.into_iter().filter_map(status).collect()
     }
 
-    /// Any scalar as JSON, for comparison.
-    pub(super) fn scalar(&self, key: &'static str) -> Option<serde_json::Value> {
-        let spanned = self.typed(key, "a string, a number, true or false", as_scalar);
-        spanned.map(|spanned| spanned.value)
+    /// Any scalar as JSON, to compare what an answer holds with.
+    pub(super) fn scalar(&self, key: &'static str) -> Option<RawJson> {
+        let spanned = self.typed(key, "a string, a number, true or false", as_scalar)?;
+        self.comparable(key, spanned)
     }
 
-    /// A list of scalars as JSON, for comparison.
-    pub(super) fn scalars(&self, key: &'static str) -> Vec<serde_json::Value> {
+    /// A list of scalars as JSON, to compare what an answer holds with.
+    pub(super) fn scalars(&self, key: &'static str) -> Vec<RawJson> {
         let item = "a string, a number, true or false";
         let scalars = self.items(key, "a list of strings or numbers", item, as_scalar);
-        scalars.into_iter().map(|spanned| spanned.value).collect()
+        let scalars = scalars.into_iter();
+        scalars
+            .filter_map(|one| self.comparable(key, one))
+            .collect()
+    }
+
+    /// A value that an answer can hold: one with a larger number is no document to us.
+    fn comparable(&self, key: &str, spanned: Spanned<RawJson>) -> Option<RawJson> {
+        let is_readable = serde_json::from_str::<serde_json::Value>(spanned.value.text()).is_ok();
+        if !is_readable {
+            let what = format!(
+                "`{key}` is {}, and no answer that is read holds it",
+                spanned.value
+            );
+            let help = "write a number below 1.8e308: an answer with a larger one is refused";
+            self.report(spanned.span, what, help);
+        }
+        is_readable.then_some(spanned.value)
     }
 
     /// Whether a table stands there.
@@ -513,6 +530,9 @@ impl<'a> Table<'a> {
 
 /// A TOML value's kind with its article.
 fn a_kind(value: &DeValue<'_>) -> String {
+    if value.as_float().is_some() && as_scalar(value).is_none() {
+        return "an infinity or no number".to_owned();
+    }
     let kind = value.type_str();
     let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
@@ -528,23 +548,21 @@ fn integer(value: &DeValue<'_>) -> Option<i128> {
     i128::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-fn as_scalar(value: &DeValue<'_>) -> Option<serde_json::Value> {
+fn as_scalar(value: &DeValue<'_>) -> Option<RawJson> {
     if let Some(text) = value.as_str() {
-        return Some(text.into());
+        return Some(serde_json::Value::from(text).into());
     }
     if let Some(flag) = value.as_bool() {
-        return Some(flag.into());
+        return Some(serde_json::Value::from(flag).into());
     }
-    match integer(value) {
-        Some(whole) => Some(i64::try_from(whole).ok()?.into()),
-        None => float(value),
-    }
-}
-
-/// A number with a fraction or an exponent, where JSON has it.
-fn float(value: &DeValue<'_>) -> Option<serde_json::Value> {
-    let float: f64 = value.as_float()?.as_str().replace('_', "").parse().ok()?;
-    serde_json::Number::from_f64(float).map(serde_json::Value::Number)
+    let text = match (value.as_integer(), value.as_float()) {
+        (Some(whole), _) if whole.radix() == 10 => whole.as_str(),
+        (Some(_), _) => return RawJson::new(&integer(value)?.to_string()),
+        (None, Some(float)) => float.as_str(),
+        (None, None) => return None,
+    };
+    let text = text.replace('_', "");
+    RawJson::new(text.strip_prefix('+').unwrap_or(&text))
 }
 
 fn leaves<'a>(table: &'a DeTable<'a>) -> Vec<(String, Spanned<Leaf<'a>>)> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::error_answer::{operation_outcome, status_cause};
-use super::numbers::is_same;
+use super::json_place::written;
 use crate::model::{
     Answer, AnswerCheck, Check, Expect, Finding, Is, JsonKind, JsonRule, Member, Schema, catalogue,
 };
@@ -50,13 +50,13 @@ fn compared(rule: &JsonRule, answer: &Answer) -> (bool, String) {
     let Some(json) = &answer.json else {
         return (false, answer.body_kind());
     };
-    match rule.path.query(json).all()[..] {
+    match rule.path.query_located(json).iter().collect::<Vec<_>>()[..] {
         [] => (false, "no value there".to_owned()),
-        [one] if is_same(one, &rule.equals) => (true, "as expected".to_owned()),
-        [one] if JsonKind::of(one) == JsonKind::of(&rule.equals) => {
-            (false, format!("another {}", JsonKind::of(one)))
-        }
-        [one] => (false, format!("a value of kind {}", JsonKind::of(one))),
+        [one] => match (written(one, answer), JsonKind::of(one.node())) {
+            (value, _) if value.is_same(&rule.equals) => (true, "as expected".to_owned()),
+            (_, kind) if kind == rule.equals.kind() => (false, format!("another {kind}")),
+            (_, kind) => (false, format!("a value of kind {kind}")),
+        },
         ref several => (false, format!("{} values", several.len())),
     }
 }
@@ -89,8 +89,13 @@ fn status(wanted: &[u16], answer: &Answer) -> Finding {
 /// Whether a document holds one of the values at a place, of the same kind; numbers by value.
 pub fn is_met(is: &Is, answer: &Answer) -> bool {
     answer.json.as_ref().is_some_and(|json| {
-        let found = is.path.query(json).exactly_one();
-        found.is_ok_and(|value| is.one_of.iter().any(|one| is_same(value, one)))
+        let found = is.path.query_located(json);
+        let mut found = found.iter();
+        let (Some(one), None) = (found.next(), found.next()) else {
+            return false;
+        };
+        let value = written(one, answer);
+        is.one_of.iter().any(|wanted| value.is_same(wanted))
     })
 }
 

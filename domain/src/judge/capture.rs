@@ -1,10 +1,10 @@
 //! Values captured from an answer: typed, never converted to another type.
 
-use serde_json::{Number, Value};
-use serde_json_path::JsonPath;
+use serde_json::Value;
+use serde_json_path::{JsonPath, LocatedNode};
 
-use super::numbers::{is_same, is_same_number, keeps_digits, text_at};
-use crate::model::{Answer, Capture, CaptureKind, Finding, Query, catalogue};
+use super::json_place::written;
+use crate::model::{Answer, Capture, CaptureKind, Finding, Query, RawJson, catalogue};
 use crate::secret::Secret;
 
 /// The longest text that is kept.
@@ -15,55 +15,32 @@ pub const TEXT_BYTES_MAX: usize = 64 << 10;
 pub enum CapturedValue {
     /// A string, as it was.
     Text(String),
-    /// A number.
-    Number(CapturedNumber),
+    /// A number, with the digits that came.
+    Number(RawJson),
     /// A truth value.
     Bool(bool),
     /// A string that nothing shows.
     Secret(Secret),
     /// Values in order.
-    List(Vec<Value>),
+    List(Vec<RawJson>),
     /// One value of any kind.
-    Document(Value),
+    Document(RawJson),
 }
 
 impl CapturedValue {
     /// Whether it is just this value, of the same kind. Nothing is just a secret.
-    pub fn is(&self, wanted: &Value) -> bool {
+    pub fn is(&self, wanted: &RawJson) -> bool {
+        let text = |value: Value| RawJson::from(value).is_same(wanted);
         match self {
-            Self::Text(text) => wanted.as_str() == Some(text),
-            Self::Number(number) => wanted
-                .as_number()
-                .is_some_and(|one| is_same_number(one, &number.value)),
-            Self::Bool(flag) => wanted.as_bool() == Some(*flag),
+            Self::Text(one) => text(one.as_str().into()),
+            Self::Bool(flag) => text((*flag).into()),
             Self::Secret(_) => false,
-            Self::List(list) => is_same(&Value::Array(list.clone()), wanted),
-            Self::Document(value) => is_same(value, wanted),
+            Self::List(list) => wanted.items().is_some_and(|items| {
+                let mut pairs = list.iter().zip(&items);
+                list.len() == items.len() && pairs.all(|(one, other)| one.is_same(other))
+            }),
+            Self::Number(value) | Self::Document(value) => value.is_same(wanted),
         }
-    }
-}
-
-/// A number as it came: 1.0 is sent as 1.0, and no digit is lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CapturedNumber {
-    /// As far as 64 bits hold it.
-    pub value: Number,
-    /// As the partner wrote it.
-    pub text: String,
-}
-
-impl CapturedNumber {
-    fn new(value: &Number, written: Option<&str>) -> Self {
-        Self {
-            value: value.clone(),
-            text: written.map_or_else(|| value.to_string(), str::to_owned),
-        }
-    }
-}
-
-impl From<i64> for CapturedNumber {
-    fn from(value: i64) -> Self {
-        Self::new(&value.into(), None)
     }
 }
 
@@ -94,11 +71,6 @@ pub fn capture(capture: &Capture, answer: &Answer) -> Result<Option<CapturedValu
         Lookup::Several => Err(broken(capture.kind, &place, "several")),
         Lookup::OtherType => Err(broken(capture.kind, &place, "another type")),
         Lookup::TooLong => Err(broken(capture.kind, &place, "a text above the limit")),
-        Lookup::TooManyDigits => {
-            let seen =
-                "a number in it with more digits than 64 bits hold; capture that number alone";
-            Err(broken(capture.kind, &place, seen))
-        }
     }
 }
 
@@ -120,7 +92,6 @@ enum Lookup {
     Several,
     OtherType,
     TooLong,
-    TooManyDigits,
 }
 
 /// Fields of the same name stay apart (RFC 9110 §5.3 lets lists be joined, and `Set-Cookie` is none).
@@ -130,7 +101,10 @@ fn of_header(kind: CaptureKind, values: Option<&Vec<String>>) -> Lookup {
     };
     match kind {
         CaptureKind::List => Lookup::Value(CapturedValue::List(
-            values.iter().map(|value| value.as_str().into()).collect(),
+            values
+                .iter()
+                .map(|value| Value::from(value.as_str()).into())
+                .collect(),
         )),
         CaptureKind::String | CaptureKind::Secret => match &values[..] {
             [one] => text(kind, one),
@@ -146,49 +120,36 @@ fn of_json(kind: CaptureKind, path: &JsonPath, answer: &Answer) -> Lookup {
         return Lookup::Absent;
     };
     let located = path.query_located(json);
-    let written = |place| text_at(&answer.text, place).filter(|text| !text.is_empty());
-    if matches!(kind, CaptureKind::List | CaptureKind::Document) {
-        let mut texts = located.iter().filter_map(|one| written(one.location()));
-        if !texts.all(keeps_digits) {
-            return Lookup::TooManyDigits;
-        }
-    }
-    let number_text = located
-        .iter()
-        .next()
-        .and_then(|one| written(one.location()));
-    let found: Vec<&Value> = located.iter().map(|one| one.node()).collect();
-    if kind == CaptureKind::List {
+    let nodes: Vec<&LocatedNode<'_>> = located.iter().collect();
+    let found = match (kind, &nodes[..]) {
+        (_, []) => return Lookup::Absent,
         // One array is the list; else the nodes are.
-        return match &found[..] {
-            [] => Lookup::Absent,
-            [Value::Array(list)] => Lookup::Value(CapturedValue::List(list.clone())),
-            nodes => Lookup::Value(CapturedValue::List(
-                nodes.iter().copied().cloned().collect(),
-            )),
-        };
-    }
-    let one = match &found[..] {
-        [] => return Lookup::Absent,
-        [one] => *one,
-        _ => return Lookup::Several,
+        (CaptureKind::List, [one]) => {
+            let one = written(one, answer);
+            CapturedValue::List(one.items().unwrap_or_else(|| vec![one]))
+        }
+        (CaptureKind::List, several) => {
+            CapturedValue::List(several.iter().map(|one| written(one, answer)).collect())
+        }
+        (_, [_, _, ..]) => return Lookup::Several,
+        (_, [one]) => match (kind, one.node()) {
+            (CaptureKind::String | CaptureKind::Secret, Value::String(one)) => {
+                return text(kind, one);
+            }
+            (CaptureKind::Number, Value::Number(_)) => CapturedValue::Number(written(one, answer)),
+            (CaptureKind::Bool, Value::Bool(flag)) => CapturedValue::Bool(*flag),
+            (CaptureKind::Document, _) => CapturedValue::Document(written(one, answer)),
+            (
+                CaptureKind::String
+                | CaptureKind::Secret
+                | CaptureKind::Number
+                | CaptureKind::Bool
+                | CaptureKind::List,
+                _,
+            ) => return Lookup::OtherType,
+        },
     };
-    match (kind, one) {
-        (CaptureKind::String | CaptureKind::Secret, Value::String(one)) => text(kind, one),
-        (CaptureKind::Number, Value::Number(number)) => Lookup::Value(CapturedValue::Number(
-            CapturedNumber::new(number, number_text),
-        )),
-        (CaptureKind::Bool, Value::Bool(flag)) => Lookup::Value(CapturedValue::Bool(*flag)),
-        (CaptureKind::Document, value) => Lookup::Value(CapturedValue::Document(value.clone())),
-        (
-            CaptureKind::String
-            | CaptureKind::Secret
-            | CaptureKind::Number
-            | CaptureKind::Bool
-            | CaptureKind::List,
-            _,
-        ) => Lookup::OtherType,
-    }
+    Lookup::Value(found)
 }
 
 fn text(kind: CaptureKind, text: &str) -> Lookup {
@@ -215,8 +176,8 @@ mod tests {
         });
         Answer {
             status: 200,
-            media: None,
             headers: headers.collect(),
+            text: json.to_string(),
             json: Some(json),
             has_body: true,
             ..Answer::default()
@@ -230,6 +191,10 @@ mod tests {
             kind,
             optional: false,
         }
+    }
+
+    fn tree(raw: &RawJson) -> Value {
+        raw.tree().unwrap()
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
@@ -263,11 +228,10 @@ mod tests {
                 let back = match captured {
                     Some(CapturedValue::Text(text)) => Value::from(text),
                     Some(CapturedValue::Secret(secret)) => Value::from(secret.reveal()),
-                    Some(CapturedValue::Number(number)) => Value::Number(number.value),
+                    Some(CapturedValue::Number(one) | CapturedValue::Document(one)) => tree(&one),
                     Some(CapturedValue::Bool(flag)) => Value::from(flag),
-                    Some(CapturedValue::Document(value)) => value,
-                    Some(CapturedValue::List(list)) if value.is_array() => Value::Array(list),
-                    Some(CapturedValue::List(list)) => list[0].clone(),
+                    Some(CapturedValue::List(list)) if value.is_array() => list.iter().map(tree).collect(),
+                    Some(CapturedValue::List(list)) => tree(&list[0]),
                     None => continue,
                 };
                 prop_assert_eq!(&back, &value);
@@ -286,11 +250,12 @@ mod tests {
             ..of(kind, "$")
         };
         let list = capture(&header("set-cookie", CaptureKind::List), &answer);
-        assert!(list.unwrap().unwrap().is(&json!(["a=1, b", "c=2"])));
+        let wanted = json!(["a=1, b", "c=2"]).into();
+        assert!(list.unwrap().unwrap().is(&wanted));
         let several = capture(&header("set-cookie", CaptureKind::String), &answer).unwrap_err();
         assert_eq!(several.seen, "several");
         let one = capture(&header("etag", CaptureKind::String), &answer);
-        assert!(one.unwrap().unwrap().is(&json!("x")));
+        assert!(one.unwrap().unwrap().is(&json!("x").into()));
         let none = header("link", CaptureKind::String);
         assert_eq!(capture(&none, &answer).unwrap_err().seen, "none");
         let optional = Capture {
@@ -302,10 +267,14 @@ mod tests {
 
     #[test]
     fn a_condition_compares_without_turning_one_kind_into_another() {
-        assert!(CapturedValue::Text("1".to_owned()).is(&json!("1")));
-        assert!(!CapturedValue::Text("1".to_owned()).is(&json!(1)));
-        assert!(!CapturedValue::Number(1.into()).is(&json!("1")));
-        assert!(!CapturedValue::Bool(true).is(&json!("true")));
-        assert!(!CapturedValue::Secret(Secret::new("x")).is(&json!("x")));
+        let raw = |text: &str| RawJson::new(text).unwrap();
+        let number = CapturedValue::Number(raw("12345678901234567890.5"));
+        assert!(number.is(&raw("12345678901234567890.50")));
+        assert!(!number.is(&raw("12345678901234567890.6")));
+        assert!(CapturedValue::Text("1".to_owned()).is(&raw("\"1\"")));
+        assert!(!CapturedValue::Text("1".to_owned()).is(&raw("1")));
+        assert!(!CapturedValue::Number(raw("1")).is(&raw("\"1\"")));
+        assert!(!CapturedValue::Bool(true).is(&raw("\"true\"")));
+        assert!(!CapturedValue::Secret(Secret::new("x")).is(&raw("\"x\"")));
     }
 }

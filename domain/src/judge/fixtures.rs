@@ -173,6 +173,7 @@ pub(super) fn answer_with(status: u16, headers: &[(&str, &str)], body: Value) ->
         media: Some("application/fhir+json".to_owned()),
         headers: headers.collect(),
         has_body: !body.is_null(),
+        text: body.to_string(),
         json: Some(body).filter(|body| !body.is_null()),
         ..Answer::default()
     }

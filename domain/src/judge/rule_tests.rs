@@ -145,7 +145,7 @@ fn expect(answer: &Answer) -> Vec<Finding> {
         media: vec!["application/fhir+json".to_owned()],
         json: vec![crate::model::JsonRule {
             path: serde_json_path::JsonPath::parse("$.fhirVersion").unwrap(),
-            equals: json!("4.0.1"),
+            equals: json!("4.0.1").into(),
             template: None,
         }],
         schema: None,

@@ -173,8 +173,8 @@ closed!(
         Files = "files",
         /// Values of one JSON document or line.
         Values = "JSON values",
-        /// The wait for the agent's only turn at a long line.
-        LongLineTurn = "wait for the turn at a long line",
+        /// The wait for the agent's only turn at a long line or document.
+        LongLineTurn = "wait for the turn at a long line or document",
         /// Things remembered while a stream is judged.
         Memory = "remembered keys",
     }
@@ -219,6 +219,7 @@ impl Failure {
             Self::Dns(why) if why.is_ours() => Some((AgentFault::Resolver, why.name())),
             Self::Tls(why) if why.is_ours() => Some((AgentFault::Key, why.name())),
             Self::Limit(Limit::Line) => Some((AgentFault::Limit, LINE_TOO_LONG)),
+            Self::Limit(Limit::Body) => Some((AgentFault::Limit, DOCUMENT_TOO_LONG)),
             Self::Limit(Limit::LongLineTurn) => Some((AgentFault::Saturated, NO_TURN)),
             Self::Dns(_)
             | Self::Connect
@@ -237,10 +238,13 @@ impl Failure {
 }
 
 /// NDJSON has no limit on a line, so that one over ours says nothing about the partner.
-const LINE_TOO_LONG: &str = "a line of the file is longer than this agent reads";
+const LINE_TOO_LONG: &str = "a line of the file is longer than this agent reads (16 MiB)";
 
-/// Memory for one long line is what an agent sets aside; the others wait for it.
-const NO_TURN: &str = "another line over 1 MiB was read for so long that this one got no turn";
+/// Nor has JSON one.
+const DOCUMENT_TOO_LONG: &str = "a document is longer than this agent reads (16 MiB)";
+
+/// Memory for one long line or document is what an agent sets aside; the others wait for it.
+const NO_TURN: &str = "another answer over 1 MiB was read for so long that this one got no turn";
 
 closed!(
     /// What came of an attempt to connect to one address.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::closed::closed;
+use super::raw_json::RawJson;
 use super::{
     Action, ConnectionPolicy, HttpWanted, JourneyId, NamedBody, RecordCheck, Retry, StepId,
 };
@@ -131,5 +132,5 @@ pub enum When {
     /// An earlier step captured this value, or did not.
     Present(StepId, String, bool),
     /// An earlier step captured just this value, of the same kind.
-    Equals(StepId, String, serde_json::Value),
+    Equals(StepId, String, RawJson),
 }

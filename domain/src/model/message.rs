@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::StepId;
 use super::closed::closed;
+use super::raw_json::RawJson;
 
 /// Header fields of a step, by lower-case name.
 pub type Headers = BTreeMap<String, Template>;
@@ -47,7 +48,7 @@ impl Body {
 #[derive(Clone, Debug, PartialEq)]
 pub enum JsonTemplate {
     /// As it stands: a number, a truth value, null.
-    Fixed(serde_json::Value),
+    Fixed(RawJson),
     /// A text, or the value itself with its own type where a template is nothing else.
     Text(Template),
     /// A list.
@@ -73,7 +74,7 @@ pub struct Is {
     /// Where (RFC 9535).
     pub path: serde_json_path::JsonPath,
     /// It is one of these, of the same kind.
-    pub one_of: Vec<serde_json::Value>,
+    pub one_of: Vec<RawJson>,
 }
 
 closed!(
@@ -176,7 +177,7 @@ pub struct JsonRule {
     /// Where (RFC 9535).
     pub path: serde_json_path::JsonPath,
     /// What must be there.
-    pub equals: serde_json::Value,
+    pub equals: RawJson,
     /// What must be there, where captured values make it; it is filled in before an answer is judged.
     pub template: Option<Template>,
 }

@@ -39,6 +39,7 @@ mod plan;
 mod proxy;
 mod quarter;
 mod quirk;
+mod raw_json;
 mod record;
 mod retention;
 mod run_filter;
@@ -107,6 +108,7 @@ pub use plan::{
 pub use proxy::{Proxy, ProxyChoice};
 pub use quarter::{quarter_length, quarter_of};
 pub use quirk::Quirk;
+pub use raw_json::RawJson;
 pub use record::{
     Disposition, FollowUpRun, Job, Origin, Outcome, ReleaseAttempts, Reproduction, RunRecord, Tick,
 };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -9,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
-use super::key::{read, read_private_key};
+use super::key::{read, read_private_key, validity};
 use super::source::SecretRef;
 use super::unusable::Unusable;
 
@@ -44,13 +45,25 @@ pub fn unusable_trust(path: &Path) -> Result<(Vec<usize>, usize), Unusable> {
     Ok((broken.map(|(place, _)| place + 1).collect(), all.len()))
 }
 
-/// What is wrong with a client certificate and its key.
+/// Reads a chain of our own from PEM: whole, since the other side gets each of its certificates.
+///
+/// # Errors
+/// Why the file is of no use; a block that is no certificate is named by its place.
+pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let all = read_bundle(path)?.into_iter().enumerate();
+    let whole = all.map(|(place, one)| {
+        let is_one = |one: &CertificateDer<'_>| x509_parser::parse_x509_certificate(one).is_ok();
+        one.ok()
+            .filter(is_one)
+            .ok_or(Unusable::BrokenCertificate(place + 1))
+    });
+    whole.collect()
+}
+
+/// What is wrong with a chain of our own and its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainFault {
-    /// A block that is no certificate.
-    #[error("certificate {0} of the file is broken")]
-    Broken(usize),
-    /// The first certificate is not the client's own.
+    /// The first certificate is not our own.
     #[error(
         "certificate 1 of the file is an authority's (CA:TRUE): the chain is in the wrong order"
     )]
@@ -63,34 +76,53 @@ pub enum ChainFault {
     /// The key is another certificate's.
     #[error("the key is not the one of certificate 1 of the file")]
     OtherKey,
+    /// The time of a certificate is over.
+    #[error("certificate {0} of the file expired on {date}", date = .1.date_naive())]
+    Expired(usize, DateTime<Utc>),
+    /// The time of a certificate has not come.
+    #[error("certificate {0} of the file is not valid before {date}", date = .1.date_naive())]
+    NotYetValid(usize, DateTime<Utc>),
 }
 
-/// What is wrong with a chain and its key; none when they fit.
+/// What is wrong with a chain and its key at this time; nothing when they fit.
 ///
 /// # Errors
 /// Why a file is of no use.
-pub fn chain_fault(chain: &Path, key: &SecretRef) -> Result<Option<ChainFault>, Unusable> {
-    let all = read_bundle(chain)?;
-    if let Some(place) = all.iter().position(Result::is_err) {
-        return Ok(Some(ChainFault::Broken(place + 1)));
+pub fn chain_faults(
+    chain: &Path,
+    key: &SecretRef,
+    now: DateTime<Utc>,
+) -> Result<Vec<ChainFault>, Unusable> {
+    let all = read_chain(chain)?;
+    let mut faults: Vec<ChainFault> = out_of_order(&all).into_iter().collect();
+    for (place, one) in all.iter().enumerate() {
+        let place = place + 1;
+        faults.extend(validity(one).and_then(|(from, until)| match now {
+            _ if now < from => Some(ChainFault::NotYetValid(place, from)),
+            _ if now > until => Some(ChainFault::Expired(place, until)),
+            _ => None,
+        }));
     }
-    let all: Vec<CertificateDer<'static>> = all.into_iter().flatten().collect();
+    if !is_pair(all, read_private_key(key)?) && faults.first() != Some(&ChainFault::AuthorityFirst)
+    {
+        faults.push(ChainFault::OtherKey);
+    }
+    Ok(faults)
+}
+
+/// The first place where the order of a chain is wrong.
+fn out_of_order(all: &[CertificateDer<'_>]) -> Option<ChainFault> {
     let parsed: Vec<X509Certificate<'_>> = all
         .iter()
         .filter_map(|one| Some(x509_parser::parse_x509_certificate(one).ok()?.1))
         .collect();
-    if parsed.len() < all.len() {
-        return Ok(Some(ChainFault::Broken(1)));
-    }
     if parsed.len() > 1 && parsed.first().is_some_and(|one| one.is_ca()) {
-        return Ok(Some(ChainFault::AuthorityFirst));
+        return Some(ChainFault::AuthorityFirst);
     }
-    for (place, pair) in parsed.windows(2).enumerate() {
-        if pair[0].issuer() != pair[1].subject() {
-            return Ok(Some(ChainFault::Order(place + 2, place + 1)));
-        }
-    }
-    Ok((!is_pair(all, read_private_key(key)?)).then_some(ChainFault::OtherKey))
+    let wrong = parsed
+        .windows(2)
+        .position(|pair| pair[0].issuer() != pair[1].subject());
+    wrong.map(|place| ChainFault::Order(place + 2, place + 1))
 }
 
 fn is_pair(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> bool {

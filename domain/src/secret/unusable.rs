@@ -21,6 +21,9 @@ pub enum Unusable {
     /// Not PEM, or without the needed block.
     #[error("it is not PEM with what is needed")]
     NotPem,
+    /// A block of a chain that is no certificate: its place, from 1.
+    #[error("certificate {0} of the file is broken")]
+    BrokenCertificate(usize),
     /// A key in the form of SEC 1 (`EC PRIVATE KEY`) or PKCS #1 (`RSA PRIVATE KEY`).
     #[error("it is a key in an older form, not PKCS #8")]
     OlderForm,

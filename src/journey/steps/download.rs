@@ -211,7 +211,7 @@ async fn file<L: LineSink>(
                 return Err(broken.end(log));
             }
         };
-        let answer = head.into_answer(&document);
+        let answer = head.into_answer(document);
         if wire.sign_in_again(&mut call, answer.status, log).await? {
             continue;
         }

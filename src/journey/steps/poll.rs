@@ -44,6 +44,8 @@ pub(in crate::journey) async fn poll(
             }
             PollState::Done => return read_manifest(runner, step, &to.url, &answer),
         };
+        // It may be long, and the turn at it ends with the wait.
+        drop(answer);
         let cap = poll.retry_after_max;
         polling.wait_as_asked(retry_after, cap, runner).await?;
     }

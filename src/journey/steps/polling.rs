@@ -70,6 +70,7 @@ impl Polling {
         if wait >= deadline.saturating_duration_since(now) {
             return Err(StepAbort::Deadline(wait));
         }
+        runner.wire.long_turn = None;
         tokio::time::sleep(wait).await;
         self.times.waited += clock.instant() - now;
         runner.log.set_job(self.times);

@@ -41,6 +41,8 @@ pub(in crate::journey) async fn watch(
         let mut findings: Vec<_> = retry_after_sane(asked).into_iter().collect();
         findings.retain(|one| !runner.log.has_finding_like(one));
         runner.judge(findings, &answer)?;
+        // It may be long, and the turn at it ends with the wait.
+        drop(answer);
         let doubled = doubled(watch.every, polling.times.polls - 1);
         if asked.wait().is_none() {
             polling

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustls::version::{TLS12, TLS13};
 
-use super::pki::{Authority, NOW, Papers, authority_as_host, server};
+use super::pki::{Authority, FUTURE, NOW, PAST, Papers, authority_as_host, server};
 use super::{Case, Folder, Server, answer, cases, get, listener};
 
 const HOST: &str = "127.0.0.1";
@@ -21,6 +21,8 @@ struct Blocks {
     /// A host that is an authority, as `openssl req -x509` makes one.
     self_signed: Papers,
     client: Papers,
+    client_past: Papers,
+    client_future: Papers,
     client_of_between: Papers,
 }
 
@@ -32,6 +34,8 @@ impl Blocks {
             host: authority.sign(HOST, NOW),
             self_signed: authority_as_host(HOST),
             client: authority.sign("us", NOW),
+            client_past: authority.sign("us", PAST),
+            client_future: authority.sign("us", FUTURE),
             client_of_between: between.sign("us", NOW),
             authority,
             between,
@@ -45,6 +49,10 @@ impl Blocks {
             "self" => self.self_signed.pem.clone(),
             "client" => self.client.pem.clone(),
             "client-of-between" => self.client_of_between.pem.clone(),
+            "client-past" => self.client_past.pem.clone(),
+            "client-past-key" => self.client_past.key_pem(),
+            "client-future" => self.client_future.pem.clone(),
+            "client-future-key" => self.client_future.key_pem(),
             "client-key" => self.client.key_pem(),
             "client-of-between-key" => self.client_of_between.key_pem(),
             "host-key" => self.host.key_pem(),
@@ -84,7 +92,7 @@ impl Blocks {
         }
         let folder = Folder::new(
             &format!("https://{}", server.address),
-            &get("/a", false),
+            &get("/a", None),
             &more,
         );
         let trust = if case.0.contains_key("trust") {
@@ -94,6 +102,14 @@ impl Blocks {
         };
         folder.write("trust.pem", &trust);
         folder.write("own.pem", &self.file(case, "chain"));
+        if case.0.contains_key("listener") {
+            folder.write("listener.pem", &self.file(case, "listener"));
+            folder.write_private("listener.key", &self.file(case, "listener_key"));
+            folder.append(
+                "outrider.toml",
+                "[access]\ntls = { certificate = \"listener.pem\", key = \"listener.key\" }",
+            );
+        }
         for (name, key) in [("own.key", "key"), ("sign.key", "signs")] {
             match case.text("mode") {
                 "" => folder.write_private(name, &self.file(case, key)),

@@ -253,13 +253,11 @@ const TRANSACTION_TIME: &str = "2026-11-28T12:00:00Z";
 
 const HEAD: &str = "id = \"j\"\ndeadline = \"10s\"\ntimeout = \"3s\"\n";
 
-/// One GET, whose answer must hold `$.n` = 1 when it has a body.
-fn get(path: &str, expects_n: bool) -> String {
-    let json = if expects_n {
-        "json = [{ path = \"$.n\", equals = 1 }]"
-    } else {
-        ""
-    };
+/// One GET, whose answer must hold `$.n` with this value, if any.
+fn get(path: &str, n: Option<&str>) -> String {
+    let json = n.map_or_else(String::new, |n| {
+        format!("json = [{{ path = \"$.n\", equals = {n} }}]")
+    });
     format!(
         "{HEAD}[[step]]\nid = \"a\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}{path}\"\n[step.expect]\nstatus = [200]\n{json}\n"
     )
@@ -288,8 +286,10 @@ fn what_servers_send_is_told_as_what_it_is() {
     for (number, case) in cases.iter().enumerate() {
         let why = case.text("why");
         let expects_n = matches!(case.text("kind"), "text that is not UTF-8 JSON" | "numbers");
+        let n = expects_n.then(|| Some(case.text("equals")).filter(|n| !n.is_empty()));
+        let n = n.map(|n| n.unwrap_or("1"));
         let base = format!("http://{}", server.address);
-        let run = Folder::new(&base, &get(&format!("/{number}"), expects_n), "").once(&[]);
+        let run = Folder::new(&base, &get(&format!("/{number}"), n), "").once(&[]);
         case.assert_judged(&run);
         let step = &run["steps"][0];
         let warned = step["findings"]
@@ -304,6 +304,50 @@ fn what_servers_send_is_told_as_what_it_is() {
             assert!(wait >= f64::from(least), "{why}: {step}");
         }
     }
+}
+
+#[test]
+fn a_document_has_16_mib_and_one_above_says_nothing_about_the_partner() {
+    const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+    // Generated: a scanned document inline, of this length as a whole.
+    let document = |length: usize| {
+        let (begin, end) = ("{\"n\": 1, \"data\": \"", "\"}");
+        format!(
+            "{begin}{}{end}",
+            "A".repeat(length - begin.len() - end.len())
+        )
+    };
+    let sizes = [
+        7 << 20,
+        (8 << 20) + 1,
+        DOCUMENT_BYTES_MAX,
+        DOCUMENT_BYTES_MAX + 1,
+    ];
+    let answers = sizes.map(|size| {
+        let body = document(size);
+        (format!("/{size}"), answer("200 OK", &[], body.as_bytes()))
+    });
+    let server = Server::new(BTreeMap::from(answers));
+    for size in sizes {
+        let base = format!("http://{}", server.address);
+        let run = Folder::new(&base, &get(&format!("/{size}"), Some("1")), "").once(&[]);
+        if size <= DOCUMENT_BYTES_MAX {
+            assert_eq!(run["outcome"], "passed", "{size}: {run}");
+            continue;
+        }
+        assert_eq!(blame(&run, "owner"), "agent", "{size}: {run}");
+        assert_eq!(blame(&run, "cause"), "limit", "{size}: {run}");
+        let summary = blame(&run, "summary");
+        assert!(summary.contains("longer than this agent reads"), "{run}");
+    }
+}
+
+/// The same number with another exponent.
+fn by_exponent(number: &str) -> String {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i64 = exponent.parse().unwrap();
+    format!("{whole}.{fraction}000e{exponent}")
 }
 
 #[test]
@@ -324,14 +368,27 @@ fn a_captured_number_is_sent_as_it_came() {
         ));
         answers.insert(format!("/{number}"), answer("200 OK", &[], b"{}"));
     }
+    journey.push_str("list = { json = \"$.all\", as = \"list\" }\n");
     for place in 0..numbers.len() {
         journey.push_str(&format!(
             "[[step]]\nid = \"b{place}\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}/{{{{ a.n{place} }}}}\"\n"
         ));
     }
+    // The same list, written in another way, and one with a digit more.
+    let exponents: Vec<String> = numbers.iter().map(|one| by_exponent(one)).collect();
+    let other = body.replacen("1234567891234567891,", "12345678912345678910,", 1);
+    let same = format!("{{\"all\": [{}]}}", exponents.join(",\n"));
+    for (path, list) in [("/same", same), ("/other", other)] {
+        answers.insert(path.to_owned(), answer("200 OK", &[], list.as_bytes()));
+        journey.push_str(&format!(
+            "[[step]]\nid = \"{}\"\nuse = \"request\"\nurl = \"{{{{ partner.base_url }}}}{path}\"\n[step.expect]\njson = [{{ path = \"$.all\", equals = \"{{{{ a.list }}}}\" }}]\n",
+            &path[1..]
+        ));
+    }
+    numbers.extend(["same", "other"].map(str::to_owned));
     let server = Server::new(answers);
     let run = Folder::new(&format!("http://{}", server.address), &journey, "").once(&[]);
-    assert_eq!(run["outcome"], "passed", "{run}");
+    assert_eq!(run["blame"]["step"], "other", "{run}");
     let asked: Vec<String> = server
         .heads()
         .iter()
@@ -415,7 +472,7 @@ fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
         ("proxy = \"direct\"".to_owned(), "passed", "", ""),
         (past, "passed", "", ""),
     ] {
-        let folder = Folder::new(&base, &get("/a", false), &more);
+        let folder = Folder::new(&base, &get("/a", None), &more);
         let once = ["once", "j", "--partner", "p", "--json"];
         let output = folder.outrider(&once, &[("HTTP_PROXY", &environment)]);
         let run: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -426,7 +483,7 @@ fn a_proxy_is_used_only_where_a_file_says_so_and_its_fault_is_of_the_path() {
         assert!(blame(&run, "summary").contains(words), "{more}: {run}");
     }
     assert_eq!(tunnel.opened(), 1);
-    let folder = Folder::new(&base, &get("/a", false), "");
+    let folder = Folder::new(&base, &get("/a", None), "");
     let said = folder.outrider(&["check"], &[("HTTP_PROXY", &environment)]);
     assert!(
         String::from_utf8_lossy(&said.stdout)
@@ -479,7 +536,7 @@ fn tunnel(mut stream: TcpStream) {
 
 #[test]
 fn hidden_files_are_no_configuration() {
-    let folder = Folder::new("http://127.0.0.1:9", &get("/a", false), "");
+    let folder = Folder::new("http://127.0.0.1:9", &get("/a", None), "");
     for name in [
         "partners/.#p.toml",
         "partners/._p.toml",

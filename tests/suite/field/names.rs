@@ -103,7 +103,7 @@ fn reply(question: &[u8], kind: u16, said: &Said) -> Option<Vec<u8>> {
 pub(super) fn folder_at(names: &NameServer, port: u16, more: &str) -> Folder {
     let folder = Folder::new(
         &format!("http://payer.test:{port}"),
-        &get("/a", false).replace("timeout = \"3s\"", "timeout = \"2s\""),
+        &get("/a", None).replace("timeout = \"3s\"", "timeout = \"2s\""),
         "",
     );
     let path = folder.0.path().join("outrider.toml");

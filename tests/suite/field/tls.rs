@@ -23,7 +23,7 @@ pub(super) fn folder_of(address: SocketAddr, trust: &str, own: Option<&Papers>) 
              certificate = { chain = \"own.pem\", key = { file = \"own.key\" } }\n"
         }
     };
-    let folder = Folder::new(&format!("https://{address}"), &get("/a", false), more);
+    let folder = Folder::new(&format!("https://{address}"), &get("/a", None), more);
     folder.write("trust.pem", trust);
     if let Some(own) = own {
         folder.write("own.pem", &own.pem);

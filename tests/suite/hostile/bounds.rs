@@ -15,7 +15,7 @@ use crate::support::Pace;
 
 /// NDJSON has no limit on a line: one over ours says nothing about the partner.
 const LONG_LINE: &str =
-    "none limit agent at data-files: a line of the file is longer than this agent reads";
+    "none limit agent at data-files: a line of the file is longer than this agent reads (16 MiB)";
 
 #[test]
 fn what_is_too_large_ends_at_its_limit() {
@@ -51,7 +51,7 @@ fn what_is_too_large_ends_at_its_limit() {
                 "2 GB of an error's body",
                 Place::DataFile,
                 flood(fields("500 Oh", &[]), &block, 1 << 15),
-                "application protocol partner at data-files: limit: over the limit of body",
+                "none limit agent at data-files: a document is longer than this agent reads (16 MiB)",
             ),
             (
                 "an endless line",
