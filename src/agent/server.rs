@@ -5,22 +5,18 @@ use crate::expose::{self, CommonLabels, Health, NumbersCollector};
 use crate::portal::{self, QuerySender};
 use axum::Router;
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{Plan, Settings};
 use prometheus::Registry;
 
 /// The registry over the shared numbers; `fleet` is the ledger's id.
 pub(super) fn registry(
-    plan: &Plan,
     shared: &SharedState,
     clock: &Clock,
     fleet: String,
 ) -> prometheus::Result<Registry> {
-    let Settings {
-        agent, location, ..
-    } = &plan.settings;
+    let settings = &shared.plan().settings;
     let common = CommonLabels {
-        agent: agent.clone(),
-        location: location.clone(),
+        agent: settings.agent.clone(),
+        location: settings.location.clone(),
         fleet,
     };
     let registry = Registry::new();
