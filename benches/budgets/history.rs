@@ -188,7 +188,7 @@ fn scene() -> Scene {
 }
 
 /// Fills a ledger; returns how many runs it holds. Real runs that an earlier version left lend their evidence.
-fn fill(path: &Path) -> i64 {
+pub(crate) fn fill(path: &Path) -> i64 {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/stores/0.1.0/ledger.db");
     std::fs::copy(store, path).expect("a ledger");
     let since = DateTime::from_timestamp_micros(wall_us() - RUNS / 40 * STEP_US).expect("a time");

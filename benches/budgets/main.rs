@@ -1,5 +1,5 @@
 //! The budgets of docs/budgets.md, measured on the real programs: `make bench`, or one part alone with
-//! `cargo bench --bench budgets -- check|history|journey|lateness|latency|long-lines|marks|memory|rules|scrape`.
+//! `cargo bench --bench budgets -- care|check|history|journey|lateness|latency|long-lines|marks|memory|rules|scrape`.
 //!
 //! Nothing here is asserted: figures go to the terminal and to `target/bench/results.json`. Only `soak MINUTES
 //! SEED` (`make soak`) judges: its exit code is 1 when something grew.
@@ -13,6 +13,7 @@
 )]
 
 mod blackbox;
+mod care;
 mod check;
 mod floor;
 mod folders;
@@ -98,6 +99,9 @@ fn measure(parts: &[&str]) {
     }
     if is_wanted("history") {
         history::measure(&mut table);
+    }
+    if is_wanted("care") {
+        care::measure(&mut table);
     }
     if is_wanted("long-lines") {
         long_lines::measure(&mut table);

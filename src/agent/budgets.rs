@@ -22,12 +22,11 @@ const EVERY_MIN: Duration = Duration::from_millis(500);
 /// # Errors
 /// The ledger is unavailable.
 pub(super) fn start(
-    plan: &Plan,
     shared: &SharedState,
     clock: &Clock,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), LedgerError> {
-    let reader = Ledger::reader(&plan.settings.ledger)?;
+    let reader = Ledger::reader(&shared.plan().settings.ledger)?;
     tokio::spawn(keep(shared.clone(), clock.clone(), reader, stopped.clone()));
     Ok(())
 }

@@ -9,6 +9,8 @@ mod apply_plan;
 mod budgets;
 mod certificates;
 mod changes;
+#[cfg(test)]
+mod clock_tests;
 mod docket;
 mod due;
 mod epochs;
@@ -158,15 +160,15 @@ pub async fn run(
     clock: Clock,
     ready: impl FnOnce(Ready),
 ) -> Result<(), AgentError> {
-    let plan = Arc::new(plan);
     // The port first: a second agent must not touch the first one's ledger.
     let (listener, listen) = bind(plan.settings.listen).await?;
     let tls = tls(&plan)?;
     let mut ledger = Ledger::open(&plan.settings.ledger, plan.scale, clock.now())?;
     let health = Health::default();
-    let shared = restore::restore(&plan, &mut ledger, &clock, &health)?;
-    shared.await_watchdog(&plan, clock.instant());
-    let readers = readers::start(&plan, &shared)?;
+    // From here on the plan is the state's alone: one that is replaced must not be kept in memory.
+    let shared = restore::restore(&Arc::new(plan), &mut ledger, &clock, &health)?;
+    shared.await_watchdog(&shared.plan(), clock.instant());
+    let readers = readers::start(&shared)?;
     let (query_sender, queries) = mpsc::channel(QUERIES_MAX);
     let (stop, stopped) = watch::channel(false);
 
@@ -174,15 +176,15 @@ pub async fn run(
     let fleet = ledger.id().to_owned();
     let recorder = recorder::start(ledger, shared.clone(), clock.clone(), health.clone())
         .map_err(|why| AgentError::Start(why.to_string()))?;
-    let exposition = server::exposition(&plan, &shared, &clock, fleet);
-    evidence_check::start(&plan, &recorder.sender, &stopped);
+    let exposition = server::exposition(&shared, &clock, fleet);
+    evidence_check::start(&shared.plan(), &recorder.sender, &stopped);
     start_numbers(&shared, &clock, &stopped)?;
     publishing::start(&shared, &recorder.sender, &clock, &stopped)?;
     let queries_of_pages = QuerySender::new(query_sender, clock.clone());
     let mut server = tokio::spawn(listener::serve(
         listener,
         tls,
-        door(&plan, &shared)?,
+        door(&shared)?,
         server::routes(exposition, health.clone(), queries_of_pages),
         stopped,
     ));
@@ -206,7 +208,7 @@ pub async fn run(
     let hangup = Signals::hangup().map_err(|why| AgentError::Start(why.to_string()))?;
     let (loaded, reloads) = mpsc::channel(RELOADS_MAX);
     let watching = tokio::spawn(reload::watch(source, hangup, loaded));
-    ready(Ready::of(&plan, listen));
+    ready(Ready::of(&shared.plan(), listen));
     let context = Context {
         clock: clock.clone(),
         shared: shared.clone(),
@@ -244,8 +246,8 @@ fn tls(plan: &Plan) -> Result<Option<TlsConfigs>, AgentError> {
 }
 
 /// Who is let in: those of the plan in use, and whoever may read the local token.
-fn door(plan: &Plan, shared: &SharedState) -> Result<Door, AgentError> {
-    let path = plan.settings.token_file();
+fn door(shared: &SharedState) -> Result<Door, AgentError> {
+    let path = shared.plan().settings.token_file();
     let local = keep_token(&path).map_err(|why| AgentError::Token { path, why })?;
     let shared = shared.clone();
     Ok(Door::new(move || shared.plan(), &local))
@@ -263,7 +265,7 @@ fn start_numbers(
     clock: &Clock,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), LedgerError> {
-    budgets::start(&shared.plan(), shared, clock, stopped)?;
+    budgets::start(shared, clock, stopped)?;
     quantiles::start(shared, clock, stopped);
     window_loader::start(shared, clock, stopped)
 }

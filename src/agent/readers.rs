@@ -38,11 +38,12 @@ impl Readers {
 ///
 /// # Errors
 /// The ledger is unavailable.
-pub(super) fn start(plan: &Plan, shared: &SharedState) -> Result<Readers, LedgerError> {
+pub(super) fn start(shared: &SharedState) -> Result<Readers, LedgerError> {
+    let path = shared.plan().settings.ledger.clone();
     let (sender, queries) = sync_channel(WAITING_MAX);
     let queries = Arc::new(Mutex::new(queries));
     for _ in 0..READERS {
-        let ledger = Ledger::reader(&plan.settings.ledger)?;
+        let ledger = Ledger::reader(&path)?;
         let (queries, shared) = (Arc::clone(&queries), shared.clone());
         // It ends when the last handle is gone; nothing waits for it.
         drop(tokio::task::spawn_blocking(move || {

@@ -139,9 +139,11 @@ impl Writer {
         let mut sums = Sums::default();
         let mut closed = BTreeSet::new();
         let mut prepared = Vec::with_capacity(batch.len());
-        for event in batch.drain(..) {
-            let event = self.under_present_name(event);
-            if let Some(event) = self.once(event, &mut closed) {
+        let events = batch.drain(..);
+        let events: Vec<_> = events.map(|one| self.under_present_name(one)).collect();
+        let earlier = self.earlier_ends(&events);
+        for (event, earlier) in events.into_iter().zip(earlier) {
+            if let Some(event) = once(event, earlier, &mut closed) {
                 prepared.push(self.prepare(event, &mut sums));
             }
         }
@@ -218,35 +220,21 @@ impl Writer {
         }
     }
 
-    /// An intended start comes to an end once. After a clock was ahead, starts come that were closed then, without a
-    /// run: such a start keeps its count, and its run is added. Anything else that comes twice is left out.
-    fn once(
-        &self,
-        event: RecorderEvent,
-        closed: &mut BTreeSet<(ProbeId, DateTime<Utc>)>,
-    ) -> Option<RecorderEvent> {
-        let (RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _)) = &event else {
-            return Some(event);
-        };
-        // A ledger that cannot be read now is written later; a second row is refused then.
-        let earlier = self.ledger.earlier_end(tick).unwrap_or(None);
-        let is_first = closed.insert((tick.probe.clone(), tick.due_at));
-        match (event, earlier) {
-            (event, None) if is_first => Some(event),
-            (RecorderEvent::Finished(run, tick, _), Some(EarlierEnd::WithoutRun)) if is_first => {
-                Some(RecorderEvent::Finished(run, tick, None))
-            }
-            (RecorderEvent::Closed(..), Some(EarlierEnd::WithoutRun)) => None,
-            (RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _), _) => {
-                tracing::error!(
-                    partner = %tick.probe.partner, journey = %tick.probe.journey,
-                    due_at = %tick.due_at.to_rfc3339(),
-                    "this intended start was counted before; its second end is left out"
-                );
-                Some(RecorderEvent::Fault(AgentFault::Clock))
-            }
-            (event, _) => Some(event),
-        }
+    /// How the intended starts of events came to an end before: read at once, since a transaction for each would cost
+    /// more than what it reads. A ledger that cannot be read now is written later; a second row is refused then.
+    fn earlier_ends(&self, events: &[RecorderEvent]) -> Vec<Option<EarlierEnd>> {
+        let read = self.ledger.consistently(|ledger| {
+            let end = |event: &RecorderEvent| {
+                if let RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _) = event
+                {
+                    ledger.earlier_end(tick)
+                } else {
+                    Ok(None)
+                }
+            };
+            events.iter().map(end).collect()
+        });
+        read.unwrap_or_else(|_| vec![None; events.len()])
     }
 
     fn prepare(&self, event: RecorderEvent, sums: &mut Sums) -> Prepared {
@@ -510,6 +498,35 @@ impl Writer {
             .collect();
         entries.push(LedgerEntry::SketchesThrough(through));
         self.commit(&entries).map(|_| ())
+    }
+}
+
+/// An intended start comes to an end once. After a clock was ahead, starts come that were closed then, without a
+/// run: such a start keeps its count, and its run is added. Anything else that comes twice is left out.
+fn once(
+    event: RecorderEvent,
+    earlier: Option<EarlierEnd>,
+    closed: &mut BTreeSet<(ProbeId, DateTime<Utc>)>,
+) -> Option<RecorderEvent> {
+    let (RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _)) = &event else {
+        return Some(event);
+    };
+    let is_first = closed.insert((tick.probe.clone(), tick.due_at));
+    match (event, earlier) {
+        (event, None) if is_first => Some(event),
+        (RecorderEvent::Finished(run, tick, _), Some(EarlierEnd::WithoutRun)) if is_first => {
+            Some(RecorderEvent::Finished(run, tick, None))
+        }
+        (RecorderEvent::Closed(..), Some(EarlierEnd::WithoutRun)) => None,
+        (RecorderEvent::Closed(tick, _) | RecorderEvent::Finished(_, tick, _), _) => {
+            tracing::error!(
+                partner = %tick.probe.partner, journey = %tick.probe.journey,
+                due_at = %tick.due_at.to_rfc3339(),
+                "this intended start was counted before; its second end is left out"
+            );
+            Some(RecorderEvent::Fault(AgentFault::Clock))
+        }
+        (event, _) => Some(event),
     }
 }
 

@@ -65,10 +65,13 @@ async fn run_loop(context: Context, signals: Signals, mut reloads: mpsc::Receive
     let (follow_up_sender, mut follow_up_requests) = mpsc::channel(REQUESTS_MAX);
     let mut scheduler = Scheduler::new(&context, follow_up_sender);
     let mut stop = std::pin::pin!(signals.stop());
-    let releasing = scheduler.releasing();
-    tokio::select! {
-        () = orphans::release_first(&releasing) => {}
-        () = &mut stop => return,
+    {
+        // Not for longer: it keeps the plan that is in use now.
+        let releasing = scheduler.releasing();
+        tokio::select! {
+            () = orphans::release_first(&releasing) => {}
+            () = &mut stop => return,
+        }
     }
     scheduler.begin();
     context.health.schedule(true);
@@ -126,7 +129,7 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    fn new(context: &Context, follow_up_sender: mpsc::Sender<FollowUpRequest>) -> Self {
+    pub(super) fn new(context: &Context, follow_up_sender: mpsc::Sender<FollowUpRequest>) -> Self {
         let plan = context.shared.plan();
         Self {
             partners: Partners::new(&plan, &context.clock),
@@ -155,7 +158,7 @@ impl Scheduler {
         }
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         let now = self.clock.now();
         let plan = Arc::clone(&self.plan);
         for id in plan.probes.keys() {
@@ -338,7 +341,7 @@ impl Scheduler {
     }
 
     /// Lets runs finish within the grace and cuts the rest off; their ticks are lost.
-    async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         let grace = self.plan.settings.stop_grace;
         let going = self.runs.len();
         if going > 0 {

@@ -5,21 +5,13 @@ use crate::expose::{self, CommonLabels, Exposition, Health};
 use crate::portal::{self, QuerySender};
 use axum::Router;
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{Plan, Settings};
 
 /// What `/metrics` shows of the shared numbers; `fleet` is the ledger's id.
-pub(super) fn exposition(
-    plan: &Plan,
-    shared: &SharedState,
-    clock: &Clock,
-    fleet: String,
-) -> Exposition {
-    let Settings {
-        agent, location, ..
-    } = &plan.settings;
+pub(super) fn exposition(shared: &SharedState, clock: &Clock, fleet: String) -> Exposition {
+    let settings = &shared.plan().settings;
     let common = CommonLabels {
-        agent: agent.clone(),
-        location: location.clone(),
+        agent: settings.agent.clone(),
+        location: settings.location.clone(),
         fleet,
     };
     let (numbers, refreshed, clock) = (shared.numbers.clone(), shared.clone(), clock.clone());

@@ -28,11 +28,6 @@ impl Files {
         })
     }
 
-    /// The plan in real time where there is one; mistakes are not printed.
-    pub(super) fn plan_if_any(&self) -> Option<Plan> {
-        config::load(&self.config, self.overlay.as_deref()).ok()
-    }
-
     /// What can be read of the plan, and the mistakes.
     pub(super) fn readable_plan(&self) -> (Plan, Diagnostics) {
         config::load_what_can_be_read(&self.config, self.overlay.as_deref())
@@ -52,7 +47,7 @@ impl Files {
 pub(super) struct LedgerFiles {
     #[command(flatten)]
     files: Files,
-    /// The ledger's file, instead of the one in the agent's file; a copy will do
+    /// The ledger's file, instead of the one in the agent's file; to read, a copy will do
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
 }
@@ -65,13 +60,28 @@ impl LedgerFiles {
 
     /// What can be read of the plan, for a command that only reads the ledger: mistakes elsewhere do not matter.
     pub(super) fn readable_plan(&self) -> Result<Plan, Exit> {
+        self.readable().map(|(plan, _)| plan)
+    }
+
+    /// The same, with the mistakes.
+    pub(super) fn readable(&self) -> Result<(Plan, Diagnostics), Exit> {
         let (plan, diagnostics) = self.files.readable_plan();
         let plan = self.with_ledger(plan);
-        if plan.settings.ledger.as_os_str().is_empty() {
+        // Where the files are mistaken in its path too, what was read is the default or nothing.
+        let is_named = self.ledger.is_some();
+        if !is_named && diagnostics.has_errors() && !plan.settings.ledger.exists() {
             out::unusable(&diagnostics);
             return Err(Exit::Config);
         }
-        Ok(plan)
+        Ok((plan, diagnostics))
+    }
+
+    /// The ledger's file alone, for a command that replaces it: where it is not named, the files have no mistakes.
+    pub(super) fn sure_path(&self) -> Result<PathBuf, Exit> {
+        match &self.ledger {
+            Some(path) => Ok(path.clone()),
+            None => self.files.plan().map(|plan| plan.settings.ledger),
+        }
     }
 
     /// The same in scaled time.

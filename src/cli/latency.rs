@@ -77,7 +77,7 @@ impl Latency {
         let (from, to) = range.map_err(|why| out::mistake(&why))?;
         let to = to.unwrap_or(now);
         let from = from.unwrap_or_else(|| to - RANGE_DEFAULT);
-        let plan = self.files.plan()?;
+        let plan = self.files.readable_plan()?;
         let away = |why: LedgerError| {
             out::print_error(&format!("outrider: {why}"));
             Exit::Ledger

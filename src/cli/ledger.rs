@@ -9,7 +9,7 @@ use outrider_domain::schedule::{ExpectedSize, expected_size};
 use serde_json::json;
 
 use super::exit::Exit;
-use super::files::Files;
+use super::files::LedgerFiles;
 use super::out;
 use crate::ledger::{EvidencePlace, Existing, Ledger, LedgerError, LedgerStats, back_up, put_back};
 
@@ -51,10 +51,7 @@ enum Action {
 #[derive(Debug, clap::Args)]
 struct Which {
     #[command(flatten)]
-    files: Files,
-    /// The ledger's file, instead of the one in the agent's file
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
+    files: LedgerFiles,
     /// One JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -92,20 +89,9 @@ fn failed(why: LedgerError) -> Exit {
 }
 
 impl Which {
-    /// The ledger's file. Where it is named, no other file is needed.
+    /// The ledger's file.
     fn path(&self) -> Result<PathBuf, Exit> {
-        match &self.ledger {
-            Some(path) => Ok(path.clone()),
-            None => self.files.plan().map(|plan| plan.settings.ledger),
-        }
-    }
-
-    /// The plan, which says the expected size; none where the ledger is named and the files cannot be read.
-    fn plan(&self) -> Result<Option<Plan>, Exit> {
-        match &self.ledger {
-            Some(_) => Ok(self.files.plan_if_any()),
-            None => self.files.plan().map(Some),
-        }
+        self.files.readable_plan().map(|plan| plan.settings.ledger)
     }
 
     fn say(&self, text: &str, json: &serde_json::Value) {
@@ -117,14 +103,16 @@ impl Which {
     }
 
     fn stats(&self) -> Result<Exit, Exit> {
-        let (path, plan) = (self.path()?, self.plan()?);
-        let stats = Ledger::reader(&path)
+        let (plan, diagnostics) = self.files.readable()?;
+        let path = &plan.settings.ledger;
+        let stats = Ledger::reader(path)
             .and_then(|ledger| ledger.stats())
             .map_err(failed)?;
-        let plan = plan.as_ref();
+        // A plan with mistakes is not whole, so it says nothing of a size.
+        let whole = (!diagnostics.has_errors()).then_some(&plan);
         self.say(
-            &stats_text(&path, plan, &stats),
-            &stats_json(&path, plan, &stats),
+            &stats_text(path, whole, &stats),
+            &stats_json(path, whole, &stats),
         );
         Ok(Exit::Fine)
     }
@@ -185,7 +173,7 @@ impl Which {
     }
 
     fn restore(&self, file: &Path) -> Result<Exit, Exit> {
-        let ledger = self.path()?;
+        let ledger = self.files.sure_path()?;
         let progress = Progress::new("pages");
         let done = put_back(&ledger, file, |done, all| progress.pages(done, all));
         progress.end();
@@ -218,7 +206,7 @@ impl Which {
 fn stats_text(path: &Path, plan: Option<&Plan>, stats: &LedgerStats) -> String {
     let expected = match plan {
         Some(plan) => expected_text(plan, expected_size(plan, Clock::real().now())),
-        None => "unknown, as the files cannot be read".to_owned(),
+        None => "unknown, as the files have mistakes: run outrider check".to_owned(),
     };
     let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
         at.map_or("none".to_owned(), |at| {

@@ -1,7 +1,7 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,12 +14,16 @@ use super::accept::{Format, takes_gzip};
 use super::body::{Coding, body};
 use super::snapshot::Exposition;
 
+/// Notes that are kept: a clock that is set back again and again must not fill the page.
+const NOTES_MAX: usize = 4;
+
 /// Whether the agent is ready: its ledger can be written and its schedule runs.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     ledger: Arc<AtomicBool>,
     schedule: Arc<AtomicBool>,
-    note: Arc<OnceLock<String>>,
+    /// What happened in this life, the oldest first.
+    notes: Arc<RwLock<Vec<String>>>,
     ledger_note: Arc<RwLock<Option<String>>>,
 }
 
@@ -34,9 +38,14 @@ impl Health {
         self.schedule.store(is_well, Ordering::Relaxed);
     }
 
-    /// Says something about this life next to being ready: the first note stays.
+    /// Says something about this life next to being ready, where the last few notes stay.
     pub fn note(&self, text: String) {
-        self.note.get_or_init(|| text);
+        let notes = self.notes.write();
+        let mut notes = notes.unwrap_or_else(PoisonError::into_inner);
+        if notes.len() == NOTES_MAX {
+            notes.remove(0);
+        }
+        notes.push(text);
     }
 
     /// Says something about the ledger, for as long as it holds.
@@ -45,7 +54,11 @@ impl Health {
         *note.unwrap_or_else(PoisonError::into_inner) = text;
     }
 
-    fn told(&self) -> Result<String, String> {
+    /// What `/readyz` answers: that it is ready, or why it is not.
+    ///
+    /// # Errors
+    /// It is not ready.
+    pub fn told(&self) -> Result<String, String> {
         let wrong: Vec<_> = [(&self.ledger, "ledger"), (&self.schedule, "schedule")]
             .into_iter()
             .filter(|(well, _)| !well.load(Ordering::Relaxed))
@@ -54,7 +67,9 @@ impl Health {
         if wrong.is_empty() {
             let ledger = self.ledger_note.read();
             let ledger = ledger.unwrap_or_else(PoisonError::into_inner).clone();
-            let notes = self.note.get().cloned().into_iter().chain(ledger);
+            let notes = self.notes.read();
+            let notes = notes.unwrap_or_else(PoisonError::into_inner);
+            let notes = notes.iter().chain(&ledger);
             let notes: String = notes.map(|note| format!("note: {note}\n")).collect();
             Ok(format!("ready\n{notes}"))
         } else {

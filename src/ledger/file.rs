@@ -23,6 +23,9 @@ use super::{meta, migrate, sql};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that are kept prepared: about as many as there are.
 const STATEMENTS: usize = 96;
+/// Memory that a reader keeps pages of the file in, in KiB. SQLite's own 2,000 would be 14 MiB in the seven readers of
+/// an agent, taken little by little as the ledger grows; a page that is not there is in the machine's cache.
+const READER_CACHE_KIB: i64 = 512;
 
 /// A file that has tables and no schema of ours.
 const FOREIGN: &str = "it is a database of something else";
@@ -121,7 +124,11 @@ impl Ledger {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
-            .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
+            .and_then(|connection| {
+                connection.busy_timeout(BUSY_TIMEOUT)?;
+                connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+                Ok(connection)
+            })
             .map_err(|why| unavailable(path, &why))?;
         let ledger = Self::over(path.to_owned(), connection, Scale::REAL);
         let found = ledger.schema()?;

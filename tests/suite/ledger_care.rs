@@ -195,34 +195,53 @@ fn a_copy_is_not_written_over_what_is_no_copy() {
 }
 
 #[test]
-fn a_named_ledger_needs_no_other_file() {
+fn what_reads_the_ledger_needs_no_files_without_mistakes() {
     let sandbox = Sandbox::start();
     let config = lively(&sandbox);
     with_runs(&config, 5);
     let file = config.folder.path().join("outrider.toml");
     let settings = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, format!("{settings}\n[retention]\nruns = \"5d\"\n")).unwrap();
-    for action in [
-        &["verify"][..],
-        &["stats"],
-        &["stats", "--json"],
-        &["backup", "copy.db"],
-        &["restore", "copy.db"],
-    ] {
-        let without = config.output(&[&["ledger"], action].concat());
-        assert_eq!(without.status.code(), Some(3), "{action:?}");
-        let named = config.output(&[&["ledger"], action, &["--ledger", "ledger.db"]].concat());
-        let said = text(&named.stderr);
-        assert!(named.status.success(), "{action:?}: {said}");
-        assert_eq!(said, "", "{action:?}");
+    let reads = [
+        &["ledger", "verify"][..],
+        &["ledger", "stats"],
+        &["ledger", "stats", "--json"],
+        &["ledger", "backup", "copy.db", "--force"],
+        &["latency", "--partner", "keystone"],
+    ];
+    let restores = &["ledger", "restore", "copy.db"][..];
+    let code = |arguments: &[&str]| {
+        let output = config.output(arguments);
+        let said = text(&output.stderr);
+        let is_fine = output.status.success();
+        assert_eq!(is_fine, said.is_empty(), "{arguments:?}: {said}");
+        output.status.code()
+    };
+    // A mistake in the agent's file, then one in another file too: the path of the ledger can be read.
+    let partner = std::fs::read_to_string(config.folder.path().join("partners/keystone.toml"));
+    for broken in [partner.unwrap(), "id = 1\n".to_owned()] {
+        std::fs::write(&file, format!("{settings}\n[retention]\nruns = \"5d\"\n")).unwrap();
+        config.write("partners/keystone.toml", &broken);
+        for arguments in reads {
+            assert_eq!(code(arguments), Some(0), "{arguments:?}");
+        }
+        assert_eq!(code(restores), Some(3), "it replaces a file");
+        let named = [restores, &["--ledger", "ledger.db"]].concat();
+        assert_eq!(code(&named), Some(0));
     }
-    std::fs::remove_file(&file).unwrap();
-    let stats = config.output(&["ledger", "stats", "--ledger", "ledger.db"]);
-    let said = text(&stats.stdout);
+    let stats = text(&config.output(&["ledger", "stats"]).stdout);
     assert!(
-        said.contains("unknown, as the files cannot be read"),
-        "{said}"
+        stats.contains("unknown, as the files have mistakes"),
+        "{stats}"
     );
+    // Where the path cannot be read either, it must be named.
+    for unreadable in ["ledger = ", "ledger = 7\n"] {
+        config.write("outrider.toml", unreadable);
+        for arguments in reads.iter().chain([&restores]) {
+            assert_eq!(code(arguments), Some(3), "{arguments:?} by {unreadable}");
+            let named = [arguments, &["--ledger", "ledger.db"][..]].concat();
+            assert_eq!(code(&named), Some(0), "{named:?} by {unreadable}");
+        }
+    }
 }
 
 #[test]
