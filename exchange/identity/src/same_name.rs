@@ -35,7 +35,6 @@ pub(super) fn stricter(seen: Fact, left: &Person, right: &Person) -> Fact {
     }
 }
 
-/// Two names that share a word.
 /// The same, or one of them is the other's first letter.
 pub(super) fn is_initial(a: &str, b: &str) -> bool {
     let (mut left, mut right) = (a.chars(), b.chars());
@@ -43,6 +42,7 @@ pub(super) fn is_initial(a: &str, b: &str) -> bool {
     same && (left.next().is_none() || right.next().is_none() || a == b)
 }
 
+/// Two names that share a word.
 fn part(left: &Name, right: &Name) -> Fact {
     let (a, b) = (left.first(), right.first());
     let is_variant = left.groups.iter().any(|group| right.groups.contains(group));

@@ -167,12 +167,7 @@ fn generated(kind: &str, n: u32) -> Option<Case> {
             let initial = pick(&["A", "B", "K", "T", "Q"]);
             pair(&[("given", initial)], &[("given", initial)])
         }
-        "a birth date that is near, and no card" => {
-            let born = format!("{}-03-0{}", 1950 + n % 40, 1 + n % 8);
-            let near = format!("{}-03-0{}", 1950 + n % 40, 2 + n % 8);
-            pair(&[("birth_date", &born)], &[("birth_date", &near)])
-        }
-        "a birth date that is near, on the person's own card" => {
+        "a birth date that is near, all else equal" => {
             let born = format!("{}-03-0{}", 1950 + n % 40, 1 + n % 8);
             let near = format!("{}-03-0{}", 1950 + n % 40, 2 + n % 8);
             let card = ("member_id", "W55512345");
@@ -355,6 +350,26 @@ fn benchmark(seed: &str, member_ids: &str, rules: &str) -> (Value, BTreeSet<Stri
     (told["score"].clone(), matched)
 }
 
+/// The bar of 3 % for queries with a member id, also at the right (not the class `dirty`). Another birth date with all
+/// else equal is a review by another line of the issue, whatever the share.
+fn assert_reviews_with_numbers(score: &Value, seed: &str) {
+    let of = |counts: &Value, name: &str| counts[name].as_u64().unwrap();
+    let reviews = |counts: &Value| of(counts, "review") + of(counts, "review_wrong");
+    let numbered = &score["member_id"]["on both sides"];
+    let (queries, mut for_review) = (of(numbered, "records"), reviews(numbered));
+    assert!(queries > 9_000, "{seed}: {numbered}");
+    for class in ["date_typo", "transposed_date"] {
+        let counts = &score["classes"][class];
+        assert_eq!(
+            of(counts, "review"),
+            of(counts, "records"),
+            "{seed}: {counts}"
+        );
+        for_review -= reviews(counts);
+    }
+    assert!(100 * for_review <= 3 * queries, "{seed}: {score}");
+}
+
 #[test]
 fn the_bars_of_identity_2_hold_and_nobody_is_matched_who_was_not() {
     for seed in ["7", "8"] {
@@ -384,17 +399,8 @@ fn the_bars_of_identity_2_hold_and_nobody_is_matched_who_was_not() {
                 share("recall_with_review") > 0.98,
                 "{seed} {member_ids}: {score}"
             );
-            // In records of the class `dirty` the number is missing.
             if member_ids == "100" {
-                let (of, dirty) = (&score["all"], &score["classes"]["dirty"]);
-                let sum = |of: &Value| {
-                    of["review"].as_u64().unwrap() + of["review_wrong"].as_u64().unwrap()
-                };
-                let with_number = queries - dirty["records"].as_u64().unwrap();
-                assert!(
-                    100 * (sum(of) - sum(dirty)) <= 3 * with_number,
-                    "{seed}: {score}"
-                );
+                assert_reviews_with_numbers(&score, seed);
             }
         }
     }

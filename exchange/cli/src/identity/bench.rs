@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use exchange_identity::bench::{Benchmark, Score, generate, score};
+use exchange_identity::bench::{Benchmark, ClassScore, Decided, Score, generate, score};
 use exchange_identity::csv::{Table, write_row};
 use exchange_identity::link::{LinkOptions, Linked, link as link_tables};
 use exchange_identity::record::{COLUMNS, as_index};
@@ -81,10 +81,11 @@ fn measured(
     let pairs = link::pairs(&linked, &left, &right).map_err(Failure::internal)?;
     write_whole(&folder.join("pairs.csv"), "--out", &pairs)?;
     let seconds = seconds(clock.now_millis() - began_ms);
-    let decided = linked.assignment.pairs.iter().map(|pair| {
-        let left = &*left.records[as_index(pair.left)].id;
-        let right = &*right.records[as_index(pair.right)].id;
-        (left, right, pair.judged.standing)
+    let decided = linked.assignment.pairs.iter().map(|pair| Decided {
+        left: &left.records[as_index(pair.left)].id,
+        right: &right.records[as_index(pair.right)].id,
+        standing: pair.judged.standing,
+        rule: pair.judged.reason.id(&linked.rules),
     });
     let score = score(&truth, decided);
     let rss_mib = rss_mib();
@@ -170,8 +171,7 @@ fn report(score: &Score, linked: &Linked, seconds: f64, rss_mib: Option<u64>) ->
     let mut text = format!(
         "precision {:.5}  recall {:.4}  with review {:.4}  review rate {:.4}\n\
          {} records, {} to be found: {} matched, {} wrong, {} for review, {} missed\n\
-         {:.1} s, {} MiB, {} pairs compared\n\n\
-         {:<18} {:>8} {:>8} {:>8} {:>6} {:>7} {:>13} {:>7}",
+         {:.1} s, {} MiB, {} pairs compared\n",
         score.precision,
         score.recall,
         score.recall_with_review,
@@ -185,31 +185,47 @@ fn report(score: &Score, linked: &Linked, seconds: f64, rss_mib: Option<u64>) ->
         seconds,
         rss_mib.map_or_else(|| "?".to_owned(), |mib| mib.to_string()),
         linked.compared,
-        "class",
-        "records",
-        "to find",
-        "matched",
-        "wrong",
-        "review",
-        "review wrong",
-        "missed",
     );
-    for (name, counts) in &score.classes {
-        // Writing to a String cannot fail.
+    // Writing to a String cannot fail.
+    for (title, rows) in [("class", &score.classes), ("member id", &score.member_id)] {
         write!(
             text,
-            "\n{name:<18} {:>8} {:>8} {:>8} {:>6} {:>7} {:>13} {:>7}",
-            counts.records,
-            counts.findable,
-            counts.matched,
-            counts.wrong,
-            counts.review,
-            counts.review_wrong,
-            counts.missed
+            "\n{title:<18} {:>8} {:>8} {:>8} {:>6} {:>7} {:>13} {:>7} {:>11}",
+            "records",
+            "to find",
+            "matched",
+            "wrong",
+            "review",
+            "review wrong",
+            "missed",
+            "review rate",
         )
         .unwrap_or_default();
+        for (name, counts) in rows {
+            text.push('\n');
+            text.push_str(&row(name, counts));
+            let by_rule = score.review_rules.get(name).into_iter().flatten();
+            for (rule, count) in by_rule {
+                write!(text, "  {rule} {count}").unwrap_or_default();
+            }
+        }
+        text.push('\n');
     }
-    text
+    text.trim_end().to_owned()
+}
+
+fn row(name: &str, counts: &ClassScore) -> String {
+    format!(
+        "{name:<18} {:>8} {:>8} {:>8} {:>6} {:>7} {:>13} {:>7} {:>11.4}",
+        counts.records,
+        counts.findable,
+        counts.matched,
+        counts.wrong,
+        counts.review,
+        counts.review_wrong,
+        counts.missed,
+        counts.review_rate(),
+    )
 }
 
 fn seconds(ms: i64) -> f64 {

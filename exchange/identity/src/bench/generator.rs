@@ -103,6 +103,36 @@ impl Class {
     }
 }
 
+/// Which records of a pair carry a member id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Numbered {
+    /// The left record, and the person's records at the right where there are any.
+    Both,
+    /// The left record alone: the person's records at the right lost theirs.
+    LeftOnly,
+    /// The left record has none.
+    Neither,
+}
+
+impl Numbered {
+    /// Its word in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Both => "on both sides",
+            Self::LeftOnly => "at the left alone",
+            Self::Neither => "none",
+        }
+    }
+
+    const fn of(left: &Invented, right: &Invented) -> Self {
+        match (left.member_id.is_empty(), right.member_id.is_empty()) {
+            (true, _) => Self::Neither,
+            (false, true) => Self::LeftOnly,
+            (false, false) => Self::Both,
+        }
+    }
+}
+
 /// One record of the left file, with who it is at the right.
 pub struct Truth {
     /// Its id.
@@ -111,6 +141,8 @@ pub struct Truth {
     pub right: Vec<String>,
     /// What the scene is about.
     pub class: Class,
+    /// Who carries a member id.
+    pub numbered: Numbered,
 }
 
 /// Two files and the truth about them.
@@ -172,7 +204,8 @@ impl Maker {
         id
     }
 
-    fn left(&mut self, person: &Invented, right: Vec<String>, class: Class) {
+    /// The person at the left; `other` is the same person as the records `right` have them.
+    fn left(&mut self, person: &Invented, other: &Invented, right: Vec<String>, class: Class) {
         let id = format!("L{:07}", self.made.left.len() + 1);
         let hand = Hand {
             upper: false,
@@ -183,13 +216,14 @@ impl Maker {
             left: id,
             right,
             class,
+            numbered: Numbered::of(person, other),
         });
     }
 
     /// The person at the left as they are, at the right as `other` has them.
     fn same(&mut self, class: Class, person: &Invented, other: &Invented) {
         let right = self.right(other);
-        self.left(person, vec![right], class);
+        self.left(person, other, vec![right], class);
     }
 
     fn scene(&mut self, class: Class) {
@@ -199,7 +233,7 @@ impl Maker {
                 let mut again = person.clone();
                 again.move_house(&mut self.stream);
                 let right = vec![self.right(&person), self.right(&again)];
-                self.left(&person, right, class);
+                self.left(&person, &again, right, class);
             }
             Class::TwinsBoth => {
                 let twin = if self.stream.below(4) == 0 {
@@ -215,7 +249,7 @@ impl Maker {
                 self.same(class, &person, &person);
                 self.same(class, &child, &child);
             }
-            Class::Absent => self.left(&person, Vec::new(), class),
+            Class::Absent => self.left(&person, &person, Vec::new(), class),
             Class::TwinAlone
             | Class::LikeNamedTwin
             | Class::NamesakeAlone
@@ -307,7 +341,7 @@ impl Maker {
             | Class::Absent => person.household_member(&mut self.stream),
         };
         self.right(&other);
-        self.left(&person, Vec::new(), class);
+        self.left(&person, &person, Vec::new(), class);
     }
 
     /// The person, and the same person with what the class is about gone wrong.

@@ -5,5 +5,5 @@ mod people;
 mod pools;
 mod score;
 
-pub use generator::{Benchmark, Class, Truth, generate};
-pub use score::{ClassScore, Score, score};
+pub use generator::{Benchmark, Class, Numbered, Truth, generate};
+pub use score::{ClassScore, Decided, Score, score};
