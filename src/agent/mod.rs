@@ -216,7 +216,7 @@ pub async fn run(
         health: health.clone(),
         stopping: Arc::clone(&recorder.stopping),
         due: due.clone(),
-        hash_key: hash_key(&plan)?,
+        hash_key: hash_key(&shared.plan())?,
     };
     scheduler::run(context, signals, reloads).await;
     watching.abort();
