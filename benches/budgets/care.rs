@@ -81,21 +81,21 @@ fn say(
     ledger: &Ledger,
 ) {
     steps.sort_by(f64::total_cmp);
-    let of = |share: f64| steps[((steps.len() - 1) as f64 * share) as usize];
+    let of = |thousandths: usize| steps[(steps.len() - 1) * thousandths / 1_000];
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let after = ledger.size().expect("a size").file;
     table.row(Row {
         what: format!("the longest pause of the recorder while {what}"),
         key: format!("care_{key}_ms"),
         bar: Some(Bar::AtMost(PAUSE_MS_MAX)),
-        value: of(1.0),
+        value: of(1_000),
         unit: "ms",
         more: format!(
             "{} steps, median {:.1}, 99 % {:.1}, 99.9 % {:.1}; {:.0} MiB before, {:.0} after, {}",
             steps.len(),
-            of(0.5),
-            of(0.99),
-            of(0.999),
+            of(500),
+            of(990),
+            of(999),
             mib(before),
             mib(after),
             ledger.fullness().name(),

@@ -4,6 +4,7 @@ use outrider::journey::{Client, JobNote, Resolver, RunRequest, Tokens, run};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{Count, FamilyWanted, JourneyId, Origin, Outcome, PartnerId, RunId};
 use outrider_domain::secret::HashKey;
+use outrider_domain::sli::Series;
 use tokio::sync::mpsc;
 
 use crate::support::{Config, Pace, Sandbox, after, eventually, http, json};
@@ -179,9 +180,10 @@ fn a_second_life_keeps_the_sketches_of_the_first() {
     let runs: u64 = config.in_ledger("SELECT count(*) FROM runs");
     let ledger = outrider::ledger::Ledger::reader(&config.folder.path().join("ledger.db")).unwrap();
     let sketches = ledger.sketches(0).unwrap();
+    // A run whose latency our own delay left open, as on a busy machine, is in the other sketch.
     let journeys = sketches
         .iter()
-        .filter(|(key, _)| key.series == outrider_domain::sli::Series::Journey);
+        .filter(|(key, _)| matches!(key.series, Series::Journey | Series::JourneyApart));
     let samples: u64 = journeys.map(|(_, sketch)| sketch.count()).sum();
     assert_eq!(samples, runs, "every run is in the sketches once");
 }
@@ -335,7 +337,7 @@ fn sketches_of_an_hour_long_past_are_added_to_not_replaced() {
     let sketches = ledger.sketches(0).unwrap();
     let of_runs = sketches
         .iter()
-        .filter(|(key, _)| key.series == outrider_domain::sli::Series::Journey);
+        .filter(|(key, _)| matches!(key.series, Series::Journey | Series::JourneyApart));
     assert_eq!(of_runs.map(|(_, sketch)| sketch.count()).sum::<u64>(), runs);
 }
 
