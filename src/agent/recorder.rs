@@ -164,9 +164,10 @@ impl Writer {
         let mut places = places.into_iter();
         let mut flushes = Vec::new();
         for one in prepared {
-            match one.event {
-                RecorderEvent::Flush(done) => flushes.push(done),
-                _ => self.durable(one, &mut places),
+            if let RecorderEvent::Flush(done) = one.event {
+                flushes.push(done);
+            } else {
+                self.durable(one, &mut places);
             }
         }
         if !flushes.is_empty() {

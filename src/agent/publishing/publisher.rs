@@ -222,9 +222,12 @@ fn write(
 ) -> Result<DocketWish, Unpublished> {
     let of = |why: &dyn std::fmt::Display| format!("{} {}: {why}", partner.id, period.name);
     let failed = |why: &dyn std::fmt::Display| Unpublished::Failed(of(why));
-    let found = report(plan, ledger, partner, period, now).map_err(|why| match why {
-        NoReport::RunGoesOn { .. } => Unpublished::Waits(of(&why)),
-        why => failed(&why),
+    let found = report(plan, ledger, partner, period, now).map_err(|why| {
+        if matches!(why, NoReport::RunGoesOn { .. }) {
+            Unpublished::Waits(of(&why))
+        } else {
+            failed(&why)
+        }
     })?;
     if !found.report.is_recorded_whole {
         let why = "what was due in it is not yet counted to its end";
