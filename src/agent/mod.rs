@@ -53,7 +53,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrider_domain::clock::Clock;
-use outrider_domain::model::Plan;
+use outrider_domain::model::{Plan, RequestsPerMinute, names};
 use outrider_domain::secret::{HashKey, keep_token};
 use tokio::sync::{mpsc, watch};
 
@@ -176,7 +176,7 @@ pub async fn run(
     let mut server = tokio::spawn(listener::serve(
         listener,
         tls,
-        door(&plan, &shared)?,
+        door(&plan, &shared, &clock)?,
         server::routes(registry, health.clone(), queries_of_pages),
         stopped,
     ));
@@ -238,11 +238,23 @@ fn tls(plan: &Plan) -> Result<Option<TlsConfigs>, AgentError> {
 }
 
 /// Who is let in: those of the plan in use, and whoever may read the local token.
-fn door(plan: &Plan, shared: &SharedState) -> Result<Door, AgentError> {
+fn door(plan: &Plan, shared: &SharedState, clock: &Clock) -> Result<Door, AgentError> {
     let path = plan.settings.token_file();
     let local = keep_token(&path).map_err(|why| AgentError::Token { path, why })?;
-    let shared = shared.clone();
-    Ok(Door::new(move || shared.plan(), &local))
+    let (plan_of, counted) = (shared.clone(), shared.clone());
+    let limit = [RequestsPerMinute::KEY.to_owned()];
+    let count = move |by| {
+        counted
+            .numbers()
+            .count(names::REQUESTS_LIMITED.name, &limit, by)
+    };
+    count(0);
+    Ok(Door::new(
+        move || plan_of.plan(),
+        &local,
+        clock.clone(),
+        move || count(1),
+    ))
 }
 
 /// The key of hashes in evidence.
