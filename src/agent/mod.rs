@@ -57,7 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrider_domain::clock::Clock;
-use outrider_domain::model::Plan;
+use outrider_domain::model::{Plan, RequestsPerMinute, names};
 use outrider_domain::secret::{HashKey, keep_token};
 use tokio::sync::{mpsc, watch};
 
@@ -184,7 +184,7 @@ pub async fn run(
     let mut server = tokio::spawn(listener::serve(
         listener,
         tls,
-        door(&shared)?,
+        door(&shared, &clock)?,
         server::routes(exposition, health.clone(), queries_of_pages),
         stopped,
     ));
@@ -246,11 +246,23 @@ fn tls(plan: &Plan) -> Result<Option<TlsConfigs>, AgentError> {
 }
 
 /// Who is let in: those of the plan in use, and whoever may read the local token.
-fn door(shared: &SharedState) -> Result<Door, AgentError> {
+fn door(shared: &SharedState, clock: &Clock) -> Result<Door, AgentError> {
     let path = shared.plan().settings.token_file();
     let local = keep_token(&path).map_err(|why| AgentError::Token { path, why })?;
-    let shared = shared.clone();
-    Ok(Door::new(move || shared.plan(), &local))
+    let (plan_of, counted) = (shared.clone(), shared.clone());
+    let limit = [RequestsPerMinute::KEY.to_owned()];
+    let count = move |by| {
+        counted
+            .numbers()
+            .count(names::REQUESTS_LIMITED.name, &limit, by)
+    };
+    count(0);
+    Ok(Door::new(
+        move || plan_of.plan(),
+        &local,
+        clock.clone(),
+        move || count(1),
+    ))
 }
 
 /// The key of hashes in evidence.

@@ -9,8 +9,10 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
+use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    KnownBy, METRICS_PATH, MetricsAccess, OPEN_PATHS, Plan, Role, Settings, Viewer,
+    KnownBy, METRICS_PATH, MetricsAccess, OPEN_PATHS, Plan, RequestsPerMinute, Role, Settings,
+    Viewer,
 };
 use outrider_domain::secret::{Secret, is_same_hash, token_hash};
 use outrider_domain::view::problem_json;
@@ -19,6 +21,7 @@ use tokio::time::timeout;
 use super::ends::Ends;
 use super::headers;
 use super::host::{Stray, stray};
+use super::rate::Rate;
 use super::seats::Seat;
 
 /// Bytes of a request's body; the largest is a notification of Alertmanager's.
@@ -31,15 +34,41 @@ const BODY_LIMIT: Duration = Duration::from_secs(10);
 pub struct Door {
     plan: Arc<dyn Fn() -> Arc<Plan> + Send + Sync>,
     local: [u8; 32],
+    rate: Rate,
+    on_limited: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Door {
-    /// Lets in the tokens of the present plan, and the local token.
-    pub fn new(plan: impl Fn() -> Arc<Plan> + Send + Sync + 'static, local: &Secret) -> Self {
+    /// Lets in the tokens of the present plan, and the local token. `on_limited` is called for each request that is over
+    /// its token's rate.
+    pub fn new(
+        plan: impl Fn() -> Arc<Plan> + Send + Sync + 'static,
+        local: &Secret,
+        clock: Clock,
+        on_limited: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         Self {
             plan: Arc::new(plan),
             local: token_hash(local.reveal()),
+            rate: Rate::new(clock),
+            on_limited: Arc::new(on_limited),
         }
+    }
+
+    /// Who sends a request, where the rate of their token allows one more. What everybody may read costs next to
+    /// nothing, and probes of a platform must not be refused.
+    fn admit(&self, settings: &Settings, request: &Request) -> Result<Viewer, Refused> {
+        let viewer = admit(settings, &self.local, request)?;
+        let path = request.uri().path();
+        if OPEN_PATHS.contains(&path) {
+            return Ok(viewer);
+        }
+        let limit = settings.access.requests_per_minute;
+        let taken = self.rate.take(limit, &viewer.known_by, path);
+        taken.map(|()| viewer).map_err(|seconds| {
+            (self.on_limited)();
+            Refused::OverRate(seconds)
+        })
     }
 
     /// Whether a proxy stands in front, so that all clients have its address.
@@ -55,7 +84,7 @@ impl Door {
 
 async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
     let plan = (door.plan)();
-    let mut answer = match admit(&plan.settings, &door.local, &request) {
+    let mut answer = match door.admit(&plan.settings, &request) {
         Ok(viewer) => answer(viewer, request, next).await,
         Err(refused) => refused.into_response(),
     };
@@ -108,6 +137,8 @@ enum Refused {
     NoToken,
     /// It carries one that nobody has.
     UnknownToken,
+    /// Its token sent too many, and may send the next one after so many seconds.
+    OverRate(u64),
 }
 
 impl Refused {
@@ -126,6 +157,17 @@ impl Refused {
             ),
             Self::NoToken => no_token("this takes a token"),
             Self::UnknownToken => no_token("that token is not known here"),
+            Self::OverRate(seconds) => {
+                let error = format!(
+                    "this token sends more than `{}` under [access] allows",
+                    RequestsPerMinute::KEY
+                );
+                let help = "send fewer, or wait as Retry-After says; outrider.toml sets the limit";
+                let mut answer = problem(StatusCode::TOO_MANY_REQUESTS, &error, help);
+                let seconds = header::HeaderValue::from(seconds);
+                answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+                answer
+            }
         }
     }
 }

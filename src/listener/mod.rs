@@ -8,6 +8,7 @@ mod ends;
 mod guard;
 mod headers;
 mod host;
+mod rate;
 mod seats;
 mod serve;
 mod tls;

@@ -5,8 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::support::{Agent, Config, Pace, eventually, http, http_with};
+use crate::stack::{self, Alertmanager, Prometheus};
+use crate::support::{Agent, Config, Metrics, Pace, eventually, http, http_with};
 
+/// By what the intervals of rules and scrapes are divided.
+const SCALE: &str = "60";
 /// A partner that is never reached, so that it has runs at once.
 const LAKESIDE: &str = "partners/lakeside.toml";
 const RESUME: &str =
@@ -394,5 +397,50 @@ fn generated_files_name_the_token_that_the_agent_takes() {
     }
     assert!(prometheus.contains("scheme: https"), "{prometheus}");
     assert!(alertmanager.contains("https://outrider.example:9464/v1/alerting/watchdog"));
-    crate::stack::assert_valid(&config.folder.path().join("alerts"));
+    stack::assert_valid(&config.folder.path().join("alerts"));
+}
+
+#[test]
+fn prometheus_and_alertmanager_reach_an_agent_that_asks_for_tokens() {
+    let config = config("", "");
+    let (bearer, lines) = token(&config, &["--role", "machine"]);
+    let path = config.folder.path().join("outrider.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    // As Prometheus reaches it from `generated/alerts`. Behind a proxy nobody reads without a token.
+    let access = "[access]\nbehind_proxy = true\ncredentials_file = \"../../machine.token\"\n";
+    config.write("outrider.toml", &format!("{text}{access}{lines}"));
+    let secret = bearer.trim_start_matches("Bearer ");
+    config.write("machine.token", secret);
+    config.write("overlay.toml", "");
+    let agent = config.agent();
+    assert_eq!(http("GET", &agent.url("/metrics"), "").0, 401);
+    let listen = agent.url("").replace("http://", "");
+    let generate = |alertmanager: &str| {
+        let overlay =
+            format!("listen = \"{listen}\"\n[alerting]\nalertmanager = \"{alertmanager}\"\n");
+        config.write("overlay.toml", &overlay);
+        stack::generate(&config, SCALE)
+    };
+    let alertmanager = Alertmanager::start(&generate("127.0.0.1:1"));
+    let prometheus = Prometheus::start_eager(&generate(alertmanager.address()));
+    eventually("a scrape with the token", || {
+        (prometheus.number("max(outrider_build_info)") == Some(1.0)).then_some(())
+    });
+    let age = || {
+        let (status, page) = ask(&agent, "GET", "/metrics", &bearer, "");
+        assert_eq!(status, 200);
+        Metrics(page).sum("outrider_alerting_loop_age_seconds", &[])
+    };
+    let mut oldest = 0.0_f64;
+    eventually("the watchdog to come back with the token", || {
+        let now = age();
+        oldest = oldest.max(now);
+        (now < oldest).then_some(())
+    });
+    // Both read the file for each request: a token that nobody has is refused.
+    config.write("machine.token", "ort_nobody");
+    eventually("a scrape that is refused", || {
+        (prometheus.number("max(up{job=\"outrider\"})") == Some(0.0)).then_some(())
+    });
+    assert_eq!(agent.stop(), 0);
 }

@@ -223,3 +223,38 @@ fn floods_and_few_handles_disturb_neither_health_nor_runs() {
     assert!(refused < 20, "{refused} lines");
     assert_eq!(agent.stop(), 0);
 }
+
+#[test]
+fn a_token_over_its_rate_waits_and_takes_nothing_from_others() {
+    const MORE_THAN_ANY: usize = 40;
+    let config = Config::new(&Pace::patient());
+    let text = std::fs::read_to_string(config.folder.path().join("outrider.toml")).unwrap();
+    let limit = "[access]\nrequests_per_minute = 3\n";
+    config.write("outrider.toml", &format!("{text}{limit}"));
+    let agent = config.agent_with(&[]);
+    let own = config.authorization();
+    let ask = |path: &str, fields: &[(&str, &str)]| http_with("GET", &agent.url(path), fields, "");
+    let mut requests = (0..MORE_THAN_ANY).map(|_| ask("/v1/partners", &[]));
+    assert_eq!(requests.next().unwrap().0, 200);
+    let (_, head, body) = requests.find(|(status, _, _)| *status == 429).unwrap();
+    let wait = head
+        .lines()
+        .find_map(|line| line.strip_prefix("retry-after: "));
+    let wait: u64 = wait.unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    assert!(body.contains("requests_per_minute"), "{body}");
+    assert!(head.contains("content-security-policy"), "{head}");
+    assert_eq!(ask("/v1/partners", &[("authorization", &own)]).0, 200);
+    for _ in 0..MORE_THAN_ANY {
+        assert_eq!(ask("/healthz", &[]).0, 200);
+        assert_eq!(
+            ask("/v1/partners", &[("authorization", "Bearer no")]).0,
+            401
+        );
+    }
+    let limited = agent.metrics().sum(
+        "outrider_requests_limited_total",
+        &[("limit", "requests_per_minute")],
+    );
+    assert!(limited >= 1.0, "{limited}");
+}

@@ -10,7 +10,8 @@ use super::diagnostic::{Diagnostics, SourceFile, near_or_all};
 use super::sources::UnreadFiles;
 use super::tree::{Spanned, Table};
 use crate::model::{
-    Access, AccessToken, ListenTls, MetricsAccess, PartnerId, Plan, Role, Settings, TokenHash,
+    Access, AccessToken, ListenTls, MetricsAccess, PartnerId, Plan, RequestsPerMinute, Role,
+    Settings, TokenHash,
 };
 
 /// Where the partners of tokens stand.
@@ -62,6 +63,11 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> (Access, PartnersNamed) {
         tls,
         metrics,
         credentials_file: credentials_file(&table),
+        requests_per_minute: table
+            .number(RequestsPerMinute::KEY, 1..1_000_001)
+            .and_then(|count| u32::try_from(count).ok())
+            .map(RequestsPerMinute)
+            .unwrap_or_default(),
     };
     table.close();
     (access, named)

@@ -27,6 +27,23 @@ pub struct Access {
     /// The file with the token that Prometheus and Alertmanager send, as they reach it from where their files are; none
     /// for the local token's.
     pub credentials_file: Option<String>,
+    /// Most requests of one token, and of all without a token, within a minute.
+    pub requests_per_minute: RequestsPerMinute,
+}
+
+/// A limit on requests within a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestsPerMinute(pub u32);
+
+impl RequestsPerMinute {
+    /// Its key under `[access]`, and the value of the label `limit`.
+    pub const KEY: &'static str = "requests_per_minute";
+}
+
+impl Default for RequestsPerMinute {
+    fn default() -> Self {
+        Self(6_000)
+    }
 }
 
 /// Who may read `/metrics`.
@@ -132,7 +149,7 @@ impl Role {
 }
 
 /// By what a viewer is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KnownBy {
     /// By nothing: reads on loopback, or what is open.
     Anonymous,

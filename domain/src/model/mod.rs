@@ -56,7 +56,7 @@ mod zone;
 
 pub use access::{
     Access, AccessToken, Deed, KnownBy, ListenTls, METRICS_PATH, MetricsAccess, OPEN_PATHS,
-    Refusal, Role, TokenHash, Viewer,
+    Refusal, RequestsPerMinute, Role, TokenHash, Viewer,
 };
 pub use action::{Action, Download, GroupOracle, Poll, Release, Request, SignIn, Submit, Watch};
 pub use address_range::AddressRange;

@@ -141,6 +141,8 @@ metrics! {
         "From the intended start to the begin of a run.";
     AGENT_FAULTS = Agent Counter "outrider_agent_faults_total" ["fault"]
         "Runs and events that failed by Outrider's own fault.";
+    REQUESTS_LIMITED = Agent Counter "outrider_requests_limited_total" ["limit"]
+        "Requests to the agent's listener that were refused because their token sent too many, since the start.";
     LEDGER_BYTES = Agent Gauge "outrider_ledger_bytes" []
         "Bytes of the ledger's files: the file itself and its log.";
     LEDGER_MAX_BYTES = Agent Gauge "outrider_ledger_max_bytes" []

@@ -12,7 +12,7 @@ use crate::exchange::Traffic;
 use crate::grants::{Grant, Scope};
 use crate::limits::{
     BODY_SECONDS, CLIENTS_MAX, CONFIG_BYTES_MAX, CONNECTIONS_MAX, REQUESTS_PER_CLIENT_MAX,
-    STORE_MIB, TEXT_BYTES_MAX,
+    REQUESTS_PER_MINUTE_MAX, STORE_MIB, TEXT_BYTES_MAX, TOKENS_PER_MINUTE_MAX,
 };
 use crate::retention::{AUDIT_YEARS, MANAGED_CARE_YEARS, Retention};
 
@@ -44,6 +44,10 @@ pub struct ListenerLimits {
     pub connections: u32,
     /// Most requests of one client at once.
     pub requests_per_client: u32,
+    /// Most requests of one client within a minute.
+    pub requests_per_minute: u32,
+    /// Most tokens that one client may ask for within a minute.
+    pub tokens_per_minute: u32,
     /// How long the body of a request may take, in seconds.
     pub body_seconds: u32,
 }
@@ -53,6 +57,8 @@ impl Default for ListenerLimits {
         Self {
             connections: CONNECTIONS_MAX,
             requests_per_client: REQUESTS_PER_CLIENT_MAX,
+            requests_per_minute: REQUESTS_PER_MINUTE_MAX,
+            tokens_per_minute: TOKENS_PER_MINUTE_MAX,
             body_seconds: BODY_SECONDS,
         }
     }
@@ -88,6 +94,14 @@ impl Config {
             (
                 "limits.requests_per_client",
                 ours.requests_per_client != theirs.requests_per_client,
+            ),
+            (
+                "limits.requests_per_minute",
+                ours.requests_per_minute != theirs.requests_per_minute,
+            ),
+            (
+                "limits.tokens_per_minute",
+                ours.tokens_per_minute != theirs.tokens_per_minute,
             ),
             (
                 "limits.body_seconds",
@@ -186,6 +200,8 @@ fn limits_section(table: &Table<'_>, limits: &mut ListenerLimits) {
     for (key, value) in [
         ("connections", &mut limits.connections),
         ("requests_per_client", &mut limits.requests_per_client),
+        ("requests_per_minute", &mut limits.requests_per_minute),
+        ("tokens_per_minute", &mut limits.tokens_per_minute),
         ("body_seconds", &mut limits.body_seconds),
     ] {
         let count = table.count(key, 1..=65_536);

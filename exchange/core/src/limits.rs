@@ -33,6 +33,12 @@ pub const OPEN_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const CONNECTIONS_MAX: u32 = 1_024;
 /// Most requests of one client at once, unless `requests_per_client` says otherwise; one more is answered with 429.
 pub const REQUESTS_PER_CLIENT_MAX: u32 = 128;
+/// Most requests of one client within a minute of the core's clock, unless `requests_per_minute` says otherwise; one more
+/// is answered with 429.
+pub const REQUESTS_PER_MINUTE_MAX: u32 = 12_000;
+/// Most tokens that one client may ask for within a minute of the core's clock, unless `tokens_per_minute` says otherwise;
+/// one more is answered with 429.
+pub const TOKENS_PER_MINUTE_MAX: u32 = 600;
 /// Longest wait for the body of a request in seconds, unless `body_seconds` says otherwise; then 408.
 pub const BODY_SECONDS: u32 = 30;
 /// Longest wait for a TLS handshake, and for the headers of a request.

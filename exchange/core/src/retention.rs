@@ -3,7 +3,8 @@
 //! Records of the actions that the HIPAA Security Rule wants documented must be retained for six years from their
 //! creation (45 CFR 164.316(b)(1)(ii) and (2)(i); the Privacy Rule says the same, 45 CFR 164.530(j)(2));
 //! Medicare Advantage organisations and Medicaid managed care plans keep records for ten (42 CFR 422.504(d);
-//! 42 CFR 438.3(u), and (h) for as long as they may be audited). The law names the least time, and so the file cannot say less.
+//! 42 CFR 438.3(u), and (h) for as long as they may be audited), from the end of a contract, which the core does not
+//! know. `docs/exchange-core.md` says which of these texts were read. The law names the least time, and so the file cannot say less.
 
 use chrono::{DateTime, Days, Months};
 

@@ -30,12 +30,13 @@ fn program(handles: Option<u32>) -> Command {
 
 /// A core with these settings, whose process may have so many file handles.
 fn core(sandbox: &Sandbox, folder: &Path, limits: &str, handles: Option<u32>) -> Program {
+    let settings = format!("[core]\nscale = 300\n[limits]\n{limits}\n");
+    core_with(sandbox, folder, &settings, handles)
+}
+
+fn core_with(sandbox: &Sandbox, folder: &Path, settings: &str, handles: Option<u32>) -> Program {
     let config = folder.join("exchange.toml");
-    std::fs::write(
-        &config,
-        format!("[core]\nscale = 300\n[limits]\n{limits}\n"),
-    )
-    .unwrap();
+    std::fs::write(&config, settings).unwrap();
     let partners = folder.join("partners.json");
     std::fs::write(&partners, sandbox.ready().to_string()).unwrap();
     let mut command = program(handles);
@@ -199,4 +200,48 @@ fn half_a_request_is_refused_before_or_after_its_time() {
     }
     assert_eq!(front.get("/v1/exchanges").status, 200);
     assert_eq!(front.json("/v1/exchanges")["exchanges"], json!([]));
+}
+
+#[test]
+fn a_client_over_its_rate_waits_and_takes_nothing_from_others() {
+    const MORE_THAN_ANY: usize = 40;
+    let sandbox = Sandbox::start_with(&["--job-ms", "0", "--no-core", "--partners", "keystone"]);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "[limits]\nrequests_per_minute = 4\ntokens_per_minute = 3\n";
+    let core = core_with(&sandbox, folder.path(), settings, None);
+    let ready = &core.ready["core"];
+    let mut greedy = CoreClient::at(ready);
+    let assert_over = |refused: &crate::requester::Answer| {
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    };
+    let mut requests = (0..MORE_THAN_ANY).map(|_| greedy.get("/v1/exchanges"));
+    assert_eq!(requests.next().unwrap().status, 200);
+    let refused = requests.find(|answer| answer.status == 429).unwrap();
+    assert_over(&refused);
+    assert_eq!(refused.json()["title"], "rate-limited");
+    assert!(refused.text().contains("requests_per_minute"));
+    // Somebody without its key asks in its name: that is not its doing.
+    for _ in 0..MORE_THAN_ANY {
+        let forged = greedy
+            .requester()
+            .ask_token("exchange.read", "not.an.assertion");
+        assert_eq!(forged.status, 400);
+    }
+    let mut tokens = (0..MORE_THAN_ANY).map(|_| {
+        let assertion = greedy.requester().assertion(&json!({}));
+        greedy.requester().ask_token("exchange.read", &assertion)
+    });
+    assert_eq!(tokens.next().unwrap().status, 200);
+    let refused = tokens.find(|answer| answer.status == 429).unwrap();
+    assert_over(&refused);
+    assert_eq!(refused.json()["error"], "too_many_requests");
+    let mut other = CoreClient::of(ready, "rival", "exchange.read");
+    assert_eq!(other.get("/v1/exchanges").status, 200);
+    assert_eq!(other.get("/healthz").status, 200);
+    let page = other.get("/metrics").text();
+    for limit in ["requests_per_minute", "tokens_per_minute"] {
+        let series = format!("exchange_rate_limited_total{{limit=\"{limit}\"}} 1\n");
+        assert!(page.contains(&series), "{page}");
+    }
 }

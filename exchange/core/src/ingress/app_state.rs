@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::in_flight::InFlight;
+use super::rate::Rate;
 use crate::config::ListenerLimits;
 use crate::engine::Core;
 
@@ -16,6 +17,10 @@ pub struct AppState {
     /// The token endpoint, which assertions must name as `aud`.
     pub token_url: String,
     pub(super) clients: InFlight,
+    /// How often each client may send a request with a token.
+    pub(super) requests: Rate,
+    /// How often each client may ask for a token.
+    pub(super) tokens: Rate,
     pub(super) body_time: Duration,
 }
 
@@ -28,6 +33,8 @@ impl AppState {
             base,
             token_url,
             clients: InFlight::new(limits.requests_per_client),
+            requests: Rate::new("requests_per_minute", limits.requests_per_minute),
+            tokens: Rate::new("tokens_per_minute", limits.tokens_per_minute),
             body_time: Duration::from_secs(u64::from(limits.body_seconds)),
         }
     }

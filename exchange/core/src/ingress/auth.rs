@@ -11,13 +11,14 @@ use bytes::Bytes;
 use exchange_kit::assertion;
 use exchange_kit::digest::hex_of_sha256;
 use exchange_kit::http::form_fields;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::app_state::AppState;
 use super::problem::Problem;
+use super::rate::OverRate;
 use crate::grants::{Grant, Scope};
 use crate::limits::TOKEN_SECONDS;
 
@@ -142,6 +143,9 @@ fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Valu
     )
     .map_err(|fault| no("invalid_client", fault.text()))?;
     let now_ms = now.timestamp_millis();
+    // Only who holds the client's key uses up its share.
+    let over = state.tokens.take(&asserted.client, now_ms);
+    over.map_err(|over| Box::new(too_many(over)))?;
     let store = &state.core.store;
     let failed = |error: crate::store::StoreError| Box::new(Problem::from(error).into_response());
     let until = (asserted.exp + 5).saturating_mul(1_000);
@@ -179,6 +183,18 @@ fn refused(code: &str, text: &str) -> Response {
         StatusCode::BAD_REQUEST,
         json!({"error": code, "error_description": text}),
     )
+}
+
+fn too_many(over: OverRate) -> Response {
+    let text = format!(
+        "this client asks more often than `{}` in [limits] allows; its tokens last {TOKEN_SECONDS} seconds",
+        over.key
+    );
+    let body = json!({"error": "too_many_requests", "error_description": text});
+    let mut response = answer(StatusCode::TOO_MANY_REQUESTS, body);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(over.seconds));
+    response
 }
 
 fn answer(status: StatusCode, body: serde_json::Value) -> Response {

@@ -32,6 +32,10 @@ pub(super) async fn read_body(
     if !is_open {
         match Session::from_request_parts(&mut parts, &state).await {
             Ok(session) => {
+                let now_ms = state.core.clock.now_millis();
+                if let Err(over) = state.requests.take(&session.grant.id, now_ms) {
+                    return refused(over.into(), &parts);
+                }
                 permit = state.clients.enter(&session.grant.id);
                 if permit.is_none() {
                     return closing(too_many());

@@ -14,6 +14,7 @@ mod metrics;
 mod operations;
 mod problem;
 pub mod queues;
+mod rate;
 mod routes;
 mod types;
 mod validate;

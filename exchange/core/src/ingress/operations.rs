@@ -165,7 +165,8 @@ pub(super) async fn ready(Of(state): Of<Arc<AppState>>) -> Answer {
 /// `GET /metrics`.
 pub(super) async fn metrics(Of(state): Of<Arc<AppState>>) -> Answer {
     let core = Arc::clone(&state.core);
-    let text = tokio::task::block_in_place(|| super::metrics::page(&core))?;
+    let over_rate = [state.requests.refused(), state.tokens.refused()];
+    let text = tokio::task::block_in_place(|| super::metrics::page(&core, over_rate))?;
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 

@@ -29,6 +29,8 @@ pub struct Problem {
     what: String,
     help: String,
     mistakes: Vec<Mistake>,
+    /// When asking again is of use, in seconds; none for what the status says.
+    retry_after: Option<i64>,
 }
 
 impl Problem {
@@ -45,6 +47,15 @@ impl Problem {
             what: what.into(),
             help: help.into(),
             mistakes: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// The same, to be asked again after so many seconds.
+    pub(super) fn retry_after(self, seconds: i64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
         }
     }
 
@@ -134,11 +145,13 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        let usual = match self.status {
+            StatusCode::TOO_MANY_REQUESTS => Some(1),
+            StatusCode::SERVICE_UNAVAILABLE => Some(30),
+            _ => None,
+        };
+        if let Some(seconds) = self.retry_after.or(usual) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

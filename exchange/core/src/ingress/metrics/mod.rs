@@ -15,11 +15,11 @@ use crate::engine::Core;
 use crate::store::StoreError;
 use page::Page;
 
-/// The page, as text.
+/// The page, as text; with the requests that each limit of a rate refused.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) fn page(core: &Core) -> Result<String, StoreError> {
+pub(super) fn page(core: &Core, over_rate: [(&'static str, u64); 2]) -> Result<String, StoreError> {
     let page = Page {
         core,
         registry: Registry::new(),
@@ -27,6 +27,7 @@ pub(super) fn page(core: &Core) -> Result<String, StoreError> {
     page.exchanges()?;
     page.members()?;
     page.trouble()?;
+    page.over_rate(over_rate)?;
     page.queues()?;
     let mut families = page.registry.gather();
     families.extend([page.completions()?, page.recoveries()?]);

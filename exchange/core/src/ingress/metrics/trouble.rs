@@ -1,7 +1,7 @@
 //! What went wrong: clocks that ran over, files that could not be read, partners that were away.
 
 use prometheus::proto::MetricFamily;
-use prometheus::{IntGauge, IntGaugeVec, Opts};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use super::page::{Page, ours};
 use crate::clocks::Sla;
@@ -26,6 +26,19 @@ impl Page<'_> {
         )?;
         self.trail()?;
         self.partners()
+    }
+
+    /// Requests over a limit. They are counted in memory: a write for each would be of use to a flood.
+    pub(super) fn over_rate(&self, counts: [(&'static str, u64); 2]) -> Result<(), StoreError> {
+        let opts = Opts::new(
+            "exchange_rate_limited_total",
+            "Requests that were refused because their client sent too many within a minute, since the start.",
+        );
+        let counter = IntCounterVec::new(opts, &["limit"]).map_err(ours)?;
+        for (limit, count) in counts {
+            counter.with_label_values(&[limit]).inc_by(count);
+        }
+        self.registry.register(Box::new(counter)).map_err(ours)
     }
 
     pub(super) fn recoveries(&self) -> Result<MetricFamily, StoreError> {
