@@ -137,6 +137,16 @@ impl SharedState {
                     probe.next_due = None;
                 }
             }
+            // The recorder joins the rest of what is known by an old name, when it comes to the new plan. Until then no
+            // run may begin, and no level say that a person resumed the journey.
+            for id in plan.probes.keys() {
+                for old in plan.renames.former(id) {
+                    let pause = state.probes.get_mut(&old).and_then(|was| was.pause.take());
+                    if pause.is_some() {
+                        state.probes.entry(id.clone()).or_default().pause = pause;
+                    }
+                }
+            }
         }
         self.set_thresholds(plan);
         sli::zeros(plan).for_each(|zeros| self.count(&zeros));

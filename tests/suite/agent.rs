@@ -117,6 +117,46 @@ fn assert_labels(metrics: &Metrics) {
 }
 
 #[test]
+fn a_restart_goes_on_counting_failures_in_a_row() {
+    let sandbox = Sandbox::start();
+    let pace = Pace {
+        every: "500ms",
+        concurrency: 25,
+        ..Pace::default()
+    };
+    let config = Config::at(&sandbox, &pace);
+    let in_row = |agent: &Agent| {
+        let metrics = agent.metrics();
+        metrics.count("outrider_journey_consecutive_failures", &[])
+    };
+    sandbox.inject("keystone", "server-error");
+    let agent = config.agent();
+    eventually("failures in a row", || (in_row(&agent) >= 3).then_some(()));
+    assert_eq!(agent.stop(), 0);
+    // Those that ended while the agent stopped are among them; those that it cut off itself say nothing.
+    let written = config.in_ledger::<u64>("SELECT count(*) FROM runs WHERE outcome = 'failed'");
+    assert!(written >= 3, "{written}");
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"500ms\"",
+        "every = \"1h\"",
+    );
+    let agent = config.agent();
+    assert_eq!(in_row(&agent), written, "{}", agent.log());
+    assert_eq!(agent.stop(), 0);
+    config.replace(
+        "partners/keystone.toml",
+        "every = \"1h\"",
+        "every = \"500ms\"",
+    );
+    let agent = config.agent();
+    eventually("more in the same row", || {
+        (in_row(&agent) > written).then_some(())
+    });
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
 fn windows_of_due_runs_hold_what_the_ledger_holds_also_after_a_restart_and_under_another_schedule()
 {
     let sandbox = Sandbox::start();

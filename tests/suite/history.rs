@@ -245,6 +245,42 @@ fn a_renamed_partner_keeps_its_members_and_is_found_by_its_old_name() {
 }
 
 #[test]
+fn a_renamed_partner_keeps_its_disclosure_open_until_a_person_resumes_it() {
+    let sandbox = Sandbox::start_with(&["--job-ms", "100"]);
+    let pace = Pace {
+        every: "1s",
+        ..FAST
+    };
+    let config = Config::at(&sandbox, &pace);
+    sandbox.inject("keystone", "foreign-record");
+    let agent = config.agent();
+    // The level of the disclosure, and of the pause that goes with it.
+    let levels = |agent: &Agent, partner: &str| {
+        let metrics = agent.metrics();
+        let of = |name| metrics.count(name, &[("partner", partner)]);
+        (
+            of("outrider_disclosure_open"),
+            of("outrider_journey_paused"),
+        )
+    };
+    eventually("the disclosure", || {
+        (levels(&agent, "keystone") == (1, 1)).then_some(())
+    });
+    sandbox.heal("keystone");
+    rename(&config, "formerly = [\"keystone\"]\n");
+    reload(&agent);
+    assert_eq!(levels(&agent, "granite"), (1, 1), "{}", agent.log());
+    assert_eq!(levels(&agent, "keystone"), (0, 0));
+    assert_eq!(agent.stop(), 0);
+    let agent = config.agent();
+    assert_eq!(levels(&agent, "granite"), (1, 1), "{}", agent.log());
+    let resumed = config.resume_of("granite", &agent);
+    assert_eq!(resumed.status.code(), Some(0), "{resumed:?}");
+    assert_eq!(levels(&agent, "granite"), (0, 0), "its alert ends");
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
 fn a_partner_renamed_without_a_word_is_carried_on_once_formerly_says_so() {
     let sandbox = Sandbox::start_with(&["--job-ms", "100"]);
     let config = Config::at(&sandbox, &FAST);

@@ -62,6 +62,41 @@ fn a_disclosure_of_a_partner_that_is_taken_out_stays_open_until_a_person_resumes
     assert_eq!(agent.stop(), 0);
 }
 
+#[test]
+fn an_agent_is_exported_as_retired_as_long_as_the_files_say_so_unless_it_is_this_one() {
+    let config = Config::new(&Pace::default());
+    config.write("overlay.toml", "");
+    let settings = std::fs::read_to_string(config.folder.path().join("outrider.toml")).unwrap();
+    let retired = |agents: &str| {
+        let text = format!("{settings}\n[alerting]\nretired_agents = [{agents}]\n");
+        config.write("outrider.toml", &text);
+    };
+    // What comes after the last `@` is the location.
+    retired("\"outrider@east\", \"outrider@ops@west\", \"outrider@local\"");
+    let agent = config.agent();
+    let exported = |agent: &Agent| {
+        let page = agent.metrics().0;
+        let lines = page
+            .lines()
+            .filter(|line| line.starts_with("outrider_agent_retired_info{"));
+        let labels = lines.map(|line| line.split_once("retired_agent=").unwrap().1.to_owned());
+        labels.collect::<Vec<_>>()
+    };
+    let one = |name, location| format!("\"{name}\",retired_location=\"{location}\"}} 1");
+    assert_eq!(
+        exported(&agent),
+        [one("outrider", "east"), one("outrider@ops", "west")]
+    );
+    retired("\"outrider@east\"");
+    reload(&agent);
+    assert_eq!(
+        exported(&agent),
+        [one("outrider", "east")],
+        "its machine is back"
+    );
+    assert_eq!(agent.stop(), 0);
+}
+
 /// Asks for the files to be read, and waits until they were.
 fn reload(agent: &Agent) {
     let before = read_at(agent);

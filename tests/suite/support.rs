@@ -650,8 +650,13 @@ journeys = ["bulk-exchange"]
 
     /// `outrider resume` of keystone's bulk exchange, as a person does it.
     pub(crate) fn resume(&self, agent: &Agent) -> Output {
+        self.resume_of("keystone", agent)
+    }
+
+    /// The same of a partner with another name.
+    pub(crate) fn resume_of(&self, partner: &str, agent: &Agent) -> Output {
         let address = agent.url("").trim_start_matches("http://").to_owned();
-        let journey = ["resume", "bulk-exchange", "--partner", "keystone"];
+        let journey = ["resume", "bulk-exchange", "--partner", partner];
         let reason = ["--by", "Dana Reyes", "--note", "looked at with the partner"];
         self.output(&[&journey[..], &reason, &["--agent", &address]].concat())
     }
