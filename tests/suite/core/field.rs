@@ -269,23 +269,6 @@ fn a_stranger_is_quarantined_in_each_spelling_and_an_own_patient_in_none() {
         let is_served = !seen.result["payloads"].as_array().unwrap().is_empty();
         assert_eq!(is_served, wanted.1 != "quarantined", "{subject}");
     }
-    // A list of subjects, and what a Provenance says of somebody else.
-    let to = |id: &str| json!({"reference": format!("Patient/{id}")});
-    for (target, line) in [
-        (
-            "/f/condition",
-            json!({"resourceType": "Condition", "id": "c-1", "subject": [to(PERSON), to("R-STRANGER")]}),
-        ),
-        (
-            "/f/provenance",
-            provenance(&[&format!("Patient/{PERSON}"), "Patient/R-STRANGER"]),
-        ),
-    ] {
-        let mut pages = scene.good();
-        pages.lines(target, &[line]);
-        let seen = scene.exchanged(target, pages);
-        assert_eq!(seen.words(), ("failed", "quarantined"), "{}", seen.result);
-    }
     // The matched member himself, by a versioned or absolute reference.
     for (n, reference) in [
         format!("Patient/{PERSON}/_history/2"),
@@ -309,6 +292,27 @@ fn a_stranger_is_quarantined_in_each_spelling_and_an_own_patient_in_none() {
             seen.result
         );
         assert_eq!(seen.result["members"][0]["patient"], PERSON);
+    }
+}
+
+#[test]
+fn a_stranger_is_quarantined_in_a_list_of_subjects_and_as_a_target() {
+    let scene = Scene::new();
+    let to = |id: &str| json!({"reference": format!("Patient/{id}")});
+    for (target, line) in [
+        (
+            "/f/condition",
+            json!({"resourceType": "Condition", "id": "c-1", "subject": [to(PERSON), to("R-STRANGER")]}),
+        ),
+        (
+            "/f/provenance",
+            provenance(&[&format!("Patient/{PERSON}"), "Patient/R-STRANGER"]),
+        ),
+    ] {
+        let mut pages = scene.good();
+        pages.lines(target, &[line]);
+        let seen = scene.exchanged(target, pages);
+        assert_eq!(seen.words(), ("failed", "quarantined"), "{}", seen.result);
     }
 }
 
