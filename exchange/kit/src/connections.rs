@@ -36,8 +36,18 @@ struct Open {
 }
 
 struct Occupant {
-    is_busy: bool,
+    doing: Doing,
     leave: Arc<Notify>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    /// It waits for a request, or for the rest of one.
+    Waiting,
+    /// Somebody works on its request.
+    Busy,
+    /// It was told to make room, and still has its file handle.
+    Leaving,
 }
 
 impl Seats {
@@ -60,10 +70,14 @@ impl Seats {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat for a new connection. When all are taken the oldest that waits must leave; none when all are busy.
-    pub fn take(&self) -> Option<Seat> {
+    /// A seat for a new connection. When all are taken the oldest that waits must leave, and only when it is gone there
+    /// is a seat: until then it has its file handle.
+    fn take(&self) -> Option<Seat> {
         let mut open = self.open();
-        if open.seats.len() >= self.0.max && !open.dismiss() {
+        if open.seats.len() >= self.0.max {
+            if open.seats.values().all(|one| one.doing != Doing::Leaving) {
+                open.dismiss();
+            }
             return None;
         }
         let number = open.next;
@@ -72,7 +86,7 @@ impl Seats {
         open.seats.insert(
             number,
             Occupant {
-                is_busy: false,
+                doing: Doing::Waiting,
                 leave: Arc::clone(&leave),
             },
         );
@@ -83,24 +97,21 @@ impl Seats {
         })
     }
 
-    /// Whether [`Seats::take`] would give one.
+    /// Whether [`Seats::take`] gives one, now or soon: somebody can leave.
     fn has_room(&self) -> bool {
         let open = self.open();
-        open.seats.len() < self.0.max || open.seats.values().any(|one| !one.is_busy)
+        open.seats.len() < self.0.max || open.seats.values().any(|one| one.doing != Doing::Busy)
     }
 }
 
 impl Open {
-    /// Lets the oldest that waits leave; false when all are busy.
-    fn dismiss(&mut self) -> bool {
-        let waits = self.seats.iter().find(|(_, one)| !one.is_busy);
-        let Some(number) = waits.map(|(number, _)| *number) else {
-            return false;
-        };
-        if let Some(one) = self.seats.remove(&number) {
+    /// Lets the oldest that waits leave.
+    fn dismiss(&mut self) {
+        let mut all = self.seats.values_mut();
+        if let Some(one) = all.find(|one| one.doing == Doing::Waiting) {
+            one.doing = Doing::Leaving;
             one.leave.notify_one();
         }
-        true
     }
 }
 
@@ -119,13 +130,15 @@ impl Seat {
 
     /// Work on a whole request of this connection begins; until the guard is dropped it need not leave.
     pub fn busy(self: &Arc<Self>) -> Busy {
-        self.set_busy(true);
+        self.change(Doing::Waiting, Doing::Busy);
         Busy(Arc::clone(self))
     }
 
-    fn set_busy(&self, is_busy: bool) {
-        if let Some(one) = self.seats.open().seats.get_mut(&self.number) {
-            one.is_busy = is_busy;
+    fn change(&self, from: Doing, to: Doing) {
+        if let Some(one) = self.seats.open().seats.get_mut(&self.number)
+            && one.doing == from
+        {
+            one.doing = to;
         }
     }
 }
@@ -142,7 +155,7 @@ pub struct Busy(Arc<Seat>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.set_busy(false);
+        self.0.change(Doing::Busy, Doing::Waiting);
         self.0.seats.0.changed.notify_one();
     }
 }
@@ -150,6 +163,8 @@ impl Drop for Busy {
 /// Accepts connections; what it needs to remember between two of them.
 pub struct Acceptor {
     seats: Seats,
+    /// A connection that waits for the seat of one that leaves.
+    arrived: Option<TcpStream>,
     failures: u32,
     not_before: Option<Instant>,
     /// Errors that were not logged yet, and when the next may be.
@@ -162,6 +177,7 @@ impl Acceptor {
     pub fn new(seats: Seats) -> Self {
         Self {
             seats,
+            arrived: None,
             failures: 0,
             not_before: None,
             unlogged: 0,
@@ -177,15 +193,21 @@ impl Acceptor {
                 sleep_until(at).await;
                 self.not_before = None;
             }
+            if let Some(tcp) = self.arrived.take() {
+                if let Some(seat) = self.seats.take() {
+                    return (tcp, Arc::new(seat));
+                }
+                self.arrived = Some(tcp);
+                self.seats.0.changed.notified().await;
+                continue;
+            }
             while !self.seats.has_room() {
                 self.seats.0.changed.notified().await;
             }
             match listener.accept().await {
                 Ok((tcp, _)) => {
                     self.failures = 0;
-                    if let Some(seat) = self.seats.take() {
-                        return (tcp, Arc::new(seat));
-                    }
+                    self.arrived = Some(tcp);
                 }
                 Err(error) => self.failed(&error),
             }
@@ -222,19 +244,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_made_by_the_oldest_that_waits_and_never_by_one_at_work() {
+    fn room_is_made_by_the_oldest_that_waits_once_it_is_gone_and_never_by_one_at_work() {
         let seats = Seats::exactly(3);
-        let taken: Vec<Arc<Seat>> = (0..3).map(|_| Arc::new(seats.take().unwrap())).collect();
+        let mut taken: Vec<Arc<Seat>> = (0..3).map(|_| Arc::new(seats.take().unwrap())).collect();
         let work = taken[0].busy();
-        let fourth = seats.take().unwrap();
+        // The second must leave, and holds its file handle until it is gone.
+        let is_leaving = |number: u64| seats.open().seats[&number].doing == Doing::Leaving;
+        assert!(seats.take().is_none() && seats.take().is_none());
+        assert!(is_leaving(1) && !is_leaving(2));
+        drop(taken.remove(1));
+        let fourth = Arc::new(seats.take().unwrap());
         let left: Vec<u64> = seats.open().seats.keys().copied().collect();
-        assert_eq!(left, [taken[0].number, taken[2].number, fourth.number]);
-        let more = [taken[2].busy(), Arc::new(fourth).busy()];
+        assert_eq!(left, [0, 2, 3]);
+        let more = [taken[1].busy(), fourth.busy()];
         assert!(seats.take().is_none() && !seats.has_room());
         drop(work);
         assert!(seats.has_room());
         drop(more);
-        drop(taken);
+        drop((taken, fourth));
         assert_eq!(seats.open().seats.len(), 0);
     }
 

@@ -296,6 +296,27 @@ fn a_stranger_is_quarantined_in_each_spelling_and_an_own_patient_in_none() {
 }
 
 #[test]
+fn a_stranger_is_quarantined_in_a_list_of_subjects_and_as_a_target() {
+    let scene = Scene::new();
+    let to = |id: &str| json!({"reference": format!("Patient/{id}")});
+    for (target, line) in [
+        (
+            "/f/condition",
+            json!({"resourceType": "Condition", "id": "c-1", "subject": [to(PERSON), to("R-STRANGER")]}),
+        ),
+        (
+            "/f/provenance",
+            provenance(&[&format!("Patient/{PERSON}"), "Patient/R-STRANGER"]),
+        ),
+    ] {
+        let mut pages = scene.good();
+        pages.lines(target, &[line]);
+        let seen = scene.exchanged(target, pages);
+        assert_eq!(seen.words(), ("failed", "quarantined"), "{}", seen.result);
+    }
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_manifest_is_followed_to_its_last_page_or_named_as_the_reason() {
     let scene = Scene::new();
@@ -373,6 +394,11 @@ fn a_manifest_is_followed_to_its_last_page_or_named_as_the_reason() {
         ),
         (json!({"output": [{"type": "Patient"}]}), "no type or url"),
         (json!({"output": "none"}), "no type or url"),
+        (
+            json!({"link": format!("{home}/jobs/p2")}),
+            "no list of links",
+        ),
+        (json!({"link": [{"relation": "next"}]}), "no address"),
     ]
     .into_iter()
     .enumerate()
@@ -416,6 +442,10 @@ fn files_are_found_whatever_the_manifest_says_of_tokens_and_addresses() {
         (json!({"requiresAccessToken": "false"}), false),
         (json!({"output": files("/")}), true),
         (json!({"output": files("../")}), true),
+        (
+            json!({"output": files(&format!("{}/", scene.home().replace("https", "HTTPS")))}),
+            true,
+        ),
     ]
     .into_iter()
     .enumerate()

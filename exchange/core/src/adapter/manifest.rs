@@ -146,17 +146,37 @@ impl Manifest {
     }
 }
 
-/// The address of the next page (Bulk Data 3, `link` with the relation `next`; some servers write `next` itself).
+/// The address of the next page (Bulk Data 3, `link` with the relation `next`; some servers write one link without a
+/// list, or `next` itself, which is empty on the last page). A next page without an address is never the last page.
 fn next(document: &Value) -> Result<Option<String>, InvalidDocument> {
-    let mut links = document["link"].as_array().into_iter().flatten();
-    let next = links.find(|link| link["relation"] == "next");
-    let next = next.map_or(&document["next"], |link| &link["url"]);
-    match next {
-        Value::Null => Ok(None),
-        Value::String(url) => Ok(Some(url.clone())),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(
-            InvalidDocument("the next page of the manifest has no address"),
-        ),
+    let links = match &document["link"] {
+        Value::Null => &[],
+        Value::Array(links) => links.as_slice(),
+        Value::Object(_) => std::slice::from_ref(&document["link"]),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            return Err(InvalidDocument(
+                "the link of the manifest is no list of links",
+            ));
+        }
+    };
+    if links.iter().any(|link| !link["relation"].is_string()) {
+        return Err(InvalidDocument("a link of the manifest has no relation"));
+    }
+    let is_next = |link: &&Value| {
+        let relation = link["relation"].as_str().unwrap_or_default();
+        relation.trim().eq_ignore_ascii_case("next")
+    };
+    let next = match links.iter().find(is_next) {
+        Some(link) => link["url"].as_str(),
+        None if document["next"].is_null() => return Ok(None),
+        None => document["next"].as_str(),
+    };
+    match next.map(str::trim) {
+        Some("") if links.is_empty() => Ok(None),
+        Some("") | None => Err(InvalidDocument(
+            "the next page of the manifest has no address",
+        )),
+        Some(url) => Ok(Some(url.to_owned())),
     }
 }
 
@@ -221,6 +241,10 @@ mod tests {
             ("../f/1?x=y", Ok("https://payer.example/fhir/f/1?x=y")),
             ("//files.example/f", Ok("https://files.example/f")),
             (
+                "HTTPS://Payer.Example:443/f/1",
+                Ok("https://payer.example/f/1"),
+            ),
+            (
                 "http://payer.example/f/1",
                 Err("an address of the manifest has no TLS"),
             ),
@@ -259,6 +283,35 @@ mod tests {
             (
                 json!({"next": "/p/2"}),
                 Ok(Some("https://payer.example/p/2")),
+            ),
+            (json!({"next": ""}), Ok(None)),
+            (
+                json!({"link": {"relation": "next", "url": "/p/2"}}),
+                Ok(Some("https://payer.example/p/2")),
+            ),
+            (
+                json!({"link": [{"relation": "self", "url": "x"}, {"relation": "Next", "url": "/p/2"}]}),
+                Ok(Some("https://payer.example/p/2")),
+            ),
+            (
+                json!({"link": [{"relation": "next"}]}),
+                Err("the next page of the manifest has no address"),
+            ),
+            (
+                json!({"link": [{"relation": "next", "url": null}], "next": "/p/2"}),
+                Err("the next page of the manifest has no address"),
+            ),
+            (
+                json!({"link": "https://payer.example/p/2"}),
+                Err("the link of the manifest is no list of links"),
+            ),
+            (
+                json!({"link": ["https://payer.example/p/2"]}),
+                Err("a link of the manifest has no relation"),
+            ),
+            (
+                json!({"next": {"url": "/p/2"}}),
+                Err("the next page of the manifest has no address"),
             ),
             (
                 json!({"next": 2}),

@@ -14,8 +14,16 @@ use super::references::Reference;
 use super::text::without_mark;
 use crate::limits::LINE_BYTES_MAX;
 
-/// The fields that say whose a record is.
-const OWNER_FIELDS: [&str; 3] = ["subject", "patient", "beneficiary"];
+/// The fields that say whose a record is: `for` of a Task, `individual` of a ResearchSubject, `candidate` of an
+/// EnrollmentRequest (R4, compartment of the Patient). An Account has a list of subjects.
+const OWNER_FIELDS: [&str; 6] = [
+    "subject",
+    "patient",
+    "beneficiary",
+    "for",
+    "individual",
+    "candidate",
+];
 
 /// Counts of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -134,7 +142,7 @@ impl ExportContent {
         let owner = self.owner(resource, kind, id, expected);
         let patient = owner.clone().unwrap_or_default();
         if kind == "Provenance" {
-            self.provenance(resource, expected.base);
+            self.provenance(resource, expected);
         }
         let newest = Newest {
             updated_ms: updated_ms(resource),
@@ -188,17 +196,14 @@ impl ExportContent {
             return Some(id.to_owned());
         }
         let mut owner = Some(String::new());
-        for field in OWNER_FIELDS {
-            let reference = &resource[field];
-            if !reference.is_object() {
-                continue;
-            }
+        let references = OWNER_FIELDS.iter().flat_map(|field| each(&resource[field]));
+        for reference in references {
             match Reference::read(reference, expected.base) {
                 Reference::Own(name) if name.kind == "Patient" => {
                     if !matched.contains(&name.id) {
                         self.unmatched_patients.insert(name.id.clone());
                     }
-                    if owner.as_ref().is_none_or(String::is_empty) {
+                    if owner.as_ref().is_some_and(String::is_empty) {
                         owner = Some(name.id);
                     }
                 }
@@ -224,16 +229,28 @@ impl ExportContent {
                 Reference::Unreadable => owner = None,
             }
         }
+        // A Bundle is no record, and hides whose its records are.
+        if kind == "Bundle" {
+            for entry in each(&resource["entry"]) {
+                let inner = &entry["resource"];
+                let text = |name: &str| inner[name].as_str().unwrap_or_default();
+                if inner.is_object() {
+                    self.owner(inner, text("resourceType"), text("id"), expected);
+                }
+            }
+            return None;
+        }
         owner
     }
 
-    fn provenance(&mut self, resource: &Value, base: &str) {
-        let targets: Vec<Reference> = resource["target"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|target| Reference::read(target, base))
+    fn provenance(&mut self, resource: &Value, expected: Expected<'_>) {
+        let targets: Vec<Reference> = each(&resource["target"])
+            .iter()
+            .map(|target| Reference::read(target, expected.base))
             .collect();
+        let patients = targets.iter().filter_map(Reference::own_patient);
+        let unmatched = patients.filter(|patient| !expected.matched.contains(*patient));
+        self.unmatched_patients.extend(unmatched.map(str::to_owned));
         let patient = targets.iter().find_map(Reference::own_patient);
         let patient = patient.unwrap_or_default().to_owned();
         for target in targets {
@@ -258,6 +275,17 @@ impl ExportContent {
     /// How many records came.
     pub fn count(&self) -> u64 {
         self.by_patient.values().flat_map(BTreeMap::values).sum()
+    }
+}
+
+/// The values of an element that may be given once or as a list; none of null.
+fn each(value: &Value) -> &[Value] {
+    match value {
+        Value::Null => &[],
+        Value::Array(all) => all,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            std::slice::from_ref(value)
+        }
     }
 }
 
@@ -420,6 +448,38 @@ mod tests {
             );
             assert_eq!(content.by_patient.contains_key("R-1"), is_own, "{subject}");
             assert_eq!(reading.unowned, unreadable, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_found_in_each_field_that_says_whose_a_record_is() {
+        let to = |id: &str| json!({"reference": format!("Patient/{id}")});
+        let own = to("R-1");
+        let entry = json!([{"resource": {"resourceType": "Task", "id": "t", "for": to("R-2")}}]);
+        for (kind, field, value, is_stranger, unreadable) in [
+            ("Account", "subject", json!([own, to("R-2")]), true, 0),
+            ("Account", "subject", json!([to("R-2")]), true, 0),
+            ("Account", "subject", json!([own, to("R-1")]), false, 0),
+            ("Account", "subject", json!([]), false, 0),
+            ("Task", "for", to("R-2"), true, 0),
+            ("Task", "for", own.clone(), false, 0),
+            ("ResearchSubject", "individual", to("R-2"), true, 0),
+            ("EnrollmentRequest", "candidate", to("R-2"), true, 0),
+            ("Provenance", "target", json!([own, to("R-2")]), true, 0),
+            ("Provenance", "target", json!([own]), false, 0),
+            ("Condition", "subject", json!("Patient/R-2"), false, 1),
+            ("Condition", "subject", json!([["Patient/R-2"]]), false, 1),
+            ("Condition", "subject", json!(true), false, 1),
+            ("Bundle", "entry", entry, true, 1),
+            ("Bundle", "entry", json!([{"resource": own}]), false, 1),
+            ("Organization", "name", json!("Clinic"), false, 0),
+        ] {
+            let mut line = json!({"resourceType": kind, "id": "x-1"});
+            line[field] = value;
+            let mut content = ExportContent::default();
+            let reading = read(&mut content, kind, std::slice::from_ref(&line));
+            let seen = (!content.unmatched_patients.is_empty(), reading.unowned);
+            assert_eq!(seen, (is_stranger, unreadable), "{line}");
         }
     }
 

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::urls::without_default_port;
+
 /// Longest id of FHIR R4.
 const ID_LENGTH_MAX: usize = 64;
 /// Longest name of a resource type.
@@ -115,15 +117,6 @@ fn below<'t>(text: &'t str, base: &str) -> Option<&'t str> {
     let base_path = base_path.trim_end_matches('/');
     let rest = path.strip_prefix(base_path).filter(|_| is_same)?;
     rest.strip_prefix('/')
-}
-
-fn without_default_port<'a>(authority: &'a str, scheme: &str) -> &'a str {
-    let port = if scheme.eq_ignore_ascii_case("https") {
-        ":443"
-    } else {
-        ":80"
-    };
-    authority.strip_suffix(port).unwrap_or(authority)
 }
 
 /// `Type/id`, perhaps with `/_history/version`.

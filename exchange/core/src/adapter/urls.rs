@@ -4,7 +4,7 @@
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default();
     if has_scheme(reference) {
-        return Some(reference.to_owned());
+        return Some(as_base_spells_it(base, reference));
     }
     let (scheme, after) = base.split_once("://")?;
     if let Some(rest) = reference.strip_prefix("//") {
@@ -29,6 +29,38 @@ pub fn resolve(base: &str, reference: &str) -> Option<String> {
         format!("{folder}{path}")
     };
     Some(joined(scheme, authority, &without_dots(&merged), query))
+}
+
+/// An absolute URL; where it lies at the origin of `base`, in the spelling of `base`: scheme and host are the same in any
+/// case, and with or without the default port (RFC 3986 section 6.2).
+fn as_base_spells_it(base: &str, url: &str) -> String {
+    let (Some((scheme, rest)), Some((base_scheme, base_rest))) =
+        (url.split_once("://"), base.split_once("://"))
+    else {
+        return url.to_owned();
+    };
+    let parted = |rest: &'_ str| rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(parted(rest));
+    let base_authority = &base_rest[..parted(base_rest)];
+    let scheme = scheme.to_ascii_lowercase();
+    let is_same = scheme.eq_ignore_ascii_case(base_scheme)
+        && without_default_port(authority, &scheme)
+            .eq_ignore_ascii_case(without_default_port(base_authority, &scheme));
+    if is_same {
+        format!("{base_scheme}://{base_authority}{path}")
+    } else {
+        format!("{scheme}://{authority}{path}")
+    }
+}
+
+/// Host and port, without a port that the scheme has anyway.
+pub(super) fn without_default_port<'a>(authority: &'a str, scheme: &str) -> &'a str {
+    let port = if scheme.eq_ignore_ascii_case("https") {
+        ":443"
+    } else {
+        ":80"
+    };
+    authority.strip_suffix(port).unwrap_or(authority)
 }
 
 fn joined(scheme: &str, authority: &str, path: &str, query: Option<&str>) -> String {
@@ -102,5 +134,25 @@ mod tests {
             Some("https://a/f/1")
         );
         assert_eq!(resolve("a", "f/1"), None);
+    }
+
+    #[test]
+    fn the_same_origin_is_the_same_however_it_is_spelt() {
+        let base = "https://Payer.example/fhir/jobs/1";
+        for (reference, wanted) in [
+            ("HTTPS://payer.example/f/1", "https://Payer.example/f/1"),
+            ("https://PAYER.EXAMPLE:443/f?x", "https://Payer.example/f?x"),
+            ("https://payer.example?x", "https://Payer.example?x"),
+            (
+                "https://payer.example:8443/f",
+                "https://payer.example:8443/f",
+            ),
+            ("Https://Payer.example.net/f", "https://Payer.example.net/f"),
+            ("http://payer.example/f", "http://payer.example/f"),
+        ] {
+            assert_eq!(resolve(base, reference).as_deref(), Some(wanted));
+        }
+        let other_port = resolve("https://payer.example:8443/x", "https://payer.example/f");
+        assert_eq!(other_port.as_deref(), Some("https://payer.example/f"));
     }
 }

@@ -52,7 +52,11 @@ pub struct StoredUrl(String);
 impl StoredUrl {
     /// Of an absolute URL, as seen from the partner at `origin`.
     pub fn of(url: &str, origin: &str) -> Self {
-        Self(url.strip_prefix(origin).unwrap_or(url).to_owned())
+        // `https://payer.example:8443/f` and `https://payer.example.net/f` begin with another server's origin.
+        let own = url
+            .strip_prefix(origin)
+            .filter(|rest| rest.starts_with('/'));
+        Self(own.unwrap_or(url).to_owned())
     }
 
     /// The absolute URL.
@@ -339,5 +343,24 @@ impl Exchange {
             Step::KickOff | Step::Match | Step::Release | Step::Done => false,
         };
         self.has_follow_up || (self.is_follow_up && goes_on)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_ends_where_the_path_begins() {
+        let origin = "https://payer.example";
+        for (url, is_own) in [
+            ("https://payer.example/f/1", true),
+            ("https://payer.example:8443/f/1", false),
+            ("https://payer.example.net/f/1", false),
+            ("https://payer.example@other.example/f", false),
+        ] {
+            let place = StoredUrl::of(url, origin);
+            assert_eq!((place.is_own(), place.url(origin).as_str()), (is_own, url));
+        }
     }
 }
