@@ -9,7 +9,9 @@ use super::bundle::{write_bundle, write_synced};
 use super::order::{Format, Order};
 use crate::agent::Evidenced;
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
-use crate::render::{ReportProof, days_csv, promises_csv, report_html, report_overview};
+use crate::render::{
+    ReportProof, days_csv, promises_csv, report_html, report_overview, report_pdf,
+};
 
 /// Writes the JSON and the views that were asked for, its signatures where there is a key, and before them what it
 /// is counted from where that was asked for.
@@ -26,6 +28,7 @@ pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathB
         json_sha256: sha256_hex(json.as_bytes()),
         key: public.map(|key| key.fingerprint()),
     };
+    let signature = order.key.as_ref().map(|key| key.sign(json.as_bytes()));
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for format in &order.formats {
         match format {
@@ -40,13 +43,18 @@ pub(super) fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathB
                 files.push((format!("{stem}.promises.csv"), promises.into_bytes()));
                 files.push((format!("{stem}.days.csv"), days.into_bytes()));
             }
+            Format::Pdf => {
+                let signature = signature.as_deref();
+                let pdf = report_pdf(report, &proof, order.paper, json.as_bytes(), signature)?;
+                files.push((format!("{stem}.pdf"), pdf));
+            }
             Format::Json => {}
         }
     }
-    if let Some(key) = &order.key {
+    if let Some((key, signature)) = order.key.as_ref().zip(signature) {
         let signed = envelope(key, REPORT_TYPE, json.as_bytes()).map_err(|why| why.to_string())?;
         files.push((format!("{stem}.dsse.json"), signed.into_bytes()));
-        files.push((format!("{stem}.json.sig"), key.sign(json.as_bytes())));
+        files.push((format!("{stem}.json.sig"), signature));
     }
     files.push((format!("{stem}.json"), json.into_bytes()));
     let mut written = Vec::new();
