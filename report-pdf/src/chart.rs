@@ -38,12 +38,7 @@ impl Sheets<'_> {
         let zero = y(0);
         let width = self.width() - SCALE;
         let step = width / count(bars.bars.len()).max(1.0);
-        let mut shapes = vec![Shape::Stroke {
-            through: vec![(left, zero), (left + width, zero)],
-            width: 1.0,
-            colour: BAD,
-            is_dashed: true,
-        }];
+        let mut shapes = Vec::new();
         let mut marks = vec![0];
         marks.extend([most, least].into_iter().filter(|one| *one != 0));
         let is_apart = |mark: &i64| *mark == 0 || (y(*mark) - zero).abs() > LABEL_SIZE;
@@ -70,6 +65,12 @@ impl Sheets<'_> {
                 free = at + wide + 3.0;
             }
         }
+        shapes.push(Shape::Stroke {
+            through: vec![(left, zero), (left + width, zero)],
+            width: 1.0,
+            colour: INK,
+            is_dashed: true,
+        });
         shapes
     }
 

@@ -93,8 +93,7 @@ impl Sheets<'_> {
         self.y += how.after;
     }
 
-    /// Lines over the whole width, on as many pages as they need. No page ends or begins with one line of three or
-    /// more.
+    /// Lines over the whole width, on as many pages as they need. No page ends or begins with one line of several.
     fn paragraphs(&mut self, lines: &[Line], how: Setting) -> Vec<Child> {
         self.lines_at(lines, self.left(), how)
     }
@@ -102,13 +101,12 @@ impl Sheets<'_> {
     fn lines_at(&mut self, lines: &[Line], left: f32, how: Setting) -> Vec<Child> {
         let mut children = Vec::new();
         for (place, line) in lines.iter().enumerate() {
-            let is_first_or_before_last = place == 0 || place + 2 == lines.len();
-            let together = if is_first_or_before_last && lines.len() > 1 {
-                2.0
-            } else {
-                1.0
+            let together = match lines.len() - place {
+                all if place == 0 => start(all),
+                2 => 2,
+                _ => 1,
             };
-            self.need(how.leading * together);
+            self.need(how.leading * count(together));
             let at = (left, self.y);
             children.extend(self.column(std::slice::from_ref(line), at, how.size, how.leading));
             self.y += how.leading;
@@ -121,7 +119,7 @@ impl Sheets<'_> {
         let mut children = Vec::new();
         for item in items {
             let lines = self.fonts.lines(item, BODY.size, self.width() - INDENT);
-            self.need(BODY.leading * count(lines.len().min(2)));
+            self.need(BODY.leading * count(start(lines.len())));
             let dot = Shape::Disc {
                 at: (self.left() + 4.0, self.y + BODY.leading / 2.0),
                 radius: 1.6,
@@ -146,7 +144,7 @@ impl Sheets<'_> {
             let key = Text::new().with(Style::Bold, key.as_str());
             let key = self.fonts.lines(&key, how.size, KEYS - 8.0);
             let value = self.fonts.lines(value, how.size, self.width() - KEYS);
-            self.need(how.leading * count(key.len().max(value.len().min(2))));
+            self.need(how.leading * count(key.len().max(start(value.len()))));
             let top = self.y;
             let label = self.column(&key, (self.left(), top), how.size, how.leading);
             let page = self.pages.len();
@@ -171,7 +169,7 @@ impl Sheets<'_> {
             Tone::Bad => BAD,
             Tone::Open => SOFT,
         };
-        self.card(&lines, LEAD, Some(colour), Role::Paragraph);
+        self.card(&lines, LEAD, Some(colour), None);
     }
 
     pub(crate) fn commands(&mut self, commands: &[String]) {
@@ -180,11 +178,11 @@ impl Sheets<'_> {
             self.fonts.lines(&text, SMALL.size, self.width() - 26.0)
         });
         let lines: Vec<Line> = lines.collect();
-        self.card(&lines, SMALL, None, Role::Code);
+        self.card(&lines, SMALL, None, Some(Role::Code));
     }
 
     /// Lines on a ground of their own, on one page if they can be.
-    fn card(&mut self, lines: &[Line], how: Setting, edge: Option<Colour>, role: Role) {
+    fn card(&mut self, lines: &[Line], how: Setting, edge: Option<Colour>, within: Option<Role>) {
         const PADDING: f32 = 8.0;
         self.space(how.before);
         let mut children = Vec::new();
@@ -215,14 +213,19 @@ impl Sheets<'_> {
             self.y += high;
             lines = later;
         }
-        let inner = match role {
-            Role::Code => vec![Child::Element(Element::new(role, children))],
-            _ => children,
+        let inner = match within {
+            Some(role) => vec![Child::Element(Element::new(role, children))],
+            None => children,
         };
         let element = Element::new(Role::Paragraph, inner);
         self.tree.push(Child::Element(element));
         self.y += how.after;
     }
+}
+
+/// How many of so many lines stand together at least where they begin.
+fn start(lines: usize) -> usize {
+    if lines <= 3 { lines } else { 2 }
 }
 
 /// A count of lines as a factor of a length.

@@ -360,7 +360,7 @@ mod tests {
             prop::collection::vec(words, 1..6)
                 .prop_map(|items| Block::List(items.into_iter().map(Text::from).collect())),
             (1..40_usize, 1..40_usize).prop_map(|(rows, words)| Block::Table(table(rows, words))),
-            (1..2_usize, 800..3_000_usize)
+            (1..2_usize, 800..1_500_usize)
                 .prop_map(|(rows, words)| Block::Table(table(rows, words))),
             prop::collection::vec(-50..50_i64, 0..100).prop_map(|values| Block::Bars(Bars {
                 alternative: "bars".to_owned(),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn everything_stands_on_a_page_and_once_in_the_tree(
             blocks in prop::collection::vec(any_block(), 1..12),

@@ -28,14 +28,13 @@ struct Grid<'t> {
 /// A row in lines.
 struct Row {
     cells: Vec<Vec<Line>>,
+    /// None of the head.
     signs: Vec<Option<Sign>>,
     lines: usize,
 }
 
-impl Row {
-    fn is_empty_after(&self, line: usize) -> bool {
-        line >= self.lines
-    }
+fn element(role: Role, children: Vec<Child>) -> Child {
+    Child::Element(Element::new(role, children))
 }
 
 fn head_text(column: &Column) -> Text {
@@ -69,21 +68,22 @@ impl Sheets<'_> {
             let at = (self.left() + PADDING, self.y);
             let lines_of = self.column(&lines, at, 8.5, 12.0);
             self.y += 12.0 * count(lines.len()) + 2.0;
-            children.push(Child::Element(Element::new(Role::Caption, lines_of)));
+            children.push(element(Role::Caption, lines_of));
         }
         self.need(self.first_rows(&grid, &head, &rows));
-        let heads = self.part(&grid, &head, (0, head.lines), |place| match place {
-            _ => Role::ColumnHead,
-        });
-        let heads = Child::Element(Element::new(Role::Row, heads));
-        children.push(Child::Element(Element::new(Role::TableHead, vec![heads])));
+        let heads = self.part_of_cells(&grid, &head, (0, head.lines));
+        let heads = heads
+            .into_iter()
+            .map(|cell| element(Role::ColumnHead, cell));
+        let heads = heads.collect();
+        let heads = element(Role::Row, heads);
+        children.push(element(Role::TableHead, vec![heads]));
         let mut body = Vec::new();
         for row in &rows {
             body.push(self.body_row(&grid, &head, row));
         }
-        children.push(Child::Element(Element::new(Role::TableBody, body)));
-        self.tree
-            .push(Child::Element(Element::new(Role::Table, children)));
+        children.push(element(Role::TableBody, body));
+        self.tree.push(element(Role::Table, children));
         self.y += 8.0;
     }
 
@@ -110,7 +110,7 @@ impl Sheets<'_> {
     fn body_row(&mut self, grid: &Grid<'_>, head: &Row, row: &Row) -> Child {
         let mut cells: Vec<Vec<Child>> = row.cells.iter().map(|_| Vec::new()).collect();
         let mut from = 0;
-        while !row.is_empty_after(from) {
+        while from < row.lines {
             let whole = grid.high(row.lines - from);
             let of_page = self.height() - grid.high(head.lines);
             if whole > self.remaining() && (whole <= of_page || grid.high(1) > self.remaining()) {
@@ -133,9 +133,9 @@ impl Sheets<'_> {
             } else {
                 Role::Cell
             };
-            Child::Element(Element::new(role, children))
+            element(role, children)
         });
-        Child::Element(Element::new(Role::Row, cells.collect()))
+        element(Role::Row, cells.collect())
     }
 
     fn repeat_head(&mut self, grid: &Grid<'_>, head: &Row) {
@@ -151,21 +151,6 @@ impl Sheets<'_> {
         self.draw(Meaning::Repeated, shapes);
         self.y += grid.high(head.lines);
         self.rule(1.0);
-    }
-
-    /// The head, with a role for each cell.
-    fn part(
-        &mut self,
-        grid: &Grid<'_>,
-        row: &Row,
-        lines: (usize, usize),
-        role: impl Fn(usize) -> Role,
-    ) -> Vec<Child> {
-        let cells = self.part_of_cells(grid, row, lines).into_iter();
-        let cells = cells.enumerate();
-        cells
-            .map(|(place, children)| Child::Element(Element::new(role(place), children)))
-            .collect()
     }
 
     /// Some lines of a row, with the rule below it.
@@ -313,16 +298,18 @@ impl Grid<'_> {
 
     /// What a column has for text.
     fn inner(&self, place: usize) -> f32 {
-        self.columns.get(place).map_or(0.0, |one| one.1) - 2.0 * PADDING
+        let width = self.columns.get(place).map_or(0.0, |one| one.1);
+        width - 2.0 * PADDING - apart(self.table, place)
     }
 
     /// Where a line begins.
     fn start(&self, place: usize, line: &Line) -> f32 {
         let (left, width) = self.columns.get(place).copied().unwrap_or_default();
+        let text = left + PADDING + apart(self.table, place);
         match self.table.columns.get(place).map(|column| column.align) {
             Some(Align::Right) => left + width - PADDING - line.width,
-            _ if self.has_signs(place) => left + PADDING + SIGN,
-            _ => left + PADDING,
+            _ if self.has_signs(place) => text + SIGN,
+            _ => text,
         }
     }
 
@@ -330,6 +317,16 @@ impl Grid<'_> {
     fn has_signs(&self, place: usize) -> bool {
         let mut cells = self.table.rows.iter().filter_map(|row| row.get(place));
         cells.any(|cell| cell.sign.is_some())
+    }
+}
+
+/// More space before words that follow a column of numbers, which would run together.
+fn apart(table: &Table, place: usize) -> f32 {
+    let align = |place: usize| table.columns.get(place).map(|column| column.align);
+    let before = place.checked_sub(1).and_then(align);
+    match (before, align(place)) {
+        (Some(Align::Right), Some(Align::Left)) => 10.0,
+        _ => 0.0,
     }
 }
 
@@ -345,7 +342,8 @@ fn share(widths: &[(f32, f32)], width: f32) -> Vec<f32> {
         return widths.iter().map(|one| one.0 * width / least).collect();
     }
     if liked <= width {
-        return widths.iter().map(|one| one.1 * width / liked).collect();
+        let more = (width - liked) / count(widths.len()).max(1.0);
+        return widths.iter().map(|one| one.1 + more).collect();
     }
     let part = (width - least) / (liked - least);
     let shares = widths.iter();

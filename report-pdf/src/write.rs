@@ -48,6 +48,7 @@ fn write(document: &Document, fonts: &Fonts, layout: Layout) -> Result<Vec<u8>, 
         configuration,
         ..SerializeSettings::default()
     });
+    check_levels(&layout.outline)?;
     let (width, height) = document.page.points();
     let mut leaves = Vec::new();
     for chunks in &layout.pages {
@@ -78,6 +79,19 @@ fn write(document: &Document, fonts: &Fonts, layout: Layout) -> Result<Vec<u8>, 
             .ok_or_else(|| PdfError::Standard(format!("{name} is attached twice")))?;
     }
     pdf.finish().map_err(|why| refused(&why))
+}
+
+/// Headings begin with the first level and skip none (ISO 14289-1, 7.4.2), which `krilla` does not look at.
+fn check_levels(headings: &[Mark]) -> Result<(), PdfError> {
+    let mut before = 0;
+    for heading in headings {
+        if heading.level > before + 1 {
+            let why = format!("the heading \"{}\" skips a level", heading.title);
+            return Err(PdfError::Standard(why));
+        }
+        before = heading.level;
+    }
+    Ok(())
 }
 
 /// Draws a chunk between its marks; what a leaf of the tree is known by.
@@ -310,7 +324,7 @@ mod tests {
     };
     use super::*;
 
-    fn document(page: PageSize) -> Document {
+    fn table() -> Table {
         let column = |head: &str, align| Column {
             head: head.to_owned(),
             align,
@@ -330,7 +344,7 @@ mod tests {
             };
             vec![Cell::from("a row"), cell, "1".into()]
         });
-        let table = Table {
+        Table {
             caption: Some("A caption".to_owned()),
             columns: vec![
                 column("Name", Align::Left),
@@ -338,7 +352,10 @@ mod tests {
                 column("Number", Align::Right),
             ],
             rows: rows.cycle().take(80).collect(),
-        };
+        }
+    }
+
+    fn document(page: PageSize) -> Document {
         let squares = vec![
             Square::Filled,
             Square::Dotted,
@@ -366,7 +383,7 @@ mod tests {
                 Block::Heading(Level::Two, "Chapter".into()),
                 Block::List(vec!["one".into(), "two".into()]),
                 Block::KeyValues(vec![("key".to_owned(), "value".into())]),
-                Block::Table(table),
+                Block::Table(table()),
                 Block::Heading(Level::Three, "Charts".into()),
                 Block::Bars(Bars {
                     alternative: "bars".to_owned(),
@@ -408,6 +425,13 @@ mod tests {
         }));
         let why = without_words.pdf().unwrap_err().to_string();
         assert!(why.contains("MissingAltText"), "{why}");
+        let mut skipping = document(PageSize::A4);
+        skipping.blocks.remove(3);
+        let why = skipping.pdf().unwrap_err().to_string();
+        assert!(
+            why.contains("the heading \"Charts\" skips a level"),
+            "{why}"
+        );
         let mut twice = document(PageSize::A4);
         twice.attachments.extend(twice.attachments.clone());
         let why = twice.pdf().unwrap_err().to_string();

@@ -165,7 +165,8 @@ fn answer(view: &AgreementView<'_>, is_one: bool) -> Vec<Block> {
         view.debtor, view.creditor, view.of.unit, view.of.net_or_raw
     ));
     blocks.push(Block::Table(promises));
-    let part = |text: &str| Block::Heading(Level::Three, text.into());
+    let level = if is_one { Level::Two } else { Level::Three };
+    let part = |text: &str| Block::Heading(level, text.into());
     blocks.push(part("What to do, and by when"));
     let to_do = view.to_do.iter().map(|line| line.as_str().into());
     blocks.push(Block::List(to_do.collect()));
@@ -367,7 +368,8 @@ fn verifying(report: &Report, proof: &ReportProof) -> Vec<Block> {
             proof.json_sha256
         )),
     ];
-    let mut commands = vec!["pdfdetach -saveall -o . report.pdf".to_owned()];
+    let pdf = file.strip_suffix(".json").unwrap_or(file);
+    let mut commands = vec![format!("pdfdetach -saveall -o . {pdf}.pdf")];
     if let Some(key) = &proof.key {
         blocks.push(body(format!(
             "It is signed by the Ed25519 key with the fingerprint {key}; the signature is attached \

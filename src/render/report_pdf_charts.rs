@@ -41,10 +41,10 @@ fn window(row: &RowView<'_>, period: &str) -> Cell {
     point.map_or_else(Cell::default, |(point, share, verdict)| Cell {
         sign: Some(sign(point.verdict)),
         text: match point.verdict {
-            Some(_) => Text::new()
+            Some(_) if point.judged > 0 => Text::new()
                 .with(Style::Plain, share)
                 .with(Style::Soft, format!(" {verdict}")),
-            None => Text::new().with(Style::Soft, verdict),
+            _ => Text::new().with(Style::Soft, verdict),
         },
         below: None,
     })

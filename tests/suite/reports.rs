@@ -32,7 +32,7 @@ const PACE: Pace<'static> = Pace {
     concurrency: 1,
 };
 
-const TERMS: &str = r#"
+pub(crate) const TERMS: &str = r#"
 [[sla]]
 owes = "partner"
 to = "Bluestone Health"
@@ -61,11 +61,11 @@ credit = [{ from = 0, below = 95, percent = 30 }, { from = 95, below = 97, perce
 "#;
 
 /// What a run came to in each objective; none for one that did not judge it.
-type Fate = [Option<bool>; 3];
-const GOOD: Fate = [Some(true); 3];
-const BAD: Fate = [Some(true), Some(true), Some(false)];
+pub(crate) type Fate = [Option<bool>; 3];
+pub(crate) const GOOD: Fate = [Some(true); 3];
+pub(crate) const BAD: Fate = [Some(true), Some(true), Some(false)];
 /// The agent was away.
-const AWAY: Fate = [None; 3];
+pub(crate) const AWAY: Fate = [None; 3];
 const SLOS: [SloName; 3] = [SloName::Transport, SloName::Application, SloName::Business];
 
 fn day(year: i32, month: u32, day: u32) -> NaiveDate {
