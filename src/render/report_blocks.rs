@@ -42,6 +42,11 @@ pub(super) fn table(heads: &[&str], rows: Vec<Vec<Cell>>) -> Table {
     }
 }
 
+/// A figure that no line breaks: its spaces hold it together.
+pub(super) fn kept(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 /// The sign of a verdict; of none where nothing was recorded.
 pub(super) fn sign(of: Option<Verdict>) -> Sign {
     match of {

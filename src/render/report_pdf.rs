@@ -8,7 +8,7 @@ use report_pdf::{
     printable,
 };
 
-use super::report_blocks::{body, heading, remark, sign, soft, table};
+use super::report_blocks::{body, heading, kept, remark, sign, soft, table};
 use super::report_page::{
     AgreementView, CreditView, Paper, ReportProof, RowView, seconds, unmeasured,
 };
@@ -117,13 +117,18 @@ fn blocks(report: &Report, proof: &ReportProof, agreements: &[AgreementView<'_>]
     for agreement in agreements {
         blocks.extend(answer(agreement, is_one));
     }
-    blocks.push(Block::PageBreak);
+    if is_one {
+        // The first page is the answer alone.
+        blocks.push(Block::PageBreak);
+    }
     for agreement in agreements {
         blocks.extend(figures(agreement, is_one));
         blocks.extend(agreement.credit.iter().flat_map(credits));
-        blocks.extend(calendar(agreement));
-        blocks.extend(burn_downs(agreement));
-        blocks.extend(trend(agreement));
+        if agreement.rows.iter().any(|row| !row.of.days.is_empty()) {
+            blocks.extend(calendar(agreement));
+            blocks.extend(burn_downs(agreement));
+            blocks.extend(trend(agreement));
+        }
         blocks.extend(left_out(agreement));
     }
     blocks.extend(coverage(report));
@@ -190,14 +195,14 @@ fn promise(row: &RowView<'_>) -> Vec<Cell> {
         },
         Cell {
             sign: Some(sign(Some(row.of.judgement.verdict))),
-            text: Text::new().with(Style::Bold, row.verdict),
+            text: Text::new().with(Style::Bold, kept(row.verdict)),
             below: None,
         },
-        row.target.as_str().into(),
-        row.achieved.as_str().into(),
-        row.fraction.as_str().into(),
-        row.coverage.as_str().into(),
-        row.credit.as_str().into(),
+        kept(&row.target).into(),
+        kept(&row.achieved).into(),
+        kept(&row.fraction).into(),
+        kept(&row.coverage).into(),
+        kept(&row.credit).into(),
     ]
 }
 
@@ -233,7 +238,7 @@ fn figures(view: &AgreementView<'_>, is_one: bool) -> Vec<Block> {
         ];
         cells.extend(counts.map(|count| Cell::from(grouped(count))));
         let shares = [&row.bounds, &row.interval, &row.other];
-        cells.extend(shares.map(|text| Cell::from(text.as_str())));
+        cells.extend(shares.map(|text| Cell::from(kept(text))));
         cells
     });
     vec![

@@ -64,7 +64,10 @@ pub(super) fn calendar(view: &AgreementView<'_>) -> Vec<Block> {
         }
         blocks.push(Block::Grid(month_grid(view, month)));
     }
-    let rows = view.rows.iter().flat_map(notable).collect::<Vec<_>>();
+    let mut rows: Vec<_> = view.rows.iter().flat_map(notable).collect();
+    // Days in order; promises of one day in theirs.
+    rows.sort_by_key(|(one, _)| *one);
+    let rows: Vec<_> = rows.into_iter().map(|(_, cells)| cells).collect();
     if rows.is_empty() {
         blocks.push(remark(
             "No day was below the target of a promise, and none was measured by less than half.",
@@ -124,6 +127,19 @@ fn number(of: &Day) -> String {
     number.trim_start_matches('0').to_owned()
 }
 
+/// What stands below the bar of a day: its number, or in a long period the first and the middle of each month.
+fn label(of: &Day, is_long: bool) -> String {
+    let number = number(of);
+    match (is_long, number.as_str()) {
+        (true, "1") => {
+            let name = month(of).map(month_name).unwrap_or_default();
+            format!("1 {}", name.get(..3).unwrap_or_default())
+        }
+        (true, "15") | (false, _) => number,
+        (true, _) => String::new(),
+    }
+}
+
 /// The days of a promise by state, such as `business: no bad run on 28 days; below the target on 6.`
 fn in_words(promise: &str, days: &[(String, DayState)]) -> String {
     let states = [
@@ -163,7 +179,7 @@ fn square(of: DayState) -> Square {
 }
 
 /// Days that were below the target, or measured by less than half.
-fn notable(row: &RowView<'_>) -> Vec<Vec<Cell>> {
+fn notable<'r>(row: &RowView<'r>) -> Vec<(&'r str, Vec<Cell>)> {
     let target = row.of.target_ppm;
     let days = row
         .of
@@ -176,7 +192,7 @@ fn notable(row: &RowView<'_>) -> Vec<Vec<Cell>> {
         let counts = [day.due, day.judged, day.bad];
         cells.extend(counts.map(|count| Cell::from(grouped(count))));
         cells.push(state.words().into());
-        cells
+        (day.day.as_str(), cells)
     });
     rows.collect()
 }
@@ -200,9 +216,10 @@ fn burn_down(row: &RowView<'_>) -> Vec<Block> {
     let allowed = row.of.judgement.allowed_bad;
     let bad: u64 = row.of.days.iter().map(|day| day.bad).sum();
     let mut left = signed(allowed);
+    let is_long = row.of.days.len() > 31;
     let bars = row.of.days.iter().map(|day| {
         left = left.saturating_sub(signed(day.bad));
-        (number(day), left)
+        (label(day, is_long), left)
     });
     let promise = &row.of.promise;
     let end = match bad.checked_sub(allowed) {

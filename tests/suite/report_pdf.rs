@@ -154,6 +154,7 @@ fn a_quarter_of_two_agreements_has_a_calendar_a_month_and_numbered_pages() {
         "What Bluestone Health owes Keystone <Health> Plan",
         "January 2024",
         "March 2024",
+        "1 Mar",
         "by this contract they are left out while at least 95 % of the due runs are measured",
         "No run was due: nothing of this promise was measured.",
     ] {
