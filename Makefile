@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 
 .PHONY: help demo demo-once demo-report stack stack-pages test times quick nightly dist build fmt clippy doc generated generate \
-  unit suite fuzz traps demo-check tools pypi pypi-tools mutations prometheus-newest other-days deny book bench bench-tools bench-where soak soak-short members clean
+  unit suite fuzz traps demo-check tools pypi pypi-tools mutations prometheus-newest verapdf without-pdf other-days deny book bench bench-tools bench-where soak soak-short members clean
 
 help:
 	@echo "make demo       the sandbox, the agent and a scripted incident, until stopped"
@@ -13,7 +13,7 @@ help:
 	@echo "make stack      the demo with Prometheus and Alertmanager: faults that page, until stopped"
 	@echo "make quick      the inner loop: format, clippy, unit tests with the architecture tests"
 	@echo "make test       installs what it needs, then every check, with the time of each stage"
-	@echo "make nightly    what takes hours or needs PyPI or cargo install, as a table of parts"
+	@echo "make nightly    what takes hours or needs PyPI, Maven or cargo install, as a table of parts"
 	@echo "make dist       small binaries without symbols, in target/dist"
 	@echo "make bench      the budgets, measured on this machine, as a table (about 12 minutes)"
 	@echo "make soak       the agent under random faults, MINUTES=N (20), SEED=N: fails when memory or handles grow"
@@ -66,19 +66,23 @@ times:
 # What takes hours, or needs more than Rust and Debian's packages. Every part is run; one that fails or is missing
 # fails the target.
 nightly:
-	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi mutations prometheus-newest other-days deny book soak-short
+	@MAKE="$(MAKE)" tests/tools/nightly.sh pypi mutations prometheus-newest verapdf without-pdf other-days deny book soak-short
 
 # Stripped, and optimised as a whole.
 dist:
 	$(call stage,build (dist),$(CARGO) build --profile dist --package outrider --package exchange)
 	@ls -lh target/dist/outrider target/dist/exchange
 
-# Prometheus and Alertmanager, and the Python packages of the third-party client, from Debian.
+# Prometheus and Alertmanager, the Python packages of the third-party client, and readers of PDF, from Debian.
 PYTHON := prometheus-client:prometheus_client decorator:decorator.py protobuf:google jwt requests cryptography certifi idna urllib3 chardet charset-normalizer:charset_normalizer jellyfish
 tools:
 	$(call stage,tools,\
 	  if [ ! -x /usr/bin/python3 ]; then \
 	    echo "installing python3 (needs root)"; apt-get update -qq && apt-get install -y -qq python3; \
+	  fi; \
+	  if ! command -v qpdf pdftotext > /dev/null; then \
+	    echo "installing qpdf and poppler-utils (needs root)"; \
+	    apt-get update -qq && apt-get install -y -qq qpdf poppler-utils; \
 	  fi; \
 	  tests/tools/unpack.sh prometheus:prometheus prometheus:promtool \
 	    prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \
@@ -106,7 +110,7 @@ unit:
 	$(call stage,unit tests,$(CARGO) test --release --workspace --lib --bins)
 
 suite:
-	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite -- --skip pypi:: --skip mutations::)
+	$(call stage,suite (real sockets and programs),$(CARGO) test --release --package outrider --test suite -- --skip pypi:: --skip mutations:: --skip verapdf::)
 
 # Clients, a validator and a reader of OpenAPI that are not ours, from PyPI, each in an environment of its own.
 pypi: build tools pypi-tools
@@ -134,6 +138,16 @@ mutations: build tools
 # Our rules in the newest Prometheus, which Go builds.
 prometheus-newest: build tools
 	$(call stage,the newest Prometheus,CARGO=$(CARGO) tests/tools/prometheus-newest.sh)
+
+# Reports as PDF before a validator of PDF/A and PDF/UA that is not ours, from Maven.
+verapdf: build tools
+	$(call stage,veraPDF,tests/tools/verapdf.sh install; \
+	  $(CARGO) test --release --package outrider --test suite -- verapdf::)
+
+# The agent without its default feature.
+without-pdf:
+	$(call stage,agent without PDF,\
+	  $(CARGO) clippy --release --package outrider --no-default-features --lib --bins -- -D warnings)
 
 # The suite on other days: later, on 29 February, across both changes of the clocks.
 other-days: build tools

@@ -8,8 +8,9 @@ use super::modules::{Crate, SourceFile};
 use super::repository;
 
 /// The root file of every crate, and of the suite and the benches.
-const ROOTS: [&str; 11] = [
+const ROOTS: [&str; 12] = [
     "domain/src/lib.rs",
+    "report-pdf/src/lib.rs",
     "src/lib.rs",
     "demo/src/main.rs",
     "exchange/kit/src/lib.rs",

@@ -17,7 +17,7 @@ const EXCHANGE: [&str; 6] = [
     "exchange-sandbox",
 ];
 /// Packages of the agent.
-const AGENT: [&str; 2] = ["outrider", "outrider-domain"];
+const AGENT: [&str; 3] = ["outrider", "outrider-domain", "report-pdf"];
 
 /// Name and licence of every package that is compiled into these ones, without what only tests need.
 fn packages(of: &[&str]) -> BTreeSet<(String, String)> {
@@ -114,6 +114,14 @@ fn the_core_knows_kit_and_identity_alone_and_makes_no_certificates() {
         .collect();
     assert_eq!(ours, ["exchange-core", "exchange-identity", "exchange-kit"]);
     assert!(!names.contains("rcgen"));
+}
+
+#[test]
+fn the_pdf_is_made_by_a_crate_that_knows_none_of_ours() {
+    let names = names(&["report-pdf"]);
+    assert!(names.contains("krilla"));
+    let ours = everything().into_iter().filter(|one| names.contains(*one));
+    assert_eq!(ours.collect::<Vec<_>>(), ["report-pdf"]);
 }
 
 #[test]

@@ -20,12 +20,18 @@ mod latency;
 mod links;
 mod openslo;
 mod prometheus;
+#[cfg(feature = "pdf")]
+mod report_blocks;
 mod report_charts;
 mod report_csv;
 mod report_docket;
 mod report_index;
 mod report_overview;
 mod report_page;
+#[cfg_attr(not(feature = "pdf"), path = "report_without_pdf.rs")]
+mod report_pdf;
+#[cfg(feature = "pdf")]
+mod report_pdf_charts;
 mod report_text;
 mod rules;
 mod runs;
@@ -47,6 +53,7 @@ pub use report_docket::docket_csv;
 pub use report_index::{IndexLine, report_index};
 pub use report_overview::report_overview;
 pub use report_page::{Paper, ReportProof, report_html};
+pub use report_pdf::report_pdf;
 pub use report_text::report_text;
 pub use runs::{runs_csv, runs_paging, runs_text};
 pub use status::{FlightLine, Status, status_json, status_text};

@@ -10,7 +10,8 @@ use outrider_domain::sla::{
 use super::report_charts::{DayState, burn_down, calendar, trend, verdict_class};
 use super::report_docket::{DocketTable, tables};
 use super::report_text::{
-    achieved, coverage, day, headline, measured, parties, period, reason, sign, to_do,
+    CREDIT_RULE, LATENCY, LEFT_OUT, achieved, coverage, day, headline, how_it_counts, measured,
+    parties, reason, sign, signature_says, standing, title, to_do,
 };
 
 closed!(
@@ -48,45 +49,40 @@ struct Page<'a> {
 }
 
 /// An agreement with the words and charts of it.
-struct AgreementView<'a> {
-    of: &'a Agreement,
-    debtor: String,
-    creditor: String,
-    headline: String,
+pub(super) struct AgreementView<'a> {
+    pub(super) of: &'a Agreement,
+    pub(super) debtor: String,
+    pub(super) creditor: String,
+    pub(super) headline: String,
     class: &'static str,
-    /// From when to when, in words.
-    days: String,
-    publish_by: String,
-    to_do: Vec<String>,
-    measured: String,
-    /// The coverage floor in words, where unmeasured runs are left out.
-    floor: Option<String>,
-    rows: Vec<RowView<'a>>,
-    calendar: String,
-    credit: Option<CreditView>,
+    /// Who measured, the period, and by when the report is due.
+    pub(super) measured: String,
+    /// What a verdict asks of unmeasured runs.
+    pub(super) how_it_counts: String,
+    pub(super) to_do: Vec<String>,
+    pub(super) rows: Vec<RowView<'a>>,
+    pub(super) credit: Option<CreditView>,
 }
 
-struct RowView<'a> {
-    of: &'a Row,
-    sign: &'static str,
+pub(super) struct RowView<'a> {
+    pub(super) of: &'a Row,
+    pub(super) sign: &'static str,
     class: &'static str,
-    verdict: &'static str,
-    target: String,
-    achieved: String,
-    fraction: String,
-    coverage: String,
-    credit: String,
-    reason: String,
-    bounds: String,
-    interval: String,
-    other: String,
-    burn_down: String,
-    trend: String,
+    pub(super) verdict: &'static str,
+    pub(super) target: String,
+    pub(super) achieved: String,
+    pub(super) fraction: String,
+    pub(super) coverage: String,
+    pub(super) credit: String,
+    pub(super) reason: String,
+    pub(super) bounds: String,
+    pub(super) interval: String,
+    pub(super) other: String,
 }
 
-struct CreditView {
-    lines: Vec<[String; 4]>,
-    sum: String,
+pub(super) struct CreditView {
+    pub(super) lines: Vec<[String; 4]>,
+    pub(super) sum: String,
 }
 
 /// The page of a report.
@@ -98,12 +94,11 @@ pub fn report_html(
     proof: &ReportProof,
     paper: Paper,
 ) -> Result<String, askama::Error> {
-    let period = period(report);
     let page = Page {
         report,
         proof,
         paper: paper.name(),
-        title: format!("SLA report: {}, {period}", report.partner.name),
+        title: title(report),
         agreements: report
             .agreements
             .iter()
@@ -115,7 +110,7 @@ pub fn report_html(
 }
 
 impl<'a> AgreementView<'a> {
-    fn of(report: &'a Report, agreement: &'a Agreement) -> Self {
+    pub(super) fn of(report: &'a Report, agreement: &'a Agreement) -> Self {
         let (debtor, creditor) = parties(report, agreement);
         let rows = agreement.rows.iter();
         Self {
@@ -124,19 +119,25 @@ impl<'a> AgreementView<'a> {
             creditor: creditor.to_owned(),
             headline: headline(report, agreement),
             class: class(agreement),
-            days: format!(
-                "{} 00:00 to {} 00:00",
+            measured: format!(
+                "{} The period is {} 00:00 to {} 00:00, whole days in {}. This report is due by {}.",
+                measured(report, agreement),
                 day(&report.first_day.to_string()),
-                day(&report.end_day.to_string())
+                day(&report.end_day.to_string()),
+                agreement.timezone,
+                day(&agreement.deadlines.publish_by)
             ),
-            publish_by: day(&agreement.deadlines.publish_by),
+            how_it_counts: how_it_counts(agreement),
             to_do: to_do(report, agreement),
-            measured: measured(report, agreement),
-            floor: agreement.coverage_floor_ppm.map(percent),
             rows: rows.map(|row| RowView::of(agreement, row)).collect(),
-            calendar: calendar(agreement),
             credit: agreement.credit.as_ref().map(CreditView::of),
         }
+    }
+}
+
+impl AgreementView<'_> {
+    fn calendar(&self) -> String {
+        calendar(self.of)
     }
 }
 
@@ -176,9 +177,15 @@ impl<'a> RowView<'a> {
                 achieved(other, row.target_ppm),
                 grouped(other.bad)
             ),
-            burn_down: burn_down(row),
-            trend: trend(row),
         }
+    }
+
+    fn burn_down(&self) -> String {
+        burn_down(self.of)
+    }
+
+    fn trend(&self) -> String {
+        trend(self.of)
     }
 
     fn days(&self) -> impl Iterator<Item = (&Day, &'static str)> {
@@ -187,7 +194,7 @@ impl<'a> RowView<'a> {
         days.map(move |day| (day, DayState::of(day, target).words()))
     }
 
-    fn points(&self) -> impl Iterator<Item = (&TrendPoint, String, &'static str)> {
+    pub(super) fn points(&self) -> impl Iterator<Item = (&TrendPoint, String, &'static str)> {
         let decimals = percentage_of(self.of.target_ppm);
         self.of.trend.iter().map(move |point| {
             let share = (u128::from(point.judged.saturating_sub(point.bad)) * 1_000_000)
@@ -263,7 +270,7 @@ fn number(of: &u64) -> String {
 }
 
 /// A latency in the unit that a reader has a feeling for.
-fn seconds(us: &u64) -> String {
+pub(super) fn seconds(us: &u64) -> String {
     match *us {
         us if us < 10_000_000 => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
         us => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
@@ -271,7 +278,7 @@ fn seconds(us: &u64) -> String {
 }
 
 /// Planned starts of a journey that came to no verdict of the partner, by reason.
-fn unmeasured(of: &JourneyCoverage) -> Vec<(&'static str, u64)> {
+pub(super) fn unmeasured(of: &JourneyCoverage) -> Vec<(&'static str, u64)> {
     let all = [
         ("agent was away", of.missed),
         ("agent stopped during the run", of.lost),

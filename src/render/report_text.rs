@@ -206,6 +206,63 @@ fn bad_runs(count: u64) -> String {
     }
 }
 
+/// How the credits of an agreement are added up.
+pub(super) const CREDIT_RULE: &str =
+    "Percentages are added first; the amount is rounded once, half up.";
+
+/// What the columns of the runs that do not count mean.
+pub(super) const LEFT_OUT: &str = "Runs that were held back were not due. Runs that were left out are in the raw \
+     figure and not in the net one. The last two columns count as unmeasured.";
+
+/// What the durations are.
+pub(super) const LATENCY: &str =
+    "From the start of a run to its end, from merged hourly sketches with three digits.";
+
+/// The title of a report.
+pub(super) fn title(report: &Report) -> String {
+    format!("SLA report: {}, {}", report.partner.name, period(report))
+}
+
+/// Which revision a report is, and what keeps it from being final.
+pub(super) fn standing(report: &Report) -> String {
+    let mut parts = vec![format!("Revision {}", report.revision)];
+    let environment = &report.partner.environment;
+    if environment != "production" {
+        parts.push(format!("of a {environment}, not of production"));
+    }
+    if !report.is_recorded_whole {
+        parts.push("preliminary".to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// What a verdict asks of unmeasured runs.
+pub(super) fn how_it_counts(agreement: &Agreement) -> String {
+    let unmeasured = match agreement.coverage_floor_ppm {
+        Some(floor) => format!(
+            "by this contract they are left out while at least {} of the due runs are measured",
+            percent(floor)
+        ),
+        None => "a promise is met only if it holds with all of them bad, and missed only if it fails with all of \
+                 them good"
+            .to_owned(),
+    };
+    format!(
+        "Achieved is good ÷ measured runs. A verdict also asks what the unmeasured runs could have been: {unmeasured}. \
+         The 95 % interval informs and decides nothing."
+    )
+}
+
+/// What a signature of the report does not say, and the digests of what it was made from.
+pub(super) fn signature_says(report: &Report) -> String {
+    let source = &report.source;
+    format!(
+        "A signature says who wrote these bytes. It does not say that the measurements are right: the counts' digest \
+         and the ledger do. Made by {}; counts {}, terms {}, definitions {}.",
+        source.tool, source.counts_sha256, source.terms_sha256, source.definitions_sha256
+    )
+}
+
 /// What a reader has to do, and by when.
 pub(super) fn to_do(report: &Report, agreement: &Agreement) -> Vec<String> {
     let (debtor, creditor) = parties(report, agreement);

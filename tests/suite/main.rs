@@ -45,6 +45,7 @@ mod queries;
 mod quirks;
 mod reconcile;
 mod reload;
+mod report_pdf;
 mod reports;
 mod requester;
 mod resources;

@@ -11,7 +11,7 @@ use super::order::{Format, Order};
 use super::whole::whole_file;
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
 use crate::render::{
-    ReportProof, days_csv, docket_csv, promises_csv, report_html, report_overview,
+    ReportProof, days_csv, docket_csv, promises_csv, report_html, report_overview, report_pdf,
 };
 
 /// Writes the JSON and the views that were asked for, its signatures where there is a key, and before them what it
@@ -29,6 +29,7 @@ pub fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, St
         json_sha256: sha256_hex(json.as_bytes()),
         key: public.map(|key| key.fingerprint()),
     };
+    let signature = order.key.as_ref().map(|key| key.sign(json.as_bytes()));
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for format in &order.formats {
         match format {
@@ -46,13 +47,18 @@ pub fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, St
                     files.push((format!("{stem}.{name}.csv"), text.into_bytes()));
                 }
             }
+            Format::Pdf => {
+                let signature = signature.as_deref();
+                let pdf = report_pdf(report, &proof, order.paper, json.as_bytes(), signature)?;
+                files.push((format!("{stem}.pdf"), pdf));
+            }
             Format::Json => {}
         }
     }
-    if let Some(key) = &order.key {
+    if let Some((key, signature)) = order.key.as_ref().zip(signature) {
         let signed = envelope(key, REPORT_TYPE, json.as_bytes()).map_err(|why| why.to_string())?;
         files.push((format!("{stem}.dsse.json"), signed.into_bytes()));
-        files.push((format!("{stem}.json.sig"), key.sign(json.as_bytes())));
+        files.push((format!("{stem}.json.sig"), signature));
     }
     files.push((format!("{stem}.json"), json.into_bytes()));
     let mut written = Vec::new();

@@ -16,6 +16,8 @@ closed!(
         Html = "html",
         /// Its tables.
         Csv = "csv",
+        /// The page for archives, with the JSON in it.
+        Pdf = "pdf",
     }
 );
 

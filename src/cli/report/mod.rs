@@ -39,7 +39,7 @@ pub(super) struct ReportCommand {
     /// (2026-10-01..2026-10-15), in the contract's time zone
     #[arg(long, value_name = "PERIOD", required = true)]
     period: Option<String>,
-    /// What to write, with commas: json, html, csv; the JSON is always written
+    /// What to write, with commas: json, html, csv, pdf; the JSON is always written
     #[arg(
         long,
         value_name = "FORMATS",
@@ -55,7 +55,7 @@ pub(super) struct ReportCommand {
     key: Option<PathBuf>,
     #[command(flatten)]
     extras: Extras,
-    /// The paper that the page is laid out for: a4 or letter
+    /// The paper that the page and the PDF are laid out for: a4 or letter
     #[arg(long, value_name = "PAPER", default_value = "a4")]
     paper: String,
     #[command(flatten)]

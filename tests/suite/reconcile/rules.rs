@@ -237,7 +237,12 @@ fn compare(
     // The last evaluation is not compared: its alerts may be written after its threshold.
     let mut thresholds = recorded("slo_threshold_runs:max", "");
     let end = thresholds.0.pop_last().map_or(i64::MIN, |(at, _)| at);
-    let evaluations: BTreeSet<i64> = thresholds.0.keys().chain(alerts.0.keys()).copied().collect();
+    let evaluations: BTreeSet<i64> = thresholds
+        .0
+        .keys()
+        .chain(alerts.0.keys())
+        .copied()
+        .collect();
     let (mut must, mut may) = (Life::default(), Life::default());
     let mut before = f64::INFINITY;
     let mut fired = false;
