@@ -80,7 +80,7 @@ tools:
 	  if [ ! -x /usr/bin/python3 ]; then \
 	    echo "installing python3 (needs root)"; apt-get update -qq && apt-get install -y -qq python3; \
 	  fi; \
-	  if ! command -v qpdf pdftotext > /dev/null; then \
+	  if ! command -v qpdf > /dev/null || ! command -v pdftotext > /dev/null; then \
 	    echo "installing qpdf and poppler-utils (needs root)"; \
 	    apt-get update -qq && apt-get install -y -qq qpdf poppler-utils; \
 	  fi; \

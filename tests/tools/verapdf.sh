@@ -7,7 +7,7 @@ from=tests/tools/verapdf
 into=$PWD/target/tools/verapdf
 case "${1:-}" in
 install)
-  if ! command -v mvn javac > /dev/null; then
+  if ! command -v mvn > /dev/null || ! command -v javac > /dev/null; then
     echo "installing maven and default-jdk-headless (needs root)"
     apt-get update -qq && apt-get install -y -qq maven default-jdk-headless
   fi

@@ -249,10 +249,16 @@ fn write(
         &period.name,
         found.report.revision,
     ));
-    let written = whole_folder(&place, |aside: &Path| {
+    let mut fill = |aside: &Path| {
         order.folder = aside.to_owned();
-        write_report(&found, &order).map(|_| ())
-    });
+        write_report(&found, &order).or_else(|why| {
+            // A name that the PDF's font lacks must not hold back the report itself.
+            tracing::warn!(report = %place.display(), %why, "published without its PDF");
+            order.formats.retain(|one| *one != Format::Pdf);
+            write_report(&found, &order)
+        })
+    };
+    let written = whole_folder(&place, |aside| fill(aside).map(|_| ()));
     written.map_err(|why| failed(&why))?;
     let json = found.report.json().map_err(|why| failed(&why))?;
     Ok(found.report.publication(sha256_hex(json.as_bytes())))
