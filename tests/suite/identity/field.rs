@@ -218,10 +218,10 @@ fn generated(kind: &str, n: u32) -> Option<Case> {
             pair(&[], &[("birth_date", &born)])
         }
         "a transposed digit in the birth date" => {
-            let (tens, ones) = (1 + n % 4, 5 + n % 4);
-            let date = |a: u32, b: u32| format!("19{a}{b}-05-17");
             // Less than a generation apart: 45 and 54, 56 and 65.
-            let (tens, ones) = (4 + tens % 2, ones.min(5 + tens % 2));
+            let tens = 4 + n % 2;
+            let ones = tens + 1;
+            let date = |a: u32, b: u32| format!("19{a}{b}-05-17");
             pair(
                 &[("birth_date", &date(tens, ones))],
                 &[("birth_date", &date(ones, tens))],
