@@ -3,7 +3,7 @@
 //! too. Nothing of it is measured: the files say what such reports look like.
 
 mod files;
-#[path = "../../tests/seeded/history.rs"]
+#[path = "../../tests/suite/seeded.rs"]
 mod history;
 mod record;
 mod story;

@@ -10,6 +10,8 @@ mod error;
 mod flow;
 mod font;
 mod layout;
+#[cfg(test)]
+mod layout_tests;
 mod sheet;
 mod table;
 mod wrap;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use outrider_domain::clock::Clock;
 use outrider_domain::config;
 use outrider_domain::model::{AgentFault, Plan, names};
+use outrider_domain::secret::HashKey;
 use tokio::sync::mpsc;
 
 use super::due::DueCounter;
@@ -48,6 +49,7 @@ impl Life {
             health: health.clone(),
             stopping: Arc::<AtomicBool>::default(),
             due: DueCounter::new(due.unwrap_or_else(|| clock.now())),
+            hash_key: HashKey::of(b"test"),
         };
         // Nobody asks for follow-up runs: there is no member to look at again.
         let mut scheduler = Scheduler::new(&context, mpsc::channel(1).0);

@@ -55,7 +55,6 @@ mod rules;
 mod schedule;
 mod scripted;
 mod second_opinion;
-#[path = "../seeded/history.rs"]
 mod seeded;
 mod slo;
 mod stack;

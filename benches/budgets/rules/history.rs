@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::SCRAPE_S;
-use super::prometheus::{Prometheus, RuleFile, tool};
+use super::prometheus::{Prometheus, RuleFile, SCRAPE_S, tool};
 use crate::wait;
 
 const DAY_S: i64 = 86_400;

@@ -9,7 +9,7 @@ mod ratio;
 use std::time::Duration;
 
 use self::exported::{Exported, Page};
-use self::prometheus::{Prometheus, RuleFile, cores};
+use self::prometheus::{Prometheus, RuleFile, SCRAPE_S, cores};
 use super::site::Site;
 use super::table::{Bar, Row, Table};
 
@@ -18,7 +18,6 @@ const MANY: u32 = 100;
 /// Until Prometheus has read its blocks, and each group was evaluated.
 const WARM_UP: Duration = Duration::from_secs(40);
 const WINDOW: Duration = Duration::from_secs(60);
-const SCRAPE_S: i64 = 15;
 
 pub(crate) fn measure(site: &Site, table: &mut Table) {
     let few = Exported::of(site, PARTNERS);
@@ -31,16 +30,7 @@ pub(crate) fn measure(site: &Site, table: &mut Table) {
         (Page::serve(&many.text), vec![many.rules()], 1),
         (Page::serve(&many.in_storm()), vec![many.rules()], 1),
     ];
-    let started: Vec<Vec<Prometheus>> = std::thread::scope(|scope| {
-        let making = measured
-            .iter()
-            .map(|(page, rules, days_max)| scope.spawn(|| start(page, rules, *days_max)));
-        let making: Vec<_> = making.collect();
-        making
-            .into_iter()
-            .map(|one| one.join().expect("started"))
-            .collect()
-    });
+    let started = start_all(&measured);
     let flat: Vec<&Prometheus> = started.iter().flatten().collect();
     let spent = cores(&flat, WARM_UP, WINDOW);
     let &[few_idle, ours, theirs, quiet_idle, quiet, storm_idle, storm] = spent.as_slice() else {
@@ -94,6 +84,20 @@ pub(crate) fn measure(site: &Site, table: &mut Table) {
         unit: "s",
         more: "rules, alertmanager.yml, prometheus.yml, dashboards".to_owned(),
     });
+}
+
+/// The pages that are scraped, the rules over each, and the most days of history.
+type Measured = (Page, Vec<Vec<RuleFile>>, i64);
+
+fn start_all(measured: &[Measured]) -> Vec<Vec<Prometheus>> {
+    std::thread::scope(|scope| {
+        let making = measured
+            .iter()
+            .map(|(page, rules, days_max)| scope.spawn(|| start(page, rules, *days_max)));
+        let making: Vec<_> = making.collect();
+        let started = making.into_iter().map(|one| one.join().expect("started"));
+        started.collect()
+    })
 }
 
 /// One Prometheus without rules and one with each of these, all on the same history of at most so many days.

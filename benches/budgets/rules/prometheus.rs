@@ -12,6 +12,9 @@ use crate::get::Connection;
 use crate::process::Program;
 use crate::wait;
 
+/// Seconds from scrape to scrape, and from evaluation to evaluation.
+pub(super) const SCRAPE_S: i64 = 15;
+
 /// The name of a file of rules, and its text.
 pub(super) type RuleFile = (String, String);
 

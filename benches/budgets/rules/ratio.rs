@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::SCRAPE_S;
+use super::prometheus::SCRAPE_S;
 
 /// What they look back over.
 const WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];

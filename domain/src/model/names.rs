@@ -150,9 +150,9 @@ metrics! {
     LEDGER_STAGE = Agent Gauge "outrider_ledger_stage" ["stage"]
         "1 for what the ledger gives up so as to stay within its bound; absent without a bound.";
     REPORT_PUBLISHED = Agent Gauge "outrider_report_published_timestamp_seconds" ["partner", "window"]
-        "The end of the last period whose SLA report was published; absent before the first and without [report].";
+        "The end of the last period whose SLA report was published; absent before the first and without `[report]`.";
     REPORT_LATE = Agent Gauge "outrider_report_late" ["partner", "window"]
-        "1 while an SLA report is not published though its agreed day is over, else 0; absent without [report].";
+        "1 while an SLA report is not published though its agreed day is over, else 0; absent without `[report]`.";
     CONFIG_RELOAD = Agent Gauge "outrider_config_last_reload_successful" []
         "1 when the files as they were read last hold; 0 while those of before do.";
     ALERTING_LOOP_AGE = Agent Gauge "outrider_alerting_loop_age_seconds" []

@@ -10,10 +10,10 @@ mod text;
 mod token;
 mod unusable;
 
-pub use hash_key::{HashKey, ValueHash};
 pub use bundle::{
     ChainFault, chain_faults, names_host_as_authority, read_bundle, read_chain, unusable_trust,
 };
+pub use hash_key::{HashKey, ValueHash};
 pub use key::{
     EarliestEnd, PublicKey, SigningKey, earliest_end, expires_at, read_private_key, read_text,
     read_trust, validity,
