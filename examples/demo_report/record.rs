@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use outrider::ledger::{Ledger, LedgerEntry};
-use outrider_domain::model::{Debtor, DocketDeed, DocketReason, DocketWish, PartnerId, Plan};
+use outrider_domain::model::{Debtor, DocketDeed, DocketReason, DocketRequest, PartnerId, Plan};
 use outrider_domain::sla::{ReportPeriod, admit};
 
 /// Adds the entries, each as the rules of the record admit it.
@@ -19,7 +19,7 @@ pub(crate) fn write_record(
     between: &Range<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<(), Box<dyn Error>> {
-    let mut desk = Desk { ledger, plan };
+    let mut desk = DocketWriter { ledger, plan };
     let before = |days| between.end - TimeDelta::days(days);
     let hours = TimeDelta::hours;
     // Stonebridge could not be reached for nine hours.
@@ -75,12 +75,12 @@ pub(crate) fn write_record(
     Ok(())
 }
 
-struct Desk<'a> {
+struct DocketWriter<'a> {
     ledger: &'a mut Ledger,
     plan: &'a Plan,
 }
 
-impl Desk<'_> {
+impl DocketWriter<'_> {
     /// The number of what was recorded.
     fn add(
         &mut self,
@@ -88,7 +88,7 @@ impl Desk<'_> {
         act: DocketDeed,
         reason: DocketReason,
     ) -> Result<u64, Box<dyn Error>> {
-        let wish = DocketWish {
+        let wish = DocketRequest {
             partner: partner.to_owned(),
             act,
             reason,

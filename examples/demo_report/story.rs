@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::history::Fate;
+use super::history::SeededOutcome;
 
-const GOOD: Fate = [Some(true); 3];
-const BAD_TRANSPORT: Fate = [Some(false); 3];
-const BAD_APPLICATION: Fate = [Some(true), Some(false), Some(false)];
-const BAD_BUSINESS: Fate = [Some(true), Some(true), Some(false)];
+const GOOD: SeededOutcome = [Some(true); 3];
+const BAD_TRANSPORT: SeededOutcome = [Some(false); 3];
+const BAD_APPLICATION: SeededOutcome = [Some(true), Some(false), Some(false)];
+const BAD_BUSINESS: SeededOutcome = [Some(true), Some(true), Some(false)];
 /// The agent was away.
-const AWAY: Fate = [None; 3];
+const AWAY: SeededOutcome = [None; 3];
 
 /// Runs per million that fail in each layer at random.
 const USUAL_PPM: [u64; 3] = [200, 2_000, 8_000];
@@ -22,7 +22,7 @@ const USUAL_PPM: [u64; 3] = [200, 2_000, 8_000];
 pub(crate) struct Story {
     seed: u64,
     ppm: [u64; 3],
-    stretches: Vec<(Range<DateTime<Utc>>, Fate)>,
+    stretches: Vec<(Range<DateTime<Utc>>, SeededOutcome)>,
 }
 
 impl Story {
@@ -59,7 +59,7 @@ impl Story {
     }
 
     /// What a run came to, and how long it took.
-    pub(crate) fn run(&self, number: usize, due_at: DateTime<Utc>) -> (Fate, Duration) {
+    pub(crate) fn run(&self, number: usize, due_at: DateTime<Utc>) -> (SeededOutcome, Duration) {
         let number = u64::try_from(number).unwrap_or_default();
         let drawn = mixed(self.seed ^ mixed(number));
         let duration = Duration::from_millis(900 + drawn % 1_700 + (drawn % 97) * (drawn % 53));

@@ -1,7 +1,7 @@
 //! Adds entries to dockets: by the recorder of a running agent, or by a command while none runs.
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{DocketEntry, DocketWish, PartnerId, Plan};
+use outrider_domain::model::{DocketEntry, DocketRequest, PartnerId, Plan};
 use outrider_domain::sla::{DocketRefusal, admit};
 
 use crate::ledger::{Ledger, LedgerEntry, LedgerError};
@@ -29,7 +29,7 @@ pub fn os_author() -> String {
 pub(super) fn admitted(
     ledger: &Ledger,
     plan: &Plan,
-    wish: DocketWish,
+    wish: DocketRequest,
     (author, at): (&str, DateTime<Utc>),
 ) -> Result<DocketEntry, NotRecorded> {
     let docket = ledger.docket(&PartnerId::new(wish.partner.as_str()))?;
@@ -44,7 +44,7 @@ pub(super) fn admitted(
 pub fn record(
     ledger: &mut Ledger,
     plan: &Plan,
-    wish: DocketWish,
+    wish: DocketRequest,
     at: DateTime<Utc>,
 ) -> Result<u64, NotRecorded> {
     let entry = admitted(ledger, plan, wish, (&os_author(), at))?;

@@ -64,10 +64,10 @@ use tokio::sync::{mpsc, watch};
 pub use self::docket::{NotRecorded, os_author, record};
 use self::due::DueCounter;
 pub use self::publishing::{
-    Bundle, BundleFault, COUNTS, Format, Order, read_bundle, write_overview, write_report,
+    Bundle, BundleFault, COUNTS, Format, ReportOptions, read_bundle, write_overview, write_report,
 };
 use self::recorder_events::{RecorderEvent, RecorderSender};
-pub use self::report::{Evidenced, NoReport, report, report_through};
+pub use self::report::{NoReport, ReportWithCounts, report, report_through};
 pub use self::run_names::{under_present_names, unknown_name};
 use self::scheduler::Context;
 use self::signals::Signals;

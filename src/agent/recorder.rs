@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{AgentFault, Disposition, DocketWish, Plan, ProbeId, RunId, Tick};
+use outrider_domain::model::{AgentFault, Disposition, DocketRequest, Plan, ProbeId, RunId, Tick};
 use outrider_domain::sli::{self, Increment, Sketch, SketchKey, hour_of};
 use tokio::sync::oneshot;
 
@@ -448,7 +448,7 @@ impl Writer {
 
     /// Adds to a docket by what is durable, so that of two who do the same one is refused. Without an answer it is not
     /// recorded.
-    fn docket(&mut self, wish: DocketWish, author: &str, done: oneshot::Sender<Recorded>) {
+    fn docket(&mut self, wish: DocketRequest, author: &str, done: oneshot::Sender<Recorded>) {
         let (plan, now) = (self.shared.plan(), self.clock.now());
         match admitted(&self.ledger, &plan, wish, (author, now)) {
             Ok(entry) => {

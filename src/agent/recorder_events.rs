@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::model::{
-    AgentFault, Disposition, DocketWish, FollowUpRun, Job, LoggedAction, OrphanResult, Plan,
+    AgentFault, Disposition, DocketRequest, FollowUpRun, Job, LoggedAction, OrphanResult, Plan,
     ProbeId, RunRecord, Tick,
 };
 use outrider_domain::schedule::DueCount;
@@ -51,7 +51,7 @@ pub(super) enum RecorderEvent {
     /// A person resumes a journey; the action log gets the entry where it was paused.
     Resume(ProbeId, Box<LoggedAction>, oneshot::Sender<Resumed>),
     /// A person adds to a docket, by what they are known.
-    Docket(Box<DocketWish>, String, oneshot::Sender<Recorded>),
+    Docket(Box<DocketRequest>, String, oneshot::Sender<Recorded>),
     /// Something else was done to the agent.
     Action(LoggedAction),
     /// Write the sketches; says when they are durable to who asks.

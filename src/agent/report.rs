@@ -10,7 +10,7 @@ use outrider_domain::model::{
 };
 use outrider_domain::schedule::due_counts;
 use outrider_domain::sla::{
-    AgreementFacts, DEFINITIONS, Docketed, EpochPart, JourneyCoverage, Latency, Party,
+    AgreementFacts, DEFINITIONS, DocketSection, EpochPart, JourneyCoverage, Latency, Party,
     PromiseFacts, Quarter, Removed, Report, ReportFacts, ReportPeriod, Source, Tally, TrendPoint,
     instant, leave_out, promise_facts, quarters_csv, trend_point,
 };
@@ -74,7 +74,7 @@ pub enum NoReport {
 }
 
 /// A report with what it was counted from.
-pub struct Evidenced {
+pub struct ReportWithCounts {
     /// The report.
     pub report: Report,
     /// The quarter hours of its promises as CSV: its `counts_sha256` is over these bytes.
@@ -91,7 +91,7 @@ pub fn report(
     partner: &Partner,
     period: &ReportPeriod,
     now: DateTime<Utc>,
-) -> Result<Evidenced, NoReport> {
+) -> Result<ReportWithCounts, NoReport> {
     report_through(plan, ledger, partner, period, (now, u64::MAX))
 }
 
@@ -105,7 +105,7 @@ pub fn report_through(
     partner: &Partner,
     period: &ReportPeriod,
     (now, docket_through): (DateTime<Utc>, u64),
-) -> Result<Evidenced, NoReport> {
+) -> Result<ReportWithCounts, NoReport> {
     if partner.slas.is_empty() {
         return Err(NoReport::NoTerms {
             partner: partner.id.clone(),
@@ -133,7 +133,7 @@ pub fn report_through(
         };
         let facts = reader.agreements()?;
         let journeys = reader.journeys()?;
-        let docketed = Docketed::of(&docket, period, reader.zone(), |from, until| {
+        let docketed = DocketSection::of(&docket, period, reader.zone(), |from, until| {
             reader.removed(&(from..until))
         })?;
         Ok((open, facts, journeys, docketed, ledger.due_through()?))
@@ -170,7 +170,7 @@ pub fn report_through(
         docketed,
     };
     let is_recorded_whole = due_through.is_some_and(|through| through >= until);
-    Ok(Evidenced {
+    Ok(ReportWithCounts {
         report: Report::new(facts, is_recorded_whole),
         counts,
     })

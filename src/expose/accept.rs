@@ -48,7 +48,7 @@ impl Format {
 
     fn of(range: &MediaRange<'_>) -> Option<Self> {
         let version = range.parameter("version");
-        match range.name {
+        match range.name.as_str() {
             "*/*" | "text/*" => Some(Self::Text),
             "text/plain" if [None, Some("0.0.4")].contains(&version) => Some(Self::Text),
             "application/openmetrics-text"
@@ -74,15 +74,16 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
 
 /// One element of a list with weights.
 struct MediaRange<'a> {
-    name: &'a str,
-    parameters: Vec<(&'a str, &'a str)>,
+    /// In small letters: media types, codings and the names of parameters are the same in any case.
+    name: String,
+    parameters: Vec<(String, &'a str)>,
     /// Thousandths.
     weight: u16,
 }
 
 impl MediaRange<'_> {
     fn parameter(&self, name: &str) -> Option<&str> {
-        let found = self.parameters.iter().find(|(own, _)| *own == name);
+        let found = self.parameters.iter().find(|(own, _)| own == name);
         found.map(|(_, value)| *value)
     }
 }
@@ -98,11 +99,15 @@ fn ranges<'a>(
         .filter_map(|element| {
             let mut parts = element.split(';').map(str::trim);
             let name = parts.next().filter(|name| !name.is_empty())?;
+            let name = name.to_ascii_lowercase();
             let pairs = parts.filter_map(|part| part.split_once('='));
             let parameters: Vec<_> = pairs
-                .map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+                .map(|(name, value)| {
+                    let value = value.trim().trim_matches('"');
+                    (name.trim().to_ascii_lowercase(), value)
+                })
                 .collect();
-            let weight = parameters.iter().find(|(name, _)| *name == "q");
+            let weight = parameters.iter().find(|(name, _)| name == "q");
             let weight = weight.map_or(1000, |(_, text)| thousandths(text));
             Some(MediaRange {
                 name,
@@ -161,6 +166,7 @@ mod tests {
                 "application/openmetrics-text; q=\"0.5\", text/plain; q=0.4",
                 Some(Format::OpenMetrics),
             ),
+            ("Text/Plain; Version=0.0.4", Some(Format::Text)),
             ("application/json", None),
             ("text/plain;q=0", None),
             ("text/plain;q=oops", None),
@@ -177,7 +183,7 @@ mod tests {
     fn gzip_is_for_who_asks() {
         let cases = [
             ("gzip", true),
-            ("deflate, gzip;q=0.5", true),
+            ("deflate, GZIP;q=0.5", true),
             ("gzip;q=0", false),
             ("br", false),
         ];

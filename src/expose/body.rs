@@ -8,7 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 use super::accept::Format;
 use super::snapshot::Exposition;
@@ -19,8 +20,11 @@ use super::{protobuf, text};
 const BLOCK: usize = 64 * 1024;
 /// Blocks that wait for a reader.
 const BLOCKS_AHEAD: usize = 2;
-/// A reader that takes no block for so long gets the end of its connection.
-const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// A reader that has not taken its page after so long gets the end of its connection: longer than scrapes may take.
+const PAGE_WITHIN: Duration = Duration::from_secs(30);
+/// Pages that are written at one time: each holds a thread and a copy of the numbers.
+const PAGES_AT_ONCE: usize = 8;
+static PAGES: Semaphore = Semaphore::const_new(PAGES_AT_ONCE);
 
 /// How a body is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +36,17 @@ pub(super) enum Coding {
 }
 
 /// Everything as it is when the page is begun, written on a thread of its own: a long page must not hold up what is
-/// measured meanwhile.
-pub(super) fn body(exposition: Exposition, format: Format, coding: Coding) -> Body {
+/// measured meanwhile. None where as many pages are under way as may be.
+pub(super) fn body(exposition: Exposition, format: Format, coding: Coding) -> Option<Body> {
+    let turn = PAGES.try_acquire().ok()?;
     let (sender, receiver) = mpsc::channel(BLOCKS_AHEAD);
-    let runtime = Handle::current();
+    let (runtime, until) = (Handle::current(), Instant::now() + PAGE_WITHIN);
     tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let mut blocks = Blocks {
             sender,
             runtime,
+            until,
             block: Vec::with_capacity(BLOCK),
         };
         if let Err(why) = write(&exposition, format, coding, &mut blocks) {
@@ -55,7 +62,7 @@ pub(super) fn body(exposition: Exposition, format: Format, coding: Coding) -> Bo
             None => Some((Err(io::Error::from(io::ErrorKind::TimedOut)), None)),
         }
     });
-    Body::from_stream(blocks)
+    Some(Body::from_stream(blocks))
 }
 
 fn write(
@@ -94,12 +101,13 @@ enum Part {
 struct Blocks {
     sender: mpsc::Sender<Part>,
     runtime: Handle,
+    until: Instant,
     block: Vec<u8>,
 }
 
 impl Blocks {
     fn send(&self, part: Part) -> io::Result<()> {
-        let taken = tokio::time::timeout(TAKEN_WITHIN, self.sender.send(part));
+        let taken = tokio::time::timeout_at(self.until, self.sender.send(part));
         match self.runtime.block_on(taken) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),

@@ -111,7 +111,16 @@ async fn metrics(
     } else {
         Coding::Identity
     };
-    let mut answer = body(served.exposition, format, coding).into_response();
+    let Some(page) = body(served.exposition, format, coding) else {
+        let busy = "as many pages of metrics are being read as may be\n";
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(header::RETRY_AFTER, "1")],
+            busy,
+        )
+            .into_response();
+    };
+    let mut answer = page.into_response();
     let known = answer.headers_mut();
     let named = HeaderValue::from_static(format.content_type());
     known.insert(header::CONTENT_TYPE, named);

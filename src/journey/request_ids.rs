@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use outrider_domain::model::{
-    Outcome, PartnerRequestId, RequestEvidence, RequestKind, RequestResult, StepEvidence,
+    Outcome, PartnerRequestId, RequestEvidence, RequestKind, StepEvidence,
 };
 use outrider_domain::secret::Secret;
 
@@ -14,21 +14,32 @@ use super::wire::Wire;
 /// What of a request a partner could repeat.
 pub(super) struct SentParts {
     body: Bytes,
-    authorization: Option<HeaderValue>,
+    /// The fields that hold secrets.
+    secrets: Vec<HeaderValue>,
 }
 
 impl SentParts {
     pub(super) fn of(call: &Call) -> Self {
         Self {
             body: call.body.clone(),
-            authorization: call.headers.get(AUTHORIZATION).cloned(),
+            secrets: call
+                .headers
+                .iter()
+                .filter(|(name, value)| value.is_sensitive() || *name == AUTHORIZATION)
+                .map(|(_, value)| value.clone())
+                .collect(),
         }
     }
 
+    /// Whether an id is part of what was sent, or has a secret field in it.
     fn hold(&self, id: &str) -> bool {
         let is_in = |bytes: &[u8]| bytes.windows(id.len()).any(|one| one == id.as_bytes());
-        let authorization = self.authorization.as_ref();
-        is_in(&self.body) || authorization.is_some_and(|value| is_in(value.as_bytes()))
+        let has = |value: &HeaderValue| {
+            let text = value.to_str().unwrap_or_default();
+            !text.is_empty() && id.contains(text)
+        };
+        let mut secrets = self.secrets.iter();
+        is_in(&self.body) || secrets.any(|value| is_in(value.as_bytes()) || has(value))
     }
 }
 
@@ -41,11 +52,11 @@ impl Wire<'_> {
         sent: &SentParts,
     ) -> Option<PartnerRequestId> {
         let run = self.run;
-        // The answer that brings a token may repeat it.
-        let is_grant =
-            request.kind == RequestKind::Token && request.result() == RequestResult::Success;
+        // A sign-in sends our secret, encoded in one way or another, and its answer brings a token: either may come
+        // back.
+        let is_sign_in = request.kind == RequestKind::Token;
         let is_secret = |id: &str| {
-            is_grant || sent.hold(id) || run.member.is_some_and(|(_, set)| set.is_named_in(id))
+            is_sign_in || sent.hold(id) || run.member.is_some_and(|(_, set)| set.is_named_in(id))
         };
         PartnerRequestId::of(id, run.id.as_str(), run.hash_key, is_secret)
     }

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use outrider_domain::model::{DocketEntry, DocketReason, DocketWish, Outcome, PartnerId, ProbeId};
+use outrider_domain::model::{
+    DocketEntry, DocketReason, DocketRequest, Outcome, PartnerId, ProbeId,
+};
 use outrider_domain::sla::Docket;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -109,7 +111,7 @@ fn entry_of(row: &Row<'_>) -> rusqlite::Result<DocketEntry> {
         number: row.get(0)?,
         at: time(row, 1)?,
         author: row.get(5)?,
-        wish: DocketWish {
+        wish: DocketRequest {
             partner: row.get(2)?,
             act: serde_json::from_str(&terms).map_err(|why| unknown(3, why.to_string()))?,
             reason,

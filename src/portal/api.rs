@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::names::WATCHDOG;
-use outrider_domain::model::{Deed, DocketWish, JourneyId, PartnerId, ProbeId, Refusal};
+use outrider_domain::model::{Deed, DocketRequest, JourneyId, PartnerId, ProbeId, Refusal};
 use outrider_domain::view;
 use serde_json::{Value, json};
 
@@ -202,7 +202,7 @@ pub(super) async fn docket(handle: Handle, sent: Result<Document, StatusCode>) -
         return refused(refusal);
     }
     let wish = sent.and_then(|document| {
-        let wish = document.read::<DocketWish>();
+        let wish = document.read::<DocketRequest>();
         wish.ok_or(StatusCode::UNPROCESSABLE_ENTITY)
     });
     let wish = match wish {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::config::QueryMistake;
 use outrider_domain::model::{
-    ActionFilter, Deed, DocketWish, FollowUpRun, KnownBy, LoggedAction, ProbeId, Refusal,
+    ActionFilter, Deed, DocketRequest, FollowUpRun, KnownBy, LoggedAction, ProbeId, Refusal,
     RunFilter, RunRecord, TextFault, Viewer,
 };
 use outrider_domain::sla::DocketRefusal;
@@ -72,7 +72,7 @@ pub enum PortalQuery {
     /// Lifts the pause of a journey.
     Resume(Resumption, oneshot::Sender<Resumed>),
     /// Adds to a docket, by who is known so.
-    Docket(Box<DocketWish>, KnownBy, oneshot::Sender<Recorded>),
+    Docket(Box<DocketRequest>, KnownBy, oneshot::Sender<Recorded>),
 }
 
 /// Queries the agent for nobody yet.
@@ -189,7 +189,7 @@ impl Handle {
         self.ask(PortalQuery::Watchdog).await.map(Ok)
     }
 
-    pub(super) async fn docket(&self, wish: DocketWish) -> Option<Result<Recorded, Refusal>> {
+    pub(super) async fn docket(&self, wish: DocketRequest) -> Option<Result<Recorded, Refusal>> {
         if let Err(refusal) = self.may(Deed::Record) {
             return Some(Err(refusal));
         }

@@ -1,7 +1,7 @@
 //! What a report shows of the docket: what a revision corrects, incidents, exclusions and disputes, as tables for its
 //! page and as CSV.
 
-use outrider_domain::sla::{Agreement, Correction, Docketed, Report, ReportedDispute};
+use outrider_domain::sla::{Agreement, Correction, DocketSection, Report, ReportedDispute};
 
 use super::report_csv::table;
 use super::report_text::counted;
@@ -105,7 +105,7 @@ fn compared(report: &Report, of: &Correction) -> DocketTable {
     }
 }
 
-fn incidents(of: &Docketed) -> DocketTable {
+fn incidents(of: &DocketSection) -> DocketTable {
     let rows = of.incidents.iter().map(|one| {
         vec![
             one.number.to_string(),
@@ -129,7 +129,7 @@ fn incidents(of: &Docketed) -> DocketTable {
     }
 }
 
-fn exclusions(of: &Docketed) -> DocketTable {
+fn exclusions(of: &DocketSection) -> DocketTable {
     let rows = of.exclusions.iter().map(|one| {
         let removes = one
             .removes
@@ -165,7 +165,7 @@ fn exclusions(of: &Docketed) -> DocketTable {
     }
 }
 
-fn disputes(of: &Docketed) -> DocketTable {
+fn disputes(of: &DocketSection) -> DocketTable {
     let rows = of.disputes.iter().map(|one| {
         let with = |at: Option<&String>, word: Option<&String>| match (at, word) {
             (Some(at), Some(word)) => format!("{at}, {word}"),

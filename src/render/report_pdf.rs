@@ -9,6 +9,7 @@ use report_pdf::{
 };
 
 use super::report_blocks::{body, heading, kept, remark, sign, soft, table};
+use super::report_docket::tables;
 use super::report_page::{
     AgreementView, CreditView, Paper, ReportProof, RowView, seconds, unmeasured,
 };
@@ -131,6 +132,7 @@ fn blocks(report: &Report, proof: &ReportProof, agreements: &[AgreementView<'_>]
         }
         blocks.extend(left_out(agreement));
     }
+    blocks.extend(docket(report));
     blocks.extend(coverage(report));
     blocks.push(heading("Definitions"));
     let definitions = report.definitions.iter();
@@ -310,6 +312,26 @@ fn left_out(view: &AgreementView<'_>) -> Vec<Block> {
         blocks.push(Block::Table(table(&heads, rows.collect())));
     }
     blocks
+}
+
+/// What a revision corrects, incidents, exclusions and disputes, where there are some.
+fn docket(report: &Report) -> Vec<Block> {
+    let corrected = report.docketed.corrects.as_ref().map(|before| {
+        body(format!(
+            "Revision {} corrects revision {}, whose SHA-256 is {}.",
+            report.revision, before.revision, before.sha256
+        ))
+    });
+    let tables = tables(report).into_iter().flat_map(|one| {
+        let rows = one.rows.into_iter();
+        let rows = rows.map(|row| row.into_iter().map(Cell::from).collect());
+        [
+            heading(one.title),
+            Block::Table(table(one.head, rows.collect())),
+            remark(one.says),
+        ]
+    });
+    corrected.into_iter().chain(tables).collect()
 }
 
 fn coverage(report: &Report) -> Vec<Block> {

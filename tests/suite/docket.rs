@@ -8,6 +8,7 @@ use outrider_domain::model::Zone;
 use serde_json::Value;
 
 use crate::access::token;
+use crate::report_pdf;
 use crate::reports::{
     BAD, GOOD, MONTH, TERMS, a_bad_month, at, config, day, error, key, schema_faults, seed, written,
 };
@@ -333,6 +334,37 @@ fn a_report_to_object_to() -> (Config, String, NaiveDate) {
     (config, period, end)
 }
 
+/// The page has the open dispute before its figures.
+fn assert_disputed_on_page(config: &Config, period: &str) {
+    let page = file(config, &format!("keystone-{period}.r2.html"));
+    let sentence = page.find("Dispute 2 about business is open").unwrap();
+    let figures = page.find("<h2>The figures").unwrap();
+    assert!(sentence < figures, "it is on the first page");
+}
+
+/// The PDF has the open dispute on its first page, and in the table of disputes.
+fn assert_disputed_in_pdf(config: &Config, period: &str) {
+    let as_pdf = [
+        "report", "--period", period, "--out", "reports", "--format", "pdf",
+    ];
+    done(config, &as_pdf);
+    let pdf = config
+        .folder
+        .path()
+        .join(format!("reports/keystone-{period}.r2.pdf"));
+    let words = report_pdf::words(&pdf);
+    let place = |text: &str| {
+        words
+            .find(text)
+            .unwrap_or_else(|| panic!("no {text}: {words}"))
+    };
+    assert!(
+        place("Dispute 2 about business is open") < place(" 1 of "),
+        "{words}"
+    );
+    assert!(place("Disputes") > place(" 1 of "), "{words}");
+}
+
 #[test]
 fn an_open_dispute_stands_on_page_one_and_its_settlement_makes_a_revision() {
     let (config, period, end) = a_report_to_object_to();
@@ -376,10 +408,8 @@ fn an_open_dispute_stands_on_page_one_and_its_settlement_makes_a_revision() {
     let deadline = end + Days::new(5 + 30 - 1);
     let by = format!("by {} (America/New_York)", deadline.format("%-d %B %Y"));
     assert!(shown.contains(&by), "{shown}");
-    let page = file(&config, &format!("keystone-{period}.r2.html"));
-    let sentence = page.find("Dispute 2 about business is open").unwrap();
-    let figures = page.find("<h2>The figures").unwrap();
-    assert!(sentence < figures, "it is on the first page");
+    assert_disputed_on_page(&config, &period);
+    assert_disputed_in_pdf(&config, &period);
     done(&config, &[&["dispute", "answer", "2"][..], &why].concat());
     let odd = refused(&config, &[&["dispute", "settle", "2"][..], &why].concat());
     assert!(odd.contains("agreed, rejected or withdrawn"), "{odd}");
@@ -396,8 +426,8 @@ fn an_open_dispute_stands_on_page_one_and_its_settlement_makes_a_revision() {
     done(&config, &settle);
     assert!(refused(&config, &settle).contains("is settled already"));
     let settled = done(&config, &publish);
-    let is_closed = settled.contains("revision 3 is published") && !settled.contains("is open");
-    assert!(is_closed, "{settled}");
+    assert!(settled.contains("revision 3 is published"), "{settled}");
+    assert!(!settled.contains("is open"), "{settled}");
     let report: Value =
         serde_json::from_str(&file(&config, &format!("keystone-{period}.r3.json"))).unwrap();
     assert_eq!(schema_faults(&report), [""; 0]);

@@ -84,6 +84,7 @@ fn the_report_and_the_index_are_written_whole_on_the_agreed_day_and_once() {
     names.sort();
     assert_eq!(names, ["index.html", stem.as_str()]);
     assert!(!folder.join(&stem).join("half.html").exists());
+    assert!(folder.join(&stem).join(format!("{stem}.pdf")).is_file());
     assert_eq!(agent.stop(), 0);
 
     let file = |ending: &str| format!("published/{stem}/{stem}.{ending}");
@@ -114,6 +115,29 @@ fn the_report_and_the_index_are_written_whole_on_the_agreed_day_and_once() {
 }
 
 #[test]
+fn a_name_that_the_pdf_cannot_draw_holds_no_report_back() {
+    let (config, month) = last_month("");
+    config.replace(
+        "partners/keystone.toml",
+        "Keystone <Health> Plan",
+        "東京 Health",
+    );
+    let agent = config.agent_with(&[]);
+    eventually("a published report", || {
+        (published_until(&agent) == month.until.timestamp()).then_some(())
+    });
+    let stem = format!("keystone-{}", month.name);
+    let file = |ending: &str| {
+        let path = format!("published/{stem}/{stem}.{ending}");
+        config.folder.path().join(path).is_file()
+    };
+    assert_eq!(["json", "html", "pdf"].map(file), [true, true, false]);
+    let log = agent.log();
+    assert!(log.contains("published without its PDF"), "{log}");
+    assert_eq!(agent.stop(), 0);
+}
+
+#[test]
 fn a_report_that_cannot_be_written_is_late_until_it_can_or_somebody_publishes_it() {
     let (config, month) = last_month("");
     let folder = config.folder.path().join("published");
@@ -121,7 +145,8 @@ fn a_report_that_cannot_be_written_is_late_until_it_can_or_somebody_publishes_it
     let agent = config.agent_with(&[]);
     eventually("the reason", || {
         let log = agent.log();
-        let is_said = log.contains("a report could not be published") && log.contains("published");
+        let is_said =
+            log.contains("a report could not be published") && log.contains("published/keystone-");
         is_said.then_some(())
     });
     assert_eq!(is_late(&agent), month.is_late);

@@ -12,7 +12,7 @@ use outrider_domain::config;
 use outrider_domain::model::{PartnerId, Plan, Scale, Tick, Zone};
 use serde_json::Value;
 
-use crate::seeded::{Fate, write_history};
+use crate::seeded::{SeededOutcome, write_history};
 use crate::support::{Config, Pace, repository};
 
 const ZONE: &str = "America/New_York";
@@ -56,10 +56,10 @@ target = 97
 credit = [{ from = 0, below = 95, percent = 30 }, { from = 95, below = 97, percent = 10 }]
 "#;
 
-pub(crate) const GOOD: Fate = [Some(true); 3];
-pub(crate) const BAD: Fate = [Some(true), Some(true), Some(false)];
+pub(crate) const GOOD: SeededOutcome = [Some(true); 3];
+pub(crate) const BAD: SeededOutcome = [Some(true), Some(true), Some(false)];
 /// The agent was away.
-pub(crate) const AWAY: Fate = [None; 3];
+pub(crate) const AWAY: SeededOutcome = [None; 3];
 
 pub(crate) fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
@@ -95,7 +95,7 @@ pub(crate) fn seed(
     config: &Config,
     partner: &str,
     (from, until): (DateTime<Utc>, DateTime<Utc>),
-    fate: impl Fn(usize) -> Fate,
+    fate: impl Fn(usize) -> SeededOutcome,
 ) {
     let plan = plan(config);
     let path = config.folder.path().join("ledger.db");

@@ -20,7 +20,7 @@ const BATCH: usize = 2_000;
 const SLOS: [SloName; 3] = [SloName::Transport, SloName::Application, SloName::Business];
 
 /// What a run came to in each objective; none for one that did not judge it, and of no run in all three.
-pub(crate) type Fate = [Option<bool>; 3];
+pub(crate) type SeededOutcome = [Option<bool>; 3];
 
 /// Writes what an agent would have written of every start of the probes that a partner's objectives count; `fate` gets
 /// the number of a start and when it is due, and says what it came to and how long it took. The number of runs.
@@ -32,7 +32,7 @@ pub(crate) fn write_history(
     plan: &Plan,
     partner: &Partner,
     between: &Range<DateTime<Utc>>,
-    fate: impl Fn(usize, DateTime<Utc>) -> (Fate, Duration),
+    fate: impl Fn(usize, DateTime<Utc>) -> (SeededOutcome, Duration),
 ) -> Result<usize, LedgerError> {
     let begun = epochs(plan, ledger, partner, between.start)?;
     let entries: Vec<_> = begun.iter().map(LedgerEntry::Epoch).collect();
@@ -104,7 +104,7 @@ fn written(
     plan: &Plan,
     probe: &Probe,
     due_at: DateTime<Utc>,
-    fate: Fate,
+    fate: SeededOutcome,
     duration: Duration,
 ) -> Written {
     let partner = plan.partners.get(&probe.id.partner);

@@ -148,11 +148,13 @@ fn long_runs(root: &Table<'_>, all: usize) -> usize {
 
 /// What `/metrics` shows.
 fn metrics(root: &Table<'_>) -> MetricsShown {
-    let table = root.table("metrics");
+    let step_sums = root.table("metrics").and_then(|table| {
+        let step_sums = table.flag("step_sums");
+        table.close();
+        step_sums
+    });
     MetricsShown {
-        has_step_sums: table
-            .and_then(|table| table.flag("step_sums"))
-            .unwrap_or(false),
+        has_step_sums: step_sums.unwrap_or(false),
     }
 }
 

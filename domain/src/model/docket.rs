@@ -152,13 +152,13 @@ pub enum DocketDeed {
         /// SHA-256 of its JSON.
         sha256: String,
         /// What it said of each promise.
-        stood: Vec<Stood>,
+        stood: Vec<PublishedFigure>,
     },
 }
 
 /// What a published report said of a promise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stood {
+pub struct PublishedFigure {
     /// Who owes it: `partner` or `us`.
     pub owes: String,
     /// Which.
@@ -196,7 +196,7 @@ impl DocketDeed {
 /// What somebody wants to record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DocketWish {
+pub struct DocketRequest {
     /// About which partner.
     pub partner: String,
     /// What.
@@ -219,5 +219,5 @@ pub struct DocketEntry {
     /// Who recorded it, by what proves it: `os-user 1000`, `token dana`.
     pub author: String,
     /// What they recorded.
-    pub wish: DocketWish,
+    pub wish: DocketRequest,
 }

@@ -79,7 +79,7 @@ pub use connection::{
 };
 pub use deprecated::{Deprecated, DeprecatedKind};
 pub use diff::{Changes, FixedSetting, PlanDiff};
-pub use docket::{DocketDeed, DocketEntry, DocketReason, DocketWish, Stood};
+pub use docket::{DocketDeed, DocketEntry, DocketReason, DocketRequest, PublishedFigure};
 pub use duration::format_duration;
 pub use evidence::{
     Answer, JobTimes, Method, RequestEvidence, RequestKind, RequestResult, StepEvidence, StepState,

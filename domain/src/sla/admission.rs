@@ -6,9 +6,10 @@ use super::docket::{Dispute, Docket, Exclusion, Incident};
 use super::period::ReportPeriod;
 use super::report::last_day_to_object;
 use super::row::instant;
+use super::verdict::Verdict;
 use crate::model::{
-    Debtor, DocketDeed, DocketEntry, DocketReason, DocketWish, Partner, PartnerId, Plan, Scale,
-    Sla, TextFault, quarter_of,
+    Debtor, DocketDeed, DocketEntry, DocketReason, DocketRequest, Partner, PartnerId, Plan,
+    PublishedFigure, Scale, Sla, TextFault, quarter_of,
 };
 
 /// Why something is not recorded, with the fix.
@@ -90,7 +91,7 @@ fn other(why: impl Into<String>) -> DocketRefusal {
 pub fn admit(
     plan: &Plan,
     docket: &Docket,
-    wish: DocketWish,
+    wish: DocketRequest,
     (number, author, at): (u64, &str, DateTime<Utc>),
 ) -> Result<DocketEntry, DocketRefusal> {
     let text = |field| move |fault| DocketRefusal::Text(field, fault);
@@ -111,7 +112,7 @@ pub fn admit(
         number,
         at,
         author: author.to_owned(),
-        wish: DocketWish {
+        wish: DocketRequest {
             note,
             stated,
             ..wish
@@ -187,8 +188,14 @@ impl Check<'_> {
                 })
             }
             DocketDeed::ReportPublish {
-                period, revision, ..
-            } => self.publish(period, *revision),
+                period,
+                revision,
+                sha256,
+                stood,
+            } => {
+                self.published(period, sha256, stood)?;
+                self.publish(period, *revision)
+            }
         }
     }
 
@@ -225,6 +232,35 @@ impl Check<'_> {
             return Err(other(format!("incident {number} began later, {from}")));
         }
         self.past(at)
+    }
+
+    /// What a later revision will show of this one is what only a report of these contracts can say.
+    fn published(
+        &self,
+        period: &str,
+        sha256: &str,
+        stood: &[PublishedFigure],
+    ) -> Result<(), DocketRefusal> {
+        let of = ReportPeriod::parse(period).map_err(|why| other(why.to_string()))?;
+        let mut slas = self.partner.slas.iter();
+        if slas.any(|sla| of.instants(sla.zone).1 > self.now) {
+            let why = format!("{period} is not over; there is no report to publish");
+            return Err(other(why));
+        }
+        if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(other("`sha256` is no SHA-256 in 64 hexadecimal digits"));
+        }
+        for one in stood {
+            let owes = Debtor::named(&one.owes);
+            let sla = self.sla(owes.ok_or_else(|| other("`owes` is `partner` or `us`"))?)?;
+            let is_promised = sla.promises.iter().any(|own| own.of.name() == one.promise);
+            let is_verdict = Verdict::ALL.iter().any(|own| own.words() == one.verdict);
+            if !is_promised || !is_verdict {
+                let why = "`stood` has a promise or a verdict that no report of this partner has";
+                return Err(other(why));
+            }
+        }
+        Ok(())
     }
 
     fn publish(&self, period: &str, revision: u32) -> Result<(), DocketRefusal> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use super::period::ReportPeriod;
-use crate::model::{DocketDeed, DocketEntry, DocketReason, Stood, Zone};
+use crate::model::{DocketDeed, DocketEntry, DocketReason, PublishedFigure, Zone};
 
 /// The entries of one partner, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct Published<'a> {
     /// SHA-256 of its JSON.
     pub sha256: &'a str,
     /// What it said of each promise.
-    pub stood: &'a [Stood],
+    pub stood: &'a [PublishedFigure],
 }
 
 impl Exclusion<'_> {

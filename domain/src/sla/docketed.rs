@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::docket::Docket;
 use super::period::ReportPeriod;
 use super::row::instant;
-use crate::model::{DocketDeed, DocketEntry, Stood, Zone};
+use crate::model::{DocketDeed, DocketEntry, PublishedFigure, Zone};
 
 /// The role in which entries are recorded: whoever may act on the agent.
 const ROLE: &str = "operator";
 
 /// What the docket says of a period.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Docketed {
+pub struct DocketSection {
     /// The number of the last entry that it follows from; 0 where there is none.
     pub docket_through: u64,
     /// What it corrects; none of a first revision.
@@ -36,7 +36,7 @@ pub struct Correction {
     /// What changed, and why.
     pub changes: Vec<Change>,
     /// What it said of each promise.
-    pub stood: Vec<Stood>,
+    pub stood: Vec<PublishedFigure>,
 }
 
 /// An entry that changed a published report.
@@ -141,7 +141,7 @@ impl ReportedDispute {
     }
 }
 
-impl Docketed {
+impl DocketSection {
     /// Of a docket and a period; `removes` counts what lies between two times, by promise.
     ///
     /// # Errors

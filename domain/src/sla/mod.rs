@@ -28,7 +28,8 @@ pub use credit::{CreditLine, CreditSum, credit_sum};
 pub use definitions::{DEFINITIONS, Definition};
 pub use docket::{Dispute, Docket, Exclusion, Incident, Published};
 pub use docketed::{
-    Change, Correction, Docketed, Removed, ReportedDispute, ReportedExclusion, ReportedIncident,
+    Change, Correction, DocketSection, Removed, ReportedDispute, ReportedExclusion,
+    ReportedIncident,
 };
 pub use episode::{Episode, episodes};
 pub use figure::Figure;

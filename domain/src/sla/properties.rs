@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::counts::RunCounts;
 use super::credit::{credit_sum, line};
-use super::docketed::Docketed;
+use super::docketed::DocketSection;
 use super::figure::Figure;
 use super::ladder::ladder_fault;
 use super::period::ReportPeriod;
@@ -262,7 +262,7 @@ fn report(
         }],
         coverage: Vec::new(),
         latency: Vec::new(),
-        docketed: Docketed::default(),
+        docketed: DocketSection::default(),
     };
     Report::new(facts, true)
 }

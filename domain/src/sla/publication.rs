@@ -118,7 +118,7 @@ impl Agreed {
 mod tests {
     use super::*;
     use crate::model::{
-        Basis, Debtor, DocketDeed, DocketEntry, DocketReason, DocketWish, Unmeasured, Zone,
+        Basis, Debtor, DocketDeed, DocketEntry, DocketReason, DocketRequest, Unmeasured, Zone,
     };
 
     fn sla(owes: Debtor, window: ReportingWindow, publish_by_days: u32, zone: &str) -> Sla {
@@ -147,7 +147,7 @@ mod tests {
             number: 1,
             at: at("2026-01-01T00:00:00Z"),
             author: "agent".to_owned(),
-            wish: DocketWish {
+            wish: DocketRequest {
                 partner: "keystone".to_owned(),
                 act: DocketDeed::ReportPublish {
                     period: (*period).to_owned(),

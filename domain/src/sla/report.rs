@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::credit::{CreditSum, credit_sum, line};
 use super::definitions::{DEFINITIONS, Definition};
-use super::docketed::Docketed;
+use super::docketed::DocketSection;
 use super::fold::promise_facts;
 use super::period::ReportPeriod;
 use super::quarters::Quarter;
 use super::row::{PromiseFacts, Row, instant};
 use super::verdict::Verdict;
 use crate::model::{
-    Basis, Combination, CreditTerms, Currency, Debtor, DocketDeed, DocketReason, DocketWish,
-    ReportingWindow, Sla, Stood, Unmeasured, Zone,
+    Basis, Combination, CreditTerms, Currency, Debtor, DocketDeed, DocketReason, DocketRequest,
+    PublishedFigure, ReportingWindow, Sla, Unmeasured, Zone,
 };
 
 /// Names the form of the JSON; another meaning of a field is another number.
@@ -36,7 +36,7 @@ pub struct ReportFacts {
     /// How long runs took, by journey.
     pub latency: Vec<Latency>,
     /// Incidents, exclusions, disputes and what is corrected.
-    pub docketed: Docketed,
+    pub docketed: DocketSection,
 }
 
 /// An agreement with what was counted of each of its promises, in their order.
@@ -205,7 +205,7 @@ pub struct Report {
     pub definitions: Vec<Definition>,
     /// Incidents, exclusions, disputes and what is corrected.
     #[serde(flatten)]
-    pub docketed: Docketed,
+    pub docketed: DocketSection,
 }
 
 impl Report {
@@ -289,14 +289,14 @@ impl Report {
     }
 
     /// What it says of each promise, as a later revision is compared with.
-    pub fn stood(&self) -> Vec<Stood> {
+    pub fn stood(&self) -> Vec<PublishedFigure> {
         let rows = self.agreements.iter().flat_map(|agreement| {
             let rows = agreement.rows.iter();
             rows.map(move |row| (agreement, row))
         });
         let stood = rows.map(|(agreement, row)| {
             let figure = row.figure(agreement.basis());
-            Stood {
+            PublishedFigure {
                 owes: agreement.owes.clone(),
                 promise: row.promise.clone(),
                 verdict: row.judgement.verdict.words().to_owned(),
@@ -309,8 +309,8 @@ impl Report {
     }
 
     /// What the docket keeps of its publication; `sha256` is that of its JSON.
-    pub fn publication(&self, sha256: String) -> DocketWish {
-        DocketWish {
+    pub fn publication(&self, sha256: String) -> DocketRequest {
+        DocketRequest {
             partner: self.partner.id.clone(),
             act: DocketDeed::ReportPublish {
                 period: self.period.clone(),

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Error;
+use std::io::{Error, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::super::report::Evidenced;
+use outrider_domain::model::format_bytes;
+
+use super::super::report::ReportWithCounts;
 use super::whole::{whole_folder, write_synced};
 use crate::proof::sha256_hex;
 
@@ -14,6 +16,10 @@ use crate::proof::sha256_hex;
 pub const COUNTS: &str = "counts.csv";
 /// The digests of the other files.
 const SUMS: &str = "SHA256SUMS";
+/// How many files a bundle has.
+const FILES: usize = 2;
+/// The longest file that is read: a row is some 100 bytes, and a year of 20 promises has 700,000.
+const FILE_MAX: u64 = 256 << 20;
 
 /// The texts of a bundle.
 pub struct Bundle {
@@ -34,7 +40,7 @@ pub enum BundleFault {
 ///
 /// # Errors
 /// What cannot be written, and why.
-pub(super) fn write_bundle(place: &Path, found: &Evidenced) -> Result<PathBuf, String> {
+pub(super) fn write_bundle(place: &Path, found: &ReportWithCounts) -> Result<PathBuf, String> {
     let sums = sums(&found.counts);
     whole_folder(place, |aside| {
         write_synced(&aside.join(COUNTS), found.counts.as_bytes())
@@ -56,7 +62,9 @@ pub fn read_bundle(folder: &Path) -> Result<Bundle, BundleFault> {
     let unreadable =
         |path: &Path, why: &Error| BundleFault::Unreadable(format!("{}: {why}", path.display()));
     let mut names = BTreeSet::new();
-    for entry in fs::read_dir(folder).map_err(|why| unreadable(folder, &why))? {
+    let entries = fs::read_dir(folder).map_err(|why| unreadable(folder, &why))?;
+    // One more than there may be is enough to name it.
+    for entry in entries.take(FILES + 1) {
         let entry = entry.map_err(|why| unreadable(folder, &why))?;
         names.insert(entry.file_name().to_string_lossy().into_owned());
     }
@@ -73,7 +81,18 @@ pub fn read_bundle(folder: &Path) -> Result<Bundle, BundleFault> {
     }
     let read = |name: &str| {
         let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|why| unreadable(&path, &why))?;
+        let mut bytes = Vec::new();
+        let read =
+            fs::File::open(&path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes));
+        read.map_err(|why| unreadable(&path, &why))?;
+        if bytes.len() as u64 > FILE_MAX {
+            let why = format!(
+                "{} is longer than {}",
+                path.display(),
+                format_bytes(FILE_MAX)
+            );
+            return Err(BundleFault::NotWhole(why));
+        }
         String::from_utf8(bytes)
             .map_err(|_| BundleFault::NotWhole(format!("{} is not UTF-8", path.display())))
     };

@@ -1,25 +1,50 @@
 //! The files of a report. Each appears whole or not at all, and the JSON last: where it stands, its views do too.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use outrider_domain::sla::{Report, ReportPeriod};
 
-use super::super::report::Evidenced;
+use super::super::report::ReportWithCounts;
 use super::bundle::write_bundle;
-use super::order::{Format, Order};
+use super::order::{Format, ReportOptions};
 use super::whole::whole_file;
 use crate::proof::{REPORT_TYPE, envelope, sha256_hex};
 use crate::render::{
     ReportProof, days_csv, docket_csv, promises_csv, report_html, report_overview, report_pdf,
 };
 
+/// Why a report was not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// Its PDF cannot be made; the other views can.
+    Pdf(String),
+    /// It cannot be made or written.
+    Failed(String),
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Pdf(why) | Self::Failed(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl From<String> for Unwritten {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
 /// Writes the JSON and the views that were asked for, its signatures where there is a key, and before them what it
 /// is counted from where that was asked for.
 ///
 /// # Errors
 /// What cannot be made or written, and why.
-pub fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, String> {
+pub fn write_report(
+    found: &ReportWithCounts,
+    order: &ReportOptions,
+) -> Result<Vec<PathBuf>, Unwritten> {
     let report = &found.report;
     let stem = stem_of(report);
     let json = report.json().map_err(|why| why.to_string())?;
@@ -49,7 +74,8 @@ pub fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, St
             }
             Format::Pdf => {
                 let signature = signature.as_deref();
-                let pdf = report_pdf(report, &proof, order.paper, json.as_bytes(), signature)?;
+                let pdf = report_pdf(report, &proof, order.paper, json.as_bytes(), signature)
+                    .map_err(Unwritten::Pdf)?;
                 files.push((format!("{stem}.pdf"), pdf));
             }
             Format::Json => {}
@@ -79,7 +105,7 @@ pub fn write_report(found: &Evidenced, order: &Order) -> Result<Vec<PathBuf>, St
 pub fn write_overview(
     reports: &[Report],
     period: &ReportPeriod,
-    order: &Order,
+    order: &ReportOptions,
 ) -> Result<Vec<PathBuf>, String> {
     if !order.formats.contains(&Format::Html) {
         return Ok(Vec::new());

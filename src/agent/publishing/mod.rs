@@ -9,5 +9,5 @@ mod whole;
 
 pub use self::bundle::{Bundle, BundleFault, COUNTS, read_bundle};
 pub use self::files::{write_overview, write_report};
-pub use self::order::{Format, Order};
+pub use self::order::{Format, ReportOptions};
 pub(super) use self::publisher::start;

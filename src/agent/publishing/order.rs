@@ -22,7 +22,7 @@ closed!(
 );
 
 /// How reports are written.
-pub struct Order {
+pub struct ReportOptions {
     /// Its views; the JSON is always written.
     pub formats: Vec<Format>,
     /// The paper of its page.

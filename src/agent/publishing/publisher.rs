@@ -2,22 +2,22 @@
 //! `[report]`, has the ledger keep its digest, and keeps the index. What is published is what the ledger says is, so a
 //! process that ends half-way writes the same bytes again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
-use outrider_domain::model::{DocketWish, Partner, Plan, ReportFolder, names};
+use outrider_domain::model::{DocketRequest, Partner, Plan, ReportFolder, ReportingWindow, names};
 use outrider_domain::sla::{Publications, ReportPeriod, publications};
 use tokio::sync::{oneshot, watch};
 
 use super::super::recorder_events::{RecorderEvent, RecorderSender};
 use super::super::report::{NoReport, report};
 use super::super::state::SharedState;
-use super::files::{stem, write_report};
+use super::files::{Unwritten, stem, write_report};
 use super::index::write_index;
-use super::order::{Format, Order};
+use super::order::{Format, ReportOptions};
 use super::whole::{remove_left, whole_folder};
 use crate::ledger::{Ledger, LedgerError};
 use crate::proof::{ProofKey, sha256_hex};
@@ -62,7 +62,7 @@ struct Publisher {
 #[derive(Default)]
 struct Pass {
     /// Reports that are written and are to be recorded as published.
-    written: Vec<DocketWish>,
+    written: Vec<DocketRequest>,
     /// Why others are not.
     open: BTreeSet<Unpublished>,
 }
@@ -94,6 +94,10 @@ impl Publisher {
                 tracing::error!(
                     "the publisher of reports panicked; no report is published until the next start"
                 );
+                let plan = self.shared.plan();
+                let with_terms = plan.partners.values().filter(|one| !one.slas.is_empty());
+                let standing = with_terms.flat_map(|one| unread(one).map(move |of| (one, of)));
+                set_numbers(&self.shared, &standing.collect::<Vec<_>>());
                 return;
             };
             reader = Some(ledger);
@@ -102,13 +106,7 @@ impl Publisher {
                 ..Pass::default()
             });
             let mut open = pass.open;
-            let mut is_changed = false;
-            for wish in pass.written {
-                match self.record(wish).await {
-                    Ok(()) => is_changed = true,
-                    Err(why) => _ = open.insert(Unpublished::Failed(why)),
-                }
-            }
+            let is_changed = self.record_all(pass.written, &mut open).await;
             open.difference(&known).for_each(Unpublished::log);
             let pause = match (is_changed, open.is_empty()) {
                 // The numbers and the index follow what was recorded.
@@ -135,8 +133,31 @@ impl Publisher {
         }
     }
 
+    /// Has the ledger keep what was published, of each partner up to the first that it refuses: whether any was kept.
+    async fn record_all(
+        &self,
+        written: Vec<DocketRequest>,
+        open: &mut BTreeSet<Unpublished>,
+    ) -> bool {
+        let (mut is_changed, mut refused) = (false, BTreeSet::new());
+        for wish in written {
+            let partner = wish.partner.clone();
+            if refused.contains(&partner) {
+                continue;
+            }
+            match self.record(wish).await {
+                Ok(()) => is_changed = true,
+                Err(why) => {
+                    open.insert(Unpublished::Failed(why));
+                    refused.insert(partner);
+                }
+            }
+        }
+        is_changed
+    }
+
     /// Has the ledger keep that a report was published.
-    async fn record(&self, wish: DocketWish) -> Result<(), String> {
+    async fn record(&self, wish: DocketRequest) -> Result<(), String> {
         let partner = wish.partner.clone();
         let (to, recorded) = oneshot::channel();
         let event = RecorderEvent::Docket(Box::new(wish), AUTHOR.to_owned(), to);
@@ -178,13 +199,27 @@ fn pass(
     let mut pass = Pass::default();
     let (mut standing, mut dockets) = (Vec::new(), Vec::new());
     for partner in plan.partners.values().filter(|one| !one.slas.is_empty()) {
-        let docket = ledger.docket(&partner.id)?;
-        let began = began(plan, ledger, partner)?;
+        let read = ledger.docket(&partner.id);
+        let read = read.and_then(|docket| Ok((docket, began(plan, ledger, partner)?)));
+        let (docket, began) = match read {
+            Ok(read) => read,
+            Err(why) => {
+                // One partner's record must not hold back the others' reports, nor the alert.
+                let why = format!("{}: {why}", partner.id);
+                pass.open.insert(Unpublished::Failed(why));
+                standing.extend(unread(partner).map(|one| (partner, one)));
+                continue;
+            }
+        };
         for one in publications(&partner.slas, &docket, began, now) {
             for period in &one.due {
                 match write(plan, ledger, (partner, period), to, now) {
                     Ok(wish) => pass.written.push(wish),
-                    Err(why) => _ = pass.open.insert(why),
+                    Err(why) => {
+                        pass.open.insert(why);
+                        // A later one would hide that this one was not published.
+                        break;
+                    }
                 }
             }
             standing.push((partner, one));
@@ -196,6 +231,21 @@ fn pass(
         pass.open.insert(Unpublished::Failed(why));
     }
     Ok(pass)
+}
+
+/// What stands about a partner of whom nothing could be read: its reports are late for all that is known.
+fn unread(partner: &Partner) -> impl Iterator<Item = Publications> {
+    let windows: BTreeMap<&str, ReportingWindow> = partner
+        .slas
+        .iter()
+        .map(|sla| (sla.window.name(), sla.window))
+        .collect();
+    windows.into_values().map(|window| Publications {
+        window,
+        published_until: None,
+        due: Vec::new(),
+        is_late: true,
+    })
 }
 
 /// When the record of a partner's promises begins.
@@ -219,7 +269,7 @@ fn write(
     (partner, period): (&Partner, &ReportPeriod),
     to: &ReportFolder,
     now: DateTime<Utc>,
-) -> Result<DocketWish, Unpublished> {
+) -> Result<DocketRequest, Unpublished> {
     let of = |why: &dyn std::fmt::Display| format!("{} {}: {why}", partner.id, period.name);
     let failed = |why: &dyn std::fmt::Display| Unpublished::Failed(of(why));
     let found = report(plan, ledger, partner, period, now).map_err(|why| {
@@ -237,7 +287,7 @@ fn write(
         let read = ProofKey::read(key);
         read.map_err(|why| failed(&format!("key of [report], {key}: {why}")))
     });
-    let mut order = Order {
+    let mut order = ReportOptions {
         formats: Format::ALL.to_vec(),
         paper: Paper::A4,
         folder: to.folder.clone(),
@@ -251,14 +301,20 @@ fn write(
     ));
     let mut fill = |aside: &Path| {
         order.folder = aside.to_owned();
-        write_report(&found, &order).or_else(|why| {
-            // A name that the PDF's font lacks must not hold back the report itself.
-            tracing::warn!(report = %place.display(), %why, "published without its PDF");
-            order.formats.retain(|one| *one != Format::Pdf);
-            write_report(&found, &order)
-        })
+        match write_report(&found, &order) {
+            Err(Unwritten::Pdf(why)) => {
+                // A name that the PDF's font lacks must not hold back the report itself.
+                order.formats.retain(|one| *one != Format::Pdf);
+                let written = write_report(&found, &order)?;
+                tracing::warn!(report = %place.display(), %why, "published without its PDF");
+                Ok(written)
+            }
+            written => written,
+        }
     };
-    let written = whole_folder(&place, |aside| fill(aside).map(|_| ()));
+    let written = whole_folder(&place, |aside| {
+        fill(aside).map(|_| ()).map_err(|why| why.to_string())
+    });
     written.map_err(|why| failed(&why))?;
     let json = found.report.json().map_err(|why| failed(&why))?;
     Ok(found.report.publication(sha256_hex(json.as_bytes())))

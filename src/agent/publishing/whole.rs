@@ -69,7 +69,12 @@ fn replace(place: &Path, aside: &Path) -> Result<(), Error> {
     let former = of_this_process(place, FORMER);
     for _ in 1..TRIES {
         match fs::rename(aside, place) {
-            Err(why) if why.kind() == ErrorKind::DirectoryNotEmpty => {}
+            // Which of the two a full folder is depends on the file system.
+            Err(why)
+                if matches!(
+                    why.kind(),
+                    ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
+                ) => {}
             done => return done,
         }
         match fs::rename(place, &former) {
@@ -96,14 +101,23 @@ pub(super) fn remove_left(folder: &Path) {
     };
     for entry in entries.flatten() {
         let path = entry.path();
-        let ending = path.extension().and_then(|ending| ending.to_str());
+        let name = path.file_name().and_then(|name| name.to_str());
         let age = entry.metadata().and_then(|of| of.modified());
         let age = age.ok().and_then(|at| at.elapsed().ok());
         let is_old = age.is_some_and(|age| age >= LEFT_AFTER);
-        if is_old && matches!(ending, Some(ASIDE | FORMER)) {
+        if is_old && name.is_some_and(is_left) {
             drop(fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path)));
         }
     }
+}
+
+/// Whether a name is one that [`of_this_process`] gave, in this process or another.
+fn is_left(name: &str) -> bool {
+    let Some((rest, ASIDE | FORMER)) = name.rsplit_once('.') else {
+        return false;
+    };
+    let process = rest.rsplit_once('.').map(|(_, process)| process);
+    process.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -152,6 +166,7 @@ mod tests {
             ("keystone-1.7.part", true),
             ("keystone-1.8.part", false),
             ("keystone-1.9.former", true),
+            ("notes.part", true),
             ("keystone-1", true),
         ] {
             let path = folder.path().join(name);
@@ -161,6 +176,9 @@ mod tests {
             }
         }
         remove_left(folder.path());
-        assert_eq!(names(folder.path()), ["keystone-1", "keystone-1.8.part"]);
+        assert_eq!(
+            names(folder.path()),
+            ["keystone-1", "keystone-1.8.part", "notes.part"]
+        );
     }
 }

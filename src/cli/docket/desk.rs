@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use outrider_domain::clock::Clock;
 use outrider_domain::config::{self, QueryMistake};
 use outrider_domain::model::{
-    DocketDeed, DocketReason, DocketWish, Partner, PartnerId, Plan, Scale,
+    DocketDeed, DocketReason, DocketRequest, Partner, PartnerId, Plan, Scale,
 };
 use outrider_domain::sla::Docket;
 
@@ -19,7 +19,7 @@ use crate::ledger::{Ledger, LedgerError};
 
 /// Who records what, and why.
 #[derive(Debug, clap::Args)]
-pub(in super::super) struct Desk {
+pub(in super::super) struct EntryArguments {
     /// The partner: the id of a file in partners/
     #[arg(long)]
     partner: String,
@@ -33,14 +33,14 @@ pub(in super::super) struct Desk {
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     #[command(flatten)]
-    way: Way,
+    way: RecordRoute,
     #[command(flatten)]
     files: LedgerFiles,
 }
 
 /// The way to the ledger.
 #[derive(Debug, clap::Args)]
-pub(in super::super) struct Way {
+pub(in super::super) struct RecordRoute {
     /// Where the agent listens, instead of the address in its file: a host with a port, or its URL
     #[arg(long, value_name = "ADDRESS")]
     agent: Option<AgentAddress>,
@@ -72,7 +72,7 @@ pub(super) fn word<T: Copy>(
     found.ok_or_else(|| out::mistake(&QueryMistake::unknown(parameter, text, known())))
 }
 
-impl Desk {
+impl EntryArguments {
     /// Records it; says its number.
     pub(in super::super) fn record(self, act: DocketDeed) -> Result<Exit, Exit> {
         let reason = word(
@@ -82,7 +82,7 @@ impl Desk {
             DocketReason::name,
         )?;
         let what = act.name();
-        let wish = DocketWish {
+        let wish = DocketRequest {
             partner: self.partner,
             act,
             reason,
@@ -95,9 +95,9 @@ impl Desk {
     }
 }
 
-impl Way {
+impl RecordRoute {
     /// The number of what was recorded.
-    pub(in super::super) fn record(&self, plan: &Plan, wish: DocketWish) -> Result<u64, Exit> {
+    pub(in super::super) fn record(&self, plan: &Plan, wish: DocketRequest) -> Result<u64, Exit> {
         if self.agent.is_some() || self.token_file.is_some() {
             return self.ask(plan, &wish);
         }
@@ -121,7 +121,7 @@ impl Way {
     }
 
     /// Has the running agent record it.
-    fn ask(&self, plan: &Plan, wish: &DocketWish) -> Result<u64, Exit> {
+    fn ask(&self, plan: &Plan, wish: &DocketRequest) -> Result<u64, Exit> {
         let client = AgentClient::new(&plan.settings, self.agent.clone(), self.token_file.clone())?;
         let away = |why: &dyn std::fmt::Display| {
             out::print_error(&format!(

@@ -3,7 +3,7 @@
 use outrider_domain::model::{Debtor, DocketDeed};
 
 use super::super::exit::Exit;
-use super::desk::{Desk, Reading, word};
+use super::desk::{EntryArguments, Reading, word};
 use crate::render::disputes_text;
 
 /// What `dispute` takes.
@@ -40,7 +40,7 @@ struct Open {
     #[arg(long, value_name = "SIDE")]
     raised_by: String,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ struct Step {
     /// The dispute's number
     dispute: u64,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 impl DisputeCommand {

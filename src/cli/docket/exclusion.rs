@@ -3,7 +3,7 @@
 use outrider_domain::model::DocketDeed;
 
 use super::super::exit::Exit;
-use super::desk::{Desk, Reading, time};
+use super::desk::{EntryArguments, Reading, time};
 use crate::render::exclusions_text;
 
 /// What `exclusion` takes.
@@ -34,7 +34,7 @@ struct Add {
     #[arg(long, value_name = "TIME")]
     to: String,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ struct Step {
     /// The exclusion's number
     exclusion: u64,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 impl ExclusionCommand {

@@ -8,7 +8,7 @@ use outrider_domain::model::{DocketDeed, Partner, Plan};
 use outrider_domain::sla::{Episode, episodes};
 
 use super::super::exit::Exit;
-use super::desk::{Desk, Reading, time};
+use super::desk::{EntryArguments, Reading, time};
 use crate::ledger::{Ledger, LedgerError};
 use crate::render::incidents_text;
 
@@ -45,7 +45,7 @@ struct Open {
     #[arg(long)]
     journey: Option<String>,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ struct Step {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ struct Close {
     /// The incident's number
     incident: u64,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 #[derive(Debug, clap::Args)]

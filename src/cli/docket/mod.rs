@@ -6,7 +6,7 @@ mod dispute;
 mod exclusion;
 mod incident;
 
-pub(super) use desk::{Desk, Way};
+pub(super) use desk::{EntryArguments, RecordRoute};
 pub(super) use dispute::DisputeCommand;
 pub(super) use exclusion::ExclusionCommand;
 pub(super) use incident::IncidentCommand;

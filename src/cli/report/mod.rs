@@ -14,11 +14,11 @@ use outrider_domain::secret::SecretRef;
 use outrider_domain::sla::{Report, ReportPeriod};
 
 use self::order::{failed, period};
-use super::docket::Way;
+use super::docket::RecordRoute;
 use super::exit::Exit;
 use super::files::LedgerFiles;
 use super::out;
-use crate::agent::{self, Format, Order, write_overview, write_report};
+use crate::agent::{self, Format, ReportOptions, write_overview, write_report};
 use crate::ledger::Ledger;
 use crate::proof::{ProofKey, sha256_hex};
 use crate::render::{Paper, report_text};
@@ -72,7 +72,7 @@ struct Extras {
     #[arg(long, requires = "out")]
     publish: bool,
     #[command(flatten)]
-    way: Way,
+    way: RecordRoute,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -119,7 +119,7 @@ impl ReportCommand {
         first_fault.map_or(Ok(Exit::Fine), Err)
     }
 
-    fn order(&self) -> Result<Option<Order>, Exit> {
+    fn order(&self) -> Result<Option<ReportOptions>, Exit> {
         let mut formats = Vec::new();
         for name in &self.format {
             let known = Format::ALL.iter().map(|format| format.name());
@@ -140,7 +140,7 @@ impl ReportCommand {
                 Exit::CouldNotLook
             })
         });
-        Ok(Some(Order {
+        Ok(Some(ReportOptions {
             formats,
             paper,
             folder,
@@ -182,7 +182,7 @@ fn one(
     ledger: &Ledger,
     partner: &Partner,
     (period, now): (&ReportPeriod, DateTime<Utc>),
-    order: Option<&Order>,
+    order: Option<&ReportOptions>,
 ) -> Result<Report, Exit> {
     let found = agent::report(plan, ledger, partner, period, now).map_err(failed)?;
     out::say(&report_text(&found.report));
@@ -195,7 +195,14 @@ fn one(
 }
 
 /// Keeps in the ledger that a report was published; one that was published as it is stays so.
-fn publish(plan: &Plan, ledger: &Ledger, report: &Report, way: &Way) -> Result<(), Exit> {
+fn publish(plan: &Plan, ledger: &Ledger, report: &Report, way: &RecordRoute) -> Result<(), Exit> {
+    if !report.is_recorded_whole {
+        out::print_error(
+            "outrider: what was due in the period is not yet counted to its end, so the figures may \
+             change; start the agent, let it count, and publish then",
+        );
+        return Err(Exit::CouldNotLook);
+    }
     let json = report.json().map_err(|_| Exit::Internal)?;
     let sha256 = sha256_hex(json.as_bytes());
     let docket = ledger.docket(&PartnerId::new(report.partner.id.as_str()));
@@ -212,7 +219,7 @@ fn publish(plan: &Plan, ledger: &Ledger, report: &Report, way: &Way) -> Result<(
     Ok(())
 }
 
-fn unwritten(why: String) -> Exit {
+fn unwritten(why: impl std::fmt::Display) -> Exit {
     out::print_error(&format!("outrider: {why}"));
     Exit::CouldNotLook
 }

@@ -2,7 +2,7 @@
 
 use outrider_domain::model::DocketDeed;
 
-use super::super::docket::Desk;
+use super::super::docket::EntryArguments;
 use super::super::exit::Exit;
 use super::order::period;
 
@@ -13,7 +13,7 @@ pub(super) struct Revise {
     #[arg(long)]
     period: String,
     #[command(flatten)]
-    desk: Desk,
+    desk: EntryArguments,
 }
 
 impl Revise {

@@ -143,9 +143,6 @@ fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Valu
     )
     .map_err(|fault| no("invalid_client", fault.text()))?;
     let now_ms = now.timestamp_millis();
-    // Only who holds the client's key uses up its share.
-    let over = state.tokens.take(&asserted.client, now_ms);
-    over.map_err(|over| Box::new(too_many(over)))?;
     let store = &state.core.store;
     let failed = |error: crate::store::StoreError| Box::new(Problem::from(error).into_response());
     let until = (asserted.exp + 5).saturating_mul(1_000);
@@ -156,6 +153,9 @@ fn grant(state: &AppState, form: &[(String, String)]) -> Result<serde_json::Valu
             assertion::AssertionFault::Replayed.text(),
         ));
     }
+    // Only who holds the client's key uses up its share: whoever sends a seen assertion again does not.
+    let over = state.tokens.take(&asserted.client, now_ms);
+    over.map_err(|over| Box::new(too_many(over)))?;
     let granted = grants.of(&asserted.client);
     let may = |scope: &Scope| granted.is_some_and(|grant| grant.scopes.contains(scope));
     if !scopes.iter().all(may) {
