@@ -365,7 +365,7 @@ fn an_answer_that_we_read_too_late_leaves_the_run_inconclusive() {
         let beside = Beside::AfterEachAnswer(release, work);
         let record = run_beside(&config, limits, &beside);
         let blame = record.verdict.blame.as_ref().unwrap();
-        assert_eq!(record.outcome, Outcome::Inconclusive, "{blame:?}");
+        assert_eq!(record.outcome, Outcome::Inconclusive, "{record:?}");
         let cause = BlameCause::Layer(Cause::Timeout);
         assert_eq!((blame.owner, blame.cause), (Owner::Agent, cause));
         assert!(blame.summary.contains("our own delay"), "{blame:?}");

@@ -27,6 +27,9 @@ const SCHEDSTAT_BYTES_MAX: usize = 64;
 
 /// A look for events that ends so soon found them waiting; one that takes longer slept until they came.
 const LOOK_MAX: Duration = Duration::from_micros(200);
+/// After long work a look may take longer on a slow machine, and still find what came meanwhile: up to one part in so
+/// many of that work. As events come at any time alike, few came in the look itself.
+const LOOK_OF_WORK: u32 = 20;
 /// While a run goes on something of its own ends each sleep of its thread at least so often. What a sleep took longer
 /// this machine stood still: suspended or stopped, which the kernel counts as no wait.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -148,7 +151,10 @@ impl Turns {
                 let found = self.first_woken.filter(|at| *at >= looks_at);
                 let found = found.map_or(woken, |found| found.min(woken));
                 let slept = (found - looks_at).saturating_sub(self.waited);
-                if slept > LOOK_MAX {
+                let worked = self.looked_before.map_or(Duration::ZERO, |before| {
+                    looks_at.saturating_duration_since(before)
+                });
+                if slept > LOOK_MAX.max(worked / LOOK_OF_WORK) {
                     found.checked_sub(self.waited)
                 } else {
                     self.looked_before
