@@ -119,7 +119,7 @@ impl Owners {
 }
 
 impl<'o> OwnerCounts<'o> {
-    /// Adds a person who may not come, or of whom that cannot be told.
+    /// Adds a person who may not come, or who may or may not: nothing says which.
     fn add(&mut self, value: Unknown<'o>, is_unmatched: bool) {
         if is_unmatched {
             self.unmatched.push(value);

@@ -174,6 +174,28 @@ pub struct PublishedFigure {
 }
 
 impl DocketDeed {
+    /// The number of the entry that it goes on from; none for one that begins something, or is about a period.
+    pub fn continues(&self) -> Option<u64> {
+        match self {
+            Self::IncidentAck {
+                incident: number, ..
+            }
+            | Self::IncidentRestore {
+                incident: number, ..
+            }
+            | Self::IncidentClose { incident: number }
+            | Self::ExclusionApprove { exclusion: number }
+            | Self::ExclusionRevoke { exclusion: number }
+            | Self::DisputeAnswer { dispute: number }
+            | Self::DisputeSettle { dispute: number } => Some(*number),
+            Self::IncidentOpen { .. }
+            | Self::ExclusionAdd { .. }
+            | Self::DisputeOpen { .. }
+            | Self::ReportRevise { .. }
+            | Self::ReportPublish { .. } => None,
+        }
+    }
+
     /// Its word.
     pub fn name(&self) -> &'static str {
         match self {

@@ -273,29 +273,13 @@ impl Docket {
     }
 
     fn is_about(&self, act: &DocketDeed, name: &str, between: &Range<DateTime<Utc>>) -> bool {
-        let opened = |number: u64| {
+        if let Some(number) = act.continues() {
             let entry = self.entries.iter().find(|entry| entry.number == number);
-            entry.is_some_and(|entry| self.is_about(&entry.wish.act, name, between))
-        };
-        match act {
-            DocketDeed::IncidentOpen { from, .. } => between.contains(from),
-            // What is left out of an earlier period changes the trend.
-            DocketDeed::ExclusionAdd { from, .. } => *from < between.end,
-            DocketDeed::DisputeOpen { period, .. } | DocketDeed::ReportRevise { period } => {
-                period == name
-            }
-            DocketDeed::IncidentAck {
-                incident: number, ..
-            }
-            | DocketDeed::IncidentRestore {
-                incident: number, ..
-            }
-            | DocketDeed::IncidentClose { incident: number }
-            | DocketDeed::ExclusionApprove { exclusion: number }
-            | DocketDeed::ExclusionRevoke { exclusion: number }
-            | DocketDeed::DisputeAnswer { dispute: number }
-            | DocketDeed::DisputeSettle { dispute: number } => opened(*number),
-            DocketDeed::ReportPublish { .. } => false,
+            return entry.is_some_and(|entry| self.is_about(&entry.wish.act, name, between));
         }
+        matches!(act, DocketDeed::IncidentOpen { from, .. } if between.contains(from))
+            // What is left out of an earlier period changes the trend.
+            || matches!(act, DocketDeed::ExclusionAdd { from, .. } if *from < between.end)
+            || matches!(act, DocketDeed::DisputeOpen { period, .. } | DocketDeed::ReportRevise { period } if period == name)
     }
 }

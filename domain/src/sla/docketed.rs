@@ -250,23 +250,12 @@ fn correction(docket: &Docket, period: &ReportPeriod, zone: Zone) -> Option<Corr
 }
 
 fn change(entry: &DocketEntry) -> Change {
-    let number = match entry.wish.act {
-        DocketDeed::ReportRevise { .. } | DocketDeed::ReportPublish { .. } => None,
-        DocketDeed::IncidentAck {
-            incident: number, ..
-        }
-        | DocketDeed::IncidentRestore {
-            incident: number, ..
-        }
-        | DocketDeed::IncidentClose { incident: number }
-        | DocketDeed::ExclusionApprove { exclusion: number }
-        | DocketDeed::ExclusionRevoke { exclusion: number }
-        | DocketDeed::DisputeAnswer { dispute: number }
-        | DocketDeed::DisputeSettle { dispute: number } => Some(number),
-        DocketDeed::IncidentOpen { .. }
-        | DocketDeed::ExclusionAdd { .. }
-        | DocketDeed::DisputeOpen { .. } => Some(entry.number),
-    };
+    let act = &entry.wish.act;
+    let is_of_period = matches!(
+        act,
+        DocketDeed::ReportRevise { .. } | DocketDeed::ReportPublish { .. }
+    );
+    let number = (!is_of_period).then(|| act.continues().unwrap_or(entry.number));
     Change {
         at: instant(entry.at),
         what: entry.wish.act.name().to_owned(),
