@@ -83,7 +83,9 @@ impl Publisher {
         let mut known = BTreeSet::new();
         loop {
             let Some(ledger) = reader.take() else { return };
-            self.flush().await;
+            if self.shared.plan().settings.report.is_some() {
+                self.flush().await;
+            }
             let (shared, now) = (self.shared.clone(), self.clock.now());
             // Files and SQLite block, so this goes to a thread that may.
             let looked = tokio::task::spawn_blocking(move || {
